@@ -1,0 +1,98 @@
+# Everyday work. `make` lists the targets; .ci/run calls the same ones.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+
+# Tools are pinned, and kept outside the tree in a folder of their version and Go's.
+GOFUMPT_VERSION := v0.12.0
+GOLANGCI_VERSION := v2.15.0
+GOVULNCHECK_VERSION := v1.8.0
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
+TOOLS := $(CACHE)/tandem-tools/$(shell go env GOVERSION)
+GOFUMPT := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)/gofumpt
+GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
+GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
+
+SYSTEMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+# May be set on the command line: make test TESTFLAGS='-run TestOpen -v'
+TESTFLAGS ?=
+BENCH ?= .
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## build the command into bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/tandem
+
+.PHONY: demo
+demo: ## two peers with real documents sync before your eyes
+	@CGO_ENABLED=0 go run ./cmd/tandem demo
+
+.PHONY: test
+test: ## run every test with the race detector (needs a C compiler)
+	@CGO_ENABLED=1 go test -race $(TESTFLAGS) ./...
+
+.PHONY: bench
+bench: ## run the benchmarks, or those that match BENCH
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## fuzz each decoder of foreign bytes for FUZZTIME
+	@.ci/fuzz $(FUZZTIME)
+
+.PHONY: fmt
+fmt: $(GOFUMPT) ## format the code
+	@$(GOFUMPT) -w .
+
+.PHONY: tidy
+tidy: ## bring go.mod and go.sum up to date
+	go mod tidy
+
+.PHONY: lint
+lint: lint-format lint-modules lint-vet lint-code ## run every static check
+
+.PHONY: lint-format
+lint-format: $(GOFUMPT)
+	@badly=$$($(GOFUMPT) -l .) && [ -z "$$badly" ] || { echo "run make fmt: $$badly"; exit 1; }
+
+.PHONY: lint-modules
+lint-modules:
+	@go mod verify
+	@go mod tidy -diff
+
+.PHONY: lint-vet
+lint-vet:
+	@go vet ./...
+
+.PHONY: lint-code
+lint-code: $(GOLANGCI)
+	@$(GOLANGCI) run ./...
+
+.PHONY: vuln
+vuln: $(GOVULNCHECK) ## look for known vulnerabilities (asks vuln.go.dev)
+	@$(GOVULNCHECK) ./...
+
+.PHONY: cross
+cross: ## build, and vet the tests, for every supported system
+	@for system in $(SYSTEMS); do \
+		echo "$$system"; \
+		export CGO_ENABLED=0 GOOS=$${system%/*} GOARCH=$${system#*/}; \
+		go build ./... && go vet ./... || exit 1; \
+	done
+
+.PHONY: tools
+tools: $(GOFUMPT) $(GOLANGCI) ## install the pinned tools
+
+$(GOFUMPT):
+	GOBIN=$(@D) go install mvdan.cc/gofumpt@$(GOFUMPT_VERSION)
+
+$(GOLANGCI):
+	GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+$(GOVULNCHECK):
+	GOBIN=$(@D) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)

@@ -1,0 +1,204 @@
+package house_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/tandemdb/tandem"
+
+// imports says which packages of ours each package may import: those on the floors below.
+// A package in a folder of another, as internal/store/x, shares its entry.
+var imports = map[string][]string{
+	"cmd/tandem": {"."},
+	".": {
+		"internal/replication", "internal/transport", "blip", "internal/store", "internal/identity",
+		"internal/discovery", "internal/delta", "internal/document", "internal/revision", "internal/fault",
+	},
+	"internal/replication": {
+		"internal/transport", "blip", "internal/store", "internal/delta", "internal/document",
+		"internal/revision", "internal/fault",
+	},
+	"internal/transport": {"blip", "internal/fault"},
+	"blip":               {"internal/fault"},
+	"internal/store":     {"internal/document", "internal/revision", "internal/fault"},
+	"internal/identity":  {"internal/fault"},
+	"internal/discovery": {"internal/fault"},
+	"internal/delta":     {"internal/fault"},
+	"internal/document":  {"internal/fault"},
+	"internal/revision":  {"internal/fault"},
+	"internal/fault":     {},
+	"internal/house":     {},
+}
+
+// only names the packages that alone may import a library, as a prefix of its path.
+var only = map[string]string{
+	"github.com/ncruces/go-sqlite3":      "internal/store",
+	"github.com/coder/websocket":         "internal/transport",
+	"github.com/hashicorp/mdns":          "internal/discovery",
+	"github.com/zalando/go-keyring":      "internal/identity",
+	"software.sslmate.com/src/go-pkcs12": "internal/identity",
+	"github.com/spf13/cobra":             "cmd/tandem",
+	"github.com/vbauerster/mpb":          "cmd/tandem",
+}
+
+func TestImportsPointDownwards(t *testing.T) {
+	for _, p := range packages(t) {
+		at := floor(p.name())
+		allowed, known := imports[at]
+		if !known {
+			t.Errorf("%s has no entry in this test's table: say what it may import", p.name())
+			continue
+		}
+		for _, imported := range p.Imports {
+			name, ours := cutModule(imported)
+			if ours && floor(name) != at && !slices.Contains(allowed, floor(name)) {
+				t.Errorf("%s imports %s, want only %v", p.name(), name, allowed)
+			}
+		}
+	}
+}
+
+// floor returns the entry that a package stands under: its own, or that of the nearest folder above.
+func floor(name string) string {
+	for at := name; at != "."; at = path.Dir(at) {
+		if _, known := imports[at]; known {
+			return at
+		}
+	}
+	return name
+}
+
+func TestALibraryIsWrappedOnce(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, imported := range p.Imports {
+			for library, owner := range only {
+				if strings.HasPrefix(imported, library) && floor(p.name()) != owner {
+					t.Errorf("%s imports %s, which is for %s alone", p.name(), imported, owner)
+				}
+			}
+		}
+	}
+}
+
+func TestAPackageOpensWithItsDoc(t *testing.T) {
+	for _, p := range packages(t) {
+		want := "// Package " + p.Name + " "
+		if p.Name == "main" {
+			want = "// Command " + filepath.Base(p.Dir) + " "
+		}
+		text, err := os.ReadFile(filepath.Join(p.Dir, "doc.go"))
+		if err != nil {
+			t.Errorf("%s has no doc.go: %v", p.name(), err)
+			continue
+		}
+		if first, _, _ := strings.Cut(string(text), "\n"); !strings.HasPrefix(first+" ", want) {
+			t.Errorf("%s/doc.go opens with %q, want %q", p.name(), first, want)
+		}
+	}
+}
+
+func TestNoFileIsTooLong(t *testing.T) {
+	const most = 600 // lines
+	for name, text := range tracked(t, "*.go") {
+		if lines := bytes.Count(text, []byte("\n")); lines > most {
+			t.Errorf("%s has %d lines, want at most %d: split it by subject", name, lines, most)
+		}
+	}
+}
+
+// TestNoMachinePaths guards against the paths of whoever's machine a file was written on.
+func TestNoMachinePaths(t *testing.T) {
+	ofMachine := regexp.MustCompile(`(?:^|[^\w.~/$})-])/(?:wo` + `rk|ro` + `ot|Us` + `ers/\w+|ho` + `me/\w+)/`)
+	for name, text := range tracked(t, ".") {
+		if bytes.ContainsRune(text, 0) {
+			continue // not a text
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			if ofMachine.MatchString(line) {
+				t.Errorf("%s:%d names a path of one machine: %.120s", name, i+1, strings.TrimSpace(line))
+			}
+		}
+	}
+}
+
+type goPackage struct {
+	Name, ImportPath, Dir string
+	Imports               []string
+}
+
+// name is p's path within the module, "." for the root.
+func (p goPackage) name() string {
+	name, _ := cutModule(p.ImportPath)
+	return name
+}
+
+func cutModule(path string) (name string, ours bool) {
+	if path == module {
+		return ".", true
+	}
+	return strings.CutPrefix(path, module+"/")
+}
+
+// packages lists every package that has more than tests.
+func packages(t *testing.T) []goPackage {
+	t.Helper()
+	output := run(t, "go", "list", "-e", "-json=Name,ImportPath,Dir,Imports", module+"/...")
+	var all []goPackage
+	for decoder := json.NewDecoder(bytes.NewReader(output)); ; {
+		var p goPackage
+		err := decoder.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatalf("output of go list: %v", err)
+		}
+		if p.Name != "" && !strings.HasSuffix(p.Name, "_test") {
+			all = append(all, p)
+		}
+	}
+}
+
+// tracked reads the files that git knows and the pattern names, by their path in the tree.
+func tracked(t *testing.T, pattern string) map[string][]byte {
+	t.Helper()
+	root := strings.TrimSpace(string(run(t, "go", "list", "-m", "-f", "{{.Dir}}")))
+	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
+		t.Skipf("not a git work tree: %v", err)
+	}
+	files := map[string][]byte{}
+	list := strings.Trim(string(run(t, "git", "-C", root, "ls-files", "-z", pattern)), "\x00")
+	for name := range strings.SplitSeq(list, "\x00") {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if errors.Is(err, os.ErrNotExist) {
+			continue // removed, and the removal is not committed yet
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = text
+	}
+	return files
+}
+
+func run(t *testing.T, name string, args ...string) []byte {
+	t.Helper()
+	command := exec.Command(name, args...)
+	command.Stderr = os.Stderr
+	output, err := command.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v", name, strings.Join(args, " "), err)
+	}
+	return output
+}
