@@ -1,0 +1,116 @@
+package revision
+
+import (
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// checked returns r if its history is one that it can have.
+func checked(r Rev) (Rev, error) {
+	if r.ID.IsTree() {
+		return r, checkTree(r)
+	}
+	if err := checkFalling(r.History.Ancestors); err != nil {
+		return Rev{}, err
+	}
+	return checkVector(r)
+}
+
+// checkTree holds the list to one generation per step. Only where a pruned list ends may
+// generations be missing, since a peer keeps what it knows its own remotes to have.
+func checkTree(r Rev) error {
+	if len(r.History.Merges) > 0 || len(r.History.Previous) > 0 {
+		return malformed(string(r.ID), "the history of a tree revision ID has versions")
+	}
+	above := r.ID.Generation()
+	for i, id := range r.History.Ancestors {
+		generation := id.Generation()
+		if generation >= above {
+			return malformed(string(id), "generations in the history do not fall")
+		}
+		if generation != above-1 && i+1 < DefaultHistory-1 {
+			return malformed(string(id), "generations are missing in the history")
+		}
+		above = generation
+	}
+	return nil
+}
+
+func checkFalling(ids []ID) error {
+	for i := 1; i < len(ids); i++ {
+		if ids[i].Generation() >= ids[i-1].Generation() {
+			return malformed(string(ids[i]), "generations in the history do not fall")
+		}
+	}
+	return nil
+}
+
+// checkVector holds each source to one occurrence, and drops the current one's from Previous.
+func checkVector(r Rev) (Rev, error) {
+	cv, own := r.ID, r.ID.Source()
+	h := &r.History
+	if len(h.Merges) == 0 && len(h.Previous) == 0 {
+		return r, nil
+	}
+	seen := make(map[Source]bool, len(h.Merges)+len(h.Previous))
+	for _, id := range h.Merges {
+		source := id.Source()
+		if source == own && id.Time() >= cv.Time() {
+			return Rev{}, malformed(string(id), "a merged version is not older than the merge")
+		}
+		if seen[source] {
+			return Rev{}, malformed(string(id), "a source occurs twice in the vector")
+		}
+		seen[source] = true
+	}
+	kept := h.Previous[:0:0]
+	for _, id := range h.Previous {
+		source := id.Source()
+		if seen[source] || source == own && id.Time() >= cv.Time() {
+			return Rev{}, malformed(string(id), "a source occurs twice in the vector")
+		}
+		seen[source] = true
+		if source != own {
+			kept = append(kept, id)
+		}
+	}
+	h.Previous = nilIfEmpty(kept)
+	return r, nil
+}
+
+// The range of a valid time, and how far a peer's clock may be ahead (spec/versioning.md §B1, §B2).
+const (
+	MinTime  Time = 1 << 40
+	MaxTime  Time = 1<<63 - 1
+	MaxAhead      = 2 * time.Minute
+)
+
+// CheckTimes reports a version in r, or in its history, whose time is out of range or more than
+// [MaxAhead] after now. The error is [fault.BadRevisionID]. Tree IDs have no time.
+func CheckTimes(r Rev, now time.Time) error {
+	limit := Time(max(now.Add(MaxAhead).UnixNano(), 0))
+	for _, list := range [...][]ID{{r.ID}, r.History.Merges, r.History.Previous} {
+		for _, id := range list {
+			if err := checkTime(id, limit); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func checkTime(id ID, limit Time) error {
+	if !id.IsVersion() {
+		return nil
+	}
+	t := id.Time()
+	if t < MinTime || t > MaxTime {
+		return malformed(string(id), "the time is out of range")
+	}
+	if t > limit && id.Source() != LegacySource {
+		return fault.BadRevisionID.Says("version %s is of a time more than 2 minutes ahead", id).
+			Try("set the clocks of both machines")
+	}
+	return nil
+}

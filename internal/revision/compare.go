@@ -1,0 +1,153 @@
+package revision
+
+import "slices"
+
+// Order is what one revision is to another.
+type Order int
+
+// The orders. A conflict is between revisions neither of which descends from the other.
+const (
+	Conflict Order = iota
+	Same
+	Newer
+	Older
+)
+
+// String names the order.
+func (o Order) String() string {
+	return [...]string{"conflict", "same", "newer", "older"}[o]
+}
+
+// Inverse returns what the other revision is to the one.
+func (o Order) Inverse() Order {
+	switch o {
+	case Newer:
+		return Older
+	case Older:
+		return Newer
+	}
+	return o
+}
+
+// Compare says what a is to b: Newer if it descends from b, as far as histories tell. Any revision is
+// newer than none. It decides for complete histories; for what a changes message announces
+// ask [Wanted]. Two merges of the same versions are in conflict here: see [SameMerge].
+func Compare(a, b Rev) Order {
+	switch {
+	case a.ID == b.ID:
+		return Same
+	case b.IsZero():
+		return Newer
+	case a.IsZero():
+		return Older
+	case a.ID.IsTree() && b.ID.IsTree():
+		return orderOf(slices.Contains(a.History.Ancestors, b.ID), slices.Contains(b.History.Ancestors, a.ID))
+	case a.ID.IsTree():
+		return compareLegacy(a, b)
+	case b.ID.IsTree():
+		return compareLegacy(b, a).Inverse()
+	}
+	return orderOf(a.hasSeen(b.ID), b.hasSeen(a.ID))
+}
+
+func orderOf(aDescends, bDescends bool) Order {
+	switch {
+	case aDescends && !bDescends:
+		return Newer
+	case bDescends && !aDescends:
+		return Older
+	}
+	return Conflict
+}
+
+// compareLegacy says what the tree revision is to the version (spec/versioning.md §B5).
+// A version whose history does not name the tree revision is in conflict with it: what the
+// rule leaves open is decided such that no content is lost.
+func compareLegacy(tree, version Rev) Order {
+	if version.ID.Source() != LegacySource {
+		return orderOf(false, version.Contains(tree.ID))
+	}
+	switch encoded := tree.ID.encodedTime(); {
+	case encoded == version.ID.Time():
+		return Same
+	case version.Contains(tree.ID):
+		return Older
+	case tree.containsEncoded(version.ID.Time()):
+		return Newer
+	case encoded>>40 == version.ID.Time()>>40:
+		return Conflict
+	case encoded > version.ID.Time():
+		return Newer
+	}
+	return Older
+}
+
+// Contains reports whether r is id or descends from it, as far as its history tells. A vector
+// that knows a later version of a source contains the earlier ones too. Every revision
+// contains the empty ID.
+func (r Rev) Contains(id ID) bool {
+	switch {
+	case id == "" || r.ID == id:
+		return true
+	case r.IsZero():
+		return false
+	case id.IsVersion():
+		return r.hasSeen(id)
+	}
+	if slices.Contains(r.History.Ancestors, id) {
+		return true
+	}
+	return r.ID.IsVersion() && r.explicitTime(LegacySource) == id.encodedTime()
+}
+
+// hasSeen reports whether the version id is r's, or before it.
+func (r Rev) hasSeen(id ID) bool {
+	source := id.Source()
+	if r.ID.IsTree() {
+		return source == LegacySource && r.containsEncoded(id.Time())
+	}
+	return r.timeOf(source) >= id.Time()
+}
+
+// timeOf returns the time up to which the vector r knows source; 0 for not at all.
+func (r Rev) timeOf(source Source) Time {
+	t := r.explicitTime(source)
+	if source == LegacySource && len(r.History.Ancestors) > 0 {
+		t = max(t, r.History.Ancestors[0].encodedTime())
+	}
+	return t
+}
+
+func (r Rev) explicitTime(source Source) Time {
+	if r.ID.Source() == source {
+		return r.ID.Time()
+	}
+	for _, list := range [...][]ID{r.History.Merges, r.History.Previous} {
+		for _, id := range list {
+			if id.Source() == source {
+				return id.Time()
+			}
+		}
+	}
+	return 0
+}
+
+func (r Rev) containsEncoded(t Time) bool {
+	if r.ID.encodedTime() == t {
+		return true
+	}
+	return slices.ContainsFunc(r.History.Ancestors, func(id ID) bool { return id.encodedTime() == t })
+}
+
+// SameMerge reports whether a and b are merges of the same versions. If their bodies are equal
+// too, they are the same revision in all but name, and no conflict (spec/versioning.md §B4).
+func SameMerge(a, b Rev) bool {
+	return len(a.History.Merges) > 0 && sameSet(a.History.Merges, b.History.Merges)
+}
+
+func sameSet(a, b []ID) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	return !slices.ContainsFunc(a, func(id ID) bool { return !slices.Contains(b, id) })
+}

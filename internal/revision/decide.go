@@ -1,0 +1,108 @@
+package revision
+
+import "slices"
+
+// Receive says what incoming is to local when a rev message arrives (spec/versioning.md §B4):
+// Newer is to be stored, Same and Older are here already, Conflict is for the resolver or to be refused.
+//
+// local is zero if there is no document. remoteKnown is the newest revision which the sender
+// is known to have, "" if none; a passive peer that lets a document be created anew over a tombstone,
+// as Sync Gateway does, passes local's ID. If local is what the sender had, and incoming does not know of it,
+// incoming is Newer in two cases where nothing is lost: local is a tombstone and the document was created
+// anew, or local is a tree revision and the sender has forgotten trees.
+func Receive(local Rev, localDeleted bool, remoteKnown ID, incoming Rev) Order {
+	order := Compare(incoming, local)
+	if order != Conflict || !local.ID.Is(remoteKnown) {
+		return order
+	}
+	forgotten := local.ID.IsTree() && incoming.ID.IsVersion()
+	if forgotten || localDeleted && !related(local, incoming) {
+		return Newer
+	}
+	return Conflict
+}
+
+// related reports whether a and b have any revision in common.
+func related(a, b Rev) bool {
+	return slices.ContainsFunc(a.all(), func(id ID) bool {
+		return slices.ContainsFunc(b.all(), id.Is)
+	})
+}
+
+func (r Rev) all() []ID {
+	return slices.Concat([]ID{r.ID}, r.History.Merges, r.History.Previous, r.History.Ancestors)
+}
+
+// Wanted says what announced, an item of a changes message, is to local (spec/versioning.md §A4,
+// §B6): Same and Older are here already, Newer is wanted. Conflict may turn out otherwise when the
+// history arrives: an active peer wants it, a passive one answers 409. local is zero if
+// there is no document.
+func Wanted(local, announced Rev) Order {
+	switch {
+	case local.IsZero():
+		return Newer
+	case local.ID.IsTree() && announced.ID.IsVersion():
+		if order := Compare(announced, local); order == Same {
+			return Same
+		}
+		return Newer
+	case !announced.ID.IsTree():
+		return Compare(announced, local)
+	case local.ID.Is(announced.ID):
+		return Same
+	case local.Contains(announced.ID):
+		return Older
+	case local.ID.IsTree() && local.ID.Generation() < announced.ID.Generation():
+		return Newer
+	}
+	return Compare(announced, local)
+}
+
+// The answers to a proposed revision, as the reply to proposeChanges carries them.
+const (
+	Accept = 0   // send it
+	Known  = 304 // it is here already, or a descendant of it
+	Refuse = 409 // it conflicts with the local revision
+)
+
+// Proposal answers an item of a proposeChanges message (spec/replication.md §7): [Accept], [Known] or
+// [Refuse]. cur is the local revision, zero if there is no document; parent is what the
+// sender believes it to be, "" for none. A descendant of cur is accepted whatever the parent.
+func Proposal(cur Rev, curDeleted bool, proposed Rev, parent ID) int {
+	if cur.IsZero() {
+		if parent == "" {
+			return Accept
+		}
+		return Refuse
+	}
+	switch Compare(proposed, cur) {
+	case Newer:
+		return Accept
+	case Same, Older:
+		return Known
+	}
+	if cur.ID.Is(parent) || parent == "" && curDeleted {
+		return Accept
+	}
+	return Refuse
+}
+
+// DefaultWinner reports whether the local side of a conflict wins by the default rule
+// (spec/conflicts.md §3): a deletion, then the later version, then remote. Between two tree
+// revisions the higher generation and then the higher ID wins. Each peer of a
+// pair decides for the same content, whichever of the two it calls local, except between equals.
+func DefaultWinner(local, remote Rev, localDeleted, remoteDeleted bool) bool {
+	if localDeleted != remoteDeleted {
+		return localDeleted
+	}
+	if localDeleted {
+		return false
+	}
+	if !local.ID.IsTree() || !remote.ID.IsTree() {
+		return local.ID.Encoded().Time() > remote.ID.Encoded().Time()
+	}
+	if a, b := local.ID.Generation(), remote.ID.Generation(); a != b {
+		return a > b
+	}
+	return local.ID > remote.ID
+}

@@ -1,0 +1,182 @@
+package revision
+
+import (
+	"cmp"
+	"crypto/sha1" //nolint:gosec // the protocol's digest, no secret
+	"encoding/hex"
+	"slices"
+)
+
+// EditTree returns the tree revision of an edit. parent is what it replaces, zero for a
+// new document. canonicalBody is the body with sorted keys and no whitespace, "{}" for none.
+// The same edit of the same parent has the same ID on every peer (spec/versioning.md §A1).
+// A parent that is a version counts as none: such databases refuse versions before.
+func EditTree(parent Rev, deleted bool, canonicalBody []byte) Rev {
+	if !parent.ID.IsTree() {
+		parent = Rev{}
+	}
+	r := Rev{ID: NewTree(parent.ID.Generation()+1, treeDigest(parent.ID, deleted, canonicalBody))}
+	if !parent.IsZero() {
+		r.History.Ancestors = prepend(parent.ID, parent.History.Ancestors)
+	}
+	return r
+}
+
+func treeDigest(parent ID, deleted bool, body []byte) string {
+	n := min(len(parent), 255)
+	digest := sha1.New() //nolint:gosec // the protocol's digest, no secret
+	digest.Write([]byte{byte(n)})
+	digest.Write([]byte(parent[:n]))
+	if deleted {
+		digest.Write([]byte{1})
+	} else {
+		digest.Write([]byte{0})
+	}
+	digest.Write(body)
+	return hex.EncodeToString(digest.Sum(nil))
+}
+
+// EditVersion returns the version of an edit that me makes at now, which [Next] gave. parent is
+// what it replaces, zero for a new document; a tree revision becomes its newest ancestor
+// (spec/versioning.md §B4, §B5). The time is later than now only where parent has a later one of me.
+func EditVersion(parent Rev, now Time, me Source) Rev {
+	var known sources
+	known.addAll(parent, false)
+	return Rev{
+		ID: NewVersion(max(now, known.timeOf(me)+1), me),
+		History: History{
+			Previous:  known.without(me),
+			Ancestors: parent.tail(),
+		},
+	}
+}
+
+// MergeVersions returns the version of new content that combines local and remote, made by
+// me at now (spec/versioning.md §B4). It is newer than both. A tree revision on one
+// side takes part in its encoded form; of two, the remote one leads the ancestors and the local
+// one is kept encoded (spec/conflicts.md §5). Only me's clock may make the time later than now.
+func MergeVersions(local, remote Rev, now Time, me Source) Rev {
+	var known sources
+	known.addAll(local, true)
+	known.addAll(remote, true)
+	if local.ID.IsTree() && remote.ID.IsTree() {
+		known = nil
+		known.add(local.ID.Encoded())
+	}
+	r := Rev{ID: NewVersion(max(now, known.timeOf(me)+1), me)}
+	drop := []Source{me}
+	if a, b := local.ID.Encoded(), remote.ID.Encoded(); a.Source() != b.Source() {
+		r.History.Merges = newestFirst([]ID{a, b})
+		drop = append(drop, a.Source(), b.Source())
+	}
+	r.History.Previous = known.without(drop...)
+	r.History.Ancestors = joinTails(remote.tail(), local.tail())
+	return r
+}
+
+// Absorb returns winner after a conflict with loser was settled by taking winner's content
+// unchanged: the same ID, with a history that covers loser too (spec/versioning.md §B4). A tree
+// revision becomes its encoded form, unless both are: then winner is returned as it is, and only
+// a merge can tell a peer that the conflict is over.
+func Absorb(winner, loser Rev) Rev {
+	if winner.ID.IsTree() && loser.ID.IsTree() {
+		return winner
+	}
+	var known sources
+	known.addAll(winner, true)
+	known.addAll(loser, true)
+	r := Rev{ID: winner.ID.Encoded()}
+	drop := []Source{r.ID.Source()}
+	if merges := winner.History.Merges; known.allNewest(merges, r.ID.Source()) {
+		r.History.Merges = merges
+		for _, id := range merges {
+			drop = append(drop, id.Source())
+		}
+	}
+	r.History.Previous = known.without(drop...)
+	r.History.Ancestors = joinTails(winner.tail(), loser.tail())
+	return r
+}
+
+// tail returns the tree IDs that a descendant of r has for ancestors.
+func (r Rev) tail() []ID {
+	if r.ID.IsTree() {
+		return prepend(r.ID, r.History.Ancestors)
+	}
+	return r.History.Ancestors
+}
+
+func prepend(id ID, ids []ID) []ID {
+	return append(append(make([]ID, 0, len(ids)+1), id), ids...)
+}
+
+// joinTails merges two lists of tree IDs into one with falling generations. Where both
+// have the same generation, the first list's is taken.
+func joinTails(first, second []ID) []ID {
+	joined := slices.Clone(first)
+	for _, id := range second {
+		taken := func(other ID) bool { return other.Generation() == id.Generation() }
+		if !slices.ContainsFunc(first, taken) {
+			joined = append(joined, id)
+		}
+	}
+	slices.SortFunc(joined, func(a, b ID) int { return cmp.Compare(b.Generation(), a.Generation()) })
+	return nilIfEmpty(joined)
+}
+
+// sources is a set of versions with the newest of each source.
+type sources []ID
+
+// addAll adds the versions of r: its ID, also that of a tree revision if encode is set, and its history's.
+func (s *sources) addAll(r Rev, encode bool) {
+	if r.ID.IsVersion() || encode && r.ID.IsTree() {
+		s.add(r.ID.Encoded())
+	}
+	s.add(r.History.Merges...)
+	s.add(r.History.Previous...)
+}
+
+func (s *sources) add(ids ...ID) {
+	for _, id := range ids {
+		i := slices.IndexFunc(*s, func(other ID) bool { return other.Source() == id.Source() })
+		switch {
+		case i < 0:
+			*s = append(*s, id)
+		case (*s)[i].Time() < id.Time():
+			(*s)[i] = id
+		}
+	}
+}
+
+func (s sources) timeOf(source Source) Time {
+	for _, id := range s {
+		if id.Source() == source {
+			return id.Time()
+		}
+	}
+	return 0
+}
+
+// allNewest reports whether no later version is known than each of ids, but of except.
+func (s sources) allNewest(ids []ID, except Source) bool {
+	return !slices.ContainsFunc(ids, func(id ID) bool {
+		return id.Source() != except && s.timeOf(id.Source()) != id.Time()
+	})
+}
+
+func (s sources) without(drop ...Source) []ID {
+	var kept []ID
+	for _, id := range s {
+		if !slices.Contains(drop, id.Source()) {
+			kept = append(kept, id)
+		}
+	}
+	return newestFirst(kept)
+}
+
+func newestFirst(ids []ID) []ID {
+	slices.SortFunc(ids, func(a, b ID) int {
+		return cmp.Or(cmp.Compare(b.Time(), a.Time()), cmp.Compare(a, b))
+	})
+	return ids
+}

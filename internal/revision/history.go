@@ -1,0 +1,143 @@
+package revision
+
+import (
+	"strings"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// History is what a revision descends from. Of a tree revision it is Ancestors alone; of a
+// version all three. The zero History is that of a first revision.
+type History struct {
+	Merges    []ID // the versions which a merge combined, newest first
+	Previous  []ID // the newest known version of every other source, newest first
+	Ancestors []ID // tree IDs, newest first: for a version, its past before version vectors
+}
+
+// Rev is a revision with what it descends from. The zero Rev means none.
+type Rev struct {
+	ID      ID
+	History History
+}
+
+// IsZero reports whether r is no revision at all.
+func (r Rev) IsZero() bool { return r.ID == "" }
+
+// String returns the history in its stored form, which [ParseHistory] reads: merges and a
+// semicolon if there are any, then previous versions and ancestors, all separated by commas.
+func (h History) String() string {
+	var b strings.Builder
+	h.write(&b, h.Ancestors)
+	return b.String()
+}
+
+func (h History) write(b *strings.Builder, tail []ID) {
+	if len(h.Merges) > 0 {
+		writeList(b, h.Merges)
+		b.WriteByte(';')
+	}
+	writeList(b, h.Previous)
+	if len(h.Previous) > 0 && len(tail) > 0 {
+		b.WriteByte(',')
+	}
+	writeList(b, tail)
+}
+
+func writeList(b *strings.Builder, ids []ID) {
+	for i, id := range ids {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(string(id))
+	}
+}
+
+// ParseHistory reads the stored form of a history. The error is [fault.CorruptRevision].
+func ParseHistory(text string) (History, error) {
+	if text == "" {
+		return History{}, nil
+	}
+	h, err := splitHistory(text)
+	if err != nil {
+		return History{}, fault.CorruptRevision.Says("malformed revision history").Because(err)
+	}
+	return h, nil
+}
+
+// splitHistory reads "merges; previous, ancestors", where all but one item may be missing.
+func splitHistory(text string) (History, error) {
+	var h History
+	merges, rest, hasMerges := strings.Cut(text, ";")
+	if !hasMerges {
+		rest = text
+	} else {
+		var err error
+		if h.Merges, err = parseVersions(merges); err != nil {
+			return History{}, err
+		}
+		if strings.TrimSpace(rest) == "" {
+			return h, nil
+		}
+	}
+	ids, err := parseList(rest)
+	if err != nil {
+		return History{}, err
+	}
+	h.Previous, h.Ancestors, err = splitTail(ids)
+	return h, err
+}
+
+func parseVersions(text string) ([]ID, error) {
+	ids, err := parseList(text)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if !id.IsVersion() {
+			return nil, malformed(string(id), "want a version")
+		}
+	}
+	return ids, nil
+}
+
+func parseList(text string) ([]ID, error) {
+	ids := make([]ID, 0, strings.Count(text, ",")+1)
+	for item := range strings.SplitSeq(text, ",") {
+		id, err := ParseID(strings.Trim(item, " "))
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// splitTail divides versions from the tree IDs that follow them.
+func splitTail(ids []ID) (previous, ancestors []ID, err error) {
+	n := len(ids)
+	for n > 0 && ids[n-1].IsTree() {
+		n--
+	}
+	for _, id := range ids[:n] {
+		if id.IsTree() {
+			return nil, nil, malformed(string(id), "a version follows a tree revision ID in the history")
+		}
+	}
+	return nilIfEmpty(ids[:n:n]), nilIfEmpty(ids[n:]), nil
+}
+
+func nilIfEmpty(ids []ID) []ID {
+	if len(ids) == 0 {
+		return nil
+	}
+	return ids
+}
+
+// Pruned returns r with at most depth−1 ancestors, so that depth counts r itself. Versions
+// are never dropped: there is one per source.
+func (r Rev) Pruned(depth int) Rev {
+	if keep := max(depth-1, 0); len(r.History.Ancestors) > keep {
+		r.History.Ancestors = nilIfEmpty(r.History.Ancestors[:keep:keep])
+	}
+	return r
+}

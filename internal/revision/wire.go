@@ -1,0 +1,108 @@
+package revision
+
+import "strings"
+
+// DefaultHistory is how many revisions a history has at most when the peer did not say,
+// the revision itself included (spec/versioning.md §A2).
+const DefaultHistory = 50
+
+// ParseRev reads the rev and history properties of a rev message (spec/versioning.md §A2, §B3).
+// An empty history means none. A whole vector in id is accepted when there is no history.
+//
+// Tree histories must fall by one generation each, except where the list is already as
+// long as a pruned one. In a vector each source occurs once; the version's own source is
+// dropped from the previous versions, where Sync Gateway lets it in. Every error is
+// [fault.BadRevisionID]; times are for [CheckTimes].
+func ParseRev(id, history string) (Rev, error) {
+	if history == "" {
+		return ParseVector(id)
+	}
+	rev, err := ParseID(id)
+	if err != nil {
+		return Rev{}, err
+	}
+	if strings.HasPrefix(strings.TrimLeft(history, " "), ";") {
+		return Rev{}, malformed(history, "the history begins with a semicolon")
+	}
+	h, err := splitHistory(history)
+	if err != nil {
+		return Rev{}, err
+	}
+	return checked(Rev{ID: rev, History: h})
+}
+
+// ParseVector reads a revision as changes and proposeChanges carry it: a tree ID, a version,
+// or a whole vector "cv, mv1, mv2; pv1, pv2" (spec/versioning.md §B3), which may be needed in
+// place of a version elsewhere too. The error is [fault.BadRevisionID].
+func ParseVector(text string) (Rev, error) {
+	end := strings.IndexAny(text, ",;")
+	if end < 0 {
+		id, err := ParseID(text)
+		return Rev{ID: id}, err
+	}
+	id, err := ParseID(strings.TrimRight(text[:end], " "))
+	if err != nil {
+		return Rev{}, err
+	}
+	if id.IsTree() {
+		return Rev{}, malformed(text, "a tree revision ID has no vector")
+	}
+	h, err := splitVector(text[end:])
+	if err != nil {
+		return Rev{}, err
+	}
+	return checked(Rev{ID: id, History: h})
+}
+
+// splitVector reads what follows the current version, beginning with its separator.
+func splitVector(text string) (History, error) {
+	separator, text := text[0], text[1:]
+	if separator == ',' && !strings.Contains(text, ";") {
+		text += ";" // only merges may follow a comma
+	}
+	if separator == ';' && strings.Contains(text, ";") {
+		return History{}, malformed(text, "a vector has one semicolon at most")
+	}
+	return splitHistory(text)
+}
+
+// Vector returns the whole revision as one text, for proposeChanges: a tree ID alone, or a
+// version with its merges and previous versions. Ancestors have no place in it.
+func (r Rev) Vector() string {
+	h := r.History
+	if len(h.Merges) == 0 && len(h.Previous) == 0 || r.ID.IsTree() {
+		return string(r.ID)
+	}
+	var b strings.Builder
+	b.WriteString(string(r.ID))
+	if len(h.Merges) > 0 {
+		b.WriteByte(',')
+	} else {
+		b.WriteByte(';')
+	}
+	h.write(&b, nil)
+	return b.String()
+}
+
+// WireHistory returns the history property of a rev message; "" means to send none.
+//
+// maxHistory is the peer's limit of revisions, counting r itself; zero means
+// [DefaultHistory]. known tells which tree IDs the peer has, and nil that it has none: the
+// ancestors end with the first of them. Versions are always sent.
+func (r Rev) WireHistory(maxHistory int, known func(ID) bool) string {
+	if maxHistory <= 0 {
+		maxHistory = DefaultHistory
+	}
+	tail := r.Pruned(maxHistory).History.Ancestors
+	if known != nil {
+		for i, id := range tail {
+			if known(id) {
+				tail = tail[:i+1]
+				break
+			}
+		}
+	}
+	var b strings.Builder
+	r.History.write(&b, tail)
+	return b.String()
+}
