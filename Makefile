@@ -71,7 +71,7 @@ lint-vet:
 
 .PHONY: lint-code
 lint-code: $(GOLANGCI)
-	@$(GOLANGCI) run ./...
+	@$(GOLANGCI) run --allow-parallel-runners ./...
 
 .PHONY: vuln
 vuln: $(GOVULNCHECK) ## look for known vulnerabilities (asks vuln.go.dev)
