@@ -1,0 +1,62 @@
+package identity
+
+import (
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// WarnBefore is how long before its expiry an identity is worth a warning.
+const WarnBefore = 30 * 24 * time.Hour
+
+// Check reports why id cannot serve the uses at the moment now: [fault.CertExpired] when it
+// has expired or is not yet valid, [fault.Crypto] when its certificate is for other uses.
+// A certificate that names no use is good for Server and Client.
+func (id *Identity) Check(uses Usage, now time.Time) error {
+	leaf, op := id.certs[0], "use identity"
+	switch {
+	case now.Before(leaf.NotBefore):
+		return fault.CertExpired.In(op, id.label).Says("the certificate is not valid before %s", stamp(leaf.NotBefore)).
+			Try("check the clock of this machine")
+	case now.After(leaf.NotAfter):
+		return fault.CertExpired.In(op, id.label).Says("the certificate expired at %s", stamp(leaf.NotAfter)).
+			Try("create or import a new identity")
+	case uses&Server != 0 && !allows(leaf, x509.ExtKeyUsageServerAuth):
+		return fault.Crypto.In(op, id.label).Says("the certificate is not for server authentication")
+	case uses&Client != 0 && !allows(leaf, x509.ExtKeyUsageClientAuth):
+		return fault.Crypto.In(op, id.label).Says("the certificate is not for client authentication")
+	case uses&Issue != 0 && !id.mayIssue():
+		return fault.Crypto.In(op, id.label).Says("the certificate is not for signing others")
+	}
+	return nil
+}
+
+// Warning returns a sentence for people when id has expired, is not valid yet, or expires
+// within [WarnBefore]; otherwise "".
+func (id *Identity) Warning(now time.Time) string {
+	leaf := id.certs[0]
+	left := leaf.NotAfter.Sub(now)
+	switch {
+	case left < 0:
+		return "expired at " + stamp(leaf.NotAfter)
+	case now.Before(leaf.NotBefore):
+		return "not valid before " + stamp(leaf.NotBefore)
+	case left < 24*time.Hour:
+		return fmt.Sprintf("expires in %d hours, at %s", int(left.Hours()), stamp(leaf.NotAfter))
+	case left < WarnBefore:
+		return fmt.Sprintf("expires in %d days, at %s", int(left.Hours()/24), stamp(leaf.NotAfter))
+	}
+	return ""
+}
+
+func allows(cert *x509.Certificate, use x509.ExtKeyUsage) bool {
+	if len(cert.ExtKeyUsage) == 0 && len(cert.UnknownExtKeyUsage) == 0 {
+		return true
+	}
+	return slices.Contains(cert.ExtKeyUsage, use) || slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageAny)
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

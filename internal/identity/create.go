@@ -1,0 +1,219 @@
+package identity
+
+import (
+	"cmp"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"net"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// Usage says what an identity may be used for, as a set of bits.
+type Usage uint8
+
+// The uses of an identity.
+const (
+	Server Usage = 1 << iota // to prove a listener to its clients
+	Client                   // to prove a replicator to a listener
+	Issue                    // to sign other identities, see Options.Issuer
+)
+
+// Options describe the identity that [Create] makes. CommonName is the only one needed.
+type Options struct {
+	// Usage is what the identity is for. Zero means Server and Client.
+	Usage Usage
+
+	// CommonName names the owner: a host, a device, a person. It must not be empty.
+	CommonName string
+	// The further attributes of the subject; empty ones are left out.
+	Organization, OrganizationalUnit, Country, Locality, State string
+
+	// The alternative names of the subject. A client that verifies host names needs a DNS
+	// name or an address here.
+	Emails   []string
+	DNSNames []string
+	IPs      []netip.Addr
+	URIs     []*url.URL
+
+	// Expires is when the identity ends; a certificate knows whole seconds. Zero means one
+	// year from now.
+	Expires time.Time
+	// AllowPast permits an identity that has expired already, for tests.
+	AllowPast bool
+
+	// Label is the name to store the identity under. Empty means that it is not stored.
+	Label string
+
+	// Issuer signs the identity, and its chain follows in that of the identity. It needs
+	// the use Issue. Nil means self-signed.
+	Issuer *Identity
+
+	// Key is the private key to use, such as one in a TPM. Nil means a new one on P-256.
+	Key crypto.Signer
+}
+
+const (
+	defaultValidity = 365 * 24 * time.Hour
+	backdate        = time.Hour // for peers whose clocks are slow
+	maxCerts        = 32        // in one chain; real ones have two to four
+)
+
+// Create makes an identity, and keeps it in store when it has a label. Store may be nil
+// when it has none.
+//
+// It fails with [fault.Crypto] when the common name is missing, the label is taken, or the
+// issuer may not sign; and with [fault.Invalid] when the expiry is past or an attribute
+// cannot be put into a certificate.
+func Create(store Store, opts Options) (*Identity, error) {
+	return createAt(store, opts, time.Now())
+}
+
+func createAt(store Store, opts Options, now time.Time) (*Identity, error) {
+	if err := opts.validate(store, now); err != nil {
+		return nil, err
+	}
+	key := opts.Key
+	if key == nil {
+		var err error
+		if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+			return nil, fault.Crypto.In("create identity", opts.Label).Because(err)
+		}
+	}
+	id, err := opts.sign(key, now)
+	if err != nil {
+		return nil, err
+	}
+	if opts.Label == "" {
+		return id, nil
+	}
+	if err := store.Save(opts.Label, id, nil); err != nil {
+		return nil, err
+	}
+	return id.labelled(opts.Label), nil
+}
+
+func (o Options) validate(store Store, now time.Time) error {
+	invalid := fault.Invalid.In("create identity", o.Label)
+	switch {
+	case o.CommonName == "":
+		return fault.Crypto.In("create identity", o.Label).Says("the common name is missing").
+			Try("name the owner of the identity, such as a host or a device")
+	case !o.Expires.IsZero() && !o.Expires.After(now) && !o.AllowPast:
+		return invalid.Says("the expiry %s is in the past", o.Expires.UTC().Format(time.RFC3339))
+	case o.Expires.Year() > 9999:
+		return invalid.Says("the expiry is after the year 9999")
+	case o.Country != "" && len(o.Country) != 2:
+		return invalid.Says("the country %q is not a code of two letters", o.Country)
+	case o.Usage > Server|Client|Issue:
+		return invalid.Says("unknown usage %d", o.Usage)
+	case o.Label != "" && store == nil:
+		return invalid.Says("there is no store for the label")
+	case o.Issuer != nil && !o.Issuer.mayIssue():
+		return fault.Crypto.In("create identity", o.Label).Says("the issuer may not sign certificates").
+			Try("create the issuer for the use of issuing, or import a certificate authority")
+	}
+	if o.Label == "" {
+		return nil
+	}
+	return checkLabel("create identity", o.Label)
+}
+
+func (id *Identity) mayIssue() bool {
+	leaf := id.certs[0]
+	return leaf.IsCA && (leaf.KeyUsage == 0 || leaf.KeyUsage&x509.KeyUsageCertSign != 0)
+}
+
+func (o Options) sign(key crypto.Signer, now time.Time) (*Identity, error) {
+	template := o.template(key, now)
+	parent, signer := template, key
+	var chain []*x509.Certificate
+	if o.Issuer != nil {
+		parent, signer, chain = o.Issuer.certs[0], o.Issuer.key, o.Issuer.certs
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
+	if err != nil {
+		return nil, fault.Invalid.In("create identity", o.Label).Because(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fault.Invalid.In("create identity", o.Label).Because(err)
+	}
+	return FromKeyAndCerts(key, append([]*x509.Certificate{cert}, chain...))
+}
+
+func (o Options) template(key crypto.Signer, now time.Time) *x509.Certificate {
+	usage := cmp.Or(o.Usage, Server|Client)
+	expires := o.Expires
+	if expires.IsZero() {
+		expires = now.Add(defaultValidity)
+	}
+	begins := now.Add(-backdate)
+	if expires.Before(begins) {
+		begins = expires.Add(-backdate)
+	}
+	c := &x509.Certificate{
+		SerialNumber:          serial(),
+		Subject:               o.subject(),
+		NotBefore:             begins.UTC(),
+		NotAfter:              expires.UTC(),
+		KeyUsage:              x509.KeyUsageDigitalSignature,
+		BasicConstraintsValid: true,
+		IsCA:                  usage&Issue != 0,
+		EmailAddresses:        o.Emails,
+		DNSNames:              o.DNSNames,
+		URIs:                  o.URIs,
+	}
+	for _, ip := range o.IPs {
+		c.IPAddresses = append(c.IPAddresses, net.IP(ip.Unmap().AsSlice()))
+	}
+	if _, ok := key.Public().(*rsa.PublicKey); ok {
+		c.KeyUsage |= x509.KeyUsageKeyEncipherment
+	}
+	if usage&Issue != 0 {
+		c.KeyUsage |= x509.KeyUsageCertSign | x509.KeyUsageCRLSign
+	}
+	if usage&Server != 0 {
+		c.ExtKeyUsage = append(c.ExtKeyUsage, x509.ExtKeyUsageServerAuth)
+	}
+	if usage&Client != 0 {
+		c.ExtKeyUsage = append(c.ExtKeyUsage, x509.ExtKeyUsageClientAuth)
+	}
+	return c
+}
+
+func (o Options) subject() pkix.Name {
+	return pkix.Name{
+		CommonName:         o.CommonName,
+		Organization:       nonEmpty(o.Organization),
+		OrganizationalUnit: nonEmpty(o.OrganizationalUnit),
+		Country:            nonEmpty(o.Country),
+		Locality:           nonEmpty(o.Locality),
+		Province:           nonEmpty(o.State),
+	}
+}
+
+func nonEmpty(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+// serial returns a positive random number of at most 127 bits, as RFC 5280 §4.1.2.2 allows.
+func serial() *big.Int {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[0] &= 0x7f
+	b[15] |= 1
+	return new(big.Int).SetBytes(b[:])
+}

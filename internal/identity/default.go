@@ -1,0 +1,61 @@
+package identity
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// The environment variables that [Default] heeds.
+const (
+	EnvFolder     = "TANDEM_IDENTITIES"                 // a folder
+	EnvPassphrase = "TANDEM_IDENTITIES_PASSPHRASE_FILE" // a file whose first line encrypts its keys
+)
+
+// Default returns the store for programs that were not told another:
+//
+//   - with TANDEM_IDENTITIES set, that folder; its keys are encrypted when
+//     TANDEM_IDENTITIES_PASSPHRASE_FILE names a file with a passphrase;
+//   - otherwise the folder tandem/identities in [os.UserConfigDir]. On macOS and Windows its
+//     keys are encrypted under a secret in the Keychain or Credential Manager. Elsewhere they
+//     are protected by the passphrase file if there is one, else by the permissions of the
+//     files: a bare server has no key store, and a desktop's is locked until someone logs in.
+//
+// It fails with [fault.CantOpen] when there is no such folder, or no passphrase in the file.
+func Default() (Store, error) {
+	opts, err := defaultOptions()
+	if err != nil {
+		return nil, err
+	}
+	if dir := os.Getenv(EnvFolder); dir != "" {
+		return Folder(dir, opts), nil
+	}
+	config, err := os.UserConfigDir()
+	if err != nil {
+		return nil, fault.CantOpen.In("open identity store", "").Because(err).
+			Try("set TANDEM_IDENTITIES to a folder for the identities")
+	}
+	hasKeyStore := runtime.GOOS == "darwin" || runtime.GOOS == "windows"
+	opts.Keyring = hasKeyStore && opts.Passphrase == ""
+	return Folder(filepath.Join(config, "tandem", "identities"), opts), nil
+}
+
+func defaultOptions() (FolderOptions, error) {
+	path := os.Getenv(EnvPassphrase)
+	if path == "" {
+		return FolderOptions{}, nil
+	}
+	data, err := readFile(path)
+	if err != nil {
+		return FolderOptions{}, fault.CantOpen.In("read passphrase", path).Because(err)
+	}
+	line, _, _ := bytes.Cut(data, []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if len(line) == 0 {
+		return FolderOptions{}, fault.CantOpen.In("read passphrase", path).Says("the first line is empty")
+	}
+	return FolderOptions{Passphrase: string(line)}, nil
+}

@@ -1,0 +1,35 @@
+package pkcs
+
+// Rounds is the number of derivation rounds for a password that a person chose.
+const Rounds = 600_000
+
+type encryptedKey struct {
+	Scheme algorithm
+	Data   []byte
+}
+
+// EncryptKey encrypts a PKCS#8 key into the form of a PEM block "ENCRYPTED PRIVATE KEY",
+// with so many derivation rounds; zero means [Rounds].
+func EncryptKey(pkcs8 []byte, password string, rounds int) ([]byte, error) {
+	if rounds == 0 {
+		rounds = Rounds
+	}
+	scheme, data, err := encrypt(pkcs8, password, rounds)
+	if err != nil {
+		return nil, err
+	}
+	return encode(encryptedKey{scheme, data}), nil
+}
+
+// DecryptKey undoes [EncryptKey], and reads every cipher the package knows.
+func DecryptKey(der []byte, password string) ([]byte, error) {
+	return newBudget().decryptKey(der, password)
+}
+
+func (b *budget) decryptKey(der []byte, password string) ([]byte, error) {
+	var k encryptedKey
+	if err := unmarshal(der, &k); err != nil {
+		return nil, err
+	}
+	return b.decrypt(k.Scheme, k.Data, password)
+}

@@ -1,0 +1,52 @@
+package identity
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"path/filepath"
+
+	"github.com/zalando/go-keyring"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// keyringService is the name of everything this package keeps in the OS key store.
+const keyringService = "tandem-identities"
+
+// folderSecret returns the secret that the key store keeps for the folder dir. A missing one
+// is made for a folder that is empty.
+func folderSecret(op, dir string, empty bool) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", ioFault(op, dir, err)
+	}
+	sum := sha256.Sum256([]byte(abs))
+	user := "folder-" + hex.EncodeToString(sum[:16])
+	secret, err := keyring.Get(keyringService, user)
+	switch {
+	case err == nil && secret != "":
+		return secret, nil
+	case err != nil && !errors.Is(err, keyring.ErrNotFound):
+		return "", keyringFault(op, err)
+	case !empty:
+		return "", fault.Crypto.In(op, dir).Says("the key store has no secret for this folder").
+			Try("the folder was moved or copied here; import its identities again")
+	}
+	secret = rand.Text() + rand.Text()
+	if err := keyring.Set(keyringService, user, secret); err != nil {
+		return "", keyringFault(op, err)
+	}
+	return secret, nil
+}
+
+func keyringFault(op string, err error) error {
+	return fault.Crypto.In(op, "").Says("the key store of the operating system cannot be used").Because(err).
+		Try("log in to a session with a key store, or set TANDEM_IDENTITIES to a folder")
+}
+
+func keyIsEncrypted(data []byte) bool {
+	_, keys, err := parsePEM("", data)
+	return err == nil && len(keys) == 1 && keys[0].Type == "ENCRYPTED PRIVATE KEY"
+}
