@@ -1,0 +1,203 @@
+package document
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	attachmentsKey  = "_attachments"
+	attachmentsName = `"_attachments"` // the same as JSON
+	blobEntry       = "blob_"          // and a JSON pointer: the name of a blob's attachment
+)
+
+// WithAttachments returns body in the form for a Sync Gateway: each blob is listed in a top-level
+// _attachments too (spec/documents.md §4). Entries there not named after blobs are kept. revpos is the
+// generation of the revision, 0 for none, as with versions. A body without blobs stays as it is.
+// Errors are those of [Check].
+func WithAttachments(body []byte, revpos uint64) ([]byte, error) {
+	compact, info, err := Compact(body)
+	if err != nil || !info.HasBlobs {
+		return body, err
+	}
+	v := Value(compact)
+	list := keptEntries(v)
+	eachBlob(v, func(pointer string, blob Value) {
+		name := AppendQuoted(nil, []byte(blobEntry+pointer))
+		list = appendMember(list, name, attachmentOf(blob, revpos))
+	})
+	if len(list) == 0 {
+		return body, nil
+	}
+	return appendWithList(v, enclose(list, 0, '{', '}')), nil
+}
+
+// keptEntries returns the attachments of v not named after blobs, each after a comma.
+func keptEntries(v Value) []byte {
+	var list []byte
+	for key, entry := range v.Member(attachmentsKey).Members() {
+		if !strings.HasPrefix(string(key.Text()), blobEntry) {
+			list = appendMember(list, key, entry)
+		}
+	}
+	return list
+}
+
+// attachmentOf returns the entry that stands for a blob.
+func attachmentOf(blob Value, revpos uint64) Value {
+	var entry []byte
+	for key, value := range blob.Members() {
+		switch string(key.Text()) {
+		case "@type", "data", "stub", "revpos":
+		default:
+			entry = appendMember(entry, key, value)
+		}
+	}
+	entry = append(entry, `,"stub":true`...)
+	if revpos > 0 {
+		entry = strconv.AppendUint(append(entry, `,"revpos":`...), revpos, 10)
+	}
+	return enclose(entry, 0, '{', '}')
+}
+
+// appendWithList returns the object v with list as its only _attachments, at the end.
+func appendWithList(v, list Value) []byte {
+	out := make([]byte, 0, len(v)+len(list)+len(attachmentsName)+2)
+	for key, value := range v.Members() {
+		if string(key.Text()) != attachmentsKey {
+			out = appendMember(out, key, value)
+		}
+	}
+	out = appendMember(out, Value(attachmentsName), list)
+	return enclose(out, 0, '{', '}')
+}
+
+// FromGateway returns a body from a Sync Gateway in the form it is stored in (spec/documents.md §4):
+// attachments that stand for blobs are dropped, after an entry that was replaced through REST has
+// passed its content to the blob; other attachments are kept; other reserved keys are stripped.
+// dangling are the digests of blobs which the gateway does not list although it lists attachments: it
+// has not their content. Errors are those of [Check].
+func FromGateway(body []byte) (clean []byte, dangling []string, err error) {
+	compact, info, err := Compact(body)
+	if err != nil || !info.HasReserved {
+		return compact, nil, err
+	}
+	v := Value(compact)
+	list := v.Member(attachmentsKey)
+	if list.Kind() != Object {
+		return appendPlain(make([]byte, 0, len(v)), v), nil, nil
+	}
+	g := incoming{entries: list.Index(), used: map[string]bool{}}
+	clean = g.document(v)
+	if kept := g.kept(list); len(kept) > 0 {
+		clean = appendWithList(clean, enclose(kept, 0, '{', '}'))
+	}
+	return clean, g.dangling(clean), nil
+}
+
+// incoming is a body on its way from a gateway.
+type incoming struct {
+	entries Index           // its attachments
+	used    map[string]bool // the names of those that stand for blobs
+}
+
+func (g *incoming) document(v Value) []byte {
+	out := make([]byte, 0, len(v))
+	for key, value := range v.Members() {
+		if name := key.Text(); !isReserved(name) {
+			out = append(append(append(out, ','), key...), ':')
+			out = g.appendValue(out, value, escapePointer(name))
+		}
+	}
+	return enclose(out, 0, '{', '}')
+}
+
+func (g *incoming) appendValue(dst []byte, v Value, pointer string) []byte {
+	open := len(dst)
+	switch v.Kind() {
+	case Array:
+		i := 0
+		for item := range v.Items() {
+			dst = g.appendValue(append(dst, ','), item, pointer+"/"+strconv.Itoa(i))
+			i++
+		}
+		return enclose(dst, open, '[', ']')
+	case Object:
+		if v.isBlob() {
+			return append(dst, g.blob(v, pointer)...)
+		}
+		for key, value := range v.Members() {
+			dst = append(append(append(dst, ','), key...), ':')
+			dst = g.appendValue(dst, value, pointer+escapePointer(key.Text()))
+		}
+		return enclose(dst, open, '{', '}')
+	}
+	return append(dst, v...)
+}
+
+// blob returns the blob at pointer as its attachment has it.
+func (g *incoming) blob(v Value, pointer string) Value {
+	name := blobEntry + pointer
+	entry := g.entries[name]
+	digest := string(entry.Member("digest").Text())
+	if CheckDigest(digest) != nil {
+		return v
+	}
+	g.used[name] = true
+	if digest == string(v.Member("digest").Text()) {
+		return v
+	}
+	return replaced(v, entry)
+}
+
+// replaced returns the blob with the content that entry describes.
+func replaced(blob, entry Value) Value {
+	described := []string{"digest", "length", "content_type"}
+	var out []byte
+	for key, value := range blob.Members() {
+		if !slices.Contains(described, string(key.Text())) {
+			out = appendMember(out, key, value)
+		}
+	}
+	for key, value := range entry.Members() {
+		if slices.Contains(described, string(key.Text())) {
+			out = appendMember(out, key, value)
+		}
+	}
+	return enclose(out, 0, '{', '}')
+}
+
+// kept returns the entries that do not stand for blobs, each after a comma.
+func (g *incoming) kept(list Value) []byte {
+	var out []byte
+	for key, entry := range list.Members() {
+		name := string(key.Text())
+		if !g.used[name] && !isNumberedBlob(name) {
+			out = appendMember(out, key, entry)
+		}
+	}
+	return out
+}
+
+// isNumberedBlob reports whether name is one which old clients gave to blobs.
+func isNumberedBlob(name string) bool {
+	rest, ok := strings.CutPrefix(name, blobEntry)
+	return ok && rest != "" && rest[0] >= '0' && rest[0] <= '9'
+}
+
+// dangling returns the digests of blobs in v that no attachment has.
+func (g *incoming) dangling(v Value) []string {
+	listed := map[string]bool{}
+	for _, entry := range g.entries {
+		listed[string(entry.Member("digest").Text())] = true
+	}
+	var missing []string
+	eachBlob(v, func(_ string, blob Value) {
+		digest := string(blob.Member("digest").Text())
+		if !listed[digest] && !slices.Contains(missing, digest) {
+			missing = append(missing, digest)
+		}
+	})
+	return missing
+}

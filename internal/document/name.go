@@ -1,0 +1,110 @@
+package document
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// The lengths of names in bytes (spec/documents.md §2).
+const (
+	MaxID         = 240 // of a document's ID
+	maxIncomingID = 255 // of an ID that a peer may mention
+	maxName       = 251 // of a scope or collection
+)
+
+// DefaultName is the name of the default collection and of its scope.
+const DefaultName = "_default"
+
+// CheckID reports why a document cannot be called id: an ID is 1 to [MaxID] bytes of UTF-8 without control
+// characters that do not begin with an underscore. The error is [fault.BadDocID].
+func CheckID(id string) error {
+	switch {
+	case id == "":
+		return fault.BadDocID.Says("the document ID is empty")
+	case len(id) > MaxID:
+		return badID(id, "it has more than 240 bytes")
+	case id[0] == '_':
+		return badID(id, "it begins with an underscore")
+	case !utf8.ValidString(id):
+		return badID(id, "it is not valid UTF-8")
+	case strings.ContainsFunc(id, isControl):
+		return badID(id, "it has a control character")
+	}
+	return nil
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+func badID(id, why string) error {
+	return fault.BadDocID.Says("invalid document ID %.60q: %s", id, why)
+}
+
+// CheckIncomingID reports why a peer may not even mention id: it must have 1 to 255 bytes. What passes may
+// still fail [CheckID], which concerns that document alone. The error is [fault.BadDocID].
+func CheckIncomingID(id string) error {
+	if id == "" || len(id) > maxIncomingID {
+		return fault.BadDocID.Says("the document ID has %d bytes, want 1 to 255", len(id))
+	}
+	return nil
+}
+
+// NewID returns a document ID that no other document has: ~ and 16 random bytes.
+func NewID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: see crypto/rand
+	return "~" + base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// CheckCollectionName reports why a collection cannot be called name in scope. Each has 1 to 251 of the
+// characters A-Z a-z 0-9 _ % -, and does not begin with _ or %; "_default" is a scope, and a collection of
+// that scope. The error is [fault.Invalid].
+func CheckCollectionName(scope, name string) error {
+	if err := checkName("scope", scope); err != nil {
+		return err
+	}
+	if name == DefaultName && scope != DefaultName {
+		return fault.Invalid.Says("the default collection is in the default scope, not in %s", scope)
+	}
+	return checkName("collection", name)
+}
+
+func checkName(what, name string) error {
+	switch {
+	case name == DefaultName:
+		return nil
+	case name == "":
+		return fault.Invalid.Says("the %s name is empty", what)
+	case len(name) > maxName:
+		return fault.Invalid.Says("the %s name has more than 251 characters", what)
+	case name[0] == '_' || name[0] == '%':
+		return fault.Invalid.Says("the %s name %q begins with %c", what, name, name[0])
+	case strings.ContainsFunc(name, func(r rune) bool { return !isNameChar(r) }):
+		return fault.Invalid.Says("the %s name %.60q has another character than A-Z a-z 0-9 _ %% -", what, name)
+	}
+	return nil
+}
+
+func isNameChar(r rune) bool {
+	switch {
+	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_', r == '%', r == '-':
+		return true
+	}
+	return false
+}
+
+// ParseCollectionName reads "scope.collection", or "collection" in the default scope. Errors are
+// those of [CheckCollectionName].
+func ParseCollectionName(text string) (scope, name string, err error) {
+	scope, name, ok := strings.Cut(text, ".")
+	if !ok {
+		scope, name = DefaultName, text
+	}
+	if err := CheckCollectionName(scope, name); err != nil {
+		return "", "", err
+	}
+	return scope, name, nil
+}

@@ -1,0 +1,132 @@
+package document
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// Canonical returns body with sorted keys, the fewest escapes and no whitespace, as the digest of a
+// tree revision takes it (spec/versioning.md §A1): "{}" for an empty body. Numbers stay as written.
+// Errors are those of [Check].
+func Canonical(body []byte) ([]byte, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return []byte("{}"), nil
+	}
+	compact, _, err := Compact(body)
+	if err != nil {
+		return nil, err
+	}
+	return appendCanonical(make([]byte, 0, len(compact)), compact), nil
+}
+
+func appendCanonical(dst []byte, v Value) []byte {
+	switch v.Kind() {
+	case String:
+		return AppendQuoted(dst, v.Text())
+	case Array:
+		open := len(dst)
+		for item := range v.Items() {
+			dst = appendCanonical(append(dst, ','), item)
+		}
+		return enclose(dst, open, '[', ']')
+	case Object:
+		open := len(dst)
+		for _, m := range sortedMembers(v) {
+			dst = append(AppendQuoted(append(dst, ','), m.name), ':')
+			dst = appendCanonical(dst, m.value)
+		}
+		return enclose(dst, open, '{', '}')
+	}
+	return append(dst, v...)
+}
+
+type member struct {
+	name  []byte
+	value Value
+}
+
+func sortedMembers(v Value) []member {
+	var all []member
+	for key, value := range v.Members() {
+		all = append(all, member{key.Text(), value})
+	}
+	slices.SortFunc(all, func(a, b member) int { return bytes.Compare(a.name, b.name) })
+	return all
+}
+
+// enclose makes a container of what was appended since open, each part after a comma.
+func enclose(dst []byte, open int, opening, closing byte) []byte {
+	if len(dst) == open {
+		return append(dst, opening, closing)
+	}
+	dst[open] = opening
+	return append(dst, closing)
+}
+
+// appendMember appends a member after a comma, for [enclose].
+func appendMember(dst []byte, key, value Value) []byte {
+	dst = append(dst, ',')
+	dst = append(dst, key...)
+	dst = append(dst, ':')
+	return append(dst, value...)
+}
+
+// Equal reports whether two bodies are equal by value: see [SameValue]. Malformed ones are
+// equal to themselves only.
+func Equal(a, b []byte) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	x, _, errX := Compact(a)
+	y, _, errY := Compact(b)
+	return cmp.Or(errX, errY) == nil && SameValue(x, y)
+}
+
+// Strip returns body without its top-level keys that begin with an underscore, as a receiver
+// stores it (spec/documents.md §3); body itself if it has none or is malformed.
+func Strip(body []byte) []byte {
+	compact, info, err := Compact(body)
+	if err != nil || !info.HasReserved {
+		return body
+	}
+	return appendPlain(make([]byte, 0, len(compact)), compact)
+}
+
+// appendPlain appends the object v without its reserved members.
+func appendPlain(dst []byte, v Value) []byte {
+	open := len(dst)
+	for key, value := range v.Members() {
+		if !isReserved(key.Text()) {
+			dst = appendMember(dst, key, value)
+		}
+	}
+	return enclose(dst, open, '{', '}')
+}
+
+func isReserved(name []byte) bool { return len(name) > 0 && name[0] == '_' }
+
+// CheckKeys refuses a body with a top-level key that begins with an underscore: these are
+// metadata, and would not reach any peer. The error is [fault.Invalid] or one of [Check].
+func CheckKeys(body []byte) error {
+	compact, info, err := Compact(body)
+	if err != nil || !info.HasReserved {
+		return err
+	}
+	for key := range Value(compact).Members() {
+		if isReserved(key.Text()) {
+			return fault.Invalid.Says("the key %s is reserved: it begins with an underscore", key).
+				Try("rename the property; only top-level ones are concerned")
+		}
+	}
+	return nil
+}
+
+// Removed reports whether body is Sync Gateway's notice that the document left the user's
+// channels: a true _removed (spec/documents.md §3).
+func Removed(body []byte) bool {
+	compact, info, err := Compact(body)
+	return err == nil && info.HasReserved && string(Value(compact).Member("_removed")) == "true"
+}

@@ -1,0 +1,261 @@
+package document
+
+import (
+	"bytes"
+	"iter"
+	"strconv"
+)
+
+// Value is the compact text of one JSON value that was found valid: see [ParseValue]. nil means there
+// is none. Its parts are parts of the same text, found when they are asked for.
+type Value []byte
+
+// Kind is a type of JSON values.
+type Kind int
+
+// The kinds. None is that of a nil [Value].
+const (
+	None Kind = iota
+	Null
+	Bool
+	Number
+	String
+	Array
+	Object
+)
+
+// ParseValue checks one JSON value of any kind, as [Check] does a document, and returns it without
+// whitespace. depth is how many levels it may have, zero means [MaxDepth].
+func ParseValue(text []byte, depth int) (Value, error) {
+	s := scanner{body: text, compact: true, limit: depth}
+	if err := s.only(); err != nil {
+		return nil, err
+	}
+	return s.text(), nil
+}
+
+// Kind returns v's kind.
+func (v Value) Kind() Kind {
+	if len(v) == 0 {
+		return None
+	}
+	switch v[0] {
+	case '{':
+		return Object
+	case '[':
+		return Array
+	case '"':
+		return String
+	case 't', 'f':
+		return Bool
+	case 'n':
+		return Null
+	}
+	return Number
+}
+
+// Text returns the characters of a string, nil for other kinds.
+func (v Value) Text() []byte {
+	if v.Kind() != String {
+		return nil
+	}
+	inner := v[1 : len(v)-1]
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return inner
+	}
+	return appendUnquoted(make([]byte, 0, len(inner)), inner)
+}
+
+// Cursor steps through the items of an array, where a loop over [Value.Items] cannot: it
+// has none for other kinds.
+type Cursor struct {
+	v   Value
+	pos int
+}
+
+// Cursor returns a cursor before the first item.
+func (v Value) Cursor() Cursor {
+	if v.Kind() != Array {
+		return Cursor{v: Value("[]"), pos: 1}
+	}
+	return Cursor{v: v, pos: 1}
+}
+
+// Next returns the next item, or nil after the last.
+func (c *Cursor) Next() Value {
+	if c.v[c.pos] == ',' {
+		c.pos++
+	}
+	if c.v[c.pos] == ']' {
+		return nil
+	}
+	start := c.pos
+	c.pos = valueEnd(c.v, start)
+	return c.v[start:c.pos:c.pos]
+}
+
+// Items gives the items of an array, none for other kinds.
+func (v Value) Items() iter.Seq[Value] {
+	return func(yield func(Value) bool) {
+		c := v.Cursor()
+		for item := c.Next(); item != nil && yield(item); item = c.Next() {
+		}
+	}
+}
+
+// Members gives the keys, as JSON strings, and values of an object in their order, none for other kinds.
+func (v Value) Members() iter.Seq2[Value, Value] {
+	return func(yield func(key, value Value) bool) {
+		if v.Kind() != Object {
+			return
+		}
+		for i := 1; v[i] != '}'; {
+			colon := valueEnd(v, i)
+			end := valueEnd(v, colon+1)
+			if !yield(v[i:colon:colon], v[colon+1:end:end]) {
+				return
+			}
+			if i = end; v[i] == ',' {
+				i++
+			}
+		}
+	}
+}
+
+// Member returns the value of an object's member, nil if there is none.
+func (v Value) Member(name string) Value {
+	for key, value := range v.Members() {
+		if string(key.Text()) == name {
+			return value
+		}
+	}
+	return nil
+}
+
+// valueEnd returns the index after the valid value that begins at b[i].
+func valueEnd(b []byte, i int) int {
+	depth := 0
+	for {
+		switch b[i] {
+		case '"':
+			i = quoteEnd(b, i)
+		case '{', '[':
+			depth++
+			i++
+		case '}', ']':
+			depth--
+			i++
+		case ',', ':':
+			i++
+		default:
+			i = scalarEnd(b, i)
+		}
+		if depth == 0 {
+			return i
+		}
+	}
+}
+
+func quoteEnd(b []byte, i int) int {
+	for i++; b[i] != '"'; i++ {
+		if b[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
+}
+
+// scalarEnd passes over a number or a word.
+func scalarEnd(b []byte, i int) int {
+	for i < len(b) && b[i] != ',' && b[i] != ']' && b[i] != '}' {
+		i++
+	}
+	return i
+}
+
+// Index finds members of one object by name; it is made once for many of them.
+type Index map[string]Value
+
+// Index returns the members of an object by name, none for other kinds.
+func (v Value) Index() Index {
+	index := Index{}
+	for key, value := range v.Members() {
+		index[string(key.Text())] = value
+	}
+	return index
+}
+
+// SameValue reports whether a and b are equal by value: without regard to the order of keys, to
+// how characters are escaped, and to how numbers are written. Two nil values are the same.
+func SameValue(a, b Value) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	if a.Kind() != b.Kind() {
+		return false
+	}
+	switch a.Kind() {
+	case Number:
+		return sameNumber(string(a), string(b))
+	case String:
+		return bytes.Equal(a.Text(), b.Text())
+	case Array:
+		return sameItems(a, b)
+	case Object:
+		return sameMembers(a, b)
+	}
+	return false
+}
+
+func sameItems(a, b Value) bool {
+	as, bs := a.Cursor(), b.Cursor()
+	for {
+		x, y := as.Next(), bs.Next()
+		switch {
+		case x == nil || y == nil:
+			return x == nil && y == nil
+		case !SameValue(x, y):
+			return false
+		}
+	}
+}
+
+func sameMembers(a, b Value) bool {
+	others := b.Index()
+	n := 0
+	for key, value := range a.Members() {
+		other := others[string(key.Text())]
+		if other == nil || !SameValue(value, other) {
+			return false
+		}
+		n++
+	}
+	return n == len(others)
+}
+
+// sameNumber compares integers of 64 bits exactly and everything else as doubles.
+func sameNumber(a, b string) bool {
+	x, xOK := integer(a)
+	y, yOK := integer(b)
+	if xOK && yOK {
+		return x == y
+	}
+	f, _ := strconv.ParseFloat(a, 64)
+	g, _ := strconv.ParseFloat(b, 64)
+	return f == g
+}
+
+// integer returns the 64 bits and the sign of an integer of −2^63 to 2^64−1.
+func integer(text string) (n struct {
+	negative bool
+	bits     uint64
+}, ok bool,
+) {
+	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
+		n.negative, n.bits = i < 0, uint64(i)
+		return n, true
+	}
+	u, err := strconv.ParseUint(text, 10, 64)
+	n.bits = u
+	return n, err == nil
+}
