@@ -1,0 +1,38 @@
+package fault
+
+import (
+	"slices"
+	"syscall"
+)
+
+// IsTransient reports whether trying again later may help: the errors that both kinds of
+// replicator retry (spec/handshake.md §9). A nil error is none.
+func IsTransient(err error) bool { return listed(err, transient) }
+
+// IsNetworkDependent reports whether the error may pass when the network changes: a
+// continuous replicator waits for that, a one-shot one gives up (spec/handshake.md §9).
+func IsNetworkDependent(err error) bool { return listed(err, networkDependent) }
+
+func listed(err error, codes map[Domain][]int) bool {
+	e := Of(err)
+	return e != nil && slices.Contains(codes[e.Domain], e.Code)
+}
+
+//nolint:gochecknoglobals // two tables of the specification
+var (
+	transient = map[Domain][]int{
+		POSIX: {
+			int(syscall.ENETRESET), int(syscall.ECONNABORTED), int(syscall.ECONNRESET),
+			int(syscall.ETIMEDOUT), int(syscall.ECONNREFUSED),
+		},
+		Network:   {1, 3, 16, 17, 18, 19},
+		WebSocket: {408, 429, 502, 503, 504, 1006, 4001},
+	}
+	networkDependent = map[Domain][]int{
+		POSIX: {
+			int(syscall.ENETDOWN), int(syscall.ENETUNREACH), int(syscall.ENOTCONN), int(syscall.ETIMEDOUT),
+			int(syscall.EHOSTDOWN), int(syscall.EHOSTUNREACH), int(syscall.EADDRNOTAVAIL), int(syscall.EPIPE),
+		},
+		Network: {1, 2, 3, 20, 21, 22, 23, 24, 25, 26, 27},
+	}
+)
