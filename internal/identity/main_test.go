@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/zalando/go-keyring"
@@ -9,5 +10,17 @@ import (
 
 func TestMain(m *testing.M) {
 	keyring.MockInit()
-	goleak.VerifyTestMain(m)
+	home, err := os.MkdirTemp("", "tandem-identity")
+	if err != nil {
+		panic(err)
+	}
+	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} { // see os.UserConfigDir
+		if err := os.Setenv(name, home); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(home)
+		os.Exit(code)
+	}))
 }

@@ -32,6 +32,10 @@ var stores = map[string]struct {
 	"folder with key store": {true, func(dir string) identity.Store {
 		return identity.Folder(dir, identity.FolderOptions{Keyring: true})
 	}},
+	"PKCS#12 file": {true, func(dir string) identity.Store {
+		return identity.PKCS12File(filepath.Join(dir, "ids.p12"), "gehéim", fewRounds)
+	}},
+	"key store": {true, identity.Keyring},
 }
 
 // eachStore runs a test on every store. Reopen opens the same place again, or returns the

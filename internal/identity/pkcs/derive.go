@@ -14,29 +14,35 @@ import (
 	"golang.org/x/crypto/scrypt"
 )
 
-// budget bounds the derivation rounds that one input may cost.
-type budget struct{ left int }
+// opener decrypts what one input holds, and bounds the derivation rounds that it may cost.
+type opener struct {
+	left int  // rounds
+	bare bool // the empty password has no terminator, as some programs have it
+}
 
 const (
 	maxRounds       = 20_000_000 // in one input; about ten seconds
 	maxScryptMemory = 64 << 20
 )
 
-func newBudget() *budget { return &budget{left: maxRounds} }
+func newOpener() *opener { return &opener{left: maxRounds} }
 
-func (b *budget) spend(rounds int) error {
+func (o *opener) spend(rounds int) error {
 	if rounds < 1 {
 		return malformed("%d derivation rounds", rounds)
 	}
-	if rounds > b.left {
+	if rounds > o.left {
 		return unsupported("too many derivation rounds: more than %d in one file", maxRounds)
 	}
-	b.left -= rounds
+	o.left -= rounds
 	return nil
 }
 
 // bmp returns password as PKCS#12's own derivation wants it: UTF-16, zero-terminated.
-func bmp(password string) []byte {
+func (o *opener) bmp(password string) []byte {
+	if password == "" && o.bare {
+		return nil
+	}
 	return append(utf16BE(password), 0, 0)
 }
 
@@ -117,30 +123,30 @@ type scryptParams struct {
 }
 
 // deriveKey derives size bytes as kdf says, with PBKDF2 or scrypt (RFC 8018, RFC 7914).
-func (b *budget) deriveKey(kdf algorithm, password string, size int) ([]byte, error) {
+func (o *opener) deriveKey(kdf algorithm, password string, size int) ([]byte, error) {
 	switch {
 	case kdf.ID.Equal(oidPBKDF2):
 		var p pbkdf2Params
 		if err := unmarshal(kdf.Params.FullBytes, &p); err != nil {
 			return nil, err
 		}
-		return b.derivePBKDF2(p, password, size)
+		return o.derivePBKDF2(p, password, size)
 	case kdf.ID.Equal(oidScrypt):
 		var p scryptParams
 		if err := unmarshal(kdf.Params.FullBytes, &p); err != nil {
 			return nil, err
 		}
-		return b.deriveScrypt(p, password, size)
+		return o.deriveScrypt(p, password, size)
 	}
 	return nil, unsupported("unknown key derivation %v", kdf.ID)
 }
 
-func (b *budget) derivePBKDF2(p pbkdf2Params, password string, size int) ([]byte, error) {
+func (o *opener) derivePBKDF2(p pbkdf2Params, password string, size int) ([]byte, error) {
 	newHash, err := hmacHash(p.PRF.ID)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.spend(p.Rounds); err != nil {
+	if err := o.spend(p.Rounds); err != nil {
 		return nil, err
 	}
 	key, err := pbkdf2.Key(newHash, password, p.Salt, p.Rounds, size)
@@ -150,12 +156,12 @@ func (b *budget) derivePBKDF2(p pbkdf2Params, password string, size int) ([]byte
 	return key, nil
 }
 
-func (b *budget) deriveScrypt(p scryptParams, password string, size int) ([]byte, error) {
+func (o *opener) deriveScrypt(p scryptParams, password string, size int) ([]byte, error) {
 	const most = maxScryptMemory / 128
 	if p.Cost < 2 || p.Block < 1 || p.By < 1 || p.Block > most || p.Cost > most/p.Block || p.By > 16 {
 		return nil, unsupported("scrypt parameters out of range")
 	}
-	if err := b.spend(p.Cost * p.Block * p.By); err != nil {
+	if err := o.spend(p.Cost * p.Block * p.By); err != nil {
 		return nil, err
 	}
 	key, err := scrypt.Key([]byte(password), p.Salt, p.Cost, p.Block, p.By, size)

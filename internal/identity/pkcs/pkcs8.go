@@ -23,13 +23,13 @@ func EncryptKey(pkcs8 []byte, password string, rounds int) ([]byte, error) {
 
 // DecryptKey undoes [EncryptKey], and reads every cipher the package knows.
 func DecryptKey(der []byte, password string) ([]byte, error) {
-	return newBudget().decryptKey(der, password)
+	return newOpener().decryptKey(der, password)
 }
 
-func (b *budget) decryptKey(der []byte, password string) ([]byte, error) {
+func (o *opener) decryptKey(der []byte, password string) ([]byte, error) {
 	var k encryptedKey
 	if err := unmarshal(der, &k); err != nil {
 		return nil, err
 	}
-	return b.decrypt(k.Scheme, k.Data, password)
+	return o.decrypt(k.Scheme, k.Data, password)
 }

@@ -27,8 +27,8 @@ type pbeParams struct {
 }
 
 // decrypt undoes the password-based encryption of data that scheme names.
-func (b *budget) decrypt(scheme algorithm, data []byte, password string) ([]byte, error) {
-	block, iv, err := b.cipherOf(scheme, password)
+func (o *opener) decrypt(scheme algorithm, data []byte, password string) ([]byte, error) {
+	block, iv, err := o.cipherOf(scheme, password)
 	if err != nil {
 		return nil, err
 	}
@@ -48,18 +48,18 @@ func (b *budget) decrypt(scheme algorithm, data []byte, password string) ([]byte
 	return text, nil
 }
 
-func (b *budget) cipherOf(scheme algorithm, password string) (cipher.Block, []byte, error) {
+func (o *opener) cipherOf(scheme algorithm, password string) (cipher.Block, []byte, error) {
 	if scheme.ID.Equal(oidPBES2) {
 		var p pbes2Params
 		if err := unmarshal(scheme.Params.FullBytes, &p); err != nil {
 			return nil, nil, err
 		}
-		return b.modernCipher(p, password)
+		return o.modernCipher(p, password)
 	}
-	return b.oldCipher(scheme, password)
+	return o.oldCipher(scheme, password)
 }
 
-func (b *budget) modernCipher(p pbes2Params, password string) (cipher.Block, []byte, error) {
+func (o *opener) modernCipher(p pbes2Params, password string) (cipher.Block, []byte, error) {
 	newCipher, size := stdaes.NewCipher, 0
 	switch id := p.Cipher.ID; {
 	case id.Equal(oidAES128CBC):
@@ -77,7 +77,7 @@ func (b *budget) modernCipher(p pbes2Params, password string) (cipher.Block, []b
 	if err := unmarshal(p.Cipher.Params.FullBytes, &iv); err != nil {
 		return nil, nil, err
 	}
-	key, err := b.deriveKey(p.KDF, password, size)
+	key, err := o.deriveKey(p.KDF, password, size)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -86,7 +86,7 @@ func (b *budget) modernCipher(p pbes2Params, password string) (cipher.Block, []b
 }
 
 // oldCipher is the password-based encryption of RFC 7292 appendix C.
-func (b *budget) oldCipher(scheme algorithm, password string) (cipher.Block, []byte, error) {
+func (o *opener) oldCipher(scheme algorithm, password string) (cipher.Block, []byte, error) {
 	newCipher, size := newRC2, 0
 	switch id := scheme.ID; {
 	case id.Equal(oidPBE3DES3):
@@ -104,10 +104,10 @@ func (b *budget) oldCipher(scheme algorithm, password string) (cipher.Block, []b
 	if err := unmarshal(scheme.Params.FullBytes, &p); err != nil {
 		return nil, nil, err
 	}
-	if err := b.spend(p.Rounds); err != nil {
+	if err := o.spend(p.Rounds); err != nil {
 		return nil, nil, err
 	}
-	secret := bmp(password)
+	secret := o.bmp(password)
 	block, err := newCipher(derive12(sha1.New, forKey, secret, p.Salt, p.Rounds, size))
 	return block, derive12(sha1.New, forIV, secret, p.Salt, p.Rounds, 8), err
 }
@@ -119,13 +119,13 @@ func twoKeyTripleDES(key []byte) (cipher.Block, error) {
 // encrypt encrypts plain under PBES2 with AES-256-CBC and PBKDF2 over HMAC-SHA-256.
 func encrypt(plain []byte, password string, rounds int) (algorithm, []byte, error) {
 	salt, iv := random(16), random(stdaes.BlockSize)
-	kdf := pbkdf2Params{Salt: salt, Rounds: rounds, PRF: algorithm{oidHMACSHA256, asn1.NullRawValue}}
+	kdf := pbkdf2Params{Salt: salt, Rounds: rounds, PRF: algorithm{oidHMACSHA256, null}}
 	params := pbes2Params{
 		KDF:    algorithm{oidPBKDF2, raw(kdf)},
 		Cipher: algorithm{oidAES256CBC, raw(iv)},
 	}
 	scheme := algorithm{oidPBES2, raw(params)}
-	block, iv, err := newBudget().cipherOf(scheme, password)
+	block, iv, err := newOpener().cipherOf(scheme, password)
 	if err != nil {
 		return algorithm{}, nil, err
 	}
