@@ -1,0 +1,238 @@
+package blip
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// Conn speaks BLIP_3 over a [Pipe]. [Conn.Run] does all the work; the other methods may be called from any
+// goroutine, before it, meanwhile and after it, and never block unless they say so.
+type Conn struct {
+	pipe  Pipe
+	cfg   Config
+	stats counters
+	clock clock
+	held  atomic.Int64 // bytes that the peer makes us hold
+
+	closeAsked chan struct{} // closed by Close
+	writerDone chan struct{} // closed when the writer has returned
+	ended      chan struct{} // closed when the connection is over
+
+	mu         sync.Mutex // guards the following
+	wake       sync.Cond  // for the writer: something below has changed
+	started    bool
+	queue      schedule
+	acks       []ack
+	lastNumber uint64                   // of the requests begun
+	pending    map[uint64]*outgoing     // requests without a complete reply, by number
+	partial    map[partialKey]*outgoing // messages of which some frames are sent, but not all
+	queued     int64                    // bytes unsent
+	waiters    []waiter
+
+	closing     bool // Close was called
+	closeCode   int
+	closeReason string
+	closeSent   bool
+	closeErr    error // of the goodbye, once closeSent
+	over        bool  // nothing is taken any more
+	abortErr    error
+	writeErr    error
+	outcome     error // for those who come after the end
+}
+
+type partialKey struct {
+	number  uint64
+	request bool
+}
+
+type ack struct {
+	number, total uint64
+	kind          Flags
+}
+
+// NewConn returns a connection over pipe, which belongs to it from then on. Call Run. Settings that do not pass
+// Config.Validate make Run fail at once.
+func NewConn(pipe Pipe, cfg Config) *Conn {
+	c := &Conn{
+		pipe:       pipe,
+		cfg:        cfg.withDefaults(),
+		closeAsked: make(chan struct{}),
+		writerDone: make(chan struct{}),
+		ended:      make(chan struct{}),
+		pending:    make(map[uint64]*outgoing),
+		partial:    make(map[partialKey]*outgoing),
+	}
+	c.wake.L = &c.mu
+	return c
+}
+
+// Run carries messages until the end of the connection, and leaves no goroutine. It may be called once.
+//
+// It returns nil after our own Close, if the peer has echoed it. Otherwise it tells how the connection ended: a *[CloseError] if the
+// peer closed or the link dropped, fault.ProtocolError if the peer broke the protocol, a fault with the code WebSocket 1009 if
+// it sent too much, fault.Timeout if it went silent, the error given to Abort, or ctx's.
+func (c *Conn) Run(ctx context.Context) error {
+	if !c.start() {
+		return fault.Invalid.In("run connection", "").Says("Run was called twice")
+	}
+	if err := c.cfg.Validate(); err != nil {
+		c.end()
+		_ = c.pipe.Abort()
+		return c.settleAll(err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var tasks sync.WaitGroup
+	tasks.Go(func() { c.write(ctx) })
+	tasks.Go(c.supervise)
+
+	err, ours := c.read(ctx)
+	c.end()
+	c.hangUp(err, ours, ctx.Err() != nil)
+	cancel()
+	tasks.Wait()
+	return c.settleAll(c.result(err, ours))
+}
+
+// start reports whether it is the first.
+func (c *Conn) start() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	first := !c.started
+	c.started = true
+	return first
+}
+
+// end stops the writer and the supervisor.
+func (c *Conn) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return
+	}
+	c.over = true
+	close(c.ended)
+	c.wake.Broadcast()
+}
+
+// hangUp ends the pipe after the reader has ended with err. Errors that are ours are told to the peer.
+func (c *Conn) hangUp(err error, ours, canceled bool) {
+	c.mu.Lock()
+	goodbye := c.closeSent
+	aborted := c.abortErr != nil
+	c.mu.Unlock()
+	if goodbye && !canceled && !aborted {
+		return // sendClose waits for the echo, and hangs up
+	}
+	if ours && !aborted && !goodbye {
+		_ = c.pipe.Close(closeCodeOf(err), errorText(err)) // err is what counts
+	}
+	_ = c.pipe.Abort()
+}
+
+// result chooses among the errors of reader and writer the one that explains the end.
+func (c *Conn) result(readErr error, ours bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var closed *CloseError
+	switch {
+	case c.abortErr != nil:
+		return c.abortErr
+	case c.closeSent && !ours:
+		return c.closeErr
+	case ours, errors.As(readErr, &closed) && closed.Code != closeDropped, c.writeErr == nil:
+		return readErr
+	default:
+		return c.writeErr
+	}
+}
+
+// settleAll completes every request that has no reply.
+func (c *Conn) settleAll(outcome error) error {
+	err := outcome
+	if err == nil {
+		err = fault.NotConnected.In("send message", "").Says("connection is closed")
+	}
+	c.mu.Lock()
+	c.outcome = err
+	open := c.queue.drain()
+	for _, o := range c.partial {
+		open = append(open, o)
+	}
+	for _, o := range c.pending {
+		open = append(open, o)
+	}
+	clear(c.partial)
+	clear(c.pending)
+	waiters := c.waiters
+	c.waiters, c.queued, c.acks = nil, 0, nil
+	c.mu.Unlock()
+
+	for _, w := range waiters {
+		close(w.ready)
+	}
+	for _, o := range open {
+		o.msg.closeBody()
+		c.settle(o, nil, err)
+	}
+	return outcome
+}
+
+// settle calls done, the first time.
+func (c *Conn) settle(o *outgoing, reply *Reply, err error) {
+	c.mu.Lock()
+	first := !o.settled
+	o.settled = true
+	c.mu.Unlock()
+	if first && o.done != nil {
+		o.done(reply, err)
+	}
+}
+
+// Close says goodbye with a WebSocket close code after everything queued has been sent, and Run returns. From now on
+// nothing is accepted for sending. Closing twice is harmless; the first code counts.
+func (c *Conn) Close(code int, reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing {
+		return
+	}
+	c.closing, c.closeCode, c.closeReason = true, code, reason
+	close(c.closeAsked)
+	c.wake.Broadcast()
+}
+
+// Abort drops the connection at once, and Run returns err, which may be nil for fault.ConnectionAborted.
+func (c *Conn) Abort(err error) {
+	if err == nil {
+		err = fault.ConnectionAborted.In("run connection", "")
+	}
+	c.mu.Lock()
+	if c.abortErr == nil {
+		c.abortErr = err
+	}
+	c.mu.Unlock()
+	_ = c.pipe.Abort() // wakes the reader, which ends the rest
+}
+
+// closeCodeOf returns the WebSocket close code that tells the peer of our error.
+func closeCodeOf(err error) int {
+	f := fault.Of(err)
+	if f != nil && f.Domain == fault.WebSocket && (f.Code == closeProtocol || f.Code == closeTooBig) {
+		return f.Code
+	}
+	return closeInternal
+}
+
+// errorText returns what a goodbye may say of err: its reason has at most 123 bytes.
+func errorText(err error) string {
+	text := err.Error()
+	if f := fault.Of(err); f != nil {
+		text = f.Message
+	}
+	return text[:min(len(text), 120)]
+}

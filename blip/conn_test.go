@@ -1,0 +1,78 @@
+package blip_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/tandemdb/tandem/blip"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// running is a Conn under way.
+type running struct {
+	*blip.Conn
+	ended chan error
+}
+
+func run(t testing.TB, pipe blip.Pipe, cfg blip.Config) *running {
+	t.Helper()
+	r := &running{Conn: blip.NewConn(pipe, cfg), ended: make(chan error, 1)}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.ended <- r.Run(ctx)
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return r
+}
+
+// connect returns two conns that talk to each other.
+func connect(t testing.TB, a, b blip.Config) (*running, *running) {
+	t.Helper()
+	left, right := blip.NewPipePair()
+	return run(t, left, a), run(t, right, b)
+}
+
+// echo answers with what it got.
+func echo(r *blip.Request) {
+	r.Reply(&blip.Message{Properties: r.Properties, Body: r.Body, Compress: true})
+}
+
+func call(t testing.TB, c *running, m *blip.Message) (*blip.Reply, error) {
+	t.Helper()
+	return c.Call(context.Background(), m)
+}
+
+func TestReplyCarriesPropertiesAndBody(t *testing.T) {
+	for _, mode := range []blip.Compression{blip.Adaptive, blip.Always, blip.Never} {
+		for _, size := range []int{0, 1, 100, 200, 16384, 100_000, 3_000_000} {
+			t.Run(fmt.Sprint(mode, "/", size), func(t *testing.T) {
+				a, _ := connect(t, blip.Config{Compression: mode}, blip.Config{Handler: echo, Compression: mode})
+				body := strings.Repeat("0123456789abcdef!", size/17+1)[:size]
+				reply, err := call(t, a, &blip.Message{
+					Properties: blip.Props("Profile", "echo", "empty", "", "naïve", "ü"),
+					Body:       []byte(body), Compress: true,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := string(reply.Body); got != body {
+					t.Errorf("body of %d bytes came back as %d", len(body), len(got))
+				}
+				if v, ok := reply.Properties.Get("empty"); !ok || v != "" || reply.Properties.Value("naïve") != "ü" {
+					t.Errorf("properties came back as %v", reply.Properties)
+				}
+				a.Close(1000, "")
+				if err := <-a.ended; err != nil {
+					t.Errorf("Run after Close = %v, want nil", err)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package blip
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// Property is a named string at the head of a message.
+type Property struct{ Key, Value string }
+
+// Properties are the head of a message (spec/blip.md §4): few, so a list serves better than a map. Their order has no
+// meaning; of two with one key the first counts.
+type Properties []Property
+
+// Props makes properties of alternating keys and values; an odd key at the end gets an empty value.
+func Props(keysAndValues ...string) Properties {
+	p := make(Properties, 0, (len(keysAndValues)+1)/2)
+	for i := 0; i < len(keysAndValues); i += 2 {
+		value := ""
+		if i+1 < len(keysAndValues) {
+			value = keysAndValues[i+1]
+		}
+		p = append(p, Property{keysAndValues[i], value})
+	}
+	return p
+}
+
+// Get returns the value of key, and whether there is one; it may be empty. Case matters.
+func (p Properties) Get(key string) (string, bool) {
+	for i := range p {
+		if p[i].Key == key {
+			return p[i].Value, true
+		}
+	}
+	return "", false
+}
+
+// Value returns the value of key, or "" if there is none.
+func (p Properties) Value(key string) string {
+	value, _ := p.Get(key)
+	return value
+}
+
+// Bool reads the value of key as the field does: true or yes, false or no, in any case, else an integer that is not
+// zero. What is absent or anything else is false.
+func (p Properties) Bool(key string) bool {
+	value := p.Value(key)
+	switch {
+	case strings.EqualFold(value, "true"), strings.EqualFold(value, "yes"):
+		return true
+	default:
+		n, err := strconv.ParseInt(value, 10, 64)
+		return err == nil && n != 0
+	}
+}
+
+// Int reads the value of key as a decimal integer. What is absent or anything else gives otherwise.
+func (p Properties) Int(key string, otherwise int64) int64 {
+	n, err := strconv.ParseInt(p.Value(key), 10, 64)
+	if err != nil {
+		return otherwise
+	}
+	return n
+}
+
+// Set gives key a value, in place of the one it had.
+func (p *Properties) Set(key, value string) {
+	for i := range *p {
+		if (*p)[i].Key == key {
+			(*p)[i].Value = value
+			return
+		}
+	}
+	p.Add(key, value)
+}
+
+// Add appends a property whose key is not there yet.
+func (p *Properties) Add(key, value string) { *p = append(*p, Property{key, value}) }
+
+// sectionSize returns the length of the properties on the wire, without their length field.
+func (p Properties) sectionSize() int {
+	size := 0
+	for i := range p {
+		size += len(p[i].Key) + len(p[i].Value) + 2
+	}
+	return size
+}
+
+// validate checks that the wire can carry the properties.
+func (p Properties) validate() error {
+	for _, property := range p {
+		if !isPropertyText(property.Key) || !isPropertyText(property.Value) {
+			return fault.Invalid.In("send message", "").Says("property %q = %q is not UTF-8 without NUL",
+				property.Key, property.Value)
+		}
+	}
+	if size := p.sectionSize(); size > MaxProperties {
+		return fault.Invalid.In("send message", "").Says("properties take %d bytes, at most %d are allowed",
+			size, MaxProperties)
+	}
+	return nil
+}
+
+func isPropertyText(s string) bool {
+	return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s)
+}
+
+// append appends the properties as the wire has them, with their length.
+func (p Properties) append(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(p.sectionSize())) //nolint:gosec // a size is not negative
+	for i := range p {
+		dst = append(append(dst, p[i].Key...), 0)
+		dst = append(append(dst, p[i].Value...), 0)
+	}
+	return dst
+}
+
+// parseProperties reads a whole section, without its length.
+func parseProperties(section []byte) (Properties, error) {
+	if len(section) == 0 {
+		return nil, nil
+	}
+	count := bytes.Count(section, []byte{0})
+	if section[len(section)-1] != 0 || count%2 != 0 {
+		return nil, protocolError("properties are malformed")
+	}
+	text := string(section) // one copy, shared by all keys and values
+	props := make(Properties, count/2)
+	for i := range props {
+		props[i].Key, text, _ = strings.Cut(text, "\x00")
+		props[i].Value, text, _ = strings.Cut(text, "\x00")
+	}
+	return props, nil
+}

@@ -1,0 +1,189 @@
+package blip
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// reader is the goroutine that receives: it alone owns the inflate stream, the checksum and incomplete messages.
+type reader struct {
+	conn     *Conn
+	dec      *Decoder
+	last     uint64               // number of the last request begun
+	requests map[uint64]*incoming // incomplete ones
+}
+
+// read receives until the pipe ends or the peer breaks a rule; then the error is ours to tell it.
+func (c *Conn) read(ctx context.Context) (err error, ours bool) {
+	r := &reader{conn: c, dec: NewDecoder(c.cfg.MaxMessage), requests: make(map[uint64]*incoming)}
+	defer r.dec.Close()
+	for {
+		raw, err := c.pipe.Read(ctx)
+		if err != nil {
+			return readError(err), false
+		}
+		c.clock.markHeard()
+		c.stats.received.frame(len(raw))
+		if err := r.frame(raw); err != nil {
+			return err, true
+		}
+	}
+}
+
+// readError makes sure that an error has a domain and a code.
+func readError(err error) error {
+	if fault.Of(err) != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fault.ConnectionLost.In("read", "").Because(err)
+}
+
+func (r *reader) frame(raw []byte) error {
+	f, err := r.dec.Decode(raw)
+	if err != nil {
+		return err
+	}
+	switch f.Flags.Type() {
+	case TypeMSG:
+		return r.request(f)
+	case TypeRPY, TypeERR:
+		return r.reply(f)
+	case TypeACKMSG, TypeACKRPY:
+		r.conn.acknowledge(partialKey{f.Number, f.Flags.Type() == TypeACKMSG}, f.Total)
+	}
+	return nil
+}
+
+// request takes a frame of a request.
+func (r *reader) request(f Frame) error {
+	in := r.requests[f.Number]
+	if in == nil {
+		if f.Number != r.last+1 {
+			return protocolError("request has number %d, want %d", f.Number, r.last+1)
+		}
+		r.last++
+		in = &incoming{flags: f.Flags, limit: r.conn.cfg.MaxMessage}
+	}
+	if err := r.grow(in, f); err != nil {
+		return err
+	}
+	if f.Flags&MoreComing != 0 {
+		r.requests[f.Number] = in
+		return nil
+	}
+	delete(r.requests, f.Number)
+	return r.deliver(f.Number, in)
+}
+
+// grow adds a frame to a message, within the limits, and acknowledges it when due.
+func (r *reader) grow(in *incoming, f Frame) error {
+	r.conn.stats.received.piece(len(f.Body), f.Flags)
+	if err := in.add(f.Body); err != nil {
+		return err
+	}
+	growth := in.growth()
+	if r.conn.held.Add(growth) > r.conn.cfg.MaxBuffered {
+		return tooBig("peer makes us hold more than %d bytes", r.conn.cfg.MaxBuffered)
+	}
+	if f.Flags&MoreComing != 0 && in.ackDue(f.Size) {
+		r.conn.sendACK(f.Number, f.Flags.Type(), in.received)
+	}
+	return nil
+}
+
+// sendACK acknowledges what has been received of a message.
+func (c *Conn) sendACK(number uint64, kind Flags, total int64) {
+	reply := TypeACKRPY
+	if kind == TypeMSG {
+		reply = TypeACKMSG
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.acks = append(c.acks, ack{number: number, kind: reply, total: uint64(total)}) //nolint:gosec // not negative
+	c.wake.Signal()
+}
+
+// deliver hands a complete request to the handler.
+func (r *reader) deliver(number uint64, in *incoming) error {
+	props, body, err := in.finish()
+	if err != nil {
+		return err
+	}
+	request := &Request{
+		Properties: props,
+		Body:       body,
+		Number:     number,
+		Urgent:     in.flags&Urgent != 0,
+		NoReply:    in.flags&NoReply != 0,
+		conn:       r.conn,
+		held:       in.held,
+	}
+	r.conn.cfg.Handler(request)
+	if request.NoReply {
+		r.conn.held.Add(-in.held)
+	}
+	return nil
+}
+
+// reply takes a frame of a reply.
+func (r *reader) reply(f Frame) error {
+	o, err := r.conn.awaiting(f.Number)
+	if o == nil {
+		return err
+	}
+	if o.reply == nil {
+		o.reply = &incoming{flags: f.Flags, limit: r.conn.cfg.MaxMessage}
+		if f.Flags.Type() == TypeRPY {
+			o.reply.sink = o.msg.Sink
+		}
+	}
+	in := o.reply
+	if err := r.grow(in, f); err != nil {
+		return err
+	}
+	if in.sinkErr != nil {
+		r.conn.settle(o, nil, in.sinkErr)
+	}
+	if f.Flags&MoreComing != 0 {
+		return nil
+	}
+	return r.settle(o, f.Number)
+}
+
+// awaiting returns the request that a reply is for. It is nil without an error for one that needs none any more.
+func (c *Conn) awaiting(number uint64) (*outgoing, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o := c.pending[number]
+	switch {
+	case o != nil:
+		o.progress = c.clock.now()
+		return o, nil
+	case number == 0, number > c.lastNumber:
+		return nil, protocolError("reply to request %d, which was never sent", number)
+	default:
+		return nil, nil
+	}
+}
+
+// settle completes a request with its reply.
+func (r *reader) settle(o *outgoing, number uint64) error {
+	in := o.reply
+	props, body, err := in.finish()
+	if err != nil {
+		return err
+	}
+	c := r.conn
+	c.held.Add(-in.held)
+	c.mu.Lock()
+	delete(c.pending, number)
+	c.mu.Unlock()
+	if in.flags.Type() == TypeERR {
+		c.settle(o, nil, errorOf(props, body))
+		return nil
+	}
+	c.settle(o, &Reply{Properties: props, Body: body, Size: int64(len(body)) + in.sunk}, nil)
+	return nil
+}

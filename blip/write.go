@@ -1,0 +1,267 @@
+package blip
+
+import (
+	"context"
+	"runtime"
+)
+
+// writer is the goroutine that sends: it alone owns the deflate stream, the checksum and the writing end of the pipe.
+type writer struct {
+	conn   *Conn
+	enc    *Encoder
+	budget budget
+	last   uint64 // number of the last request begun
+	plain  []byte // scratch: a piece of a message
+	frame  []byte // scratch: the frame it becomes
+	dirty  bool   // the pipe may hold frames back
+}
+
+// frameReserve is what a frame may need beside its piece of a message.
+const (
+	frameReserve   = maxHeader + checksumSize
+	deflateReserve = 32
+)
+
+// write sends until the connection is over, or closing and drained.
+func (c *Conn) write(ctx context.Context) {
+	w := &writer{
+		conn:   c,
+		enc:    NewEncoder(c.cfg.Level),
+		budget: newBudget(c.cfg.Compression),
+		plain:  make([]byte, 0, MaxFrame),
+		frame:  make([]byte, 0, MaxFrame),
+	}
+	err := w.run(ctx)
+	c.mu.Lock()
+	c.writeErr = err
+	c.mu.Unlock()
+	close(c.writerDone)
+}
+
+func (w *writer) run(ctx context.Context) error {
+	for {
+		job, ok := w.conn.nextJob(w.dirty)
+		var err error
+		switch {
+		case !ok:
+			return nil
+		case job.message != nil:
+			err = w.sendPiece(ctx, job)
+		case job.ack != (ack{}):
+			w.frame = appendACK(w.frame[:0], job.ack.number, job.ack.kind, job.ack.total)
+			err = w.push(ctx)
+		default:
+			err = w.flush(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// job is what the writer does next: send a piece of a message, or an acknowledgement, or else flush the pipe.
+type job struct {
+	message     *outgoing
+	urgentWaits bool // behind message
+	ack         ack
+}
+
+// nextJob waits for work. Before it waits it asks for a flush if the pipe is dirty. It returns false when there is and
+// will be nothing to do.
+func (c *Conn) nextJob(dirty bool) (job, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for !c.over {
+		if len(c.acks) > 0 {
+			next := c.acks[0]
+			c.acks = c.acks[1:]
+			return job{ack: next}, true
+		}
+		if m := c.queue.take(); m != nil {
+			return job{message: m, urgentWaits: c.queue.urgent.len() > 0}, true
+		}
+		if dirty {
+			return job{}, true
+		}
+		if c.closing && len(c.partial) == 0 {
+			return job{}, false
+		}
+		c.wake.Wait()
+	}
+	return job{}, false
+}
+
+// sendPiece sends the next frame of a message.
+func (w *writer) sendPiece(ctx context.Context, j job) error {
+	o := j.message
+	limit := MaxFrame - frameReserve
+	if j.urgentWaits && !o.urgent() {
+		limit = politeFrame - frameReserve
+	}
+	compress := o.msg.Compress && w.budget.allows()
+	if compress {
+		limit -= deflateReserve
+	}
+	piece, more, err := o.fill(w.plain[:0], limit)
+	if err != nil {
+		return w.conn.dropUnreadable(o, err)
+	}
+	w.plain = piece
+	w.conn.begin(o)
+	flags := o.flags
+	if more {
+		flags |= MoreComing
+	}
+	if compress && len(piece) >= minDeflate {
+		flags |= Compressed
+	}
+	if err := w.encode(o.number, flags); err != nil {
+		w.conn.Abort(err)
+		return err
+	}
+	w.conn.stats.sent.piece(len(piece), flags)
+	w.conn.sentPiece(o, len(piece), len(w.frame)-headerSize(o.number), more)
+	return w.push(ctx)
+}
+
+// encode makes a frame of the piece, at the expense of the budget if it is deflated.
+func (w *writer) encode(number uint64, flags Flags) (err error) {
+	start := w.budget.now()
+	w.frame, err = w.enc.Append(w.frame[:0], number, flags, w.plain)
+	if flags&Compressed != 0 {
+		w.budget.spend(start)
+	}
+	return err
+}
+
+// push gives the frame to the pipe.
+func (w *writer) push(ctx context.Context) error {
+	start := w.budget.now()
+	if err := w.conn.pipe.Write(ctx, w.frame); err != nil {
+		return err
+	}
+	w.budget.earn(start)
+	w.dirty = true
+	w.conn.stats.sent.frame(len(w.frame))
+	w.conn.clock.markWritten()
+	return nil
+}
+
+// flush empties the pipe, after others had a chance to add to it.
+func (w *writer) flush(ctx context.Context) error {
+	runtime.Gosched()
+	if w.conn.hasWork() {
+		return nil
+	}
+	start := w.budget.now()
+	if err := w.conn.pipe.Flush(ctx); err != nil {
+		return err
+	}
+	w.budget.earn(start)
+	w.dirty = false
+	w.conn.clock.markWritten()
+	return nil
+}
+
+func (c *Conn) hasWork() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.over || c.queue.len() > 0 || len(c.acks) > 0
+}
+
+// begin gives a new request its number, and makes its reply awaited.
+func (c *Conn) begin(o *outgoing) {
+	if !o.isNewRequest() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lastNumber++
+	o.number = c.lastNumber
+	if o.flags&NoReply == 0 {
+		c.pending[o.number] = o
+	}
+}
+
+// sentPiece does the accounts for a frame of size bytes with a piece of a message, which goes on if more is left.
+func (c *Conn) sentPiece(o *outgoing, piece, size int, more bool) {
+	c.mu.Lock()
+	o.sent += int64(size)
+	o.progress = c.clock.now()
+	c.unqueueLocked(o, int64(piece), more)
+	switch {
+	case !more:
+		o.sentAll = true
+		delete(c.partial, o.key())
+		c.held.Add(-o.held)
+	case o.windowOpen():
+		c.partial[o.key()] = o
+		c.queue.add(o)
+	default:
+		c.partial[o.key()] = o
+		o.parked = true
+	}
+	c.mu.Unlock()
+	if !more {
+		o.msg.closeBody()
+	}
+}
+
+// unqueueLocked takes sent bytes off the queue, and all that is left at the end of a message.
+func (c *Conn) unqueueLocked(o *outgoing, n int64, more bool) {
+	if !more || n > o.weight {
+		n = o.weight
+	}
+	o.weight -= n
+	c.queued -= n
+	kept := c.waiters[:0]
+	for _, w := range c.waiters {
+		if c.queued <= w.limit {
+			close(w.ready)
+		} else {
+			kept = append(kept, w)
+		}
+	}
+	c.waiters = kept
+}
+
+// acknowledge notes how much of a message the peer has, and sends on if that opens the window.
+func (c *Conn) acknowledge(key partialKey, total uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o := c.partial[key]
+	if o == nil {
+		return // complete by now, as is normal
+	}
+	o.acked = max(o.acked, int64(min(total, uint64(o.sent)))) //nolint:gosec // both are in range
+	o.progress = c.clock.now()
+	if o.parked && o.windowOpen() {
+		o.parked = false
+		c.queue.add(o)
+		c.wake.Signal()
+	}
+}
+
+// dropUnreadable deals with a body that cannot be read. A message that has not begun fails alone; one that has cannot be
+// recalled, and ends the connection.
+func (c *Conn) dropUnreadable(o *outgoing, err error) error {
+	switch {
+	case o.isNewRequest():
+		c.mu.Lock()
+		c.unqueueLocked(o, 0, false)
+		c.mu.Unlock()
+		o.msg.closeBody()
+		c.settle(o, nil, err)
+		return nil
+	case o.sent == 0:
+		o.msg.closeBody()
+		o.fail(err)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.queue.add(o)
+		return nil
+	default:
+		c.Abort(err)
+		return err
+	}
+}
