@@ -1,0 +1,196 @@
+package transport
+
+import (
+	"bufio"
+	"container/list"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/transport/websocket"
+)
+
+// lingerWait is how long a refused client has to take its answer.
+const lingerWait = time.Second
+
+// accept takes clients until the listener is closed.
+func (s *Server) accept() {
+	for delay := time.Duration(0); ; {
+		nc, err := s.listener.Accept()
+		if err == nil {
+			delay = 0
+			s.all.Go(func() { s.serve(nc) })
+			continue
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		// Out of files, most often: others have to go before it gets better.
+		delay = min(max(2*delay, 5*time.Millisecond), time.Second)
+		s.log.Warn("cannot accept a connection", "error", err)
+		if !s.pause(delay) {
+			return
+		}
+	}
+}
+
+// pause waits for d, and reports false if the server is closed before.
+func (s *Server) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-s.quit:
+		return false
+	}
+}
+
+// serve does everything for one client.
+func (s *Server) serve(tcp net.Conn) {
+	defer tcp.Close()
+	nc, request, br := s.meet(tcp)
+	if request == nil {
+		return
+	}
+	from := addressOf(tcp.RemoteAddr())
+	if no := s.take(from); no != nil {
+		s.refuse(nc, request, no)
+		return
+	}
+	defer s.leave(from)
+	a, no := s.judge(request, from)
+	if no != nil {
+		s.refuse(nc, request, no)
+		return
+	}
+	if c := s.welcome(nc, br, request, a); c != nil {
+		s.run(c)
+	}
+}
+
+// meet does TLS and reads the request, which is nil if none came. The client may be pushed
+// out meanwhile by others.
+func (s *Server) meet(tcp net.Conn) (nc net.Conn, request *http.Request, br *bufio.Reader) {
+	defer s.pending.enter(tcp, s.cfg.Limits.Handshake)()
+	nc, err := s.secure(tcp)
+	if err != nil {
+		s.log.Info("TLS handshake failed", "client", tcp.RemoteAddr().String(), "error", err)
+		linger(tcp)
+		return nil, nil, nil
+	}
+	br = bufio.NewReader(&headReader{r: nc, left: maxHead})
+	request, err = http.ReadRequest(br)
+	if err == nil {
+		return nc, request, br
+	}
+	s.log.Info("no valid request came", "client", tcp.RemoteAddr().String(), "error", err)
+	if !errors.Is(err, io.EOF) && !isTimeout(err) {
+		s.refuse(nc, nil, refuse(http.StatusBadRequest, "this is not an HTTP request"))
+	}
+	return nil, nil, nil
+}
+
+// secure does the TLS handshake, if TLS is on.
+func (s *Server) secure(tcp net.Conn) (net.Conn, error) {
+	if s.cert.Load() == nil {
+		return tcp, nil
+	}
+	nc := tls.Server(tcp, s.tlsConfig())
+	err := nc.Handshake()
+	if err == nil {
+		return nc, nil
+	}
+	var plain tls.RecordHeaderError
+	if errors.As(err, &plain) && plain.Conn != nil && string(plain.RecordHeader[:4]) == "GET " {
+		s.refuse(tcp, nil, refuse(http.StatusBadRequest, "this listener speaks TLS: use wss://"))
+	}
+	return nil, err
+}
+
+func (s *Server) tlsConfig() *tls.Config {
+	cfg := &tls.Config{
+		MinVersion:                  tls.VersionTLS12,
+		Certificates:                []tls.Certificate{*s.cert.Load()},
+		DynamicRecordSizingDisabled: true, // whole records from the start
+		SessionTicketsDisabled:      true, // so that each connection is judged anew
+	}
+	if a := s.cfg.Authenticator; a.NeedsTLS() {
+		cfg.ClientAuth = tls.RequireAnyClientCert
+		cfg.VerifyConnection = func(state tls.ConnectionState) error { return a.verify(state.PeerCertificates) }
+	}
+	return cfg
+}
+
+// welcome sends the response that makes a WebSocket of the connection.
+func (s *Server) welcome(nc net.Conn, br *bufio.Reader, r *http.Request, a accepted) *Conn {
+	if _, err := nc.Write(s.switching(r, a)); err != nil {
+		return nil
+	}
+	nc.SetDeadline(time.Time{}) //nolint:errcheck // a dead connection shows at once
+	heartbeat := s.cfg.Heartbeat
+	if heartbeat == 0 {
+		heartbeat = defaultHeartbeat
+	}
+	c := &Conn{
+		Conn:     websocket.New(nc, websocket.Config{Reader: br, Heartbeat: heartbeat}),
+		seen:     Seen{Server: r.UserAgent(), CorrelationID: a.id},
+		protocol: a.protocol, user: a.user, local: nc.LocalAddr(), remote: nc.RemoteAddr(),
+	}
+	if t, ok := nc.(*tls.Conn); ok {
+		c.seen.Certificates = t.ConnectionState().PeerCertificates
+	}
+	s.log.Debug("client connected", "client", c.remote.String(), "id", a.id, "protocol", a.protocol, "user", a.user)
+	return c
+}
+
+// linger reads on until the client hangs up, since closing with bytes unread would reset the
+// connection and could take our last words with it.
+func linger(nc net.Conn) {
+	nc.SetDeadline(time.Now().Add(lingerWait)) //nolint:errcheck // a dead connection shows at once
+	if half, ok := nc.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		io.Copy(io.Discard, io.LimitReader(nc, 1<<20)) //nolint:errcheck // only the waiting matters
+	}
+}
+
+// waiting holds the clients whose request has not come yet, the oldest in front.
+type waiting struct {
+	most int
+
+	mu      sync.Mutex
+	clients *list.List // of net.Conn
+}
+
+func newWaiting(most int) *waiting { return &waiting{most: most, clients: list.New()} }
+
+// enter adds a client, which has the time d, and pushes out the oldest if there are too
+// many: a good client needs no time, and a stalled one has no claim. The returned function
+// takes it off again and gives it the time d once more, for the rest of the handshake.
+func (w *waiting) enter(nc net.Conn, d time.Duration) (leave func()) {
+	nc.SetDeadline(time.Now().Add(d)) //nolint:errcheck // a dead connection shows at once
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.clients.Len() >= w.most {
+		w.clients.Remove(w.clients.Front()).(net.Conn).Close()
+	}
+	e := w.clients.PushBack(nc)
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.clients.Remove(e)
+		nc.SetDeadline(time.Now().Add(d)) //nolint:errcheck // a dead connection shows at once
+	}
+}
+
+// hurry leaves each client no more time than d.
+func (w *waiting) hurry(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for e := w.clients.Front(); e != nil; e = e.Next() {
+		e.Value.(net.Conn).SetDeadline(time.Now().Add(d)) //nolint:errcheck // a dead connection shows at once
+	}
+}

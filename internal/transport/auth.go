@@ -1,0 +1,84 @@
+package transport
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"crypto/x509"
+	"encoding/base64"
+	"strings"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// Authenticator decides which clients a [Server] lets in: by password or by certificate.
+// A nil one lets in everybody. Its functions run once for each connection, on any goroutine.
+type Authenticator struct {
+	password func(user string, password []byte) bool
+	chain    func(chain []*x509.Certificate) bool
+}
+
+// Password lets in clients for whose name and password ok returns true. The bytes are
+// exactly those sent; they are wiped when ok returns.
+func Password(ok func(user string, password []byte) bool) *Authenticator {
+	return &Authenticator{password: ok}
+}
+
+// StaticPassword lets in one user with one password, compared in constant time.
+func StaticPassword(user, password string) *Authenticator {
+	return Password(func(u string, p []byte) bool {
+		sameUser := subtle.ConstantTimeCompare([]byte(u), []byte(user))
+		return sameUser&subtle.ConstantTimeCompare(p, []byte(password)) == 1
+	})
+}
+
+// ClientRoots lets in clients with a certificate that is in roots, or whose chain ends
+// there. No other root counts. It needs TLS.
+func ClientRoots(roots []*x509.Certificate) *Authenticator {
+	trusted := x509.NewCertPool() // even if empty: never the system's
+	for _, root := range roots {
+		trusted.AddCert(root)
+	}
+	return ClientChain(func(chain []*x509.Certificate) bool {
+		_, err := chain[0].Verify(x509.VerifyOptions{
+			Roots: trusted, Intermediates: pool(chain[1:]), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		})
+		return err == nil
+	})
+}
+
+// ClientChain lets in clients for whose certificate chain, leaf first, ok returns true.
+// Nothing else is checked but that the client has the leaf's key. It needs TLS.
+func ClientChain(ok func(chain []*x509.Certificate) bool) *Authenticator {
+	return &Authenticator{chain: ok}
+}
+
+// NeedsTLS reports an authenticator by certificate.
+func (a *Authenticator) NeedsTLS() bool { return a != nil && a.chain != nil }
+
+func (a *Authenticator) needsPassword() bool { return a != nil && a.password != nil }
+
+// verify is the verdict on a client's chain.
+func (a *Authenticator) verify(chain []*x509.Certificate) error {
+	if len(chain) == 0 {
+		return fault.CertRequired
+	}
+	if !a.chain(chain) {
+		return fault.CertRejected.Says("the client's certificate was refused")
+	}
+	return nil
+}
+
+// admit checks an Authorization header, and returns the user's name.
+func (a *Authenticator) admit(header string) (user string, ok bool) {
+	scheme, encoded, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return "", false
+	}
+	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+	if err != nil {
+		return "", false
+	}
+	defer clear(decoded)
+	name, password, found := bytes.Cut(decoded, []byte(":"))
+	return string(name), found && a.password(string(name), password)
+}

@@ -1,0 +1,63 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// bind opens the port on one interface or all.
+func bind(ctx context.Context, name string, port uint16) (net.Listener, error) {
+	network, host := "tcp", ""
+	if name != "" {
+		addresses, err := interfaceAddresses(name)
+		if err != nil {
+			return nil, err
+		}
+		if host = addresses[0].String(); addresses[0] == netip.IPv4Unspecified() {
+			network = "tcp4"
+		}
+		if addresses[0] == netip.IPv6Unspecified() {
+			host = "" // with IPv4, too
+		}
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, network, net.JoinHostPort(host, strconv.Itoa(int(port))))
+	if err != nil {
+		return nil, bindFault(err, name, port)
+	}
+	return l, nil
+}
+
+func bindFault(err error, name string, port uint16) error {
+	f := netFault(err)
+	switch {
+	case errors.Is(err, addrInUse):
+		f = fault.AddressInUse.Because(err).Try("choose another port, or 0 for a free one")
+	case errors.Is(err, accessDenied):
+		f = fault.New(fault.POSIX, int(accessDenied), "").Because(err).Try("choose a port above 1023")
+	case errors.Is(err, addrNotAvailable):
+		f = unknownInterface(name).Because(err)
+	}
+	return f.In("listen on port", strconv.Itoa(int(port)))
+}
+
+func isWildcard(l net.Listener) bool { return l.Addr().(*net.TCPAddr).IP.IsUnspecified() }
+
+// hosts returns the names and addresses by which this server is reached.
+func (s *Server) hosts() []string {
+	at := s.listener.Addr().(*net.TCPAddr).AddrPort().Addr()
+	if !at.IsUnspecified() {
+		return []string{at.Unmap().String()}
+	}
+	hosts := append([]string(nil), s.names...)
+	for _, a := range localAddresses() {
+		if a.Is4() || at.Is6() {
+			hosts = append(hosts, a.String())
+		}
+	}
+	return hosts
+}

@@ -1,0 +1,22 @@
+// Package transport connects two peers by ws or wss: it dials or accepts, proves who is there,
+// and hands over a message pipe for BLIP.
+//
+//	endpoint, err := transport.ParseEndpoint("wss://example.com:4984/db")
+//	…
+//	conn, err := transport.Dial(ctx, transport.DialConfig{Endpoint: endpoint, Protocols: protocols})
+//
+// and on the other side
+//
+//	server, err := transport.Listen(ctx, transport.ServerConfig{
+//		Database: "db", Protocols: protocols, Certificate: &cert, Handler: serve,
+//	})
+//	…
+//	defer server.Close(ctx)
+//
+// # Guarantees
+//
+// The handshake's bytes are those that Couchbase Lite and Sync Gateway insist on
+// (spec/handshake.md); errors are *fault.Error in the domains and codes of its §3, §6, §8
+// and §9. TLS is never below 1.2. A stalled or hostile client costs a bounded amount of memory and
+// time, and holds up nobody else. No goroutine is left when Close returns.
+package transport

@@ -1,0 +1,98 @@
+package transport
+
+import (
+	"cmp"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// syncPath is what a request's path has after the database's name.
+const syncPath = "/_blipsync"
+
+// Endpoint names a database on another peer: ws[s]://host[:port]/[path/]database. The zero
+// value names none; get one from [ParseEndpoint].
+type Endpoint struct {
+	url url.URL
+}
+
+// ParseEndpoint reads an endpoint's URL (spec/handshake.md §1). Its error is
+// fault.InvalidURL, for another scheme than ws and wss, a missing host or database name, a
+// port out of range, a query or fragment, and for credentials within the URL.
+func ParseEndpoint(raw string) (Endpoint, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return Endpoint{}, invalidURL("", "it cannot be parsed") // raw may hold a password
+	}
+	u.Scheme = strings.ToLower(u.Scheme)
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
+	switch {
+	case u.Scheme != "ws" && u.Scheme != "wss":
+		return Endpoint{}, invalidURL(u.Redacted(), "it does not begin with ws:// or wss://")
+	case u.User != nil:
+		return Endpoint{}, invalidURL(u.Redacted(), "it holds credentials").
+			Try("give the user name and password to the authenticator instead")
+	case u.Hostname() == "":
+		return Endpoint{}, invalidURL(raw, "it names no host")
+	case !validPort(u.Port()):
+		return Endpoint{}, invalidURL(raw, "its port is not within 1 to 65535")
+	case u.RawQuery != "" || u.Fragment != "":
+		return Endpoint{}, invalidURL(raw, "it has a query or a fragment")
+	case u.Path == "":
+		return Endpoint{}, invalidURL(raw, "it names no database").Try("append the database's name: " + u.Host + "/name")
+	}
+	return Endpoint{url: *u}, nil
+}
+
+func invalidURL(raw, why string) *fault.Error {
+	return fault.InvalidURL.In("read URL", raw).Says("%s", why)
+}
+
+func validPort(port string) bool {
+	if port == "" {
+		return true
+	}
+	n, err := net.LookupPort("tcp", port)
+	return err == nil && n > 0
+}
+
+// String returns the URL, without a slash at its end.
+func (e Endpoint) String() string { return e.url.String() }
+
+// DatabaseName returns the last element of the path.
+func (e Endpoint) DatabaseName() string {
+	return e.url.Path[strings.LastIndexByte(e.url.Path, '/')+1:]
+}
+
+// Secure reports whether the endpoint is reached by TLS.
+func (e Endpoint) Secure() bool { return e.url.Scheme == "wss" }
+
+// Host returns the host's name or address without port and brackets.
+func (e Endpoint) Host() string { return e.url.Hostname() }
+
+// address returns what to dial.
+func (e Endpoint) address() string {
+	return net.JoinHostPort(e.url.Hostname(), e.port())
+}
+
+func (e Endpoint) port() string {
+	return cmp.Or(e.url.Port(), map[bool]string{false: "80", true: "443"}[e.Secure()])
+}
+
+// hostHeader is the Host of a request: without the port if it is the scheme's own.
+func (e Endpoint) hostHeader() string {
+	host := e.url.Hostname()
+	if strings.Contains(host, ":") {
+		host, _, _ = strings.Cut(host, "%") // a zone means nothing to others
+		host = "[" + host + "]"
+	}
+	if port := e.port(); port != "80" && !e.Secure() || port != "443" && e.Secure() {
+		host += ":" + port
+	}
+	return host
+}
+
+// target is the path of the request for the endpoint.
+func (e Endpoint) target() string { return e.url.EscapedPath() + syncPath }

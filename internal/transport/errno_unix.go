@@ -1,0 +1,23 @@
+//go:build !windows
+
+package transport
+
+import "syscall"
+
+// The system's error numbers that have a code of their own.
+const (
+	connRefused      = syscall.ECONNREFUSED
+	connReset        = syscall.ECONNRESET
+	connAborted      = syscall.ECONNABORTED
+	netReset         = syscall.ENETRESET
+	netDown          = syscall.ENETDOWN
+	netUnreachable   = syscall.ENETUNREACH
+	notConnected     = syscall.ENOTCONN
+	hostDown         = syscall.EHOSTDOWN
+	hostUnreachable  = syscall.EHOSTUNREACH
+	addrInUse        = syscall.EADDRINUSE
+	addrNotAvailable = syscall.EADDRNOTAVAIL
+	brokenPipe       = syscall.EPIPE
+	timedOut         = syscall.ETIMEDOUT
+	accessDenied     = syscall.EACCES
+)

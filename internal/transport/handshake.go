@@ -1,0 +1,185 @@
+package transport
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxName is the longest database name in a request, in bytes.
+const maxName = 240
+
+// accepted is what the checks of a request found out.
+type accepted struct {
+	id       string // X-Correlation-Id
+	protocol string
+	user     string
+}
+
+// refusal is an answer other than 101.
+type refusal struct {
+	status int
+	text   string // for people
+	header string // a header line to add, or ""
+}
+
+func refuse(status int, text string) *refusal { return &refusal{status: status, text: text} }
+
+// judge makes the checks of spec/handshake.md §5, in that order.
+func (s *Server) judge(r *http.Request, from netip.Addr) (accepted, *refusal) {
+	a := accepted{id: newID()}
+	var no *refusal
+	if a.user, no = s.authenticate(r, from); no != nil {
+		return a, no
+	}
+	if no := s.route(r); no != nil {
+		return a, no
+	}
+	if no := checkUpgrade(r); no != nil {
+		return a, no
+	}
+	a.protocol, no = s.choose(r)
+	return a, no
+}
+
+func newID() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+func (s *Server) authenticate(r *http.Request, from netip.Addr) (user string, no *refusal) {
+	if !s.cfg.Authenticator.needsPassword() {
+		return "", nil
+	}
+	if s.throttle.blocked(from) {
+		no := refuse(http.StatusTooManyRequests, "too many wrong passwords from your address")
+		no.header = "Retry-After: " + strconv.Itoa(int(failureMemory/time.Second))
+		return "", no
+	}
+	header := r.Header.Get("Authorization")
+	user, ok := s.cfg.Authenticator.admit(header)
+	if ok {
+		s.throttle.passed(from)
+		return user, nil
+	}
+	if header != "" { // asking without any is no guess
+		s.pause(s.throttle.failed(from))
+	}
+	no = refuse(http.StatusUnauthorized, "user name or password is wrong or missing")
+	no.header = `WWW-Authenticate: Basic charset="UTF-8"`
+	return "", no
+}
+
+// route checks path and method.
+func (s *Server) route(r *http.Request) *refusal {
+	name, found := strings.CutSuffix(r.URL.EscapedPath(), syncPath)
+	name, rooted := strings.CutPrefix(name, "/")
+	switch {
+	case !found && hasToken(r.Header, "Upgrade", "websocket") && (name == "" || s.isDatabase(name)):
+		return refuse(http.StatusForbidden, "there is no WebSocket here: append "+syncPath)
+	case !found, !rooted, strings.Contains(name, "/"):
+		return refuse(http.StatusNotFound, "there is nothing at this path")
+	case r.Method != http.MethodGet:
+		no := refuse(http.StatusMethodNotAllowed, "only GET works here")
+		no.header = "Allow: GET"
+		return no
+	}
+	decoded, err := url.PathUnescape(name)
+	control := strings.ContainsFunc(decoded, func(c rune) bool { return c < ' ' || c == 0x7F })
+	switch {
+	case err != nil, decoded == "", len(decoded) > maxName, decoded[0] == '_', control:
+		return refuse(http.StatusBadRequest, "this is no database name")
+	case decoded != s.cfg.Database:
+		return refuse(http.StatusNotFound, fmt.Sprintf("there is no database %q here", decoded))
+	}
+	return nil
+}
+
+func (s *Server) isDatabase(escaped string) bool {
+	name, err := url.PathUnescape(escaped)
+	return err == nil && name == s.cfg.Database
+}
+
+// checkUpgrade checks that the request is for a WebSocket. It takes a list in Connection,
+// which some clients and proxies send.
+func checkUpgrade(r *http.Request) *refusal {
+	version, err := strconv.Atoi(r.Header.Get("Sec-Websocket-Version"))
+	switch {
+	case !hasToken(r.Header, "Connection", "upgrade"), !hasToken(r.Header, "Upgrade", "websocket"):
+		no := refuse(http.StatusUpgradeRequired, "this is a WebSocket for a replicator: ws:// and wss:// URLs lead here")
+		no.header = "Upgrade: websocket"
+		return no
+	case !r.ProtoAtLeast(1, 1):
+		return refuse(http.StatusBadRequest, "a WebSocket needs HTTP/1.1")
+	case err != nil || version < 13:
+		no := refuse(http.StatusBadRequest, "this WebSocket version is not supported")
+		no.header = "Sec-WebSocket-Version: 13"
+		return no
+	case len(r.Header.Get("Sec-Websocket-Key")) < 10:
+		return refuse(http.StatusBadRequest, "the key of the WebSocket is missing")
+	}
+	return nil
+}
+
+// choose takes the client's first protocol that is ours too (spec/handshake.md §4). Without
+// one the answer is Sync Gateway's status, which clients take as final, and says why.
+func (s *Server) choose(r *http.Request) (string, *refusal) {
+	offered := r.Header.Values("Sec-Websocket-Protocol")
+	for _, line := range offered {
+		for p := range strings.SplitSeq(line, ",") {
+			if p = strings.TrimSpace(p); slices.Contains(s.cfg.Protocols, p) {
+				return p, nil
+			}
+		}
+	}
+	return "", refuse(http.StatusInternalServerError, fmt.Sprintf("I only speak %s, and you offer %s",
+		strings.Join(s.cfg.Protocols, ", "), cmp.Or(strings.Join(offered, ", "), "nothing")))
+}
+
+// switching renders the response in the exact form that clients insist on (spec/handshake.md §3).
+func (s *Server) switching(r *http.Request, a accepted) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: %s\r\nX-Correlation-Id: %s\r\n",
+		acceptKey(r.Header.Get("Sec-Websocket-Key")), a.protocol, a.id)
+	s.signature(&b)
+	return b.Bytes()
+}
+
+// refuse answers a request that leads to no connection, and waits for the client to hear it.
+func (s *Server) refuse(nc net.Conn, r *http.Request, no *refusal) {
+	path := ""
+	if r != nil {
+		path = r.URL.Path
+	}
+	s.log.Info("refused a client", "client", nc.RemoteAddr().String(), "path", path, "status", no.status, "reason", no.text)
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", no.status, http.StatusText(no.status))
+	if no.header != "" {
+		fmt.Fprintf(&b, "%s\r\n", no.header)
+	}
+	fmt.Fprintf(&b, "Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n", len(no.text)+1)
+	s.signature(&b)
+	if r == nil || r.Method != http.MethodHead {
+		b.WriteString(no.text + "\n")
+	}
+	nc.Write(b.Bytes()) //nolint:errcheck // the client is refused anyway
+	linger(nc)
+}
+
+// signature ends the head of every response.
+func (s *Server) signature(b *bytes.Buffer) {
+	fmt.Fprintf(b, "Server: %s\r\nDate: %s\r\n\r\n",
+		cmp.Or(s.cfg.Product, "Tandem"), time.Now().UTC().Format(http.TimeFormat))
+}

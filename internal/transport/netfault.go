@@ -1,0 +1,71 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// netFaults gives the system's errors their codes (spec/handshake.md §9).
+var netFaults = []struct {
+	errno syscall.Errno
+	fault *fault.Error
+}{
+	{connRefused, fault.ConnectionRefused.Try("check that the peer is listening at this port")},
+	{connReset, fault.ConnectionReset},
+	{connAborted, fault.ConnectionAborted},
+	{netReset, fault.NetworkReset},
+	{netDown, fault.NetworkDown},
+	{netUnreachable, fault.NetworkUnreachable},
+	{notConnected, fault.NotConnected},
+	{hostDown, fault.HostDown},
+	{hostUnreachable, fault.HostUnreachable},
+	{addrNotAvailable, fault.AddressUnavailable},
+	{brokenPipe, fault.BrokenPipe},
+	{timedOut, fault.Timeout},
+}
+
+// netFault turns an error of the network into a fault; the cause stays reachable.
+func netFault(err error) *fault.Error {
+	if known := fault.Of(err); known != nil {
+		return known
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return dnsFault(dns).Because(err)
+	}
+	for _, known := range netFaults {
+		if errors.Is(err, known.errno) {
+			return known.fault.Because(err)
+		}
+	}
+	var errno syscall.Errno
+	switch {
+	case isTimeout(err):
+		return fault.Timeout.Try("check that the peer can be reached from this network").Because(err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fault.ConnectionReset.Says("the peer hung up").Because(err)
+	case errors.As(err, &errno):
+		return fault.New(fault.POSIX, int(errno), "").Because(err)
+	}
+	return fault.NetworkUnknown.Because(err)
+}
+
+// dnsFault tells a name that does not exist from a lookup that did not work.
+func dnsFault(err *net.DNSError) *fault.Error {
+	if err.IsNotFound {
+		return fault.UnknownHost.Says("no such host: %s", err.Name).Try("check the host's name for a typing error")
+	}
+	return fault.DNSFailure.Try("check this device's network connection")
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.As(err, &timeout) && timeout.Timeout()
+}

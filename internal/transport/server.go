@@ -1,0 +1,289 @@
+package transport
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// ServerConfig says what a [Server] offers, where and to whom. Database, Protocols and
+// Handler are required.
+type ServerConfig struct {
+	// Database is the database's name; [URLName] makes it fit for the URL.
+	Database string
+	// Protocols are those spoken; the client's order decides.
+	Protocols []string
+	// Handler gets each connection on a goroutine of its own. The connection is dropped when it returns.
+	Handler func(*Conn)
+
+	// Port is the TCP port. Zero chooses a free one.
+	Port uint16
+	// Interface is a local IP address or the name of an interface; empty means all, "0.0.0.0"
+	// all with IPv4.
+	Interface string
+	// Certificate turns on TLS. Nil means clear text.
+	Certificate *tls.Certificate
+	// Authenticator decides who gets in. Nil lets in everybody.
+	Authenticator *Authenticator
+	// Heartbeat is the silence after which a client gets a PING. Zero means 300 s.
+	Heartbeat time.Duration
+	// Limits bound what clients may cost.
+	Limits Limits
+	// Product is the Server header. Empty means "Tandem".
+	Product string
+	// Logger gets refusals and connections. Nil drops them.
+	Logger *slog.Logger
+}
+
+// Limits bound what clients may cost. The zero value of each field is its default.
+type Limits struct {
+	// Handshake is the time for everything up to the response. Zero means 15 s.
+	Handshake time.Duration
+	// Connections is the most clients at once; others get HTTP 503. Zero means 1000.
+	Connections int
+	// PerAddress is the most clients at once from one address (an IPv6 /64). Zero means 250.
+	PerAddress int
+	// Pending is the most clients whose request has not come yet; one more pushes out the
+	// oldest of them. Zero means 512.
+	Pending int
+}
+
+func (l Limits) withDefaults() Limits {
+	l.Handshake = cmp.Or(l.Handshake, defaultTimeout)
+	l.Connections = cmp.Or(l.Connections, 1000)
+	l.PerAddress = cmp.Or(l.PerAddress, 250)
+	l.Pending = cmp.Or(l.Pending, 512)
+	return l
+}
+
+// Validate reports every setting that cannot work, as fault.Invalid.
+func (c ServerConfig) Validate() error {
+	var errs []error
+	wrong := func(what string) { errs = append(errs, fault.Invalid.In("listen", "").Says("%s", what)) }
+	if len(c.Protocols) == 0 {
+		wrong("there is no protocol to speak")
+	}
+	if c.Handler == nil {
+		wrong("there is no handler")
+	}
+	if c.Authenticator.NeedsTLS() && c.Certificate == nil {
+		wrong("clients can be known by certificate only with TLS")
+	}
+	if c.Heartbeat < 0 || c.Limits.Handshake < 0 {
+		wrong("heartbeat and time limits cannot be negative")
+	}
+	if min(c.Limits.Connections, c.Limits.PerAddress, c.Limits.Pending) < 0 {
+		wrong("limits cannot be negative")
+	}
+	return errors.Join(errs...)
+}
+
+// URLName makes a database's name fit for a URL's path (spec/handshake.md §5).
+func URLName(database string) string {
+	name := strings.Map(func(c rune) rune {
+		if c == '/' || c < ' ' || c == 0x7F {
+			return '-'
+		}
+		return c
+	}, database)
+	if strings.HasPrefix(name, "_") {
+		name = "-" + name[1:]
+	}
+	return cmp.Or(name, "db")
+}
+
+// Server accepts connections to one database until it is closed. Its methods may be called
+// at any time from any goroutine.
+type Server struct {
+	cfg      ServerConfig
+	log      *slog.Logger
+	listener net.Listener
+	names    []string // of this host, that lead to it
+	cert     atomic.Pointer[tls.Certificate]
+	throttle throttle
+	pending  *waiting
+
+	quit chan struct{}  // closed when Close begins
+	all  sync.WaitGroup // the accepting goroutine, and one for each connection
+	done chan struct{}  // closed when all have ended
+
+	mu     sync.Mutex // guards the following
+	seats  map[netip.Addr]int
+	seated int
+	conns  map[*Conn]struct{}
+	closed bool
+}
+
+// Listen starts a server. Its errors are fault.Invalid for settings that cannot work,
+// fault.AddressInUse, POSIX EACCES for a port that needs privileges, and
+// fault.UnknownHost for an interface that this device does not have.
+func Listen(ctx context.Context, cfg ServerConfig) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg.Database = URLName(cfg.Database)
+	cfg.Protocols = slices.Clone(cfg.Protocols)
+	cfg.Limits = cfg.Limits.withDefaults()
+	listener, err := bind(ctx, cfg.Interface, cfg.Port)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg: cfg, log: cfg.Logger, listener: listener, pending: newWaiting(cfg.Limits.Pending),
+		quit: make(chan struct{}), done: make(chan struct{}),
+		seats: map[netip.Addr]int{}, conns: map[*Conn]struct{}{},
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if isWildcard(listener) {
+		s.names = hostNames(ctx)
+	}
+	s.cert.Store(cfg.Certificate)
+	s.all.Go(s.accept)
+	return s, nil
+}
+
+// Port returns the port in use, even after Close.
+func (s *Server) Port() int { return s.listener.Addr().(*net.TCPAddr).Port }
+
+// URLs returns the addresses by which clients reach the database: one if an interface was
+// chosen, otherwise the host's names, as far as they resolve to it, and the address of each
+// interface as it is now. Link-local IPv6 addresses carry this host's zone.
+func (s *Server) URLs() []string {
+	var urls []string
+	for _, host := range s.hosts() {
+		urls = append(urls, endpointURL(s.cert.Load() != nil, host, s.Port(), s.cfg.Database))
+	}
+	return urls
+}
+
+// SetCertificate replaces the certificate for connections to come. It has no effect on a
+// server without TLS.
+func (s *Server) SetCertificate(cert *tls.Certificate) {
+	if s.cert.Load() != nil && cert != nil {
+		s.cert.Store(cert)
+	}
+}
+
+// Connections returns how many clients are connected.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+// Close stops accepting, closes each connection with WebSocket code 1001, and waits until
+// every Handler has returned. Clients in the middle of a handshake get HTTP 503. When ctx
+// ends it drops what is left, and returns its error if a Handler is still running then.
+// Closing twice is harmless.
+func (s *Server) Close(ctx context.Context) error {
+	s.mu.Lock()
+	first := !s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if first {
+		close(s.quit)
+		s.listener.Close()
+		s.pending.hurry(time.Second)
+		go func() { defer close(s.done); s.all.Wait() }()
+	}
+	defer context.AfterFunc(ctx, s.abort)()
+	s.goodbye()
+	select {
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+	}
+	select {
+	case <-s.done:
+		return nil
+	case <-time.After(time.Second): // the dropped connections' handlers have heard of it by now
+		return context.Cause(ctx)
+	}
+}
+
+// goodbye closes all connections at once, and waits for it.
+func (s *Server) goodbye() {
+	var g sync.WaitGroup
+	for _, c := range s.connected() {
+		g.Go(func() { c.Close(goingAway, "the listener stops") })
+	}
+	g.Wait()
+}
+
+// goingAway makes Couchbase Lite's replicators stop with WebSocket/1001 (spec/handshake.md §8).
+const goingAway = 1001
+
+func (s *Server) abort() {
+	s.pending.hurry(0)
+	for _, c := range s.connected() {
+		c.Abort()
+	}
+}
+
+func (s *Server) connected() []*Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	conns := make([]*Conn, 0, len(s.conns))
+	for c := range s.conns {
+		conns = append(conns, c)
+	}
+	return conns
+}
+
+// take gives a client a seat, or says why there is none.
+func (s *Server) take(from netip.Addr) *refusal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return refuse(503, "this listener is stopping")
+	case s.seated >= s.cfg.Limits.Connections:
+		return refuse(503, "too many connections")
+	case s.seats[from] >= s.cfg.Limits.PerAddress:
+		return refuse(503, "too many connections from your address")
+	}
+	s.seated++
+	s.seats[from]++
+	return nil
+}
+
+func (s *Server) leave(from netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seated--
+	if s.seats[from]--; s.seats[from] == 0 {
+		delete(s.seats, from)
+	}
+}
+
+// run hands a connection to the handler.
+func (s *Server) run(c *Conn) {
+	s.mu.Lock()
+	s.conns[c] = struct{}{}
+	closed := s.closed
+	s.mu.Unlock()
+	defer func() {
+		c.Abort()
+		s.mu.Lock()
+		delete(s.conns, c)
+		s.mu.Unlock()
+	}()
+	if closed { // after the check that gave it a seat
+		c.Close(goingAway, "the listener stops")
+		return
+	}
+	s.cfg.Handler(c)
+}

@@ -1,0 +1,193 @@
+package transport
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"reflect"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// Trust says which server certificates are good. Its zero value trusts the roots of the
+// system. One field decides, in the order Pinned, SelfSignedOnly, Roots.
+type Trust struct {
+	// Pinned is a certificate in DER. A server is good if its chain holds exactly this one:
+	// as leaf, or as an issuer that truly signed the chain below it. Neither names nor dates
+	// of the leaf matter then. Empty means no pin.
+	Pinned []byte
+	// SelfSignedOnly takes exactly the certificates that are signed with their own key, and
+	// valid today, for any host name. It gives encryption, and no proof who the peer is.
+	SelfSignedOnly bool
+	// Roots replace the system's roots. Empty means the system's.
+	Roots []*x509.Certificate
+}
+
+// verify returns nil for a good chain, leaf first, and one of the codes of
+// spec/handshake.md §6 otherwise: the first that applies, in the order given there.
+func (t Trust) verify(chain []*x509.Certificate, host string) error {
+	switch {
+	case len(chain) == 0:
+		return fault.TLSHandshake.Says("the server has no certificate")
+	case len(t.Pinned) > 0:
+		return t.verifyPin(chain)
+	case t.SelfSignedOnly:
+		return verifySelfSigned(chain[0])
+	}
+	return verifyChain(chain, host, pool(t.Roots))
+}
+
+func (t Trust) verifyPin(chain []*x509.Certificate) error {
+	for i, cert := range chain {
+		if !bytes.Equal(cert.Raw, t.Pinned) {
+			continue
+		}
+		if i == 0 || verifyAt(chain, pool(chain[i:i+1]), chain[0].NotBefore.Add(time.Second)) == nil {
+			return nil
+		}
+	}
+	return fault.CertUnknownRoot.Says("the server's certificate is not the pinned one").
+		Try("pin the certificate that the server has now, if it was replaced on purpose")
+}
+
+func verifySelfSigned(leaf *x509.Certificate) error {
+	if !selfSigned(leaf) {
+		return fault.CertUntrusted.Says("the server's certificate is not self-signed").
+			Try("turn off accepting only self-signed certificates for this server")
+	}
+	return verifyDates(leaf)
+}
+
+// selfSigned does not ask for the right to sign others, which x509's own check demands.
+func selfSigned(cert *x509.Certificate) bool {
+	return bytes.Equal(cert.RawIssuer, cert.RawSubject) &&
+		cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil
+}
+
+func verifyDates(leaf *x509.Certificate) error {
+	switch now := time.Now(); {
+	case now.After(leaf.NotAfter):
+		return fault.CertExpired.Says("the server's certificate expired on %s", leaf.NotAfter.Format(time.DateOnly)).
+			Try("give the server a new certificate, or correct this device's clock")
+	case now.Before(leaf.NotBefore):
+		return fault.CertExpired.Says("the server's certificate is valid only from %s", leaf.NotBefore.Format(time.DateOnly)).
+			Try("correct this device's clock")
+	}
+	return nil
+}
+
+func verifyChain(chain []*x509.Certificate, host string, roots *x509.CertPool) error {
+	leaf := chain[0]
+	err := verifyAt(chain, roots, time.Now())
+	if expired(err) {
+		// An untrusted root is worse news than a date: look what is left at a good time.
+		if atTheTime := verifyAt(chain, roots, leaf.NotBefore.Add(time.Second)); !unknownRoot(atTheTime) {
+			return dateFault(leaf, err)
+		}
+		err = x509.UnknownAuthorityError{Cert: leaf}
+	}
+	switch {
+	case unknownRoot(err):
+		return fault.CertUnknownRoot.Because(err).
+			Try("pin the server's certificate, name its root, or accept only self-signed certificates")
+	case err != nil:
+		return fault.CertUntrusted.Because(err)
+	}
+	if err := leaf.VerifyHostname(host); err != nil {
+		return fault.CertNameMismatch.Because(err).Try("use the host name for which the certificate was made")
+	}
+	return nil
+}
+
+// verifyAt checks chain's signatures, dates and usage, but no names.
+func verifyAt(chain []*x509.Certificate, roots *x509.CertPool, at time.Time) error {
+	_, err := chain[0].Verify(x509.VerifyOptions{
+		Roots: roots, Intermediates: pool(chain[1:]), CurrentTime: at,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
+	return err
+}
+
+func dateFault(leaf *x509.Certificate, cause error) error {
+	if err := verifyDates(leaf); err != nil {
+		return err
+	}
+	return fault.CertExpired.Because(cause) // an issuer's
+}
+
+func expired(err error) bool {
+	var invalid x509.CertificateInvalidError
+	return errors.As(err, &invalid) && invalid.Reason == x509.Expired
+}
+
+func unknownRoot(err error) bool {
+	var unknown x509.UnknownAuthorityError
+	return errors.As(err, &unknown)
+}
+
+// pool returns nil, the system's roots, for no certificates.
+func pool(certs []*x509.Certificate) *x509.CertPool {
+	if len(certs) == 0 {
+		return nil
+	}
+	p := x509.NewCertPool()
+	for _, cert := range certs {
+		p.AddCert(cert)
+	}
+	return p
+}
+
+// The alerts by which a server speaks of the client's certificate (RFC 8446 §6).
+const (
+	alertNoCertificate       = 41
+	alertBadCertificate      = 42
+	alertUnknownCA           = 48
+	alertAccessDenied        = 49
+	alertCertificateRequired = 116
+)
+
+// tlsFault turns an error of the handshake, or of the first read after it, into a fault.
+func tlsFault(err error) *fault.Error {
+	if known := fault.Of(err); known != nil {
+		return known
+	}
+	var plain tls.RecordHeaderError
+	if errors.As(err, &plain) {
+		return fault.TLSHandshake.Says("the peer does not speak TLS").Because(err).
+			Try("use ws:// if the peer has TLS turned off")
+	}
+	if alert, ok := remoteAlert(err); ok {
+		return alertFault(alert).Because(err)
+	}
+	var network *net.OpError
+	if isTimeout(err) || errors.As(err, &network) {
+		return netFault(err)
+	}
+	return fault.TLSHandshake.Because(err)
+}
+
+func alertFault(alert int) *fault.Error {
+	switch {
+	case alert == alertNoCertificate || alert == alertCertificateRequired:
+		return fault.CertRequired.Try("give the replicator a client certificate")
+	case alert >= alertBadCertificate && alert < 47, alert == alertUnknownCA, alert == alertAccessDenied:
+		return fault.CertRejected.Try("use a client certificate that the listener trusts")
+	}
+	return fault.TLSHandshake
+}
+
+// remoteAlert finds the alert that the peer sent. The standard library keeps its type to itself.
+func remoteAlert(err error) (int, bool) {
+	var op *net.OpError
+	if !errors.As(err, &op) || op.Op != "remote error" {
+		return 0, false
+	}
+	v := reflect.ValueOf(op.Err)
+	if v.Kind() != reflect.Uint8 {
+		return 0, false
+	}
+	return int(v.Uint()), true
+}

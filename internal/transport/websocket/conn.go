@@ -1,0 +1,131 @@
+package websocket
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// flushAt is how many bytes Write collects before it pushes them out unasked.
+	flushAt = 64 << 10
+	// readBuffer holds a few of the largest frames that BLIP sends (16 KiB).
+	readBuffer = 64 << 10
+	// maxFrame is the usual largest message sent; longer ones grow the buffer for a while.
+	maxFrame = 16<<10 + maxHeader
+)
+
+// Config tells what a [Conn] does. Its zero value is a server's without heartbeat.
+type Config struct {
+	// Client is true for the side that dialled: it masks what it sends.
+	Client bool
+	// Reader holds bytes that came along with the handshake's, or is nil.
+	Reader *bufio.Reader
+	// Limit is the longest message accepted, in bytes. Zero means 1 MiB.
+	Limit int
+	// Heartbeat is how long the peer may be silent before it gets a PING. Zero means never.
+	Heartbeat time.Duration
+}
+
+// Conn is one WebSocket. See the package comment for what may be called at once.
+type Conn struct {
+	nc     net.Conn
+	client bool
+	limit  int
+
+	start time.Time
+	heard atomic.Int64 // nanoseconds from start to the last byte received
+	beats heartbeat
+
+	readMu  sync.Mutex // held by whoever reads; guards the following
+	br      *bufio.Reader
+	held    int    // bytes at the front of br that the last message occupies
+	message []byte // the last message, if it came in parts or was too long for br
+
+	writeMu   sync.Mutex // held by whoever writes; guards the following
+	out       []byte     // whole frames, waiting to leave together
+	closeSent bool
+
+	pings   chan struct{} // asks for a PING
+	pongs   chan []byte   // payloads to answer with a PONG
+	dead    chan struct{} // closed when the connection has ended
+	stopped chan struct{} // closed when the goroutine of control has ended
+
+	endOnce sync.Once
+	err     error // how it ended; read only after dead
+}
+
+// New makes a WebSocket of nc, which it owns from now on.
+func New(nc net.Conn, cfg Config) *Conn {
+	c := &Conn{
+		nc: nc, client: cfg.Client, limit: cfg.Limit, start: time.Now(),
+		out:   make([]byte, 0, flushAt+maxFrame),
+		pings: make(chan struct{}, 1), pongs: make(chan []byte, 1),
+		dead: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	if c.limit == 0 {
+		c.limit = 1 << 20
+	}
+	c.br = bufio.NewReaderSize(c.source(cfg.Reader), readBuffer)
+	c.beats.begin(c, cfg.Heartbeat)
+	go c.control()
+	return c
+}
+
+// Write adds one binary message to those that leave at the next Flush, and flushes itself
+// when 64 KiB are waiting. The end of ctx while bytes are leaving ends the connection,
+// since a frame cut in two cannot be mended. It does not keep message.
+func (c *Conn) Write(ctx context.Context, message []byte) error {
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	if err := c.writableLocked(); err != nil {
+		return err
+	}
+	c.out = appendFrame(c.out, opBinary, message, c.client)
+	if len(c.out) < flushAt {
+		return nil
+	}
+	return c.pushLocked(ctx)
+}
+
+// Flush sends what Write kept back. The end of ctx before all has left ends the connection.
+func (c *Conn) Flush(ctx context.Context) error {
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	if err := c.writableLocked(); err != nil {
+		return err
+	}
+	return c.pushLocked(ctx)
+}
+
+func (c *Conn) writableLocked() error {
+	select {
+	case <-c.dead:
+		return c.err
+	default:
+	}
+	if c.closeSent {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+func (c *Conn) pushLocked(ctx context.Context) error {
+	if len(c.out) == 0 {
+		return nil
+	}
+	stop := context.AfterFunc(ctx, func() { c.end(context.Cause(ctx)) })
+	defer stop()
+	_, err := c.nc.Write(c.out)
+	c.out = c.out[:0]
+	if cap(c.out) > 2*flushAt {
+		c.out = make([]byte, 0, flushAt+maxFrame)
+	}
+	if err != nil {
+		return c.end(dropped(err))
+	}
+	return nil
+}
