@@ -2,6 +2,7 @@ package blip_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -76,3 +78,6 @@ func TestReplyCarriesPropertiesAndBody(t *testing.T) {
 		}
 	}
 }
+
+// isProtocolError reports whether err says that the peer broke the protocol.
+func isProtocolError(err error) bool { return errors.Is(err, fault.ProtocolError) }

@@ -36,41 +36,15 @@ func (in *incoming) add(piece []byte) error {
 		return tooBig("message is larger than %d bytes", in.limit)
 	}
 	in.data = append(in.data, piece...)
-	_, end, err := in.section()
-	if err != nil || in.sink == nil || end == 0 {
+	_, body, err := cutProperties(in.data) // finds out early if they are too large
+	if err != nil || body == nil || in.sink == nil {
 		return err
 	}
 	return in.startSinking()
 }
 
-// section returns where the properties begin and end in data; end is 0 while they are incomplete.
-func (in *incoming) section() (start, end int, err error) {
-	size, rest, ok := cutUvarint(in.data)
-	start = len(in.data) - len(rest)
-	switch {
-	case !ok && len(in.data) >= maxHeader, size > MaxProperties:
-		return 0, 0, protocolError("properties are larger than %d bytes", MaxProperties)
-	case !ok, uint64(len(rest)) < size:
-		return 0, 0, nil
-	}
-	return start, start + int(size), nil
-}
-
-// split parses the head of data, and returns what follows.
-func (in *incoming) split() (Properties, []byte, error) {
-	start, end, err := in.section()
-	if err != nil {
-		return nil, nil, err
-	}
-	if end == 0 {
-		return nil, nil, protocolError("message ends within its properties")
-	}
-	props, err := parseProperties(in.data[start:end])
-	return props, in.data[end:], err
-}
-
 func (in *incoming) startSinking() error {
-	props, body, err := in.split()
+	props, body, err := ParseMessage(in.data)
 	if err != nil {
 		return err
 	}
@@ -92,7 +66,7 @@ func (in *incoming) finish() (Properties, []byte, error) {
 	if in.sinking {
 		return in.props, nil, nil
 	}
-	props, body, err := in.split()
+	props, body, err := ParseMessage(in.data)
 	return props, slices.Clip(body), err
 }
 

@@ -92,7 +92,7 @@ func (o *outgoing) begin(dst []byte) []byte {
 	} else {
 		o.rest = o.msg.Body
 	}
-	return o.msg.Properties.append(dst)
+	return o.msg.Properties.Append(dst)
 }
 
 // fail makes a reply that has not begun an error.

@@ -110,14 +110,39 @@ func isPropertyText(s string) bool {
 	return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s)
 }
 
-// append appends the properties as the wire has them, with their length.
-func (p Properties) append(dst []byte) []byte {
+// Append appends the properties as the wire has them, with their length.
+func (p Properties) Append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(p.sectionSize())) //nolint:gosec // a size is not negative
 	for i := range p {
 		dst = append(append(dst, p[i].Key...), 0)
 		dst = append(append(dst, p[i].Value...), 0)
 	}
 	return dst
+}
+
+// ParseMessage splits a complete message into its properties and its body, which shares its memory.
+func ParseMessage(message []byte) (Properties, []byte, error) {
+	section, body, err := cutProperties(message)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case body == nil:
+		return nil, nil, protocolError("message ends within its properties")
+	}
+	props, err := parseProperties(section)
+	return props, body, err
+}
+
+// cutProperties splits the properties section from what follows. Both are nil while the section is incomplete.
+func cutProperties(message []byte) (section, rest []byte, err error) {
+	size, rest, ok := cutUvarint(message)
+	switch {
+	case !ok && len(message) >= binary.MaxVarintLen64, size > MaxProperties:
+		return nil, nil, protocolError("properties are larger than %d bytes", MaxProperties)
+	case !ok, uint64(len(rest)) < size:
+		return nil, nil, nil
+	}
+	return rest[:size], rest[size:], nil
 }
 
 // parseProperties reads a whole section, without its length.
