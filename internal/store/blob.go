@@ -1,0 +1,195 @@
+package store
+
+import (
+	"context"
+	"crypto/sha1" //nolint:gosec // the protocol names blobs so
+	"hash"
+	"io"
+	"os"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/document"
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// pendingTime is how long a blob is safe from clean-up before a document refers to it.
+const pendingTime = 24 * time.Hour
+
+// BlobWriter stores the content of one blob as it comes. It ends with Commit or Abort. It is
+// for one goroutine.
+type BlobWriter struct {
+	db   *DB
+	file *os.File // nil when it is over
+	hash hash.Hash
+	size int64
+}
+
+// BlobWriter begins a new blob.
+func (db *DB) BlobWriter(ctx context.Context) (*BlobWriter, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := db.enter("write blob"); err != nil {
+		return nil, err
+	}
+	defer db.leave()
+	file, err := db.blobs.create()
+	if err != nil {
+		return nil, fileFault(err, "write blob", db.path)
+	}
+	return &BlobWriter{db: db, file: file, hash: sha1.New()}, nil //nolint:gosec // as above
+}
+
+// Write appends to the content.
+func (w *BlobWriter) Write(p []byte) (int, error) {
+	if w.file == nil {
+		return 0, w.over()
+	}
+	n, err := w.file.Write(p)
+	w.hash.Write(p[:n])
+	w.size += int64(n)
+	return n, fileFault(err, "write blob", w.db.path)
+}
+
+// Commit stores the blob under its digest. If want is not empty and another digest, nothing
+// is stored and the error is fault.CorruptData. A document should refer to the blob within a
+// day: otherwise [DB.Compact] removes it.
+func (w *BlobWriter) Commit(ctx context.Context, want string) (digest string, size int64, err error) {
+	if w.file == nil {
+		return "", 0, w.over()
+	}
+	defer w.Abort()
+	key := blobKey(w.hash.Sum(nil))
+	digest = document.Digest(key)
+	if want != "" && want != digest {
+		return "", 0, fault.CorruptData.In("write blob", want).Says("the content has digest %s", digest)
+	}
+	part := w.file.Name()
+	if err := w.file.Close(); err != nil {
+		return "", 0, fileFault(err, "write blob", digest)
+	}
+	// A clean-up by any process must know of the blob before the file has its name.
+	err = w.db.Update(ctx, func(tx *Tx) error { return tx.addPending(digest) })
+	if err != nil {
+		return "", 0, err
+	}
+	if err := w.db.blobs.adopt(part, key); err != nil {
+		return "", 0, fileFault(err, "write blob", digest)
+	}
+	w.file = nil
+	if err := w.db.blobs.written(key); err != nil {
+		return "", 0, err
+	}
+	if w.db.options.FullSync {
+		err = w.db.blobs.sync()
+	}
+	return digest, w.size, err
+}
+
+// Abort drops what was written. After Commit, or a second time, it does nothing.
+func (w *BlobWriter) Abort() {
+	if w.file == nil {
+		return
+	}
+	_ = w.file.Close() // the file goes in any case
+	_ = os.Remove(w.file.Name())
+	w.file = nil
+}
+
+func (w *BlobWriter) over() error {
+	return fault.NotOpen.In("write blob", "").Says("the blob was committed or aborted")
+}
+
+// Blob is the content of a blob, open for reading. It is for one goroutine.
+type Blob struct {
+	io.ReadSeekCloser
+	Size int64 // bytes
+}
+
+// OpenBlob opens the content of a blob, which the caller closes. There being none is
+// fault.NotFound, malformed text fault.Invalid.
+func (db *DB) OpenBlob(digest string) (*Blob, error) {
+	const op = "read blob"
+	key, ok := keyOf(digest)
+	if !ok {
+		return nil, fault.Invalid.In(op, digest).Says("malformed digest")
+	}
+	if err := db.enter(op); err != nil {
+		return nil, err
+	}
+	defer db.leave()
+	file, err := db.blobs.open(key)
+	if err != nil {
+		return nil, fileFault(err, op, digest)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		_ = file.Close() // it was only opened to read
+		return nil, fileFault(err, op, digest)
+	}
+	return &Blob{ReadSeekCloser: file, Size: info.Size()}, nil
+}
+
+// HasBlob reports whether the content of a blob is here.
+func (db *DB) HasBlob(digest string) bool {
+	key, ok := keyOf(digest)
+	return ok && db.blobs.has(key)
+}
+
+func (tx *Tx) addPending(digest string) error {
+	s, err := tx.writing(sqlAddPending)
+	if err != nil {
+		return err
+	}
+	return sqlFault(exec(s, digest, tx.now.Add(pendingTime).UnixMilli()), "write blob", digest)
+}
+
+// requireBlobs refuses a document which refers to content that is not here. Within a
+// transaction that writes, what is here stays: clean-up needs the same lock.
+func (tx *Tx) requireBlobs(d *Document) error {
+	if d.flags&(flagBlobs|flagAttachments) == 0 {
+		return nil
+	}
+	return eachBlob(d.Body, func(key blobKey) error {
+		if !tx.db.blobs.has(key) {
+			return fault.NotFound.Says("the content of blob %s is missing", document.Digest(key))
+		}
+		return nil
+	})
+}
+
+// ownBlobs ends the waiting of the blobs of d, which is stored now. They are synced with it
+// at the next durable commit, whoever wrote them.
+func (tx *Tx) ownBlobs(d *Document) error {
+	if d.flags&(flagBlobs|flagAttachments) == 0 {
+		return nil
+	}
+	return eachBlob(d.Body, func(key blobKey) error {
+		s, err := tx.writing(sqlDropPending)
+		if err != nil {
+			return err
+		}
+		if err := exec(s, document.Digest(key)); err != nil {
+			return err
+		}
+		return tx.db.blobs.written(key)
+	})
+}
+
+// eachBlob calls do for each blob that body refers to.
+func eachBlob(body []byte, do func(blobKey) error) error {
+	refs, err := document.Blobs(body)
+	if err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		key, ok := keyOf(ref.Digest)
+		if !ok {
+			continue // an old attachment that no peer could give us
+		}
+		if err := do(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}

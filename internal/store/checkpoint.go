@@ -1,0 +1,148 @@
+package store
+
+import (
+	"strconv"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// PeerCheckpoint returns the checkpoint that a client has stored here under its ID, and the
+// revision of that (spec/replication.md §3). ok is false if there is none.
+func (tx *Tx) PeerCheckpoint(client string) (rev string, body []byte, ok bool, err error) {
+	n, body, err := tx.peerCheckpoint(client)
+	if err != nil || n == 0 {
+		return "", nil, false, err
+	}
+	return checkpointRev(n), body, true, nil
+}
+
+// SetPeerCheckpoint stores a client's checkpoint and returns its new revision: "1-cc", "2-cc"
+// and so on. expect is the revision that the client has seen, "" for none; another is
+// fault.Conflict.
+func (tx *Tx) SetPeerCheckpoint(client, expect string, body []byte) (rev string, err error) {
+	const op = "set checkpoint"
+	n, _, err := tx.peerCheckpoint(client)
+	if err != nil {
+		return "", err
+	}
+	if is := checkpointRev(n); is != expect {
+		return "", fault.Conflict.In(op, client).Says("the checkpoint is at revision %q, not %q", is, expect)
+	}
+	s, err := tx.writing(sqlSetPeerCheckpoint)
+	if err != nil {
+		return "", err
+	}
+	if err := exec(s, client, n+1, body); err != nil {
+		return "", sqlFault(err, op, client)
+	}
+	return checkpointRev(n + 1), nil
+}
+
+func (tx *Tx) peerCheckpoint(client string) (n int64, body []byte, err error) {
+	s, err := tx.stmt(sqlGetPeerCheckpoint)
+	if err != nil {
+		return 0, nil, err
+	}
+	err = query(s, func(s *sqlite3.Stmt) error {
+		n, body = s.ColumnInt64(0), s.ColumnBlob(1, []byte{})
+		return nil
+	}, client)
+	return n, body, sqlFault(err, "get checkpoint", client)
+}
+
+func checkpointRev(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10) + "-cc"
+}
+
+// LocalCheckpoint returns what [Tx.SetLocalCheckpoint] stored under id, nil if nothing.
+func (tx *Tx) LocalCheckpoint(id string) (body []byte, err error) {
+	s, err := tx.stmt(sqlGetLocalCheckpoint)
+	if err != nil {
+		return nil, err
+	}
+	err = query(s, func(s *sqlite3.Stmt) error { body = s.ColumnBlob(0, []byte{}); return nil }, id)
+	return body, sqlFault(err, "get checkpoint", id)
+}
+
+// SetLocalCheckpoint stores the local copy of a replicator's checkpoint.
+func (tx *Tx) SetLocalCheckpoint(id string, body []byte) error {
+	s, err := tx.writing(sqlSetLocalCheckpoint)
+	if err != nil {
+		return err
+	}
+	return sqlFault(exec(s, id, body), "set checkpoint", id)
+}
+
+// RemoteFor returns the number of the remote at url, and gives it one in an Update. In a View
+// an unknown one gives 0.
+func (tx *Tx) RemoteFor(url string) (remote Remote, err error) {
+	number := func(s *sqlite3.Stmt) error { remote = Remote(s.ColumnInt64(0)); return nil }
+	s, err := tx.stmt(sqlFindRemote)
+	if err != nil {
+		return 0, err
+	}
+	if err := query(s, number, url); err != nil || remote != 0 || tx.group == nil {
+		return remote, sqlFault(err, "find remote", url)
+	}
+	if s, err = tx.writing(sqlAddRemote); err != nil {
+		return 0, err
+	}
+	err = query(s, number, url)
+	return remote, sqlFault(err, "add remote", url)
+}
+
+// Info returns a small value that [Tx.SetInfo] stored, nil if there is none.
+func (tx *Tx) Info(space, key string) (value []byte, err error) {
+	s, err := tx.stmt(sqlGetInfo)
+	if err != nil {
+		return nil, err
+	}
+	err = query(s, func(s *sqlite3.Stmt) error { value = s.ColumnBlob(0, []byte{}); return nil }, space, key)
+	return value, sqlFault(err, "get information", key)
+}
+
+// Infos calls yield for each value of a space, in the order of the keys.
+func (tx *Tx) Infos(space string, yield func(key string, value []byte) error) error {
+	s, err := tx.stmt(sqlListInfo)
+	if err != nil {
+		return err
+	}
+	type pair struct {
+		key   string
+		value []byte
+	}
+	var all []pair // collected first: yield may use the transaction
+	err = query(s, func(s *sqlite3.Stmt) error {
+		all = append(all, pair{s.ColumnText(0), s.ColumnBlob(1, []byte{})})
+		return nil
+	}, space)
+	if err != nil {
+		return sqlFault(err, "list information", space)
+	}
+	for _, p := range all {
+		if err := yield(p.key, p.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetInfo stores a small value that is no document: a cookie, the label of an identity. Each
+// user has a space of its own. A nil value removes the key.
+func (tx *Tx) SetInfo(space, key string, value []byte) error {
+	which := sqlSetInfo
+	args := []any{space, key, value}
+	if value == nil {
+		which, args = sqlDeleteInfo, args[:2]
+	}
+	s, err := tx.writing(which)
+	if err != nil {
+		return err
+	}
+	return sqlFault(exec(s, args...), "set information", key)
+}

@@ -1,0 +1,167 @@
+package store
+
+import (
+	"context"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/document"
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// DefaultName is the name of the default collection, and of its scope.
+const DefaultName = "_default"
+
+// Collection names one collection of a database. It is immutable and may be shared. After
+// its deletion its use fails with fault.NotFound, also when another one has got its name.
+type Collection struct {
+	id          int64
+	scope, name string
+}
+
+// Scope returns the name of the collection's scope.
+func (c *Collection) Scope() string { return c.scope }
+
+// Name returns the collection's name within its scope.
+func (c *Collection) Name() string { return c.name }
+
+// FullName returns "scope.name".
+func (c *Collection) FullName() string { return c.scope + "." + c.name }
+
+// Collections lists the collections by scope and name.
+func (db *DB) Collections(ctx context.Context) (all []*Collection, err error) {
+	err = db.View(ctx, func(tx *Tx) error {
+		all, err = tx.Collections()
+		return err
+	})
+	return all, err
+}
+
+// Collection returns an existing collection, or fault.NotFound.
+func (db *DB) Collection(ctx context.Context, scope, name string) (c *Collection, err error) {
+	err = db.View(ctx, func(tx *Tx) error {
+		c, err = tx.Collection(scope, name)
+		return err
+	})
+	return c, err
+}
+
+// CreateCollection returns the collection of that name, created if there was none. A name
+// that breaks the rules of spec/documents.md §2 gives fault.Invalid.
+func (db *DB) CreateCollection(ctx context.Context, scope, name string) (c *Collection, err error) {
+	if err := document.CheckCollectionName(scope, name); err != nil {
+		return nil, err
+	}
+	if c, err := db.Collection(ctx, scope, name); err == nil {
+		return c, nil
+	}
+	err = db.Update(ctx, func(tx *Tx) error {
+		if c, err = tx.Collection(scope, name); err == nil {
+			return nil // somebody else was faster
+		}
+		if err := tx.beginWrite(); err != nil {
+			return err
+		}
+		c, err = addCollection(tx.c, scope, name)
+		return sqlFault(err, "create collection", scope+"."+name)
+	})
+	return c, err
+}
+
+// DeleteCollection removes a collection with all its documents. The default collection
+// cannot be deleted (fault.Invalid); one that does not exist gives fault.NotFound.
+func (db *DB) DeleteCollection(ctx context.Context, scope, name string) error {
+	if scope == DefaultName && name == DefaultName {
+		return fault.Invalid.In("delete collection", scope+"."+name).Says("the default collection cannot be deleted")
+	}
+	return db.Update(ctx, func(tx *Tx) error {
+		c, err := tx.Collection(scope, name)
+		if err != nil {
+			return err
+		}
+		if err := tx.beginWrite(); err != nil {
+			return err
+		}
+		return sqlFault(dropCollection(tx.c, c.id), "delete collection", c.FullName())
+	})
+}
+
+// Collections lists the collections by scope and name.
+func (tx *Tx) Collections() (all []*Collection, err error) {
+	s, err := tx.stmt(sqlListCollections)
+	if err != nil {
+		return nil, err
+	}
+	err = query(s, func(s *sqlite3.Stmt) error {
+		all = append(all, &Collection{id: s.ColumnInt64(0), scope: s.ColumnText(1), name: s.ColumnText(2)})
+		return nil
+	})
+	return all, sqlFault(err, "list collections", tx.db.path)
+}
+
+// Collection returns an existing collection, or fault.NotFound.
+func (tx *Tx) Collection(scope, name string) (*Collection, error) {
+	s, err := tx.stmt(sqlFindCollection)
+	if err != nil {
+		return nil, err
+	}
+	c := &Collection{scope: scope, name: name}
+	err = query(s, func(s *sqlite3.Stmt) error { c.id = s.ColumnInt64(0); return nil }, scope, name)
+	if err != nil {
+		return nil, sqlFault(err, "open collection", c.FullName())
+	}
+	if c.id == 0 {
+		return nil, fault.NotFound.In("open collection", c.FullName()).Says("there is no such collection").
+			Try("create it, or list the collections there are")
+	}
+	return c, nil
+}
+
+// exists reports whether c is there still.
+func (tx *Tx) exists(c *Collection) (bool, error) {
+	now, err := tx.Collection(c.scope, c.name)
+	if fault.Of(err) != nil && fault.Of(err).Is(fault.NotFound) {
+		return false, nil
+	}
+	return err == nil && now.id == c.id, err
+}
+
+// fault says what went wrong while op was done to a document of c. A table that is gone
+// means that the collection was deleted.
+func (tx *Tx) fault(c *Collection, err error, op, id string) error {
+	if err == nil || tx.c == nil {
+		return err
+	}
+	var code sqlite3.ErrorCode
+	if asCode(err, &code) && code == sqlite3.ERROR {
+		if exists, findErr := tx.exists(c); findErr == nil && !exists {
+			return fault.NotFound.In(op, id).Says("the collection %s was deleted", c.FullName())
+		}
+	}
+	return sqlFault(err, op, id)
+}
+
+func addCollection(c *conn, scope, name string) (*Collection, error) {
+	s, err := c.stmt(sqlAddCollection)
+	if err != nil {
+		return nil, err
+	}
+	made := &Collection{scope: scope, name: name}
+	err = query(s, func(s *sqlite3.Stmt) error { made.id = s.ColumnInt64(0); return nil }, scope, name)
+	if err != nil {
+		return nil, err
+	}
+	return made, c.Exec(forCollection(collectionSchema, made.id))
+}
+
+func dropCollection(c *conn, id int64) error {
+	c.forget(id)
+	if err := c.Exec(forCollection(`DROP TABLE docs_#; DROP TABLE kept_#`, id)); err != nil {
+		return err
+	}
+	s, err := c.stmt(sqlDropCollection)
+	if err != nil {
+		return err
+	}
+	return exec(s, id)
+}

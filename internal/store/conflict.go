@@ -1,0 +1,256 @@
+package store
+
+import (
+	"bytes"
+
+	"github.com/tandemdb/tandem/internal/document"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// Conflict is an unresolved conflict of one document with one remote.
+type Conflict struct {
+	Local  *Document // the head, with its body
+	Remote *Document // what the remote has, with its body; it has no sequence
+	With   Remote
+	Base   []byte // the body both were made from; nil where it is not kept
+}
+
+// storeConflict keeps next as remote's head beside the document's own.
+func (tx *Tx) storeConflict(c *Collection, head, next *Document, remote Remote) (Outcome, error) {
+	kept, err := tx.keptOf(c, head)
+	if err != nil {
+		return 0, err
+	}
+	base := head.remote.of(remote, head.Rev.ID)
+	for _, k := range kept {
+		if k.remote != remote {
+			continue
+		}
+		if isOver(k.rev, next.Rev) {
+			return AlreadyKnown, nil
+		}
+		base = k.base // still what the local side was made from
+		if err := tx.dropKept(c, k); err != nil {
+			return 0, err
+		}
+	}
+	s, err := tx.collWriting(c, sqlAddKept)
+	if err != nil {
+		return 0, err
+	}
+	err = exec(s, head.ID, int64(remote), string(next.Rev.ID), next.Rev.History.String(),
+		next.flags, string(base), string(next.Body))
+	if err != nil {
+		return 0, err
+	}
+	if err := tx.ownBlobs(next); err != nil {
+		return 0, err
+	}
+	head.remote = head.remote.with(remote, next.Rev.ID, head.Rev.ID)
+	head.setFlags(head.flags | flagConflicted)
+	return Conflicted, tx.mark(c, head)
+}
+
+// ConflictOf returns the conflict of a document; if there are several, the one with the
+// remote of the lowest number. There being none is fault.NotFound.
+func (tx *Tx) ConflictOf(c *Collection, id string) (*Conflict, error) {
+	local, err := tx.Document(c, id)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := tx.keptOf(c, local)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range kept {
+		if k.remote == 0 {
+			continue
+		}
+		remote, err := tx.keptDocument(c, id, k)
+		if err != nil {
+			return nil, err
+		}
+		base, err := tx.baseOf(c, local, kept, k.base)
+		return &Conflict{Local: local, Remote: remote, With: k.remote, Base: base}, err
+	}
+	return nil, noConflict("get conflict", id)
+}
+
+func noConflict(op, id string) error {
+	return fault.NotFound.In(op, id).Says("the document has no conflict")
+}
+
+func (tx *Tx) keptDocument(c *Collection, id string, k keptRow) (*Document, error) {
+	body, err := tx.keptBody(c, k)
+	if err != nil {
+		return nil, err
+	}
+	d := &Document{ID: id, Rev: k.rev, Body: body, Size: len(body)}
+	d.setFlags(k.flags)
+	return d, nil
+}
+
+// baseOf returns the body of rev if it is kept, else nil.
+func (tx *Tx) baseOf(c *Collection, local *Document, kept []keptRow, rev revision.ID) ([]byte, error) {
+	if rev == "" {
+		return nil, nil
+	}
+	if rev == local.Rev.ID {
+		return local.Body, nil
+	}
+	for _, k := range kept {
+		if k.rev.ID == rev {
+			return tx.keptBody(c, k)
+		}
+	}
+	return nil, nil
+}
+
+// Winner says which content a conflict is resolved with.
+type Winner int
+
+// The winners.
+const (
+	LocalWins Winner = iota
+	RemoteWins
+	Merged // new content, or a deletion
+)
+
+// Resolution settles a conflict of a document with a remote.
+type Resolution struct {
+	ID     string
+	Remote Remote
+
+	// Local is the head, and Theirs the remote's revision, that the decision was made on. If
+	// either is another now, Resolve fails with fault.Conflict. An empty Theirs is not checked.
+	Local, Theirs revision.ID
+
+	Winner  Winner
+	Body    []byte // of a merge; nil means {}
+	Deleted bool   // of a merge: it is a deletion
+}
+
+// Resolve ends a conflict and returns the new head with its body (spec/conflicts.md §5). With
+// tree revisions, what is not the remote's own becomes a child of the remote's revision. With
+// version vectors a winner keeps its ID, and its history covers the loser. A merge that
+// equals one side is stored as that side. The new head has a new sequence in any case; it
+// needs to be pushed unless the remote is known to have it.
+//
+// It fails with fault.NotFound when the conflict is gone, and with fault.Conflict when the
+// document has changed.
+func (tx *Tx) Resolve(c *Collection, r Resolution) (*Document, error) {
+	const op = "resolve conflict"
+	local, err := tx.Document(c, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := tx.theirs(c, local, r.Remote)
+	if err != nil {
+		return nil, err
+	}
+	if local.Rev.ID != r.Local || r.Theirs != "" && theirs.Rev.ID != r.Theirs {
+		return nil, fault.Conflict.In(op, r.ID).Says("the document has changed meanwhile")
+	}
+	next, err := tx.resolved(local, theirs, r)
+	if err != nil {
+		return nil, about(err, op, r.ID)
+	}
+	return next, tx.fault(c, tx.settle(c, local, theirs, next, r.Remote), op, r.ID)
+}
+
+// theirs returns what remote has in conflict with local.
+func (tx *Tx) theirs(c *Collection, local *Document, remote Remote) (*Document, error) {
+	kept, err := tx.keptOf(c, local)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range kept {
+		if k.remote == remote && remote != 0 {
+			return tx.keptDocument(c, local.ID, k)
+		}
+	}
+	return nil, noConflict("resolve conflict", local.ID)
+}
+
+// resolved makes the head that r decides for, with its revision.
+func (tx *Tx) resolved(local, theirs *Document, r Resolution) (*Document, error) {
+	next, winner, err := tx.content(local, theirs, r)
+	if err != nil {
+		return nil, err
+	}
+	trees := local.Rev.ID.IsTree() && theirs.Rev.ID.IsTree()
+	switch {
+	case winner == RemoteWins && trees:
+		next.Rev = theirs.Rev
+	case winner == RemoteWins:
+		next.Rev = revision.Absorb(theirs.Rev, local.Rev)
+	case trees:
+		next.Rev, err = tx.edit(theirs.Rev, next)
+	case winner == LocalWins:
+		next.Rev = revision.Absorb(local.Rev, theirs.Rev)
+	default:
+		next.Rev = revision.MergeVersions(local.Rev, theirs.Rev, tx.nextTime(), tx.db.Source())
+		tx.raiseClock(next.Rev.ID.Time())
+	}
+	next.Rev = tx.prune(next.Rev)
+	return next, err
+}
+
+// content gives the content that r decides for, without its revision, and whose it is.
+func (tx *Tx) content(local, theirs *Document, r Resolution) (*Document, Winner, error) {
+	if r.Winner == Merged {
+		merge, err := tx.prepareEdit(Edit{ID: r.ID, Body: r.Body, Deleted: r.Deleted})
+		switch {
+		case err != nil:
+			return nil, 0, err
+		case !sameContent(merge, theirs) && !sameContent(merge, local):
+			return merge, Merged, nil
+		case !sameContent(merge, theirs):
+			r.Winner = LocalWins
+		default:
+			r.Winner = RemoteWins
+		}
+	}
+	won := local
+	if r.Winner == RemoteWins {
+		won = theirs
+	}
+	next := &Document{ID: won.ID, Body: won.Body, Size: won.Size}
+	next.setFlags(won.flags &^ (flagKept | flagConflicted))
+	return next, r.Winner, nil
+}
+
+func sameContent(a, b *Document) bool {
+	return a.Deleted == b.Deleted && (bytes.Equal(a.Body, b.Body) || document.Equal(a.Body, b.Body))
+}
+
+// settle makes next the head in place of local and ends the conflict with remote. What the
+// remote has stays as base of the delta that will tell it the outcome.
+func (tx *Tx) settle(c *Collection, local, theirs, next *Document, remote Remote) error {
+	kept, err := tx.keptOf(c, local)
+	if err != nil {
+		return err
+	}
+	which := collStatement(sqlBecomeBase)
+	if next.Rev.ID == theirs.Rev.ID || next.Deleted || theirs.Deleted {
+		which = sqlDropKeptRow
+	}
+	for _, k := range kept {
+		if k.remote != remote {
+			continue
+		}
+		s, err := tx.collWriting(c, which)
+		if err != nil {
+			return err
+		}
+		if err := exec(s, k.row); err != nil {
+			return err
+		}
+	}
+	next.remote = local.remote.moved(local.Rev.ID, next.Rev.ID).with(remote, theirs.Rev.ID, next.Rev.ID)
+	if !next.Deleted {
+		next.Expiry = local.Expiry
+	}
+	return tx.replace(c, local, next)
+}

@@ -1,0 +1,168 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+const (
+	busyTimeout = 30 * time.Second // how long to wait for another process's lock
+	maxMemory   = 512 << 20        // bytes one connection may use: several of the largest bodies
+	cacheKiB    = 16 << 10         // the page cache of one connection
+	walPages    = 4096             // the log is carried over into the database at this length (32 MiB)
+)
+
+// conn is a connection to SQLite with its prepared statements. One goroutine uses it at a time.
+type conn struct {
+	*sqlite3.Conn
+	general    [numStatements]*sqlite3.Stmt
+	collection map[int64]*[numCollStatements]*sqlite3.Stmt
+}
+
+// openConn is the one place where a database file is opened.
+func openConn(ctx context.Context, path string, o Options) (*conn, error) {
+	name, err := filepath.Abs(filepath.Join(path, databaseFile))
+	if err != nil {
+		return nil, err
+	}
+	if o.vfs != "" {
+		name = "file:" + name + "?vfs=" + o.vfs
+	}
+	raw, err := sqlite3.OpenContext(sqlite3.WithMaxMemory(ctx, maxMemory), name)
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{Conn: raw, collection: make(map[int64]*[numCollStatements]*sqlite3.Stmt)}
+	if err := c.configure(o); err != nil {
+		return nil, closing(c, err)
+	}
+	return c, nil
+}
+
+func (c *conn) configure(o Options) error {
+	if err := c.BusyTimeout(busyTimeout); err != nil {
+		return err
+	}
+	return c.Exec(fmt.Sprintf(`PRAGMA cache_size=-%d; PRAGMA temp_store=memory; PRAGMA synchronous=%s;
+		PRAGMA wal_autocheckpoint=%d`, cacheKiB, o.synchronous(), walPages))
+}
+
+func (o Options) synchronous() string {
+	if o.FullSync {
+		return "full"
+	}
+	return "normal"
+}
+
+// closing closes c on the way out with err.
+func closing(c *conn, err error) error {
+	_ = c.close() // err is what went wrong first
+	return err
+}
+
+func (c *conn) close() error {
+	for id := range c.collection {
+		c.forget(id)
+	}
+	for _, s := range c.general {
+		_ = s.Close() // reports the statement's last error again
+	}
+	return c.Close()
+}
+
+// forget drops the statements of a collection that no longer exists.
+func (c *conn) forget(collection int64) {
+	for _, s := range c.collection[collection] {
+		_ = s.Close() // reports the statement's last error again
+	}
+	delete(c.collection, collection)
+}
+
+// stmt gives a prepared statement of the whole database.
+func (c *conn) stmt(which statement) (*sqlite3.Stmt, error) {
+	if s := c.general[which]; s != nil {
+		return s, nil
+	}
+	s, err := c.prepare(statements[which])
+	c.general[which] = s
+	return s, err
+}
+
+// collStmt gives a prepared statement of one collection.
+func (c *conn) collStmt(collection int64, which collStatement) (*sqlite3.Stmt, error) {
+	prepared := c.collection[collection]
+	if prepared == nil {
+		prepared = new([numCollStatements]*sqlite3.Stmt)
+		c.collection[collection] = prepared
+	}
+	if s := prepared[which]; s != nil {
+		return s, nil
+	}
+	s, err := c.prepare(forCollection(collStatements[which], collection))
+	prepared[which] = s
+	return s, err
+}
+
+// run runs a statement that takes no arguments and gives no rows.
+func (c *conn) run(which statement) error {
+	s, err := c.stmt(which)
+	if err != nil {
+		return err
+	}
+	return s.Exec()
+}
+
+func (c *conn) prepare(sql string) (*sqlite3.Stmt, error) {
+	s, _, err := c.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
+	return s, err
+}
+
+// exec runs a statement without results. Each argument is an int64, string, []byte or nil.
+func exec(s *sqlite3.Stmt, args ...any) error {
+	if err := bind(s, args); err != nil {
+		return err
+	}
+	return s.Exec()
+}
+
+// query runs a statement and calls row for each result, until row fails.
+func query(s *sqlite3.Stmt, row func(*sqlite3.Stmt) error, args ...any) error {
+	if err := bind(s, args); err != nil {
+		return err
+	}
+	for s.Step() {
+		if err := row(s); err != nil {
+			_ = s.Reset() // succeeds: the last step did
+			return err
+		}
+	}
+	err := s.Err()
+	_ = s.Reset() // reports the step's error again
+	return err
+}
+
+func bind(s *sqlite3.Stmt, args []any) error {
+	for i, arg := range args {
+		var err error
+		switch v := arg.(type) {
+		case int64:
+			err = s.BindInt64(i+1, v)
+		case string:
+			err = s.BindText(i+1, v)
+		case []byte:
+			err = s.BindBlob(i+1, v)
+		case nil:
+			err = s.BindNull(i + 1)
+		default:
+			panic(fmt.Sprintf("store: cannot bind a %T", arg)) // our own mistake
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

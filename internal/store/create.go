@@ -1,0 +1,214 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// The keys of the table meta.
+const (
+	metaVersioning = "versioning"
+	metaPublic     = "public_uuid"
+	metaPrivate    = "private_uuid"
+	metaClock      = "clock"
+	metaSynced     = "synced"
+)
+
+// meta is what a database is.
+type meta struct {
+	versioning      Versioning
+	public, private [16]byte
+}
+
+// initialise makes sure that c's file is a database of ours, creating it if it is empty.
+func initialise(ctx context.Context, c *conn, o Options) (meta, error) {
+	empty, err := identify(c)
+	if err != nil {
+		return meta{}, err
+	}
+	if empty {
+		if o.MustExist {
+			return meta{}, fault.NotFound.Says("there is no database here")
+		}
+		if err := retryBusy(ctx, func() error { return create(c, o) }); err != nil {
+			return meta{}, err
+		}
+	}
+	if ro, _ := c.ReadOnly("main"); ro {
+		return meta{}, fault.NotWriteable.Says("the database cannot be written").
+			Try("check the permissions of its folder and files")
+	}
+	m, err := readMeta(c)
+	if err != nil {
+		return meta{}, err
+	}
+	if o.Versioning != "" && o.Versioning != m.versioning {
+		return meta{}, fault.Invalid.Says("the database has versioning %s, not %s", m.versioning, o.Versioning).
+			Try("leave the versioning out to accept what the database has")
+	}
+	return m, nil
+}
+
+// identify reports whether the file is empty, and refuses one that is not ours to touch.
+func identify(c *conn) (empty bool, err error) {
+	tables, err := pragma(c, `SELECT count(*) FROM sqlite_schema`)
+	if err != nil {
+		return false, err
+	}
+	app, err := pragma(c, `PRAGMA application_id`)
+	if err != nil {
+		return false, err
+	}
+	if tables == 0 && (app == 0 || app == applicationID) {
+		return true, nil
+	}
+	if app != applicationID {
+		return false, fault.NotADatabase.Says("this is a database of another program")
+	}
+	version, err := pragma(c, `PRAGMA user_version`)
+	if err != nil {
+		return false, err
+	}
+	if version > formatVersion {
+		return false, fault.TooNew.Says("the database has format %d, this program knows up to %d", version, formatVersion).
+			Try("update this program")
+	}
+	return false, nil
+}
+
+// create fills an empty file. Two processes may do so at once; the second finds it done.
+func create(c *conn, o Options) (err error) {
+	if err := c.Exec(fmt.Sprintf(`PRAGMA page_size=%d; PRAGMA journal_mode=wal`, pageSize)); err != nil {
+		return err
+	}
+	if err := c.Exec(`BEGIN IMMEDIATE`); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil && !c.GetAutocommit() {
+			_ = c.Exec(`ROLLBACK`) // err is what went wrong first
+		}
+	}()
+	if empty, err := identify(c); err != nil || !empty {
+		return errors.Join(err, c.Exec(`COMMIT`))
+	}
+	header := fmt.Sprintf(`PRAGMA application_id=%d; PRAGMA user_version=%d;`, applicationID, formatVersion)
+	if err := c.Exec(header + schema); err != nil {
+		return err
+	}
+	versioning := VersionVectors
+	if o.Versioning != "" {
+		versioning = o.Versioning
+	}
+	if err := writeMeta(c, versioning); err != nil {
+		return err
+	}
+	if _, err := addCollection(c, DefaultName, DefaultName); err != nil {
+		return err
+	}
+	return c.Exec(`COMMIT`)
+}
+
+func writeMeta(c *conn, versioning Versioning) error {
+	if err := c.set(metaVersioning, string(versioning)); err != nil {
+		return err
+	}
+	if err := c.set(metaClock, int64(0)); err != nil {
+		return err
+	}
+	return c.renewUUIDs()
+}
+
+// renewUUIDs gives the database new names, as a new or copied one needs.
+func (c *conn) renewUUIDs() error {
+	for _, key := range []string{metaPublic, metaPrivate} {
+		uuid := make([]byte, 16)
+		rand.Read(uuid) // never fails
+		if err := c.set(key, uuid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *conn) set(key string, value any) error {
+	s, err := c.stmt(sqlSetMeta)
+	if err != nil {
+		return err
+	}
+	return exec(s, key, value)
+}
+
+// get calls read with the value of a key of meta, if there is one.
+func (c *conn) get(key string, read func(*sqlite3.Stmt)) error {
+	s, err := c.stmt(sqlGetMeta)
+	if err != nil {
+		return err
+	}
+	return query(s, func(s *sqlite3.Stmt) error { read(s); return nil }, key)
+}
+
+func readMeta(c *conn) (m meta, err error) {
+	if m.versioning, err = readVersioning(c); err != nil {
+		return m, err
+	}
+	for key, uuid := range map[string]*[16]byte{metaPublic: &m.public, metaPrivate: &m.private} {
+		n := 0
+		if err := c.get(key, func(s *sqlite3.Stmt) { n = copy(uuid[:], s.ColumnRawBlob(0)) }); err != nil {
+			return m, err
+		}
+		if n != len(uuid) {
+			return m, damaged()
+		}
+	}
+	return m, nil
+}
+
+func readVersioning(c *conn) (v Versioning, err error) {
+	err = c.get(metaVersioning, func(s *sqlite3.Stmt) { v = Versioning(s.ColumnText(0)) })
+	if err == nil && v != VersionVectors && v != RevTrees {
+		err = damaged()
+	}
+	return v, err
+}
+
+func readClock(c *conn) (t revision.Time, err error) {
+	err = c.get(metaClock, func(s *sqlite3.Stmt) { t = revision.Time(s.ColumnInt64(0)) })
+	return t, err
+}
+
+// pragma runs SQL that gives one number.
+func pragma(c *conn, sql string) (n int64, err error) {
+	s, _, err := c.Prepare(sql)
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close() //nolint:errcheck // reports the step's error again
+	if s.Step() {
+		n = s.ColumnInt64(0)
+	}
+	return n, s.Err()
+}
+
+// retryBusy repeats what SQLite refuses without asking its busy handler.
+func retryBusy(ctx context.Context, try func() error) error {
+	for deadline := time.Now().Add(busyTimeout); ; {
+		err := try()
+		if !errors.Is(err, sqlite3.BUSY) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package store
+
+import (
+	"context"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// DB is an open database. All its methods may be called from any goroutine.
+type DB struct {
+	path    string
+	options Options
+	meta    meta // what the database is; set once, in Open
+
+	versioning atomic.Pointer[Versioning]
+	writer     *writer
+	readers    *readers
+	blobs      *blobs
+	signals    signals
+
+	closing chan struct{} // closed when Close begins
+	work    sync.WaitGroup
+
+	mu     sync.Mutex // guards the following
+	inUse  sync.WaitGroup
+	closed bool
+	done   chan struct{} // closed when Close is over
+	err    error         // of Close; read after done
+}
+
+// Open opens the database at path, the folder NAME.tandem, and creates it if there is none
+// and [Options].MustExist is not set. The context bounds the opening alone.
+//
+// It fails with fault.NotFound (missing, with MustExist), fault.NotADatabase (something else
+// is there), fault.TooNew, fault.CorruptData, fault.NotWriteable, or fault.Invalid when the
+// options do not fit the database.
+func Open(ctx context.Context, path string, o Options) (*DB, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	o = o.withDefaults()
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fileFault(err, "open database", path)
+	}
+	if _, err := prepareFolder(path, o.MustExist); err != nil {
+		return nil, err
+	}
+	c, err := openConn(ctx, path, o)
+	if err != nil {
+		return nil, sqlFault(err, "open database", path)
+	}
+	m, err := initialise(ctx, c, o)
+	if err != nil {
+		return nil, closing(c, sqlFault(err, "open database", path))
+	}
+	return start(path, o, c, m), nil
+}
+
+func start(path string, o Options, c *conn, m meta) *DB {
+	db := &DB{path: path, options: o, meta: m, closing: make(chan struct{}), done: make(chan struct{})}
+	db.versioning.Store(&m.versioning)
+	db.blobs = newBlobs(filepath.Join(path, blobFolder))
+	db.readers = newReaders(db)
+	db.writer = newWriter(db, c)
+	expirer := newExpirer(db)
+	db.signals.expiry = expirer.wake
+	db.work.Go(db.writer.run)
+	db.work.Go(expirer.run)
+	db.work.Go(func() { watch(db) })
+	return db
+}
+
+// Close ends the database and waits: for transactions that have begun, and for the
+// goroutines of db. Later calls of other methods fail with fault.NotOpen. Closing twice is
+// harmless. It must not be called from within a transaction.
+func (db *DB) Close() error {
+	db.mu.Lock()
+	if db.closed {
+		db.mu.Unlock()
+		<-db.done
+		return db.err
+	}
+	db.closed = true
+	close(db.closing)
+	db.mu.Unlock()
+
+	db.inUse.Wait()
+	db.work.Wait()
+	db.signals.close()
+	db.err = sqlFault(db.readers.close(), "close database", db.path)
+	if err := db.writer.c.close(); err != nil && db.err == nil {
+		db.err = sqlFault(err, "close database", db.path)
+	}
+	close(db.done)
+	return db.err
+}
+
+// Closed returns a channel that is closed as soon as [DB.Close] begins.
+func (db *DB) Closed() <-chan struct{} { return db.closing }
+
+// enter registers a use of db, which Close waits for; leave ends it.
+func (db *DB) enter(op string) error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		return notOpen(op, db.path)
+	}
+	db.inUse.Add(1)
+	return nil
+}
+
+func (db *DB) leave() { db.inUse.Done() }
+
+// Path returns the absolute path of the database's folder.
+func (db *DB) Path() string { return db.path }
+
+// Name returns the database's name: the folder's without its extension.
+func (db *DB) Name() string { return databaseName(db.path) }
+
+// PublicUUID returns what names the database towards peers.
+func (db *DB) PublicUUID() [16]byte { return db.meta.public }
+
+// PrivateUUID returns what names this very copy; it is never sent to a peer as it is.
+func (db *DB) PrivateUUID() [16]byte { return db.meta.private }
+
+// Source returns the source of the versions that local edits get.
+func (db *DB) Source() revision.Source { return revision.SourceFrom(db.meta.public) }
+
+// Versioning returns the form of new revisions.
+func (db *DB) Versioning() Versioning { return *db.versioning.Load() }
+
+// UpgradeVersioning makes new edits get version vectors. Documents keep the tree revisions
+// they have until they are edited. There is no way back. It does nothing where version
+// vectors are in use already.
+func (db *DB) UpgradeVersioning(ctx context.Context) error {
+	return db.Update(ctx, func(tx *Tx) error {
+		s, err := tx.writing(sqlSetMeta)
+		if err != nil {
+			return err
+		}
+		if err := exec(s, metaVersioning, string(VersionVectors)); err != nil {
+			return sqlFault(err, "upgrade database", db.path)
+		}
+		tx.group.upgraded = true
+		return nil
+	})
+}

@@ -1,0 +1,96 @@
+package store
+
+import (
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// Document is one document as it was in a transaction: its head, tombstone or not. It is a
+// copy that stays valid after the transaction; the caller may keep it but not change Body.
+type Document struct {
+	ID       string
+	Sequence Sequence
+	Rev      revision.Rev
+
+	Deleted        bool // the head is a tombstone
+	Conflicted     bool // a remote has a revision in conflict with the head: see [Tx.ConflictOf]
+	HasBlobs       bool // the body refers to blobs
+	HasAttachments bool // the body has a top-level _attachments
+
+	Expiry time.Time // when it is purged, to the millisecond; zero means never
+	Size   int       // bytes of the body
+	Body   []byte    // compact JSON; nil unless it was asked for
+
+	flags  int64
+	remote known
+}
+
+// Sequence counts the changes of one collection, from 1. Zero is before the first.
+type Sequence uint64
+
+// Known returns the newest revision that remote is known to have, "" if none is.
+func (d *Document) Known(remote Remote) revision.ID { return d.remote.of(remote, d.Rev.ID) }
+
+// readDocument reads the columns of headColumns or docColumns.
+func readDocument(s *sqlite3.Stmt, withBody bool, d *Document) error {
+	d.Sequence = Sequence(s.ColumnInt64(0))
+	d.ID = s.ColumnText(1)
+	d.setFlags(s.ColumnInt64(2))
+	rev, err := readRev(s, 3)
+	if err != nil {
+		return damaged().In("read document", d.ID).Because(err)
+	}
+	d.Rev = rev
+	d.remote = known(s.ColumnText(5))
+	if s.ColumnType(6) != sqlite3.NULL {
+		d.Expiry = time.UnixMilli(s.ColumnInt64(6))
+	}
+	if !withBody {
+		d.Size = s.ColumnInt(7)
+		return nil
+	}
+	d.Body = s.ColumnBlob(7, make([]byte, 0, len(s.ColumnRawText(7))))
+	d.Size = len(d.Body)
+	return nil
+}
+
+// readRev reads a revision from two columns: its ID and its history.
+func readRev(s *sqlite3.Stmt, column int) (revision.Rev, error) {
+	rev := revision.Rev{ID: revision.ID(s.ColumnText(column))}
+	history := s.ColumnRawText(column + 1)
+	if len(history) == 0 {
+		return rev, nil
+	}
+	var err error
+	rev.History, err = revision.ParseHistory(string(history))
+	return rev, err
+}
+
+func (d *Document) setFlags(flags int64) {
+	d.flags = flags
+	d.Deleted = flags&flagDeleted != 0
+	d.Conflicted = flags&flagConflicted != 0
+	d.HasBlobs = flags&flagBlobs != 0
+	d.HasAttachments = flags&flagAttachments != 0
+}
+
+// expired reports whether d's time has come, though it is not purged yet.
+func (d *Document) expired(now time.Time) bool {
+	return !d.Expiry.IsZero() && !d.Expiry.After(now)
+}
+
+// expiryColumn is t as a row keeps it: Unix milliseconds, or nil for never.
+func expiryColumn(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMilli()
+}
+
+func noDocument(op, id string) error {
+	return fault.NotFound.In(op, id).Says("there is no such document")
+}

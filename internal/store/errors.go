@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// sqlFault turns an error of SQLite into one of ours, saying what was being done to what.
+// Errors that already are ours, and those of a context, pass unchanged.
+func sqlFault(err error, op, subject string) error {
+	if err == nil || fault.Of(err) != nil || isContextError(err) {
+		return err
+	}
+	f := classify(err)
+	return f.In(op, subject).Because(err)
+}
+
+func classify(err error) *fault.Error {
+	var code sqlite3.ErrorCode
+	if !errors.As(err, &code) {
+		return classifyFile(err)
+	}
+	switch code {
+	case sqlite3.BUSY, sqlite3.LOCKED:
+		return fault.Busy.Says("another program is using the database").
+			Try("wait until it is done, then try again")
+	case sqlite3.FULL:
+		return diskFull()
+	case sqlite3.READONLY, sqlite3.PERM, sqlite3.AUTH:
+		return fault.NotWriteable.Says("the database cannot be written").
+			Try("check the permissions of its folder and files")
+	case sqlite3.NOTADB:
+		return fault.NotADatabase.Says("not a database, or the wrong encryption key")
+	case sqlite3.CORRUPT:
+		return damaged()
+	case sqlite3.CANTOPEN:
+		if errors.Is(err, fs.ErrPermission) {
+			return classifyFile(err)
+		}
+		return fault.CantOpen
+	case sqlite3.IOERR:
+		return classifyFile(err)
+	case sqlite3.TOOBIG, sqlite3.NOMEM:
+		return fault.Invalid.Says("too large to be stored")
+	default:
+		return fault.Unexpected
+	}
+}
+
+// fileFault turns an error of the file system into one of ours.
+func fileFault(err error, op, subject string) error {
+	if err == nil || fault.Of(err) != nil || isContextError(err) {
+		return err
+	}
+	return classifyFile(err).In(op, subject).Because(err)
+}
+
+func classifyFile(err error) *fault.Error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.NotFound
+	case errors.Is(err, fs.ErrPermission) || isReadOnly(err):
+		return fault.NotWriteable.Says("permission denied").
+			Try("check who owns the database's folder, and that its disk is writeable")
+	case isDiskFull(err):
+		return diskFull()
+	default:
+		return fault.IO
+	}
+}
+
+func diskFull() *fault.Error {
+	return fault.IO.Says("the disk is full").Try("free some space, then try again: nothing stored is lost")
+}
+
+func damaged() *fault.Error {
+	return fault.CorruptData.Says("the database file is damaged").
+		Try("restore it from a backup, or sync a new database from a peer")
+}
+
+func isContextError(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+func notOpen(op, path string) error {
+	return fault.NotOpen.In(op, path).Says("the database is closed")
+}
+
+// asCode finds SQLite's code in err's chain.
+func asCode(err error, code *sqlite3.ErrorCode) bool { return errors.As(err, code) }

@@ -1,0 +1,182 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// Purge removes a document with all its revisions, without a trace that others could see. It
+// is not a deletion: peers are not told. It fails with fault.NotFound.
+func (tx *Tx) Purge(c *Collection, id string) error {
+	head, err := tx.lookup(c, id, sqlHeadByID)
+	if err != nil {
+		return err
+	}
+	if head == nil {
+		return noDocument("purge document", id)
+	}
+	return tx.fault(c, tx.purge(c, head), "purge document", id)
+}
+
+func (tx *Tx) purge(c *Collection, head *Document) error {
+	k, err := tx.counters(c)
+	if err != nil {
+		return err
+	}
+	s, err := tx.collWriting(c, sqlDeleteDoc)
+	if err != nil {
+		return err
+	}
+	if err := exec(s, int64(head.Sequence)); err != nil {
+		return err
+	}
+	tx.count(k, head, nil)
+	tx.group.purged = append(tx.group.purged, Purge{Collection: c, ID: head.ID})
+	if head.flags&(flagKept|flagConflicted) == 0 {
+		return nil
+	}
+	if s, err = tx.collWriting(c, sqlDropKept); err != nil {
+		return err
+	}
+	return exec(s, head.ID)
+}
+
+// SetExpiry says when a document is to be purged, to the millisecond; the zero time means
+// never. A time in the past purges it at once. It fails with fault.NotFound where there is no
+// document, or only a tombstone.
+func (tx *Tx) SetExpiry(c *Collection, id string, at time.Time) error {
+	const op = "set expiry"
+	head, err := tx.find(c, id, sqlHeadByID)
+	if err != nil {
+		return err
+	}
+	if head.Deleted {
+		return noDocument(op, id)
+	}
+	head.Expiry = at
+	if err := tx.mark(c, head); err != nil {
+		return tx.fault(c, err, op, id)
+	}
+	tx.group.expiring = true
+	return nil
+}
+
+// Expired returns the IDs of documents whose time has come, the oldest first, at most limit.
+func (tx *Tx) Expired(c *Collection, limit int) (ids []string, err error) {
+	s, err := tx.collStmt(c, sqlExpired)
+	if err != nil {
+		return nil, err
+	}
+	err = query(s, func(s *sqlite3.Stmt) error {
+		ids = append(ids, s.ColumnText(0))
+		return nil
+	}, tx.now.UnixMilli(), int64(limit))
+	return ids, tx.fault(c, err, "list expired documents", c.FullName())
+}
+
+// NextExpiry returns when the next document of c expires, the zero time if none does.
+func (tx *Tx) NextExpiry(c *Collection) (at time.Time, err error) {
+	s, err := tx.collStmt(c, sqlNextExpiry)
+	if err != nil {
+		return at, err
+	}
+	err = query(s, func(s *sqlite3.Stmt) error {
+		if s.ColumnType(0) != sqlite3.NULL {
+			at = time.UnixMilli(s.ColumnInt64(0))
+		}
+		return nil
+	})
+	return at, tx.fault(c, err, "find next expiry", c.FullName())
+}
+
+// The expirer purges at most this many documents in one transaction, and looks at the clock
+// at least this often: it may be set, or stand still while a computer sleeps.
+const (
+	expiryBatch = 500
+	expiryCheck = time.Minute
+)
+
+// expirer purges documents when their time comes.
+type expirer struct {
+	db   *DB
+	wake chan struct{} // capacity 1: an expiry was set, here or elsewhere
+}
+
+func newExpirer(db *DB) *expirer {
+	e := &expirer{db: db, wake: make(chan struct{}, 1)}
+	e.wake <- struct{}{} // look at what expired while nobody was here
+	return e
+}
+
+func (e *expirer) run() {
+	timer := time.NewTimer(expiryCheck)
+	defer timer.Stop()
+	for {
+		select {
+		case <-e.db.closing:
+			return
+		case <-e.wake:
+		case <-timer.C:
+		}
+		timer.Reset(e.purgeDue())
+	}
+}
+
+// purgeDue purges what has expired and returns how long to wait. A failure is tried again.
+func (e *expirer) purgeDue() (wait time.Duration) {
+	ctx := context.Background()
+	var next time.Time
+	due := false
+	err := e.db.View(ctx, func(tx *Tx) (err error) {
+		next, err = tx.earliest()
+		due = !next.IsZero() && !next.After(tx.now)
+		return err
+	})
+	if due && err == nil {
+		if err = e.db.Update(ctx, (*Tx).purgeExpired); err == nil {
+			return time.Millisecond // there may be more
+		}
+	}
+	if err != nil || next.IsZero() {
+		return expiryCheck
+	}
+	return min(max(next.Sub(e.db.options.Now()), time.Millisecond), expiryCheck)
+}
+
+func (tx *Tx) earliest() (first time.Time, err error) {
+	all, err := tx.Collections()
+	if err != nil {
+		return first, err
+	}
+	for _, c := range all {
+		at, err := tx.NextExpiry(c)
+		if err != nil {
+			return first, err
+		}
+		if !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first, nil
+}
+
+func (tx *Tx) purgeExpired() error {
+	all, err := tx.Collections()
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		ids, err := tx.Expired(c, expiryBatch)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := tx.Purge(c, id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

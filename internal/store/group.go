@@ -1,0 +1,254 @@
+package store
+
+import (
+	"time"
+
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// group is the transactions that share one commit.
+type group struct {
+	began   time.Time
+	begun   bool // SQLite's transaction is open
+	dirty   bool // a member has written
+	members []*request
+	after   *request // arrived meanwhile and must run alone
+
+	durable  bool
+	upgraded bool // the versioning changed
+	expiring bool // an expiry was set
+	foreign  bool // others have committed since the last group
+	purged   []Purge
+	touched  []*counters
+}
+
+// commitGroup runs first and whatever else is waiting, commits, and tells each its outcome.
+func (w *writer) commitGroup(first *request) {
+	g := &group{began: time.Now()}
+	for r := first; r != nil; r = w.next(g) {
+		if r.claimed.CompareAndSwap(false, true) {
+			w.join(g, r)
+		}
+	}
+	err := w.finish(g)
+	var syncErr error
+	if err == nil && g.durable {
+		syncErr = w.guard(w.sync)
+	}
+	for _, r := range g.members {
+		if err == nil && r.durable {
+			r.finish(syncErr)
+		} else {
+			r.finish(err)
+		}
+	}
+	if err == nil {
+		w.announce(g)
+	}
+	if g.after != nil {
+		w.serve(g.after)
+	}
+}
+
+// join runs r within g: it becomes a member, or fails alone.
+func (w *writer) join(g *group, r *request) {
+	if err := w.begin(g); err != nil {
+		r.finish(sqlFault(err, "write to database", w.db.path))
+		return
+	}
+	tx := &Tx{
+		db: w.db, ctx: r.ctx, c: w.c, now: w.db.options.Now(),
+		group: g, clock: w.clock, purged: len(g.purged),
+	}
+	err := w.call(tx, r.fn)
+	if err == nil {
+		err = tx.keep()
+	}
+	if err != nil {
+		w.discard(g, tx, err)
+		r.finish(err)
+		return
+	}
+	g.dirty = g.dirty || tx.wrote
+	g.durable = g.durable || r.durable
+	g.members = append(g.members, r)
+}
+
+// begin opens SQLite's transaction, unless it is open.
+func (w *writer) begin(g *group) error {
+	if g.begun {
+		return nil
+	}
+	if err := w.c.run(sqlBeginImmediate); err != nil {
+		return err
+	}
+	g.begun = true
+	foreign, err := w.othersCommitted()
+	g.foreign = g.foreign || foreign
+	return err
+}
+
+// call runs fn with tx and ends tx, come what may.
+func (w *writer) call(tx *Tx, fn func(*Tx) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = panicked(r)
+		}
+	}()
+	return fn(tx)
+}
+
+// keep ends tx and leaves its changes to the group.
+func (tx *Tx) keep() error {
+	c := tx.c
+	tx.c = nil
+	if !tx.savepoint {
+		return nil
+	}
+	return sqlFault(c.run(sqlRelease), "write to database", tx.db.path)
+}
+
+// discard undoes tx, which failed with cause. If SQLite has lost the whole transaction with
+// it, the members so far have failed too.
+func (w *writer) discard(g *group, tx *Tx, cause error) {
+	tx.c = nil
+	for i := len(tx.undo) - 1; i >= 0; i-- {
+		tx.undo[i].restore()
+	}
+	w.clock = tx.clock
+	g.purged = g.purged[:tx.purged]
+	var undone bool
+	switch {
+	case w.c.GetAutocommit():
+		g.begun = false // SQLite rolled back by itself
+	case !tx.wrote:
+		undone = true
+	case tx.savepoint:
+		undone = w.runAll(sqlRollbackTo, sqlRelease) == nil
+	default:
+		undone = w.rollback(g) == nil
+	}
+	if undone {
+		return
+	}
+	w.abort(g)
+	for _, r := range g.members {
+		r.finish(cause)
+	}
+	*g = group{began: g.began, after: g.after}
+}
+
+// rollback ends SQLite's transaction without its changes.
+func (w *writer) rollback(g *group) error {
+	err := w.runAll(sqlRollback)
+	if err == nil {
+		g.begun = false
+	}
+	return err
+}
+
+// abort gives up the group's transaction and everything that was cached under it.
+func (w *writer) abort(g *group) {
+	w.counters, w.version = nil, 0
+	if g.begun && !w.c.GetAutocommit() && w.rollback(g) != nil {
+		w.reopen()
+	}
+}
+
+func (w *writer) runAll(which ...statement) error {
+	return w.guard(func() error {
+		for _, one := range which {
+			if err := w.c.run(one); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// finish commits g.
+func (w *writer) finish(g *group) error {
+	if !g.begun {
+		return nil
+	}
+	err := w.guard(func() error { return w.flush(g) })
+	if err == nil {
+		err = w.runAll(sqlCommit)
+	}
+	if err != nil {
+		w.abort(g)
+		return sqlFault(err, "commit", w.db.path)
+	}
+	return nil
+}
+
+// flush writes what the group changed in the writer's caches.
+func (w *writer) flush(g *group) error {
+	if !g.dirty {
+		return nil
+	}
+	for _, k := range g.touched {
+		if err := k.save(w.c); err != nil {
+			return err
+		}
+	}
+	if w.clock == w.clockSaved {
+		return nil
+	}
+	if err := w.c.set(metaClock, int64(w.clock)); err != nil {
+		return err
+	}
+	w.clockSaved = w.clock
+	return nil
+}
+
+// sync makes everything committed so far durable: the blob files, then SQLite's log, which
+// holds the rows. In WAL mode SQLite syncs the whole log when a commit is made under FULL.
+func (w *writer) sync() error {
+	if err := w.db.blobs.sync(); err != nil {
+		return err
+	}
+	if err := w.c.Exec(`PRAGMA synchronous=full`); err != nil {
+		return err
+	}
+	err := w.runAll(sqlBeginImmediate)
+	if err == nil {
+		err = w.c.Exec(`INSERT INTO meta VALUES ('` + metaSynced + `', 1)
+			ON CONFLICT DO UPDATE SET value = value + 1; COMMIT`)
+	}
+	if err != nil && !w.c.GetAutocommit() {
+		_ = w.runAll(sqlRollback) // err is what went wrong first
+	}
+	if restoreErr := w.c.Exec(`PRAGMA synchronous=` + w.db.options.synchronous()); err == nil {
+		err = restoreErr
+	}
+	return sqlFault(err, "sync", w.db.path)
+}
+
+// announce tells the world about a commit.
+func (w *writer) announce(g *group) {
+	if g.upgraded {
+		v := VersionVectors
+		w.db.versioning.Store(&v)
+	}
+	if g.dirty || g.foreign {
+		w.db.signals.purged(g.purged)
+		w.db.signals.notify()
+	}
+	if g.expiring || g.foreign {
+		w.db.signals.wakeExpirer()
+	}
+}
+
+// nextTime gives the time of a new version.
+func (tx *Tx) nextTime() revision.Time {
+	w := tx.db.writer
+	w.clock = revision.Next(w.clock, tx.now)
+	return w.clock
+}
+
+// raiseClock makes later versions later than t.
+func (tx *Tx) raiseClock(t revision.Time) {
+	w := tx.db.writer
+	w.clock = max(w.clock, t)
+}

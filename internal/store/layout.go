@@ -1,0 +1,101 @@
+package store
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// The names inside a database's folder.
+const (
+	databaseFile = "db.sqlite3"
+	blobFolder   = "blobs"
+)
+
+// Extension is what the name of a database's folder ends with.
+const Extension = ".tandem"
+
+// Exists reports whether there is a database at path, without opening it.
+func Exists(path string) bool {
+	info, err := os.Stat(filepath.Join(path, databaseFile))
+	return err == nil && info.Mode().IsRegular()
+}
+
+// Delete removes the database at path for good. It fails with fault.NotFound if there is
+// none. The caller closes every [DB] on it first; another process that has it open keeps
+// working on files nobody else can see.
+func Delete(path string) error {
+	if !Exists(path) {
+		return fault.NotFound.In("delete database", path).Says("there is no database here")
+	}
+	// The database file goes first: what remains of an interrupted removal is no database.
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		err := os.Remove(filepath.Join(path, databaseFile+suffix))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fileFault(err, "delete database", path)
+		}
+	}
+	if err := os.RemoveAll(path); err != nil {
+		return fileFault(err, "delete database", path)
+	}
+	return nil
+}
+
+// prepareFolder makes sure that path is a folder that is, or may become, a database. It
+// reports whether a database file is there already.
+func prepareFolder(path string, mustExist bool) (exists bool, err error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if mustExist {
+			return false, noDatabase(path)
+		}
+	case err != nil:
+		return false, fileFault(err, "open database", path)
+	case !info.IsDir():
+		return false, fault.NotADatabase.In("open database", path).Says("this is a file, not a database folder").
+			Try("name a folder that ends in " + Extension)
+	case Exists(path):
+		return true, nil
+	case mustExist:
+		return false, noDatabase(path)
+	default:
+		if err := checkVacant(path); err != nil {
+			return false, err
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(path, blobFolder), 0o700); err != nil {
+		return false, fileFault(err, "create database", path)
+	}
+	return false, nil
+}
+
+func noDatabase(path string) error {
+	return fault.NotFound.In("open database", path).Says("there is no database here").
+		Try("check the path, or create the database first")
+}
+
+// checkVacant refuses a folder that holds somebody else's files: a database would mix with them.
+func checkVacant(path string) error {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return fileFault(err, "open database", path)
+	}
+	for _, entry := range entries {
+		if name := entry.Name(); name != blobFolder && !strings.HasPrefix(name, databaseFile) {
+			return fault.NotADatabase.In("open database", path).
+				Says("the folder is not a database: it holds %q", name).
+				Try("choose another name for the new database")
+		}
+	}
+	return nil
+}
+
+// databaseName is the last element of path without its extension.
+func databaseName(path string) string {
+	return strings.TrimSuffix(filepath.Base(path), Extension)
+}

@@ -1,0 +1,62 @@
+package store
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// Versioning names the form of revision that new local edits get (spec/versioning.md).
+type Versioning string
+
+// The versionings, by the names that subChanges uses on the wire.
+const (
+	VersionVectors Versioning = "version-vectors"
+	RevTrees       Versioning = "rev-trees"
+)
+
+// Options adjusts how [Open] opens a database. The zero value is ready to use.
+type Options struct {
+	// Versioning of a database that Open creates; empty means [VersionVectors]. An existing
+	// database must have the one named here; empty accepts whatever it has.
+	Versioning Versioning
+
+	// MustExist makes Open fail with fault.NotFound where there is no database yet.
+	MustExist bool
+
+	// FullSync syncs every commit to disk, so that no power cut can undo it. Without it the
+	// last moments before a power cut may be lost, save what [DB.UpdateDurable] promised.
+	FullSync bool
+
+	// MaxHistory is how many ancestors a tree revision keeps. Zero means 50.
+	MaxHistory int
+
+	// Now is the wall clock. Nil means [time.Now].
+	Now func() time.Time
+
+	vfs string // the SQLite file system, for tests; empty means the operating system's
+}
+
+// Validate reports the first setting that cannot work, as fault.Invalid.
+func (o Options) Validate() error {
+	switch o.Versioning {
+	case "", VersionVectors, RevTrees:
+	default:
+		return fault.Invalid.Says("unknown versioning %q", o.Versioning).
+			Try("use version-vectors or rev-trees")
+	}
+	if o.MaxHistory < 0 {
+		return fault.Invalid.Says("maximum history is %d, want 1 or more (0 for the default)", o.MaxHistory)
+	}
+	return nil
+}
+
+func (o Options) withDefaults() Options {
+	o.MaxHistory = cmp.Or(o.MaxHistory, revision.DefaultHistory)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}

@@ -1,0 +1,174 @@
+package store
+
+import (
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// Select says what [Tx.Changes] and [Tx.All] give. The zero value gives heads without their
+// bodies, tombstones included.
+type Select struct {
+	WithBody bool // read the bodies too
+	LiveOnly bool // leave tombstones out; they still count towards the limit
+}
+
+// Document returns a document with its body. A tombstone is returned too, with Deleted set.
+// There being none is fault.NotFound.
+func (tx *Tx) Document(c *Collection, id string) (*Document, error) {
+	return tx.find(c, id, sqlDocByID)
+}
+
+// Head is [Tx.Document] without the body.
+func (tx *Tx) Head(c *Collection, id string) (*Document, error) {
+	return tx.find(c, id, sqlHeadByID)
+}
+
+func (tx *Tx) find(c *Collection, id string, which collStatement) (*Document, error) {
+	d, err := tx.lookup(c, id, which)
+	if err == nil && (d == nil || d.expired(tx.now)) {
+		return nil, noDocument("get document", id)
+	}
+	return d, err
+}
+
+// Heads returns the heads of several documents without their bodies, in the order of ids;
+// nil stands for a document that does not exist.
+func (tx *Tx) Heads(c *Collection, ids []string) ([]*Document, error) {
+	heads := make([]*Document, len(ids))
+	for i, id := range ids {
+		d, err := tx.lookup(c, id, sqlHeadByID)
+		if err != nil {
+			return nil, err
+		}
+		if d != nil && !d.expired(tx.now) {
+			heads[i] = d
+		}
+	}
+	return heads, nil
+}
+
+// lookup reads one document, expired or not; nil means there is none.
+func (tx *Tx) lookup(c *Collection, id string, which collStatement) (*Document, error) {
+	s, err := tx.collStmt(c, which)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.BindText(1, id); err != nil {
+		return nil, tx.fault(c, err, "get document", id)
+	}
+	d, err := tx.one(s, which != sqlHeadByID)
+	return d, tx.fault(c, err, "get document", id)
+}
+
+// one reads the only row that s gives, or nil.
+func (tx *Tx) one(s *sqlite3.Stmt, withBody bool) (d *Document, err error) {
+	if s.Step() {
+		d = new(Document)
+		err = readDocument(s, withBody, d)
+	}
+	if err == nil {
+		err = s.Err()
+	}
+	_ = s.Reset() // reports the step's error again
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Changes returns the documents that changed after since, in the order of their sequences,
+// at most limit. Tombstones are among them, expired documents are not. Fewer than limit
+// means that there are no more, unless [Select].LiveOnly left some out.
+func (tx *Tx) Changes(c *Collection, since Sequence, limit int, sel Select) ([]*Document, error) {
+	s, err := tx.collStmt(c, sel.choose(sqlHeadsSince, sqlDocsSince))
+	if err != nil {
+		return nil, err
+	}
+	return tx.list(c, s, sel, int64(since), tx.now.UnixMilli(), int64(limit))
+}
+
+// All returns the documents whose ID comes after the given one (byte by byte), in the order
+// of their IDs, at most limit.
+func (tx *Tx) All(c *Collection, after string, limit int, sel Select) ([]*Document, error) {
+	s, err := tx.collStmt(c, sel.choose(sqlHeadsAfter, sqlDocsAfter))
+	if err != nil {
+		return nil, err
+	}
+	return tx.list(c, s, sel, after, tx.now.UnixMilli(), int64(limit))
+}
+
+// Conflicts returns the heads that a remote has a conflicting revision of, in the order of
+// their IDs after the given one, at most limit.
+func (tx *Tx) Conflicts(c *Collection, after string, limit int) ([]*Document, error) {
+	s, err := tx.collStmt(c, sqlConflictsAfter)
+	if err != nil {
+		return nil, err
+	}
+	return tx.list(c, s, Select{}, after, tx.now.UnixMilli(), int64(limit))
+}
+
+func (sel Select) choose(heads, docs collStatement) collStatement {
+	if sel.WithBody {
+		return docs
+	}
+	return heads
+}
+
+func (tx *Tx) list(c *Collection, s *sqlite3.Stmt, sel Select, args ...any) (docs []*Document, err error) {
+	err = query(s, func(s *sqlite3.Stmt) error {
+		if sel.LiveOnly && s.ColumnInt64(2)&flagDeleted != 0 {
+			return nil
+		}
+		d := new(Document)
+		docs = append(docs, d)
+		return readDocument(s, sel.WithBody, d)
+	}, args...)
+	return docs, tx.fault(c, err, "list documents", c.FullName())
+}
+
+// BySequence returns the documents that have these sequences, with their bodies, in the same
+// order; nil stands for a sequence that no document has any more.
+func (tx *Tx) BySequence(c *Collection, seqs []Sequence) ([]*Document, error) {
+	s, err := tx.collStmt(c, sqlDocBySeq)
+	if err != nil {
+		return nil, err
+	}
+	docs := make([]*Document, len(seqs))
+	for i, seq := range seqs {
+		if err := s.BindInt64(1, int64(seq)); err != nil {
+			return nil, tx.fault(c, err, "list documents", c.FullName())
+		}
+		d, err := tx.one(s, true)
+		if err != nil {
+			return nil, tx.fault(c, err, "list documents", c.FullName())
+		}
+		if d != nil && !d.expired(tx.now) {
+			docs[i] = d
+		}
+	}
+	return docs, nil
+}
+
+// BodyOf returns the body of one revision of a document: of its head, of what a remote has
+// in conflict with it, or of one kept as a delta base. Otherwise fault.NotFound.
+func (tx *Tx) BodyOf(c *Collection, id string, rev revision.ID) ([]byte, error) {
+	d, err := tx.find(c, id, sqlDocByID)
+	if err != nil {
+		return nil, err
+	}
+	if d.Rev.ID.Is(rev) {
+		return d.Body, nil
+	}
+	kept, err := tx.keptOf(c, d)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range kept {
+		if k.rev.ID.Is(rev) {
+			return tx.keptBody(c, k)
+		}
+	}
+	return nil, fault.NotFound.In("get revision", id+" "+string(rev)).Says("its body is not kept")
+}

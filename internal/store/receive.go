@@ -1,0 +1,214 @@
+package store
+
+import (
+	"bytes"
+
+	"github.com/tandemdb/tandem/internal/document"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// Incoming is a revision that a peer has sent.
+type Incoming struct {
+	ID      string
+	Rev     revision.Rev
+	Deleted bool
+	Body    []byte // as document.Compact returned it; nil means {}
+
+	// Remote is who sent it, and is remembered to have it; 0 for a client of ours, of which
+	// nothing is remembered.
+	Remote Remote
+
+	// RefuseConflict makes a conflict an error. It is one in any case where Remote is 0.
+	RefuseConflict bool
+}
+
+// Outcome tells what became of an incoming revision.
+type Outcome int
+
+// The outcomes.
+const (
+	Stored       Outcome = iota // it is the head now
+	AlreadyKnown                // it, or a later one, was here already
+	Conflicted                  // it is kept beside the head until [Tx.Resolve]
+)
+
+// Receive stores a revision that a peer has sent, if it is newer than what is here
+// (spec/versioning.md §A3, §B4). A conflict is kept as the remote's head, or refused with
+// fault.Conflict. It fails with fault.BadDocID, with fault.BadRevisionID (a version from the
+// future, or in a database of tree revisions), and with fault.NotFound if a blob of the body
+// has no content here.
+func (tx *Tx) Receive(c *Collection, in Incoming) (Outcome, error) {
+	const op = "receive document"
+	next, err := tx.prepareIncoming(in)
+	if err != nil {
+		return 0, about(err, op, in.ID)
+	}
+	inserted, err := tx.insert(c, next)
+	if err != nil {
+		return 0, tx.fault(c, err, op, in.ID)
+	}
+	if inserted {
+		tx.raiseClock(revision.Greatest(in.Rev))
+		return Stored, nil
+	}
+	outcome, err := tx.receiveOver(c, next, in)
+	if err == nil {
+		tx.raiseClock(revision.Greatest(in.Rev))
+	}
+	return outcome, tx.fault(c, err, op, in.ID)
+}
+
+func (tx *Tx) prepareIncoming(in Incoming) (*Document, error) {
+	if err := document.CheckID(in.ID); err != nil {
+		return nil, err
+	}
+	if in.Rev.IsZero() || in.Rev.ID.IsVersion() && tx.db.Versioning() == RevTrees {
+		return nil, fault.BadRevisionID.Says("%q is no revision for a database of tree revisions", in.Rev.ID)
+	}
+	if err := revision.CheckTimes(in.Rev, tx.now); err != nil {
+		return nil, err
+	}
+	if len(in.Body) > MaxBody {
+		return nil, tooLarge(len(in.Body))
+	}
+	next := &Document{ID: in.ID, Rev: tx.prune(in.Rev), Body: in.Body, Size: len(in.Body)}
+	if len(in.Body) == 0 {
+		next.Body = emptyBody
+	}
+	flags, err := lookInto(next.Body)
+	if err != nil {
+		return nil, err
+	}
+	if in.Deleted {
+		flags |= flagDeleted
+	}
+	next.setFlags(flags)
+	if in.Remote != 0 {
+		next.remote = entry(in.Remote, in.Rev.ID, in.Rev.ID)
+	}
+	return next, tx.requireBlobs(next)
+}
+
+// lookInto finds the flags of a checked body. Most bodies have none of the words that blobs
+// and attachments need, so that a search for these, and for escapes which could hide them,
+// saves reading the JSON once more.
+func lookInto(body []byte) (int64, error) {
+	if !bytes.Contains(body, []byte("@type")) && !bytes.Contains(body, []byte("_attachments")) &&
+		!bytes.Contains(body, []byte(`\u`)) {
+		return 0, nil
+	}
+	info, err := document.Check(body)
+	return infoFlags(info), err
+}
+
+// receiveOver decides on next where a document of its ID exists.
+func (tx *Tx) receiveOver(c *Collection, next *Document, in Incoming) (Outcome, error) {
+	head, err := tx.current(c, in.ID)
+	if err != nil {
+		return 0, err
+	}
+	if head == nil { // it had expired
+		_, err := tx.insert(c, next)
+		return Stored, err
+	}
+	order, err := tx.order(c, head, next, in.Remote)
+	if err != nil {
+		return 0, err
+	}
+	switch order {
+	case revision.Newer:
+		next.remote = head.remote.moved(head.Rev.ID, next.Rev.ID)
+		if in.Remote != 0 {
+			next.remote = next.remote.with(in.Remote, next.Rev.ID, next.Rev.ID)
+		}
+		if !next.Deleted {
+			next.Expiry = head.Expiry
+		}
+		return Stored, tx.replace(c, head, next)
+	case revision.Same, revision.Older:
+		return AlreadyKnown, tx.acknowledge(c, head, in.Remote, in.Rev)
+	default:
+		if in.Remote == 0 || in.RefuseConflict {
+			return 0, fault.Conflict.In("receive document", in.ID).
+				Says("revision %s is in conflict with %s", in.Rev.ID, head.Rev.ID)
+		}
+		return tx.storeConflict(c, head, next, in.Remote)
+	}
+}
+
+// order says what next is to head.
+func (tx *Tx) order(c *Collection, head, next *Document, remote Remote) (revision.Order, error) {
+	has := head.remote.of(remote, head.Rev.ID)
+	if remote == 0 && head.Deleted {
+		has = head.Rev.ID // clients may create anew what was deleted, as with a Sync Gateway
+	}
+	order := revision.Receive(head.Rev, head.Deleted, has, next.Rev)
+	if order != revision.Conflict || head.Deleted != next.Deleted || !revision.SameMerge(head.Rev, next.Rev) {
+		return order, nil
+	}
+	body, err := tx.bodyOfHead(c, head)
+	if err == nil && document.Equal(body, next.Body) {
+		return revision.Same, nil
+	}
+	return order, err
+}
+
+func (tx *Tx) bodyOfHead(c *Collection, head *Document) ([]byte, error) {
+	full, err := tx.lookup(c, head.ID, sqlDocByID)
+	if err != nil {
+		return nil, err
+	}
+	return full.Body, nil
+}
+
+// acknowledge remembers that remote has rev, which is head or older. Old news does not
+// replace the knowledge that it has the head.
+func (tx *Tx) acknowledge(c *Collection, head *Document, remote Remote, rev revision.Rev) error {
+	if remote == 0 {
+		return nil
+	}
+	has := head.remote.of(remote, head.Rev.ID)
+	if has == rev.ID || has == head.Rev.ID {
+		return nil
+	}
+	return tx.markKnown(c, head, remote, rev)
+}
+
+// markKnown remembers that remote has rev, and drops what that makes superfluous.
+func (tx *Tx) markKnown(c *Collection, head *Document, remote Remote, rev revision.Rev) error {
+	kept, err := tx.keptOf(c, head)
+	if err != nil {
+		return err
+	}
+	head.remote = head.remote.with(remote, rev.ID, head.Rev.ID)
+	rest := kept[:0]
+	for _, k := range kept {
+		if k.remote != remote || !isOver(rev, k.rev) {
+			rest = append(rest, k)
+			continue
+		}
+		if err := tx.dropKept(c, k); err != nil {
+			return err
+		}
+	}
+	flags, err := tx.tidy(c, head, rest)
+	if err != nil {
+		return err
+	}
+	head.setFlags(head.flags&^(flagKept|flagConflicted) | flags)
+	return tx.mark(c, head)
+}
+
+// MarkKnown remembers that remote has revision rev of a document, because it said so or took
+// it. Nothing happens where the document does not exist any more.
+func (tx *Tx) MarkKnown(c *Collection, id string, remote Remote, rev revision.ID) error {
+	if remote == 0 || rev == "" {
+		return fault.Invalid.In("mark revision", id).Says("no remote, or no revision")
+	}
+	head, err := tx.lookup(c, id, sqlHeadByID)
+	if err != nil || head == nil || head.remote.of(remote, head.Rev.ID) == rev {
+		return err
+	}
+	return tx.fault(c, tx.markKnown(c, head, remote, revision.Rev{ID: rev}), "mark revision", id)
+}

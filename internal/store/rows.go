@@ -1,0 +1,113 @@
+package store
+
+import (
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// insert adds d with the next sequence, unless there is a document of its ID already.
+func (tx *Tx) insert(c *Collection, d *Document) (bool, error) {
+	k, err := tx.counters(c)
+	if err != nil {
+		return false, err
+	}
+	s, err := tx.collWriting(c, sqlInsertDoc)
+	if err != nil {
+		return false, err
+	}
+	if err := tx.writeRow(s, k.last+1, d); err != nil {
+		return false, err
+	}
+	if tx.c.Changes() == 0 {
+		return false, nil
+	}
+	k.last++
+	d.Sequence = Sequence(k.last)
+	tx.count(k, nil, d)
+	return true, tx.ownBlobs(d)
+}
+
+// replace makes next the head in place of head, with the next sequence. next.remote is set.
+// It takes care of what is kept of older revisions and of conflicts that are over with it.
+func (tx *Tx) replace(c *Collection, head, next *Document) error {
+	k, err := tx.counters(c)
+	if err != nil {
+		return err
+	}
+	keptFlags, err := tx.succeed(c, head, next)
+	if err != nil {
+		return err
+	}
+	next.setFlags(next.flags&^(flagKept|flagConflicted) | keptFlags)
+	s, err := tx.collWriting(c, sqlUpdateDoc)
+	if err != nil {
+		return err
+	}
+	if err := tx.writeRow(s, k.last+1, next); err != nil {
+		return err
+	}
+	k.last++
+	next.Sequence = Sequence(k.last)
+	tx.count(k, head, next)
+	return tx.ownBlobs(next)
+}
+
+// mark stores the flags, the remotes and the expiry of d, which stays the same revision and
+// so keeps its sequence.
+func (tx *Tx) mark(c *Collection, d *Document) error {
+	s, err := tx.collWriting(c, sqlMarkDoc)
+	if err != nil {
+		return err
+	}
+	return exec(s, d.flags, string(d.remote), expiryColumn(d.Expiry), int64(d.Sequence))
+}
+
+// count keeps account of a row that was one document, or nil, and now is another, or nil.
+func (tx *Tx) count(k *counters, was, is *Document) {
+	if was != nil && !was.Deleted {
+		k.live--
+	}
+	if is != nil && !is.Deleted {
+		k.live++
+	}
+	if is != nil && !is.Expiry.IsZero() {
+		tx.group.expiring = true
+	}
+}
+
+// writeRow runs sqlInsertDoc or sqlUpdateDoc. It is on the path of every document.
+func (tx *Tx) writeRow(s *sqlite3.Stmt, seq int64, d *Document) error {
+	if err := s.BindInt64(1, seq); err != nil {
+		return err
+	}
+	if err := s.BindText(2, d.ID); err != nil {
+		return err
+	}
+	if err := s.BindInt64(3, d.flags); err != nil {
+		return err
+	}
+	if err := s.BindText(4, string(d.Rev.ID)); err != nil {
+		return err
+	}
+	if err := s.BindText(5, d.Rev.History.String()); err != nil {
+		return err
+	}
+	if err := s.BindText(6, string(d.remote)); err != nil {
+		return err
+	}
+	if err := bindExpiry(s, 7, d.Expiry); err != nil {
+		return err
+	}
+	if err := s.BindRawText(8, d.Body); err != nil {
+		return err
+	}
+	return s.Exec()
+}
+
+func bindExpiry(s *sqlite3.Stmt, param int, t time.Time) error {
+	if t.IsZero() {
+		return s.BindNull(param)
+	}
+	return s.BindInt64(param, t.UnixMilli())
+}

@@ -1,0 +1,198 @@
+package store
+
+import (
+	"bytes"
+
+	"github.com/tandemdb/tandem/internal/document"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// MaxBody is the most bytes that a document's body may have.
+const MaxBody = 64 << 20
+
+// Edit is a local change of a document.
+type Edit struct {
+	ID string
+
+	// Body is the new JSON object; nil means {}. It is checked and stored without whitespace.
+	Body []byte
+
+	// Deleted makes a tombstone, which may have a body too.
+	Deleted bool
+
+	// FailOnConflict makes Save fail with fault.Conflict unless the head is still Parent, the
+	// revision that the edit was made from; an empty Parent wants no document, or a tombstone.
+	// Otherwise the last writer wins.
+	FailOnConflict bool
+	Parent         revision.ID
+}
+
+// Save stores a local edit as the document's next revision, and returns the new head with
+// its body. A save over a tombstone continues from it. The expiry of a document stays, that
+// of a deleted one ends.
+//
+// It fails with fault.Conflict (see [Edit].FailOnConflict), fault.BadDocID, fault.BadJSON,
+// fault.CorruptRevision or fault.Invalid (a body that is not allowed), or fault.NotFound: the
+// document to be deleted does not exist, or a blob of the body has no content here.
+func (tx *Tx) Save(c *Collection, e Edit) (*Document, error) {
+	const op = "save document"
+	next, err := tx.prepareEdit(e)
+	if err != nil {
+		return nil, about(err, op, e.ID)
+	}
+	if !e.Deleted && e.Parent == "" {
+		if next.Rev, err = tx.edit(revision.Rev{}, next); err != nil {
+			return nil, about(err, op, e.ID)
+		}
+		if inserted, err := tx.insert(c, next); inserted || err != nil {
+			return next, tx.fault(c, err, op, e.ID)
+		}
+	}
+	head, err := tx.current(c, e.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkEdit(head, e); err != nil {
+		return nil, err
+	}
+	return next, tx.fault(c, tx.saveOver(c, head, next), op, e.ID)
+}
+
+// saveOver makes next the revision after head, which is nil for none.
+func (tx *Tx) saveOver(c *Collection, head, next *Document) (err error) {
+	if head == nil {
+		if next.Rev, err = tx.edit(revision.Rev{}, next); err != nil {
+			return err
+		}
+		_, err = tx.insert(c, next)
+		return err
+	}
+	if next.Rev, err = tx.edit(head.Rev, next); err != nil {
+		return err
+	}
+	if !next.Deleted {
+		next.Expiry = head.Expiry
+	}
+	next.remote = head.remote.moved(head.Rev.ID, next.Rev.ID)
+	return tx.replace(c, head, next)
+}
+
+// prepareEdit checks an edit and gives the document it makes, without its revision.
+func (tx *Tx) prepareEdit(e Edit) (*Document, error) {
+	if err := document.CheckID(e.ID); err != nil {
+		return nil, err
+	}
+	body, flags, err := checkBody(e.Body)
+	if err != nil {
+		return nil, err
+	}
+	if e.Deleted {
+		flags |= flagDeleted
+	}
+	next := &Document{ID: e.ID, Body: body, Size: len(body)}
+	next.setFlags(flags)
+	return next, tx.requireBlobs(next)
+}
+
+var emptyBody = []byte("{}")
+
+// checkBody checks the body of a local edit, and gives it in stored form with its flags.
+func checkBody(body []byte) ([]byte, int64, error) {
+	if len(body) == 0 {
+		return emptyBody, 0, nil
+	}
+	if len(body) > MaxBody {
+		return nil, 0, tooLarge(len(body))
+	}
+	body, info, err := document.Compact(body)
+	if err != nil {
+		return nil, 0, err
+	}
+	if info.HasReserved && !onlyAttachments(body) {
+		if err := document.CheckKeys(body); err != nil {
+			return nil, 0, err
+		}
+	}
+	return body, infoFlags(info), nil
+}
+
+// onlyAttachments reports whether _attachments is the only reserved key of body: documents
+// that came from a Sync Gateway may have it, and must be editable.
+func onlyAttachments(body []byte) bool {
+	for key := range document.Value(body).Members() {
+		if text := key.Text(); bytes.HasPrefix(text, []byte("_")) && string(text) != "_attachments" {
+			return false
+		}
+	}
+	return true
+}
+
+func infoFlags(info document.Info) (flags int64) {
+	if info.HasBlobs {
+		flags |= flagBlobs
+	}
+	if info.HasAttachments {
+		flags |= flagAttachments
+	}
+	return flags
+}
+
+func tooLarge(size int) error {
+	return fault.Invalid.Says("the body has %d bytes, more than the %d allowed", size, MaxBody).
+		Try("keep large content in blobs")
+}
+
+func checkEdit(head *Document, e Edit) error {
+	const op = "save document"
+	exists := head != nil && !head.Deleted
+	if e.FailOnConflict {
+		var is revision.ID
+		if head != nil && (exists || e.Parent != "") {
+			is = head.Rev.ID
+		}
+		if is != e.Parent {
+			return fault.Conflict.In(op, e.ID).Says("the document has changed meanwhile").
+				Try("read it again and repeat the edit")
+		}
+	}
+	if e.Deleted && !exists {
+		return noDocument("delete document", e.ID)
+	}
+	return nil
+}
+
+// edit gives the revision of a local edit of parent, which is zero for a new document.
+func (tx *Tx) edit(parent revision.Rev, next *Document) (revision.Rev, error) {
+	if tx.db.Versioning() == VersionVectors {
+		return tx.prune(revision.EditVersion(parent, tx.nextTime(), tx.db.Source())), nil
+	}
+	canonical, err := document.Canonical(next.Body)
+	if err != nil {
+		return revision.Rev{}, err
+	}
+	return tx.prune(revision.EditTree(parent, next.Deleted, canonical)), nil
+}
+
+func (tx *Tx) prune(rev revision.Rev) revision.Rev { return rev.Pruned(tx.db.options.MaxHistory) }
+
+// current reads the head that is about to be changed; nil means there is none. A document
+// whose time has come is purged at last.
+func (tx *Tx) current(c *Collection, id string) (*Document, error) {
+	head, err := tx.lookup(c, id, sqlHeadByID)
+	if err != nil || head == nil {
+		return nil, err
+	}
+	if head.expired(tx.now) {
+		return nil, tx.purge(c, head)
+	}
+	return head, nil
+}
+
+// about adds to an error what was being done to what, where it does not say so itself.
+func about(err error, op, subject string) error {
+	if f := fault.Of(err); f != nil && f == err && f.Op == "" { //nolint:errorlint // of the outermost error
+		return f.In(op, subject)
+	}
+	return err
+}

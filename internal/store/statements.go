@@ -1,0 +1,154 @@
+package store
+
+// statement numbers a prepared statement of the whole database.
+type statement int
+
+const (
+	sqlBegin statement = iota
+	sqlBeginImmediate
+	sqlCommit
+	sqlRollback
+	sqlSavepoint
+	sqlRelease
+	sqlRollbackTo
+	sqlDataVersion
+	sqlGetMeta
+	sqlSetMeta
+	sqlListCollections
+	sqlFindCollection
+	sqlAddCollection
+	sqlDropCollection
+	sqlGetCounters
+	sqlSetCounters
+	sqlGetPeerCheckpoint
+	sqlSetPeerCheckpoint
+	sqlGetLocalCheckpoint
+	sqlSetLocalCheckpoint
+	sqlFindRemote
+	sqlAddRemote
+	sqlGetInfo
+	sqlSetInfo
+	sqlDeleteInfo
+	sqlListInfo
+	sqlAddPending
+	sqlDropPending
+	sqlDropOldPending
+	sqlListPending
+	numStatements
+)
+
+var statements = [numStatements]string{
+	sqlBegin:          `BEGIN`,
+	sqlBeginImmediate: `BEGIN IMMEDIATE`,
+	sqlCommit:         `COMMIT`,
+	sqlRollback:       `ROLLBACK`,
+	sqlSavepoint:      `SAVEPOINT one`,
+	sqlRelease:        `RELEASE one`,
+	sqlRollbackTo:     `ROLLBACK TO one`,
+	sqlDataVersion:    `PRAGMA data_version`,
+
+	sqlGetMeta: `SELECT value FROM meta WHERE key = ?`,
+	sqlSetMeta: `INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value`,
+
+	sqlListCollections: `SELECT id, scope, name FROM collections ORDER BY scope, name`,
+	sqlFindCollection:  `SELECT id FROM collections WHERE scope = ? AND name = ?`,
+	sqlAddCollection:   `INSERT INTO collections (scope, name) VALUES (?, ?) RETURNING id`,
+	sqlDropCollection:  `DELETE FROM collections WHERE id = ?`,
+	sqlGetCounters:     `SELECT last, live FROM collections WHERE id = ?`,
+	sqlSetCounters:     `UPDATE collections SET last = ?, live = ? WHERE id = ?`,
+
+	sqlGetPeerCheckpoint: `SELECT rev, body FROM peer_checkpoints WHERE client = ?`,
+	sqlSetPeerCheckpoint: `INSERT INTO peer_checkpoints VALUES (?, ?, ?)
+		ON CONFLICT DO UPDATE SET rev = excluded.rev, body = excluded.body`,
+	sqlGetLocalCheckpoint: `SELECT body FROM local_checkpoints WHERE id = ?`,
+	sqlSetLocalCheckpoint: `INSERT INTO local_checkpoints VALUES (?, ?)
+		ON CONFLICT DO UPDATE SET body = excluded.body`,
+
+	sqlFindRemote: `SELECT id FROM remotes WHERE url = ?`,
+	sqlAddRemote:  `INSERT INTO remotes (url) VALUES (?) RETURNING id`,
+
+	sqlGetInfo: `SELECT value FROM info WHERE space = ? AND key = ?`,
+	sqlSetInfo: `INSERT INTO info VALUES (?, ?, ?)
+		ON CONFLICT DO UPDATE SET value = excluded.value`,
+	sqlDeleteInfo: `DELETE FROM info WHERE space = ? AND key = ?`,
+	sqlListInfo:   `SELECT key, value FROM info WHERE space = ? ORDER BY key`,
+
+	sqlAddPending: `INSERT INTO pending_blobs VALUES (?, ?)
+		ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`,
+	sqlDropPending:    `DELETE FROM pending_blobs WHERE digest = ?`,
+	sqlDropOldPending: `DELETE FROM pending_blobs WHERE until <= ?`,
+	sqlListPending:    `SELECT digest FROM pending_blobs`,
+}
+
+// collStatement numbers a prepared statement of one collection.
+type collStatement int
+
+const (
+	sqlInsertDoc collStatement = iota
+	sqlUpdateDoc
+	sqlMarkDoc
+	sqlDeleteDoc
+	sqlHeadByID
+	sqlDocByID
+	sqlDocBySeq
+	sqlHeadsSince
+	sqlDocsSince
+	sqlHeadsAfter
+	sqlDocsAfter
+	sqlConflictsAfter
+	sqlNextExpiry
+	sqlExpired
+	sqlBodyBySeq
+	sqlBlobBodiesSince
+	sqlKeepHead
+	sqlAddKept
+	sqlListKept
+	sqlKeptBody
+	sqlBecomeBase
+	sqlDropKept
+	sqlDropKeptRow
+	sqlKeptBlobBodies
+	numCollStatements
+)
+
+// The columns that readDocument expects, without and with the body.
+const (
+	headColumns = `SELECT seq, id, flags, rev, history, known, expiry, octet_length(body) FROM docs_# `
+	docColumns  = `SELECT seq, id, flags, rev, history, known, expiry, body FROM docs_# `
+)
+
+// unexpired leaves out documents whose time has come but that are not purged yet.
+const unexpired = `(expiry IS NULL OR expiry > ?)`
+
+var collStatements = [numCollStatements]string{
+	sqlInsertDoc: `INSERT INTO docs_# VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+	sqlUpdateDoc: `UPDATE docs_# SET seq = ?1, flags = ?3, rev = ?4, history = ?5, known = ?6, expiry = ?7, body = ?8
+		WHERE id = ?2`,
+	sqlMarkDoc:   `UPDATE docs_# SET flags = ?, known = ?, expiry = ? WHERE seq = ?`,
+	sqlDeleteDoc: `DELETE FROM docs_# WHERE seq = ?`,
+
+	sqlHeadByID:       headColumns + `WHERE id = ?`,
+	sqlDocByID:        docColumns + `WHERE id = ?`,
+	sqlDocBySeq:       docColumns + `WHERE seq = ?`,
+	sqlHeadsSince:     headColumns + `WHERE seq > ? AND ` + unexpired + ` ORDER BY seq LIMIT ?`,
+	sqlDocsSince:      docColumns + `WHERE seq > ? AND ` + unexpired + ` ORDER BY seq LIMIT ?`,
+	sqlHeadsAfter:     headColumns + `WHERE id > ? AND ` + unexpired + ` ORDER BY id LIMIT ?`,
+	sqlDocsAfter:      docColumns + `WHERE id > ? AND ` + unexpired + ` ORDER BY id LIMIT ?`,
+	sqlConflictsAfter: headColumns + `WHERE flags & 2 AND id > ? AND ` + unexpired + ` ORDER BY id LIMIT ?`,
+
+	sqlNextExpiry: `SELECT min(expiry) FROM docs_# WHERE expiry IS NOT NULL`,
+	sqlExpired:    `SELECT id FROM docs_# WHERE expiry IS NOT NULL AND expiry <= ? ORDER BY expiry LIMIT ?`,
+
+	sqlBodyBySeq:       `SELECT body FROM docs_# WHERE seq = ?`,
+	sqlBlobBodiesSince: `SELECT body FROM docs_# WHERE flags & 12 AND seq > ? ORDER BY seq`,
+
+	sqlKeepHead: `INSERT INTO kept_# SELECT id, 0, rev, history, flags & 12, '', body FROM docs_# WHERE seq = ?
+		ON CONFLICT DO NOTHING`,
+	sqlAddKept:        `INSERT INTO kept_# VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+	sqlListKept:       `SELECT rowid, remote, rev, history, flags, base FROM kept_# WHERE id = ? ORDER BY remote, rev`,
+	sqlKeptBody:       `SELECT body FROM kept_# WHERE rowid = ?`,
+	sqlBecomeBase:     `UPDATE OR REPLACE kept_# SET remote = 0, base = '' WHERE rowid = ?`,
+	sqlDropKept:       `DELETE FROM kept_# WHERE id = ?`,
+	sqlDropKeptRow:    `DELETE FROM kept_# WHERE rowid = ?`,
+	sqlKeptBlobBodies: `SELECT body FROM kept_# WHERE flags & 12`,
+}

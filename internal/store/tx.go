@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// Tx is a transaction: a snapshot in [DB.View], the sole writer in [DB.Update]. It belongs to
+// the function it was passed to, on that goroutine, and is dead when the function returns.
+type Tx struct {
+	db  *DB
+	ctx context.Context //nolint:containedctx // a Tx is the extent of one call
+	c   *conn           // nil when the transaction is over
+	now time.Time
+
+	group     *group // nil in a View
+	wrote     bool
+	savepoint bool           // undoing rolls back to a savepoint, not the whole group
+	undo      []counterState // what counters were before this transaction touched them
+	clock     revision.Time  // what the clock was
+	purged    int            // how many purges the group had seen
+}
+
+// Now returns the time of the transaction.
+func (tx *Tx) Now() time.Time { return tx.now }
+
+// stmt gives a prepared statement, unless the transaction is over or its context done.
+func (tx *Tx) stmt(which statement) (*sqlite3.Stmt, error) {
+	if err := tx.alive(); err != nil {
+		return nil, err
+	}
+	s, err := tx.c.stmt(which)
+	return s, sqlFault(err, "use database", tx.db.path)
+}
+
+// collStmt is like stmt for one of c's statements. It fails with fault.NotFound when the
+// collection was deleted.
+func (tx *Tx) collStmt(c *Collection, which collStatement) (*sqlite3.Stmt, error) {
+	if err := tx.alive(); err != nil {
+		return nil, err
+	}
+	s, err := tx.c.collStmt(c.id, which)
+	if err == nil {
+		return s, nil
+	}
+	if exists, findErr := tx.exists(c); findErr == nil && !exists {
+		return nil, fault.NotFound.In("use collection", c.FullName()).Says("the collection was deleted")
+	}
+	return nil, sqlFault(err, "use collection", c.FullName())
+}
+
+// writing is stmt for a statement that changes something.
+func (tx *Tx) writing(which statement) (*sqlite3.Stmt, error) {
+	if err := tx.beginWrite(); err != nil {
+		return nil, err
+	}
+	return tx.stmt(which)
+}
+
+// collWriting is collStmt for a statement that changes something.
+func (tx *Tx) collWriting(c *Collection, which collStatement) (*sqlite3.Stmt, error) {
+	if err := tx.beginWrite(); err != nil {
+		return nil, err
+	}
+	return tx.collStmt(c, which)
+}
+
+func (tx *Tx) alive() error {
+	if tx.c == nil {
+		return fault.NotOpen.In("use transaction", tx.db.path).Says("the transaction is over")
+	}
+	return tx.ctx.Err()
+}
+
+// beginWrite is called before every change. Only a transaction that follows others in one
+// group needs a savepoint, and only once it writes.
+func (tx *Tx) beginWrite() error {
+	if tx.group == nil {
+		return fault.NotWriteable.In("write", tx.db.path).Says("this is a read-only transaction")
+	}
+	if tx.wrote {
+		return nil
+	}
+	if tx.group.dirty {
+		if err := tx.alive(); err != nil {
+			return err
+		}
+		if err := tx.c.run(sqlSavepoint); err != nil {
+			return sqlFault(err, "write", tx.db.path)
+		}
+		tx.savepoint = true
+	}
+	tx.wrote = true
+	return nil
+}

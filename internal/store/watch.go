@@ -1,0 +1,58 @@
+package store
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// How soon the commits of other processes are noticed.
+const (
+	settleTime = 10 * time.Millisecond // events of one burst are taken together
+	slowPoll   = time.Second           // beside a watch, in case it misses something
+	fastPoll   = 50 * time.Millisecond // where there is no watch that can be relied on
+)
+
+// watch makes the writer look for other processes' commits whenever the files change, until
+// the database closes. The writer's own commits wake it too; looking costs microseconds.
+func watch(db *DB) {
+	var events <-chan fsnotify.Event
+	var problems <-chan error
+	poll := fastPoll
+	if watcher, err := fsnotify.NewWatcher(); err == nil {
+		defer watcher.Close() //nolint:errcheck // nothing was written
+		if watcher.Add(db.path) == nil {
+			events, problems = watcher.Events, watcher.Errors
+			// Windows tells of changed files late, when their size or time reaches the disk.
+			if runtime.GOOS != "windows" {
+				poll = slowPoll
+			}
+		}
+	}
+	ticker := time.NewTicker(poll)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-db.closing:
+			return
+		case <-ticker.C:
+		case <-problems: // events were lost
+		case <-events:
+			if !settle(db) {
+				return
+			}
+		}
+		signal(db.writer.poll)
+	}
+}
+
+// settle lets a burst of events pass; false means the database closes.
+func settle(db *DB) bool {
+	select {
+	case <-db.closing:
+		return false
+	case <-time.After(settleTime):
+		return true
+	}
+}

@@ -1,0 +1,238 @@
+package store
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// The bounds of a group commit, and of how long one process may hold the file in a row.
+const (
+	maxGroup     = 256
+	maxGroupTime = 50 * time.Millisecond
+	maxHold      = 250 * time.Millisecond
+	yieldTime    = 3 * time.Millisecond // longer than the pause of a process that waits for the lock
+)
+
+// Update runs fn in the transaction that may write, and commits. If fn fails, or panics,
+// its changes alone are undone and its error is returned. Functions that wait at the same
+// time share one commit; a lone one commits at once. fn runs on another goroutine and must
+// not call Update, or anything else that waits for the writer.
+//
+// When ctx is done before fn has begun, fn never runs; afterwards, its next call on the Tx
+// fails.
+func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
+	return db.writer.submit(&request{ctx: ctx, fn: fn})
+}
+
+// UpdateDurable is [DB.Update] with the promise that, when it returns nil, no power cut can
+// undo what it changed, nor anything committed before it, blobs included.
+func (db *DB) UpdateDurable(ctx context.Context, fn func(*Tx) error) error {
+	return db.writer.submit(&request{ctx: ctx, fn: fn, durable: true})
+}
+
+// request is one function that waits for the writer.
+type request struct {
+	ctx     context.Context //nolint:containedctx // of one call, which waits for done
+	fn      func(*Tx) error
+	alone   func(*conn) error // instead of fn: what cannot run inside a transaction
+	durable bool
+
+	claimed atomic.Bool // by the writer, or by a caller that gave up
+	done    chan struct{}
+	err     error // read after done
+}
+
+func (r *request) finish(err error) {
+	r.err = err
+	close(r.done)
+}
+
+// writer owns the one connection that writes, and the caches that are true while nobody
+// else commits.
+type writer struct {
+	db       *DB
+	requests chan *request // not buffered: what is not taken is not lost
+	poll     chan struct{} // capacity 1: look whether another process has committed
+
+	// Used by run alone.
+	c          *conn
+	version    int64 // of the data: changes when somebody else commits
+	clock      revision.Time
+	clockSaved revision.Time
+	counters   map[int64]*counters
+	since      time.Time // when the present run of groups without a pause began
+}
+
+func newWriter(db *DB, c *conn) *writer {
+	return &writer{db: db, c: c, requests: make(chan *request), poll: make(chan struct{}, 1)}
+}
+
+func (w *writer) submit(r *request) error {
+	const op = "write to database"
+	if err := w.db.enter(op); err != nil {
+		return err
+	}
+	defer w.db.leave()
+	r.done = make(chan struct{})
+	select {
+	case w.requests <- r:
+	case <-r.ctx.Done():
+		return r.ctx.Err()
+	}
+	select {
+	case <-r.done:
+	case <-r.ctx.Done():
+		if r.claimed.CompareAndSwap(false, true) {
+			return r.ctx.Err()
+		}
+		<-r.done
+	}
+	return r.err
+}
+
+// run serves requests until the database closes. Close waits for those in use before the
+// goroutines, so every request that was let in is served.
+func (w *writer) run() {
+	idle := make(chan struct{})
+	go func() { // ends with Close
+		<-w.db.closing
+		w.db.inUse.Wait()
+		close(idle)
+	}()
+	for {
+		select {
+		case r := <-w.requests:
+			w.serve(r)
+		case <-w.poll:
+			w.lookAround()
+		case <-idle:
+			return
+		}
+	}
+}
+
+func (w *writer) serve(r *request) {
+	if r.alone == nil {
+		w.commitGroup(r)
+	} else if r.claimed.CompareAndSwap(false, true) {
+		r.finish(w.guard(func() error { return r.alone(w.c) }))
+	}
+	w.yield()
+}
+
+// next gives a request that is waiting right now and can join g, or nil.
+func (w *writer) next(g *group) *request {
+	if len(g.members) >= maxGroup || time.Since(g.began) > maxGroupTime {
+		return nil
+	}
+	select {
+	case r := <-w.requests:
+		if r.alone != nil {
+			g.after = r
+			return nil
+		}
+		return r
+	default:
+		return nil
+	}
+}
+
+// yield lets other processes have the lock now and then: SQLite has no queue.
+func (w *writer) yield() {
+	now := time.Now()
+	if now.Sub(w.since) < maxHold {
+		return
+	}
+	if !w.since.IsZero() {
+		select {
+		case <-time.After(yieldTime):
+		case <-w.db.closing:
+		}
+	}
+	w.since = time.Now()
+}
+
+// lookAround notices the commits of others.
+func (w *writer) lookAround() {
+	changed, err := w.othersCommitted()
+	if err == nil && changed {
+		w.db.signals.notify()
+		w.db.signals.wakeExpirer()
+	}
+}
+
+// othersCommitted reports whether somebody else has committed since the last look, and
+// forgets what may have changed with it.
+func (w *writer) othersCommitted() (bool, error) {
+	s, err := w.c.stmt(sqlDataVersion)
+	if err != nil {
+		return false, err
+	}
+	var version int64
+	if s.Step() {
+		version = s.ColumnInt64(0)
+	}
+	err = s.Err()
+	_ = s.Reset() // reports the step's error again
+	if err != nil {
+		return false, err
+	}
+	if version == w.version && w.counters != nil {
+		return false, nil
+	}
+	w.version = version
+	return true, w.reload()
+}
+
+func (w *writer) reload() error {
+	w.counters = nil // so that a failure below is tried again
+	clock, err := readClock(w.c)
+	if err != nil {
+		return err
+	}
+	versioning, err := readVersioning(w.c)
+	if err != nil {
+		return err
+	}
+	w.db.versioning.Store(&versioning)
+	w.clock, w.clockSaved = max(w.clock, clock), clock
+	w.counters = make(map[int64]*counters)
+	return nil
+}
+
+// guard runs fn and turns a panic into an error. A panic may have left the connection in
+// any state, so it is replaced.
+func (w *writer) guard(fn func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = panicked(r)
+			w.reopen()
+		}
+	}()
+	return fn()
+}
+
+func (w *writer) reopen() {
+	c, err := openConn(context.Background(), w.db.path, w.db.options)
+	if err != nil {
+		return // the old connection may still serve; its errors will tell
+	}
+	old := w.c
+	w.c, w.counters, w.version = c, nil, 0
+	defer func() { _ = recover() }() // the old connection may be beyond closing
+	if !old.GetAutocommit() {
+		_ = old.Exec(`ROLLBACK`) // releases the lock; if not, closing does
+	}
+	_ = old.close() // nothing of it is needed any more
+}
+
+func panicked(r any) error {
+	if err, ok := r.(error); ok {
+		return fault.Unexpected.In("write to database", "").Says("the function panicked").Because(err)
+	}
+	return fault.Unexpected.In("write to database", "").Says("the function panicked: %v", r)
+}
