@@ -1,0 +1,262 @@
+package replication
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// drive leads the conversation from the active side: it agrees on collections and
+// checkpoints, starts both directions, and for a one-shot session returns when both are done.
+func (s *Session) drive(ctx context.Context) error {
+	if err := s.meet(ctx); err != nil {
+		return err
+	}
+	for _, c := range s.all() {
+		if err := c.begin(ctx); err != nil {
+			return err
+		}
+	}
+	s.begun.Store(true)
+	s.stateChanged()
+	resolved := uint64(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.state:
+		}
+		if s.busy() {
+			continue
+		}
+		if s.active.Continuous {
+			s.saveSoon()
+			continue
+		}
+		// What was resolved on the way is pushed in the same run.
+		if now := s.conflictsResolved(); now != resolved {
+			resolved = now
+			if more, err := s.pushFurther(ctx); err != nil || more {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		return s.finish(ctx)
+	}
+}
+
+// finish saves where we are; then a one-shot session is over.
+func (s *Session) finish(ctx context.Context) error {
+	for _, c := range s.all() {
+		if push := c.pusher(); push != nil {
+			push.giveUpWaiting()
+		}
+		if err := c.check.save(ctx); err != nil {
+			s.setback(err)
+		}
+	}
+	return nil
+}
+
+func (s *Session) saveSoon() {
+	for _, c := range s.all() {
+		c.check.saveNow()
+	}
+}
+
+func (s *Session) conflictsResolved() (n uint64) {
+	for _, c := range s.all() {
+		n += c.counters.conflicts.Load()
+	}
+	return n
+}
+
+func (s *Session) pushFurther(ctx context.Context) (more bool, err error) {
+	for _, c := range s.all() {
+		push := c.pusher()
+		if push == nil {
+			continue
+		}
+		further, err := push.extend(ctx)
+		if err != nil {
+			return false, err
+		}
+		more = more || further
+	}
+	return more, nil
+}
+
+// meet agrees with the peer on collections and reads both copies of each checkpoint. A
+// peer that knows no collections is asked in the legacy form, if the default collection is
+// all we want.
+func (s *Session) meet(ctx context.Context) error {
+	err := s.db.Update(ctx, func(tx *store.Tx) (err error) {
+		s.remote, err = tx.RemoteFor(s.active.Remote)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	all := make([]*collection, len(s.active.Collections))
+	for i, opts := range s.active.Collections {
+		all[i] = s.newCollection(i, opts)
+		all[i].conflicts = newConflicts(all[i])
+		all[i].check = newCheckpointer(all[i], checkpointID(s.db, s.active.Remote, &opts))
+	}
+	theirs, err := s.askCollections(ctx, all)
+	var refusal *blip.Error
+	if errors.As(err, &refusal) && refusal.Domain == string(fault.BLIP) && refusal.Code == 404 &&
+		len(all) == 1 && all[0].store().FullName() == "_default._default" {
+		return s.meetLegacy(ctx, all)
+	}
+	if err != nil {
+		return fmt.Errorf("agree on collections: %w", fromPeer(err))
+	}
+	for i, c := range all {
+		var body []byte
+		rev := ""
+		if string(theirs[i]) != "{}" {
+			body = theirs[i]
+			if _, rev, err = parseCheckpoint(body); err != nil {
+				return fault.Remote.Because(err)
+			}
+		}
+		if err := c.check.begin(ctx, body, rev, s.active.Reset); err != nil {
+			return err
+		}
+	}
+	s.agreeOn(all)
+	return nil
+}
+
+// askCollections sends getCollections and checks the reply's form.
+func (s *Session) askCollections(ctx context.Context, all []*collection) ([]json.RawMessage, error) {
+	var body collectionsRequest
+	for _, c := range all {
+		body.CheckpointIDs = append(body.CheckpointIDs, c.check.id)
+		body.Collections = append(body.Collections, strings.TrimPrefix(c.store().FullName(), "_default."))
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, fault.Unexpected.Because(err)
+	}
+	m := &blip.Message{Body: text}
+	m.Properties.Add(propProfile, profileGetCollections)
+	reply, err := s.conn.Call(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	var theirs []json.RawMessage
+	if err := json.Unmarshal(reply.Body, &theirs); err != nil || len(theirs) != len(all) {
+		return nil, fault.Remote.Says("the peer's answer to getCollections does not fit the question").Because(err)
+	}
+	for i, entry := range theirs {
+		if len(entry) == 0 || entry[0] != '{' {
+			return nil, fault.NotFoundRemotely.
+				Says("collection %q not found on the remote", all[i].store().FullName()).
+				Try("share the collection on the peer, or leave it out of the replication")
+		}
+	}
+	return theirs, nil
+}
+
+// meetLegacy is meet for peers from before collections.
+func (s *Session) meetLegacy(ctx context.Context, all []*collection) error {
+	c := all[0]
+	c.index = -1
+	body, rev, err := c.check.fetch(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.check.begin(ctx, body, rev, s.active.Reset); err != nil {
+		return err
+	}
+	s.agreeOn(all)
+	return nil
+}
+
+// begin starts both directions of one collection.
+func (c *collection) begin(ctx context.Context) error {
+	s := c.s
+	if err := c.conflicts.findOld(ctx); err != nil {
+		return err
+	}
+	s.goes(c.check.run)
+	s.goes(c.conflicts.run)
+	s.goes(c.pull.run)
+	since, remote := c.check.start()
+	if c.opts.Push {
+		push := newPusher(c, pushOptions{
+			since:        since,
+			continuous:   s.active.Continuous,
+			docIDs:       idSet(c.opts.DocIDs),
+			batch:        changesPerBatch,
+			replacements: true,
+		})
+		if _, err := push.extend(ctx); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		c.push = push
+		c.mu.Unlock()
+		s.goes(push.run)
+	}
+	if c.opts.Pull {
+		c.subscribe(remote)
+	}
+	return nil
+}
+
+// subscribe asks the peer for its changes.
+func (c *collection) subscribe(since string) {
+	s := c.s
+	m := c.message(profileSubChanges)
+	if since != "" {
+		m.Properties.Add(propSince, since)
+	}
+	if s.active.Continuous {
+		m.Properties.Add(propContinuous, yes)
+	}
+	m.Properties.Add(propBatch, fmt.Sprint(changesPerBatch))
+	if since == "" && c.isEmpty() {
+		m.Properties.Add(propActiveOnly, yes)
+	}
+	if len(c.opts.Channels) > 0 {
+		m.Properties.Add(propFilter, filterByChannel)
+		m.Properties.Add(propChannels, strings.Join(c.opts.Channels, ","))
+	}
+	m.Properties.Add(propSendReplacement, yes)
+	m.Properties.Add(propVersioning, string(s.db.Versioning()))
+	m.Properties.Add(propRevocations, yes)
+	if c.opts.DocIDs != nil {
+		text, err := json.Marshal(map[string][]string{"docIDs": c.opts.DocIDs})
+		if err != nil {
+			s.fail(fault.Unexpected.Because(err))
+			return
+		}
+		m.Body = text
+	}
+	c.pull.subscribed()
+	err := s.conn.Send(m, func(_ *blip.Reply, err error) {
+		if err != nil {
+			s.fail(fmt.Errorf("subscribe to changes of %s: %w", c.store().FullName(), fromPeer(err)))
+		}
+	})
+	if err != nil {
+		s.fail(err)
+	}
+}
+
+// isEmpty reports whether the collection has never held a document.
+func (c *collection) isEmpty() bool {
+	last, err := c.lastSequence(c.s.work)
+	return err == nil && last == 0
+}

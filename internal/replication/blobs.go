@@ -1,0 +1,151 @@
+package replication
+
+import (
+	"context"
+	"crypto/sha1" //nolint:gosec // the protocol's digest
+	"encoding/base64"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/document"
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// getAttachment sends a blob, streamed from its file (spec/replication.md §10).
+func (c *collection) getAttachment(req *blip.Request) error {
+	digest := req.Properties.Value(propDigest)
+	if document.CheckDigest(digest) != nil {
+		return fault.Invalid.Says("malformed digest %q", digest)
+	}
+	blob, err := c.s.db.OpenBlob(digest)
+	if err != nil {
+		return err
+	}
+	c.counters.blobsSent.Add(1)
+	req.Reply(&blip.Message{BodyReader: blob, Compress: req.Properties.Bool(propCompress)})
+	return nil
+}
+
+// proveAttachment shows that we have a blob without sending it.
+func (c *collection) proveAttachment(req *blip.Request) error {
+	nonce := req.Body
+	if len(nonce) == 0 || len(nonce) > maxAttachmentNonce {
+		return malformed("a nonce of %d bytes, want 1 to %d", len(nonce), maxAttachmentNonce)
+	}
+	digest := req.Properties.Value(propDigest)
+	if document.CheckDigest(digest) != nil {
+		return fault.Invalid.Says("malformed digest %q", digest)
+	}
+	c.s.later(func(context.Context) {
+		proof, err := c.s.prove(digest, nonce)
+		if err != nil {
+			c.s.refuse(req, err)
+			return
+		}
+		req.Reply(&blip.Message{Body: []byte(proof)})
+	})
+	return nil
+}
+
+func (s *Session) prove(digest string, nonce []byte) (string, error) {
+	blob, err := s.db.OpenBlob(digest)
+	if err != nil {
+		return "", err
+	}
+	defer blob.Close()
+	h := sha1.New() //nolint:gosec // the protocol's digest
+	h.Write([]byte{byte(len(nonce))})
+	h.Write(nonce)
+	if _, err := io.Copy(h, blob); err != nil {
+		return "", fault.IO.In("read blob", digest).Because(err)
+	}
+	return "sha1-" + base64.StdEncoding.EncodeToString(h.Sum(nil)), nil
+}
+
+// blobFetcher fetches blobs that received revisions refer to; two that want the same one
+// at once share the request.
+type blobFetcher struct {
+	s *Session
+
+	mu      sync.Mutex
+	fetches map[string]*fetch
+}
+
+type fetch struct {
+	done chan struct{}
+	err  error // read after done
+}
+
+func newBlobFetcher(s *Session) *blobFetcher {
+	return &blobFetcher{s: s, fetches: make(map[string]*fetch)}
+}
+
+// missing returns those of the blobs that the database lacks.
+func (f *blobFetcher) missing(blobs []document.Blob) []document.Blob {
+	var missing []document.Blob
+	for _, blob := range blobs {
+		if !f.s.db.HasBlob(blob.Digest) {
+			missing = append(missing, blob)
+		}
+	}
+	return missing
+}
+
+// fetch makes sure that the database has the blob of the document.
+func (f *blobFetcher) fetch(ctx context.Context, c *collection, docID string, blob document.Blob) error {
+	f.mu.Lock()
+	running, ok := f.fetches[blob.Digest]
+	if !ok {
+		running = &fetch{done: make(chan struct{})}
+		f.fetches[blob.Digest] = running
+	}
+	f.mu.Unlock()
+	if ok {
+		select {
+		case <-running.done:
+			return running.err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	if !f.s.db.HasBlob(blob.Digest) {
+		running.err = f.download(ctx, c, docID, blob)
+	}
+	f.mu.Lock()
+	delete(f.fetches, blob.Digest)
+	f.mu.Unlock()
+	close(running.done)
+	return running.err
+}
+
+// download asks the peer for the blob, and stores it if its digest is right.
+func (f *blobFetcher) download(ctx context.Context, c *collection, docID string, blob document.Blob) error {
+	w, err := f.s.db.BlobWriter(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.Abort() // harmless after Commit
+	m := c.message(profileGetAttachment)
+	m.Properties.Add(propDigest, blob.Digest)
+	m.Properties.Add(propDocID, docID)
+	if document.Compressible(blob.ContentType) {
+		m.Properties.Add(propCompress, yes)
+	}
+	m.Sink = w
+	if _, err := c.s.conn.Call(ctx, m); err != nil {
+		var refusal *blip.Error
+		if errors.As(err, &refusal) {
+			return fromPeer(err)
+		}
+		return err
+	}
+	_, size, err := w.Commit(ctx, blob.Digest)
+	if err != nil {
+		return err
+	}
+	c.counters.blobsReceived.Add(1)
+	c.counters.blobBytes.Add(uint64(size))
+	return nil
+}

@@ -1,0 +1,137 @@
+package replication
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// The application protocols a session can speak, as the WebSocket subprotocol names them.
+const (
+	CBMobile3 = "BLIP_3+CBMobile_3" // revision trees
+	CBMobile4 = "BLIP_3+CBMobile_4" // version vectors
+)
+
+// Protocols lists the subprotocols that fit a database and the directions wanted, best
+// first (spec/README.md, "Protocol versions").
+func Protocols(versioning store.Versioning, pull bool) []string {
+	switch {
+	case versioning == store.VersionVectors:
+		return []string{CBMobile4}
+	case pull:
+		return []string{CBMobile3}
+	default:
+		return []string{CBMobile4, CBMobile3}
+	}
+}
+
+// Common is what both roles need. DB is mandatory.
+type Common struct {
+	DB *store.DB
+
+	// Protocol is what the handshake has agreed on. Empty means CBMobile3.
+	Protocol string
+
+	// Deltas says whether to send deltas and to ask for them.
+	Deltas bool
+
+	// ReplyTimeout is how long a request may go without any progress, and how long the
+	// peer may owe a revision without sending anything. Zero means two minutes.
+	ReplyTimeout time.Duration
+
+	// Documents is told what became of documents, in batches, on goroutines of the session;
+	// it must not call back into the session. Nil means that nobody listens.
+	Documents func([]DocumentEvent)
+
+	// Changed is told, often and on any goroutine, that Progress has changed. It must
+	// not block. Nil means that nobody listens.
+	Changed func()
+
+	// Log receives what is worth knowing beyond errors. Nil means nothing is logged.
+	Log *slog.Logger
+}
+
+// Active says what the peer that opened the connection wants done.
+type Active struct {
+	Common
+
+	Collections []CollectionOptions
+	Continuous  bool
+
+	// Remote names the peer: the endpoint's URL. Checkpoints and remote ancestors go by it.
+	Remote string
+
+	// Reset starts from the beginning, whatever the checkpoints say.
+	Reset bool
+
+	// KeepLost keeps documents that the user has lost access to, in place of purging them.
+	KeepLost bool
+}
+
+// CollectionOptions says what the active peer does with one collection.
+type CollectionOptions struct {
+	Collection *store.Collection
+	Push, Pull bool
+
+	// DocIDs, unless nil, limits the replication to these documents.
+	DocIDs []string
+
+	// Channels, unless empty, limits the pull to these channels of a Sync Gateway.
+	Channels []string
+
+	// PushFilter and PullFilter, unless nil, are asked for each document.
+	PushFilter, PullFilter Filter
+
+	// Resolver decides conflicts. Nil means the default rules of spec/conflicts.md §3.
+	Resolver Resolver
+}
+
+// Passive says what the peer that accepted the connection allows.
+type Passive struct {
+	Common
+
+	// Collections are the ones shared.
+	Collections []*store.Collection
+
+	// ReadOnly refuses revisions from the peer.
+	ReadOnly bool
+}
+
+// Filter reports whether a document may go on. It may be slow, and is called on goroutines
+// of the session. accessRemoved says that the document comes because access to it was
+// lost; its body is then empty. The document must not be changed.
+type Filter func(doc *store.Document, accessRemoved bool) bool
+
+// Resolver decides one conflict. It may be slow and may use the database, and may be asked
+// about several documents at once. A panic counts as an error; after an error the conflict
+// stays and is presented again by the next session.
+type Resolver func(ctx context.Context, c Conflict) (Decision, error)
+
+// Conflict is a document that was changed on both sides. Local or Remote is nil where that
+// side has deleted it. Base is the body of their common ancestor, or nil where it is not kept.
+type Conflict struct {
+	Collection    *store.Collection
+	ID            string
+	Local, Remote *store.Document
+	Base          []byte
+}
+
+// Decision is how a conflict ends. Body counts with store.Merged only; a nil one deletes
+// the document.
+type Decision struct {
+	Winner store.Winner
+	Body   []byte
+}
+
+// DocumentEvent tells what became of one document in one direction.
+type DocumentEvent struct {
+	Collection    *store.Collection
+	ID            string
+	Push          bool  // sent; otherwise received
+	Deleted       bool  // the revision is a tombstone
+	AccessRemoved bool  // access to the document was lost
+	Err           error // nil when the document has arrived
+	Transient     bool  // Err may pass; the document is tried again
+}

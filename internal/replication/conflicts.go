@@ -1,0 +1,222 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// resolversAtOnce is how many documents a custom resolver is asked about at the same time.
+const resolversAtOnce = 4
+
+// conflicts resolves the conflicts of one collection on the active side (spec/conflicts.md §2),
+// one document at a time by the default rules, a few at a time with a custom resolver.
+type conflicts struct {
+	c *collection
+
+	mu      sync.Mutex
+	waiting []string        // in order
+	queued  map[string]bool // what is in waiting
+	working int
+	wake    chan struct{} // capacity 1
+}
+
+func newConflicts(c *collection) *conflicts {
+	return &conflicts{c: c, queued: make(map[string]bool), wake: make(chan struct{}, 1)}
+}
+
+// add has a document's conflict resolved.
+func (f *conflicts) add(id string) {
+	f.mu.Lock()
+	if !f.queued[id] {
+		f.queued[id] = true
+		f.waiting = append(f.waiting, id)
+	}
+	f.mu.Unlock()
+	f.poke()
+}
+
+func (f *conflicts) poke() {
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (f *conflicts) busy() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.waiting)+f.working > 0
+}
+
+// findOld adds the conflicts that an earlier session has left.
+func (f *conflicts) findOld(ctx context.Context) error {
+	after := ""
+	for {
+		var docs []*store.Document
+		err := f.c.s.db.View(ctx, func(tx *store.Tx) (err error) {
+			docs, err = tx.Conflicts(f.c.store(), after, changesPerBatch)
+			return err
+		})
+		if err != nil || len(docs) == 0 {
+			return err
+		}
+		for _, doc := range docs {
+			f.add(doc.ID)
+		}
+		after = docs[len(docs)-1].ID
+	}
+}
+
+// run resolves conflicts until ctx ends.
+func (f *conflicts) run(ctx context.Context) error {
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	for range resolversAtOnce {
+		workers.Go(func() { f.work(ctx) })
+	}
+	return nil
+}
+
+func (f *conflicts) work(ctx context.Context) {
+	for {
+		id, ok := f.next()
+		if !ok {
+			select {
+			case <-ctx.Done():
+				return
+			case <-f.wake:
+				continue
+			}
+		}
+		f.resolve(ctx, id)
+		f.mu.Lock()
+		f.working--
+		f.mu.Unlock()
+		f.c.s.stateChanged()
+	}
+}
+
+func (f *conflicts) next() (id string, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.waiting) == 0 {
+		return "", false
+	}
+	id, f.waiting = f.waiting[0], f.waiting[1:]
+	delete(f.queued, id)
+	f.working++
+	if len(f.waiting) > 0 {
+		f.poke() // for the other workers
+	}
+	return id, true
+}
+
+// resolve ends one conflict, and reports the document.
+func (f *conflicts) resolve(ctx context.Context, id string) {
+	doc, err := f.attempt(ctx, id)
+	if ctx.Err() != nil {
+		return // it is found again by the next session
+	}
+	event := DocumentEvent{ID: id, Err: err}
+	if err == nil {
+		if doc == nil {
+			return // gone meanwhile
+		}
+		event.Deleted = doc.Deleted
+		f.c.counters.conflicts.Add(1)
+	}
+	f.c.report(event)
+	if push := f.c.pusher(); push != nil {
+		push.remoteMoved(id)
+	}
+}
+
+// attempt resolves, starting again while the document changes under the resolver.
+func (f *conflicts) attempt(ctx context.Context, id string) (*store.Document, error) {
+	for range maxResolveAttempts {
+		conflict, err := f.load(ctx, id)
+		if err != nil || conflict == nil {
+			return nil, err
+		}
+		decision, err := f.decide(ctx, conflict)
+		if err != nil {
+			return nil, err
+		}
+		resolution := store.Resolution{
+			ID: id, Remote: conflict.stored.With,
+			Local: conflict.stored.Local.Rev.ID, Theirs: conflict.stored.Remote.Rev.ID,
+			Winner: decision.Winner, Body: decision.Body,
+			Deleted: decision.Winner == store.Merged && decision.Body == nil,
+		}
+		var doc *store.Document
+		err = f.c.s.db.Update(ctx, func(tx *store.Tx) (err error) {
+			doc, err = tx.Resolve(f.c.store(), resolution)
+			return err
+		})
+		if errors.Is(err, fault.Conflict) {
+			continue
+		}
+		return doc, err
+	}
+	return nil, fault.Conflict.In("resolve", id).
+		Says("the document changed %d times while its conflict was being resolved", maxResolveAttempts)
+}
+
+// loadedConflict is a Conflict with both sides as they are stored, deleted ones too.
+type loadedConflict struct {
+	Conflict
+	stored *store.Conflict
+}
+
+// load reads both sides; the conflict is nil if it is gone.
+func (f *conflicts) load(ctx context.Context, id string) (*loadedConflict, error) {
+	l := &loadedConflict{Conflict: Conflict{Collection: f.c.store(), ID: id}}
+	err := f.c.s.db.View(ctx, func(tx *store.Tx) (err error) {
+		l.stored, err = tx.ConflictOf(f.c.store(), id)
+		return err
+	})
+	if isNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.Base = l.stored.Base
+	if !l.stored.Local.Deleted {
+		l.Local = l.stored.Local
+	}
+	if !l.stored.Remote.Deleted {
+		l.Remote = l.stored.Remote
+	}
+	return l, nil
+}
+
+// decide asks the resolver, or applies the default rules; these also settle what leaves a
+// resolver no choice: a document deleted on both sides.
+func (f *conflicts) decide(ctx context.Context, l *loadedConflict) (d Decision, err error) {
+	resolver := f.c.opts.Resolver
+	if resolver == nil || l.Local == nil && l.Remote == nil {
+		local, remote := l.stored.Local, l.stored.Remote
+		if revision.DefaultWinner(local.Rev, remote.Rev, local.Deleted, remote.Deleted) {
+			return Decision{Winner: store.LocalWins}, nil
+		}
+		return Decision{Winner: store.RemoteWins}, nil
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			f.c.s.log.Error("conflict resolver panicked", "document", l.ID, "panic", r, "stack", string(debug.Stack()))
+			err = fault.Unexpected.In("resolve conflict of", l.ID).Says("the resolver panicked: %v", r)
+		}
+	}()
+	if d, err = resolver(ctx, l.Conflict); err != nil {
+		return d, fmt.Errorf("resolve conflict of %s: %w", l.ID, fault.Unexpected.Because(err))
+	}
+	return d, nil
+}

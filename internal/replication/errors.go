@@ -1,0 +1,74 @@
+package replication
+
+import (
+	"errors"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// fromPeer turns the peer's error reply into the error that users see (spec/replication.md §12).
+func fromPeer(err error) error {
+	var reply *blip.Error
+	if !errors.As(err, &reply) {
+		return err
+	}
+	switch domain := fault.Domain(reply.Domain); domain {
+	case fault.HTTP:
+		return fault.New(fault.WebSocket, reply.Code, peerSays(reply.Text))
+	case fault.Tandem, fault.POSIX, fault.SQLite, fault.Fleece, fault.Network, fault.WebSocket, fault.TLS:
+		return fault.New(domain, reply.Code, peerSays(reply.Text))
+	case fault.BLIP:
+		return fault.Remote.Says("the peer refused a request: %s", reply.Text).Because(reply)
+	}
+	return fault.Remote.Because(reply)
+}
+
+func peerSays(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "the peer says: " + text
+}
+
+// toPeer gives the domain, code and text of the error reply that tells the peer of err.
+func toPeer(err error) (domain string, code int, text string) {
+	e := fault.Of(err)
+	switch {
+	case e == nil:
+		return string(fault.Tandem), fault.Unexpected.Code, "unexpected error"
+	case errors.Is(err, fault.DeltaBase), errors.Is(err, fault.CorruptDelta):
+		return string(fault.HTTP), 422, e.Error()
+	case e.Domain == fault.WebSocket && e.Code < 1000:
+		return string(fault.HTTP), e.Code, e.Error()
+	}
+	return string(e.Domain), e.Code, e.Error()
+}
+
+// isDeltaRefusal reports whether a peer's reply to a delta asks for the whole body.
+func isDeltaRefusal(err error) bool {
+	return is(err, fault.WebSocket, 422) || errors.Is(err, fault.DeltaBase) || errors.Is(err, fault.CorruptDelta)
+}
+
+// isConflict reports whether a peer has refused a revision because it has another.
+func isConflict(err error) bool {
+	return errors.Is(err, fault.Conflict) || errors.Is(err, fault.RemoteConflict)
+}
+
+func is(err error, domain fault.Domain, code int) bool {
+	e := fault.Of(err)
+	return e != nil && e.Domain == domain && e.Code == code
+}
+
+// closeCode is the WebSocket code that tells the peer why the session ends: 4002 for what
+// a new attempt cannot mend, 1000 otherwise (spec/handshake.md §8).
+func closeCode(err error) int {
+	switch {
+	case err == nil:
+		return 1000
+	case errors.Is(err, fault.Unexpected), errors.Is(err, fault.Remote),
+		is(err, fault.WebSocket, 400), is(err, fault.WebSocket, 403):
+		return 4002
+	}
+	return 1000
+}

@@ -1,0 +1,213 @@
+package replication
+
+import (
+	"context"
+	"math"
+
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// nextBatch collects what to announce next: proposals that were corrected, documents to
+// look at again, and then the changes since the cursor.
+func (p *pusher) nextBatch(ctx context.Context) ([]*item, error) {
+	limit := int(p.opts.batch)
+	n := min(limit, len(p.proposals))
+	batch := append(make([]*item, 0, limit), p.proposals[:n]...)
+	p.proposals = p.proposals[n:]
+	if len(p.again) == 0 && (p.exhausted || len(batch) == limit) {
+		return batch, nil
+	}
+	err := p.c.s.db.View(ctx, func(tx *store.Tx) error {
+		var err error
+		if batch, err = p.lookAgain(tx, batch, limit); err != nil {
+			return err
+		}
+		batch, err = p.readFeed(tx, batch, limit)
+		return err
+	})
+	return batch, err
+}
+
+// lookAgain adds documents that have changed, or of which the pull has learnt something.
+func (p *pusher) lookAgain(tx *store.Tx, batch []*item, limit int) ([]*item, error) {
+	for len(p.again) > 0 && len(batch) < limit {
+		next := p.again[0]
+		p.again = p.again[1:]
+		doc, err := tx.Document(p.c.store(), next.id)
+		if err != nil && !isNotFound(err) {
+			return batch, err
+		}
+		if doc != nil {
+			if it := p.consider(doc); it != nil {
+				batch = append(batch, it)
+			}
+		} else if it := p.current[next.id]; it != nil && it.state == held {
+			p.obsolete(it) // purged
+		}
+		if p.c.check != nil {
+			for _, seq := range next.seqs {
+				if it := p.current[next.id]; it == nil || it.seq != seq {
+					p.c.check.completeLocal(seq)
+				}
+			}
+		}
+	}
+	return batch, nil
+}
+
+// readFeed adds changes since the cursor, and moves it.
+func (p *pusher) readFeed(tx *store.Tx, batch []*item, limit int) ([]*item, error) {
+	p.mu.Lock()
+	target := p.target
+	p.mu.Unlock()
+	for len(batch) < limit && !p.exhausted {
+		page := limit - len(batch)
+		docs, err := tx.Changes(p.c.store(), p.cursor, page, store.Select{WithBody: p.c.opts.PushFilter != nil})
+		if err != nil {
+			return batch, err
+		}
+		p.exhausted = len(docs) < page
+		for _, doc := range docs {
+			if doc.Sequence > target {
+				p.exhausted = true
+				break
+			}
+			p.cursor = doc.Sequence
+			if it := p.consider(doc); it != nil {
+				batch = append(batch, it)
+			}
+		}
+		if p.exhausted && target != math.MaxInt64 {
+			p.cursor = max(p.cursor, target)
+		}
+		if p.c.check != nil {
+			p.c.check.lookedAt(p.cursor)
+		}
+	}
+	return batch, nil
+}
+
+// consider returns an item for the document's current revision, or nil if it is not for the
+// peer or has to wait for an earlier one.
+func (p *pusher) consider(doc *store.Document) *item {
+	if it := p.current[doc.ID]; it != nil {
+		if it.state != held {
+			if doc.Sequence != it.seq {
+				it.newer = append(it.newer, doc.Sequence)
+				p.pending(doc.Sequence)
+			}
+			return nil
+		}
+		if doc.Sequence == it.seq {
+			return p.unhold(it, doc)
+		}
+		p.obsolete(it)
+	}
+	if !p.isForPeer(doc) {
+		return nil
+	}
+	it := &item{
+		id: doc.ID, seq: doc.Sequence, rev: doc.Rev, deleted: doc.Deleted, size: doc.Size,
+		parent: doc.Known(p.c.s.remote),
+	}
+	p.current[doc.ID] = it
+	p.pending(doc.Sequence)
+	return it
+}
+
+// unhold proposes a held item again if the pull has shown that the peer's revision is an
+// ancestor of ours.
+func (p *pusher) unhold(it *item, doc *store.Document) *item {
+	parent := doc.Known(p.c.s.remote)
+	switch {
+	case doc.Conflicted:
+		return nil
+	case parent == doc.Rev.ID:
+		p.obsolete(it)
+		return nil
+	case parent != "" && parent != it.parent && doc.Rev.Contains(parent) && it.attempts < maxResolveAttempts:
+		it.parent, it.rev, it.state = parent, doc.Rev, offered
+		return it
+	}
+	return nil
+}
+
+// isForPeer reports whether the document's revision is to be announced.
+func (p *pusher) isForPeer(doc *store.Document) bool {
+	switch {
+	case doc.Conflicted, p.c.s.remote != 0 && doc.Known(p.c.s.remote) == doc.Rev.ID:
+		return false
+	case p.opts.docIDs != nil && !p.opts.docIDs[doc.ID]:
+		return false
+	case p.opts.liveOnly && doc.Deleted && !p.announced:
+		return false
+	case p.c.check != nil && p.c.check.finished(doc.Sequence):
+		return false
+	case p.isEcho(doc):
+		return false
+	case p.c.opts.PushFilter != nil:
+		ok, err := callFilter(p.c.opts.PushFilter, doc, false)
+		if err != nil {
+			p.c.report(DocumentEvent{ID: doc.ID, Push: true, Err: refusedByFilter(doc.ID, err)})
+		}
+		return ok && err == nil
+	}
+	return true
+}
+
+func (p *pusher) isEcho(doc *store.Document) bool {
+	if p.echo == nil {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rev, ok := p.echo[doc.ID]
+	delete(p.echo, doc.ID)
+	return ok && rev == doc.Rev.ID
+}
+
+func (p *pusher) pending(seq store.Sequence) {
+	if p.c.check != nil {
+		p.c.check.addLocal(seq)
+	}
+}
+
+// obsolete ends an item whose revision nobody needs any more.
+func (p *pusher) obsolete(it *item) {
+	if p.c.check != nil {
+		p.c.check.completeLocal(it.seq)
+	}
+	p.release(it)
+}
+
+// mark notes in the database what the peer has, all at once; one transaction at a time.
+func (p *pusher) mark() {
+	if p.marking || len(p.settling) == 0 {
+		return
+	}
+	p.marking = true
+	batch := p.settling
+	p.settling = nil
+	p.c.s.goes(func(ctx context.Context) error {
+		err := p.c.s.db.Update(ctx, func(tx *store.Tx) error {
+			for _, it := range batch {
+				err := tx.MarkKnown(p.c.store(), it.id, p.c.s.remote, it.rev.ID)
+				if err != nil && !isNotFound(err) {
+					return err
+				}
+			}
+			return nil
+		})
+		p.inbox.put(func() error {
+			p.marking = false
+			if err != nil {
+				return err
+			}
+			for _, it := range batch {
+				p.done(it, nil)
+			}
+			return nil
+		})
+		return nil
+	})
+}

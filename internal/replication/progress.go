@@ -1,0 +1,85 @@
+package replication
+
+import "sync/atomic"
+
+// Progress is how far a session has come. Its counts only grow while the session lives.
+type Progress struct {
+	Busy bool // something is being sent, received or resolved
+
+	Push, Pull Direction
+
+	Conflicts      uint64 // conflicts resolved
+	DeltasSent     uint64
+	DeltasReceived uint64
+	DeltasRefused  uint64 // sent, refused by the peer, and sent again whole
+	DeltaSaved     uint64 // bytes of bodies that deltas did not send
+	BlobsSent      uint64
+	BlobsReceived  uint64
+	BlobBytes      uint64 // received
+
+	BytesSent, BytesReceived uint64 // BLIP frames on the connection
+}
+
+// Direction is the progress of one direction.
+type Direction struct {
+	Completed uint64 // revisions dealt with, of Total
+	Total     uint64 // revisions known to be dealt with; may grow
+	Documents uint64 // documents that have arrived
+	Failed    uint64 // documents that have not
+	Bytes     uint64 // of bodies that have arrived
+}
+
+// counters is Progress as the session's goroutines count it.
+type counters struct {
+	pushTotal, pushCompleted, pushed, pushFailed, pushBytes atomic.Uint64
+	pullTotal, pullCompleted, pulled, pullFailed, pullBytes atomic.Uint64
+
+	conflicts, deltasSent, deltasReceived, deltasRefused, deltaSaved atomic.Uint64
+	blobsSent, blobsReceived, blobBytes                              atomic.Uint64
+}
+
+func (c *counters) addTo(p *Progress) {
+	p.Push.count(&c.pushTotal, &c.pushCompleted, &c.pushed, &c.pushFailed, &c.pushBytes)
+	p.Pull.count(&c.pullTotal, &c.pullCompleted, &c.pulled, &c.pullFailed, &c.pullBytes)
+	p.Conflicts += c.conflicts.Load()
+	p.DeltasSent += c.deltasSent.Load()
+	p.DeltasReceived += c.deltasReceived.Load()
+	p.DeltasRefused += c.deltasRefused.Load()
+	p.DeltaSaved += c.deltaSaved.Load()
+	p.BlobsSent += c.blobsSent.Load()
+	p.BlobsReceived += c.blobsReceived.Load()
+	p.BlobBytes += c.blobBytes.Load()
+}
+
+func (d *Direction) count(total, completed, documents, failed, bytes *atomic.Uint64) {
+	d.Total += total.Load()
+	d.Completed += completed.Load()
+	d.Documents += documents.Load()
+	d.Failed += failed.Load()
+	d.Bytes += bytes.Load()
+}
+
+// add sums up the progress of successive sessions.
+func (p *Progress) add(o Progress) {
+	p.Busy = o.Busy
+	p.Push.sum(o.Push)
+	p.Pull.sum(o.Pull)
+	p.Conflicts += o.Conflicts
+	p.DeltasSent += o.DeltasSent
+	p.DeltasReceived += o.DeltasReceived
+	p.DeltasRefused += o.DeltasRefused
+	p.DeltaSaved += o.DeltaSaved
+	p.BlobsSent += o.BlobsSent
+	p.BlobsReceived += o.BlobsReceived
+	p.BlobBytes += o.BlobBytes
+	p.BytesSent += o.BytesSent
+	p.BytesReceived += o.BytesReceived
+}
+
+func (d *Direction) sum(o Direction) {
+	d.Completed += o.Completed
+	d.Total += o.Total
+	d.Documents += o.Documents
+	d.Failed += o.Failed
+	d.Bytes += o.Bytes
+}

@@ -1,0 +1,482 @@
+package replication
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// puller decides which announced revisions of one collection are wanted, and keeps account
+// of them until they are stored. It serves both roles: an active peer hears changes, a
+// passive one proposeChanges.
+type puller struct {
+	c     *collection
+	queue chan *blip.Request // announcements, answered in order
+
+	mu       sync.Mutex // guards the following
+	awaiting bool       // subscribed, and the peer has not said that we are caught up
+	answered bool       // a reply has said what we take
+	queued   int        // announcements not yet answered
+	wanted   map[string][]*want
+	count    int // of wanted
+	bytes    int // of wanted, as announced
+	room     chan struct{}
+}
+
+// want is a revision that was asked for.
+type want struct {
+	rev   revision.ID
+	text  string          // the sequence as announced
+	seq   *remoteSequence // active side only
+	size  int
+	since time.Time
+}
+
+func newPuller(c *collection) *puller {
+	return &puller{
+		c:      c,
+		queue:  make(chan *blip.Request, announcementsQueued),
+		wanted: make(map[string][]*want),
+		room:   make(chan struct{}, 1),
+	}
+}
+
+// subscribed says that the peer was asked for changes and owes a caught-up message.
+func (p *puller) subscribed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.awaiting = true
+}
+
+func (p *puller) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.awaiting || p.queued > 0 || p.count > 0
+}
+
+// announced queues a changes or proposeChanges message. A peer that does not wait for our
+// answers is cut off before they fill the memory.
+func (c *collection) announced(req *blip.Request) error {
+	p := c.pull
+	p.mu.Lock()
+	p.queued++
+	p.mu.Unlock()
+	select {
+	case p.queue <- req:
+		return nil
+	default:
+		c.s.fail(fault.ProtocolError.Says("the peer sent more than %d announcements at once", announcementsQueued))
+		return nil
+	}
+}
+
+// run answers announcements until ctx ends.
+func (p *puller) run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case req := <-p.queue:
+			if err := p.answer(ctx, req); err != nil {
+				p.c.s.refuse(req, err)
+			}
+			p.mu.Lock()
+			p.queued--
+			p.mu.Unlock()
+			p.c.s.stateChanged()
+		}
+	}
+}
+
+func (p *puller) answer(ctx context.Context, req *blip.Request) error {
+	s := p.c.s
+	switch proposing := req.Profile() == profileProposeChanges; {
+	case s.shared != nil && s.shared.ReadOnly:
+		return fault.New(fault.HTTP, 403, "attempting to push to a read-only peer")
+	case proposing && s.active != nil:
+		return fault.New(fault.HTTP, 403, "an active peer takes no proposals")
+	case s.active != nil && !p.c.opts.Pull:
+		return fault.New(fault.HTTP, 403, "this peer does not pull")
+	case proposing:
+		return p.answerProposals(ctx, req)
+	default:
+		return p.answerChanges(ctx, req)
+	}
+}
+
+// answerProposals says which of the proposed revisions fit upon ours (spec/replication.md §7).
+func (p *puller) answerProposals(ctx context.Context, req *blip.Request) error {
+	proposals, err := parseProposals(req.Body)
+	if err != nil {
+		return err
+	}
+	if len(proposals) == 0 {
+		req.Reply(&blip.Message{})
+		return nil
+	}
+	ids := make([]string, len(proposals))
+	for i, proposal := range proposals {
+		ids[i] = proposal.ID
+	}
+	heads, err := p.heads(ctx, ids)
+	if err != nil {
+		return err
+	}
+	tellRev := req.Properties.Bool(propConflictRev)
+	answers := make([]answer, len(proposals))
+	for i, proposal := range proposals {
+		answers[i] = p.judge(heads[i], proposal, tellRev)
+	}
+	p.reply(req, answers)
+	return nil
+}
+
+func (p *puller) judge(head *store.Document, proposal proposal, tellRev bool) answer {
+	var current revision.Rev
+	deleted := false
+	if head != nil {
+		current, deleted = head.Rev, head.Deleted
+	}
+	if proposal.Rev.ID.IsVersion() && !p.c.s.vectors() {
+		return answer{Status: 400}
+	}
+	status := revision.Proposal(current, deleted, proposal.Rev, proposal.Parent)
+	a := answer{Status: status}
+	if status == revision.Refuse && tellRev {
+		a.Rev, a.HasRev = current.Vector(), true
+	}
+	return a
+}
+
+// answerChanges asks for the announced revisions that we lack (spec/replication.md §6).
+func (p *puller) answerChanges(ctx context.Context, req *blip.Request) error {
+	changes, err := parseChanges(req.Body)
+	if err != nil {
+		return err
+	}
+	if len(changes) == 0 {
+		p.mu.Lock()
+		p.awaiting = false
+		p.mu.Unlock()
+		req.Reply(&blip.Message{})
+		return nil
+	}
+	if err := p.waitForRoom(ctx); err != nil {
+		return err
+	}
+	p.c.counters.pullTotal.Add(uint64(len(changes)))
+	seqs := p.enter(changes)
+	answers, known, lost, err := p.decide(ctx, changes)
+	if err != nil {
+		return err
+	}
+	if err := p.settle(ctx, known, lost); err != nil {
+		return err
+	}
+	p.register(changes, answers, seqs)
+	p.reply(req, answers)
+	return nil
+}
+
+// waitForRoom waits until few enough of the wanted revisions are still to come.
+func (p *puller) waitForRoom(ctx context.Context) error {
+	for {
+		p.mu.Lock()
+		full := p.count >= revsWanted || p.bytes >= revBytesWanted
+		p.mu.Unlock()
+		if !full {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-p.room:
+		}
+	}
+}
+
+// enter puts the peer's sequences on the checkpoint's list, in their order.
+func (p *puller) enter(changes []change) []*remoteSequence {
+	if p.c.check == nil {
+		return make([]*remoteSequence, len(changes))
+	}
+	texts := make([]string, len(changes))
+	for i, c := range changes {
+		texts[i] = c.Sequence
+	}
+	return p.c.check.addRemote(texts)
+}
+
+// decide answers each change; known are those that the peer and we both have, and the
+// database does not know of the peer; lost are those that the user may not see any more.
+func (p *puller) decide(ctx context.Context, changes []change) (answers []answer, known, lost []change, err error) {
+	ids := make([]string, len(changes))
+	for i, c := range changes {
+		ids[i] = c.ID
+	}
+	heads, err := p.heads(ctx, ids)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	answers = make([]answer, len(changes))
+	for i, c := range changes {
+		head := heads[i]
+		if c.lost() {
+			lost = append(lost, c)
+			continue
+		}
+		if c.Rev.ID.IsVersion() && !p.c.s.vectors() {
+			return nil, nil, nil, fault.Remote.Says("a version vector for a database of revision trees: %s", c.Rev.ID)
+		}
+		answers[i] = p.want(head, c)
+		if !answers[i].Send && answers[i].Status == 0 && head.Rev.ID.Is(c.Rev.ID) && p.isNews(head, c) {
+			known = append(known, c)
+		}
+	}
+	return answers, known, lost, nil
+}
+
+func (p *puller) isNews(head *store.Document, c change) bool {
+	return p.c.s.remote != 0 && head.Known(p.c.s.remote) != c.Rev.ID
+}
+
+// want answers one change, given the local document or nil.
+func (p *puller) want(head *store.Document, c change) answer {
+	if head == nil {
+		return answer{Send: true}
+	}
+	remote := head.Known(p.c.s.remote)
+	if p.c.s.remote != 0 && remote != "" && remote.Is(c.Rev.ID) {
+		return answer{} // it came before, and may be in conflict: that is for the resolver
+	}
+	switch revision.Wanted(head.Rev, c.Rev) {
+	case revision.Same, revision.Older:
+		return answer{}
+	case revision.Conflict:
+		if p.c.s.active == nil {
+			return answer{Status: 409}
+		}
+	case revision.Newer:
+	}
+	return answer{Send: true, Known: p.ancestors(head, remote, c.Rev.ID)}
+}
+
+// ancestors names revisions of the document that its history may end with, or that a delta
+// may start from.
+func (p *puller) ancestors(head *store.Document, remote, announced revision.ID) []revision.ID {
+	candidates := []revision.ID{head.Rev.ID}
+	if head.Deleted && p.c.s.common.Deltas {
+		candidates = nil
+	}
+	if remote != "" {
+		candidates = append(candidates, remote)
+	}
+	if !p.c.s.common.Deltas && announced.IsTree() {
+		candidates = append(candidates, head.Rev.History.Ancestors...)
+	}
+	known := make([]revision.ID, 0, 2)
+	for _, id := range candidates {
+		older := !id.IsTree() || !announced.IsTree() || id.Generation() < announced.Generation()
+		if older && !slices.Contains(known, id) && len(known) < knownRevsAnswered {
+			known = append(known, id)
+		}
+	}
+	return known
+}
+
+// heads reads the documents with these IDs; nil stands for one that does not exist.
+func (p *puller) heads(ctx context.Context, ids []string) ([]*store.Document, error) {
+	var heads []*store.Document
+	err := p.c.s.db.View(ctx, func(tx *store.Tx) (err error) {
+		heads, err = tx.Heads(p.c.store(), ids)
+		return err
+	})
+	return heads, err
+}
+
+// settle writes down what the changes tell without any revision being sent.
+func (p *puller) settle(ctx context.Context, known, lost []change) error {
+	if len(known) > 0 {
+		err := p.c.s.db.Update(ctx, func(tx *store.Tx) error {
+			for _, c := range known {
+				if err := tx.MarkKnown(p.c.store(), c.ID, p.c.s.remote, c.Rev.ID); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, c := range lost {
+		if err := p.c.loseAccess(ctx, c.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// register notes the revisions asked for, before the peer can hear of it.
+func (p *puller) register(changes []change, answers []answer, seqs []*remoteSequence) {
+	var done []*remoteSequence
+	now := time.Now()
+	p.mu.Lock()
+	for i, c := range changes {
+		if !answers[i].Send {
+			done = append(done, seqs[i])
+			continue
+		}
+		p.wanted[c.ID] = append(p.wanted[c.ID],
+			&want{rev: c.Rev.ID, text: c.Sequence, seq: seqs[i], size: c.Size, since: now})
+		p.count++
+		p.bytes += c.Size
+	}
+	p.mu.Unlock()
+	p.c.counters.pullCompleted.Add(uint64(len(done)))
+	if p.c.check != nil {
+		p.c.check.completeRemote(done...)
+	}
+}
+
+// reply answers an announcement, and says what we can take (spec/replication.md §6).
+func (p *puller) reply(req *blip.Request, answers []answer) {
+	m := &blip.Message{Body: appendAnswers(nil, answers), Compress: true, Urgent: true}
+	if !p.c.s.vectors() {
+		m.Properties.Add(propMaxHistory, strconv.Itoa(defaultHistory))
+	}
+	m.Properties.Add(propBlobs, yes)
+	p.mu.Lock()
+	first := !p.answered
+	p.answered = true
+	p.mu.Unlock()
+	if p.c.s.common.Deltas && first {
+		m.Properties.Add(propDeltas, yes)
+	}
+	m.Properties.Add(propSendReplacement, yes)
+	req.Reply(m)
+}
+
+// arrived takes the want that a rev or norev message fulfils off the list; nil if nobody
+// had asked. The sequence tells which; a peer that sends another is believed by the ID.
+func (p *puller) arrived(id, sequence string, rev revision.ID) *want {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	wants := p.wanted[id]
+	if len(wants) == 0 {
+		return nil
+	}
+	i := slices.IndexFunc(wants, func(w *want) bool { return w.text == sequence })
+	if i < 0 {
+		i = max(0, slices.IndexFunc(wants, func(w *want) bool { return w.rev == rev }))
+	}
+	w := wants[i]
+	if len(wants) == 1 {
+		delete(p.wanted, id)
+	} else {
+		p.wanted[id] = slices.Delete(wants, i, i+1)
+	}
+	return w
+}
+
+// again puts a want back: the peer is going to send the revision once more.
+func (p *puller) again(id string, w *want) {
+	if w == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w.since = time.Now()
+	p.wanted[id] = append(p.wanted[id], w)
+}
+
+// done says that what was wanted is stored, or never will be.
+func (p *puller) done(wants ...*want) {
+	var seqs []*remoteSequence
+	p.mu.Lock()
+	for _, w := range wants {
+		if w != nil {
+			p.count--
+			p.bytes -= w.size
+			if w.seq != nil {
+				seqs = append(seqs, w.seq)
+			}
+		}
+	}
+	p.mu.Unlock()
+	select {
+	case p.room <- struct{}{}:
+	default:
+	}
+	p.c.counters.pullCompleted.Add(uint64(len(seqs)))
+	if p.c.check != nil {
+		p.c.check.completeRemote(seqs...)
+	}
+	p.c.s.stateChanged()
+}
+
+// leaveOpen says that what was wanted did not arrive and is not to count as done: the
+// checkpoint stays before it, and the next session asks for it again.
+func (p *puller) leaveOpen(w *want) {
+	if w == nil {
+		return
+	}
+	open := *w
+	open.seq = nil
+	p.done(&open)
+}
+
+// overdue reports whether the peer owes a revision since before the given time.
+func (p *puller) overdue(before time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, wants := range p.wanted {
+		for _, w := range wants {
+			if w.since.Before(before) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// noRevArrived handles a promise that the peer cannot keep (spec/replication.md §9).
+func (c *collection) noRevArrived(req *blip.Request) error {
+	id := req.Properties.Value(propID)
+	w := c.pull.arrived(id, req.Properties.Value(propSequence), revision.ID(req.Properties.Value(propRev)))
+	c.s.log.Info("the peer has withdrawn a revision", "document", id,
+		"error", req.Properties.Value(propError), "reason", req.Properties.Value(propReason))
+	c.pull.done(w)
+	req.Reply(&blip.Message{})
+	return nil
+}
+
+// loseAccess purges a document that the user may not see any more, unless told to keep it.
+func (c *collection) loseAccess(ctx context.Context, id string) error {
+	if c.s.active == nil {
+		return nil
+	}
+	event := DocumentEvent{ID: id, AccessRemoved: true}
+	keep := c.s.active.KeepLost || c.opts.DocIDs != nil
+	if !keep && c.opts.PullFilter != nil {
+		ok, err := callFilter(c.opts.PullFilter, &store.Document{ID: id, Body: []byte("{}")}, true)
+		if err != nil || !ok {
+			keep, event.Err = true, refusedByFilter(id, err)
+		}
+	}
+	if !keep {
+		err := c.s.db.Update(ctx, func(tx *store.Tx) error { return tx.Purge(c.store(), id) })
+		if err != nil && !isNotFound(err) {
+			return err
+		}
+	}
+	c.report(event)
+	return nil
+}

@@ -1,0 +1,490 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// pusher sends the changes of one collection: it announces them, sends the revisions that
+// the peer wants, and keeps account of each sequence until it is done. It serves both
+// roles: an active peer proposes changes, a passive one offers them.
+//
+// One goroutine, run, does it all. What comes from elsewhere (replies, news of the pull)
+// is put into its inbox.
+type pusher struct {
+	c    *collection
+	opts pushOptions
+
+	inbox inbox
+
+	// The following belong to run.
+
+	cursor    store.Sequence // everything up to here was looked at
+	exhausted bool           // nothing was after cursor when last looked
+	announced bool           // the caught-up message was sent (passive side)
+	batches   int            // announcements without a reply
+	current   map[string]*item
+	again     []lookup // documents to look at again, out of turn
+	proposals []*item  // to be proposed again, with another parent
+	ready     []*item  // wanted by the peer, to be sent
+	unreplied int      // bytes of revs without a reply
+	inFlight  int      // the same, counted
+	settling  []*item  // the peer has them, and the database is still to hear of it
+	marking   bool     // a transaction of those is on its way
+	peer      peerLimits
+
+	mu      sync.Mutex // guards the following
+	target  store.Sequence
+	idle    bool
+	stopped bool
+	echo    map[string]revision.ID // received from this peer, and not yet met in the feed
+	cancel  context.CancelFunc
+}
+
+// pushOptions says what to send.
+type pushOptions struct {
+	since        store.Sequence
+	continuous   bool
+	liveOnly     bool            // no tombstones until caught up
+	docIDs       map[string]bool // nil means all documents
+	batch        int64           // changes in one message
+	replacements bool            // the peer takes a newer revision in place of the one it asked for
+}
+
+// peerLimits is what the peer's replies say it can take.
+type peerLimits struct {
+	maxHistory   int
+	blobs        bool // understands blobs in place; else it needs _attachments
+	deltas       bool
+	replacements bool
+}
+
+// item is one revision on its way to the peer. A document has one at a time.
+type item struct {
+	id       string
+	seq      store.Sequence
+	rev      revision.Rev
+	deleted  bool
+	size     int
+	parent   revision.ID   // what we believe that the peer has
+	known    []revision.ID // what the peer has said that it has
+	state    itemState
+	whole    bool             // a delta was refused
+	attempts int              // proposals
+	weight   int              // bytes awaiting a reply
+	newer    []store.Sequence // the document's changes since; look at it when this is done
+}
+
+// lookup is a document to look at again. Its sequences stay pending until then.
+type lookup struct {
+	id   string
+	seqs []store.Sequence
+}
+
+// itemState is where an item stands: offered → ready → sent → settling → gone, with
+// offered → held when the peer has another revision, until the pull has brought it.
+type itemState int
+
+const (
+	offered itemState = iota
+	ready
+	sent
+	settling
+	held
+)
+
+func newPusher(c *collection, opts pushOptions) *pusher {
+	p := &pusher{
+		c: c, opts: opts, cursor: opts.since,
+		current: make(map[string]*item),
+		peer:    peerLimits{maxHistory: defaultHistory, replacements: opts.replacements},
+		inbox:   newInbox(),
+	}
+	p.opts.batch = min(max(opts.batch, 10), changesPerBatch)
+	if opts.continuous {
+		p.target = math.MaxInt64
+		if c.s.active == nil {
+			p.echo = make(map[string]revision.ID)
+		}
+	}
+	return p
+}
+
+// extend lets a one-shot push go on to what is now the last sequence, and reports whether
+// there is anything new to push.
+func (p *pusher) extend(ctx context.Context) (more bool, err error) {
+	if p.opts.continuous {
+		return false, nil
+	}
+	last, err := p.c.lastSequence(ctx)
+	if err != nil {
+		return false, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	more = last > p.target
+	p.target = last
+	if more {
+		p.idle = false
+		p.inbox.put(func() error {
+			p.exhausted = false
+			return nil
+		})
+	}
+	return more, nil
+}
+
+// busy reports whether there is anything left to push just now.
+func (p *pusher) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.idle && !p.stopped
+}
+
+func (p *pusher) ended() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stopped
+}
+
+// stop ends the push, without waiting for it.
+func (p *pusher) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cancel != nil {
+		p.cancel()
+	}
+}
+
+// received tells that a revision came from this peer: a passive feed leaves it out.
+func (p *pusher) received(id string, rev revision.ID) {
+	if p.echo == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.echo[id] = rev
+}
+
+// remoteMoved tells that the pull has learnt what the peer has of a document.
+func (p *pusher) remoteMoved(id string) {
+	p.inbox.put(func() error {
+		if it := p.current[id]; it != nil && it.state == held {
+			p.again = append(p.again, lookup{id: id})
+		}
+		return nil
+	})
+}
+
+// giveUpWaiting reports documents that still wait for the pull when a one-shot session
+// ends. They stay pending: the next session proposes them again.
+func (p *pusher) giveUpWaiting() {
+	done := make(chan struct{})
+	p.inbox.put(func() error {
+		defer close(done)
+		for id, it := range p.current {
+			if it.state == held {
+				p.c.report(DocumentEvent{ID: id, Push: true, Deleted: it.deleted, Err: fault.RemoteConflict.In("push", id)})
+			}
+		}
+		return nil
+	})
+	select {
+	case <-done:
+	case <-p.c.s.work.Done():
+	}
+}
+
+// run pushes until ctx ends; the passive side of a one-shot subscription until all was sent.
+func (p *pusher) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p.mu.Lock()
+	p.cancel = cancel
+	p.mu.Unlock()
+	defer p.finish()
+	if p.c.s.active == nil {
+		if _, err := p.extend(ctx); err != nil {
+			return err
+		}
+	}
+	changes := p.c.s.db.Subscribe()
+	defer changes.Close()
+	for {
+		if err := p.step(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.inbox.wake:
+		case _, open := <-changes.C:
+			if !open {
+				return fault.NotOpen.In("push", p.c.store().FullName()).Says("the database was closed")
+			}
+			p.exhausted = false
+		}
+	}
+}
+
+func (p *pusher) finish() {
+	p.mu.Lock()
+	p.stopped = true
+	p.mu.Unlock()
+	p.c.s.stateChanged()
+}
+
+// step does everything that can be done now.
+func (p *pusher) step(ctx context.Context) error {
+	p.setIdle(false)
+	for {
+		if err := p.inbox.handle(); err != nil {
+			return err
+		}
+		offered, err := p.offer(ctx)
+		if err != nil {
+			return err
+		}
+		sent, err := p.send(ctx)
+		if err != nil {
+			return err
+		}
+		p.mark()
+		if !offered && !sent && p.inbox.empty() {
+			break
+		}
+	}
+	p.setIdle(p.nothingLeft())
+	return nil
+}
+
+// nothingLeft reports whether the push has done all it can. What is held waits for the
+// pull, which counts for itself.
+func (p *pusher) nothingLeft() bool {
+	if p.batches > 0 || len(p.again) > 0 || len(p.proposals) > 0 {
+		return false
+	}
+	for _, it := range p.current {
+		if it.state != held {
+			return false
+		}
+	}
+	return p.exhausted
+}
+
+func (p *pusher) setIdle(idle bool) {
+	p.mu.Lock()
+	was := p.idle
+	p.idle = idle
+	p.mu.Unlock()
+	if idle != was {
+		p.c.s.stateChanged()
+	}
+}
+
+// offer announces the next changes, if the peer has not too many to answer already. It
+// reports whether it did anything.
+func (p *pusher) offer(ctx context.Context) (bool, error) {
+	if p.batches >= announcementsInWork || len(p.ready) > 3*changesPerBatch {
+		return false, nil
+	}
+	batch, err := p.nextBatch(ctx)
+	if err != nil {
+		return false, err
+	}
+	if len(batch) > 0 {
+		return true, p.announce(batch)
+	}
+	if !p.announced && p.c.s.active == nil && p.exhausted {
+		p.announced = true
+		return true, p.announceCaughtUp()
+	}
+	return false, nil
+}
+
+// announce sends one batch; the reply goes to the inbox.
+func (p *pusher) announce(batch []*item) error {
+	profile := profileChanges
+	if p.c.s.active != nil {
+		profile = profileProposeChanges
+	}
+	m := p.c.message(profile)
+	m.Urgent, m.Compress = true, true
+	body := []byte{'['}
+	for i, it := range batch {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		if p.c.s.active != nil {
+			body = appendProposal(body, it.id, it.rev.Vector(), it.parent, it.size)
+		} else {
+			body = appendChange(body, uint64(it.seq), it.id, it.rev.Vector(), it.deleted, it.size)
+		}
+		it.attempts++
+	}
+	m.Body = append(body, ']')
+	if p.c.s.active != nil {
+		m.Properties.Add(propConflictRev, yes)
+	}
+	p.batches++
+	return p.c.s.conn.Send(m, func(reply *blip.Reply, err error) {
+		p.inbox.put(func() error { return p.answered(batch, reply, err) })
+	})
+}
+
+// announceCaughtUp tells that everything which existed at the start was announced.
+func (p *pusher) announceCaughtUp() error {
+	m := p.c.message(profileChanges)
+	m.Urgent, m.NoReply = true, true
+	m.Body = []byte("[]")
+	return p.c.s.conn.Send(m, nil)
+}
+
+// answered takes the peer's reply to a batch.
+func (p *pusher) answered(batch []*item, reply *blip.Reply, err error) error {
+	p.batches--
+	if err != nil {
+		return p.batchRefused(err)
+	}
+	p.peer.read(reply.Properties)
+	answers, err := parseAnswers(reply.Body, len(batch))
+	if err != nil {
+		return fault.Remote.Because(err)
+	}
+	for i, it := range batch {
+		if p.c.s.active != nil {
+			p.takeProposalAnswer(it, answers[i])
+		} else {
+			p.takeChangeAnswer(it, answers[i])
+		}
+	}
+	return nil
+}
+
+// batchRefused ends the session of an active peer; a passive one stops sending only.
+func (p *pusher) batchRefused(err error) error {
+	var refusal *blip.Error
+	if !errors.As(err, &refusal) {
+		return nil // the connection has ended, and tells why itself
+	}
+	if p.c.s.active == nil {
+		p.c.s.log.Warn("the peer refuses our changes", "error", err)
+		p.stop()
+		return nil
+	}
+	return fmt.Errorf("push %s: %w", p.c.store().FullName(), fromPeer(err))
+}
+
+func (l *peerLimits) read(props blip.Properties) {
+	l.maxHistory = int(props.Int(propMaxHistory, defaultHistory))
+	l.blobs = props.Bool(propBlobs)
+	l.deltas = l.deltas || props.Bool(propDeltas)
+	l.replacements = l.replacements || props.Bool(propSendReplacement)
+}
+
+// takeChangeAnswer handles one item of the reply to changes.
+func (p *pusher) takeChangeAnswer(it *item, a answer) {
+	switch {
+	case a.Send:
+		it.known = a.Known
+		p.want(it)
+	case a.Status == 0:
+		p.done(it, nil)
+	default:
+		p.done(it, fault.New(fault.WebSocket, a.Status, "the peer refused the change"))
+	}
+}
+
+// takeProposalAnswer handles one item of the reply to proposeChanges (spec/replication.md §7).
+func (p *pusher) takeProposalAnswer(it *item, a answer) {
+	switch a.Status {
+	case 0:
+		p.want(it)
+	case 304:
+		p.settle(it)
+	case 409:
+		p.conflicting(it, a)
+	default:
+		err := fault.New(fault.WebSocket, a.Status, "the peer refused the revision").In("push", it.id)
+		p.done(it, err)
+	}
+}
+
+// conflicting handles a proposal that the peer finds in conflict. If what it has is an
+// ancestor of ours, or it has nothing, the parent was wrong and is corrected; otherwise the
+// pull has to bring its revision first.
+func (p *pusher) conflicting(it *item, a answer) {
+	theirs, err := revision.ParseVector(a.Rev)
+	switch {
+	case it.attempts >= maxResolveAttempts:
+	case a.HasRev && a.Rev == "" && it.parent != "":
+		it.parent = ""
+		p.proposals = append(p.proposals, it)
+		return
+	case a.HasRev && err == nil && it.rev.Contains(theirs.ID) && theirs.ID != it.parent:
+		it.parent = theirs.ID
+		p.proposals = append(p.proposals, it)
+		return
+	}
+	p.hold(it, fault.RemoteConflict.In("push", it.id).Says("the peer has another revision, %q", a.Rev))
+}
+
+// hold keeps an item until the pull has brought the peer's revision; without a pull it fails.
+func (p *pusher) hold(it *item, err error) {
+	if !p.c.opts.Pull {
+		p.done(it, err)
+		return
+	}
+	it.state = held
+	p.again = append(p.again, lookup{id: it.id}) // it may have come already
+}
+
+func (p *pusher) want(it *item) {
+	it.state = ready
+	p.ready = append(p.ready, it)
+	p.c.counters.pushTotal.Add(1)
+}
+
+// settle notes in the database that the peer has the revision, and then ends the item.
+func (p *pusher) settle(it *item) {
+	it.state = settling
+	if p.c.s.remote == 0 {
+		p.done(it, nil)
+		return
+	}
+	p.settling = append(p.settling, it)
+}
+
+// done ends an item: its sequence counts as dealt with.
+func (p *pusher) done(it *item, err error) {
+	if p.c.check != nil {
+		p.c.check.completeLocal(it.seq)
+	}
+	if it.state != offered || err != nil {
+		p.c.counters.pushCompleted.Add(1)
+		p.c.report(DocumentEvent{ID: it.id, Push: true, Deleted: it.deleted, Err: err})
+	}
+	p.release(it)
+}
+
+// release takes an item off the list without a word on its sequence. If the document has
+// changed meanwhile, it is looked at again.
+func (p *pusher) release(it *item) {
+	if p.current[it.id] == it {
+		delete(p.current, it.id)
+	}
+	if len(it.newer) > 0 {
+		p.again = append(p.again, lookup{id: it.id, seqs: it.newer})
+	}
+}

@@ -1,0 +1,435 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/delta"
+	"github.com/tandemdb/tandem/internal/document"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// Bounds of what was received and is not yet stored.
+const (
+	arrivedBytes   = 32 << 20 // bodies waiting to be looked at or stored
+	blobWaitBytes  = 64 << 20 // bodies waiting for their blobs
+	commitRevs     = 1_000    // revisions in one transaction
+	commitBytes    = 4 << 20
+	arrivedRevs    = 512
+	stagedRevs     = 1_024
+	blobsPerSesson = 8 // revisions fetching blobs at once
+)
+
+// receiver takes revisions from message to disk, in two stages that run side by side:
+// prepare reads and checks them, commit stores all that are ready in one transaction and
+// then answers them. Revisions that need blobs wait beside the road until these are here.
+//
+// The road is bounded: when it is full, the connection is read no further until some of it
+// is stored. Nothing on it needs the connection, so this always ends.
+type receiver struct {
+	s        *Session
+	arrivals chan *arrival
+	staged   chan *arrival
+	space    *semaphore.Weighted // of arrivedBytes
+	inWork   atomic.Int64
+
+	fetching  *semaphore.Weighted // of blobsPerSesson
+	waiting   atomic.Int64        // revisions that wait for blobs
+	waitBytes atomic.Int64
+}
+
+// arrival is one received revision on its way.
+type arrival struct {
+	c        *collection
+	req      *blip.Request
+	want     *want // nil if nobody had asked
+	weight   int64 // claimed from space
+	store    store.Incoming
+	info     document.Info
+	missing  []document.Blob
+	delta    bool
+	dangling []string // blobs that a Sync Gateway's _attachments do not list
+	removed  bool     // the body says that the document has left the user's channels
+	outcome  store.Outcome
+	err      error
+}
+
+func newReceiver(s *Session) *receiver {
+	return &receiver{
+		s:        s,
+		arrivals: make(chan *arrival, arrivedRevs),
+		staged:   make(chan *arrival, stagedRevs),
+		space:    semaphore.NewWeighted(arrivedBytes),
+		fetching: semaphore.NewWeighted(blobsPerSesson),
+	}
+}
+
+func (r *receiver) busy() bool { return r.inWork.Load() > 0 }
+
+// revArrived puts a received revision on the road.
+func (c *collection) revArrived(req *blip.Request) error {
+	s := c.s
+	if s.shared != nil && s.shared.ReadOnly || s.active != nil && !c.opts.Pull {
+		return fault.New(fault.HTTP, 403, "this peer takes no revisions")
+	}
+	a := &arrival{c: c, req: req, weight: min(int64(len(req.Body))+256, arrivedBytes)}
+	a.store.ID = req.Properties.Value(propID)
+	a.want = c.pull.arrived(a.store.ID, req.Properties.Value(propSequence),
+		revision.ID(req.Properties.Value(propRev)))
+	if err := s.receiver.space.Acquire(s.work, a.weight); err != nil {
+		return err
+	}
+	s.receiver.inWork.Add(1)
+	select {
+	case s.receiver.arrivals <- a:
+	case <-s.work.Done():
+	}
+	return nil
+}
+
+// prepare reads and checks revisions, and passes on those that can be stored.
+func (r *receiver) prepare(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case a := <-r.arrivals:
+			switch a.err = a.read(ctx); {
+			case a.err == nil && len(a.missing) > 0:
+				r.fetchBlobs(a)
+			default:
+				r.stage(ctx, a)
+			}
+		}
+	}
+}
+
+func (r *receiver) stage(ctx context.Context, a *arrival) {
+	select {
+	case r.staged <- a:
+	case <-ctx.Done():
+	}
+}
+
+// fetchBlobs lets a revision wait for its blobs. There is room for so many of them; a peer
+// that sends more is asked to come back later.
+func (r *receiver) fetchBlobs(a *arrival) {
+	if r.waiting.Add(1) > revsFetchingBlobs || r.waitBytes.Add(a.weight) > blobWaitBytes && r.waiting.Load() > 1 {
+		a.err = fault.New(fault.WebSocket, 503, "too many revisions wait for their blobs")
+	}
+	r.space.Release(a.weight) // the road must not be held up by what waits for the connection
+	weight := a.weight
+	a.weight = 0
+	r.s.goes(func(ctx context.Context) error {
+		if a.err == nil {
+			a.err = r.fetchAll(ctx, a)
+		}
+		r.waiting.Add(-1)
+		r.waitBytes.Add(-weight)
+		r.stage(ctx, a)
+		return nil
+	})
+}
+
+func (r *receiver) fetchAll(ctx context.Context, a *arrival) error {
+	if err := r.fetching.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer r.fetching.Release(1)
+	for _, blob := range a.missing {
+		if err := r.s.blobs.fetch(ctx, a.c, a.store.ID, blob); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit stores what is ready, as much as there is at a time.
+func (r *receiver) commit(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case first := <-r.staged:
+			batch := r.gather(first)
+			r.storeAll(ctx, batch)
+			for _, a := range batch {
+				a.finish(ctx)
+				if a.weight > 0 {
+					r.space.Release(a.weight)
+				}
+			}
+			r.inWork.Add(-int64(len(batch)))
+			r.s.stateChanged()
+		}
+	}
+}
+
+func (r *receiver) gather(first *arrival) []*arrival {
+	batch := []*arrival{first}
+	size := len(first.store.Body)
+	for len(batch) < commitRevs && size < commitBytes {
+		select {
+		case a := <-r.staged:
+			batch = append(batch, a)
+			size += len(a.store.Body)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// storeAll stores a batch in one transaction. A revision that is refused does not hold back
+// the others; a transaction that fails, fails them all.
+func (r *receiver) storeAll(ctx context.Context, batch []*arrival) {
+	err := r.s.db.Update(ctx, func(tx *store.Tx) error {
+		for _, a := range batch {
+			if a.err == nil && !a.removed {
+				a.outcome, a.err = tx.Receive(a.c.store(), a.store)
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		return
+	}
+	for _, a := range batch {
+		if a.err == nil {
+			a.err = err
+		}
+	}
+}
+
+// read makes a revision for the store out of a rev message, checking all that does not
+// depend on the document we have.
+func (a *arrival) read(ctx context.Context) error {
+	if err := a.readProperties(); err != nil {
+		return err
+	}
+	body := a.req.Body
+	if source, given := a.req.Properties.Get(propDeltaSrc); given && !a.store.Deleted {
+		a.delta = true
+		var err error
+		if body, err = a.applyDelta(ctx, source); err != nil {
+			return err
+		}
+	}
+	if err := a.readBody(body); err != nil || a.removed {
+		return err
+	}
+	if a.c.opts.PullFilter != nil {
+		if ok, err := callFilter(a.c.opts.PullFilter, a.preview(), false); err != nil || !ok {
+			return refusedByFilter(a.store.ID, err)
+		}
+	}
+	if !a.info.HasBlobs && !a.info.HasAttachments {
+		return nil
+	}
+	blobs, err := document.Blobs(a.store.Body)
+	if err != nil {
+		return err
+	}
+	a.missing = a.c.s.blobs.missing(blobs)
+	for _, blob := range a.missing {
+		if slices.Contains(a.dangling, blob.Digest) {
+			return fault.NotFound.In("receive document", a.store.ID).
+				Says("blob %s is not listed in _attachments, and is not here", blob.Digest)
+		}
+	}
+	return nil
+}
+
+func (a *arrival) readProperties() error {
+	s := a.c.s
+	props := a.req.Properties
+	if a.store.ID == "" {
+		return fault.New(fault.HTTP, 400, "the revision has no document ID")
+	}
+	if err := document.CheckID(a.store.ID); err != nil {
+		return err
+	}
+	rev, err := revision.ParseVector(props.Value(propRev))
+	if err != nil || rev.ID.IsVersion() && !s.vectors() {
+		return fault.New(fault.HTTP, 400, fmt.Sprintf("revision %q is none for this database", props.Value(propRev)))
+	}
+	if a.store.Rev, err = revision.ParseRev(props.Value(propRev), props.Value(propHistory)); err != nil {
+		return err
+	}
+	if err := revision.CheckTimes(a.store.Rev, time.Now()); err != nil {
+		return err
+	}
+	if s.active != nil && props.Value(propSequence) == "" {
+		return fault.New(fault.HTTP, 400, "the revision has no sequence")
+	}
+	a.store.Deleted = props.Bool(propDeleted)
+	a.store.Remote = s.remote
+	a.store.RefuseConflict = s.active == nil
+	return nil
+}
+
+// applyDelta returns the body that a delta makes of the one it is based upon.
+func (a *arrival) applyDelta(ctx context.Context, source string) ([]byte, error) {
+	base, err := revision.ParseVector(source)
+	if err != nil {
+		return nil, fault.DeltaBase.Because(err)
+	}
+	if !a.c.s.common.Deltas {
+		return nil, fault.New(fault.HTTP, 400, "this peer takes no deltas")
+	}
+	var old []byte
+	err = a.c.s.db.View(ctx, func(tx *store.Tx) (err error) {
+		old, err = tx.BodyOf(a.c.store(), a.store.ID, base.ID)
+		return err
+	})
+	if isNotFound(err) {
+		return nil, fault.DeltaBase.In("apply delta to", a.store.ID).Says("revision %s is not here", base.ID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if info, err := document.Check(a.req.Body); err == nil && info.HasAttachments {
+		if old, err = document.WithAttachments(old, 1); err != nil {
+			return nil, fault.CorruptDelta.Because(err)
+		}
+	}
+	body, err := delta.Apply(old, a.req.Body)
+	if err != nil {
+		return nil, err
+	}
+	if saved := len(body) - len(a.req.Body); saved > 0 {
+		a.c.counters.deltaSaved.Add(uint64(saved))
+	}
+	return body, nil
+}
+
+// readBody checks the body and brings it into the form that is stored.
+func (a *arrival) readBody(body []byte) error {
+	if len(body) == 0 && a.store.Deleted {
+		body = []byte("{}")
+	}
+	compact, info, err := document.Compact(body)
+	switch {
+	case err != nil && a.delta:
+		return fault.CorruptDelta.Because(err)
+	case err != nil:
+		return err
+	}
+	if info.HasReserved {
+		if document.Removed(compact) {
+			a.removed = true
+			return nil
+		}
+		if info.HasAttachments {
+			if compact, a.dangling, err = document.FromGateway(compact); err != nil {
+				return err
+			}
+		}
+		compact = document.Strip(compact)
+		if info, err = document.Check(compact); err != nil {
+			return err
+		}
+	}
+	a.store.Body, a.info = compact, info
+	return nil
+}
+
+// preview is the document as it is going to be, for a filter.
+func (a *arrival) preview() *store.Document {
+	return &store.Document{
+		ID: a.store.ID, Rev: a.store.Rev, Deleted: a.store.Deleted, Body: a.store.Body, Size: len(a.store.Body),
+	}
+}
+
+// finish answers the peer and tells everybody what became of the revision.
+func (a *arrival) finish(ctx context.Context) {
+	c := a.c
+	if a.removed && a.err == nil {
+		a.err = c.loseAccess(ctx, a.store.ID)
+	}
+	if a.err != nil {
+		a.refuse()
+		return
+	}
+	if a.delta {
+		c.counters.deltasReceived.Add(1)
+	}
+	if push := c.pusher(); push != nil {
+		push.received(a.store.ID, a.store.Rev.ID)
+	}
+	switch a.outcome {
+	case store.Conflicted:
+		c.conflicts.add(a.store.ID)
+	case store.Stored:
+		c.counters.pullBytes.Add(uint64(len(a.req.Body)))
+		if !a.removed {
+			c.report(DocumentEvent{ID: a.store.ID, Deleted: a.store.Deleted})
+		}
+	case store.AlreadyKnown:
+	}
+	a.req.Reply(&blip.Message{})
+	c.pull.done(a.want)
+}
+
+// refuse answers with an error. After a delta the revision is expected once more, whole;
+// after an error of ours that may pass, its sequence stays open for the next session.
+func (a *arrival) refuse() {
+	c := a.c
+	c.s.refuse(a.req, a.err)
+	if a.delta && (errors.Is(a.err, fault.DeltaBase) || errors.Is(a.err, fault.CorruptDelta)) {
+		c.pull.again(a.store.ID, a.want)
+		return
+	}
+	transient := isOurTrouble(a.err)
+	c.report(DocumentEvent{ID: a.store.ID, Deleted: a.store.Deleted, Err: a.err, Transient: transient})
+	if transient {
+		c.s.setback(a.err)
+		c.pull.leaveOpen(a.want)
+		return
+	}
+	c.pull.done(a.want)
+}
+
+// isOurTrouble reports whether an error says nothing against the revision, but that it
+// could not be stored or completed now.
+func isOurTrouble(err error) bool {
+	e := fault.Of(err)
+	switch {
+	case e == nil:
+		return true // a context's end, most likely
+	case e.Domain == fault.WebSocket:
+		return e.Code == 503
+	case e.Domain == fault.POSIX, e.Domain == fault.SQLite, e.Domain == fault.Network:
+		return true
+	}
+	return errors.Is(err, fault.IO) || errors.Is(err, fault.Busy) || errors.Is(err, fault.NotOpen) ||
+		errors.Is(err, fault.CantOpen)
+}
+
+func isNotFound(err error) bool { return errors.Is(err, fault.NotFound) }
+
+// callFilter asks a filter, and turns its panic into an error.
+func callFilter(filter Filter, doc *store.Document, accessRemoved bool) (ok bool, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fault.Unexpected.Says("the filter panicked: %v", r)
+		}
+	}()
+	return filter(doc, accessRemoved), nil
+}
+
+func refusedByFilter(id string, err error) error {
+	if err != nil {
+		return fault.Unexpected.In("filter document", id).Because(err)
+	}
+	return fault.Forbidden.In("filter document", id).Says("refused by the filter")
+}

@@ -1,0 +1,232 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// Activity is what a [Runner] is doing (spec/api-behaviour.md §5).
+type Activity int
+
+// The activities. The usual ways are
+//
+//	Connecting → Busy → Stopped                        one-shot
+//	Connecting → Busy ⇄ Idle                           continuous
+//	Connecting → Offline → Connecting → …              while the peer cannot be reached
+const (
+	Stopped    Activity = iota
+	Offline             // waiting for the next attempt
+	Connecting          // dialing, and agreeing on checkpoints
+	Idle                // everything is pushed, pulled and resolved; waiting for changes
+	Busy                // replicating
+)
+
+// String names the activity.
+func (a Activity) String() string {
+	return [...]string{"stopped", "offline", "connecting", "idle", "busy"}[a]
+}
+
+// Status is a snapshot of a [Runner].
+type Status struct {
+	Activity  Activity
+	Progress  Progress  // over all connections of the run
+	Err       error     // what went wrong last; nil once it is mended
+	Attempt   int       // connection attempts since the last success
+	NextRetry time.Time // when Offline: when the next attempt is due; else zero
+}
+
+// Retry says how a [Runner] deals with errors that may pass. The zero value is the default.
+type Retry struct {
+	// MaxAttempts is how often to try to connect in a row, the first time included. Zero
+	// means 10 for a one-shot run, and no limit for a continuous one.
+	MaxAttempts int
+
+	// MaxWait caps the time between attempts: 2, 4, 8 … seconds. Zero means 300 s.
+	MaxWait time.Duration
+
+	// StrictClose ends a continuous run when the peer says goodbye, as Couchbase Lite does.
+	// By default it comes back.
+	StrictClose bool
+}
+
+// Dialer opens the connection of one attempt and names the protocol agreed upon.
+type Dialer func(ctx context.Context) (pipe blip.Pipe, protocol string, err error)
+
+// Runner keeps an active session going: it dials, holds the session, and after an error
+// that may pass tries again. Its methods may be called from any goroutine.
+type Runner struct {
+	cfg     Active
+	retry   Retry
+	dial    Dialer
+	changed func()
+	now     chan struct{} // capacity 1: retry at once
+
+	mu      sync.Mutex // guards the following
+	status  Status
+	past    Progress // of the sessions that have ended
+	session *Session // the one that runs, or nil
+}
+
+// NewRunner returns a runner that does nothing before [Runner.Run]. changed, unless nil, is
+// told on any goroutine that Status has changed; it must not block.
+func NewRunner(cfg Active, dial Dialer, retry Retry, changed func()) *Runner {
+	if changed == nil {
+		changed = func() {}
+	}
+	r := &Runner{cfg: cfg, dial: dial, retry: retry, changed: changed, now: make(chan struct{}, 1)}
+	r.cfg.Changed = changed
+	r.status.Activity = Connecting
+	return r
+}
+
+// Run replicates until the work of a one-shot run is done, an error comes that no retry
+// mends, or ctx ends. Its error is nil in the first and the last case. It may be called once.
+func (r *Runner) Run(ctx context.Context) error {
+	err := r.loop(ctx)
+	r.set(func(s *Status) { *s = Status{Activity: Stopped, Progress: s.Progress, Err: err} })
+	return err
+}
+
+// Status returns a snapshot.
+func (r *Runner) Status() Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.status
+	s.Progress = r.past
+	if r.session == nil {
+		return s
+	}
+	now := r.session.Progress()
+	s.Progress.add(now)
+	s.Activity = Idle
+	if now.Busy {
+		s.Activity = Busy
+	}
+	if s.Err == nil {
+		s.Err = r.session.Err()
+	}
+	return s
+}
+
+// RetryNow ends the wait for the next attempt, if there is one: the network is back.
+func (r *Runner) RetryNow() {
+	select {
+	case r.now <- struct{}{}:
+	default:
+	}
+}
+
+func (r *Runner) loop(ctx context.Context) error {
+	for attempt := 1; ; attempt++ {
+		r.set(func(s *Status) { s.Activity, s.Attempt, s.NextRetry = Connecting, attempt, time.Time{} })
+		connected, err := r.attempt(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil && !r.cfg.Continuous:
+			return nil
+		case err == nil:
+			err = fault.ConnectionLost
+		}
+		if connected {
+			attempt = 0
+		}
+		if !r.mayPass(err) || attempt >= r.maxAttempts() {
+			return err
+		}
+		if !r.wait(ctx, max(attempt, 1), err) {
+			return nil
+		}
+	}
+}
+
+// attempt dials and holds one session. It reports whether the connection did any good.
+func (r *Runner) attempt(ctx context.Context) (good bool, err error) {
+	select {
+	case <-r.now: // asked for before this attempt
+	default:
+	}
+	pipe, protocol, err := r.dial(ctx)
+	if err != nil {
+		return false, err
+	}
+	cfg := r.cfg
+	cfg.Protocol = protocol
+	session := NewActive(pipe, cfg)
+	r.mu.Lock()
+	r.session = session
+	r.status.Err = nil
+	r.mu.Unlock()
+	r.changed()
+	err = session.Run(ctx)
+	r.cfg.Reset = false // done, as far as it came
+	progress := session.Progress()
+	progress.Busy = false
+	r.mu.Lock()
+	r.session = nil
+	r.past.add(progress)
+	r.mu.Unlock()
+	moved := progress.Push.Documents+progress.Pull.Documents > 0
+	return r.cfg.Continuous || moved, err
+}
+
+func (r *Runner) maxAttempts() int {
+	switch {
+	case r.retry.MaxAttempts > 0:
+		return r.retry.MaxAttempts
+	case r.cfg.Continuous:
+		return int(^uint(0) >> 1)
+	}
+	return 10
+}
+
+// mayPass reports whether it makes sense to try again after err.
+func (r *Runner) mayPass(err error) bool {
+	if fault.IsTransient(err) {
+		return true
+	}
+	return r.cfg.Continuous && (fault.IsNetworkDependent(err) ||
+		!r.retry.StrictClose && errors.Is(err, fault.PeerClosed))
+}
+
+// wait is the time between two attempts; it returns false when ctx has ended.
+func (r *Runner) wait(ctx context.Context, failures int, err error) bool {
+	delay := r.delay(failures)
+	r.set(func(s *Status) {
+		s.Activity, s.Err, s.Attempt, s.NextRetry = Offline, err, failures, time.Now().Add(delay)
+	})
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+	case <-r.now:
+	}
+	return true
+}
+
+// delay is 2, 4, 8 … seconds up to the cap, and a little more, so that many peers do not
+// come back at the same moment.
+func (r *Runner) delay(failures int) time.Duration {
+	longest := r.retry.MaxWait
+	if longest <= 0 {
+		longest = 300 * time.Second
+	}
+	delay := min(time.Second<<min(failures, 30), longest)
+	return delay + rand.N(delay/20+1)
+}
+
+func (r *Runner) set(change func(*Status)) {
+	r.mu.Lock()
+	change(&r.status)
+	r.status.Progress = r.past
+	r.mu.Unlock()
+	r.changed()
+}

@@ -1,0 +1,227 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/delta"
+	"github.com/tandemdb/tandem/internal/document"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// sendBytes and sendRevs bound the bodies that are read at a time.
+const (
+	sendBytes = 1 << 20
+	sendRevs  = 200
+)
+
+// send sends revisions that the peer wants, as far as the window allows, and reports
+// whether it sent any.
+func (p *pusher) send(ctx context.Context) (bool, error) {
+	var chunk []*item
+	bytes := 0
+	for len(p.ready) > 0 && len(chunk) < sendRevs && bytes < sendBytes &&
+		p.unreplied+bytes < revBytesAwaiting && p.inFlight+len(chunk) < revsAwaiting {
+		chunk = append(chunk, p.ready[0])
+		bytes += p.ready[0].size
+		p.ready = p.ready[1:]
+	}
+	if len(chunk) == 0 {
+		return false, nil
+	}
+	messages := make([]*blip.Message, len(chunk))
+	err := p.c.s.db.View(ctx, func(tx *store.Tx) error {
+		docs, err := tx.BySequence(p.c.store(), sequencesOf(chunk))
+		if err != nil {
+			return err
+		}
+		for i, it := range chunk {
+			if messages[i], err = p.compose(tx, it, docs[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	for i, it := range chunk {
+		if err := p.sendOne(it, messages[i]); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func sequencesOf(items []*item) []store.Sequence {
+	seqs := make([]store.Sequence, len(items))
+	for i, it := range items {
+		seqs[i] = it.seq
+	}
+	return seqs
+}
+
+// sendOne sends a rev and awaits its reply, or a norev, which has none.
+func (p *pusher) sendOne(it *item, m *blip.Message) error {
+	if m.NoReply {
+		p.obsolete(it)
+		return p.c.s.conn.Send(m, nil)
+	}
+	it.state = sent
+	it.weight = len(m.Body)
+	p.unreplied += it.weight
+	p.inFlight++
+	_, isDelta := m.Properties.Get(propDeltaSrc)
+	return p.c.s.conn.Send(m, func(_ *blip.Reply, err error) {
+		p.inbox.put(func() error {
+			p.replied(it, isDelta, err)
+			return nil
+		})
+	})
+}
+
+// compose makes the rev message for an item; doc is the document at its sequence, nil if
+// that was replaced since. It makes a norev where nothing can be sent.
+func (p *pusher) compose(tx *store.Tx, it *item, doc *store.Document) (*blip.Message, error) {
+	var replaced revision.ID
+	if doc == nil || doc.Rev.ID != it.rev.ID {
+		newer, err := tx.Document(p.c.store(), it.id)
+		switch {
+		case isNotFound(err):
+			return p.noRev(it, 404, "the document was purged"), nil
+		case err != nil:
+			return nil, err
+		case !p.peer.replacements || newer.Conflicted || !newer.Rev.Contains(it.rev.ID):
+			return p.noRev(it, 410, "the document was changed"), nil
+		}
+		replaced = it.rev.ID
+		doc = newer
+		it.rev, it.deleted = doc.Rev, doc.Deleted
+	}
+	m := p.c.message(profileRev)
+	m.Compress = true
+	m.Properties.Add(propID, it.id)
+	m.Properties.Add(propRev, string(it.rev.ID))
+	m.Properties.Add(propSequence, strconv.FormatUint(uint64(it.seq), 10))
+	if it.deleted {
+		m.Properties.Add(propDeleted, "1")
+	}
+	if history := it.rev.WireHistory(p.peer.maxHistory, it.peerHas); history != "" {
+		m.Properties.Add(propHistory, history)
+	}
+	if p.c.s.active != nil {
+		m.Properties.Add(propNoConflicts, yes)
+	}
+	if replaced != "" {
+		m.Properties.Add(propReplacedRev, string(replaced))
+	}
+	return m, p.putBody(tx, m, it, doc)
+}
+
+func (it *item) peerHas(id revision.ID) bool {
+	return id == it.parent || slices.Contains(it.known, id)
+}
+
+func (p *pusher) noRev(it *item, status int, reason string) *blip.Message {
+	m := p.c.message(profileNoRev)
+	m.NoReply = true
+	m.Properties.Add(propID, it.id)
+	m.Properties.Add(propRev, string(it.rev.ID))
+	m.Properties.Add(propSequence, strconv.FormatUint(uint64(it.seq), 10))
+	m.Properties.Add(propError, strconv.Itoa(status))
+	m.Properties.Add(propReason, reason)
+	return m
+}
+
+// putBody puts the body into the message: as a delta where that is possible and shorter.
+func (p *pusher) putBody(tx *store.Tx, m *blip.Message, it *item, doc *store.Document) error {
+	body, err := p.wireBody(doc.Body, it.rev.ID, doc.HasBlobs)
+	if err != nil {
+		return err
+	}
+	m.Body = body
+	if !p.peer.deltas || !p.c.s.common.Deltas || it.whole || it.deleted || len(body) < minDeltaBody {
+		return nil
+	}
+	base, old, err := p.deltaBase(tx, it)
+	if err != nil || base == "" {
+		return err
+	}
+	if old, err = p.wireBody(old, base, doc.HasBlobs); err != nil {
+		return err
+	}
+	diff, err := delta.Diff(old, body)
+	if err != nil || len(diff) >= len(body) {
+		return nil //nolint:nilerr // a delta is only a saving; without one the body goes whole
+	}
+	m.Properties.Add(propDeltaSrc, string(base))
+	m.Body = diff
+	p.c.counters.deltasSent.Add(1)
+	p.c.counters.deltaSaved.Add(uint64(len(body) - len(diff)))
+	return nil
+}
+
+// deltaBase finds a revision whose body we and the peer both have; "" if there is none.
+func (p *pusher) deltaBase(tx *store.Tx, it *item) (revision.ID, []byte, error) {
+	candidates := it.known
+	if it.parent != "" {
+		candidates = append([]revision.ID{it.parent}, candidates...)
+	}
+	for _, id := range candidates {
+		if id == it.rev.ID {
+			continue
+		}
+		body, err := tx.BodyOf(p.c.store(), it.id, id)
+		switch {
+		case isNotFound(err):
+			continue
+		case err != nil:
+			return "", nil, err
+		case len(body) > len("{}"):
+			return id, body, nil
+		}
+	}
+	return "", nil, nil
+}
+
+// wireBody is the body as this peer understands it (spec/documents.md §4).
+func (p *pusher) wireBody(body []byte, rev revision.ID, hasBlobs bool) ([]byte, error) {
+	if p.peer.blobs || !hasBlobs {
+		return body, nil
+	}
+	return document.WithAttachments(body, rev.Generation())
+}
+
+// replied takes the peer's reply to a rev (spec/replication.md §8).
+func (p *pusher) replied(it *item, isDelta bool, err error) {
+	p.unreplied -= it.weight
+	p.inFlight--
+	err = fromPeer(err)
+	switch {
+	case err == nil:
+		p.c.counters.pushBytes.Add(uint64(it.weight))
+		p.settle(it)
+	case isDelta && isDeltaRefusal(err):
+		p.c.counters.deltasRefused.Add(1)
+		it.whole, it.state = true, ready
+		p.ready = append([]*item{it}, p.ready...)
+	case isConflict(err):
+		p.hold(it, errors.Join(fault.RemoteConflict.In("push", it.id), err))
+	case fault.IsTransient(err):
+		p.postpone(it, err)
+	default:
+		p.done(it, err)
+	}
+}
+
+// postpone leaves a revision for the next session: its sequence stays pending.
+func (p *pusher) postpone(it *item, err error) {
+	p.c.report(DocumentEvent{ID: it.id, Push: true, Deleted: it.deleted, Err: err, Transient: true})
+	p.c.s.setback(err)
+	p.release(it)
+}
