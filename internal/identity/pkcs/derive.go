@@ -21,7 +21,7 @@ type opener struct {
 }
 
 const (
-	maxRounds       = 20_000_000 // in one input; about ten seconds
+	maxRounds       = 5_000_000 // in one input: two seconds or so
 	maxScryptMemory = 64 << 20
 )
 
