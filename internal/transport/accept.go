@@ -131,7 +131,7 @@ func (s *Server) welcome(nc net.Conn, br *bufio.Reader, r *http.Request, a accep
 	if _, err := nc.Write(s.switching(r, a)); err != nil {
 		return nil
 	}
-	nc.SetDeadline(time.Time{}) //nolint:errcheck // a dead connection shows at once
+	_ = nc.SetDeadline(time.Time{})
 	heartbeat := s.cfg.Heartbeat
 	if heartbeat == 0 {
 		heartbeat = defaultHeartbeat
@@ -151,11 +151,15 @@ func (s *Server) welcome(nc net.Conn, br *bufio.Reader, r *http.Request, a accep
 // linger reads on until the client hangs up, since closing with bytes unread would reset the
 // connection and could take our last words with it.
 func linger(nc net.Conn) {
-	nc.SetDeadline(time.Now().Add(lingerWait)) //nolint:errcheck // a dead connection shows at once
+	allow(nc, lingerWait)
 	if half, ok := nc.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		io.Copy(io.Discard, io.LimitReader(nc, 1<<20)) //nolint:errcheck // only the waiting matters
+		_, _ = io.Copy(io.Discard, io.LimitReader(nc, 1<<20))
 	}
 }
+
+// allow gives everything under way on nc no more time than d. A connection for which this
+// fails is dead, as the next read or write will tell.
+func allow(nc net.Conn, d time.Duration) { _ = nc.SetDeadline(time.Now().Add(d)) }
 
 // waiting holds the clients whose request has not come yet, the oldest in front.
 type waiting struct {
@@ -171,18 +175,18 @@ func newWaiting(most int) *waiting { return &waiting{most: most, clients: list.N
 // many: a good client needs no time, and a stalled one has no claim. The returned function
 // takes it off again and gives it the time d once more, for the rest of the handshake.
 func (w *waiting) enter(nc net.Conn, d time.Duration) (leave func()) {
-	nc.SetDeadline(time.Now().Add(d)) //nolint:errcheck // a dead connection shows at once
+	allow(nc, d)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.clients.Len() >= w.most {
-		w.clients.Remove(w.clients.Front()).(net.Conn).Close()
+		_ = w.clients.Remove(w.clients.Front()).(net.Conn).Close()
 	}
 	e := w.clients.PushBack(nc)
 	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.clients.Remove(e)
-		nc.SetDeadline(time.Now().Add(d)) //nolint:errcheck // a dead connection shows at once
+		allow(nc, d)
 	}
 }
 
@@ -191,6 +195,6 @@ func (w *waiting) hurry(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for e := w.clients.Front(); e != nil; e = e.Next() {
-		e.Value.(net.Conn).SetDeadline(time.Now().Add(d)) //nolint:errcheck // a dead connection shows at once
+		allow(e.Value.(net.Conn), d)
 	}
 }

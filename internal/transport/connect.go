@@ -24,11 +24,11 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, netFault(err)
 	}
-	stop := context.AfterFunc(ctx, func() { nc.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = nc.Close() })
 	defer stop()
 	if d.cfg.Proxy != nil {
 		if err := d.tunnel(nc); err != nil {
-			nc.Close()
+			_ = nc.Close()
 			return nil, err
 		}
 	}
@@ -37,7 +37,7 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 	}
 	secure := tls.Client(nc, d.tlsConfig())
 	if err := secure.HandshakeContext(ctx); err != nil {
-		nc.Close()
+		_ = nc.Close()
 		return nil, tlsFault(err)
 	}
 	return secure, nil

@@ -149,13 +149,13 @@ func (d *dialer) attempt(ctx context.Context) (_ *Conn, location string, err err
 	if err != nil {
 		return nil, "", err
 	}
-	stop := context.AfterFunc(ctx, func() { nc.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = nc.Close() })
 	defer func() {
 		if !stop() && err == nil {
 			err = context.Cause(ctx)
 		}
 		if err != nil || location != "" {
-			nc.Close()
+			_ = nc.Close()
 		}
 	}()
 	res, br, err := d.exchange(nc)

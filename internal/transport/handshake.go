@@ -163,18 +163,20 @@ func (s *Server) refuse(nc net.Conn, r *http.Request, no *refusal) {
 	if r != nil {
 		path = r.URL.Path
 	}
-	s.log.Info("refused a client", "client", nc.RemoteAddr().String(), "path", path, "status", no.status, "reason", no.text)
+	s.log.Info("refused a client",
+		"client", nc.RemoteAddr().String(), "path", path, "status", no.status, "reason", no.text)
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", no.status, http.StatusText(no.status))
 	if no.header != "" {
 		fmt.Fprintf(&b, "%s\r\n", no.header)
 	}
-	fmt.Fprintf(&b, "Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n", len(no.text)+1)
+	fmt.Fprintf(&b, "Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"+
+		"Content-Length: %d\r\n", len(no.text)+1)
 	s.signature(&b)
 	if r == nil || r.Method != http.MethodHead {
 		b.WriteString(no.text + "\n")
 	}
-	nc.Write(b.Bytes()) //nolint:errcheck // the client is refused anyway
+	_, _ = nc.Write(b.Bytes())
 	linger(nc)
 }
 

@@ -75,7 +75,7 @@ func dial(t testing.TB, s *transport.Server, cfg transport.DialConfig) (*transpo
 	}
 	c, err := transport.Dial(t.Context(), cfg)
 	if err == nil {
-		t.Cleanup(func() { c.Abort() })
+		t.Cleanup(func() { _ = c.Abort() })
 	}
 	return c, err
 }

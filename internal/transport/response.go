@@ -61,7 +61,7 @@ func (d *dialer) request(key string) []byte {
 	if cookies := d.cookies(user); cookies != "" {
 		fmt.Fprintf(&b, "Cookie: %s\r\n", cookies)
 	}
-	user.WriteSubset(&b, reservedHeaders) //nolint:errcheck // a buffer takes everything
+	_ = user.WriteSubset(&b, reservedHeaders)
 	fmt.Fprintf(&b, "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
 		"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n", key, strings.Join(d.cfg.Protocols, ","))
 	return b.Bytes()

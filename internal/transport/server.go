@@ -195,12 +195,12 @@ func (s *Server) Close(ctx context.Context) error {
 	s.mu.Unlock()
 	if first {
 		close(s.quit)
-		s.listener.Close()
+		_ = s.listener.Close()
 		s.pending.hurry(time.Second)
 		go func() { defer close(s.done); s.all.Wait() }()
 	}
 	defer context.AfterFunc(ctx, s.abort)()
-	s.goodbye()
+	s.goodbye() //nolint:contextcheck // closing a connection has a time limit of its own
 	select {
 	case <-s.done:
 		return nil
@@ -218,7 +218,7 @@ func (s *Server) Close(ctx context.Context) error {
 func (s *Server) goodbye() {
 	var g sync.WaitGroup
 	for _, c := range s.connected() {
-		g.Go(func() { c.Close(goingAway, "the listener stops") })
+		g.Go(func() { _ = c.Close(goingAway, "the listener stops") })
 	}
 	g.Wait()
 }
@@ -229,7 +229,7 @@ const goingAway = 1001
 func (s *Server) abort() {
 	s.pending.hurry(0)
 	for _, c := range s.connected() {
-		c.Abort()
+		_ = c.Abort()
 	}
 }
 
@@ -276,13 +276,13 @@ func (s *Server) run(c *Conn) {
 	closed := s.closed
 	s.mu.Unlock()
 	defer func() {
-		c.Abort()
+		_ = c.Abort()
 		s.mu.Lock()
 		delete(s.conns, c)
 		s.mu.Unlock()
 	}()
 	if closed { // after the check that gave it a seat
-		c.Close(goingAway, "the listener stops")
+		_ = c.Close(goingAway, "the listener stops")
 		return
 	}
 	s.cfg.Handler(c)

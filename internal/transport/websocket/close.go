@@ -35,9 +35,9 @@ type CloseError = blip.CloseError
 // lost. It returns nil if the peer closed too, and how the connection ended otherwise.
 // Code 1005 stands for a CLOSE without code.
 func (c *Conn) Close(code int, reason string) error {
-	defer c.Abort()                             //nolint:errcheck // it cannot fail
-	c.nc.SetDeadline(time.Now().Add(closeWait)) //nolint:errcheck // a dead connection shows below
-	c.sendClose(closePayload(code, reason))     //nolint:errcheck // so does this, or it was sent already
+	defer func() { _ = c.Abort() }()
+	c.allow(closeWait)
+	c.sendClose(closePayload(code, reason))
 	return c.asClosed(c.awaitClose())
 }
 
@@ -71,48 +71,56 @@ func (c *Conn) awaitClose() error {
 
 // leaveMessage goes on in other memory: the reader may still be looking at its last message.
 func (c *Conn) leaveMessage() {
-	c.br.Discard(c.held) //nolint:errcheck // these bytes are buffered
+	c.discard(c.held)
 	c.br = bufio.NewReaderSize(c.source(c.br), readBuffer)
 	c.held, c.message = 0, nil
 }
 
-func (c *Conn) sendClose(payload []byte) error {
+// allow gives everything under way no more time than d. A connection for which this fails is
+// dead, as the next read or write will tell.
+func (c *Conn) allow(d time.Duration) { _ = c.nc.SetDeadline(time.Now().Add(d)) }
+
+// sendClose sends what is waiting and a CLOSE, unless one was sent before.
+func (c *Conn) sendClose(payload []byte) {
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
-	if err := c.writableLocked(); err != nil {
-		return err
+	if c.writableLocked() != nil {
+		return
 	}
 	c.out = appendFrame(c.out, opClose, payload, c.client)
 	c.closeSent = true
-	return c.pushLocked(context.Background())
+	_ = c.sendLocked() // the reader learns of an error
 }
 
 // peerClosed answers the peer's CLOSE with the same, unless ours is on its way, and ends.
 func (c *Conn) peerClosed(payload []byte) error {
-	c.nc.SetWriteDeadline(time.Now().Add(closeWait)) //nolint:errcheck // a dead connection shows below
-	c.sendClose(payload)                             //nolint:errcheck // the peer need not hear it
-	return c.end(parseClose(payload))
+	c.allow(closeWait)
+	c.sendClose(payload)
+	return c.endWith(parseClose(payload))
 }
 
 // fail ends a connection whose peer broke the protocol. Reading on for a moment keeps the
 // system from resetting the connection before our CLOSE has arrived.
 func (c *Conn) fail(code int, what string) error {
-	c.nc.SetDeadline(time.Now().Add(drainWait)) //nolint:errcheck // a dead connection shows below
-	if c.sendClose(closePayload(code, what)) == nil {
-		io.Copy(io.Discard, c.nc) //nolint:errcheck // only the waiting matters
-	}
-	return c.end(fault.New(fault.WebSocket, code, "the peer broke the WebSocket protocol: "+what))
+	c.allow(drainWait)
+	c.sendClose(closePayload(code, what))
+	_, _ = io.Copy(io.Discard, c.nc)
+	return c.endWith(fault.New(fault.WebSocket, code, "the peer broke the WebSocket protocol: "+what))
 }
 
-// end drops the connection, for the reason err if it is the first, and returns the reason.
-func (c *Conn) end(err error) error {
+// end drops the connection. The first reason given stays.
+func (c *Conn) end(err error) {
 	c.endOnce.Do(func() {
 		c.err = err
 		c.beats.stop()
 		close(c.dead)
 		c.hangUp(err)
 	})
-	<-c.dead
+}
+
+// endWith is end for those who then return how the connection ended.
+func (c *Conn) endWith(err error) error {
+	c.end(err)
 	return c.err
 }
 
@@ -121,10 +129,10 @@ func (c *Conn) hangUp(err error) {
 	var closed *CloseError
 	t, ok := c.nc.(*tls.Conn)
 	if ok && !(errors.As(err, &closed) && closed.Code != noClose) {
-		t.NetConn().Close() //nolint:errcheck // it is over
+		_ = t.NetConn().Close()
 		return
 	}
-	c.nc.Close() //nolint:errcheck // it is over
+	_ = c.nc.Close()
 }
 
 func dropped(err error) *CloseError {

@@ -117,15 +117,18 @@ func (c *Conn) pushLocked(ctx context.Context) error {
 	if len(c.out) == 0 {
 		return nil
 	}
-	stop := context.AfterFunc(ctx, func() { c.end(context.Cause(ctx)) })
-	defer stop()
+	defer context.AfterFunc(ctx, func() { c.end(context.Cause(ctx)) })()
+	return c.sendLocked()
+}
+
+func (c *Conn) sendLocked() error {
 	_, err := c.nc.Write(c.out)
 	c.out = c.out[:0]
 	if cap(c.out) > 2*flushAt {
 		c.out = make([]byte, 0, flushAt+maxFrame)
 	}
 	if err != nil {
-		return c.end(dropped(err))
+		return c.endWith(dropped(err))
 	}
 	return nil
 }

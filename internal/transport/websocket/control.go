@@ -14,7 +14,7 @@ func (c *Conn) takeControl(ctx context.Context, h header) error {
 		return err
 	}
 	p = append(make([]byte, 0, maxControl), p...)
-	c.br.Discard(len(p)) //nolint:errcheck // these bytes are buffered
+	c.discard(len(p))
 	if h.masked {
 		mask(p, h.key)
 	}
@@ -67,7 +67,7 @@ func (c *Conn) sendControl(opcode byte, payload []byte) {
 		return
 	}
 	c.out = appendFrame(c.out, opcode, payload, c.client)
-	c.pushLocked(context.Background()) //nolint:errcheck // the connection has ended then, and its reader knows
+	_ = c.sendLocked() // the reader learns of an error
 }
 
 // heartbeat watches for a silent peer (spec/handshake.md §7).

@@ -46,7 +46,7 @@ func (c *Conn) readLocked(ctx context.Context) ([]byte, error) {
 
 // release gives up the memory of the last message.
 func (c *Conn) release() {
-	c.br.Discard(c.held) //nolint:errcheck // these bytes are buffered
+	c.discard(c.held)
 	c.held = 0
 	if cap(c.message) > readBuffer {
 		c.message = nil
@@ -83,7 +83,7 @@ func (c *Conn) anyHeader(ctx context.Context) (header, error) {
 		return header{}, err
 	}
 	h := parseHeader(b)
-	c.br.Discard(size) //nolint:errcheck // these bytes are buffered
+	c.discard(size)
 	return h, nil
 }
 
@@ -126,7 +126,7 @@ func (c *Conn) collect(ctx context.Context, h header) error {
 			return err
 		}
 		c.message = append(c.message, p...)
-		c.br.Discard(len(p)) //nolint:errcheck // these bytes are buffered
+		c.discard(len(p))
 		left -= len(p)
 	}
 	if h.masked {
@@ -139,15 +139,17 @@ func (c *Conn) collect(ctx context.Context, h header) error {
 // from the buffer cheap.
 func (c *Conn) peek(ctx context.Context, n int) ([]byte, error) {
 	if c.br.Buffered() < n {
-		stop := context.AfterFunc(ctx, func() { c.end(context.Cause(ctx)) })
-		defer stop()
+		defer context.AfterFunc(ctx, func() { c.end(context.Cause(ctx)) })()
 	}
 	p, err := c.br.Peek(n)
 	if err != nil {
-		return nil, c.end(dropped(err))
+		return nil, c.endWith(dropped(err))
 	}
 	return p, nil
 }
+
+// discard drops bytes that peek has seen.
+func (c *Conn) discard(n int) { _, _ = c.br.Discard(n) }
 
 // source reads the connection and notes when something came.
 func (c *Conn) source(before *bufio.Reader) io.Reader {
