@@ -46,12 +46,18 @@ func checkFalling(ids []ID) error {
 	return nil
 }
 
+// maxSources bounds the work that a vector makes: far more databases than write one document.
+const maxSources = 1024
+
 // checkVector holds each source to one occurrence, and drops the current one's from Previous.
 func checkVector(r Rev) (Rev, error) {
 	cv, own := r.ID, r.ID.Source()
 	h := &r.History
 	if len(h.Merges) == 0 && len(h.Previous) == 0 {
 		return r, nil
+	}
+	if len(h.Merges)+len(h.Previous) > maxSources {
+		return Rev{}, malformed(string(cv), "the vector has more than 1024 sources")
 	}
 	seen := make(map[Source]bool, len(h.Merges)+len(h.Previous))
 	for _, id := range h.Merges {

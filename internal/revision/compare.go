@@ -97,28 +97,25 @@ func (r Rev) Contains(id ID) bool {
 	if slices.Contains(r.History.Ancestors, id) {
 		return true
 	}
-	return r.ID.IsVersion() && r.explicitTime(LegacySource) == id.encodedTime()
+	return r.ID.IsVersion() && r.timeOf(LegacySource) == id.encodedTime()
 }
 
-// hasSeen reports whether the version id is r's, or before it.
+// hasSeen reports whether the version id is r's, or before it. Encoded tree IDs have no order but
+// between two current ones, since branches of a tree share their source: otherwise only
+// that very revision counts.
 func (r Rev) hasSeen(id ID) bool {
-	source := id.Source()
-	if r.ID.IsTree() {
-		return source == LegacySource && r.containsEncoded(id.Time())
+	source, t := id.Source(), id.Time()
+	if source != LegacySource {
+		return r.timeOf(source) >= t
 	}
-	return r.timeOf(source) >= id.Time()
+	if r.ID.Source() == LegacySource && r.ID.Time() >= t {
+		return true
+	}
+	return r.timeOf(source) == t || r.containsEncoded(t)
 }
 
-// timeOf returns the time up to which the vector r knows source; 0 for not at all.
+// timeOf returns the time up to which r knows source; 0 for not at all.
 func (r Rev) timeOf(source Source) Time {
-	t := r.explicitTime(source)
-	if source == LegacySource && len(r.History.Ancestors) > 0 {
-		t = max(t, r.History.Ancestors[0].encodedTime())
-	}
-	return t
-}
-
-func (r Rev) explicitTime(source Source) Time {
 	if r.ID.Source() == source {
 		return r.ID.Time()
 	}
@@ -132,8 +129,9 @@ func (r Rev) explicitTime(source Source) Time {
 	return 0
 }
 
+// containsEncoded reports whether t stands for a tree ID that r is or has for an ancestor.
 func (r Rev) containsEncoded(t Time) bool {
-	if r.ID.encodedTime() == t {
+	if r.ID.IsTree() && r.ID.encodedTime() == t {
 		return true
 	}
 	return slices.ContainsFunc(r.History.Ancestors, func(id ID) bool { return id.encodedTime() == t })
@@ -151,3 +149,6 @@ func sameSet(a, b []ID) bool {
 	}
 	return !slices.ContainsFunc(a, func(id ID) bool { return !slices.Contains(b, id) })
 }
+
+// isLegacy reports whether r is a tree revision, be it encoded.
+func (r Rev) isLegacy() bool { return r.ID.Encoded().Source() == LegacySource }

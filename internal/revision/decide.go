@@ -15,7 +15,7 @@ func Receive(local Rev, localDeleted bool, remoteKnown ID, incoming Rev) Order {
 	if order != Conflict || !local.ID.Is(remoteKnown) {
 		return order
 	}
-	forgotten := local.ID.IsTree() && incoming.ID.IsVersion()
+	forgotten := local.isLegacy() && !incoming.isLegacy()
 	if forgotten || localDeleted && !related(local, incoming) {
 		return Newer
 	}

@@ -59,32 +59,36 @@ func MergeVersions(local, remote Rev, now Time, me Source) Rev {
 	var known sources
 	known.addAll(local, true)
 	known.addAll(remote, true)
-	if local.ID.IsTree() && remote.ID.IsTree() {
-		known = nil
-		known.add(local.ID.Encoded())
-	}
 	r := Rev{ID: NewVersion(max(now, known.timeOf(me)+1), me)}
 	drop := []Source{me}
 	if a, b := local.ID.Encoded(), remote.ID.Encoded(); a.Source() != b.Source() {
 		r.History.Merges = newestFirst([]ID{a, b})
 		drop = append(drop, a.Source(), b.Source())
+	} else if remote.ID.IsTree() {
+		known.set(a)
+	} else {
+		known.set(b)
 	}
 	r.History.Previous = known.without(drop...)
-	r.History.Ancestors = joinTails(remote.tail(), local.tail())
+	r.History.Ancestors = joinTails(remote, local)
 	return r
 }
 
 // Absorb returns winner after a conflict with loser was settled by taking winner's content
 // unchanged: the same ID, with a history that covers loser too (spec/versioning.md §B4). A tree
-// revision becomes its encoded form, unless both are: then winner is returned as it is, and only
-// a merge can tell a peer that the conflict is over.
+// revision becomes its encoded form, unless both are or stand for one: then winner is returned as it is.
+//
+// The result is newer than loser but in two cases: that one, and that loser claims to have
+// seen winner, since another peer settled the same conflict the other way. Then a peer that has
+// loser can be told by a merge alone: where local wins, look at [Compare] and use [MergeVersions].
 func Absorb(winner, loser Rev) Rev {
-	if winner.ID.IsTree() && loser.ID.IsTree() {
+	if winner.isLegacy() && loser.isLegacy() {
 		return winner
 	}
 	var known sources
 	known.addAll(winner, true)
 	known.addAll(loser, true)
+	known.set(loser.ID.Encoded())
 	r := Rev{ID: winner.ID.Encoded()}
 	drop := []Source{r.ID.Source()}
 	if merges := winner.History.Merges; known.allNewest(merges, r.ID.Source()) {
@@ -94,8 +98,22 @@ func Absorb(winner, loser Rev) Rev {
 		}
 	}
 	r.History.Previous = known.without(drop...)
-	r.History.Ancestors = joinTails(winner.tail(), loser.tail())
+	r.History.Ancestors = joinTails(winner, loser)
 	return r
+}
+
+// Join returns incoming, which descends from local, with the ancestors that its sender left out because
+// local has them (spec/versioning.md §A2). It is what to store in local's place; prune it afterwards.
+func Join(incoming, local Rev) Rev {
+	known := local.tail()
+	list := incoming.History.Ancestors
+	for i, id := range list {
+		if at := slices.Index(known, id); at >= 0 {
+			incoming.History.Ancestors = slices.Concat(list[:i], known[at:])
+			return incoming
+		}
+	}
+	return incoming
 }
 
 // tail returns the tree IDs that a descendant of r has for ancestors.
@@ -110,13 +128,17 @@ func prepend(id ID, ids []ID) []ID {
 	return append(append(make([]ID, 0, len(ids)+1), id), ids...)
 }
 
-// joinTails merges two lists of tree IDs into one with falling generations. Where both
-// have the same generation, the first list's is taken.
-func joinTails(first, second []ID) []ID {
-	joined := slices.Clone(first)
-	for _, id := range second {
+// joinTails merges the ancestors of two revisions into one list with falling generations. Where
+// both have one of the same generation, first's is taken, but a current tree revision of second goes
+// before what first remembers.
+func joinTails(first, second Rev) []ID {
+	if second.ID.IsTree() && !first.ID.IsTree() {
+		first, second = second, first
+	}
+	joined := slices.Clone(first.tail())
+	for _, id := range second.tail() {
 		taken := func(other ID) bool { return other.Generation() == id.Generation() }
-		if !slices.ContainsFunc(first, taken) {
+		if !slices.ContainsFunc(joined, taken) {
 			joined = append(joined, id)
 		}
 	}
@@ -146,6 +168,13 @@ func (s *sources) add(ids ...ID) {
 			(*s)[i] = id
 		}
 	}
+}
+
+// set adds id in place of any other version of its source: of encoded tree IDs the later is not
+// always the one to know.
+func (s *sources) set(id ID) {
+	*s = slices.DeleteFunc(*s, func(other ID) bool { return other.Source() == id.Source() })
+	*s = append(*s, id)
 }
 
 func (s sources) timeOf(source Source) Time {

@@ -1,0 +1,139 @@
+package revision_test
+
+import (
+	"testing"
+
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+func TestReceiveKeepsWhatIsNotCovered(t *testing.T) {
+	for name, x := range map[string]struct {
+		local    revision.Rev
+		deleted  bool
+		known    revision.ID
+		incoming revision.Rev
+		want     revision.Order
+	}{
+		"new document":                        {revision.Rev{}, false, "", vector(a1), revision.Newer},
+		"descendant":                          {vector(a1), false, "", vector(b1, a1), revision.Newer},
+		"present":                             {vector(a1), false, "", vector(a1), revision.Same},
+		"ancestor":                            {vector(b1, a1), false, "", vector(a1), revision.Older},
+		"conflict":                            {vector(a1), false, a1, vector(b1), revision.Conflict},
+		"created anew on a known tombstone":   {vector(a1), true, a1, vector(b1), revision.Newer},
+		"created anew on another tombstone":   {vector(a1), true, "", vector(b1), revision.Conflict},
+		"branch below a known tombstone":      {vector(a1, c1), true, a1, vector(b1, c1), revision.Conflict},
+		"tree created anew on its tombstone":  {tree("2-b", "1-a"), true, "2-b", tree("1-x"), revision.Newer},
+		"tree branch below its tombstone":     {tree("2-b", "1-a"), true, "2-b", tree("2-x", "1-a"), revision.Conflict},
+		"legacy tombstone and its past":       {tree("2-b", "1-a"), true, "2-b", upgraded(a1, "1-a"), revision.Newer},
+		"legacy that the peer had":            {tree("2-b", "1-a"), false, "2-b", vector(a1), revision.Newer},
+		"legacy that the peer had, encoded":   {tree("2-b"), false, revision.ID("2-b").Encoded(), vector(a1), revision.Newer},
+		"legacy with local work":              {tree("2-b", "1-a"), false, "1-a", vector(a1), revision.Conflict},
+		"legacy in the history":               {tree("2-b", "1-a"), false, "", upgraded(a1, "2-b"), revision.Newer},
+		"tree conflict that the peer had":     {tree("2-b", "1-a"), false, "2-b", tree("2-x", "1-a"), revision.Conflict},
+		"tree revision after an upgrade here": {upgraded(a1, "3-c"), false, "", tree("4-d", "3-c"), revision.Conflict},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := revision.Receive(x.local, x.deleted, x.known, x.incoming); got != x.want {
+				t.Errorf("Receive(%v, %v, %q, %v) = %v, want %v", x.local, x.deleted, x.known, x.incoming, got, x.want)
+			}
+		})
+	}
+}
+
+// The tables of spec/versioning.md §A4 and §B6.
+func TestWantedAsksForWhatMayBeNew(t *testing.T) {
+	encoded := revision.ID("2-b").Encoded()
+	for name, x := range map[string]struct {
+		local, announced revision.Rev
+		want             revision.Order
+	}{
+		"no document":                   {revision.Rev{}, tree("1-a"), revision.Newer},
+		"current":                       {tree("2-b", "1-a"), tree("2-b"), revision.Same},
+		"in the tree":                   {tree("2-b", "1-a"), tree("1-a"), revision.Older},
+		"higher generation":             {tree("2-b", "1-a"), tree("3-c"), revision.Newer},
+		"same generation":               {tree("2-b", "1-a"), tree("2-x"), revision.Conflict},
+		"lower generation":              {tree("2-b", "1-a"), tree("1-x"), revision.Conflict},
+		"same version":                  {vector(a1), vector(a1), revision.Same},
+		"seen version":                  {vector(a1, b1), vector(b1), revision.Older},
+		"unknown version":               {vector(a1), vector(b1), revision.Conflict},
+		"later version of the source":   {vector(a1), vector(a2), revision.Newer},
+		"whole vector":                  {vector(a1), vector(b1, a1), revision.Newer},
+		"version over a tree revision":  {tree("2-b"), vector(a1), revision.Newer},
+		"encoded form of the tree":      {tree("2-b"), vector(encoded), revision.Same},
+		"tree revision of the past":     {upgraded(a1, "2-b", "1-a"), tree("2-b"), revision.Older},
+		"tree revision of another past": {upgraded(a1, "2-b", "1-a"), tree("3-c"), revision.Conflict},
+		"tree form of the encoded":      {vector(encoded), tree("2-b"), revision.Same},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := revision.Wanted(x.local, x.announced); got != x.want {
+				t.Errorf("Wanted(%v, %v) = %v, want %v", x.local, x.announced, got, x.want)
+			}
+		})
+	}
+}
+
+// The rule of spec/replication.md §7.
+func TestProposalAcceptsDescendants(t *testing.T) {
+	for name, x := range map[string]struct {
+		cur      revision.Rev
+		deleted  bool
+		proposed revision.Rev
+		parent   revision.ID
+		want     int
+	}{
+		"new document":                        {revision.Rev{}, false, tree("1-a"), "", revision.Accept},
+		"document that is gone":               {revision.Rev{}, false, tree("2-b"), "1-a", revision.Refuse},
+		"present":                             {tree("2-b", "1-a"), false, tree("2-b"), "1-a", revision.Known},
+		"right parent":                        {tree("2-b", "1-a"), false, tree("3-c"), "2-b", revision.Accept},
+		"parent several generations ago":      {tree("2-b", "1-a"), false, tree("9-x"), "2-b", revision.Accept},
+		"old parent":                          {tree("2-b", "1-a"), false, tree("2-x"), "1-a", revision.Refuse},
+		"no parent":                           {tree("1-a"), false, tree("1-x"), "", revision.Refuse},
+		"no parent on a tombstone":            {tree("2-b", "1-a"), true, tree("1-x"), "", revision.Accept},
+		"wrong parent on a tombstone":         {tree("2-b", "1-a"), true, tree("2-x"), "1-a", revision.Refuse},
+		"ancestor":                            {tree("2-b", "1-a"), false, tree("1-a"), "", revision.Known},
+		"ancestor of a tombstone":             {tree("2-b", "1-a"), true, tree("1-a"), "", revision.Known},
+		"same version":                        {vector(a1), false, vector(a1), "", revision.Known},
+		"version with the right parent":       {vector(a1), false, vector(b1), a1, revision.Accept},
+		"version with a wrong parent":         {vector(a1), false, vector(b1), c1, revision.Refuse},
+		"vector that dominates":               {vector(a1), false, vector(b1, a1), "", revision.Accept},
+		"later of the same source":            {vector(a1), false, vector(a2), "", revision.Accept},
+		"vector that is dominated":            {vector(a1, b1), false, vector(b1), "", revision.Known},
+		"legacy parent":                       {tree("2-b", "1-a"), false, vector(a1), "2-b", revision.Accept},
+		"encoded legacy parent":               {tree("2-b"), false, vector(a1), revision.ID("2-b").Encoded(), revision.Accept},
+		"tree revision after an upgrade here": {upgraded(a1, "3-c"), false, tree("4-d"), "3-c", revision.Refuse},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := revision.Proposal(x.cur, x.deleted, x.proposed, x.parent); got != x.want {
+				t.Errorf("Proposal(%v, %v, %v, %q) = %d, want %d", x.cur, x.deleted, x.proposed, x.parent, got, x.want)
+			}
+		})
+	}
+}
+
+// C-02: the rules of spec/conflicts.md §3.
+func TestDefaultWinnerFollowsTheField(t *testing.T) {
+	for name, x := range map[string]struct {
+		local, remote               revision.Rev
+		localDeleted, remoteDeleted bool
+		want                        bool
+	}{
+		"local deletion":            {vector(a1), vector(b2), true, false, true},
+		"remote deletion":           {vector(a2), vector(b1), false, true, false},
+		"both deleted":              {vector(a2), vector(b1), true, true, false},
+		"local is later":            {vector(a2), vector(b1), false, false, true},
+		"remote is later":           {vector(a1), vector(b2), false, false, false},
+		"tie":                       {vector(a1), vector(b1), false, false, false},
+		"local generation":          {tree("3-a"), tree("2-b"), false, false, true},
+		"remote generation":         {tree("9-a"), tree("10-a"), false, false, false},
+		"local digest":              {tree("2-b"), tree("2-a"), false, false, true},
+		"remote digest":             {tree("2-a"), tree("2-b"), false, false, false},
+		"version over local legacy": {tree("99-a"), vector(a1), false, false, false},
+		"version over remote":       {vector(a1), tree("99-a"), false, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := revision.DefaultWinner(x.local, x.remote, x.localDeleted, x.remoteDeleted); got != x.want {
+				t.Errorf("DefaultWinner(%v, %v) = %v", x.local, x.remote, got)
+			}
+		})
+	}
+}
