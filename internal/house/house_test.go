@@ -34,7 +34,7 @@ var imports = map[string][]string{
 	"internal/store":     {"internal/document", "internal/revision", "internal/fault"},
 	"internal/identity":  {"internal/fault"},
 	"internal/discovery": {"internal/fault"},
-	"internal/delta":     {"internal/fault"},
+	"internal/delta":     {"internal/document", "internal/fault"},
 	"internal/document":  {"internal/fault"},
 	"internal/revision":  {"internal/fault"},
 	"internal/fault":     {},
