@@ -141,6 +141,9 @@ type Resolution struct {
 // document has changed.
 func (tx *Tx) Resolve(c *Collection, r Resolution) (*Document, error) {
 	const op = "resolve conflict"
+	if err := tx.mayWrite(); err != nil {
+		return nil, err
+	}
 	local, err := tx.Document(c, r.ID)
 	if err != nil {
 		return nil, err
@@ -248,7 +251,11 @@ func (tx *Tx) settle(c *Collection, local, theirs, next *Document, remote Remote
 			return err
 		}
 	}
-	next.remote = local.remote.moved(local.Rev.ID, next.Rev.ID).with(remote, theirs.Rev.ID, next.Rev.ID)
+	has := theirs.Rev.ID
+	if next.Rev.ID.Is(has) {
+		has = next.Rev.ID // the same revision, though a tree ID may be encoded now
+	}
+	next.remote = local.remote.moved(local.Rev.ID, next.Rev.ID).with(remote, has, next.Rev.ID)
 	if !next.Deleted {
 		next.Expiry = local.Expiry
 	}

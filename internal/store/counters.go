@@ -24,6 +24,9 @@ func (s counterState) restore() { *s.of = s.was }
 
 // counters gives c's counters to change.
 func (tx *Tx) counters(c *Collection) (*counters, error) {
+	if err := tx.mayWrite(); err != nil {
+		return nil, err
+	}
 	w := tx.db.writer
 	k := w.counters[c.id]
 	if k == nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/tandemdb/tandem/internal/fault"
-	"github.com/tandemdb/tandem/internal/revision"
 )
 
 // The keys of the table meta.
@@ -19,7 +18,8 @@ const (
 	metaPublic     = "public_uuid"
 	metaPrivate    = "private_uuid"
 	metaClock      = "clock"
-	metaSynced     = "synced"
+	metaSynced     = "synced"     // counts the durable commits
+	metaKeepBases  = "keep_bases" // see KeepBases
 )
 
 // meta is what a database is.
@@ -178,11 +178,6 @@ func readVersioning(c *conn) (v Versioning, err error) {
 		err = damaged()
 	}
 	return v, err
-}
-
-func readClock(c *conn) (t revision.Time, err error) {
-	err = c.get(metaClock, func(s *sqlite3.Stmt) { t = revision.Time(s.ColumnInt64(0)) })
-	return t, err
 }
 
 // pragma runs SQL that gives one number.

@@ -16,6 +16,7 @@ type DB struct {
 	meta    meta // what the database is; set once, in Open
 
 	versioning atomic.Pointer[Versioning]
+	keepsBases atomic.Bool
 	writer     *writer
 	readers    *readers
 	blobs      *blobs
@@ -132,20 +133,3 @@ func (db *DB) Source() revision.Source { return revision.SourceFrom(db.meta.publ
 
 // Versioning returns the form of new revisions.
 func (db *DB) Versioning() Versioning { return *db.versioning.Load() }
-
-// UpgradeVersioning makes new edits get version vectors. Documents keep the tree revisions
-// they have until they are edited. There is no way back. It does nothing where version
-// vectors are in use already.
-func (db *DB) UpgradeVersioning(ctx context.Context) error {
-	return db.Update(ctx, func(tx *Tx) error {
-		s, err := tx.writing(sqlSetMeta)
-		if err != nil {
-			return err
-		}
-		if err := exec(s, metaVersioning, string(VersionVectors)); err != nil {
-			return sqlFault(err, "upgrade database", db.path)
-		}
-		tx.group.upgraded = true
-		return nil
-	})
-}

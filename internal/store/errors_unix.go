@@ -12,3 +12,7 @@ func isDiskFull(err error) bool {
 }
 
 func isReadOnly(err error) bool { return errors.Is(err, syscall.EROFS) }
+
+// isInUse reports that a file cannot be removed because somebody has it open, which does not
+// happen here.
+func isInUse(error) bool { return false }

@@ -15,7 +15,7 @@ type group struct {
 	after   *request // arrived meanwhile and must run alone
 
 	durable  bool
-	upgraded bool // the versioning changed
+	settings bool // a setting changed
 	expiring bool // an expiry was set
 	foreign  bool // others have committed since the last group
 	purged   []Purge
@@ -227,9 +227,8 @@ func (w *writer) sync() error {
 
 // announce tells the world about a commit.
 func (w *writer) announce(g *group) {
-	if g.upgraded {
-		v := VersionVectors
-		w.db.versioning.Store(&v)
+	if g.settings && w.reload() != nil {
+		w.version = 0 // tried again by the next transaction
 	}
 	if g.dirty || g.foreign {
 		w.db.signals.purged(g.purged)

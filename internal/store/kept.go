@@ -13,7 +13,7 @@ type keptRow struct {
 	remote Remote
 	rev    revision.Rev
 	flags  int64
-	base   revision.ID // of a conflict: what the remote was known to have before
+	base   revision.ID // of a conflict: what the remote had before; of a base: what replaced it
 }
 
 // keptOf lists what is kept of d beside its head, without bodies.
@@ -54,12 +54,12 @@ func (tx *Tx) succeed(c *Collection, head, next *Document) (flags int64, err err
 	if err != nil {
 		return 0, err
 	}
-	if next.isBase(head) {
+	if tx.isBase(head, next) {
 		s, err := tx.collWriting(c, sqlKeepHead)
 		if err != nil {
 			return 0, err
 		}
-		if err := exec(s, int64(head.Sequence)); err != nil {
+		if err := exec(s, string(next.Rev.ID), int64(head.Sequence)); err != nil {
 			return 0, err
 		}
 		flags |= flagKept // tidy need not look at it
@@ -70,8 +70,11 @@ func (tx *Tx) succeed(c *Collection, head, next *Document) (flags int64, err err
 
 // isBase reports whether the body of head is worth keeping when next replaces it. Nobody
 // sends, or merges, the difference to a tombstone.
-func (d *Document) isBase(head *Document) bool {
-	return !head.Deleted && !d.Deleted && head.Rev.ID != d.Rev.ID && d.remote.names(head.Rev.ID, d.Rev.ID)
+func (tx *Tx) isBase(head, next *Document) bool {
+	if head.Deleted || next.Deleted || head.Rev.ID == next.Rev.ID {
+		return false
+	}
+	return tx.db.keepsBases.Load() || next.remote.names(head.Rev.ID, next.Rev.ID)
 }
 
 // tidy drops what is kept of a document but not needed now that d is its head: conflicts
@@ -93,7 +96,7 @@ func (tx *Tx) tidy(c *Collection, d *Document, kept []keptRow) (flags int64, err
 		}
 	}
 	for _, base := range bases {
-		if base.neededBy(d, needed) {
+		if tx.needs(d, base, needed) {
 			flags |= flagKept
 			continue
 		}
@@ -110,13 +113,14 @@ func isOver(head, remote revision.Rev) bool {
 	return order == revision.Same || order == revision.Newer
 }
 
-// neededBy reports whether a remote has exactly this revision, or had it before a conflict.
-func (k keptRow) neededBy(d *Document, conflicts []keptRow) bool {
-	if d.remote.names(k.rev.ID, d.Rev.ID) {
+// needs reports whether base is of use when d is the head: because a remote has exactly this
+// revision, or had it before a conflict, or because d has just replaced it.
+func (tx *Tx) needs(d *Document, base keptRow, conflicts []keptRow) bool {
+	if d.remote.names(base.rev.ID, d.Rev.ID) || base.base == d.Rev.ID && tx.db.keepsBases.Load() {
 		return true
 	}
 	for _, conflict := range conflicts {
-		if conflict.base == k.rev.ID {
+		if conflict.base == base.rev.ID {
 			return true
 		}
 	}

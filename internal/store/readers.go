@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync"
+
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/tandemdb/tandem/internal/fault"
 )
@@ -19,9 +22,17 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	defer db.leave()
 	c, err := db.readers.take(ctx)
 	if err != nil {
-		return sqlFault(err, op, db.path)
+		return interrupted(ctx, sqlFault(err, op, db.path))
 	}
-	return sqlFault(db.readers.view(ctx, c, fn), op, db.path)
+	return interrupted(ctx, sqlFault(db.readers.view(ctx, c, fn), op, db.path))
+}
+
+// interrupted says in the context's words that SQLite was interrupted because of it.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, sqlite3.INTERRUPT) {
+		return ctx.Err()
+	}
+	return err
 }
 
 // readers is the pool of connections that read.

@@ -60,6 +60,9 @@ func (tx *Tx) Receive(c *Collection, in Incoming) (Outcome, error) {
 }
 
 func (tx *Tx) prepareIncoming(in Incoming) (*Document, error) {
+	if err := tx.mayWrite(); err != nil {
+		return nil, err
+	}
 	if err := document.CheckID(in.ID); err != nil {
 		return nil, err
 	}

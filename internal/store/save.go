@@ -80,6 +80,9 @@ func (tx *Tx) saveOver(c *Collection, head, next *Document) (err error) {
 
 // prepareEdit checks an edit and gives the document it makes, without its revision.
 func (tx *Tx) prepareEdit(e Edit) (*Document, error) {
+	if err := tx.mayWrite(); err != nil {
+		return nil, err
+	}
 	if err := document.CheckID(e.ID); err != nil {
 		return nil, err
 	}

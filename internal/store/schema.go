@@ -57,7 +57,7 @@ CREATE TABLE kept_# (
 	rev     TEXT NOT NULL,
 	history TEXT NOT NULL,
 	flags   INTEGER NOT NULL,
-	base    TEXT NOT NULL, -- of a conflict: what the remote was known to have before it
+	base    TEXT NOT NULL, -- of a conflict: what the remote had before; else: what replaced it
 	body    TEXT NOT NULL,
 	UNIQUE (id, remote, rev)
 ) STRICT;

@@ -142,7 +142,7 @@ var collStatements = [numCollStatements]string{
 	sqlBodyBySeq:       `SELECT body FROM docs_# WHERE seq = ?`,
 	sqlBlobBodiesSince: `SELECT body FROM docs_# WHERE flags & 12 AND seq > ? ORDER BY seq`,
 
-	sqlKeepHead: `INSERT INTO kept_# SELECT id, 0, rev, history, flags & 12, '', body FROM docs_# WHERE seq = ?
+	sqlKeepHead: `INSERT INTO kept_# SELECT id, 0, rev, history, flags & 12, ?, body FROM docs_# WHERE seq = ?
 		ON CONFLICT DO NOTHING`,
 	sqlAddKept:        `INSERT INTO kept_# VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 	sqlListKept:       `SELECT rowid, remote, rev, history, flags, base FROM kept_# WHERE id = ? ORDER BY remote, rev`,

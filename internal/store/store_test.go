@@ -13,6 +13,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
+var background = context.Background()
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // open opens a new database that is closed with the test.

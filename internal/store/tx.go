@@ -70,6 +70,14 @@ func (tx *Tx) collWriting(c *Collection, which collStatement) (*sqlite3.Stmt, er
 	return tx.collStmt(c, which)
 }
 
+// mayWrite is asked before anything of the writer's is touched.
+func (tx *Tx) mayWrite() error {
+	if tx.group == nil {
+		return fault.NotWriteable.In("write", tx.db.path).Says("this is a read-only transaction")
+	}
+	return tx.alive()
+}
+
 func (tx *Tx) alive() error {
 	if tx.c == nil {
 		return fault.NotOpen.In("use transaction", tx.db.path).Says("the transaction is over")
@@ -80,16 +88,10 @@ func (tx *Tx) alive() error {
 // beginWrite is called before every change. Only a transaction that follows others in one
 // group needs a savepoint, and only once it writes.
 func (tx *Tx) beginWrite() error {
-	if tx.group == nil {
-		return fault.NotWriteable.In("write", tx.db.path).Says("this is a read-only transaction")
-	}
-	if tx.wrote {
-		return nil
+	if err := tx.mayWrite(); err != nil || tx.wrote {
+		return err
 	}
 	if tx.group.dirty {
-		if err := tx.alive(); err != nil {
-			return err
-		}
 		if err := tx.c.run(sqlSavepoint); err != nil {
 			return sqlFault(err, "write", tx.db.path)
 		}

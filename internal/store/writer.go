@@ -188,22 +188,6 @@ func (w *writer) othersCommitted() (bool, error) {
 	return true, w.reload()
 }
 
-func (w *writer) reload() error {
-	w.counters = nil // so that a failure below is tried again
-	clock, err := readClock(w.c)
-	if err != nil {
-		return err
-	}
-	versioning, err := readVersioning(w.c)
-	if err != nil {
-		return err
-	}
-	w.db.versioning.Store(&versioning)
-	w.clock, w.clockSaved = max(w.clock, clock), clock
-	w.counters = make(map[int64]*counters)
-	return nil
-}
-
 // guard runs fn and turns a panic into an error. A panic may have left the connection in
 // any state, so it is replaced.
 func (w *writer) guard(fn func() error) (err error) {

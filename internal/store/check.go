@@ -1,0 +1,203 @@
+package store
+
+import (
+	"context"
+	"crypto/sha1" //nolint:gosec // the protocol names blobs so
+	"fmt"
+	"io"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/document"
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// Problem is one thing wrong with a database.
+type Problem struct {
+	Where string // a collection and document, a blob, or the file
+	What  string
+}
+
+func (p Problem) String() string { return p.Where + ": " + p.What }
+
+// maxProblems bounds a report: after so many, the rest of the same is no news.
+const maxProblems = 100
+
+// Check proves a database sound: SQLite's own structures, each row and body, and the content
+// of each blob that is referred to. It reads everything, and returns what is wrong, at most
+// the first 100 things. The error is about the check itself.
+func (db *DB) Check(ctx context.Context) ([]Problem, error) {
+	k := &checker{db: db, blobs: make(map[blobKey]string)}
+	err := db.View(ctx, func(tx *Tx) error {
+		if err := k.file(tx); err != nil {
+			return err
+		}
+		all, err := tx.Collections()
+		if err != nil {
+			return err
+		}
+		for _, c := range all {
+			if err := k.collection(tx, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return k.problems, err
+	}
+	return k.problems, k.contents(ctx)
+}
+
+type checker struct {
+	db       *DB
+	problems []Problem
+	blobs    map[blobKey]string // that are referred to, and by what
+}
+
+func (k *checker) found(where, what string, args ...any) {
+	if len(k.problems) < maxProblems {
+		k.problems = append(k.problems, Problem{Where: where, What: fmt.Sprintf(what, args...)})
+	}
+}
+
+// file asks SQLite.
+func (k *checker) file(tx *Tx) error {
+	return k.rows(tx, fmt.Sprintf(`PRAGMA integrity_check(%d)`, maxProblems), func(s *sqlite3.Stmt) error {
+		if text := s.ColumnText(0); text != "ok" {
+			k.found(databaseFile, "%s", text)
+		}
+		return nil
+	})
+}
+
+// collection checks every row of c, and that they fit together.
+func (k *checker) collection(tx *Tx, c *Collection) error {
+	counted, err := tx.loadCounters(c)
+	if err != nil {
+		return err
+	}
+	var last Sequence
+	var live int64
+	err = k.rows(tx, forCollection(docColumns+`ORDER BY seq`, c.id), func(s *sqlite3.Stmt) error {
+		var d Document
+		if err := readDocument(s, true, &d); err != nil {
+			k.found(c.FullName()+"/"+d.ID, "%v", err)
+		} else {
+			k.document(c.FullName()+"/"+d.ID, &d)
+		}
+		last = d.Sequence
+		if !d.Deleted {
+			live++
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if int64(last) > counted.last {
+		k.found(c.FullName(), "sequence %d is beyond the last one given, %d", last, counted.last)
+	}
+	if live != counted.live {
+		k.found(c.FullName(), "has %d documents, but %d are counted", live, counted.live)
+	}
+	return k.kept(tx, c)
+}
+
+func (k *checker) document(where string, d *Document) {
+	if err := document.CheckID(d.ID); err != nil {
+		k.found(where, "%v", err)
+	}
+	k.revision(where, d.Rev)
+	info, err := document.Check(d.Body)
+	if err != nil {
+		k.found(where, "%v", err)
+		return
+	}
+	if want := infoFlags(info); d.flags&(flagBlobs|flagAttachments) != want {
+		k.found(where, "flags are %#x, but the body asks for %#x", d.flags, want)
+	}
+	k.refers(where, d.Body)
+}
+
+func (k *checker) revision(where string, rev revision.Rev) {
+	if _, err := revision.ParseID(string(rev.ID)); err != nil {
+		k.found(where, "%v", err)
+	}
+}
+
+// refers notes the blobs of a body.
+func (k *checker) refers(where string, body []byte) {
+	err := eachBlob(body, func(key blobKey) error {
+		k.blobs[key] = where
+		return nil
+	})
+	if err != nil {
+		k.found(where, "%v", err)
+	}
+}
+
+// kept checks what c keeps beside the heads.
+func (k *checker) kept(tx *Tx, c *Collection) error {
+	sql := forCollection(`SELECT k.id, k.remote, k.rev, k.history, k.body, d.flags
+		FROM kept_# AS k LEFT JOIN docs_# AS d ON d.id = k.id`, c.id)
+	return k.rows(tx, sql, func(s *sqlite3.Stmt) error {
+		where := c.FullName() + "/" + s.ColumnText(0) + " " + s.ColumnText(2)
+		rev, err := readRev(s, 2)
+		if err != nil {
+			k.found(where, "%v", err)
+		}
+		k.revision(where, rev)
+		body := s.ColumnBlob(4, nil)
+		if _, err := document.Check(body); err != nil {
+			k.found(where, "%v", err)
+		}
+		k.refers(where, body)
+		want := int64(flagKept)
+		if s.ColumnInt64(1) != 0 {
+			want = flagConflicted
+		}
+		if s.ColumnInt64(5)&want == 0 {
+			k.found(where, "is kept, but its document does not know")
+		}
+		return nil
+	})
+}
+
+// contents reads the content of every blob that is referred to.
+func (k *checker) contents(ctx context.Context) error {
+	for key, where := range k.blobs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		digest := document.Digest(key)
+		file, err := k.db.blobs.open(key)
+		if err != nil {
+			k.found(where, "the content of blob %s cannot be read: %v", digest, err)
+			continue
+		}
+		sum := sha1.New() //nolint:gosec // as above
+		_, err = io.Copy(sum, file)
+		_ = file.Close() // it was only read
+		switch {
+		case err != nil:
+			k.found(where, "the content of blob %s cannot be read: %v", digest, err)
+		case blobKey(sum.Sum(nil)) != key:
+			k.found(where, "the content of blob %s is damaged", digest)
+		}
+	}
+	return nil
+}
+
+// rows runs SQL that is needed once.
+func (k *checker) rows(tx *Tx, sql string, row func(*sqlite3.Stmt) error) error {
+	if err := tx.alive(); err != nil {
+		return err
+	}
+	s, _, err := tx.c.Prepare(sql)
+	if err != nil {
+		return sqlFault(err, "check database", k.db.path)
+	}
+	defer s.Close() //nolint:errcheck // reports the step's error again
+	return sqlFault(query(s, row), "check database", k.db.path)
+}

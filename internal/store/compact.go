@@ -1,0 +1,170 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/document"
+)
+
+// Compact removes the content of blobs that no document refers to any more and gives unused
+// space in the files back. Other transactions, also of other processes, may run meanwhile;
+// those that write wait for its longest step.
+func (db *DB) Compact(ctx context.Context) error {
+	const op = "compact database"
+	if err := db.collectBlobs(ctx); err != nil {
+		return sqlFault(err, op, db.path)
+	}
+	err := db.writer.submit(&request{ctx: ctx, alone: func(c *conn) error {
+		defer c.SetInterrupt(c.SetInterrupt(ctx))
+		return c.vacuum()
+	}})
+	return interrupted(ctx, sqlFault(err, op, db.path))
+}
+
+// vacuum rewrites the file if that would save an eighth of it, and empties the log.
+func (c *conn) vacuum() error {
+	free, err := pragma(c, `PRAGMA freelist_count`)
+	if err != nil {
+		return err
+	}
+	pages, err := pragma(c, `PRAGMA page_count`)
+	if err != nil {
+		return err
+	}
+	if free*8 >= pages {
+		if err := c.Exec(`VACUUM`); err != nil {
+			return err
+		}
+	}
+	_, _, err = c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
+	if errors.Is(err, sqlite3.BUSY) {
+		return nil // somebody reads; the log is reused later
+	}
+	return err
+}
+
+// collectBlobs removes blob files that nothing refers to. Most of the search runs beside
+// other transactions; what has changed since is looked at under the lock of the writer,
+// which every process needs to refer to a blob.
+func (db *DB) collectBlobs(ctx context.Context) error {
+	orphans, err := db.blobs.list()
+	if err != nil || len(orphans) == 0 {
+		return fileFault(err, "list blobs", db.path)
+	}
+	isNeeded := func(key blobKey) { delete(orphans, key) }
+	var seen map[int64]Sequence
+	err = db.View(ctx, func(tx *Tx) error {
+		seen, err = tx.eachReferred(nil, isNeeded)
+		return err
+	})
+	if err != nil || len(orphans) == 0 {
+		return err
+	}
+	return db.Update(ctx, func(tx *Tx) error {
+		if err := tx.dropPending(orphans); err != nil {
+			return err
+		}
+		if _, err := tx.eachReferred(seen, isNeeded); err != nil {
+			return err
+		}
+		return db.blobs.removeAll(orphans)
+	})
+}
+
+// eachReferred calls do for each blob that a document or a kept revision refers to, perhaps
+// several times. Of collections in since it reads only the changes after that. It returns how
+// far it has read.
+func (tx *Tx) eachReferred(since map[int64]Sequence, do func(blobKey)) (map[int64]Sequence, error) {
+	all, err := tx.Collections()
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[int64]Sequence, len(all))
+	for _, c := range all {
+		if seen[c.id], err = tx.LastSequence(c); err != nil {
+			return nil, err
+		}
+		if err := tx.eachReferredIn(c, do, sqlBlobBodiesSince, int64(since[c.id])); err != nil {
+			return nil, err
+		}
+		if err := tx.eachReferredIn(c, do, sqlKeptBlobBodies); err != nil {
+			return nil, err
+		}
+	}
+	return seen, nil
+}
+
+func (tx *Tx) eachReferredIn(c *Collection, do func(blobKey), which collStatement, args ...any) error {
+	s, err := tx.collStmt(c, which)
+	if err != nil {
+		return err
+	}
+	err = query(s, func(s *sqlite3.Stmt) error {
+		return eachBlob(s.ColumnRawText(0), func(key blobKey) error { do(key); return nil })
+	}, args...)
+	return tx.fault(c, err, "list blobs", c.FullName())
+}
+
+// dropPending removes from orphans what is waiting for its document, and ends the waiting of
+// what has waited too long.
+func (tx *Tx) dropPending(orphans map[blobKey]struct{}) error {
+	s, err := tx.writing(sqlDropOldPending)
+	if err != nil {
+		return err
+	}
+	if err := exec(s, tx.now.UnixMilli()); err != nil {
+		return sqlFault(err, "list blobs", tx.db.path)
+	}
+	if s, err = tx.stmt(sqlListPending); err != nil {
+		return err
+	}
+	err = query(s, func(s *sqlite3.Stmt) error {
+		if key, ok := keyOf(s.ColumnText(0)); ok {
+			delete(orphans, key)
+		}
+		return nil
+	})
+	return sqlFault(err, "list blobs", tx.db.path)
+}
+
+// list returns the blobs there are, and removes unfinished ones that nobody finishes.
+func (b *blobs) list() (map[blobKey]struct{}, error) {
+	entries, err := os.ReadDir(b.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	keys := make(map[blobKey]struct{})
+	for _, entry := range entries {
+		if key, ok := keyOfFile(entry.Name()); ok {
+			keys[key] = struct{}{}
+		} else if strings.HasSuffix(entry.Name(), partSuffix) {
+			b.removeStale(entry)
+		}
+	}
+	return keys, nil
+}
+
+func (b *blobs) removeStale(part fs.DirEntry) {
+	info, err := part.Info()
+	if err == nil && time.Since(info.ModTime()) > pendingTime {
+		_ = os.Remove(filepath.Join(b.dir, part.Name())) // the next clean-up tries again
+	}
+}
+
+func (b *blobs) removeAll(keys map[blobKey]struct{}) error {
+	for key := range keys {
+		err := b.remove(key)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !isInUse(err) {
+			return fileFault(err, "remove blob", document.Digest(key))
+		}
+	}
+	return nil
+}

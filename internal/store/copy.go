@@ -1,0 +1,157 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// copyAttempts bounds how often a copy begins anew because blobs went away under it.
+const copyAttempts = 3
+
+// Copy writes a copy of the database, as it is at one moment, to the folder toPath, which must
+// not exist (fault.Invalid). The copy is a database of its own: it gets new UUIDs, and begins
+// its replications anew. Others may use the database meanwhile.
+func (db *DB) Copy(ctx context.Context, toPath string) error {
+	const op = "copy database"
+	if err := db.enter(op); err != nil {
+		return err
+	}
+	defer db.leave()
+	if _, err := os.Lstat(toPath); err == nil {
+		return fault.Invalid.In(op, toPath).Says("there is something here already")
+	}
+	part, err := os.MkdirTemp(filepath.Dir(toPath), filepath.Base(toPath)+".*"+partSuffix)
+	if err != nil {
+		return fileFault(err, op, toPath)
+	}
+	defer os.RemoveAll(part) //nolint:errcheck // gone already if all went well
+	if err := db.copyTo(ctx, part); err != nil {
+		return interrupted(ctx, sqlFault(err, op, toPath))
+	}
+	if err := os.Rename(part, toPath); err != nil {
+		return fileFault(err, op, toPath)
+	}
+	return fileFault(syncFolder(filepath.Dir(toPath)), op, toPath)
+}
+
+func (db *DB) copyTo(ctx context.Context, path string) error {
+	if err := os.Mkdir(filepath.Join(path, blobFolder), 0o700); err != nil {
+		return err
+	}
+	for attempt := 1; ; attempt++ {
+		if err := db.copyRows(ctx, path); err != nil {
+			return err
+		}
+		missing, err := db.copyBlobs(ctx, path)
+		if err != nil || missing == 0 || attempt == copyAttempts {
+			return err // what is missing still was missing before: see Check
+		}
+		if err := os.Remove(filepath.Join(path, databaseFile)); err != nil {
+			return err
+		}
+	}
+}
+
+// copyRows writes the database file and makes it one of its own.
+func (db *DB) copyRows(ctx context.Context, path string) error {
+	c, err := db.readers.take(ctx)
+	if err != nil {
+		return err
+	}
+	background := c.SetInterrupt(ctx)
+	err = c.vacuumInto(filepath.Join(path, databaseFile))
+	c.SetInterrupt(background)
+	db.readers.give(c, err == nil)
+	if err != nil {
+		return err
+	}
+	o := db.options
+	o.FullSync, o.vfs = true, ""
+	if c, err = openConn(ctx, path, o); err != nil {
+		return err
+	}
+	err = c.becomeCopy()
+	return errors.Join(err, c.close())
+}
+
+func (c *conn) vacuumInto(file string) error {
+	s, _, err := c.Prepare(`VACUUM INTO ?`)
+	if err != nil {
+		return err
+	}
+	defer s.Close() //nolint:errcheck // reports the step's error again
+	return exec(s, file)
+}
+
+func (c *conn) becomeCopy() error {
+	if err := c.Exec(`PRAGMA journal_mode=wal; BEGIN IMMEDIATE`); err != nil {
+		return err
+	}
+	if err := c.renewUUIDs(); err != nil {
+		return err
+	}
+	return c.Exec(`DELETE FROM peer_checkpoints; DELETE FROM local_checkpoints; DELETE FROM pending_blobs; COMMIT`)
+}
+
+// copyBlobs copies the blobs that the copy in path refers to, and counts those that are
+// missing: they may have been collected since the rows were copied.
+func (db *DB) copyBlobs(ctx context.Context, path string) (missing int, err error) {
+	needed, err := db.neededBy(ctx, path)
+	if err != nil {
+		return 0, err
+	}
+	to := newBlobs(filepath.Join(path, blobFolder))
+	for key := range needed {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		err := copyFile(db.blobs.path(key), to.path(key))
+		if errors.Is(err, fs.ErrNotExist) {
+			missing++
+		} else if err != nil {
+			return 0, err
+		}
+	}
+	return missing, syncFolder(to.dir)
+}
+
+// neededBy lists the blobs that the database file in path refers to.
+func (db *DB) neededBy(ctx context.Context, path string) (map[blobKey]struct{}, error) {
+	o := db.options
+	o.vfs = ""
+	c, err := openConn(ctx, path, o)
+	if err != nil {
+		return nil, err
+	}
+	needed := make(map[blobKey]struct{})
+	tx := &Tx{db: db, ctx: ctx, c: c, now: o.Now()}
+	_, err = tx.eachReferred(nil, func(key blobKey) { needed[key] = struct{}{} })
+	return needed, errors.Join(err, c.close())
+}
+
+// copyFile links the file where that is possible: blob files never change.
+func copyFile(from, to string) error {
+	if err := os.Link(from, to); err == nil || errors.Is(err, fs.ErrExist) {
+		return syncFile(to)
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close() //nolint:errcheck // it is only read
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	if err == nil {
+		err = out.Sync()
+	}
+	return errors.Join(err, out.Close())
+}

@@ -1,0 +1,66 @@
+package store
+
+import (
+	"context"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// UpgradeVersioning makes new edits get version vectors. Documents keep the tree revisions
+// they have until they are edited. There is no way back. It does nothing where version
+// vectors are in use already.
+func (db *DB) UpgradeVersioning(ctx context.Context) error {
+	return db.set(ctx, metaVersioning, string(VersionVectors))
+}
+
+// KeepBases says whether the body that a change replaces is kept until the next change, so
+// that clients of a listener can be sent deltas. What known remotes have is kept in any case.
+// The setting is part of the database, so that other processes heed it too.
+func (db *DB) KeepBases(ctx context.Context, keep bool) error {
+	var value int64
+	if keep {
+		value = 1
+	}
+	return db.set(ctx, metaKeepBases, value)
+}
+
+// set changes a setting, for every process that has the database open.
+func (db *DB) set(ctx context.Context, key string, value any) error {
+	return db.Update(ctx, func(tx *Tx) error {
+		if err := tx.beginWrite(); err != nil {
+			return err
+		}
+		tx.group.settings = true
+		return sqlFault(tx.c.set(key, value), "set "+key, db.path)
+	})
+}
+
+// reload reads what other commits may have changed of the writer's caches.
+func (w *writer) reload() error {
+	w.counters = nil // so that a failure below is tried again
+	clock, err := readClock(w.c)
+	if err != nil {
+		return err
+	}
+	versioning, err := readVersioning(w.c)
+	if err != nil {
+		return err
+	}
+	keep := false
+	err = w.c.get(metaKeepBases, func(s *sqlite3.Stmt) { keep = s.ColumnBool(0) })
+	if err != nil {
+		return err
+	}
+	w.db.versioning.Store(&versioning)
+	w.db.keepsBases.Store(keep)
+	w.clock, w.clockSaved = max(w.clock, clock), clock
+	w.counters = make(map[int64]*counters)
+	return nil
+}
+
+func readClock(c *conn) (t revision.Time, err error) {
+	err = c.get(metaClock, func(s *sqlite3.Stmt) { t = revision.Time(s.ColumnInt64(0)) })
+	return t, err
+}
