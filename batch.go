@@ -1,0 +1,128 @@
+package tandem
+
+import (
+	"context"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// Batch is a transaction under way: see [Database.InBatch]. Its methods are those of
+// [Collection] with the collection as an argument, and see the changes of the batch so far.
+type Batch struct {
+	db   *Database
+	tx   *store.Tx
+	were []state
+}
+
+// state remembers a document, for the case that the batch fails.
+type state struct {
+	of  *Document
+	was Document
+}
+
+// InBatch calls fn and then commits all that it has changed through b, at once; that is also
+// many times as fast as one by one. If fn fails or panics, nothing is changed, and documents
+// that it has saved are what they were before; its error is returned, or one for the panic.
+//
+// fn must make its changes through b alone: other methods that change the database wait for
+// the batch to end, for ever. Reading is free, but sees the state before the batch. fn may run
+// on another goroutine. Nobody else writes meanwhile, so it should be quick.
+func (db *Database) InBatch(ctx context.Context, fn func(b *Batch) error) error {
+	b := &Batch{db: db}
+	err := db.store.Update(ctx, func(tx *store.Tx) error {
+		b.tx = tx
+		return fn(b)
+	})
+	if err != nil {
+		b.forget()
+	}
+	return err
+}
+
+// forget gives documents the state they had before the batch.
+func (b *Batch) forget() {
+	for i := len(b.were) - 1; i >= 0; i-- {
+		*b.were[i].of = b.were[i].was
+	}
+}
+
+// Document is [Collection.Document].
+func (b *Batch) Document(c *Collection, id string) (*Document, error) {
+	if err := b.check(c); err != nil {
+		return nil, err
+	}
+	return c.document(b.tx, id)
+}
+
+// Get is [Collection.Get].
+func (b *Batch) Get(c *Collection, id string, v any) error {
+	d, err := b.Document(c, id)
+	if err != nil {
+		return err
+	}
+	return d.Decode(v)
+}
+
+// Save is [Collection.Save]. Blobs of the document must be stored already: [ErrNotFound] says
+// that one is not. Use [Database.CreateBlob] before the batch.
+func (b *Batch) Save(c *Collection, d *Document) error {
+	return b.SaveWithConcurrency(c, d, LastWriteWins)
+}
+
+// SaveWithConcurrency is [Collection.SaveWithConcurrency], under the condition of [Batch.Save].
+func (b *Batch) SaveWithConcurrency(c *Collection, d *Document, control ConcurrencyControl) error {
+	body, err := b.db.withoutContent(d.body)
+	if err != nil {
+		return about(err, "save document", d.id)
+	}
+	return b.change(c, d, store.Edit{Body: body, FailOnConflict: control == FailOnConflict})
+}
+
+// Put is [Collection.Put], under the condition of [Batch.Save].
+func (b *Batch) Put(c *Collection, id string, v any) error {
+	d := &Document{id: id}
+	if err := d.Encode(v); err != nil {
+		return err
+	}
+	return b.Save(c, d)
+}
+
+// Delete is [Collection.Delete].
+func (b *Batch) Delete(c *Collection, d *Document) error {
+	return b.DeleteWithConcurrency(c, d, LastWriteWins)
+}
+
+// DeleteWithConcurrency is [Collection.DeleteWithConcurrency].
+func (b *Batch) DeleteWithConcurrency(c *Collection, d *Document, control ConcurrencyControl) error {
+	return b.change(c, d, store.Edit{Deleted: true, FailOnConflict: control == FailOnConflict})
+}
+
+// Purge is [Collection.Purge].
+func (b *Batch) Purge(c *Collection, id string) error {
+	if err := b.check(c); err != nil {
+		return err
+	}
+	return b.tx.Purge(c.coll, id)
+}
+
+func (b *Batch) change(c *Collection, d *Document, e store.Edit) error {
+	if err := b.check(c); err != nil {
+		return err
+	}
+	head, err := c.edit(b.tx, d, e)
+	if err != nil {
+		return err
+	}
+	b.were = append(b.were, state{of: d, was: *d})
+	d.settle(c, head)
+	return nil
+}
+
+func (b *Batch) check(c *Collection) error {
+	if c.db != b.db {
+		return fault.Invalid.In("use collection", c.FullName()).
+			Says("the batch is of database %s, the collection of %s", b.db.Name(), c.db.Name())
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+package tandem
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1" //nolint:gosec // the protocol names blobs so
+	"encoding/base64"
+	"errors"
+	"io"
+	"strconv"
+
+	"github.com/tandemdb/tandem/internal/document"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// Blob refers to binary content, which is kept beside the documents, once for all that refer
+// to the same. It is immutable, and nothing when zero.
+//
+// In a document a blob is an object with "@type" "blob", the digest, the length and the
+// content type (spec/documents.md §4). A Blob has that form in JSON, so it may be a field of a
+// struct that is given to [Document.Encode].
+type Blob struct {
+	digest      string // "" for a zero Blob
+	length      int64
+	contentType string
+
+	content []byte    // of one that may not be stored yet; nil if it is
+	db      *Database // that has the content; nil if that is not known
+}
+
+// NewBlob returns a blob with the given content, which must not be changed afterwards. It is
+// stored when a document that has it is saved. contentType is a media type, or "". What does
+// not fit in memory is for [Database.CreateBlob].
+func NewBlob(contentType string, content []byte) *Blob {
+	if content == nil {
+		content = []byte{}
+	}
+	return &Blob{
+		digest:      document.Digest(sha1.Sum(content)), //nolint:gosec // as above
+		length:      int64(len(content)),
+		contentType: contentType,
+		content:     content,
+	}
+}
+
+// CreateBlob stores what r has until its end, and returns the blob. A document that refers to
+// it should be saved within a day: otherwise [Database.Compact] removes it.
+func (db *Database) CreateBlob(ctx context.Context, contentType string, r io.Reader) (*Blob, error) {
+	w, err := db.store.BlobWriter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Abort() // harmless after Commit
+	if _, err := io.Copy(w, readerUntil{ctx, r}); err != nil {
+		return nil, readFault(err)
+	}
+	digest, length, err := w.Commit(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	return &Blob{digest: digest, length: length, contentType: contentType, db: db}, nil
+}
+
+// readFault classifies an error of a user's reader; those of the store are typed already.
+func readFault(err error) error {
+	if fault.Of(err) != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fault.IO.In("read content of blob", "").Says("the source failed").Because(err)
+}
+
+// readerUntil fails when the context is done.
+type readerUntil struct {
+	ctx context.Context //nolint:containedctx // of one call
+	r   io.Reader
+}
+
+func (r readerUntil) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
+
+// OpenBlob opens the content of the blob with the given digest. The caller closes it. There
+// being none is [ErrNotFound], text that is no digest [ErrInvalid].
+func (db *Database) OpenBlob(digest string) (io.ReadSeekCloser, error) {
+	return openStored(db.store, digest)
+}
+
+func openStored(db *store.DB, digest string) (io.ReadSeekCloser, error) {
+	b, err := db.OpenBlob(digest)
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// Digest returns the name of the content: "sha1-" and the Base64 of its SHA-1. It is "" for a
+// zero Blob.
+func (b *Blob) Digest() string { return b.digest }
+
+// Length returns the number of bytes, -1 if the document does not say.
+func (b *Blob) Length() int64 { return b.length }
+
+// ContentType returns the media type, "" if it is not known.
+func (b *Blob) ContentType() string { return b.contentType }
+
+// Open opens the content for reading. The caller closes it. It fails with [ErrNotFound] if the
+// database does not have the content, and with [ErrInvalid] for a blob that was decoded from
+// JSON and so knows no database: that is for [Database.OpenBlob].
+func (b *Blob) Open() (io.ReadSeekCloser, error) {
+	switch {
+	case b.content != nil:
+		return unclosed{bytes.NewReader(b.content)}, nil
+	case b.db == nil:
+		return nil, fault.Invalid.In("read blob", b.digest).Says("the blob knows no database").
+			Try("open it by its digest with Database.OpenBlob, or get it with Document.Blob")
+	}
+	return b.db.OpenBlob(b.digest)
+}
+
+type unclosed struct{ *bytes.Reader }
+
+func (unclosed) Close() error { return nil }
+
+// Content reads the whole content into memory. Errors are those of [Blob.Open].
+func (b *Blob) Content() ([]byte, error) {
+	r, err := b.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	content, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fault.IO.In("read blob", b.digest).Because(err)
+	}
+	return content, nil
+}
+
+func (b *Blob) isZero() bool { return b.digest == "" }
+
+// MarshalJSON gives the form that documents have. One that may not be stored yet has its content
+// in it, which saving replaces. A zero Blob is null.
+func (b Blob) MarshalJSON() ([]byte, error) {
+	if b.isZero() {
+		return []byte("null"), nil
+	}
+	dst := []byte(`{"@type":"blob","digest":`)
+	dst = document.AppendQuoted(dst, []byte(b.digest))
+	if b.length >= 0 {
+		dst = strconv.AppendInt(append(dst, `,"length":`...), b.length, 10)
+	}
+	if b.contentType != "" {
+		dst = document.AppendQuoted(append(dst, `,"content_type":`...), []byte(b.contentType))
+	}
+	if b.content != nil {
+		dst = append(dst, `,"data":"`...)
+		dst = append(base64.StdEncoding.AppendEncode(dst, b.content), '"')
+	}
+	return append(dst, '}'), nil
+}
+
+// UnmarshalJSON reads the form that documents have. Anything else, but null, is [ErrInvalid].
+func (b *Blob) UnmarshalJSON(text []byte) error {
+	value, err := document.ParseValue(text, 0)
+	if err != nil {
+		return err
+	}
+	*b, err = parseBlob(value)
+	return err
+}
+
+// parseBlob reads a blob from JSON; null and nil give the zero Blob.
+func parseBlob(v document.Value) (b Blob, err error) {
+	if v.Kind() == document.None || v.Kind() == document.Null {
+		return Blob{}, nil
+	}
+	if string(v.Member("@type").Text()) != "blob" {
+		return Blob{}, fault.Invalid.Says("the value is no blob").Try(`a blob is an object with "@type":"blob"`)
+	}
+	contentType := string(v.Member("content_type").Text())
+	if isInline(v) {
+		content, err := inlineContent(v)
+		if err != nil {
+			return Blob{}, err
+		}
+		return *NewBlob(contentType, content), nil
+	}
+	b = Blob{digest: string(v.Member("digest").Text()), length: -1, contentType: contentType}
+	if document.CheckDigest(b.digest) != nil {
+		return Blob{}, fault.Invalid.Says("the blob has no valid digest")
+	}
+	if n, err := strconv.ParseInt(string(v.Member("length")), 10, 64); err == nil && n >= 0 {
+		b.length = n
+	}
+	return b, nil
+}

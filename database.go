@@ -1,0 +1,77 @@
+package tandem
+
+import (
+	"context"
+	"encoding/hex"
+
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// Database is an open database. All its methods may be called from any goroutine. After
+// [Database.Close] they fail with [ErrNotOpen].
+type Database struct {
+	store *store.DB
+	users users
+}
+
+// Open opens the database at path, and creates it if there is none. A database is a folder
+// whose name ends in ".tandem", which is appended to the path if it is missing. The context
+// bounds the opening alone. The database should be closed after use.
+//
+// The error is [ErrNotFound] (with MustExist), [ErrNotADatabase], [ErrTooNew], [ErrCorrupt],
+// [ErrNotWriteable], or [ErrInvalid] for options that do not fit the database or a path that
+// names none.
+func Open(ctx context.Context, path string, o Options) (*Database, error) {
+	folder, err := folderOf(path)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := store.Open(ctx, folder, o.forStore())
+	if err != nil {
+		return nil, err
+	}
+	return &Database{store: opened}, nil
+}
+
+// Close stops all that uses the database (replicators, listeners, change listeners), waits
+// for them and for calls that are under way, and closes it. Nothing can be started on the
+// database meanwhile. Closing twice is harmless. It must not be called from a batch, nor from
+// a callback of something that it waits for.
+func (db *Database) Close() error {
+	db.users.stop()
+	return db.store.Close()
+}
+
+// Delete closes the database and removes it from the disk for good. It should not be open
+// elsewhere: others would go on working on files that nobody can see.
+func (db *Database) Delete() error {
+	if err := db.Close(); err != nil {
+		return err
+	}
+	return store.Delete(db.store.Path())
+}
+
+// Name returns the name of the database: that of its folder without ".tandem". Peers know the
+// database by it.
+func (db *Database) Name() string { return db.store.Name() }
+
+// Path returns the absolute path of the database's folder.
+func (db *Database) Path() string { return db.store.Path() }
+
+// UUID returns what tells the database from all others, as hexadecimal text: towards peers,
+// and as the author of its edits. A copy has one of its own.
+func (db *Database) UUID() string {
+	uuid := db.store.PublicUUID()
+	text := hex.EncodeToString(uuid[:])
+	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
+}
+
+// Versioning returns the form of the revisions that new edits get.
+func (db *Database) Versioning() Versioning { return Versioning(db.store.Versioning()) }
+
+// UpgradeVersioning makes new edits get [VersionVectors]. Documents keep their revisions
+// until they are edited. There is no way back. On a database that has version vectors it does
+// nothing. Replicators and listeners should be stopped: those that run go on as they were.
+func (db *Database) UpgradeVersioning(ctx context.Context) error {
+	return db.store.UpgradeVersioning(ctx)
+}

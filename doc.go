@@ -1,0 +1,40 @@
+// Package tandem is an embedded JSON document database that syncs peer to peer, on the wire
+// protocol of Couchbase Lite and Sync Gateway.
+//
+// A [Database] is a folder. It holds collections of documents, each a JSON object with an ID:
+//
+//	db, err := tandem.Open(ctx, "notes", tandem.Options{})
+//	…
+//	defer db.Close()
+//	notes, err := db.DefaultCollection(ctx)
+//	…
+//	err = notes.Put(ctx, "milk", map[string]any{"litres": 2})
+//
+// [Collection.Put] and [Collection.Get] are the short way for Go values. A [Document] is the
+// long one: it knows its revision, keeps JSON text exactly as it is, and carries blobs.
+//
+// # Documents and their text
+//
+// A body is kept as the JSON text it came as, but for whitespace: the order of keys, the
+// digits of numbers and the escapes in strings survive storage and sync. Integers from −2^63
+// to 2^64−1 are exact. Where numbers come out as part of an untyped value, in a map for
+// example, they are [encoding/json.Number], which is exact too.
+//
+// # Who may do what at once
+//
+// A [Database], a [Collection] and a [Blob] may be used from any goroutine. A [Document] and a
+// [Batch] are for one goroutine at a time. Several processes may open one database at once;
+// each hears of the others' changes within 100 ms.
+//
+// # What survives
+//
+// A method that changes the database returns when the change is committed. A commit survives
+// the end of the process; with [Options].FullSync it also survives a power cut, without it the
+// last moments before one may be lost, but never what a peer was told is stored.
+//
+// # Errors
+//
+// Errors are, or wrap, an [*Error]: a domain and a code as the field knows them, what was being
+// done to what, and often a hint for people (see [HintOf]). To decide on one, compare it with
+// the variables of this package: errors.Is(err, tandem.ErrNotFound).
+package tandem

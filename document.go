@@ -1,0 +1,223 @@
+package tandem
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tandemdb/tandem/internal/document"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// Document is a JSON object with an ID: a copy in memory, which changes reach the database
+// from by [Collection.Save] alone. It is for one goroutine at a time.
+type Document struct {
+	id         string
+	body       []byte          // compact and valid; never changed in place
+	collection *Collection     // where it is from; nil before it was saved
+	head       *store.Document // as it was read or saved; nil before that
+}
+
+// NewDocument returns an empty document with the given ID, or with a new one if id is "".
+//
+// An ID has 1 to 240 bytes of UTF-8 without control characters, and does not begin with an
+// underscore; saving a document with another one fails with [ErrBadDocID].
+func NewDocument(id string) *Document {
+	if id == "" {
+		id = document.NewID()
+	}
+	return &Document{id: id, body: []byte("{}")}
+}
+
+// NewDocumentWithBody is [NewDocument] followed by [Document.SetBody].
+func NewDocumentWithBody(id string, body []byte) (*Document, error) {
+	d := NewDocument(id)
+	return d, d.SetBody(body)
+}
+
+func stored(c *Collection, head *store.Document) *Document {
+	return &Document{id: head.ID, body: head.Body, collection: c, head: head}
+}
+
+// settle makes d what the database has now.
+func (d *Document) settle(c *Collection, head *store.Document) {
+	d.collection, d.head, d.body = c, head, head.Body
+}
+
+// ID returns the document's ID.
+func (d *Document) ID() string { return d.id }
+
+// Collection returns the collection that the document was read from or saved in, nil for a
+// new one.
+func (d *Document) Collection() *Collection { return d.collection }
+
+// RevisionID returns the ID of the revision that was read or saved, "" for a new document:
+// "time@source" for a version, "generation-digest" for a tree revision.
+func (d *Document) RevisionID() string {
+	if d.head == nil {
+		return ""
+	}
+	return string(d.head.Rev.ID)
+}
+
+// Sequence returns the place of that revision among the changes of its collection, from 1. It
+// is 0 for a new document.
+func (d *Document) Sequence() uint64 {
+	if d.head == nil {
+		return 0
+	}
+	return uint64(d.head.Sequence)
+}
+
+// Timestamp returns when that revision was written, by the clock of its author. It is the zero
+// time for a new document and for tree revisions, which do not tell.
+func (d *Document) Timestamp() time.Time {
+	if d.head == nil || d.head.Rev.ID.Time() == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, int64(d.head.Rev.ID.Time())).UTC()
+}
+
+// Deleted reports whether that revision is a tombstone: the trace of a deleted document.
+func (d *Document) Deleted() bool { return d.head != nil && d.head.Deleted }
+
+// Body returns the document as JSON text without whitespace, a copy.
+func (d *Document) Body() []byte { return bytes.Clone(d.body) }
+
+// SetBody replaces the whole document by a JSON object, which keeps its text but for the
+// whitespace. Empty text is {}. The error is [ErrBadJSON] or [ErrBadBody].
+//
+// Top-level keys that begin with an underscore are reserved: saving fails with [ErrInvalid].
+func (d *Document) SetBody(body []byte) error {
+	if len(bytes.TrimSpace(body)) == 0 {
+		body = []byte("{}")
+	}
+	compact, _, err := document.Compact(bytes.Clone(body))
+	if err != nil {
+		return about(err, "set body of document", d.id)
+	}
+	d.body = compact
+	return nil
+}
+
+// Decode stores the document in what v points to, as [json.Unmarshal] does. Numbers in untyped
+// values are [json.Number]. A body that does not fit is [ErrInvalid].
+func (d *Document) Decode(v any) error {
+	return about(decode(d.body, v), "decode document", d.id)
+}
+
+// Encode replaces the whole document by v, a struct or a map, as [json.Marshal] does, except
+// that < > & are not escaped. NaN and infinity are [ErrBadJSON], another value than an object
+// is [ErrBadBody]. JSON text is for [Document.SetBody].
+func (d *Document) Encode(v any) error {
+	text, err := encode(v)
+	if err != nil {
+		return about(err, "encode document", d.id)
+	}
+	return d.SetBody(text)
+}
+
+// Properties returns the document as a map, a copy. Numbers in it are [json.Number].
+func (d *Document) Properties() map[string]any {
+	var all map[string]any
+	_ = decode(d.body, &all) // a body is a valid object
+	return all
+}
+
+// Value returns the value of a top-level property: nil, a bool, string, [json.Number], []any or
+// map[string]any. ok is false if there is no such property.
+func (d *Document) Value(key string) (v any, ok bool) {
+	text := document.Value(d.body).Member(key)
+	if text == nil {
+		return nil, false
+	}
+	_ = decode(text, &v) // a body is valid
+	return v, true
+}
+
+// SetValue sets a top-level property to anything that [json.Marshal] takes, a [Blob] too. Other
+// properties keep their text and their places; a new one goes to the end. Errors are those of
+// [Document.Encode].
+func (d *Document) SetValue(key string, v any) error {
+	value, err := valueOf(key, v)
+	if err != nil {
+		return about(err, "set property of document", d.id)
+	}
+	d.body = setMember(d.body, key, value)
+	return nil
+}
+
+func valueOf(key string, v any) (document.Value, error) {
+	if !utf8.ValidString(key) {
+		return nil, fault.BadJSON.Says("the key %q is not valid UTF-8", key)
+	}
+	text, err := encode(v)
+	if err != nil {
+		return nil, err
+	}
+	return document.ParseValue(text, document.MaxDepth-1)
+}
+
+// Remove removes a top-level property, if there is one.
+func (d *Document) Remove(key string) { d.body = setMember(d.body, key, nil) }
+
+// Blob returns the blob at a place in the document, nil if there is none: a top-level
+// property, or else a JSON pointer as "/photos/0" (RFC 6901).
+func (d *Document) Blob(place string) *Blob {
+	value := document.Value(d.body).Member(place)
+	if value == nil {
+		value = resolve(d.body, place)
+	}
+	b, err := parseBlob(value)
+	if err != nil || b.isZero() {
+		return nil
+	}
+	if d.collection != nil {
+		b.db = d.collection.db
+	}
+	return &b
+}
+
+// SetBlob sets a top-level property to a blob, which is stored with the document. nil removes
+// the property.
+func (d *Document) SetBlob(key string, b *Blob) error {
+	if b == nil {
+		d.Remove(key)
+		return nil
+	}
+	return d.SetValue(key, b)
+}
+
+// encode is json.Marshal without the escapes for HTML.
+func encode(v any) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		if fault.Of(err) != nil {
+			return nil, err
+		}
+		return nil, fault.BadJSON.Says("the value has no JSON form").Because(err)
+	}
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
+}
+
+// decode is json.Unmarshal with exact numbers.
+func decode(text []byte, v any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(v); err != nil {
+		return fault.Invalid.Says("the value does not fit").Because(err)
+	}
+	return nil
+}
+
+// about adds to an error what was being done to what, where it does not say so itself.
+func about(err error, op, subject string) error {
+	if f := fault.Of(err); f != nil && f == err && f.Op == "" { //nolint:errorlint // of the outermost error
+		return f.In(op, subject)
+	}
+	return err
+}

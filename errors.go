@@ -1,0 +1,114 @@
+package tandem
+
+import "github.com/tandemdb/tandem/internal/fault"
+
+// Error is one failure: a domain and a code, what was being done (Op) to what (Subject), a
+// message, a hint for people and the cause; all but domain and code may be empty. It is
+// immutable. For [errors.Is], two of the same domain and code are the same.
+type Error = fault.Error
+
+// Domain says which family an error code belongs to.
+type Domain = fault.Domain
+
+// The domains, with the numbers that Couchbase Lite's C API gives them.
+const (
+	DomainDatabase  = fault.Tandem    // 1: the database and the replicator
+	DomainPOSIX     = fault.POSIX     // 2: codes of the operating system
+	DomainSQLite    = fault.SQLite    // 3
+	DomainJSON      = fault.Fleece    // 4: malformed JSON
+	DomainNetwork   = fault.Network   // 5
+	DomainWebSocket = fault.WebSocket // 6: HTTP statuses below 1000, WebSocket close codes above
+	DomainTLS       = fault.TLS       // 7
+)
+
+// Errors of the database.
+var (
+	// ErrNotFound reports that a document, collection, blob or database is not there. A
+	// deleted document is not there.
+	ErrNotFound = fault.NotFound
+
+	// ErrConflict reports that the document was changed meanwhile. Read it again, and
+	// repeat the change on what is there now.
+	ErrConflict = fault.Conflict
+
+	// ErrInvalid reports a parameter, option or body that cannot be accepted. The message
+	// says which, and why.
+	ErrInvalid = fault.Invalid
+
+	// ErrNotOpen reports that the database is closed, or is being closed.
+	ErrNotOpen = fault.NotOpen
+
+	// ErrBadDocID reports a document ID that breaks the rules: see [NewDocument].
+	ErrBadDocID = fault.BadDocID
+
+	// ErrBadJSON reports text that is no JSON, or a value that has no JSON form.
+	ErrBadJSON = fault.BadJSON
+
+	// ErrBadBody reports JSON that cannot be a document: another value than an object, or a
+	// key that occurs twice.
+	ErrBadBody = fault.CorruptRevision
+
+	// ErrNotADatabase reports that something else is at the path.
+	ErrNotADatabase = fault.NotADatabase
+
+	// ErrTooNew reports a database that a later version of this package has made.
+	ErrTooNew = fault.TooNew
+
+	// ErrCorrupt reports damage: of the database's files, or of a blob.
+	ErrCorrupt = fault.CorruptData
+
+	// ErrNotWriteable reports missing permissions, or a disk that is read-only.
+	ErrNotWriteable = fault.NotWriteable
+
+	// ErrBusy reports that another process has held the database for too long. Try again.
+	ErrBusy = fault.Busy
+
+	// ErrIO reports that the disk failed, or is full.
+	ErrIO = fault.IO
+)
+
+// Errors of replication.
+var (
+	// ErrUnauthorized reports that the peer does not know the user, or has another password.
+	ErrUnauthorized = fault.Unauthorized
+
+	// ErrForbidden reports that the peer does not allow what was tried: it is read-only, or
+	// its access rules forbid it.
+	ErrForbidden = fault.Forbidden
+
+	// ErrNotFoundRemotely reports that the peer has no such database or collection.
+	ErrNotFoundRemotely = fault.NotFoundRemotely
+
+	// ErrUnknownHost reports a host or network interface that does not exist.
+	ErrUnknownHost = fault.UnknownHost
+
+	// ErrAddressInUse reports that another program has the port.
+	ErrAddressInUse = fault.AddressInUse
+
+	// ErrCertUntrusted reports that the peer's certificate was not accepted.
+	ErrCertUntrusted = fault.CertUntrusted
+
+	// ErrCertUnknownRoot reports that the peer's certificate was issued by nobody we know,
+	// for example by itself, or is another than the pinned one.
+	ErrCertUnknownRoot = fault.CertUnknownRoot
+
+	// ErrPeerClosed reports that the peer has ended the connection in the regular way.
+	ErrPeerClosed = fault.PeerClosed
+
+	// ErrConnectionRefused reports that nobody listens at the address.
+	ErrConnectionRefused = fault.ConnectionRefused
+
+	// ErrTimeout reports that the peer did not answer in time.
+	ErrTimeout = fault.Timeout
+)
+
+// IsTransient reports whether the same may succeed later, without anybody doing something
+// about it. It is false for nil.
+func IsTransient(err error) bool { return fault.IsTransient(err) }
+
+// IsNetworkDependent reports whether the same may succeed when the network is another: a
+// continuous replicator waits for that, a one-shot one gives up. It is false for nil.
+func IsNetworkDependent(err error) bool { return fault.IsNetworkDependent(err) }
+
+// HintOf returns what people may try about an error, "" if nothing is known.
+func HintOf(err error) string { return fault.HintOf(err) }

@@ -1,0 +1,42 @@
+package tandem
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// Exists reports whether there is a database at path, with or without ".tandem".
+func Exists(path string) bool {
+	folder, err := folderOf(path)
+	return err == nil && store.Exists(folder)
+}
+
+// DeleteDatabase removes the database at path, with or without ".tandem", for good. It should
+// not be open: see [Database.Delete]. The error is [ErrNotFound] if there is none.
+func DeleteDatabase(path string) error {
+	folder, err := folderOf(path)
+	if err != nil {
+		return err
+	}
+	return store.Delete(folder)
+}
+
+// folderOf returns the folder of the database that a user calls path.
+func folderOf(path string) (string, error) {
+	if path == "" {
+		return "", fault.Invalid.Says("the path of the database is empty")
+	}
+	folder := filepath.Clean(path)
+	switch name := filepath.Base(folder); strings.TrimSuffix(name, store.Extension) {
+	case "", ".", "..", string(filepath.Separator):
+		return "", fault.Invalid.In("find database", path).Says("the path names no database").
+			Try("add the name of the database to the path")
+	}
+	if !strings.HasSuffix(folder, store.Extension) {
+		folder += store.Extension
+	}
+	return folder, nil
+}

@@ -1,0 +1,43 @@
+package tandem
+
+import "github.com/tandemdb/tandem/internal/store"
+
+// Versioning is the form of the revisions that a database gives to its edits. Peers of both
+// forms exist; databases that sync with each other should have the same.
+type Versioning string
+
+// The versionings.
+const (
+	// VersionVectors are the revisions of Couchbase Lite 4 and Sync Gateway 4.
+	VersionVectors = Versioning(store.VersionVectors)
+
+	// RevTrees are the revisions of Couchbase Lite 3 and earlier.
+	RevTrees = Versioning(store.RevTrees)
+)
+
+// Options adjusts [Open]. Its zero value is ready to use.
+type Options struct {
+	// Versioning of a database that is created; empty means [VersionVectors]. A database that
+	// exists must have the one that is named here; empty accepts what it has.
+	Versioning Versioning
+
+	// MustExist makes Open fail with [ErrNotFound] where there is no database, instead of
+	// creating one.
+	MustExist bool
+
+	// FullSync makes every commit wait for the disk, so that not even a power cut undoes it.
+	// It costs some milliseconds for each commit. What a peer has been told is stored is
+	// always safe.
+	FullSync bool
+}
+
+// Validate reports settings that cannot work, as [ErrInvalid].
+func (o Options) Validate() error { return o.forStore().Validate() }
+
+func (o Options) forStore() store.Options {
+	return store.Options{
+		Versioning: store.Versioning(o.Versioning),
+		MustExist:  o.MustExist,
+		FullSync:   o.FullSync,
+	}
+}

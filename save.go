@@ -1,0 +1,152 @@
+package tandem
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// ConcurrencyControl says what happens when a document was changed since it was read.
+type ConcurrencyControl int
+
+// The kinds of concurrency control.
+const (
+	LastWriteWins  ConcurrencyControl = iota // the change is made on top of the other
+	FailOnConflict                           // the change is refused with [ErrConflict]
+)
+
+// Save stores a document; the last writer wins. Afterwards d is what the database has: it
+// knows its new revision, and content of blobs that was in its body has moved to the disk. A
+// document that was deleted comes back. One that expires keeps its expiration.
+//
+// It fails with [ErrBadDocID], with [ErrInvalid] (a reserved key, a document of another
+// collection, more than 64 MiB), or with [ErrNotFound] if the content of a blob is not here.
+// If it fails, nothing is stored and d stays as it is.
+func (c *Collection) Save(ctx context.Context, d *Document) error {
+	return c.SaveWithConcurrency(ctx, d, LastWriteWins)
+}
+
+// SaveWithConcurrency is [Collection.Save] with a choice. With [FailOnConflict] it fails with
+// [ErrConflict] if the revision that d was read as is not the latest any more, or if d is new
+// and there is a document of its ID.
+func (c *Collection) SaveWithConcurrency(ctx context.Context, d *Document, control ConcurrencyControl) error {
+	body, err := c.db.install(ctx, d.body)
+	if err != nil {
+		return about(err, "save document", d.id)
+	}
+	return c.change(ctx, d, store.Edit{Body: body, FailOnConflict: control == FailOnConflict})
+}
+
+// SaveWithHandler is [Collection.Save] that asks handler whenever the document was changed
+// since it was read. existing is what the database has, nil if it was deleted. The handler
+// changes d so that it may take the place of existing, and returns true; or false, which ends
+// the save with [ErrConflict].
+func (c *Collection) SaveWithHandler(
+	ctx context.Context, d *Document, handler func(d, existing *Document) bool,
+) error {
+	for {
+		err := c.SaveWithConcurrency(ctx, d, FailOnConflict)
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+		existing, readErr := c.newest(ctx, d.id)
+		if readErr != nil {
+			return readErr
+		}
+		var shown *Document
+		if existing != nil && !existing.Deleted() {
+			shown = existing
+		}
+		if !handler(d, shown) {
+			return err
+		}
+		d.rebase(c, existing)
+	}
+}
+
+// newest returns a document or its tombstone; nil if there is neither.
+func (c *Collection) newest(ctx context.Context, id string) (d *Document, err error) {
+	err = c.db.store.View(ctx, func(tx *store.Tx) error {
+		head, err := tx.Document(c.coll, id)
+		if err == nil {
+			d = stored(c, head)
+		}
+		return err
+	})
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil //nolint:nilnil // which says that there is none
+	}
+	return d, err
+}
+
+// rebase makes d a change of existing, nil for a new document.
+func (d *Document) rebase(c *Collection, existing *Document) {
+	d.collection, d.head = c, nil
+	if existing != nil {
+		d.head = existing.head
+	}
+}
+
+// Put stores v, a struct or a map, as the document with an ID: [Document.Encode] and
+// [Collection.Save] in one. What was there is replaced.
+func (c *Collection) Put(ctx context.Context, id string, v any) error {
+	d := &Document{id: id}
+	if err := d.Encode(v); err != nil {
+		return err
+	}
+	return c.Save(ctx, d)
+}
+
+// Delete deletes a document; the last writer wins. Peers are told. A tombstone stays, and
+// afterwards d is that. One that is not there is [ErrNotFound].
+func (c *Collection) Delete(ctx context.Context, d *Document) error {
+	return c.DeleteWithConcurrency(ctx, d, LastWriteWins)
+}
+
+// DeleteWithConcurrency is [Collection.Delete] with a choice: see
+// [Collection.SaveWithConcurrency].
+func (c *Collection) DeleteWithConcurrency(ctx context.Context, d *Document, control ConcurrencyControl) error {
+	return c.change(ctx, d, store.Edit{Deleted: true, FailOnConflict: control == FailOnConflict})
+}
+
+// Purge removes a document, or its tombstone, without a trace. Peers are not told: they keep
+// the document, and send it again when they change it. One that is not there is [ErrNotFound].
+func (c *Collection) Purge(ctx context.Context, id string) error {
+	return c.db.store.Update(ctx, func(tx *store.Tx) error { return tx.Purge(c.coll, id) })
+}
+
+// SetExpiration says when a document is to be purged, to the millisecond; the zero time means
+// never. Expiration is not synced. A document that is not there is [ErrNotFound].
+func (c *Collection) SetExpiration(ctx context.Context, id string, at time.Time) error {
+	return c.db.store.Update(ctx, func(tx *store.Tx) error { return tx.SetExpiry(c.coll, id, at) })
+}
+
+// change makes an edit of d in a transaction of its own.
+func (c *Collection) change(ctx context.Context, d *Document, e store.Edit) error {
+	var head *store.Document
+	err := c.db.store.Update(ctx, func(tx *store.Tx) (err error) {
+		head, err = c.edit(tx, d, e)
+		return err
+	})
+	if err == nil {
+		d.settle(c, head)
+	}
+	return err
+}
+
+// edit makes an edit of d in tx. It leaves d as it is.
+func (c *Collection) edit(tx *store.Tx, d *Document, e store.Edit) (*store.Document, error) {
+	if from := d.collection; from != nil && (from.db != c.db || from.FullName() != c.FullName()) {
+		return nil, fault.Invalid.In("save document", d.id).
+			Says("the document is of collection %s of database %s", from.FullName(), from.db.Name()).
+			Try("make a new document of its body")
+	}
+	e.ID = d.id
+	if d.head != nil {
+		e.Parent = d.head.Rev.ID
+	}
+	return tx.Save(c.coll, e)
+}
