@@ -47,22 +47,33 @@ type keyringHead struct {
 	SHA256  string `json:"sha256"`
 }
 
-// lock uses a file, as key stores have no locks. Without a place for it, it is left out.
+// lock uses a mutex against this process and a file against others, as key stores have no
+// locks. Without a place for the file, it is left out.
 func (p keyringPlace) lock() (func(), error) {
-	none := func() {}
+	keyringUse.Lock()
+	unlockFile, err := lockKeyringFile()
+	if errors.Is(err, fault.Busy) {
+		keyringUse.Unlock()
+		return nil, err
+	}
+	return func() {
+		if err == nil {
+			unlockFile()
+		}
+		keyringUse.Unlock()
+	}, nil
+}
+
+func lockKeyringFile() (func(), error) {
 	config, err := os.UserConfigDir()
 	if err != nil {
-		return none, nil
+		return nil, err
 	}
 	dir := filepath.Join(config, "tandem")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return none, nil
+		return nil, err
 	}
-	unlock, err := lockFile(filepath.Join(dir, "keyring.lock"))
-	if err != nil && !errors.Is(err, fault.Busy) {
-		return none, nil
-	}
-	return unlock, err
+	return lockFile(filepath.Join(dir, "keyring.lock"))
 }
 
 func (p keyringPlace) read() ([]byte, error) {

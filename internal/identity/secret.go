@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"path/filepath"
+	"sync"
 
 	"github.com/zalando/go-keyring"
 
@@ -14,6 +15,10 @@ import (
 
 // keyringService is the name of everything this package keeps in the OS key store.
 const keyringService = "tandem-identities"
+
+// keyringUse is held while the key store is in use: a process has one of them, and its
+// libraries need not bear several callers at once.
+var keyringUse sync.Mutex
 
 // folderSecret returns the secret that the key store keeps for the folder dir. A missing one
 // is made for a folder that is empty.
@@ -24,6 +29,8 @@ func folderSecret(op, dir string, empty bool) (string, error) {
 	}
 	sum := sha256.Sum256([]byte(abs))
 	user := "folder-" + hex.EncodeToString(sum[:16])
+	keyringUse.Lock()
+	defer keyringUse.Unlock()
 	secret, err := keyring.Get(keyringService, user)
 	switch {
 	case err == nil && secret != "":
