@@ -32,7 +32,7 @@ func (s *Session) drive(ctx context.Context) error {
 			return nil
 		case <-s.state:
 		}
-		if s.busy() {
+		if s.Busy() {
 			continue
 		}
 		if s.active.Continuous {

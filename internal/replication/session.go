@@ -212,7 +212,7 @@ func (s *Session) goes(part func(ctx context.Context) error) {
 
 // Progress returns how far the session has come.
 func (s *Session) Progress() Progress {
-	p := Progress{Busy: s.busy()}
+	p := Progress{Busy: s.Busy()}
 	for _, c := range s.all() {
 		c.counters.addTo(&p)
 	}
@@ -228,8 +228,8 @@ func (s *Session) Err() error {
 	return s.soft
 }
 
-// busy reports whether there is anything left to do just now.
-func (s *Session) busy() bool {
+// Busy reports whether there is anything left to do just now.
+func (s *Session) Busy() bool {
 	if s.active != nil && !s.begun.Load() {
 		return true // the handshake is still to come
 	}
@@ -241,7 +241,7 @@ func (s *Session) busy() bool {
 	return s.receiver.busy()
 }
 
-// stateChanged says that busy may have changed.
+// stateChanged says that Busy may have changed.
 func (s *Session) stateChanged() {
 	select {
 	case s.state <- struct{}{}:

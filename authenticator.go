@@ -1,0 +1,79 @@
+package tandem
+
+import (
+	"crypto/x509"
+	"net/http"
+
+	"github.com/tandemdb/tandem/internal/transport"
+)
+
+// ReplicatorAuthenticator is how a replicator says who it is: a [BasicAuthenticator], a
+// [SessionAuthenticator] or a [ClientCertificateAuthenticator].
+type ReplicatorAuthenticator interface {
+	authenticate(cfg *transport.DialConfig)
+}
+
+// BasicAuthenticator sends a user name and a password (HTTP Basic). Use it with TLS only.
+type BasicAuthenticator struct{ Username, Password string }
+
+func (a BasicAuthenticator) authenticate(cfg *transport.DialConfig) {
+	cfg.Credentials = &transport.Credentials{User: a.Username, Password: a.Password}
+}
+
+// SessionAuthenticator sends a session of Sync Gateway as a cookie.
+type SessionAuthenticator struct {
+	SessionID  string
+	CookieName string // empty means "SyncGatewaySession"
+}
+
+func (a SessionAuthenticator) authenticate(cfg *transport.DialConfig) {
+	name := a.CookieName
+	if name == "" {
+		name = "SyncGatewaySession"
+	}
+	if cfg.Headers == nil {
+		cfg.Headers = http.Header{}
+	}
+	cfg.Headers.Add("Cookie", (&http.Cookie{Name: name, Value: a.SessionID}).String())
+}
+
+// ClientCertificateAuthenticator shows a certificate in the TLS handshake and proves to have
+// its key.
+type ClientCertificateAuthenticator struct{ Identity *TLSIdentity }
+
+func (a ClientCertificateAuthenticator) authenticate(cfg *transport.DialConfig) {
+	if a.Identity != nil {
+		cert := a.Identity.TLSCertificate()
+		cfg.ClientCertificate = &cert
+	}
+}
+
+// ListenerAuthenticator decides whom a listener lets in. Make one with
+// [ListenerPasswordAuthenticator], [StaticPassword], [ListenerCertificateAuthenticator] or
+// [ListenerRootsAuthenticator]; nil lets in everybody.
+type ListenerAuthenticator struct{ auth *transport.Authenticator }
+
+// ListenerPasswordAuthenticator asks for a user name and a password (HTTP Basic), and lets
+// in those for which ok returns true. ok runs once for each connection, on any goroutine;
+// the password's bytes are wiped when it returns. A panic counts as a refusal.
+func ListenerPasswordAuthenticator(ok func(username string, password []byte) bool) *ListenerAuthenticator {
+	return &ListenerAuthenticator{transport.Password(ok)}
+}
+
+// StaticPassword lets in one user with one password, compared in constant time.
+func StaticPassword(username, password string) *ListenerAuthenticator {
+	return &ListenerAuthenticator{transport.StaticPassword(username, password)}
+}
+
+// ListenerCertificateAuthenticator lets in clients for whose certificate chain, leaf first,
+// ok returns true. Nothing but ok decides; that the client has the leaf's key is sure. ok
+// runs once for each connection, on any goroutine. It needs TLS.
+func ListenerCertificateAuthenticator(ok func(chain []*x509.Certificate) bool) *ListenerAuthenticator {
+	return &ListenerAuthenticator{transport.ClientChain(ok)}
+}
+
+// ListenerRootsAuthenticator lets in clients whose certificate is one of roots, or whose
+// chain ends there. No other root counts. It needs TLS.
+func ListenerRootsAuthenticator(roots []*x509.Certificate) *ListenerAuthenticator {
+	return &ListenerAuthenticator{transport.ClientRoots(roots)}
+}

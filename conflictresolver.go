@@ -1,0 +1,139 @@
+package tandem
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/tandemdb/tandem/internal/document"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication"
+	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// Conflict is a document that was changed here and at the peer (spec/conflicts.md §4).
+type Conflict struct {
+	DocumentID string
+
+	// LocalDocument is what we have, nil if it was deleted here.
+	LocalDocument *Document
+
+	// RemoteDocument is what the peer has, nil if it was deleted there.
+	RemoteDocument *Document
+
+	// BaseBody is the JSON that both were made from, nil where it is not kept.
+	BaseBody []byte
+}
+
+// ConflictResolver ends a conflict: it returns one of the two documents, which wins, or
+// another one, whose body becomes a new revision of both, or nil, which deletes the
+// document. An error or a panic leaves the conflict as it is; it is presented again
+// by the next run.
+//
+// It is called on goroutines of the replicator, for several documents at once, may be slow
+// and may use the database. If the document changes meanwhile, it is called again. The
+// documents must not be changed; copy one to change it.
+//
+// Without a resolver a deletion wins, then the later edit, then the peer's: see
+// [DefaultConflictResolver].
+type ConflictResolver func(ctx context.Context, c Conflict) (*Document, error)
+
+// LocalWins resolves each conflict for what we have.
+func LocalWins(_ context.Context, c Conflict) (*Document, error) { return c.LocalDocument, nil }
+
+// RemoteWins resolves each conflict for what the peer has.
+func RemoteWins(_ context.Context, c Conflict) (*Document, error) { return c.RemoteDocument, nil }
+
+// LatestWins resolves each conflict for the later edit. A deletion, which has no time any
+// more, loses against an edit. With revision trees the longer history counts as later.
+func LatestWins(_ context.Context, c Conflict) (*Document, error) {
+	switch {
+	case c.LocalDocument == nil:
+		return c.RemoteDocument, nil
+	case c.RemoteDocument == nil:
+		return c.LocalDocument, nil
+	case revision.DefaultWinner(c.LocalDocument.head.Rev, c.RemoteDocument.head.Rev, false, false):
+		return c.LocalDocument, nil
+	}
+	return c.RemoteDocument, nil
+}
+
+// DefaultConflictResolver applies the rules that hold without a resolver
+// (spec/conflicts.md §3): a deletion wins, then the later edit, then the peer's.
+func DefaultConflictResolver(ctx context.Context, c Conflict) (*Document, error) {
+	if c.LocalDocument == nil || c.RemoteDocument == nil {
+		return nil, nil //nolint:nilnil // nil is the deletion
+	}
+	return LatestWins(ctx, c)
+}
+
+// MergeFields merges the two documents member by member against their common ancestor, where
+// that is kept: what only one side has changed is taken from it. Where both have changed the
+// same member, or there is no ancestor, the later edit decides. A deletion loses against an edit.
+func MergeFields(ctx context.Context, c Conflict) (*Document, error) {
+	winner, err := LatestWins(ctx, c)
+	if err != nil || c.LocalDocument == nil || c.RemoteDocument == nil {
+		return winner, err
+	}
+	prefer := document.Remote
+	if winner == c.LocalDocument {
+		prefer = document.Local
+	}
+	base := c.BaseBody
+	if base == nil {
+		base = []byte("{}")
+	}
+	local, remote := c.LocalDocument.Body(), c.RemoteDocument.Body()
+	merged, _, err := document.Merge3(base, local, remote, prefer)
+	switch {
+	case err != nil:
+		return nil, err
+	case bytes.Equal(merged, local):
+		return c.LocalDocument, nil
+	case bytes.Equal(merged, remote):
+		return c.RemoteDocument, nil
+	}
+	result := NewDocument(c.DocumentID)
+	if err := result.SetBody(merged); err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// resolver makes a resolver of the API one of the session.
+func (c *Collection) resolver(resolve ConflictResolver) replication.Resolver {
+	if resolve == nil {
+		return nil
+	}
+	return func(ctx context.Context, conflict replication.Conflict) (replication.Decision, error) {
+		shown := Conflict{DocumentID: conflict.ID, BaseBody: conflict.Base}
+		if conflict.Local != nil {
+			shown.LocalDocument = stored(c, conflict.Local)
+		}
+		if conflict.Remote != nil {
+			shown.RemoteDocument = stored(c, conflict.Remote)
+		}
+		result, err := resolve(ctx, shown)
+		if err != nil {
+			return replication.Decision{}, err
+		}
+		return c.decision(ctx, shown, result)
+	}
+}
+
+// decision translates a resolver's result (spec/conflicts.md §4).
+func (c *Collection) decision(ctx context.Context, shown Conflict, result *Document) (replication.Decision, error) {
+	switch {
+	case result == shown.LocalDocument: // nil if that side is deleted
+		return replication.Decision{Winner: store.LocalWins}, nil
+	case result == shown.RemoteDocument:
+		return replication.Decision{Winner: store.RemoteWins}, nil
+	case result == nil:
+		return replication.Decision{Winner: store.Merged}, nil
+	case result.Collection() != nil && result.Collection().FullName() != c.FullName():
+		return replication.Decision{}, fault.Invalid.In("resolve conflict of", shown.DocumentID).
+			Says("the resolver returned a document of collection %s", result.Collection().FullName())
+	}
+	body, err := c.db.install(ctx, result.body)
+	return replication.Decision{Winner: store.Merged, Body: body}, err
+}

@@ -1,0 +1,298 @@
+package tandem
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"sync"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication"
+	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/transport"
+)
+
+// userAgent names Tandem to the peer.
+const userAgent = "Tandem/" + Version
+
+// Replicator is an active peer: it connects to another database and carries changes to it
+// and from it (spec/api-behaviour.md §5). Its methods may be called from any goroutine, also
+// from its listeners unless they say otherwise.
+type Replicator struct {
+	cfg ReplicatorConfiguration
+	db  *Database
+
+	statusListeners   listeners[ReplicatorStatus]
+	documentListeners listeners[DocumentReplication]
+
+	mu      sync.Mutex // guards the following
+	run     *replicatorRun
+	restart *startOptions // a start that waits for the end of a stopping run
+	last    ReplicatorStatus
+	seen    transport.Seen // of the last connection
+	cookies *transport.Cookies
+}
+
+type startOptions struct{ reset bool }
+
+// NewReplicator returns a replicator that is not started. It keeps a copy of cfg, and fails
+// with [ErrInvalid] for what [ReplicatorConfiguration.Validate] reports.
+func NewReplicator(cfg ReplicatorConfiguration) (*Replicator, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return &Replicator{cfg: cfg.clone(), db: cfg.Collections[0].Collection.Database()}, nil
+}
+
+// Config returns a copy of the configuration.
+func (r *Replicator) Config() ReplicatorConfiguration { return r.cfg.clone() }
+
+// Start begins to replicate. On a running replicator it does nothing; on one that is
+// stopping, it starts again as soon as that is done. It fails with [ErrNotOpen] when the
+// database is closed; all other errors are found in the status.
+func (r *Replicator) Start() error { return r.start(startOptions{}) }
+
+// StartWithReset is [Replicator.Start] from the very beginning: every document is compared
+// again. What both sides have is not sent again.
+func (r *Replicator) StartWithReset() error { return r.start(startOptions{reset: true}) }
+
+func (r *Replicator) start(o startOptions) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.run != nil {
+		if r.run.stopping() {
+			r.restart = &o
+		}
+		return nil
+	}
+	return r.startLocked(o)
+}
+
+func (r *Replicator) startLocked(o startOptions) error {
+	if err := r.db.register(r); err != nil {
+		r.last = ReplicatorStatus{Activity: Stopped, Err: err}
+		return err
+	}
+	r.run = newReplicatorRun(r, o)
+	r.run.begin()
+	return nil
+}
+
+// Stop ends replication without waiting for it: the status becomes [Stopped] when what was
+// under way is safe. On a stopped replicator it does nothing.
+func (r *Replicator) Stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.restart = nil
+	if r.run != nil {
+		r.run.cancel()
+	}
+}
+
+// Close is [Replicator.Stop], and waits until the replicator has stopped and its listeners
+// have heard of it. It must not be called from a listener. The replicator can be started again.
+func (r *Replicator) Close() {
+	r.Stop()
+	r.mu.Lock()
+	run := r.run
+	r.mu.Unlock()
+	if run != nil {
+		<-run.done
+	}
+}
+
+// Wait waits until the replicator is stopped, or idle if it is continuous, and returns the
+// status's error. When ctx ends first it returns ctx's error.
+func (r *Replicator) Wait(ctx context.Context) error {
+	changed := make(chan struct{}, 1)
+	token := r.statusListeners.add(func(ReplicatorStatus) {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	})
+	defer token.Remove()
+	for {
+		switch status := r.Status(); status.Activity {
+		case Stopped:
+			return status.Err
+		case Idle:
+			return status.Err
+		case Offline, Connecting, Busy:
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+// RetryNow ends the wait for the next attempt to connect, if there is one: the caller knows
+// that the network or the peer is back.
+func (r *Replicator) RetryNow() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.run != nil {
+		r.run.runner.RetryNow()
+	}
+}
+
+// Status returns a snapshot of what the replicator is doing. Before the first start it is
+// zero but for the activity, [Stopped].
+func (r *Replicator) Status() ReplicatorStatus {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.run == nil {
+		return r.last
+	}
+	return r.run.status()
+}
+
+// AddChangeListener has fn called with the status on each change of activity, and at most
+// five times a second as work goes on; the last call says [Stopped]. fn is called on a
+// goroutine of the replicator, one call at a time, and may start or stop it.
+func (r *Replicator) AddChangeListener(fn func(ReplicatorStatus)) *ListenerToken {
+	return r.statusListeners.add(fn)
+}
+
+// AddDocumentReplicationListener has fn called with what became of documents, in batches. fn
+// is called on a goroutine of the replicator, one call at a time; a slow one slows
+// replication down.
+func (r *Replicator) AddDocumentReplicationListener(fn func(DocumentReplication)) *ListenerToken {
+	return r.documentListeners.add(fn)
+}
+
+// ServerCertificate returns the certificate that the peer showed in the last attempt to
+// connect, also if it was refused; nil without TLS.
+func (r *Replicator) ServerCertificate() *x509.Certificate {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.seen.Certificates) == 0 {
+		return nil
+	}
+	return r.seen.Certificates[0]
+}
+
+// CorrelationID returns the peer's name for the last connection in its log, "" if it gave none.
+func (r *Replicator) CorrelationID() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.seen.CorrelationID
+}
+
+// stop is what the database calls when it closes.
+func (r *Replicator) stop() { r.Close() }
+
+// ended is called by a run that is over.
+func (r *Replicator) ended(status ReplicatorStatus) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last = status
+	r.run = nil
+	r.db.unregister(r)
+}
+
+// startAgain starts what was asked for while the last run was stopping.
+func (r *Replicator) startAgain() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if o := r.restart; o != nil && r.run == nil {
+		r.restart = nil
+		_ = r.startLocked(*o) // the error is in the status
+	}
+}
+
+// dial opens a connection for the runner.
+func (r *Replicator) dial(ctx context.Context) (blip.Pipe, string, error) {
+	cfg, err := r.dialConfig(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	conn, err := transport.Dial(ctx, cfg)
+	var failed *transport.DialError
+	switch {
+	case err == nil:
+		r.saw(transport.Seen{Certificates: conn.PeerCertificates(), CorrelationID: conn.CorrelationID()})
+		r.saveCookies(ctx)
+		return conn, conn.Protocol(), nil
+	case errors.As(err, &failed):
+		r.saw(failed.Seen)
+		return nil, "", failed.Err
+	}
+	return nil, "", err
+}
+
+func (r *Replicator) saw(seen transport.Seen) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen = seen
+}
+
+func (r *Replicator) dialConfig(ctx context.Context) (transport.DialConfig, error) {
+	trust, err := r.cfg.trust()
+	if err != nil {
+		return transport.DialConfig{}, err
+	}
+	cookies, err := r.loadCookies(ctx)
+	if err != nil {
+		return transport.DialConfig{}, err
+	}
+	cfg := transport.DialConfig{
+		Endpoint:                  r.cfg.Endpoint.endpoint,
+		Protocols:                 replication.Protocols(r.db.store.Versioning(), r.cfg.pulls()),
+		Headers:                   r.cfg.Headers.Clone(),
+		Cookies:                   cookies,
+		AcceptParentDomainCookies: r.cfg.AcceptParentDomainCookies,
+		Trust:                     trust,
+		Timeout:                   r.cfg.Timeout,
+		Heartbeat:                 r.cfg.Heartbeat,
+		NetworkInterface:          r.cfg.NetworkInterface,
+		UserAgent:                 userAgent,
+		Proxy:                     r.cfg.Proxy,
+	}
+	if r.cfg.Authenticator != nil {
+		r.cfg.Authenticator.authenticate(&cfg)
+	}
+	return cfg, nil
+}
+
+// Cookies are kept in the database, for all its replicators.
+const (
+	cookieSpace = "replicator"
+	cookieKey   = "cookies"
+)
+
+func (r *Replicator) loadCookies(ctx context.Context) (*transport.Cookies, error) {
+	cookies := new(transport.Cookies)
+	err := r.db.store.View(ctx, func(tx *store.Tx) error {
+		text, err := tx.Info(cookieSpace, cookieKey)
+		if err != nil || text == nil {
+			return err
+		}
+		return cookies.UnmarshalJSON(text)
+	})
+	if err != nil && !errors.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cookies = cookies
+	return cookies, nil
+}
+
+// saveCookies keeps what the peer has set. Losing it costs a login, no more.
+func (r *Replicator) saveCookies(ctx context.Context) {
+	r.mu.Lock()
+	cookies := r.cookies
+	r.mu.Unlock()
+	text, err := cookies.MarshalJSON()
+	if err != nil || string(text) == "null" || string(text) == "[]" {
+		return
+	}
+	err = r.db.store.Update(ctx, func(tx *store.Tx) error { return tx.SetInfo(cookieSpace, cookieKey, text) })
+	if err != nil && r.cfg.Logger != nil {
+		r.cfg.Logger.Warn("replicator: cookies are not kept", "error", err)
+	}
+}

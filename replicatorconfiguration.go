@@ -1,0 +1,189 @@
+package tandem
+
+import (
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/transport"
+)
+
+// ReplicatorType says which directions a replicator works in. Push and pull are named from
+// the replicator's side.
+type ReplicatorType int
+
+// The types.
+const (
+	PushAndPull ReplicatorType = iota
+	Push
+	Pull
+)
+
+// String names the type.
+func (t ReplicatorType) String() string {
+	return [...]string{"push and pull", "push", "pull"}[t]
+}
+
+// ReplicatorConfiguration says what a replicator does. Only Endpoint and Collections are
+// needed (spec/api-behaviour.md §4).
+type ReplicatorConfiguration struct {
+	// Endpoint is the peer.
+	Endpoint URLEndpoint
+
+	// Collections are replicated; at least one, all of one open database, none twice.
+	Collections []CollectionConfiguration
+
+	// Type is which directions to work in.
+	Type ReplicatorType
+
+	// Continuous keeps the connection and carries changes as they happen, until stopped.
+	Continuous bool
+
+	// Authenticator says who we are. Nil says nothing.
+	Authenticator ReplicatorAuthenticator
+
+	// Heartbeat is the silence after which the peer is asked whether it is still there.
+	// Zero means 300 s.
+	Heartbeat time.Duration
+
+	// MaxAttempts is how often to try to connect in a row, the first time included. Zero
+	// means 10 for a one-shot replicator, and no limit for a continuous one.
+	MaxAttempts int
+
+	// MaxAttemptWaitTime caps the time between attempts: 2, 4, 8 … seconds. Zero means 300 s.
+	MaxAttemptWaitTime time.Duration
+
+	// StopWhenPeerCloses ends a continuous replicator for good when the peer says goodbye
+	// (WebSocket 1001), as Couchbase Lite does. By default it comes back.
+	StopWhenPeerCloses bool
+
+	// DisableAutoPurge keeps documents that the user has lost access to.
+	DisableAutoPurge bool
+
+	// DisableDeltaSync sends and asks for whole documents only.
+	DisableDeltaSync bool
+
+	// AcceptOnlySelfSignedServerCertificate takes exactly the certificates that are signed
+	// with their own key: encryption without proof who the peer is.
+	AcceptOnlySelfSignedServerCertificate bool
+
+	// PinnedServerCertificate is a certificate that has to be in the server's chain: PEM,
+	// DER, or the Base64 of either. It decides alone.
+	PinnedServerCertificate []byte
+
+	// TrustedRootCertificates replace the system's roots.
+	TrustedRootCertificates []*x509.Certificate
+
+	// Headers are added to the request. They may replace User-Agent, Host and
+	// Authorization, and never those of the handshake.
+	Headers http.Header
+
+	// AcceptParentDomainCookies lets the peer set cookies for the domains above its own.
+	AcceptParentDomainCookies bool
+
+	// NetworkInterface is the local IP address or interface to connect from.
+	NetworkInterface string
+
+	// Proxy is an HTTP proxy to tunnel through: http://[user:password@]host:port.
+	Proxy *url.URL
+
+	// Timeout bounds each attempt to connect. Zero means 15 s.
+	Timeout time.Duration
+
+	// Logger receives what is worth knowing beyond status and events. Nil logs nothing.
+	Logger *slog.Logger
+}
+
+// CollectionConfiguration says how one collection is replicated.
+type CollectionConfiguration struct {
+	Collection *Collection
+
+	// DocumentIDs, unless empty, limits both directions to these documents.
+	DocumentIDs []string
+
+	// Channels, unless empty, limits the pull to these channels of a Sync Gateway.
+	Channels []string
+
+	// PushFilter and PullFilter, unless nil, are asked for each document.
+	PushFilter, PullFilter ReplicationFilter
+
+	// ConflictResolver decides conflicts. Nil means the default rules: see [ConflictResolver].
+	ConflictResolver ConflictResolver
+}
+
+// ReplicationFilter reports whether a document may pass. It is called on goroutines of the
+// replicator, may be slow, and must not change the document. What a push filter refuses is
+// not pushed; what a pull filter refuses is not stored, and is reported as an error.
+type ReplicationFilter func(doc *Document, flags DocumentFlags) bool
+
+// DocumentFlags tell what happened to a replicated document, as a set of bits.
+type DocumentFlags int
+
+// The flags.
+const (
+	FlagDeleted       DocumentFlags = 1 << iota // the document was deleted
+	FlagAccessRemoved                           // the user has lost access to the document
+)
+
+// AddCollection adds a collection with default settings.
+func (c *ReplicatorConfiguration) AddCollection(coll *Collection) {
+	c.Collections = append(c.Collections, CollectionConfiguration{Collection: coll})
+}
+
+// Validate reports everything that cannot work, as [ErrInvalid].
+func (c ReplicatorConfiguration) Validate() error {
+	var errs []error
+	check := func(ok bool, text string) {
+		if !ok {
+			errs = append(errs, fault.Invalid.In("configure replicator", "").Says("%s", text))
+		}
+	}
+	check(c.Endpoint != URLEndpoint{}, "there is no endpoint")
+	check(len(c.Collections) > 0, "there is no collection to replicate")
+	check(c.Type >= PushAndPull && c.Type <= Pull, "the type is none of push and pull, push, pull")
+	check(min(c.Heartbeat, c.MaxAttemptWaitTime, c.Timeout) >= 0, "times cannot be negative")
+	check(c.MaxAttempts >= 0, "the number of attempts cannot be negative")
+	check(!c.AcceptOnlySelfSignedServerCertificate || len(c.TrustedRootCertificates) == 0,
+		"accepting only self-signed certificates excludes root certificates")
+	seen := make(map[string]bool)
+	for _, coll := range c.Collections {
+		if coll.Collection == nil || coll.Collection.Database() != c.Collections[0].Collection.Database() {
+			check(false, "all collections have to be of one database")
+			break
+		}
+		name := coll.Collection.FullName()
+		check(!seen[name], "collection "+name+" is there twice")
+		seen[name] = true
+	}
+	if _, err := c.trust(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (c ReplicatorConfiguration) clone() ReplicatorConfiguration {
+	c.Collections = slices.Clone(c.Collections)
+	c.Headers = c.Headers.Clone()
+	c.PinnedServerCertificate = slices.Clone(c.PinnedServerCertificate)
+	return c
+}
+
+func (c ReplicatorConfiguration) pushes() bool { return c.Type != Pull }
+func (c ReplicatorConfiguration) pulls() bool  { return c.Type != Push }
+
+func (c ReplicatorConfiguration) trust() (transport.Trust, error) {
+	trust := transport.Trust{SelfSignedOnly: c.AcceptOnlySelfSignedServerCertificate, Roots: c.TrustedRootCertificates}
+	if len(c.PinnedServerCertificate) > 0 {
+		pinned, err := ParseCertificates(c.PinnedServerCertificate)
+		if err != nil {
+			return trust, fault.Invalid.In("configure replicator", "").Says("the pinned certificate cannot be read").Because(err)
+		}
+		trust.Pinned = pinned[0].Raw
+	}
+	return trust, nil
+}

@@ -1,0 +1,139 @@
+package tandem
+
+import (
+	"context"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/replication"
+)
+
+// notifyInterval is how often listeners hear of progress at most.
+const notifyInterval = 200 * time.Millisecond
+
+// replicatorRun is one life of a replicator, from a start to the stop that follows.
+type replicatorRun struct {
+	r      *Replicator
+	runner *replication.Runner
+	ctx    context.Context //nolint:containedctx // the extent of the run
+	cancel context.CancelFunc
+
+	changed   chan struct{} // capacity 1
+	documents chan DocumentReplication
+	done      chan struct{} // closed at the very end
+}
+
+func newReplicatorRun(r *Replicator, o startOptions) *replicatorRun {
+	run := &replicatorRun{
+		r: r, changed: make(chan struct{}, 1), documents: make(chan DocumentReplication, 64), done: make(chan struct{}),
+	}
+	run.ctx, run.cancel = context.WithCancel(context.Background())
+	run.runner = replication.NewRunner(replication.Active{
+		Common: replication.Common{
+			DB:        r.db.store,
+			Deltas:    !r.cfg.DisableDeltaSync,
+			Documents: run.documentsReplicated,
+			Log:       r.cfg.Logger,
+		},
+		Collections: r.collectionOptions(),
+		Continuous:  r.cfg.Continuous,
+		Remote:      r.cfg.Endpoint.String(),
+		Reset:       o.reset,
+		KeepLost:    r.cfg.DisableAutoPurge,
+	}, r.dial, replication.Retry{
+		MaxAttempts: r.cfg.MaxAttempts,
+		MaxWait:     r.cfg.MaxAttemptWaitTime,
+		StrictClose: r.cfg.StopWhenPeerCloses,
+	}, run.notify)
+	return run
+}
+
+func (run *replicatorRun) begin() {
+	replicated := make(chan struct{})
+	told := make(chan struct{})
+	go func() {
+		defer close(replicated)
+		_ = run.runner.Run(run.ctx) // the error is in the status
+		close(run.documents)
+	}()
+	go func() {
+		defer close(told)
+		for batch := range run.documents {
+			run.r.documentListeners.call(batch)
+		}
+	}()
+	go run.tell(replicated, told)
+}
+
+// tell tells the listeners of changes, and winds up the run when it is over.
+func (run *replicatorRun) tell(replicated, told <-chan struct{}) {
+	defer close(run.done)
+	var last ReplicatorStatus
+	var lastTime time.Time
+	pause := time.NewTimer(notifyInterval)
+	defer pause.Stop()
+	for {
+		status := run.status()
+		if status.Activity != Stopped &&
+			(status.Activity != last.Activity || !status.same(last) && time.Since(lastTime) >= notifyInterval) {
+			last, lastTime = status, time.Now()
+			run.r.statusListeners.call(status)
+		}
+		if !status.same(last) {
+			pause.Reset(notifyInterval)
+		}
+		select {
+		case <-run.changed:
+		case <-pause.C:
+		case <-replicated:
+			<-told
+			status := run.status()
+			run.cancel()
+			run.r.ended(status)
+			run.r.statusListeners.call(status)
+			run.r.startAgain()
+			return
+		}
+	}
+}
+
+func (run *replicatorRun) notify() {
+	select {
+	case run.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (run *replicatorRun) stopping() bool { return run.ctx.Err() != nil }
+
+func (run *replicatorRun) status() ReplicatorStatus { return publicStatus(run.runner.Status()) }
+
+// documentsReplicated passes events on to the listeners, waiting for slow ones.
+func (run *replicatorRun) documentsReplicated(events []replication.DocumentEvent) {
+	if run.r.documentListeners.none() {
+		return
+	}
+	for _, batch := range publicEvents(events) {
+		run.documents <- batch
+	}
+}
+
+// collectionOptions translates the configuration.
+func (r *Replicator) collectionOptions() []replication.CollectionOptions {
+	options := make([]replication.CollectionOptions, len(r.cfg.Collections))
+	for i, c := range r.cfg.Collections {
+		o := replication.CollectionOptions{
+			Collection: c.Collection.coll,
+			Push:       r.cfg.pushes(),
+			Pull:       r.cfg.pulls(),
+			Channels:   c.Channels,
+			PushFilter: c.Collection.filter(c.PushFilter),
+			PullFilter: c.Collection.filter(c.PullFilter),
+			Resolver:   c.Collection.resolver(c.ConflictResolver),
+		}
+		if len(c.DocumentIDs) > 0 {
+			o.DocIDs = c.DocumentIDs
+		}
+		options[i] = o
+	}
+	return options
+}

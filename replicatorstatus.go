@@ -1,0 +1,113 @@
+package tandem
+
+import (
+	"time"
+
+	"github.com/tandemdb/tandem/internal/replication"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// ActivityLevel is what a replicator is doing.
+type ActivityLevel = replication.Activity
+
+// The activity levels (spec/api-behaviour.md §5).
+const (
+	Stopped    = replication.Stopped    // not running
+	Offline    = replication.Offline    // waiting for the next attempt to connect
+	Connecting = replication.Connecting // connecting, and agreeing on where to go on
+	Idle       = replication.Idle       // continuous, with nothing to do just now
+	Busy       = replication.Busy       // replicating
+)
+
+// ReplicatorStatus is a snapshot of a replicator.
+type ReplicatorStatus struct {
+	Activity ActivityLevel
+	Progress ReplicatorProgress
+
+	// Err is what went wrong last. It does not imply [Stopped]. Nil when all is well.
+	Err error
+
+	// Attempt counts the attempts to connect since the last success.
+	Attempt int
+
+	// NextRetry is when the next attempt is due, while [Offline]; else zero.
+	NextRetry time.Time
+}
+
+// same reports whether two snapshots tell the same.
+func (s ReplicatorStatus) same(o ReplicatorStatus) bool {
+	sameErr := s.Err == nil && o.Err == nil || s.Err != nil && o.Err != nil && s.Err.Error() == o.Err.Error()
+	s.Err, o.Err = nil, nil
+	return sameErr && s == o
+}
+
+// ReplicatorProgress counts what a run has done, over all its connections.
+type ReplicatorProgress = replication.Progress
+
+// DirectionProgress is the part of [ReplicatorProgress] in one direction.
+type DirectionProgress = replication.Direction
+
+func publicStatus(s replication.Status) ReplicatorStatus {
+	return ReplicatorStatus{
+		Activity: s.Activity, Progress: s.Progress, Err: s.Err, Attempt: s.Attempt, NextRetry: s.NextRetry,
+	}
+}
+
+// DocumentReplication tells what became of some documents in one direction.
+type DocumentReplication struct {
+	IsPush    bool // sent to the peer; otherwise received
+	Documents []ReplicatedDocument
+}
+
+// ReplicatedDocument tells what became of one document.
+type ReplicatedDocument struct {
+	Scope, Collection, ID string
+	Flags                 DocumentFlags
+
+	// Err is nil when the document has arrived.
+	Err error
+
+	// Transient says that Err may pass, and that the document will be tried again.
+	Transient bool
+}
+
+// publicEvents splits events into runs of one direction.
+func publicEvents(events []replication.DocumentEvent) []DocumentReplication {
+	var batches []DocumentReplication
+	for _, e := range events {
+		if n := len(batches); n == 0 || batches[n-1].IsPush != e.Push {
+			batches = append(batches, DocumentReplication{IsPush: e.Push})
+		}
+		batch := &batches[len(batches)-1]
+		batch.Documents = append(batch.Documents, publicEvent(e))
+	}
+	return batches
+}
+
+func publicEvent(e replication.DocumentEvent) ReplicatedDocument {
+	return ReplicatedDocument{
+		Scope: e.Collection.Scope(), Collection: e.Collection.Name(), ID: e.ID,
+		Flags: flagsOf(e.Deleted, e.AccessRemoved),
+		Err:   e.Err, Transient: e.Transient,
+	}
+}
+
+func flagsOf(deleted, accessRemoved bool) (flags DocumentFlags) {
+	if deleted {
+		flags |= FlagDeleted
+	}
+	if accessRemoved {
+		flags |= FlagAccessRemoved
+	}
+	return flags
+}
+
+// filter makes a filter of the API one of the session.
+func (c *Collection) filter(f ReplicationFilter) replication.Filter {
+	if f == nil {
+		return nil
+	}
+	return func(doc *store.Document, accessRemoved bool) bool {
+		return f(stored(c, doc), flagsOf(doc.Deleted, accessRemoved))
+	}
+}

@@ -1,0 +1,386 @@
+package tandem
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication"
+	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/transport"
+)
+
+// URLEndpointListenerConfiguration says what a listener shares, where and with whom. Only
+// Collections is needed (spec/api-behaviour.md §1).
+type URLEndpointListenerConfiguration struct {
+	// Collections are shared; at least one, all of one open database.
+	Collections []*Collection
+
+	// Port is the TCP port; 0 chooses a free one at each start.
+	Port uint16
+
+	// NetworkInterface is a local IP address or the name of an interface. Empty means all
+	// of them, "0.0.0.0" all with IPv4.
+	NetworkInterface string
+
+	// DisableTLS speaks clear text. TLSIdentity is ignored then.
+	DisableTLS bool
+
+	// TLSIdentity proves the listener to its clients. Nil means the database's anonymous
+	// identity: see [AnonymousIdentity].
+	TLSIdentity *TLSIdentity
+
+	// IdentityStore keeps the anonymous identity. Nil means [DefaultIdentityStore].
+	IdentityStore TLSIdentityStore
+
+	// Authenticator decides whom to let in. Nil lets in everybody.
+	Authenticator *ListenerAuthenticator
+
+	// ReadOnly refuses changes from clients.
+	ReadOnly bool
+
+	// EnableDeltaSync sends and takes changes of documents as deltas.
+	EnableDeltaSync bool
+
+	// MaxConnections limits the clients at once; others are asked to come back later. Zero
+	// means 1000.
+	MaxConnections int
+
+	// MaxConnectionsPerAddress limits those from one address. Zero means 250.
+	MaxConnectionsPerAddress int
+
+	// Heartbeat is the silence after which a client is asked whether it is still there.
+	// Zero means 300 s.
+	Heartbeat time.Duration
+
+	// Logger receives what happens to connections. Nil logs nothing.
+	Logger *slog.Logger
+}
+
+// ListenerConfigurationForDatabase returns the configuration that shares the default
+// collection of db, with the defaults for everything else.
+func ListenerConfigurationForDatabase(ctx context.Context, db *Database) (URLEndpointListenerConfiguration, error) {
+	coll, err := db.DefaultCollection(ctx)
+	if err != nil {
+		return URLEndpointListenerConfiguration{}, err
+	}
+	return URLEndpointListenerConfiguration{Collections: []*Collection{coll}}, nil
+}
+
+// Validate reports what cannot work, as [ErrInvalid].
+func (c URLEndpointListenerConfiguration) Validate() error {
+	wrong := func(text string) error { return fault.Invalid.In("configure listener", "").Says("%s", text) }
+	if len(c.Collections) == 0 {
+		return wrong("no collection to share")
+	}
+	for _, coll := range c.Collections {
+		if coll == nil || coll.Database() != c.Collections[0].Database() {
+			return wrong("all collections have to be of one database")
+		}
+	}
+	if c.DisableTLS && c.Authenticator != nil && c.Authenticator.auth.NeedsTLS() {
+		return wrong("clients can be known by certificate only with TLS")
+	}
+	if c.MaxConnections < 0 || c.MaxConnectionsPerAddress < 0 || c.Heartbeat < 0 {
+		return wrong("limits and heartbeat cannot be negative")
+	}
+	return nil
+}
+
+// ConnectionStatus counts the clients of a listener. It is a snapshot.
+type ConnectionStatus struct {
+	ConnectionCount       int // connected
+	ActiveConnectionCount int // of these, replicating just now
+}
+
+// URLEndpointListener is a passive peer: it lets replicators connect to a database
+// (spec/api-behaviour.md §2). Its methods may be called from any goroutine.
+type URLEndpointListener struct {
+	cfg URLEndpointListenerConfiguration
+	db  *Database
+
+	starting sync.Mutex // held through Start and Stop
+
+	mu       sync.Mutex // guards the following
+	server   *transport.Server
+	identity *TLSIdentity
+	sessions map[*replication.Session]struct{}
+	stopping context.CancelFunc
+	changed  chan struct{} // closed and replaced when a session ends or turns idle
+}
+
+// NewURLEndpointListener returns a listener that is not started. It keeps a copy of cfg, and
+// fails with [ErrInvalid] for what [URLEndpointListenerConfiguration.Validate] reports.
+func NewURLEndpointListener(cfg URLEndpointListenerConfiguration) (*URLEndpointListener, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg.Collections = slices.Clone(cfg.Collections)
+	return &URLEndpointListener{
+		cfg: cfg, db: cfg.Collections[0].Database(),
+		sessions: make(map[*replication.Session]struct{}),
+		changed:  make(chan struct{}),
+	}, nil
+}
+
+// Config returns a copy of the configuration.
+func (l *URLEndpointListener) Config() URLEndpointListenerConfiguration {
+	cfg := l.cfg
+	cfg.Collections = slices.Clone(cfg.Collections)
+	return cfg
+}
+
+// Start begins to listen; on a running listener it does nothing. It fails with
+// [ErrAddressInUse], [ErrUnknownHost] for an interface that does not exist, EACCES in the
+// POSIX domain for a privileged port, and [ErrNotOpen] when the database is closed. A failed
+// start leaves the listener as it was.
+func (l *URLEndpointListener) Start() error {
+	l.starting.Lock()
+	defer l.starting.Unlock()
+	if l.running() != nil {
+		return nil
+	}
+	if err := l.db.register(l); err != nil {
+		return err
+	}
+	if err := l.listen(); err != nil {
+		l.db.unregister(l)
+		return err
+	}
+	return nil
+}
+
+func (l *URLEndpointListener) listen() error {
+	id, cert, err := l.certificate()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	server, err := transport.Listen(ctx, transport.ServerConfig{
+		Database:      l.db.Name(),
+		Protocols:     replication.Protocols(l.db.store.Versioning(), true),
+		Handler:       func(conn *transport.Conn) { l.serve(ctx, conn) },
+		Port:          l.cfg.Port,
+		Interface:     l.cfg.NetworkInterface,
+		Certificate:   cert,
+		Authenticator: l.authenticator(),
+		Heartbeat:     l.cfg.Heartbeat,
+		Limits: transport.Limits{
+			Connections: l.cfg.MaxConnections,
+			PerAddress:  l.cfg.MaxConnectionsPerAddress,
+		},
+		Product: userAgent,
+		Logger:  l.cfg.Logger,
+	})
+	if err != nil {
+		cancel()
+		return err
+	}
+	l.warnClearText()
+	l.mu.Lock()
+	l.server, l.identity, l.stopping = server, id, cancel
+	l.mu.Unlock()
+	return nil
+}
+
+func (l *URLEndpointListener) authenticator() *transport.Authenticator {
+	if l.cfg.Authenticator == nil {
+		return nil
+	}
+	return l.cfg.Authenticator.auth
+}
+
+// certificate returns the identity to use, nil without TLS.
+func (l *URLEndpointListener) certificate() (*TLSIdentity, *tls.Certificate, error) {
+	if l.cfg.DisableTLS {
+		return nil, nil, nil
+	}
+	id := l.cfg.TLSIdentity
+	if id == nil {
+		identities := l.cfg.IdentityStore
+		if identities == nil {
+			var err error
+			if identities, err = DefaultIdentityStore(); err != nil {
+				return nil, nil, err
+			}
+		}
+		var err error
+		if id, err = AnonymousIdentity(identities, l.db); err != nil {
+			return nil, nil, err
+		}
+	}
+	cert := id.TLSCertificate()
+	return id, &cert, nil
+}
+
+func (l *URLEndpointListener) warnClearText() {
+	if !l.cfg.DisableTLS || l.cfg.Logger == nil {
+		return
+	}
+	if l.cfg.Authenticator != nil {
+		l.cfg.Logger.Warn("TLS is off: passwords and documents cross the network in clear text")
+		return
+	}
+	l.cfg.Logger.Warn("TLS is off: documents cross the network in clear text")
+}
+
+// serve holds the session of one client.
+func (l *URLEndpointListener) serve(ctx context.Context, conn *transport.Conn) {
+	session := replication.NewPassive(conn, replication.Passive{
+		Common: replication.Common{
+			DB:       l.db.store,
+			Protocol: conn.Protocol(),
+			Deltas:   l.cfg.EnableDeltaSync,
+			Log:      l.cfg.Logger,
+			Changed:  l.notify,
+		},
+		Collections: l.shared(),
+		ReadOnly:    l.cfg.ReadOnly,
+	})
+	l.mu.Lock()
+	l.sessions[session] = struct{}{}
+	l.mu.Unlock()
+	err := session.Run(ctx)
+	if l.cfg.Logger != nil && !errors.Is(err, fault.PeerClosed) {
+		l.cfg.Logger.Info("client left", "address", conn.RemoteAddr(), "reason", err)
+	}
+	l.mu.Lock()
+	delete(l.sessions, session)
+	l.mu.Unlock()
+	l.notify()
+}
+
+func (l *URLEndpointListener) shared() []*store.Collection {
+	shared := make([]*store.Collection, len(l.cfg.Collections))
+	for i, coll := range l.cfg.Collections {
+		shared[i] = coll.coll
+	}
+	return shared
+}
+
+func (l *URLEndpointListener) notify() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// Stop ends the listener: it refuses new connections and closes the existing ones with
+// WebSocket code 1001, and waits until all is over. On a stopped listener it does nothing.
+func (l *URLEndpointListener) Stop() {
+	l.starting.Lock()
+	defer l.starting.Unlock()
+	server := l.running()
+	if server == nil {
+		return
+	}
+	l.mu.Lock()
+	stop := l.stopping
+	l.mu.Unlock()
+	stop() // each session says goodbye itself
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	if err := server.Close(ctx); err != nil && l.cfg.Logger != nil {
+		l.cfg.Logger.Warn("listener: clients did not leave in time", "error", err)
+	}
+	l.mu.Lock()
+	l.server, l.identity, l.stopping = nil, nil, nil
+	l.mu.Unlock()
+	l.db.unregister(l)
+}
+
+// stopTimeout bounds how long a listener waits for the goodbyes of its clients.
+const stopTimeout = 10 * time.Second
+
+// StopWhenIdle waits until no client is replicating, and then stops. When ctx ends first it
+// returns ctx's error, and the listener goes on.
+func (l *URLEndpointListener) StopWhenIdle(ctx context.Context) error {
+	for {
+		l.mu.Lock()
+		changed := l.changed
+		l.mu.Unlock()
+		if l.Status().ActiveConnectionCount == 0 {
+			l.Stop()
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+func (l *URLEndpointListener) running() *transport.Server {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.server
+}
+
+// Port returns the port in use, 0 while the listener is not running.
+func (l *URLEndpointListener) Port() int {
+	if server := l.running(); server != nil {
+		return server.Port()
+	}
+	return 0
+}
+
+// URLs returns the addresses at which clients reach the database, nil while the listener is
+// not running. Link-local IPv6 addresses carry the zone of this host.
+func (l *URLEndpointListener) URLs() []string {
+	if server := l.running(); server != nil {
+		return server.URLs()
+	}
+	return nil
+}
+
+// TLSIdentity returns the identity in use, nil while the listener is not running or speaks
+// clear text.
+func (l *URLEndpointListener) TLSIdentity() *TLSIdentity {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.identity
+}
+
+// SetTLSIdentity replaces the identity of a running listener for connections to come,
+// without another port. It fails with [ErrInvalid] when the listener speaks clear text,
+// and with [ErrNotOpen] when it is not running.
+func (l *URLEndpointListener) SetTLSIdentity(id *TLSIdentity) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.server == nil:
+		return fault.NotOpen.In("replace identity", "").Says("the listener is not running")
+	case l.cfg.DisableTLS || id == nil:
+		return fault.Invalid.In("replace identity", "").Says("the listener has no TLS, or there is no identity")
+	}
+	cert := id.TLSCertificate()
+	l.server.SetCertificate(&cert)
+	l.identity = id
+	return nil
+}
+
+// Status counts the clients. Both counts are 0 while the listener is not running.
+func (l *URLEndpointListener) Status() ConnectionStatus {
+	l.mu.Lock()
+	sessions := make([]*replication.Session, 0, len(l.sessions))
+	for session := range l.sessions {
+		sessions = append(sessions, session)
+	}
+	l.mu.Unlock()
+	status := ConnectionStatus{ConnectionCount: len(sessions)}
+	for _, session := range sessions {
+		if session.Busy() {
+			status.ActiveConnectionCount++
+		}
+	}
+	return status
+}
+
+// stop is what the database calls when it closes.
+func (l *URLEndpointListener) stop() { l.Stop() }
