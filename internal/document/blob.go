@@ -27,8 +27,8 @@ func ParseDigest(digest string) (sum [20]byte, err error) {
 	if len(digest) == digestLen && strings.HasPrefix(digest, digestPrefix) {
 		var b []byte
 		b, err = base64.StdEncoding.Strict().DecodeString(digest[len(digestPrefix):])
-		if err == nil && copy(sum[:], b) == len(sum) {
-			return sum, nil
+		if err == nil && len(b) == len(sum) {
+			return [20]byte(b), nil
 		}
 	}
 	return sum, fault.CorruptData.Says("malformed blob digest %.80q: want sha1- and 28 characters of base64", digest)

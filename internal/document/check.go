@@ -249,7 +249,7 @@ func (s *scanner) bad(why string) error {
 
 // nameSet finds duplicate keys of one object: by looking at all while they are few.
 type nameSet struct {
-	few  [16][]byte
+	few  [32][]byte
 	n    int
 	many map[string]struct{}
 }

@@ -1,0 +1,108 @@
+package document_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/tandemdb/tandem/internal/document"
+)
+
+func FuzzCheck(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, ` {"a":[1,-0.5e3,"\u0041\ud83d\ude00",null,true,{"b":{}}]} `, `{"a":1,"a":2}`, `{"a":"` + "\xff" + `"}`,
+		`{"a":` + blob(digestX) + `,"_attachments":{"blob_/a":` + entry(digestY) + `}}`, `{"_id":1,"é":"日本"}`, `{"a":1e999}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		original := bytes.Clone(body)
+		info, err := document.Check(body)
+		if valid := isStrict(body); (err == nil) != valid {
+			t.Fatalf("Check(%q) = %v, but another parser says %v", body, err, valid)
+		}
+		useAll(t, body, info, err)
+		if !bytes.Equal(original, body) {
+			t.Fatalf("%q was changed to %q", original, body)
+		}
+	})
+}
+
+// isStrict asks another parser, which has no limits of its own to numbers and depth.
+func isStrict(body []byte) bool {
+	d := jsontext.NewDecoder(bytes.NewReader(body))
+	if d.PeekKind() != '{' || !json.Valid(body) {
+		return false
+	}
+	depth := 0
+	for {
+		token, err := d.ReadToken()
+		if err != nil {
+			return err.Error() == "EOF"
+		}
+		depth = max(depth, d.StackDepth())
+		if token.Kind() == '0' {
+			var number float64
+			if json.Unmarshal([]byte(token.String()), &number) != nil {
+				return false
+			}
+		}
+		if depth > document.MaxDepth {
+			return false
+		}
+	}
+}
+
+// useAll holds the other functions to what they promise of any text.
+func useAll(t *testing.T, body []byte, info document.Info, bad error) {
+	compact, again, err := document.Compact(body)
+	if (err == nil) != (bad == nil) || err == nil && again != info {
+		t.Fatalf("Compact(%q) = %+v, %v, Check = %+v, %v", body, again, err, info, bad)
+	}
+	_, errBlobs := document.Blobs(body)
+	_, errWith := document.WithAttachments(body, 1)
+	clean, _, errFrom := document.FromGateway(body)
+	canonical, _ := document.Canonical(body)
+	_, _, errMerge := document.Merge3(nil, body, []byte(`{"a":1}`), document.Remote)
+	document.Removed(body)
+	if bad != nil {
+		if errBlobs == nil || errWith == nil || errFrom == nil || errMerge == nil {
+			t.Fatalf("%q: accepted in spite of %v: %v, %v, %v, %v", body, bad, errBlobs, errWith, errFrom, errMerge)
+		}
+		return
+	}
+	var wanted bytes.Buffer
+	if err := json.Compact(&wanted, body); err != nil || !bytes.Equal(wanted.Bytes(), compact) {
+		t.Fatalf("Compact(%q) = %q, want %q", body, compact, wanted.Bytes())
+	}
+	for name, result := range map[string][]byte{"FromGateway": clean, "Strip": document.Strip(body), "Canonical": canonical} {
+		if _, err := document.Check(result); err != nil {
+			t.Fatalf("%s(%q) = %q: %v", name, body, result, err)
+		}
+	}
+	if !document.Equal(body, canonical) {
+		t.Fatalf("Canonical(%q) = %q is another value", body, canonical)
+	}
+}
+
+func FuzzQuote(f *testing.F) {
+	f.Add([]byte(`"a\u0000\n\"\\\/\ud83d\ude00\ud83d\ude0\ud800\udc00"`))
+	f.Add([]byte(`"\ude00\ud83d"`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		v, err := document.ParseValue(text, 0)
+		if err != nil || v.Kind() != document.String {
+			return
+		}
+		quoted := document.AppendQuoted(nil, v.Text())
+		again, err := document.ParseValue(quoted, 0)
+		if err != nil || !bytes.Equal(again.Text(), v.Text()) {
+			t.Fatalf("%q is quoted as %q: %v", text, quoted, err)
+		}
+		var a, b string
+		if json.Unmarshal(text, &a) != nil || json.Unmarshal(quoted, &b) != nil || a != b {
+			t.Fatalf("%q is quoted as %q, which is another text", text, quoted)
+		}
+	})
+}
