@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -81,3 +82,6 @@ func TestReplyCarriesPropertiesAndBody(t *testing.T) {
 
 // isProtocolError reports whether err says that the peer broke the protocol.
 func isProtocolError(err error) bool { return errors.Is(err, fault.ProtocolError) }
+
+// newNoise returns a source of bytes that do not deflate.
+func newNoise(seed byte) *rand.ChaCha8 { return rand.NewChaCha8([32]byte{seed}) }

@@ -76,8 +76,9 @@ func appendHeader(dst []byte, number uint64, flags Flags) []byte {
 // headerSize returns the length of what appendHeader appends.
 func headerSize(number uint64) int { return (bits.Len64(number|1)+6)/7 + 1 }
 
-// appendACK appends a whole acknowledgement frame (spec/blip.md §8).
-func appendACK(dst []byte, number uint64, kind Flags, total uint64) []byte {
+// AppendACK appends a whole acknowledgement frame for total bytes of a message; kind is TypeACKMSG or TypeACKRPY
+// (spec/blip.md §8).
+func AppendACK(dst []byte, number uint64, kind Flags, total uint64) []byte {
 	return binary.AppendUvarint(appendHeader(dst, number, kind|Urgent|NoReply), total)
 }
 

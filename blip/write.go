@@ -48,7 +48,7 @@ func (w *writer) run(ctx context.Context) error {
 		case job.message != nil:
 			err = w.sendPiece(ctx, job)
 		case job.ack != (ack{}):
-			w.frame = appendACK(w.frame[:0], job.ack.number, job.ack.kind, job.ack.total)
+			w.frame = AppendACK(w.frame[:0], job.ack.number, job.ack.kind, job.ack.total)
 			err = w.push(ctx)
 		default:
 			err = w.flush(ctx)

@@ -26,11 +26,9 @@ func NewPeer(t testing.TB, pipe blip.Pipe) *Peer {
 // Send sends a frame with the right checksum, compressed if flags say so.
 func (p *Peer) Send(number uint64, flags blip.Flags, body []byte) {
 	p.t.Helper()
-	frame, err := p.enc.Append(nil, number, flags, body)
-	if err != nil {
+	if err := p.TrySend(number, flags, body); err != nil {
 		p.t.Fatal(err)
 	}
-	p.SendRaw(frame)
 }
 
 // SendMessage sends a whole message in one frame.
@@ -42,13 +40,26 @@ func (p *Peer) SendMessage(number uint64, flags blip.Flags, props blip.Propertie
 // SendRaw sends any bytes as a frame.
 func (p *Peer) SendRaw(frame []byte) {
 	p.t.Helper()
+	if err := p.trySendRaw(frame); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// TrySend is Send for a pipe that may have ended.
+func (p *Peer) TrySend(number uint64, flags blip.Flags, body []byte) error {
+	frame, err := p.enc.Append(nil, number, flags, body)
+	if err != nil {
+		return err
+	}
+	return p.trySendRaw(frame)
+}
+
+func (p *Peer) trySendRaw(frame []byte) error {
 	ctx := context.Background()
 	if err := p.Pipe.Write(ctx, frame); err != nil {
-		p.t.Fatal(err)
+		return err
 	}
-	if err := p.Pipe.Flush(ctx); err != nil {
-		p.t.Fatal(err)
-	}
+	return p.Pipe.Flush(ctx)
 }
 
 // Receive returns the next frame, which it owns.
