@@ -50,8 +50,9 @@ func apply(dst []byte, o, d document.Value) ([]byte, error) {
 			return applyArray(dst, o, d)
 		}
 		return nil, corrupt("it changes parts of a value that has none")
+	default:
+		return append(dst, d...), nil
 	}
-	return append(dst, d...), nil
 }
 
 // applyList applies a delta in brackets: a new value, a deletion, or a text patch.

@@ -107,6 +107,7 @@ func walkBlobs(v Value, pointer string, visit func(pointer string, blob Value)) 
 				walkBlobs(value, pointer+escapePointer(key.Text()), visit)
 			}
 		}
+	default: // has no parts
 	}
 }
 

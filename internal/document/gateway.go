@@ -132,8 +132,9 @@ func (g *incoming) appendValue(dst []byte, v Value, pointer string) []byte {
 			dst = g.appendValue(dst, value, pointer+escapePointer(key.Text()))
 		}
 		return enclose(dst, open, '{', '}')
+	default:
+		return append(dst, v...)
 	}
-	return append(dst, v...)
 }
 
 // blob returns the blob at pointer as its attachment has it.

@@ -39,8 +39,9 @@ func appendCanonical(dst []byte, v Value) []byte {
 			dst = appendCanonical(dst, m.value)
 		}
 		return enclose(dst, open, '{', '}')
+	default:
+		return append(dst, v...)
 	}
-	return append(dst, v...)
 }
 
 type member struct {

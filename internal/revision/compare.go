@@ -25,8 +25,9 @@ func (o Order) Inverse() Order {
 		return Older
 	case Older:
 		return Newer
+	default:
+		return o
 	}
-	return o
 }
 
 // Compare says what a is to b: Newer if it descends from b, as far as histories tell. Any revision is

@@ -75,13 +75,11 @@ func Proposal(cur Rev, curDeleted bool, proposed Rev, parent ID) int {
 		}
 		return Refuse
 	}
-	switch Compare(proposed, cur) {
-	case Newer:
-		return Accept
-	case Same, Older:
+	order := Compare(proposed, cur)
+	switch {
+	case order == Same || order == Older:
 		return Known
-	}
-	if cur.ID.Is(parent) || parent == "" && curDeleted {
+	case order == Newer || cur.ID.Is(parent) || parent == "" && curDeleted:
 		return Accept
 	}
 	return Refuse

@@ -2,7 +2,7 @@ package revision
 
 import (
 	"cmp"
-	"crypto/sha1" //nolint:gosec // the protocol's digest, no secret
+	"crypto/sha1"
 	"encoding/hex"
 	"slices"
 )
@@ -24,7 +24,7 @@ func EditTree(parent Rev, deleted bool, canonicalBody []byte) Rev {
 
 func treeDigest(parent ID, deleted bool, body []byte) string {
 	n := min(len(parent), 255)
-	digest := sha1.New() //nolint:gosec // the protocol's digest, no secret
+	digest := sha1.New()
 	digest.Write([]byte{byte(n)})
 	digest.Write([]byte(parent[:n]))
 	if deleted {
