@@ -76,3 +76,18 @@ func (s *signed) tls() *tls.Certificate {
 	}
 	return c
 }
+
+// hangUpAfterHandshake takes one client, asks it for a certificate, and resets the
+// connection as soon as it has shown what it has.
+func hangUpAfterHandshake(l net.Listener, server *signed) {
+	nc, err := l.Accept()
+	if err != nil {
+		return
+	}
+	secure := tls.Server(nc, &tls.Config{
+		Certificates: []tls.Certificate{*server.tls()}, ClientAuth: tls.RequestClientCert,
+	})
+	_ = secure.Handshake()
+	_ = nc.(*net.TCPConn).SetLinger(0)
+	_ = nc.Close()
+}

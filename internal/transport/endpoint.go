@@ -27,7 +27,8 @@ func ParseEndpoint(raw string) (Endpoint, error) {
 		return Endpoint{}, invalidURL("", "it cannot be parsed") // raw may hold a password
 	}
 	u.Scheme = strings.ToLower(u.Scheme)
-	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
+	u.RawPath = strings.TrimRight(u.EscapedPath(), "/")
+	u.Path, _ = url.PathUnescape(u.RawPath) // as Parse has done already
 	switch {
 	case u.Scheme != "ws" && u.Scheme != "wss":
 		return Endpoint{}, invalidURL(u.Redacted(), "it does not begin with ws:// or wss://")
@@ -63,7 +64,9 @@ func (e Endpoint) String() string { return e.url.String() }
 
 // DatabaseName returns the last element of the path.
 func (e Endpoint) DatabaseName() string {
-	return e.url.Path[strings.LastIndexByte(e.url.Path, '/')+1:]
+	escaped := e.url.EscapedPath()
+	name, _ := url.PathUnescape(escaped[strings.LastIndexByte(escaped, '/')+1:])
+	return name
 }
 
 // Secure reports whether the endpoint is reached by TLS.

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
@@ -102,5 +103,13 @@ func checkEcho(t testing.TB, c *transport.Conn) {
 	m, err := c.Read(t.Context())
 	if err != nil || string(m) != "hello" {
 		t.Fatalf("got %q, %v; want hello", m, err)
+	}
+}
+
+// checkFault checks that err is a fault of that domain and code.
+func checkFault(t testing.TB, err error, domain fault.Domain, code int) {
+	t.Helper()
+	if f := fault.Of(err); f == nil || f.Domain != domain || f.Code != code {
+		t.Errorf("got %v (%+v), want %s/%d", err, f, domain, code)
 	}
 }

@@ -17,7 +17,7 @@ import (
 type Trust struct {
 	// Pinned is a certificate in DER. A server is good if its chain holds exactly this one:
 	// as leaf, or as an issuer that truly signed the chain below it. Neither names nor dates
-	// of the leaf matter then. Empty means no pin.
+	// matter then: whoever gets a certificate from a pinned issuer is trusted. Empty means no pin.
 	Pinned []byte
 	// SelfSignedOnly takes exactly the certificates that are signed with their own key, and
 	// valid today, for any host name. It gives encryption, and no proof who the peer is.
@@ -45,7 +45,7 @@ func (t Trust) verifyPin(chain []*x509.Certificate) error {
 		if !bytes.Equal(cert.Raw, t.Pinned) {
 			continue
 		}
-		if i == 0 || verifyAt(chain, pool(chain[i:i+1]), chain[0].NotBefore.Add(time.Second)) == nil {
+		if i == 0 || verifyAt(chain, pool(chain[i:i+1]), goodTime(chain[:i+1])) == nil {
 			return nil
 		}
 	}
@@ -84,10 +84,11 @@ func verifyChain(chain []*x509.Certificate, host string, roots *x509.CertPool) e
 	err := verifyAt(chain, roots, time.Now())
 	if expired(err) {
 		// An untrusted root is worse news than a date: look what is left at a good time.
-		if atTheTime := verifyAt(chain, roots, leaf.NotBefore.Add(time.Second)); !unknownRoot(atTheTime) {
+		then := verifyAt(chain, roots, goodTime(chain))
+		if !unknownRoot(then) {
 			return dateFault(leaf, err)
 		}
-		err = x509.UnknownAuthorityError{Cert: leaf}
+		err = then
 	}
 	switch {
 	case unknownRoot(err):
@@ -109,6 +110,27 @@ func verifyAt(chain []*x509.Certificate, roots *x509.CertPool, at time.Time) err
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
 	return err
+}
+
+// goodTime returns the moment nearest to now at which the whole chain was valid, if there is one.
+func goodTime(chain []*x509.Certificate) time.Time {
+	from, to := chain[0].NotBefore, chain[0].NotAfter
+	for _, cert := range chain[1:] {
+		if cert.NotBefore.After(from) {
+			from = cert.NotBefore
+		}
+		if cert.NotAfter.Before(to) {
+			to = cert.NotAfter
+		}
+	}
+	switch now := time.Now(); {
+	case now.After(to):
+		return to.Add(-time.Second)
+	case now.Before(from):
+		return from.Add(time.Second)
+	default:
+		return now
+	}
 }
 
 func dateFault(leaf *x509.Certificate, cause error) error {

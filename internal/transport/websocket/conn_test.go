@@ -67,8 +67,8 @@ func checkAgainst(t *testing.T, ours *websocket.Conn, theirs *coder.Conn) {
 		}
 		go func() {
 			w, _ := theirs.Writer(context.Background(), coder.MessageBinary) // in three parts
-			w.Write(want[:size/3])
-			w.Write(want[size/3:])
+			_, _ = w.Write(want[:size/3])
+			_, _ = w.Write(want[size/3:])
 			w.Close()
 		}()
 		if got, err := ours.Read(t.Context()); err != nil || !bytes.Equal(got, want) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"runtime"
@@ -88,7 +89,7 @@ func TestBrokenFramesEndTheConnection(t *testing.T) {
 			if f := fault.Of(err); f == nil || f.Domain != fault.WebSocket || f.Code != test.code {
 				t.Errorf("got %v, want WebSocket/%d", err, test.code)
 			}
-			if _, again := server.Read(t.Context()); again != err {
+			if _, again := server.Read(t.Context()); !errors.Is(again, err) {
 				t.Errorf("then %v, want the same error again", again)
 			}
 			answer, err := io.ReadAll(a)

@@ -16,12 +16,12 @@ import (
 
 const heartbeat = 300 * time.Second
 
-// readEnd reads until the connection ends, and tells how and when.
-func readEnd(c *websocket.Conn) (error, time.Duration) { //nolint:revive // how, then when
+// readEnd reads until the connection ends, and tells when and how.
+func readEnd(c *websocket.Conn) (time.Duration, error) {
 	start := time.Now()
 	for {
 		if _, err := c.Read(context.Background()); err != nil {
-			return err, time.Since(start)
+			return time.Since(start), err
 		}
 	}
 }
@@ -38,7 +38,7 @@ func TestASilentPeerIsPingedAndThenDropped(t *testing.T) {
 				var got bytes.Buffer
 				taken := make(chan struct{})
 				go func() { defer close(taken); io.Copy(&got, b) }() //nolint:errcheck // until the end
-				err, after := readEnd(websocket.New(a, websocket.Config{Heartbeat: test.every}))
+				after, err := readEnd(websocket.New(a, websocket.Config{Heartbeat: test.every}))
 				if !errors.Is(err, fault.Timeout) || after != test.dropped {
 					t.Errorf("got %v after %v, want a timeout after %v", err, after, test.dropped)
 				}
@@ -56,9 +56,9 @@ func TestAPeerThatAnswersIsKept(t *testing.T) {
 		a, b := net.Pipe()
 		client := websocket.New(a, websocket.Config{Client: true, Heartbeat: heartbeat})
 		server := websocket.New(b, websocket.Config{})
-		go readEnd(server)
+		go func() { _, _ = readEnd(server) }()
 		time.AfterFunc(24*time.Hour, func() { _ = server.Abort() })
-		err, after := readEnd(client)
+		after, err := readEnd(client)
 		if code, _ := closeOf(err); code != 1006 || after != 24*time.Hour {
 			t.Errorf("got %v after %v, want to be dropped by the peer after a day", err, after)
 		}
@@ -78,7 +78,7 @@ func TestAnythingReceivedIsASignOfLife(t *testing.T) {
 				_, _ = b.Write([]byte{0x82, 1, 'x'})
 			}
 		}()
-		if err, after := readEnd(client); after != time.Hour+320*time.Second {
+		if after, err := readEnd(client); after != time.Hour+320*time.Second {
 			t.Errorf("got %v after %v, want a timeout 320 s after the last message", err, after)
 		}
 		_ = b.Close()

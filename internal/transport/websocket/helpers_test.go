@@ -95,7 +95,8 @@ func (h hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // coderClient is another implementation's client on nc, its handshake made up.
 func coderClient(t testing.TB, nc net.Conn) *coder.Conn {
 	t.Helper()
-	c, _, err := coder.Dial(t.Context(), "ws://peer/", &coder.DialOptions{HTTPClient: &http.Client{Transport: upgraded{nc}}})
+	options := &coder.DialOptions{HTTPClient: &http.Client{Transport: upgraded{nc}}}
+	c, _, err := coder.Dial(t.Context(), "ws://peer/", options)
 	if err != nil {
 		t.Fatal(err)
 	}

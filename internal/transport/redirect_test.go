@@ -1,0 +1,76 @@
+package transport_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/transport"
+)
+
+func redirect(status int, location string) string {
+	return fmt.Sprintf("HTTP/1.1 %d Moved\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n", status, location)
+}
+
+func TestRedirectsAreFollowed(t *testing.T) {
+	for _, status := range []int{301, 302, 307} {
+		e, requests := rawServer(t, func(request string) string {
+			if strings.HasPrefix(request, "GET /db/") {
+				return redirect(status, "/other/_blipsync?x=1")
+			}
+			return switching(request)
+		})
+		c, err := transport.Dial(t.Context(), transport.DialConfig{
+			Endpoint: e, Protocols: []string{cbm4}, Credentials: &transport.Credentials{User: "u", Password: "p"},
+		})
+		if err != nil {
+			t.Fatalf("%d: %v", status, err)
+		}
+		_ = c.Abort()
+		second := parsed(t, requests()[1])
+		if second.RequestURI != "/other/_blipsync?x=1" || second.Header.Get("Authorization") == "" {
+			t.Errorf("%d: the second request is %v", status, second)
+		}
+	}
+}
+
+func TestAnotherHostGetsNoCredentials(t *testing.T) {
+	there, requests := rawServer(t, switching)
+	elsewhere := strings.Replace(strings.Replace(there.String(), "ws:", "http:", 1), "127.0.0.1", "localhost", 1)
+	e, _ := rawServer(t, func(string) string { return redirect(302, elsewhere+"/_blipsync") })
+	c, err := transport.Dial(t.Context(), transport.DialConfig{
+		Endpoint: e, Protocols: []string{cbm4}, Credentials: &transport.Credentials{User: "u", Password: "p"},
+		Headers: http.Header{"Authorization": {"Bearer x"}, "Cookie": {"session=1"}, "X-Mine": {"1"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Abort()
+	r := parsed(t, requests()[0])
+	if r.Header.Get("Authorization") != "" || r.Header.Get("Cookie") != "" {
+		t.Errorf("the other host got %v", r.Header)
+	}
+}
+
+func TestBadRedirects(t *testing.T) {
+	for location, want := range map[string]*fault.Error{
+		"/db/_blipsync":          fault.TooManyRedirects, // to itself
+		"relative":               fault.InvalidRedirect,
+		"ftp://example.com/db":   fault.InvalidRedirect,
+		"http://u:p@example.com": fault.InvalidRedirect,
+		"//example.com/db":       fault.InvalidRedirect,
+		"http://:80/db":          fault.InvalidRedirect,
+		"http://h:99999/db":      fault.InvalidRedirect,
+		"http://%zz/":            fault.InvalidRedirect,
+		"":                       fault.InvalidRedirect,
+	} {
+		e, requests := rawServer(t, func(string) string { return redirect(302, location) })
+		_, err := transport.Dial(t.Context(), transport.DialConfig{Endpoint: e, Protocols: []string{cbm4}})
+		checkFault(t, err, want.Domain, want.Code)
+		if want == fault.TooManyRedirects && len(requests()) != 11 {
+			t.Errorf("%d requests, want the first and ten more", len(requests()))
+		}
+	}
+}
