@@ -153,11 +153,11 @@ func (c *Conn) result(readErr error, ours bool) error {
 
 // settleAll completes every request that has no reply.
 func (c *Conn) settleAll(outcome error) error {
-	err := outcome
-	if err == nil {
-		err = fault.NotConnected.In("send message", "").Says("connection is closed")
-	}
 	c.mu.Lock()
+	err := outcome
+	if c.closeSent {
+		err = fault.NotConnected.In("send message", "").Says("connection is closed").Because(outcome)
+	}
 	c.outcome = err
 	open := c.queue.drain()
 	for _, o := range c.partial {
@@ -176,7 +176,7 @@ func (c *Conn) settleAll(outcome error) error {
 		close(w.ready)
 	}
 	for _, o := range open {
-		o.msg.closeBody()
+		o.closeBody()
 		c.settle(o, nil, err)
 	}
 	return outcome

@@ -17,9 +17,10 @@ type outgoing struct {
 	held   int64               // what the request this replies to counts for in Conn.held
 
 	// Owned by the writer.
-	begun bool
-	rest  []byte        // of the head and body, when begun
-	body  *bufio.Reader // on BodyReader, when begun
+	begun  bool
+	closed bool          // the BodyReader is
+	rest   []byte        // of the head and body, when begun
+	body   *bufio.Reader // on BodyReader, when begun
 
 	// Owned by the reader.
 	reply *incoming
@@ -93,6 +94,14 @@ func (o *outgoing) begin(dst []byte) []byte {
 		o.rest = o.msg.Body
 	}
 	return o.msg.Properties.Append(dst)
+}
+
+// closeBody closes the BodyReader, once.
+func (o *outgoing) closeBody() {
+	if !o.closed {
+		o.closed = true
+		o.msg.closeBody()
+	}
 }
 
 // fail makes a reply that has not begun an error.

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"sync"
 	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
 )
 
 // Limits of a pipe in memory, in bytes.
@@ -176,7 +178,7 @@ func (s *stream) awaitEnd(ctx context.Context) error {
 	case s.broken:
 		return &CloseError{Code: closeDropped}
 	default:
-		return ctx.Err()
+		return fault.Timeout.In("close", "").Says("peer does not answer the goodbye")
 	}
 }
 

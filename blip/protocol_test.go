@@ -348,3 +348,12 @@ func TestFramesStaySmall(t *testing.T) {
 		}
 	}
 }
+
+// drain reads whatever comes, until the pipe ends.
+func drain(p *bliptest.Peer) {
+	for {
+		if _, err := p.Pipe.Read(context.Background()); err != nil {
+			return
+		}
+	}
+}

@@ -22,7 +22,7 @@ func (c *Conn) read(ctx context.Context) (err error, ours bool) {
 	for {
 		raw, err := c.pipe.Read(ctx)
 		if err != nil {
-			return readError(err), false
+			return withFault(err), false
 		}
 		c.clock.markHeard()
 		c.stats.received.frame(len(raw))
@@ -32,12 +32,12 @@ func (c *Conn) read(ctx context.Context) (err error, ours bool) {
 	}
 }
 
-// readError makes sure that an error has a domain and a code.
-func readError(err error) error {
-	if fault.Of(err) != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+// withFault makes sure that an error of the pipe has a domain and a code.
+func withFault(err error) error {
+	if err == nil || fault.Of(err) != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return fault.ConnectionLost.In("read", "").Because(err)
+	return fault.ConnectionLost.In("use connection", "").Because(err)
 }
 
 func (r *reader) frame(raw []byte) error {

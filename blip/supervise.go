@@ -82,7 +82,7 @@ func (c *Conn) sendClose() {
 	}
 	c.closeSent = true
 	c.mu.Unlock()
-	err := c.pipe.Close(c.closeCode, c.closeReason)
+	err := withFault(c.pipe.Close(c.closeCode, c.closeReason))
 	_ = c.pipe.Abort()
 	c.mu.Lock()
 	c.closeErr = err

@@ -33,7 +33,7 @@ func (c *Conn) write(ctx context.Context) {
 	}
 	err := w.run(ctx)
 	c.mu.Lock()
-	c.writeErr = err
+	c.writeErr = withFault(err)
 	c.mu.Unlock()
 	close(c.writerDone)
 }
@@ -203,7 +203,7 @@ func (c *Conn) sentPiece(o *outgoing, piece, size int, more bool) {
 	}
 	c.mu.Unlock()
 	if !more {
-		o.msg.closeBody()
+		o.closeBody()
 	}
 }
 
@@ -250,11 +250,11 @@ func (c *Conn) dropUnreadable(o *outgoing, err error) error {
 		c.mu.Lock()
 		c.unqueueLocked(o, 0, false)
 		c.mu.Unlock()
-		o.msg.closeBody()
+		o.closeBody()
 		c.settle(o, nil, err)
 		return nil
 	case o.sent == 0:
-		o.msg.closeBody()
+		o.closeBody()
 		o.fail(err)
 		c.mu.Lock()
 		defer c.mu.Unlock()
