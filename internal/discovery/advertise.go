@@ -1,0 +1,285 @@
+package discovery
+
+import (
+	"context"
+	"crypto/rand"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// Advertise tells the local networks of a peer, until Close or the end of ctx. The name is
+// probed first; when another peer has it, a number is appended. It fails with
+// [fault.Invalid] when the peer cannot be told, and when there is no network to tell.
+func Advertise(ctx context.Context, p Peer, opts Options) (*Advertiser, error) {
+	if err := p.validate(); err != nil {
+		return nil, err
+	}
+	s, err := opts.join()
+	if err != nil {
+		return nil, err
+	}
+	// A host name of its own never collides with that of the machine, which another
+	// program may answer for.
+	p.Host = "tandem-" + strings.ToLower(rand.Text()[:12]) + ".local."
+	ctx, cancel := context.WithCancel(ctx)
+	a := &Advertiser{
+		socket: s, wanted: p.Name, cancel: cancel, done: make(chan struct{}),
+		peer: p, sent: map[int]time.Time{}, owed: map[int]bool{},
+	}
+	go func() {
+		defer close(a.done)
+		defer cancel()
+		a.run(ctx)
+	}()
+	return a, nil
+}
+
+// Advertiser is a peer that is told to the network.
+//
+// It is in one of three states. A conflict leads back to the first, under the next name:
+//
+//	probing ──3 probes, 250 ms apart──▶ announcing ──2, 1 s apart──▶ serving
+type Advertiser struct {
+	socket Socket
+	wanted string // the name asked for
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu   sync.Mutex // guards the following
+	peer Peer       // its name changes
+
+	// Of the goroutine alone:
+	step   int       // 0 to 2 probing, 3 to 4 announcing, then serving
+	next   time.Time // of the next step
+	number int       // of the name
+	links  []Link
+	sent   map[int]time.Time // the last announcement, by link
+	owed   map[int]bool      // links that have to wait for the next one
+}
+
+// The steps of RFC 6762 §8, and the pace of §6.
+const (
+	firstAnnouncement = 3
+	serving           = 5
+	probeGap          = 250 * time.Millisecond
+	answerGap         = time.Second
+)
+
+// Name returns the name as the network knows it, which may have a number by now.
+func (a *Advertiser) Name() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.peer.Name
+}
+
+// Close tells the network that the peer is gone, and waits for the advertiser to end.
+// Closing twice is harmless.
+func (a *Advertiser) Close() error {
+	a.cancel()
+	<-a.done
+	return nil
+}
+
+func (a *Advertiser) run(ctx context.Context) {
+	packets := listen(a.socket, ctx.Done())
+	defer func() {
+		a.goodbye()
+		_ = a.socket.Close()
+		for range packets { // until the listener has ended
+		}
+	}()
+	a.next = time.Now()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case p, ok := <-packets:
+			if !ok {
+				return
+			}
+			a.handle(p)
+		case <-timer.C:
+			a.tick()
+		}
+		timer.Reset(max(0, time.Until(a.wake())))
+	}
+}
+
+// wake returns when there is something to do: the next step, or an answer that had to wait.
+func (a *Advertiser) wake() time.Time {
+	wake := a.next
+	for link := range a.owed {
+		if due := a.sent[link].Add(answerGap); due.Before(wake) {
+			wake = due
+		}
+	}
+	return wake
+}
+
+func (a *Advertiser) tick() {
+	now := time.Now()
+	known := a.links
+	a.links = a.socket.Links()
+	if a.step >= firstAnnouncement {
+		for _, link := range a.links {
+			due := a.owed[link.Index] && now.Sub(a.sent[link.Index]) >= answerGap
+			if due || !slices.ContainsFunc(known, link.equal) {
+				a.announce(link)
+			}
+		}
+	}
+	if now.Before(a.next) {
+		return
+	}
+	switch {
+	case a.step < firstAnnouncement:
+		a.probe()
+		a.next = now.Add(probeGap)
+	case a.step < serving:
+		for _, link := range a.links {
+			a.announce(link)
+		}
+		a.next = now.Add(time.Second)
+	default:
+		a.next = now.Add(rescan)
+		return
+	}
+	a.step++
+}
+
+func (l Link) equal(m Link) bool { return l.Index == m.Index && slices.Equal(l.Nets, m.Nets) }
+
+// probe asks whether somebody has the name, and shows what we want it for.
+func (a *Advertiser) probe() {
+	msg := &dns.Msg{}
+	name := instanceName(a.peer.Name)
+	msg.Question = []dns.Question{{Name: name, Qtype: dns.TypeANY, Qclass: dns.ClassINET}}
+	srv := &dns.SRV{Port: a.peer.Port, Target: a.peer.Host}
+	srv.Hdr = dns.RR_Header{Name: name, Rrtype: dns.TypeSRV, Class: dns.ClassINET, Ttl: uint32(ttl.Seconds())}
+	msg.Ns = []dns.RR{srv}
+	for _, link := range a.links {
+		send(a.socket, link.Index, msg, netip.AddrPort{})
+	}
+}
+
+func (a *Advertiser) announce(link Link) {
+	a.sent[link.Index] = time.Now()
+	delete(a.owed, link.Index)
+	msg := response(records(a.peer, link, ttl))
+	msg.Answer = append(msg.Answer, &dns.PTR{
+		Hdr: dns.RR_Header{Name: metaName, Rrtype: dns.TypePTR, Class: dns.ClassINET, Ttl: uint32(ttl.Seconds())},
+		Ptr: serviceName,
+	})
+	send(a.socket, link.Index, msg, netip.AddrPort{})
+}
+
+// goodbye tells everyone who may have heard of the peer that it is gone, RFC 6762 §10.1.
+func (a *Advertiser) goodbye() {
+	if a.step <= firstAnnouncement {
+		return
+	}
+	for _, link := range a.socket.Links() {
+		send(a.socket, link.Index, response(records(a.peer, link, 0)), netip.AddrPort{})
+	}
+}
+
+func (a *Advertiser) handle(p Packet) {
+	msg, link, ok := parse(a.links, p)
+	switch {
+	case !ok:
+	case msg.Response && slices.ContainsFunc(msg.Answer, a.disputes):
+		if a.step < firstAnnouncement || slices.ContainsFunc(msg.Answer, a.precedes) {
+			a.rename()
+			return
+		}
+		a.owed[link.Index] = true // two have it, perhaps of networks now joined: the other yields
+	case msg.Response:
+	case a.step >= firstAnnouncement:
+		a.answer(msg, link, p.From)
+	case slices.ContainsFunc(msg.Ns, a.precedes):
+		a.step, a.next = 0, time.Now().Add(time.Second) // then the winner answers, RFC 6762 §8.2
+	}
+}
+
+// disputes reports whether rr shows that another peer has our name.
+func (a *Advertiser) disputes(rr dns.RR) bool {
+	srv, ok := rr.(*dns.SRV)
+	return ok && srv.Hdr.Ttl > 0 && a.isOurs(srv.Hdr.Name) && key(srv.Target) != a.peer.Host
+}
+
+// precedes reports whether rr is of another peer that wins the name.
+func (a *Advertiser) precedes(rr dns.RR) bool {
+	return a.disputes(rr) && key(rr.(*dns.SRV).Target) > a.peer.Host
+}
+
+func (a *Advertiser) isOurs(dnsName string) bool {
+	name, ok := peerName(dnsName)
+	return ok && key(name) == key(a.peer.Name)
+}
+
+// rename takes the next name, and begins again.
+func (a *Advertiser) rename() {
+	a.number = max(a.number, 1) + 1
+	a.mu.Lock()
+	a.peer.Name = nextName(a.wanted, a.number)
+	a.mu.Unlock()
+	a.step, a.next = 0, time.Now()
+	clear(a.owed)
+}
+
+// answer announces the peer to a link where somebody asked for it.
+func (a *Advertiser) answer(msg *dns.Msg, link Link, from netip.AddrPort) {
+	if !slices.ContainsFunc(msg.Question, a.concerns) || a.isKnown(msg) {
+		return
+	}
+	if from.Port() != mdnsPort { // a plain DNS client, RFC 6762 §6.7
+		reply := response(records(a.peer, link, legacyTTL))
+		reply.Id, reply.Question = msg.Id, msg.Question
+		for _, rr := range reply.Answer {
+			rr.Header().Class &^= flush
+		}
+		send(a.socket, link.Index, reply, from)
+		return
+	}
+	gap := answerGap
+	if len(msg.Ns) > 0 {
+		gap = probeGap // a name has to be defended at once
+	}
+	if time.Since(a.sent[link.Index]) < gap {
+		a.owed[link.Index] = true
+		return
+	}
+	a.announce(link)
+}
+
+func (a *Advertiser) concerns(q dns.Question) bool {
+	switch key(q.Name) {
+	case serviceName, metaName:
+		return q.Qtype == dns.TypePTR || q.Qtype == dns.TypeANY
+	case a.peer.Host:
+		return true
+	}
+	return a.isOurs(q.Name)
+}
+
+// isKnown reports whether a query for the service says that it knows us, RFC 6762 §7.1.
+func (a *Advertiser) isKnown(msg *dns.Msg) bool {
+	if len(msg.Question) != 1 || key(msg.Question[0].Name) != serviceName {
+		return false
+	}
+	return slices.ContainsFunc(msg.Answer, func(rr dns.RR) bool {
+		ptr, ok := rr.(*dns.PTR)
+		return ok && a.isOurs(ptr.Ptr) && ptr.Hdr.Ttl >= uint32(ttl.Seconds())/2
+	})
+}
+
+func response(answer []dns.RR) *dns.Msg {
+	return &dns.Msg{MsgHdr: dns.MsgHdr{Response: true, Authoritative: true}, Answer: answer}
+}

@@ -1,0 +1,76 @@
+package discovery
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// Options adjust [Advertise], [Browse] and [Find]. The zero value is ready to use.
+type Options struct {
+	// Interfaces names the network interfaces to use. Empty means all that are up and can
+	// multicast, and the loopback interface for peers on the same machine.
+	Interfaces []string
+	// Network carries the packets. Nil means the network of this machine.
+	Network Network
+}
+
+func (o Options) join() (Socket, error) {
+	if o.Network == nil {
+		return machine{}.Join(o.Interfaces)
+	}
+	return o.Network.Join(o.Interfaces)
+}
+
+// Network opens sockets that receive what is sent to the multicast groups of DNS, port 5353.
+type Network interface {
+	// Join opens a socket on the named interfaces; none means all.
+	Join(interfaces []string) (Socket, error)
+}
+
+// Socket sends and receives packets on all links of a machine. Its methods may be called
+// from any goroutine.
+type Socket interface {
+	// Links returns the links as they are now.
+	Links() []Link
+	// Send sends a packet on the link with that index: to one address, or to the multicast
+	// groups when to is the zero value.
+	Send(link int, packet []byte, to netip.AddrPort) error
+	// Receive returns the next packet. It fails only after Close.
+	Receive() (Packet, error)
+	// Close ends the socket, and every Receive.
+	Close() error
+}
+
+// Link is a network interface with the addresses this machine has on it.
+type Link struct {
+	Index int
+	Name  string
+	Nets  []netip.Prefix // the addresses with the size of their networks
+}
+
+// Packet is a packet as it was received.
+type Packet struct {
+	Data []byte
+	From netip.AddrPort
+	Link int // the index of the link, or 0 when the system does not tell
+}
+
+// linkOf returns the link a packet came over. Packets from elsewhere than the network of a
+// link have none (RFC 6762 §11).
+func linkOf(links []Link, p Packet) (Link, bool) {
+	from := p.From.Addr().Unmap()
+	at := slices.IndexFunc(links, func(l Link) bool {
+		return (p.Link == 0 || p.Link == l.Index) && l.reaches(from)
+	})
+	if at < 0 {
+		return Link{}, false
+	}
+	return links[at], true
+}
+
+func (l Link) reaches(addr netip.Addr) bool {
+	if addr.IsLinkLocalUnicast() && addr.Zone() != "" {
+		return addr.Zone() == l.Name
+	}
+	return slices.ContainsFunc(l.Nets, func(n netip.Prefix) bool { return n.Contains(addr.WithZone("")) })
+}
