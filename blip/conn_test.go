@@ -1,9 +1,12 @@
 package blip_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -85,3 +88,32 @@ func isProtocolError(err error) bool { return errors.Is(err, fault.ProtocolError
 
 // newNoise returns a source of bytes that do not deflate.
 func newNoise(seed byte) *rand.ChaCha8 { return rand.NewChaCha8([32]byte{seed}) }
+
+// foreignFramer makes compressed frames of what another library has deflated.
+type foreignFramer struct{ crc uint32 }
+
+func newForeignFramer() *foreignFramer { return &foreignFramer{} }
+
+func (f *foreignFramer) frame(deflated, plain []byte) []byte {
+	f.crc = crc32.Update(f.crc, crc32.IEEETable, plain)
+	raw := append([]byte{1, byte(blip.Compressed)}, deflated...)
+	return binary.BigEndian.AppendUint32(raw, f.crc)
+}
+
+// mend gives an uncompressed frame the checksum that it should have.
+func (f *foreignFramer) mend(raw []byte) []byte {
+	_, n := binary.Uvarint(raw)
+	if n <= 0 || len(raw) < n+5 {
+		return raw
+	}
+	flags, m := binary.Uvarint(raw[n:])
+	kind := blip.Flags(flags).Type()
+	if m <= 0 || kind > blip.TypeERR || blip.Flags(flags)&blip.Compressed != 0 || len(raw) < n+m+4 {
+		return raw
+	}
+	raw = bytes.Clone(raw)
+	body := raw[n+m : len(raw)-4]
+	f.crc = crc32.Update(f.crc, crc32.IEEETable, body)
+	binary.BigEndian.PutUint32(raw[len(raw)-4:], f.crc)
+	return raw
+}
