@@ -1,0 +1,87 @@
+package blip_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/tandemdb/tandem/blip"
+)
+
+// slowPipe is a link that takes its time for each frame.
+type slowPipe struct {
+	blip.Pipe
+	perFrame time.Duration
+}
+
+func (p slowPipe) Write(ctx context.Context, frame []byte) error {
+	for start := time.Now(); time.Since(start) < p.perFrame; {
+		runtime.Gosched() // the budget looks at the real clock, and so must this
+	}
+	return p.Pipe.Write(ctx, frame)
+}
+
+// share sends documents, and returns which part of their bytes was deflated.
+func share(t *testing.T, pipe, other blip.Pipe, count int, cfg blip.Config) float64 {
+	t.Helper()
+	sender := run(t, pipe, cfg)
+	receiver := run(t, other, blip.Config{Handler: func(*blip.Request) {}})
+	docs := documents(100)
+	for i := range count {
+		m := &blip.Message{Body: docs[i%len(docs)], Compress: true, NoReply: true}
+		if err := sender.Send(m, nil); err != nil {
+			t.Fatal(err)
+		}
+		if i%1000 == 0 {
+			if err := sender.WaitQueued(t.Context(), 1<<20); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	sender.Close(1000, "")
+	if err := <-sender.ended; err != nil {
+		t.Fatal(err)
+	}
+	<-receiver.ended
+	sent, received := sender.Stats().Sent, receiver.Stats().Received
+	if sent != received || sent.Messages != int64(count) {
+		t.Errorf("sent %+v, received %+v", sent, received)
+	}
+	return float64(sent.Compressed) / float64(sent.Plain)
+}
+
+func TestAdaptiveCompressesAShortConversation(t *testing.T) {
+	a, b := blip.NewPipePair()
+	if got := share(t, a, b, 100, blip.Config{}); got != 1 {
+		t.Errorf("%.2f of a short conversation was deflated, want all", got)
+	}
+}
+
+func TestAdaptiveSparesTheProcessorOnAFastLink(t *testing.T) {
+	a, b := blip.NewPipePair()
+	if got := share(t, a, b, 100_000, blip.Config{}); got > 0.5 {
+		t.Errorf("%.2f of a long fast conversation was deflated, want less than half", got)
+	}
+}
+
+func TestAdaptiveCompressesOnASlowLink(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes two seconds")
+	}
+	a, b := blip.NewPipePair()
+	got := share(t, slowPipe{a, 200 * time.Microsecond}, b, 8_000, blip.Config{CloseTimeout: time.Minute})
+	t.Logf("%.2f was deflated", got)
+	if got < 0.25 { // all of it, but for the race detector
+		t.Errorf("%.2f was deflated on a link of 5 MB/s, want most", got)
+	}
+}
+
+func TestCompressionCanBeForcedAndForbidden(t *testing.T) {
+	for mode, want := range map[blip.Compression]float64{blip.Always: 1, blip.Never: 0} {
+		a, b := blip.NewPipePair()
+		if got := share(t, a, b, 20_000, blip.Config{Compression: mode}); got != want {
+			t.Errorf("mode %v: %.2f was deflated, want %v", mode, got, want)
+		}
+	}
+}
