@@ -185,19 +185,28 @@ func (tx *Tx) resolved(local, theirs *Document, r Resolution) (*Document, error)
 	trees := local.Rev.ID.IsTree() && theirs.Rev.ID.IsTree()
 	switch {
 	case winner == RemoteWins && trees:
-		next.Rev = theirs.Rev
+		next.Rev = revision.Supersede(theirs.Rev, local.Rev)
 	case winner == RemoteWins:
 		next.Rev = revision.Absorb(theirs.Rev, local.Rev)
 	case trees:
 		next.Rev, err = tx.edit(theirs.Rev, next)
+		next.Rev = revision.Supersede(next.Rev, local.Rev)
 	case winner == LocalWins:
 		next.Rev = revision.Absorb(local.Rev, theirs.Rev)
+		if revision.Compare(next.Rev, theirs.Rev) != revision.Newer {
+			next.Rev = tx.merged(local, theirs) // theirs claims to have seen local: only a merge is newer
+		}
 	default:
-		next.Rev = revision.MergeVersions(local.Rev, theirs.Rev, tx.nextTime(), tx.db.Source())
-		tx.raiseClock(next.Rev.ID.Time())
+		next.Rev = tx.merged(local, theirs)
 	}
 	next.Rev = tx.prune(next.Rev)
 	return next, err
+}
+
+func (tx *Tx) merged(local, theirs *Document) revision.Rev {
+	merge := revision.MergeVersions(local.Rev, theirs.Rev, tx.nextTime(), tx.db.Source())
+	tx.raiseClock(merge.ID.Time())
+	return merge
 }
 
 // content gives the content that r decides for, without its revision, and whose it is.

@@ -9,7 +9,7 @@ import (
 
 // How soon the commits of other processes are noticed.
 const (
-	settleTime = 10 * time.Millisecond // events of one burst are taken together
+	settleTime = 5 * time.Millisecond // events of one burst are taken together
 	slowPoll   = time.Second           // beside a watch, in case it misses something
 	fastPoll   = 50 * time.Millisecond // where there is no watch that can be relied on
 )
@@ -39,7 +39,12 @@ func watch(db *DB) {
 		case <-ticker.C:
 		case <-problems: // events were lost
 		case <-events:
-			if !settle(db) {
+			// The files change before the commit is complete, so look more than once.
+			if !settle(db, time.Millisecond) {
+				return
+			}
+			signal(db.writer.poll)
+			if !settle(db, settleTime) {
 				return
 			}
 		}
@@ -48,11 +53,11 @@ func watch(db *DB) {
 }
 
 // settle lets a burst of events pass; false means the database closes.
-func settle(db *DB) bool {
+func settle(db *DB, pause time.Duration) bool {
 	select {
 	case <-db.closing:
 		return false
-	case <-time.After(settleTime):
+	case <-time.After(pause):
 		return true
 	}
 }

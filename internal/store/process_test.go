@@ -1,0 +1,189 @@
+package store_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// childVariable makes the test program a second process that uses the database it names.
+const childVariable = "TANDEM_STORE_TEST_CHILD"
+
+// child saves a document for each line of standard input, its ID, and repeats the line.
+func child(path string) int {
+	db, err := store.Open(background, path, store.Options{MustExist: true})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer db.Close()
+	c, err := db.Collection(background, store.DefaultName, store.DefaultName)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		if err := childSave(db, c, lines.Text()); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		fmt.Println(lines.Text())
+	}
+	return 0
+}
+
+func childSave(db *store.DB, c *store.Collection, id string) error {
+	body := ""
+	if strings.HasPrefix(id, "blob") {
+		w, err := db.BlobWriter(background)
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(w, id); err != nil {
+			return err
+		}
+		digest, _, err := w.Commit(background, "")
+		if err != nil {
+			return err
+		}
+		body = blobBody(digest)
+	}
+	_, err := trySave(db, c, store.Edit{ID: id, Body: []byte(body)})
+	return err
+}
+
+// process is a second process, one request at a time.
+type process struct {
+	t   *testing.T
+	in  io.WriteCloser
+	out *bufio.Scanner
+}
+
+func startChild(t *testing.T, db *store.DB) *process {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childVariable+"="+db.Path())
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the second process: %v", err)
+		}
+	})
+	return &process{t: t, in: in, out: bufio.NewScanner(out)}
+}
+
+// save makes the second process save a document, and waits for it.
+func (p *process) save(id string) {
+	fmt.Fprintln(p.in, id)
+	if !p.out.Scan() || p.out.Text() != id {
+		p.t.Errorf("the second process says %q", p.out.Text())
+	}
+}
+
+func TestTwoProcessesWriteAtOnce(t *testing.T) {
+	const each = 300
+	db := open(t, store.Options{})
+	c := defaults(t, db)
+	p := startChild(t, db)
+	var both sync.WaitGroup
+	both.Go(func() {
+		for i := range each {
+			p.save(fmt.Sprint("child-", i))
+		}
+	})
+	both.Go(func() {
+		for i := range each {
+			save(t, db, c, fmt.Sprint("parent-", i), `{}`)
+		}
+	})
+	both.Wait()
+	view(t, db, func(tx *store.Tx) error {
+		docs, err := tx.Changes(c, 0, 3*each, store.Select{})
+		if len(docs) != 2*each {
+			t.Errorf("got %d documents, want %d", len(docs), 2*each)
+		}
+		for i, d := range docs {
+			if d.Sequence != store.Sequence(i+1) {
+				t.Fatalf("sequence %d at place %d", d.Sequence, i)
+			}
+			if i > 0 && d.Rev.ID.Time() <= docs[i-1].Rev.ID.Time() {
+				t.Errorf("the clock went back at %s", d.ID)
+			}
+		}
+		return err
+	})
+	sound(t, db)
+}
+
+func TestCommitsOfAnotherProcessAreNoticed(t *testing.T) {
+	db := open(t, store.Options{})
+	p := startChild(t, db)
+	sub := db.Subscribe()
+	defer sub.Close()
+	p.save("first")
+	<-sub.C
+	var delays []time.Duration
+	for i := range 20 {
+		p.save(fmt.Sprint("doc-", i))
+		start := time.Now()
+		<-sub.C // of this very commit: each is told once
+		delays = append(delays, time.Since(start))
+	}
+	slices.Sort(delays)
+	t.Logf("median %v, worst %v", delays[10], delays[19])
+	if delays[10] > 100*time.Millisecond {
+		t.Errorf("noticed after %v, want 100ms at most", delays[10])
+	}
+}
+
+func TestCompactSparesAnotherProcessesBlobs(t *testing.T) {
+	db := open(t, store.Options{})
+	c := defaults(t, db)
+	p := startChild(t, db)
+	stop := make(chan struct{})
+	var compacting sync.WaitGroup
+	compacting.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if err := db.Compact(background); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for i := range 50 {
+		id := fmt.Sprint("blob-", i%10)
+		p.save(id)
+		update(t, db, func(tx *store.Tx) error { return tx.Purge(c, id) })
+		p.save(id) // the content may be here still, or not
+	}
+	close(stop)
+	compacting.Wait()
+	sound(t, db)
+}
