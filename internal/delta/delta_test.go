@@ -43,6 +43,15 @@ var examples = map[string]struct{ old, updated, delta string }{
 		`{"a":"<aaaaaaaaYYY` + "\xc6\x88" + strings.Repeat("z", 50) + `>"}`,
 		`{"a":["9=5-5+YYY` + "\xc6\x88" + `|51=",0,2]}`,
 	},
+	"no character is split at its end": {
+		`{"a":"<aaaaaaaé` + strings.Repeat("z", 50) + `>"}`,
+		`{"a":"<aaaaaaaè` + strings.Repeat("z", 50) + `>"}`,
+		`{"a":["8=2-2+è|51=",0,2]}`,
+	},
+	"other text": {
+		`{"a":"` + strings.Repeat("x", 70) + `"}`, `{"a":"` + strings.Repeat("y", 70) + `"}`,
+		`{"a":"` + strings.Repeat("y", 70) + `"}`,
+	},
 	"short text": {`{"a":"the quick brown fox, 1"}`, `{"a":"the quick brown fox, 2"}`, `{"a":"the quick brown fox, 2"}`},
 }
 
@@ -109,6 +118,14 @@ func TestApplyTakesEveryForm(t *testing.T) {
 				t.Errorf("Apply(%s, %s) = %s, %v, want %s", x.old, x.delta, got, err, x.want)
 			}
 		})
+	}
+}
+
+func TestApplyReachesTheDeepestLevel(t *testing.T) {
+	deepest := strings.Repeat("[", document.MaxDepth-1) + strings.Repeat("]", document.MaxDepth-1)
+	got, err := delta.Apply([]byte(`{}`), []byte(`{"a":[`+deepest+`]}`))
+	if want := `{"a":` + deepest + `}`; err != nil || string(got) != want {
+		t.Errorf("got %s, %v, want %s", got, err, want)
 	}
 }
 

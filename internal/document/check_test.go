@@ -70,7 +70,7 @@ func TestCheckRefusesWhatIsNoDocument(t *testing.T) {
 		`[]`: fault.CorruptRevision, `null`: fault.CorruptRevision, `"a"`: fault.CorruptRevision, `1`: fault.CorruptRevision,
 		`{"a":1,"a":1}`: fault.CorruptRevision, `{"a":1,"\u0061":1}`: fault.CorruptRevision,
 		`{"x":{"é":1,"\u00e9":1}}`: fault.CorruptRevision,
-		many(`"keyC"`):             fault.CorruptRevision, many(`"key3"`): fault.CorruptRevision,
+		many(`"key0"`):             fault.CorruptRevision, many(`"keyC"`): fault.CorruptRevision, many(`"key3"`): fault.CorruptRevision,
 	} {
 		if _, err := document.Check([]byte(body)); !errors.Is(err, want) {
 			t.Errorf("Check(%.60q) = %v, want %v", body, err, want)

@@ -42,7 +42,7 @@ func Compare(a, b Rev) Order {
 	case a.IsZero():
 		return Older
 	case a.ID.IsTree() && b.ID.IsTree():
-		return orderOf(slices.Contains(a.History.Ancestors, b.ID), slices.Contains(b.History.Ancestors, a.ID))
+		return orderOf(a.replaces(b.ID), b.replaces(a.ID))
 	case a.ID.IsTree():
 		return compareLegacy(a, b)
 	case b.ID.IsTree():
@@ -95,10 +95,15 @@ func (r Rev) Contains(id ID) bool {
 	case id.IsVersion():
 		return r.hasSeen(id)
 	}
-	if slices.Contains(r.History.Ancestors, id) {
+	if r.replaces(id) {
 		return true
 	}
 	return r.ID.IsVersion() && r.timeOf(LegacySource) == id.encodedTime()
+}
+
+// replaces reports whether the tree revision id is an ancestor of r, or was superseded by it.
+func (r Rev) replaces(id ID) bool {
+	return slices.Contains(r.History.Ancestors, id) || slices.Contains(r.History.Superseded, id)
 }
 
 // hasSeen reports whether the version id is r's, or before it. Encoded tree IDs have no order but

@@ -18,6 +18,7 @@ func EditTree(parent Rev, deleted bool, canonicalBody []byte) Rev {
 	r := Rev{ID: NewTree(parent.ID.Generation()+1, treeDigest(parent.ID, deleted, canonicalBody))}
 	if !parent.IsZero() {
 		r.History.Ancestors = prepend(parent.ID, parent.History.Ancestors)
+		r.History.Superseded = parent.History.Superseded
 	}
 	return r
 }
@@ -103,8 +104,12 @@ func Absorb(winner, loser Rev) Rev {
 }
 
 // Join returns incoming, which descends from local, with the ancestors that its sender left out because
-// local has them (spec/versioning.md §A2). It is what to store in local's place; prune it afterwards.
+// local has them (spec/versioning.md §A2), and with what local had superseded. It is what to store in
+// local's place; prune it afterwards.
 func Join(incoming, local Rev) Rev {
+	if incoming.ID.IsTree() {
+		incoming = incoming.SupersedeIDs(local.History.Superseded)
+	}
 	known := local.tail()
 	list := incoming.History.Ancestors
 	for i, id := range list {

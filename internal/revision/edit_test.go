@@ -74,6 +74,12 @@ func TestMergeVersionsCombinesBothPasts(t *testing.T) {
 			upgraded(a1, "2-x", "1-a"), tree("3-cc", "2-b"),
 			revision.Rev{ID: me, History: revision.History{Merges: ids{a1, encoded}, Ancestors: ids{"3-cc", "2-b", "1-a"}}},
 		},
+		"legacy both, one encoded": {
+			tree("3-cc", "2-b"), upgraded(revision.ID("3-dd").Encoded(), "3-dd", "2-b"),
+			revision.Rev{ID: me, History: revision.History{
+				Previous: ids{revision.ID("3-dd").Encoded()}, Ancestors: ids{"3-cc", "2-b"},
+			}},
+		},
 		"legacy both": {
 			tree("3-cc", "2-b"), tree("3-x", "2-b"),
 			revision.Rev{ID: me, History: revision.History{Previous: ids{encoded}, Ancestors: ids{"3-x", "2-b"}}},
@@ -103,6 +109,10 @@ func TestAbsorbKeepsTheWinnersVersion(t *testing.T) {
 		"legacy loser": {
 			vector(b1), tree("3-cc", "2-b"),
 			revision.Rev{ID: b1, History: revision.History{Previous: ids{encoded}, Ancestors: ids{"3-cc", "2-b"}}},
+		},
+		"encoded loser": {
+			vector(a1, revision.ID("4-d").Encoded()), vector(encoded),
+			vector(a1, encoded),
 		},
 		"legacy both": {tree("3-cc"), tree("3-x"), tree("3-cc")},
 	} {

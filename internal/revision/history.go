@@ -6,12 +6,16 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// History is what a revision descends from. Of a tree revision it is Ancestors alone; of a
-// version all three. The zero History is that of a first revision.
+// History is what a revision descends from. Of a tree revision it is Ancestors and Superseded;
+// of a version all but Superseded. The zero History is that of a first revision.
 type History struct {
 	Merges    []ID // the versions which a merge combined, newest first
 	Previous  []ID // the newest known version of every other source, newest first
 	Ancestors []ID // tree IDs, newest first: for a version, its past before version vectors
+
+	// Superseded are tree IDs on branches that lost a conflict to this one, newest first. A
+	// tree history has no place for them; peers hear of them as the deleted branch of a rev.
+	Superseded []ID
 }
 
 // Rev is a revision with what it descends from. The zero Rev means none.
@@ -24,10 +28,15 @@ type Rev struct {
 func (r Rev) IsZero() bool { return r.ID == "" }
 
 // String returns the history in its stored form, which [ParseHistory] reads: merges and a
-// semicolon if there are any, then previous versions and ancestors, all separated by commas.
+// semicolon if there are any, then previous versions and ancestors, all separated by commas,
+// then a bar and superseded revisions if there are any.
 func (h History) String() string {
 	var b strings.Builder
 	h.write(&b, h.Ancestors)
+	if len(h.Superseded) > 0 {
+		b.WriteByte('|')
+		writeList(&b, h.Superseded)
+	}
 	return b.String()
 }
 
@@ -54,10 +63,15 @@ func writeList(b *strings.Builder, ids []ID) {
 
 // ParseHistory reads the stored form of a history. The error is [fault.CorruptRevision].
 func ParseHistory(text string) (History, error) {
-	if text == "" {
-		return History{}, nil
+	text, superseded, hasSuperseded := strings.Cut(text, "|")
+	var h History
+	var err error
+	if text != "" {
+		h, err = splitHistory(text)
 	}
-	h, err := splitHistory(text)
+	if err == nil && hasSuperseded {
+		h.Superseded, err = parseList(superseded)
+	}
 	if err != nil {
 		return History{}, fault.CorruptRevision.Says("malformed revision history").Because(err)
 	}
@@ -133,11 +147,18 @@ func nilIfEmpty(ids []ID) []ID {
 	return ids
 }
 
-// Pruned returns r with at most depth−1 ancestors, so that depth counts r itself. Versions
-// are never dropped: there is one per source.
+// Pruned returns r with at most depth−1 ancestors, so that depth counts r itself, and as many
+// superseded revisions. Versions are never dropped: there is one per source.
 func (r Rev) Pruned(depth int) Rev {
-	if keep := max(depth-1, 0); len(r.History.Ancestors) > keep {
-		r.History.Ancestors = nilIfEmpty(r.History.Ancestors[:keep:keep])
-	}
+	keep := max(depth-1, 0)
+	r.History.Ancestors = firstOf(r.History.Ancestors, keep)
+	r.History.Superseded = firstOf(r.History.Superseded, keep)
 	return r
+}
+
+func firstOf(ids []ID, n int) []ID {
+	if len(ids) > n {
+		return nilIfEmpty(ids[:n:n])
+	}
+	return ids
 }

@@ -94,6 +94,7 @@ func TestParseRevRefusesImpossibleHistories(t *testing.T) {
 		"generation repeated":           {"3-c", "3-b"},
 		"generation rising":             {"3-c", "1-a,2-b"},
 		"gap at the parent":             {"4-c", "2-b"},
+		"rising after 49":               {"100-ab", chain(99, 52) + ",60-ab"},
 		"gap after 20":                  {"100-ab", chain(99, 81) + ",7-ab"},
 		"empty item":                    {"3-c", "2-b,,1-a"},
 		"trailing comma":                {"3-c", "2-b,"},

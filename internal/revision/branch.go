@@ -1,0 +1,57 @@
+package revision
+
+import (
+	"slices"
+	"strings"
+)
+
+// Supersede returns the tree revision winner as the outcome of a conflict with loser: it
+// replaces loser and everything that loser has replaced. What is an ancestor of winner anyway is
+// not listed again. Prune the result before it is stored.
+func Supersede(winner, loser Rev) Rev {
+	return winner.SupersedeIDs(slices.Concat(loser.tail(), loser.History.Superseded))
+}
+
+// SupersedeIDs is [Supersede] for revisions of which nothing but their IDs is known.
+func (r Rev) SupersedeIDs(ids []ID) Rev {
+	list := slices.Clone(r.History.Superseded)
+	for _, id := range ids {
+		if id.IsTree() && id != r.ID && !r.replaces(id) && !slices.Contains(list, id) {
+			list = append(list, id)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b ID) int {
+		switch {
+		case a.Generation() > b.Generation():
+			return -1
+		case a.Generation() < b.Generation():
+			return 1
+		}
+		return 0
+	})
+	r.History.Superseded = nilIfEmpty(list)
+	return r
+}
+
+// DeletedBranch returns the deleted_branch property of a rev message to a peer that has tree
+// revision theirs: a tombstone upon theirs, and theirs. It is "" unless r has superseded theirs;
+// an ancestor needs no such message (spec/replication.md §8).
+func (r Rev) DeletedBranch(theirs ID) string {
+	if !r.ID.IsTree() || !theirs.IsTree() || !slices.Contains(r.History.Superseded, theirs) {
+		return ""
+	}
+	tombstone := EditTree(Rev{ID: theirs}, true, []byte("{}"))
+	return string(tombstone.ID) + "," + string(theirs)
+}
+
+// ParseDeletedBranch reads a deleted_branch property. Malformed IDs are left out: no
+// revision of ours is among them.
+func ParseDeletedBranch(text string) []ID {
+	var ids []ID
+	for item := range strings.SplitSeq(text, ",") {
+		if id, err := ParseID(strings.Trim(item, " ")); err == nil && id.IsTree() && len(ids) < DefaultHistory {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
