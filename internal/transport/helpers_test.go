@@ -113,3 +113,15 @@ func checkFault(t testing.TB, err error, domain fault.Domain, code int) {
 		t.Errorf("got %v (%+v), want %s/%d", err, f, domain, code)
 	}
 }
+
+// checkReached proves that s can be reached, and leaves nobody behind.
+func checkReached(t testing.TB, s *transport.Server, cfg transport.DialConfig) {
+	t.Helper()
+	c, err := dial(t, s, cfg)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	checkEcho(t, c)
+	_ = c.Abort()
+}

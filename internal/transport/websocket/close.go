@@ -84,7 +84,7 @@ func (c *Conn) allow(d time.Duration) { _ = c.nc.SetDeadline(time.Now().Add(d)) 
 func (c *Conn) sendClose(payload []byte) {
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
-	if c.writableLocked() != nil {
+	if !c.writableLocked() {
 		return
 	}
 	c.out = appendFrame(c.out, opClose, payload, c.client)

@@ -151,3 +151,31 @@ func TestCloseFreesABlockedWriter(t *testing.T) {
 		_ = b.Close()
 	})
 }
+
+// Otherwise a writer that gives up could drop the connection before the peer has answered.
+func TestAWriterWaitsForTheEndOfAClose(t *testing.T) {
+	client, server := pair(t)
+	closed := make(chan error)
+	go func() { closed <- server.Close(1001, "") }()
+	written := make(chan error)
+	go func() {
+		for {
+			if err := server.Write(context.Background(), []byte("x")); err != nil {
+				written <- err
+				return
+			}
+		}
+	}()
+	select {
+	case err := <-written:
+		t.Errorf("the writer gave up before the end: %v", err)
+	case <-time.After(10 * time.Millisecond):
+	}
+	go client.Read(context.Background()) //nolint:errcheck // answers the CLOSE
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	if code, _ := closeOf(<-written); code != 1001 {
+		t.Error("the writer did not learn how the connection ended")
+	}
+}

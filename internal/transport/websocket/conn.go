@@ -79,11 +79,10 @@ func New(nc net.Conn, cfg Config) *Conn {
 // when 64 KiB are waiting. The end of ctx while bytes are leaving ends the connection,
 // since a frame cut in two cannot be mended. It does not keep message.
 func (c *Conn) Write(ctx context.Context, message []byte) error {
-	c.writeMu.Lock()
-	defer c.writeMu.Unlock()
-	if err := c.writableLocked(); err != nil {
+	if err := c.lockWrite(ctx); err != nil {
 		return err
 	}
+	defer c.writeMu.Unlock()
 	c.out = appendFrame(c.out, opBinary, message, c.client)
 	if len(c.out) < flushAt {
 		return nil
@@ -93,24 +92,37 @@ func (c *Conn) Write(ctx context.Context, message []byte) error {
 
 // Flush sends what Write kept back. The end of ctx before all has left ends the connection.
 func (c *Conn) Flush(ctx context.Context) error {
-	c.writeMu.Lock()
-	defer c.writeMu.Unlock()
-	if err := c.writableLocked(); err != nil {
+	if err := c.lockWrite(ctx); err != nil {
 		return err
 	}
+	defer c.writeMu.Unlock()
 	return c.pushLocked(ctx)
 }
 
-func (c *Conn) writableLocked() error {
+// lockWrite locks writeMu, unless nothing can be written any more. Once a CLOSE is on its
+// way it waits for the end, so that a writer does not take the connection down before the
+// peer has answered.
+func (c *Conn) lockWrite(ctx context.Context) error {
+	c.writeMu.Lock()
+	if c.writableLocked() {
+		return nil
+	}
+	c.writeMu.Unlock()
 	select {
 	case <-c.dead:
 		return c.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (c *Conn) writableLocked() bool {
+	select {
+	case <-c.dead:
+		return false
 	default:
+		return !c.closeSent
 	}
-	if c.closeSent {
-		return net.ErrClosed
-	}
-	return nil
 }
 
 func (c *Conn) pushLocked(ctx context.Context) error {

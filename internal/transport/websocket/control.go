@@ -63,7 +63,7 @@ func (c *Conn) control() {
 func (c *Conn) sendControl(opcode byte, payload []byte) {
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
-	if c.writableLocked() != nil {
+	if !c.writableLocked() {
 		return
 	}
 	c.out = appendFrame(c.out, opcode, payload, c.client)
