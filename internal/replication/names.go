@@ -27,6 +27,7 @@ const (
 	propConflictRev     = "conflictIncludesRev"
 	propContinuous      = "continuous"
 	propDeleted         = "deleted"
+	propDeletedBranch   = "deleted_branch"
 	propDeltaSrc        = "deltaSrc"
 	propDeltas          = "deltas"
 	propDigest          = "digest"

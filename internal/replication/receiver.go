@@ -273,6 +273,9 @@ func (a *arrival) readProperties() error {
 	}
 	a.store.Deleted = props.Bool(propDeleted)
 	a.store.Remote = s.remote
+	if branch := props.Value(propDeletedBranch); branch != "" {
+		a.store.Supersedes = revision.ParseDeletedBranch(branch)
+	}
 	a.store.RefuseConflict = s.active == nil
 	return nil
 }

@@ -114,13 +114,30 @@ func (p *pusher) compose(tx *store.Tx, it *item, doc *store.Document) (*blip.Mes
 	if history := it.rev.WireHistory(p.peer.maxHistory, it.peerHas); history != "" {
 		m.Properties.Add(propHistory, history)
 	}
-	if p.c.s.active != nil {
+	switch branch := it.deletedBranch(); {
+	case branch != "":
+		m.Properties.Add(propDeletedBranch, branch)
+	case p.c.s.active != nil:
 		m.Properties.Add(propNoConflicts, yes)
 	}
 	if replaced != "" {
 		m.Properties.Add(propReplacedRev, string(replaced))
 	}
 	return m, p.putBody(tx, m, it, doc)
+}
+
+// deletedBranch tells a peer with trees that our revision replaces the one it has on another
+// branch; "" where ours descends from it.
+func (it *item) deletedBranch() string {
+	if branch := it.rev.DeletedBranch(it.parent); branch != "" {
+		return branch
+	}
+	for _, id := range it.known {
+		if branch := it.rev.DeletedBranch(id); branch != "" {
+			return branch
+		}
+	}
+	return ""
 }
 
 func (it *item) peerHas(id revision.ID) bool {
