@@ -127,7 +127,7 @@ func (a *Advertiser) tick() {
 	now := time.Now()
 	known := a.links
 	a.links = a.socket.Links()
-	if a.step >= firstAnnouncement {
+	if !a.probing() {
 		for _, link := range a.links {
 			due := a.owed[link.Index] && now.Sub(a.sent[link.Index]) >= answerGap
 			if due || !slices.ContainsFunc(known, link.equal) {
@@ -153,6 +153,9 @@ func (a *Advertiser) tick() {
 	}
 	a.step++
 }
+
+// probing reports whether the name is not ours yet: nobody has heard of us.
+func (a *Advertiser) probing() bool { return a.step <= firstAnnouncement }
 
 func (l Link) equal(m Link) bool { return l.Index == m.Index && slices.Equal(l.Nets, m.Nets) }
 
@@ -182,7 +185,7 @@ func (a *Advertiser) announce(link Link) {
 
 // goodbye tells everyone who may have heard of the peer that it is gone, RFC 6762 §10.1.
 func (a *Advertiser) goodbye() {
-	if a.step <= firstAnnouncement {
+	if a.probing() {
 		return
 	}
 	for _, link := range a.socket.Links() {
@@ -195,13 +198,13 @@ func (a *Advertiser) handle(p Packet) {
 	switch {
 	case !ok:
 	case msg.Response && slices.ContainsFunc(msg.Answer, a.disputes):
-		if a.step < firstAnnouncement || slices.ContainsFunc(msg.Answer, a.precedes) {
+		if a.probing() || slices.ContainsFunc(msg.Answer, a.precedes) {
 			a.rename()
 			return
 		}
 		a.owed[link.Index] = true // two have it, perhaps of networks now joined: the other yields
 	case msg.Response:
-	case a.step >= firstAnnouncement:
+	case !a.probing():
 		a.answer(msg, link, p.From)
 	case slices.ContainsFunc(msg.Ns, a.precedes):
 		a.step, a.next = 0, time.Now().Add(time.Second) // then the winner answers, RFC 6762 §8.2

@@ -71,7 +71,10 @@ type Browser struct {
 	gap   time.Duration // after it
 }
 
-const maxGap = time.Minute // between two questions for all peers
+const (
+	maxGap = time.Minute           // between two questions for all peers
+	settle = 10 * time.Millisecond // what comes within it is looked at together
+)
 
 // Events returns the changes, the first ones being those who are there already. It is closed
 // when the browser ends. A slow reader misses nothing but what was undone meanwhile.
@@ -105,6 +108,7 @@ func (b *Browser) run(ctx context.Context) {
 	b.gap = time.Second
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	settling := false
 	for {
 		event, events := b.nextEvent()
 		select {
@@ -112,15 +116,18 @@ func (b *Browser) run(ctx context.Context) {
 			return
 		case events <- event:
 			b.tell(event)
-			continue
 		case p, ok := <-packets:
 			if !ok {
 				return
 			}
-			b.handle(p)
+			if b.handle(p) && !settling {
+				settling = true
+				timer.Reset(settle)
+			}
 		case <-timer.C:
+			settling = false
+			timer.Reset(b.work())
 		}
-		timer.Reset(b.work())
 	}
 }
 
@@ -152,10 +159,14 @@ func (b *Browser) tell(e Event) {
 	b.told[key(e.Peer.Name)] = e.Peer
 }
 
-func (b *Browser) handle(p Packet) {
-	if msg, link, ok := parse(b.links, p); ok && msg.Response {
-		b.cache.add(msg, link, time.Now())
+// handle takes a packet, and reports whether it may have brought news.
+func (b *Browser) handle(p Packet) bool {
+	msg, link, ok := parse(b.links, p)
+	if !ok || !msg.Response {
+		return false
 	}
+	b.cache.add(msg, link, time.Now())
+	return true
 }
 
 // work does what is due, and returns how long there is nothing more to do.

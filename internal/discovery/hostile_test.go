@@ -107,6 +107,7 @@ func TestMemoryForClaimsIsBounded(t *testing.T) {
 			inject(net, claim(t, "p1", "h1", fmt.Sprintf("192.0.2.%d", i+1)), neighbour)
 			synctest.Wait()
 		}
+		time.Sleep(time.Second)
 		peers := b.Peers()
 		if len(peers) != 1000 {
 			t.Errorf("%d peers, want the first 1000", len(peers))

@@ -60,12 +60,18 @@ type Packet struct {
 func linkOf(links []Link, p Packet) (Link, bool) {
 	from := p.From.Addr().Unmap()
 	at := slices.IndexFunc(links, func(l Link) bool {
-		return (p.Link == 0 || p.Link == l.Index) && l.reaches(from)
+		return p.Link == 0 && l.reaches(from) || p.Link == l.Index && (l.reaches(from) || l.isLoopback())
 	})
 	if at < 0 {
 		return Link{}, false
 	}
 	return links[at], true
+}
+
+// isLoopback reports whether only this machine sends on the link; it does so from any of
+// its addresses.
+func (l Link) isLoopback() bool {
+	return slices.ContainsFunc(l.Nets, func(n netip.Prefix) bool { return n.Addr().IsLoopback() })
 }
 
 func (l Link) reaches(addr netip.Addr) bool {
