@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tandemdb/tandem"
+)
+
+func newCreate(a *app) *cobra.Command {
+	var versioning string
+	c := &cobra.Command{
+		Use:   "create DB",
+		Short: "Create a database",
+		Long: "create makes a new, empty database. put, import and sync create theirs when they first write,\n" +
+			"so it is needed only to choose the versioning.\n\n" +
+			"Databases that sync with each other need the same versioning: version-vectors is that of\n" +
+			"Couchbase Lite 4, rev-trees that of Couchbase Lite 3.",
+		Example: "  tandem create notes\n  tandem create notes --versioning rev-trees",
+		Args:    cobra.ExactArgs(1),
+		RunE: a.do(func(ctx context.Context, args []string) error {
+			return a.create(ctx, args[0], tandem.Versioning(versioning))
+		}),
+	}
+	c.Flags().StringVar(&versioning, "versioning", string(tandem.VersionVectors), "`form` of revisions: version-vectors or rev-trees")
+	return c
+}
+
+func (a *app) create(ctx context.Context, path string, versioning tandem.Versioning) error {
+	if tandem.Exists(path) {
+		return withHint(fmt.Errorf("create database %s: there is one already", path),
+			"choose another name, or see what it holds with `tandem info`")
+	}
+	return withOptions(ctx, path, tandem.Options{Versioning: versioning}, func(*tandem.Database) error { return nil })
+}

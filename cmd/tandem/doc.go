@@ -1,0 +1,13 @@
+// Command tandem keeps JSON document databases and syncs them from peer to peer.
+//
+//	tandem import notes notes.jsonl
+//	tandem serve notes --user u --password-file pw
+//	tandem sync copy wss://host:port/notes --user u --password-file pw --self-signed
+//
+// A subcommand is one file: usage, flags and calls of the library. Results go to standard
+// output and everything else to standard error, where errors read "tandem: cause" and then
+// "hint: what to try".
+//
+// The exit status is 0 if all was done, 2 if the command line makes no sense, and 1 otherwise.
+// The first SIGINT or SIGTERM ends the command in good order, the second at once.
+package main

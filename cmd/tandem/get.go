@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tandemdb/tandem"
+)
+
+func newGet(a *app) *cobra.Command {
+	var coll collectionFlag
+	var meta bool
+	c := &cobra.Command{
+		Use:     "get DB ID",
+		Short:   "Show a document",
+		Example: "  tandem get notes milk",
+		Args:    cobra.ExactArgs(2),
+		RunE: a.do(func(ctx context.Context, args []string) error {
+			return coll.with(ctx, args[0], func(coll *tandem.Collection) error {
+				doc, err := coll.Document(ctx, args[1])
+				if err != nil {
+					return err
+				}
+				body := doc.Body()
+				if meta {
+					body = appendDocument(nil, doc, true)
+				}
+				fmt.Fprintf(a.out, "%s\n", body)
+				return nil
+			})
+		}),
+	}
+	coll.add(c)
+	c.Flags().BoolVar(&meta, "meta", false, "add _id, _rev and _seq")
+	return c
+}

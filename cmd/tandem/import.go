@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tandemdb/tandem"
+)
+
+func newImport(a *app) *cobra.Command {
+	var coll collectionFlag
+	c := &cobra.Command{
+		Use:   "import DB FILE",
+		Short: "Import documents from JSON Lines",
+		Long: "import stores each line of FILE, a JSON object, as a document. Its ID is the member _id, which\n" +
+			"is taken out; without one it gets a new ID. A document of the same ID is replaced. FILE may be\n" +
+			"- for standard input.\n\n" +
+			"Lines are stored 1000 at a time, each time all of them or none. Blobs that documents refer to\n" +
+			"are not in such a file; documents are imported without them.",
+		Example: "  tandem import travel airlines.jsonl --collection travel.airlines\n" +
+			"  zcat notes.jsonl.gz | tandem import notes -",
+		Args: cobra.ExactArgs(2),
+		RunE: a.do(func(ctx context.Context, args []string) error {
+			in, err := a.open(args[1])
+			if err != nil {
+				return err
+			}
+			defer in.Close()
+			return coll.withNew(ctx, args[0], func(coll *tandem.Collection) error {
+				return a.importLines(ctx, coll, args[1], in)
+			})
+		}),
+	}
+	coll.add(c)
+	return c
+}
+
+// open opens a file for reading; - is standard input.
+func (a *app) open(name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(a.in), nil
+	}
+	return os.Open(name)
+}
+
+func (a *app) importLines(ctx context.Context, coll *tandem.Collection, name string, in io.Reader) error {
+	start, stored := time.Now(), 0
+	for batch, err := range batches(in) {
+		if err == nil {
+			err = importBatch(ctx, coll, batch)
+		}
+		if err != nil {
+			return importError(name, stored, err)
+		}
+		stored += len(batch)
+	}
+	seconds := time.Since(start).Seconds()
+	a.note("imported %s into %s in %.2f s (%.0f/s)",
+		count(stored, "document"), coll.FullName(), seconds, float64(stored)/seconds)
+	return nil
+}
+
+func importBatch(ctx context.Context, coll *tandem.Collection, batch []importLine) error {
+	return coll.Database().InBatch(ctx, func(b *tandem.Batch) error {
+		for _, line := range batch {
+			if err := b.Save(coll, line.doc); err != nil {
+				return lineError{line.number, err}
+			}
+		}
+		return nil
+	})
+}
+
+// importLine is a document with the number of its line, from 1.
+type importLine struct {
+	number int
+	doc    *tandem.Document
+}
+
+// lineError is an error with the number of the line that it is about.
+type lineError struct {
+	number int
+	err    error
+}
+
+func (e lineError) Error() string { return fmt.Sprintf("line %d: %v", e.number, e.err) }
+func (e lineError) Unwrap() error { return e.err }
+
+func importError(name string, stored int, err error) error {
+	var line lineError
+	if errors.As(err, &line) {
+		err = fmt.Errorf("import %s:%d: %w", name, line.number, line.err)
+	} else {
+		err = fmt.Errorf("import %s: %w", name, err)
+	}
+	hint := "nothing was stored"
+	if stored > 0 {
+		hint = fmt.Sprintf("the first %s of the file are stored, the rest is not", count(stored, "document"))
+	}
+	if more := tandem.HintOf(err); more != "" {
+		hint += "; " + more
+	}
+	return withHint(err, hint)
+}
+
+const (
+	importBatchSize  = 1000
+	importBatchBytes = 16 << 20 // of text, after which a batch ends early
+	importMaxLine    = 128 << 20
+)
+
+// batches reads documents, some at a time. An error ends the sequence.
+func batches(in io.Reader) iter.Seq2[[]importLine, error] {
+	return func(yield func([]importLine, error) bool) {
+		lines := bufio.NewScanner(in)
+		lines.Buffer(make([]byte, 64<<10), importMaxLine)
+		var batch []importLine
+		size, number := 0, 0
+		for lines.Scan() {
+			number++
+			text := bytes.TrimSpace(lines.Bytes())
+			if len(text) == 0 {
+				continue
+			}
+			doc, err := parseLine(text)
+			if err != nil {
+				yield(nil, lineError{number, err})
+				return
+			}
+			batch, size = append(batch, importLine{number, doc}), size+len(text)
+			if len(batch) == importBatchSize || size >= importBatchBytes {
+				if !yield(batch, nil) {
+					return
+				}
+				batch, size = nil, 0
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield(nil, lineError{number + 1, err})
+		} else if len(batch) > 0 {
+			yield(batch, nil)
+		}
+	}
+}
+
+// parseLine makes a document of a JSON object, with the member _id as its ID.
+func parseLine(text []byte) (*tandem.Document, error) {
+	doc, err := tandem.NewDocumentWithBody("", text)
+	if err != nil {
+		return nil, err
+	}
+	id, ok := doc.Value("_id")
+	if !ok {
+		return doc, nil
+	}
+	name, isText := id.(string)
+	if !isText || name == "" {
+		return nil, errors.New("the _id is not a text")
+	}
+	doc.Remove("_id")
+	return tandem.NewDocumentWithBody(name, doc.Body())
+}
+
+// count renders a number of things.
+func count[N int | uint64](n N, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tandemdb/tandem"
+)
+
+func newInfo(a *app) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "info DB",
+		Short:   "Describe a database and its collections",
+		Example: "  tandem info travel --json",
+		Args:    cobra.ExactArgs(1),
+		RunE: a.do(func(ctx context.Context, args []string) error {
+			return with(ctx, args[0], func(db *tandem.Database) error {
+				facts, err := describe(ctx, db)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return json.NewEncoder(a.out).Encode(facts)
+				}
+				a.printInfo(facts)
+				return nil
+			})
+		}),
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "as a JSON object")
+	return c
+}
+
+// info describes a database; bytes are those of its folder.
+type info struct {
+	Name        string           `json:"name"`
+	Path        string           `json:"path"`
+	UUID        string           `json:"uuid"`
+	Versioning  string           `json:"versioning"`
+	Bytes       int64            `json:"bytes"`
+	Collections []collectionInfo `json:"collections"`
+}
+
+type collectionInfo struct {
+	Name         string `json:"name"`
+	Documents    uint64 `json:"documents"`
+	LastSequence uint64 `json:"lastSequence"`
+}
+
+func describe(ctx context.Context, db *tandem.Database) (info, error) {
+	facts := info{
+		Name: db.Name(), Path: db.Path(), UUID: db.UUID(), Versioning: string(db.Versioning()),
+		Bytes: folderSize(db.Path()),
+	}
+	all, err := db.Collections(ctx)
+	if err != nil {
+		return info{}, err
+	}
+	for _, coll := range all {
+		documents, err := coll.Count(ctx)
+		if err != nil {
+			return info{}, err
+		}
+		last, err := coll.LastSequence(ctx)
+		if err != nil {
+			return info{}, err
+		}
+		facts.Collections = append(facts.Collections, collectionInfo{coll.FullName(), documents, last})
+	}
+	return facts, nil
+}
+
+// folderSize sums up the files of a folder. Those that vanish meanwhile do not count.
+func folderSize(path string) (size int64) {
+	_ = filepath.WalkDir(path, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return nil
+		}
+		if file, err := entry.Info(); err == nil {
+			size += file.Size()
+		}
+		return nil
+	})
+	return size
+}
+
+func (a *app) printInfo(facts info) {
+	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "name\t%s\npath\t%s\nuuid\t%s\nversioning\t%s\nsize\t%s\n",
+		facts.Name, facts.Path, facts.UUID, facts.Versioning, byteCount(facts.Bytes))
+	_ = table.Flush() // errors stay in a.out
+	fmt.Fprintln(a.out)
+	fmt.Fprintln(table, "collection\tdocuments\tlast sequence")
+	for _, coll := range facts.Collections {
+		fmt.Fprintf(table, "%s\t%d\t%d\n", coll.Name, coll.Documents, coll.LastSequence)
+	}
+	_ = table.Flush()
+}
+
+// byteCount renders a number of bytes for people.
+func byteCount[N int64 | uint64](n N) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, units := float64(n), "kMGTPE"
+	for value /= 1000; value >= 999.95 && len(units) > 1; value /= 1000 {
+		units = units[1:]
+	}
+	return fmt.Sprintf("%.1f %cB", value, units[0])
+}

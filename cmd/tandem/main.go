@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tandemdb/tandem"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// The exit statuses.
+const (
+	statusDone   = 0
+	statusFailed = 1
+	statusUsage  = 2
+)
+
+// run carries out one command line and returns the exit status.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	defer context.AfterFunc(ctx, stop)() // a second signal finds the default: the process ends
+
+	a := &app{in: stdin, out: bufio.NewWriter(stdout), err: stderr}
+	root := newRoot(a)
+	root.SetArgs(args)
+	found, err := root.ExecuteContextC(ctx)
+	if flushed := a.out.Flush(); err == nil && flushed != nil {
+		err = fmt.Errorf("write results: %w", flushed)
+	}
+	return a.report(found, err)
+}
+
+// app is one run of the command, as its subcommands see it.
+type app struct {
+	in  io.Reader
+	out *bufio.Writer // for results; flushed at the end
+	err io.Writer     // for everything else
+
+	verbose bool
+	started bool // the command line made sense
+}
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tandem",
+		Short: "JSON document databases that sync from peer to peer",
+		Long: "tandem keeps JSON documents in databases on disk, and syncs them with other tandem peers,\n" +
+			"with Couchbase Lite apps and with Sync Gateway, over WebSockets and TLS.\n\n" +
+			"A DB is the path of a database: a folder whose name ends in .tandem, which may be left out.",
+		Example: "  tandem demo\n" +
+			"  tandem import travel airlines.jsonl --collection travel.airlines\n" +
+			"  tandem serve travel --user u --password-file pw\n" +
+			"  tandem sync copy wss://host:4984/travel --user u --password-file pw --self-signed",
+		Version:       tandem.Version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return err })
+	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "tell on standard error what happens")
+	root.AddCommand(
+		newCreate(a), newImport(a), newExport(a),
+		newPut(a), newGet(a), newRemove(a), newList(a), newBlob(a),
+		newInfo(a), newCheck(a), newCompact(a),
+		newServe(a), newSync(a),
+	)
+	group(root)
+	return root
+}
+
+// group makes a command that has only subcommands fail without one, instead of giving help
+// with status 0.
+func group(c *cobra.Command) *cobra.Command {
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return fmt.Errorf("%s needs a subcommand", c.CommandPath())
+		}
+		return fmt.Errorf("unknown command %q for %s", args[0], c.CommandPath())
+	}
+	c.RunE = func(*cobra.Command, []string) error { return nil } // never: Args fails
+	return c
+}
+
+// action is what a subcommand does.
+type action func(ctx context.Context, args []string) error
+
+// do makes an action of one for cobra.
+func (a *app) do(act action) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		a.started = true
+		return act(c.Context(), args)
+	}
+}
+
+// usageError is about a command line that parses and yet makes no sense.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text }
+
+func usage(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
+
+// errSilent ends a command with status 1 when everything has been said.
+var errSilent = errors.New("not all was done")
+
+// report tells what went wrong and returns the exit status.
+func (a *app) report(c *cobra.Command, err error) int {
+	var wrongUse usageError
+	switch {
+	case err == nil:
+		return statusDone
+	case !a.started || errors.As(err, &wrongUse):
+		fmt.Fprintf(a.err, "tandem: %v\nhint: see %s --help\n", err, c.CommandPath())
+		return statusUsage
+	case errors.Is(err, errSilent):
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(a.err, "tandem: interrupted")
+	default:
+		fmt.Fprintln(a.err, "tandem:", err)
+	}
+	if hint := hintOf(err); hint != "" {
+		fmt.Fprintln(a.err, "hint:", hint)
+	}
+	return statusFailed
+}
+
+// logger tells on standard error what is worth knowing; with --verbose more of it.
+func (a *app) logger() *slog.Logger {
+	level := slog.LevelWarn
+	if a.verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
+}
+
+// note tells something on standard error.
+func (a *app) note(format string, args ...any) { fmt.Fprintf(a.err, format+"\n", args...) }

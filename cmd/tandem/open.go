@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tandemdb/tandem"
+)
+
+// with opens an existing database for do, and closes it.
+func with(ctx context.Context, path string, do func(*tandem.Database) error) error {
+	return withOptions(ctx, path, tandem.Options{MustExist: true}, do)
+}
+
+func withOptions(ctx context.Context, path string, o tandem.Options, do func(*tandem.Database) error) error {
+	db, err := tandem.Open(ctx, path, o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(db), db.Close())
+}
+
+// collectionFlag is the flag --collection of commands that work on one collection.
+type collectionFlag struct{ name string }
+
+func (f *collectionFlag) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.name, "collection", "", "`scope.collection` to use (default _default._default)")
+}
+
+// withCollection opens the collection in an existing database for do.
+func (f *collectionFlag) with(ctx context.Context, path string, do func(*tandem.Collection) error) error {
+	return with(ctx, path, func(db *tandem.Database) error {
+		coll, err := findCollection(ctx, db, f.name)
+		if err != nil {
+			return err
+		}
+		return do(coll)
+	})
+}
+
+// withNew is with, and creates database and collection where there are none.
+func (f *collectionFlag) withNew(ctx context.Context, path string, do func(*tandem.Collection) error) error {
+	return withOptions(ctx, path, tandem.Options{}, func(db *tandem.Database) error {
+		coll, err := createCollection(ctx, db, f.name)
+		if err != nil {
+			return err
+		}
+		return do(coll)
+	})
+}
+
+// findCollection returns an existing collection; "" names the default one.
+func findCollection(ctx context.Context, db *tandem.Database, fullName string) (*tandem.Collection, error) {
+	if fullName == "" {
+		return db.DefaultCollection(ctx)
+	}
+	scope, name, err := tandem.ParseCollectionName(fullName)
+	if err != nil {
+		return nil, err
+	}
+	return db.Collection(ctx, scope, name)
+}
+
+// createCollection is findCollection that creates the collection where there is none.
+func createCollection(ctx context.Context, db *tandem.Database, fullName string) (*tandem.Collection, error) {
+	if fullName == "" {
+		return db.DefaultCollection(ctx)
+	}
+	scope, name, err := tandem.ParseCollectionName(fullName)
+	if err != nil {
+		return nil, err
+	}
+	return db.CreateCollection(ctx, scope, name)
+}

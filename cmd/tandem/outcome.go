@@ -1,0 +1,180 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tandemdb/tandem"
+)
+
+// conclude prints how a replication ended, and returns an error unless all has arrived.
+func (a *app) conclude(o outcome, f *syncFlags) error {
+	for _, failure := range o.failures.first(maxListed) {
+		a.note("%s", failure)
+	}
+	failed := o.failures.count()
+	if more := failed - maxListed; more > 0 {
+		a.note("and %d more", more)
+	}
+	notes := io.Writer(a.out)
+	if f.asJSON {
+		notes = a.err
+		if err := json.NewEncoder(a.out).Encode(o.summary(failed)); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintln(a.out, o.sentence(failed))
+	}
+	if f.stats {
+		printStats(notes, o.progress)
+	}
+	switch {
+	case o.err != nil && !o.stopped:
+		return o.err
+	case failed > 0:
+		return withHint(fmt.Errorf("sync: %s did not arrive", count(failed, "document")),
+			"see the reasons above; what has arrived is safe, and the next sync tries the rest again")
+	}
+	return nil
+}
+
+// summary is what sync --json prints.
+type summary struct {
+	Status         string  `json:"status"` // "done", "stopped" or "failed"
+	Error          *string `json:"error"`
+	Pushed         uint64  `json:"pushed"`
+	Pulled         uint64  `json:"pulled"`
+	Failed         int     `json:"failed"`
+	Conflicts      uint64  `json:"conflicts"`
+	DeltasSent     uint64  `json:"deltasSent"`
+	DeltasReceived uint64  `json:"deltasReceived"`
+	BytesSent      uint64  `json:"bytesSent"`
+	BytesReceived  uint64  `json:"bytesReceived"`
+	Seconds        float64 `json:"seconds"`
+}
+
+func (o outcome) summary(failed int) summary {
+	p := o.progress
+	s := summary{
+		Status: o.status(failed), Pushed: p.Push.Documents, Pulled: p.Pull.Documents, Failed: failed,
+		Conflicts: p.Conflicts, DeltasSent: p.DeltasSent, DeltasReceived: p.DeltasReceived,
+		BytesSent: p.BytesSent, BytesReceived: p.BytesReceived, Seconds: o.took.Seconds(),
+	}
+	if o.err != nil && !o.stopped {
+		text := o.err.Error()
+		s.Error = &text
+	}
+	return s
+}
+
+func (o outcome) status(failed int) string {
+	switch {
+	case o.stopped && failed == 0:
+		return "stopped"
+	case o.err != nil || failed > 0:
+		return "failed"
+	}
+	return "done"
+}
+
+func (o outcome) sentence(failed int) string {
+	p := o.progress
+	begin := map[string]string{"done": "in sync", "stopped": "stopped", "failed": "not in sync"}[o.status(failed)]
+	text := fmt.Sprintf("%s: pushed %s, pulled %s", begin, count(p.Push.Documents, "document"), count(p.Pull.Documents, "document"))
+	if p.Conflicts > 0 {
+		text += ", resolved " + count(p.Conflicts, "conflict")
+	}
+	return text + fmt.Sprintf("; %s sent, %s received, %s",
+		byteCount(p.BytesSent), byteCount(p.BytesReceived), seconds(o.took))
+}
+
+// seconds renders a duration for people.
+func seconds(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+func printStats(w io.Writer, p tandem.ReplicatorProgress) {
+	fmt.Fprintf(w, "deltas: %d sent, %d of them refused, %d received; they saved sending %s\n",
+		p.DeltasSent, p.DeltasRefused, p.DeltasReceived, byteCount(p.DeltaSaved))
+	fmt.Fprintf(w, "blobs: %d sent, %d received (%s)\n", p.BlobsSent, p.BlobsReceived, byteCount(p.BlobBytes))
+	fmt.Fprintf(w, "bodies: %s pushed, %s pulled\n", byteCount(p.Push.Bytes), byteCount(p.Pull.Bytes))
+}
+
+// failures are the documents that did not arrive, and have not since.
+type failures struct {
+	mu    sync.Mutex // guards the following
+	all   map[failedDocument]string
+	worse bool // there are more than are kept
+}
+
+type failedDocument struct {
+	push           bool
+	collection, id string
+}
+
+const (
+	maxListed   = 20
+	maxFailures = 100_000 // kept in memory
+)
+
+func newFailures() *failures { return &failures{all: make(map[failedDocument]string)} }
+
+// note keeps what became of documents.
+func (f *failures) note(news tandem.DocumentReplication) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, doc := range news.Documents {
+		key := failedDocument{news.IsPush, doc.Scope + "." + doc.Collection, doc.ID}
+		switch {
+		case doc.Err == nil:
+			delete(f.all, key)
+		case len(f.all) < maxFailures:
+			f.all[key] = doc.Err.Error()
+		default:
+			f.worse = true
+		}
+	}
+}
+
+// count returns how many there are; where they are too many, how many are kept.
+func (f *failures) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.worse {
+		return max(len(f.all), 1)
+	}
+	return len(f.all)
+}
+
+// first describes some of them, by direction, collection and ID.
+func (f *failures) first(n int) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	keys := make([]failedDocument, 0, len(f.all))
+	for key := range f.all {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b failedDocument) int {
+		return cmp.Or(cmp.Compare(a.direction(), b.direction()), cmp.Compare(a.collection, b.collection), cmp.Compare(a.id, b.id))
+	})
+	lines := make([]string, 0, n)
+	for _, key := range keys[:min(n, len(keys))] {
+		lines = append(lines, fmt.Sprintf("not %s: %s %s: %s", key.direction(), key.collection, key.id, f.all[key]))
+	}
+	return lines
+}
+
+func (d failedDocument) direction() string {
+	if d.push {
+		return "pushed"
+	}
+	return "pulled"
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// envPassword is the environment variable that passwords may come from.
+const envPassword = "TANDEM_PASSWORD"
+
+// passwordFlag is the flag --password-file. There is no flag for a password itself: others see
+// the command lines of a machine.
+type passwordFlag struct{ file string }
+
+func (f *passwordFlag) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.file, "password-file", "",
+		"`file` whose first line is the password; - is standard input (default $"+envPassword+" or a prompt)")
+}
+
+// password returns the password from the file, the environment or a prompt.
+func (f *passwordFlag) password(a *app, prompt string) (string, error) {
+	if f.file != "" {
+		return a.firstLine(f.file)
+	}
+	if password, ok := os.LookupEnv(envPassword); ok {
+		return password, nil
+	}
+	terminal, ok := a.in.(*os.File)
+	if !ok || !term.IsTerminal(int(terminal.Fd())) {
+		return "", withHint(errors.New("there is no password"),
+			"give it with --password-file or in the environment variable "+envPassword)
+	}
+	fmt.Fprint(a.err, prompt+": ")
+	password, err := term.ReadPassword(int(terminal.Fd()))
+	fmt.Fprintln(a.err)
+	return string(password), err
+}
+
+const maxSecret = 64 << 10
+
+// firstLine returns the first line of a file that holds a secret, or of standard input.
+func (a *app) firstLine(file string) (string, error) {
+	in, err := a.open(file)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	a.warnReadable(file)
+	line, err := bufio.NewReader(io.LimitReader(in, maxSecret)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	line = strings.TrimRight(line, "\r\n")
+	if line == "" {
+		return "", fmt.Errorf("read password from %s: the first line is empty", file)
+	}
+	return line, nil
+}
+
+// warnReadable warns of a file with a secret that others may read. On Windows the permissions
+// do not tell.
+func (a *app) warnReadable(file string) {
+	info, err := os.Stat(file)
+	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o044 != 0 && runtime.GOOS != "windows" {
+		a.note("warning: %s can be read by other users; chmod 600 ends that", file)
+	}
+}
+
+// loginFlags are the flags --user and --password-file.
+type loginFlags struct {
+	user string
+	passwordFlag
+}
+
+func (f *loginFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.user, "user", "", "`name` of the user")
+	f.passwordFlag.add(c)
+}
+
+// login returns user and password; both are "" if no user is given.
+func (f *loginFlags) login(a *app) (user, password string, err error) {
+	if f.user == "" {
+		if f.file != "" {
+			return "", "", usage("--password-file needs --user")
+		}
+		return "", "", nil
+	}
+	password, err = f.password(a, "password of "+f.user)
+	return f.user, password, err
+}

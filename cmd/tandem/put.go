@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tandemdb/tandem"
+)
+
+func newPut(a *app) *cobra.Command {
+	var coll collectionFlag
+	c := &cobra.Command{
+		Use:   "put DB ID JSON",
+		Short: "Store a document",
+		Long: "put stores a JSON object as the document ID, and replaces what is there. JSON may be - for\n" +
+			"standard input. Database and collection are created if there are none.",
+		Example: `  tandem put notes milk '{"litres":2}'` + "\n  tandem put notes bread - < bread.json",
+		Args:    cobra.ExactArgs(3),
+		RunE: a.do(func(ctx context.Context, args []string) error {
+			doc, err := a.parseDocument(args[1], args[2])
+			if err != nil {
+				return err
+			}
+			return coll.withNew(ctx, args[0], func(coll *tandem.Collection) error { return coll.Save(ctx, doc) })
+		}),
+	}
+	coll.add(c)
+	return c
+}
+
+func (a *app) parseDocument(id, body string) (*tandem.Document, error) {
+	if id == "" {
+		return nil, usage("the ID of the document is empty")
+	}
+	text := []byte(body)
+	if body == "-" {
+		var err error
+		if text, err = io.ReadAll(io.LimitReader(a.in, importMaxLine)); err != nil {
+			return nil, err
+		}
+	}
+	if len(text) == 0 {
+		return nil, usage("the JSON of the document is empty")
+	}
+	return tandem.NewDocumentWithBody(id, text)
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
+
+	"github.com/tandemdb/tandem"
+)
+
+// view shows on standard error how a replication goes on.
+type view interface {
+	show(tandem.ReplicatorStatus)
+	close()
+}
+
+// newView returns bars for a one-shot replication on a terminal, and otherwise lines.
+func (a *app) newView(continuous bool) view {
+	if f, ok := a.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) && !continuous {
+		return newBars(f)
+	}
+	return &lines{a: a}
+}
+
+// bars are a bar for each direction.
+type bars struct {
+	all        *mpb.Progress
+	push, pull *mpb.Bar
+}
+
+func newBars(f *os.File) *bars {
+	all := mpb.New(mpb.WithOutput(f), mpb.WithWidth(60))
+	return &bars{all, newBar(all, "push"), newBar(all, "pull")}
+}
+
+func newBar(all *mpb.Progress, name string) *mpb.Bar {
+	return all.AddBar(0,
+		mpb.PrependDecorators(decor.Name(name)),
+		mpb.AppendDecorators(decor.CountersNoUnit("%d of %d")))
+}
+
+func (b *bars) show(status tandem.ReplicatorStatus) {
+	setBar(b.push, status.Progress.Push)
+	setBar(b.pull, status.Progress.Pull)
+}
+
+func setBar(bar *mpb.Bar, d tandem.DirectionProgress) {
+	bar.SetTotal(int64(d.Total), false)
+	bar.SetCurrent(int64(d.Completed))
+}
+
+func (b *bars) close() {
+	for _, bar := range []*mpb.Bar{b.push, b.pull} {
+		bar.SetTotal(-1, true) // what has been done is all
+	}
+	b.all.Wait()
+}
+
+// lines are one every few seconds while there is work, and one when the connection comes or
+// goes.
+type lines struct {
+	a *app
+
+	mu    sync.Mutex // guards the following
+	shown tandem.ReplicatorStatus
+	last  time.Time
+}
+
+const lineInterval = 3 * time.Second
+
+func (l *lines) show(status tandem.ReplicatorStatus) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last.IsZero() {
+		l.last = time.Now() // a short replication needs no line
+	}
+	news := status.Activity != l.shown.Activity && (status.Activity == tandem.Offline || l.shown.Activity == tandem.Offline)
+	moved := status.Progress != l.shown.Progress
+	idle := status.Activity == tandem.Idle && l.shown.Activity != tandem.Idle && moved
+	if status.Activity == tandem.Stopped || !news && !idle && (!moved || time.Since(l.last) < lineInterval) {
+		return
+	}
+	l.shown, l.last = status, time.Now()
+	l.a.note("%s", lineOf(status))
+}
+
+func lineOf(status tandem.ReplicatorStatus) string {
+	if status.Activity == tandem.Offline {
+		wait := time.Until(status.NextRetry).Round(time.Second)
+		return fmt.Sprintf("offline: %v; next attempt in %s", status.Err, wait)
+	}
+	push, pull := status.Progress.Push, status.Progress.Pull
+	return fmt.Sprintf("%s: pushed %d of %d, pulled %d of %d",
+		status.Activity, push.Completed, push.Total, pull.Completed, pull.Total)
+}
+
+func (l *lines) close() {}
