@@ -1,0 +1,162 @@
+package tandem_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/tandemdb/tandem"
+)
+
+// The digest of "Hello, World", by openssl.
+const helloDigest = "sha1-kH0U+zrysNTxjC1Gq+iu3OFzZ70="
+
+func TestABlobInADocument(t *testing.T) {
+	c := newCollection(t)
+	d := newDocument(t, "a", `{"list":[1,{"~/":null}]}`)
+	b := tandem.NewBlob("text/plain", []byte("Hello, World"))
+	check(t, d.SetBlob("b", b))
+	wantBlob(t, d.Blob("b"), "Hello, World", "text/plain") // before it is saved
+	check(t, c.Save(t.Context(), d))
+
+	const reference = `{"@type":"blob","digest":"` + helloDigest + `","length":12,"content_type":"text/plain"}`
+	wantBody(t, c, "a", `{"list":[1,{"~/":null}],"b":`+reference+`}`)
+	wantBlob(t, read(t, c, "a").Blob("b"), "Hello, World", "text/plain")
+	wantBlob(t, d.Blob("/b"), "Hello, World", "text/plain")
+
+	r, err := c.Database().OpenBlob(b.Digest())
+	check(t, err)
+	defer r.Close()
+	_, err = r.Seek(7, io.SeekStart)
+	check(t, err)
+	if rest, err := io.ReadAll(r); string(rest) != "World" || err != nil {
+		t.Errorf("from byte 7: got %q, %v, want World", rest, err)
+	}
+	check(t, d.SetBlob("b", nil))
+	if got := string(d.Body()); got != `{"list":[1,{"~/":null}]}` {
+		t.Errorf("after its removal: %s", got)
+	}
+}
+
+func wantBlob(t testing.TB, b *tandem.Blob, content, contentType string) {
+	t.Helper()
+	if b == nil {
+		t.Fatal("there is no blob")
+	}
+	got, err := b.Content()
+	if string(got) != content || err != nil || b.Length() != int64(len(content)) || b.ContentType() != contentType {
+		t.Errorf("got blob of %d bytes %q, type %q, %v, want %q, type %q",
+			b.Length(), got, b.ContentType(), err, content, contentType)
+	}
+}
+
+func TestContentInABodyIsStoredApart(t *testing.T) {
+	c := newCollection(t)
+	save(t, c, "a", `{
+		"deep":[{"x":{"@type":"blob","data":"SGVsbG8sIFdvcmxk","name":"n"}}],
+		"empty":{"@type":"blob","data":""},
+		"data":"SGVsbG8=",
+		"other":{"@type":"blub","data":"SGVsbG8="}}`)
+	wantBody(t, c, "a", `{"deep":[{"x":{"@type":"blob","name":"n","digest":"`+helloDigest+`","length":12}}],`+
+		`"empty":{"@type":"blob","digest":"sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=","length":0},`+
+		`"data":"SGVsbG8=","other":{"@type":"blub","data":"SGVsbG8="}}`)
+	wantBlob(t, read(t, c, "a").Blob("/deep/0/x"), "Hello, World", "")
+	wantBlob(t, read(t, c, "a").Blob("empty"), "", "")
+}
+
+func TestBlobFindsOnlyBlobs(t *testing.T) {
+	body := `{"a/b":{"@type":"blob","digest":"` + helloDigest + `"},"n":null,"t":"x","l":[0,1],"o":{"@type":"blob"}}`
+	d := newDocument(t, "a", body)
+	for _, place := range []string{"a/b", "/a~1b"} {
+		if b := d.Blob(place); b == nil || b.Digest() != helloDigest || b.Length() != -1 {
+			t.Errorf("%s: got %v, want a blob of unknown length", place, b)
+		}
+	}
+	for _, place := range []string{"", "/", "x", "n", "t", "l", "/l/0", "/l/00", "/l/-1", "/l/2", "/l/99999999999", "o", "/t/x"} {
+		if b := d.Blob(place); b != nil {
+			t.Errorf("%q: got a blob", place)
+		}
+	}
+}
+
+func TestCreateBlobStreams(t *testing.T) {
+	c := newCollection(t)
+	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+	b, err := c.Database().CreateBlob(t.Context(), "application/x", iotest.HalfReader(bytes.NewReader(content)))
+	check(t, err)
+	wantBlob(t, b, string(content), "application/x")
+	check(t, c.Put(t.Context(), "a", map[string]any{"file": b}))
+	wantBlob(t, read(t, c, "a").Blob("file"), string(content), "application/x")
+
+	broken := errors.New("cable pulled")
+	_, err = c.Database().CreateBlob(t.Context(), "", io.MultiReader(strings.NewReader("x"), iotest.ErrReader(broken)))
+	wantError(t, "a reader that fails", err, broken)
+	wantError(t, "a reader that fails", err, tandem.ErrIO)
+}
+
+func TestABlobIsAFieldOfAStruct(t *testing.T) {
+	c := newCollection(t)
+	type album struct {
+		Cover  tandem.Blob    `json:"cover"`
+		Photos []*tandem.Blob `json:"photos"`
+		None   *tandem.Blob   `json:"none"`
+		Empty  tandem.Blob    `json:"empty"`
+	}
+	in := album{Cover: *tandem.NewBlob("image/png", []byte("cover")), Photos: []*tandem.Blob{tandem.NewBlob("", nil)}}
+	check(t, c.Put(t.Context(), "a", in))
+	var out album
+	check(t, c.Get(t.Context(), "a", &out))
+	if out.Cover.Digest() != in.Cover.Digest() || out.Cover.Length() != 5 || out.None != nil || out.Empty.Digest() != "" {
+		t.Errorf("got %+v", out)
+	}
+	_, err := out.Cover.Open()
+	wantError(t, "open a blob without a database", err, tandem.ErrInvalid)
+	r, err := c.Database().OpenBlob(out.Cover.Digest())
+	check(t, err)
+	check(t, r.Close())
+	err = json.Unmarshal([]byte(`{"cover":{"digest":"x"}}`), &out)
+	wantError(t, "an object that is no blob", err, tandem.ErrInvalid)
+}
+
+func TestCompactRemovesWhatNobodyRefersTo(t *testing.T) {
+	c := newCollection(t)
+	db := c.Database()
+	keep, gone := tandem.NewBlob("", []byte("keep")), tandem.NewBlob("", []byte("gone"))
+	check(t, c.Put(t.Context(), "a", map[string]any{"keep": keep, "gone": gone}))
+	check(t, c.Put(t.Context(), "a", map[string]any{"keep": keep}))
+	pending, err := db.CreateBlob(t.Context(), "", strings.NewReader("not in a document yet"))
+	check(t, err)
+	check(t, db.Compact(t.Context()))
+	for _, b := range []*tandem.Blob{keep, pending} {
+		r, err := db.OpenBlob(b.Digest())
+		check(t, err)
+		check(t, r.Close())
+	}
+	_, err = db.OpenBlob(gone.Digest())
+	wantError(t, "a blob without a document", err, tandem.ErrNotFound)
+	_, err = db.OpenBlob("sha1-x")
+	wantError(t, "malformed digest", err, tandem.ErrInvalid)
+}
+
+func FuzzBlobJSON(f *testing.F) {
+	f.Add([]byte(`{"@type":"blob","digest":"` + helloDigest + `","length":12}`))
+	f.Add([]byte(`{"@type":"blob","data":"SGVsbG8=","length":12,"content_type":"a/b"}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var b, again tandem.Blob
+		if json.Unmarshal(text, &b) != nil {
+			return
+		}
+		out, err := json.Marshal(&b)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		if err := json.Unmarshal(out, &again); err != nil || again.Digest() != b.Digest() || again.Length() != b.Length() {
+			t.Errorf("%s became %s: %v", text, out, err)
+		}
+	})
+}

@@ -1,0 +1,148 @@
+package tandem_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	"github.com/tandemdb/tandem"
+)
+
+type task struct {
+	Title string `json:"title"`
+	Done  bool   `json:"done"`
+}
+
+// Open a database, save a value and get it back.
+func Example() {
+	ctx := context.Background()
+	folder, _ := os.MkdirTemp("", "example")
+	defer os.RemoveAll(folder)
+
+	db, err := tandem.Open(ctx, filepath.Join(folder, "home"), tandem.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+
+	tasks, err := db.CreateCollection(ctx, "home", "tasks")
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := tasks.Put(ctx, "milk", task{Title: "Buy milk"}); err != nil {
+		log.Fatal(err)
+	}
+	var milk task
+	if err := tasks.Get(ctx, "milk", &milk); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(milk.Title)
+	// Output: Buy milk
+}
+
+// A document keeps its text: here only one property of it changes.
+func ExampleDocument() {
+	db, tasks := exampleDatabase()
+	defer db.Delete()
+	ctx := context.Background()
+
+	milk, err := tandem.NewDocumentWithBody("milk", []byte(`{"title": "Buy milk", "litres": 1.50}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := milk.SetValue("done", true); err != nil {
+		log.Fatal(err)
+	}
+	if err := tasks.Save(ctx, milk); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", milk.Body())
+	// Output: {"title":"Buy milk","litres":1.50,"done":true}
+}
+
+// A change that must not overwrite another one asks for that.
+func ExampleCollection_SaveWithHandler() {
+	db, tasks := exampleDatabase()
+	defer db.Delete()
+	ctx := context.Background()
+	_ = tasks.Put(ctx, "milk", task{Title: "Buy milk"})
+
+	mine, _ := tasks.Document(ctx, "milk")
+	_ = mine.SetValue("title", "Buy oat milk")
+	_ = tasks.Put(ctx, "milk", task{Title: "Buy milk", Done: true}) // meanwhile, by somebody else
+
+	err := tasks.SaveWithHandler(ctx, mine, func(mine, existing *tandem.Document) bool {
+		done, _ := existing.Value("done")
+		return mine.SetValue("done", done) == nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", mine.Body())
+	// Output: {"title":"Buy oat milk","done":true}
+}
+
+// Many changes at once are all made or none, and are fast.
+func ExampleDatabase_InBatch() {
+	db, tasks := exampleDatabase()
+	defer db.Delete()
+
+	err := db.InBatch(context.Background(), func(b *tandem.Batch) error {
+		for _, title := range []string{"Buy milk", "Water the plants"} {
+			d := tandem.NewDocument("")
+			if err := d.Encode(task{Title: title}); err != nil {
+				return err
+			}
+			if err := b.Save(tasks, d); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	n, _ := tasks.Count(context.Background())
+	fmt.Println(n, "tasks")
+	// Output: 2 tasks
+}
+
+// Binary content is kept beside the document that refers to it.
+func ExampleDocument_SetBlob() {
+	db, tasks := exampleDatabase()
+	defer db.Delete()
+	ctx := context.Background()
+
+	d := tandem.NewDocument("letter")
+	if err := d.SetBlob("text", tandem.NewBlob("text/plain", []byte("Dear Ada"))); err != nil {
+		log.Fatal(err)
+	}
+	if err := tasks.Save(ctx, d); err != nil {
+		log.Fatal(err)
+	}
+	text, err := d.Blob("text").Content()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", text)
+	// Output: Dear Ada
+}
+
+func exampleDatabase() (*tandem.Database, *tandem.Collection) {
+	ctx := context.Background()
+	folder, err := os.MkdirTemp("", "example*.tandem")
+	if err != nil {
+		log.Fatal(err)
+	}
+	db, err := tandem.Open(ctx, folder, tandem.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	c, err := db.DefaultCollection(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return db, c
+}
