@@ -25,7 +25,7 @@ func (s *Session) drive(ctx context.Context) error {
 	}
 	s.begun.Store(true)
 	s.stateChanged()
-	resolved := uint64(0)
+	resolved, mayStartOver := uint64(0), !s.active.StartedOver
 	for {
 		select {
 		case <-ctx.Done():
@@ -35,6 +35,11 @@ func (s *Session) drive(ctx context.Context) error {
 		if s.Busy() {
 			continue
 		}
+		held := s.holding()
+		if held && mayStartOver {
+			return s.startOver(ctx)
+		}
+		mayStartOver = mayStartOver || !held
 		if s.active.Continuous {
 			s.saveSoon()
 			continue
@@ -51,6 +56,33 @@ func (s *Session) drive(ctx context.Context) error {
 		}
 		return s.finish(ctx)
 	}
+}
+
+// ErrStartOver ends a session that has to be followed by another one at once: the peer
+// refuses a document for a revision that lies before our checkpoint, and that we do not have
+// any more, because it was purged. The next session pulls from the beginning.
+var ErrStartOver = errors.New("the pull has to start over")
+
+// holding reports whether a push waits for what the pull has not brought.
+func (s *Session) holding() bool {
+	for _, c := range s.all() {
+		if push := c.pusher(); push != nil && push.holding() {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Session) startOver(ctx context.Context) error {
+	for _, c := range s.all() {
+		if push := c.pusher(); push != nil && push.holding() {
+			c.check.forgetRemote()
+		}
+		if err := c.check.save(ctx); err != nil {
+			return err
+		}
+	}
+	return ErrStartOver
 }
 
 // finish saves where we are; then a one-shot session is over.

@@ -25,12 +25,13 @@ type checkpointer struct {
 	saving sync.Mutex // held through a save: one at a time
 	rev    string     // the peer's revision of its copy; "" if it has none; guarded by saving
 
-	mu       sync.Mutex // guards the following
-	local    localSequences
-	remote   remoteSequences
-	position checkpoint // as last saved
-	dirty    bool
-	urgent   bool
+	mu        sync.Mutex // guards the following
+	local     localSequences
+	remote    remoteSequences
+	position  checkpoint // as last saved
+	forgotten bool       // the remote part is not to be saved any more
+	dirty     bool
+	urgent    bool
 
 	wake chan struct{} // capacity 1
 }
@@ -140,6 +141,15 @@ func (k *checkpointer) changedLocked() {
 	k.poke()
 }
 
+// forgetRemote makes the next session pull from the beginning.
+func (k *checkpointer) forgetRemote() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.remote.last = ""
+	k.forgotten = true
+	k.dirty = true
+}
+
 // saveNow asks for a save without waiting for the interval, if there is something to save.
 func (k *checkpointer) saveNow() {
 	k.mu.Lock()
@@ -221,6 +231,9 @@ func (k *checkpointer) take() (position checkpoint, dirty bool) {
 	defer k.mu.Unlock()
 	dirty, k.dirty, k.urgent = k.dirty, false, false
 	position = checkpoint{done: k.local.spans(), remote: k.remote.last}
+	if k.forgotten {
+		position.remote = ""
+	}
 	if dirty && position.equal(k.position) {
 		dirty = false
 	}

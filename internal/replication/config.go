@@ -66,6 +66,9 @@ type Active struct {
 	// Reset starts from the beginning, whatever the checkpoints say.
 	Reset bool
 
+	// StartedOver says that the session follows one that ended with [ErrStartOver].
+	StartedOver bool
+
 	// KeepLost keeps documents that the user has lost access to, in place of purging them.
 	KeepLost bool
 }

@@ -64,7 +64,7 @@ func is(err error, domain fault.Domain, code int) bool {
 // a new attempt cannot mend, 1000 otherwise (spec/handshake.md §8).
 func closeCode(err error) int {
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, ErrStartOver):
 		return 1000
 	case errors.Is(err, fault.Unexpected), errors.Is(err, fault.Remote),
 		is(err, fault.WebSocket, 400), is(err, fault.WebSocket, 403):

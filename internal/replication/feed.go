@@ -126,6 +126,7 @@ func (p *pusher) unhold(it *item, doc *store.Document) *item {
 		p.obsolete(it)
 		return nil
 	case parent != "" && parent != it.parent && doc.Rev.Contains(parent) && it.attempts < maxResolveAttempts:
+		p.heldItems--
 		it.parent, it.rev, it.state = parent, doc.Rev, offered
 		return it
 	}

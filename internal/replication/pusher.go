@@ -32,6 +32,7 @@ type pusher struct {
 	announced bool           // the caught-up message was sent (passive side)
 	batches   int            // announcements without a reply
 	current   map[string]*item
+	heldItems int      // of current, those in state held
 	again     []lookup // documents to look at again, out of turn
 	proposals []*item  // to be proposed again, with another parent
 	ready     []*item  // wanted by the peer, to be sent
@@ -44,6 +45,7 @@ type pusher struct {
 	mu      sync.Mutex // guards the following
 	target  store.Sequence
 	idle    bool
+	holds   int // heldItems as of the last step
 	stopped bool
 	echo    map[string]revision.ID // received from this peer, and not yet met in the feed
 	cancel  context.CancelFunc
@@ -265,22 +267,25 @@ func (p *pusher) step(ctx context.Context) error {
 			break
 		}
 	}
+	p.mu.Lock()
+	p.holds = p.heldItems
+	p.mu.Unlock()
 	p.setIdle(p.nothingLeft())
 	return nil
+}
+
+// holding reports whether items wait for the pull.
+func (p *pusher) holding() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.holds > 0
 }
 
 // nothingLeft reports whether the push has done all it can. What is held waits for the
 // pull, which counts for itself.
 func (p *pusher) nothingLeft() bool {
-	if p.batches > 0 || len(p.again) > 0 || len(p.proposals) > 0 {
-		return false
-	}
-	for _, it := range p.current {
-		if it.state != held {
-			return false
-		}
-	}
-	return p.exhausted
+	return p.exhausted && p.batches == 0 && len(p.again) == 0 && len(p.proposals) == 0 &&
+		len(p.current) == p.heldItems
 }
 
 func (p *pusher) setIdle(idle bool) {
@@ -447,6 +452,7 @@ func (p *pusher) hold(it *item, err error) {
 		return
 	}
 	it.state = held
+	p.heldItems++
 	p.again = append(p.again, lookup{id: it.id}) // it may have come already
 }
 
@@ -483,6 +489,9 @@ func (p *pusher) done(it *item, err error) {
 func (p *pusher) release(it *item) {
 	if p.current[it.id] == it {
 		delete(p.current, it.id)
+	}
+	if it.state == held {
+		p.heldItems--
 	}
 	if len(it.newer) > 0 {
 		p.again = append(p.again, lookup{id: it.id, seqs: it.newer})

@@ -126,9 +126,13 @@ func (r *Runner) loop(ctx context.Context) error {
 	for attempt := 1; ; attempt++ {
 		r.set(func(s *Status) { s.Activity, s.Attempt, s.NextRetry = Connecting, attempt, time.Time{} })
 		connected, err := r.attempt(ctx)
+		r.cfg.StartedOver = errors.Is(err, ErrStartOver)
 		switch {
 		case ctx.Err() != nil:
 			return nil
+		case r.cfg.StartedOver:
+			attempt = 0
+			continue
 		case err == nil && !r.cfg.Continuous:
 			return nil
 		case err == nil:
