@@ -2,9 +2,15 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
@@ -54,4 +60,140 @@ func inBatches(b *testing.B, db *store.DB, do func(tx *store.Tx, i int) error) {
 		}
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "docs/s")
+}
+
+// BenchmarkBareInsert is the ceiling: the same rows without any of this package.
+func BenchmarkBareInsert(b *testing.B) {
+	c, err := sqlite3.Open(filepath.Join(b.TempDir(), "bare.sqlite3"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	err = c.Exec(`PRAGMA page_size=8192; PRAGMA journal_mode=wal; PRAGMA synchronous=normal; PRAGMA wal_autocheckpoint=4096;
+		CREATE TABLE docs (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, rev TEXT NOT NULL, body TEXT NOT NULL)`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	insert, _, err := c.Prepare(`INSERT INTO docs VALUES (?, ?, ?, ?)`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := 0; i < b.N; {
+		if err := c.Exec(`BEGIN IMMEDIATE`); err != nil {
+			b.Fatal(err)
+		}
+		for end := min(i+1000, b.N); i < end; i++ {
+			err := errors.Join(insert.BindInt64(1, int64(i+1)), insert.BindText(2, fmt.Sprintf("doc-%08d", i)),
+				insert.BindText(3, "18a3f2c1d5e70000@AbCdEf0123456789+/abcA"), insert.BindRawText(4, kilobyte), insert.Exec())
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := c.Exec(`COMMIT`); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "docs/s")
+}
+
+// BenchmarkReceiveRandom has IDs without order, the worst for the index.
+func BenchmarkReceiveRandom(b *testing.B) {
+	db := open(b, store.Options{})
+	c := defaults(b, db)
+	source := revision.SourceFrom([16]byte{1, 2, 3})
+	inBatches(b, db, func(tx *store.Tx, i int) error {
+		rev := revision.Rev{ID: revision.NewVersion(revision.Time(1<<50+i), source)}
+		id := fmt.Sprintf("%016x", rand.Uint64())
+		_, err := tx.Receive(c, store.Incoming{ID: id, Rev: rev, Body: kilobyte, Remote: 1})
+		return err
+	})
+}
+
+// BenchmarkEdit changes documents that a remote has, so that each keeps a delta base.
+func BenchmarkEdit(b *testing.B) {
+	db := open(b, store.Options{})
+	c := defaults(b, db)
+	fill(b, db, c, 10_000)
+	inBatches(b, db, func(tx *store.Tx, i int) error {
+		_, err := tx.Save(c, store.Edit{ID: fmt.Sprintf("doc-%08d", i%10_000), Body: kilobyte})
+		return err
+	})
+}
+
+// BenchmarkUpdate commits one document at a time; the parallel ones share commits.
+func BenchmarkUpdate(b *testing.B) {
+	db := open(b, store.Options{})
+	c := defaults(b, db)
+	var n atomic.Int64
+	one := func(tx *store.Tx) error {
+		_, err := tx.Save(c, store.Edit{ID: fmt.Sprintf("doc-%08d", n.Add(1)), Body: kilobyte})
+		return err
+	}
+	b.Run("alone", func(b *testing.B) {
+		for b.Loop() {
+			if err := db.Update(background, one); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("parallel", func(b *testing.B) {
+		b.SetParallelism(32)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if err := db.Update(background, one); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	})
+}
+
+func BenchmarkRead(b *testing.B) {
+	db := open(b, store.Options{})
+	c := defaults(b, db)
+	const n = 50_000
+	fill(b, db, c, n)
+	b.Run("Document", func(b *testing.B) {
+		b.ReportAllocs()
+		view(b, db, func(tx *store.Tx) error {
+			for i := range b.N {
+				if _, err := tx.Document(c, fmt.Sprintf("doc-%08d", i*7919%n)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	b.Run("Changes", func(b *testing.B) {
+		b.ReportAllocs()
+		view(b, db, func(tx *store.Tx) error {
+			since := store.Sequence(0)
+			for left := b.N; left > 0; {
+				docs, err := tx.Changes(c, since, min(left, 200), store.Select{WithBody: true})
+				if err != nil {
+					return err
+				}
+				left -= len(docs)
+				since = docs[len(docs)-1].Sequence % n
+			}
+			return nil
+		})
+	})
+}
+
+// fill adds documents that remote 1 has.
+func fill(b *testing.B, db *store.DB, c *store.Collection, n int) {
+	b.Helper()
+	source := revision.SourceFrom([16]byte{1, 2, 3})
+	update(b, db, func(tx *store.Tx) error {
+		for i := range n {
+			in := store.Incoming{ID: fmt.Sprintf("doc-%08d", i), Body: kilobyte, Remote: 1}
+			in.Rev.ID = revision.NewVersion(revision.Time(1<<50+i), source)
+			if _, err := tx.Receive(c, in); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	b.ResetTimer()
 }

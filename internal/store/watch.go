@@ -9,7 +9,7 @@ import (
 
 // How soon the commits of other processes are noticed.
 const (
-	settleTime = 5 * time.Millisecond // events of one burst are taken together
+	settleTime = 5 * time.Millisecond  // events of one burst are taken together
 	slowPoll   = time.Second           // beside a watch, in case it misses something
 	fastPoll   = 50 * time.Millisecond // where there is no watch that can be relied on
 )

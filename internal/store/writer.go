@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -129,12 +130,21 @@ func (w *writer) next(g *group) *request {
 	if len(g.members) >= maxGroup || time.Since(g.began) > maxGroupTime {
 		return nil
 	}
+	r := w.waiting()
+	if r == nil {
+		runtime.Gosched() // those whom the last commit has woken may be about to ask
+		r = w.waiting()
+	}
+	if r != nil && r.alone != nil {
+		g.after = r
+		return nil
+	}
+	return r
+}
+
+func (w *writer) waiting() *request {
 	select {
 	case r := <-w.requests:
-		if r.alone != nil {
-			g.after = r
-			return nil
-		}
 		return r
 	default:
 		return nil
