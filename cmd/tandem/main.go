@@ -71,7 +71,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return err })
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "tell on standard error what happens")
 	root.AddCommand(
-		newCreate(a), newImport(a), newExport(a),
+		newDemo(a), newCreate(a), newImport(a), newExport(a),
 		newPut(a), newGet(a), newRemove(a), newList(a), newBlob(a),
 		newInfo(a), newCheck(a), newCompact(a),
 		newServe(a), newSync(a),

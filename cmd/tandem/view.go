@@ -24,7 +24,7 @@ func (a *app) newView(continuous bool) view {
 	if f, ok := a.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) && !continuous {
 		return newBars(f)
 	}
-	return &lines{a: a}
+	return &lines{a: a, continuous: continuous}
 }
 
 // bars are a bar for each direction.
@@ -61,10 +61,11 @@ func (b *bars) close() {
 	b.all.Wait()
 }
 
-// lines are one every few seconds while there is work, and one when the connection comes or
-// goes.
+// lines are one every few seconds while there is work, one when a connection fails and, for a
+// continuous replication, one whenever all is done.
 type lines struct {
-	a *app
+	a          *app
+	continuous bool
 
 	mu    sync.Mutex // guards the following
 	shown tandem.ReplicatorStatus
@@ -79,14 +80,27 @@ func (l *lines) show(status tandem.ReplicatorStatus) {
 	if l.last.IsZero() {
 		l.last = time.Now() // a short replication needs no line
 	}
-	news := status.Activity != l.shown.Activity && (status.Activity == tandem.Offline || l.shown.Activity == tandem.Offline)
-	moved := status.Progress != l.shown.Progress
-	idle := status.Activity == tandem.Idle && l.shown.Activity != tandem.Idle && moved
-	if status.Activity == tandem.Stopped || !news && !idle && (!moved || time.Since(l.last) < lineInterval) {
+	if !l.worth(status) {
 		return
 	}
 	l.shown, l.last = status, time.Now()
 	l.a.note("%s", lineOf(status))
+}
+
+// worth reports whether status is worth a line.
+func (l *lines) worth(status tandem.ReplicatorStatus) bool {
+	p, shown := status.Progress, l.shown.Progress
+	moved := p.Push.Completed != shown.Push.Completed || p.Pull.Completed != shown.Pull.Completed
+	switch status.Activity {
+	case tandem.Offline:
+		return status.NextRetry != l.shown.NextRetry
+	case tandem.Busy:
+		return moved && time.Since(l.last) >= lineInterval
+	case tandem.Idle:
+		return l.continuous && (moved || l.shown.Activity != tandem.Idle)
+	case tandem.Connecting, tandem.Stopped:
+	}
+	return false
 }
 
 func lineOf(status tandem.ReplicatorStatus) string {
