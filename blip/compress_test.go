@@ -52,8 +52,11 @@ func share(t *testing.T, pipe, other blip.Pipe, count int, cfg blip.Config) floa
 }
 
 func TestAdaptiveCompressesAShortConversation(t *testing.T) {
+	if raceDetector {
+		t.Skip("takes the true speed of deflating")
+	}
 	a, b := blip.NewPipePair()
-	if got := share(t, a, b, 100, blip.Config{}); got != 1 {
+	if got := share(t, a, b, 50, blip.Config{}); got != 1 {
 		t.Errorf("%.2f of a short conversation was deflated, want all", got)
 	}
 }
@@ -66,21 +69,20 @@ func TestAdaptiveSparesTheProcessorOnAFastLink(t *testing.T) {
 }
 
 func TestAdaptiveCompressesOnASlowLink(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes two seconds")
+	if testing.Short() || raceDetector {
+		t.Skip("takes two seconds, and the true speed of deflating")
 	}
 	a, b := blip.NewPipePair()
 	got := share(t, slowPipe{a, 200 * time.Microsecond}, b, 8_000, blip.Config{CloseTimeout: time.Minute})
-	t.Logf("%.2f was deflated", got)
-	if got < 0.25 { // all of it, but for the race detector
-		t.Errorf("%.2f was deflated on a link of 5 MB/s, want most", got)
+	if got < 0.9 {
+		t.Errorf("%.2f was deflated on a link of 5 MB/s, want nearly all", got)
 	}
 }
 
 func TestCompressionCanBeForcedAndForbidden(t *testing.T) {
 	for mode, want := range map[blip.Compression]float64{blip.Always: 1, blip.Never: 0} {
 		a, b := blip.NewPipePair()
-		if got := share(t, a, b, 20_000, blip.Config{Compression: mode}); got != want {
+		if got := share(t, a, b, 2_000, blip.Config{Compression: mode}); got != want {
 			t.Errorf("mode %v: %.2f was deflated, want %v", mode, got, want)
 		}
 	}
