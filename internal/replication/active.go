@@ -35,26 +35,26 @@ func (s *Session) drive(ctx context.Context) error {
 		if s.Busy() {
 			continue
 		}
+		// What was resolved on the way is pushed in the same run.
+		if now := s.conflictsResolved(); now != resolved {
+			resolved = now
+			more, err := s.pushFurther(ctx)
+			if err != nil {
+				return err
+			}
+			if more {
+				continue
+			}
+		}
 		held := s.holding()
 		if held && mayStartOver {
 			return s.startOver(ctx)
 		}
 		mayStartOver = mayStartOver || !held
-		if s.active.Continuous {
-			s.saveSoon()
-			continue
+		if !s.active.Continuous {
+			return s.finish(ctx)
 		}
-		// What was resolved on the way is pushed in the same run.
-		if now := s.conflictsResolved(); now != resolved {
-			resolved = now
-			if more, err := s.pushFurther(ctx); err != nil || more {
-				if err != nil {
-					return err
-				}
-				continue
-			}
-		}
-		return s.finish(ctx)
+		s.saveSoon()
 	}
 }
 

@@ -38,7 +38,7 @@ func (p *pusher) lookAgain(tx *store.Tx, batch []*item, limit int) ([]*item, err
 			return batch, err
 		}
 		if doc != nil {
-			if it := p.consider(doc); it != nil {
+			if it := p.consider(doc, next.evenDone); it != nil {
 				batch = append(batch, it)
 			}
 		} else if it := p.current[next.id]; it != nil && it.state == held {
@@ -73,7 +73,7 @@ func (p *pusher) readFeed(tx *store.Tx, batch []*item, limit int) ([]*item, erro
 				break
 			}
 			p.cursor = doc.Sequence
-			if it := p.consider(doc); it != nil {
+			if it := p.consider(doc, false); it != nil {
 				batch = append(batch, it)
 			}
 		}
@@ -89,7 +89,7 @@ func (p *pusher) readFeed(tx *store.Tx, batch []*item, limit int) ([]*item, erro
 
 // consider returns an item for the document's current revision, or nil if it is not for the
 // peer or has to wait for an earlier one.
-func (p *pusher) consider(doc *store.Document) *item {
+func (p *pusher) consider(doc *store.Document, evenDone bool) *item {
 	if it := p.current[doc.ID]; it != nil {
 		if it.state != held {
 			if doc.Sequence != it.seq {
@@ -103,7 +103,7 @@ func (p *pusher) consider(doc *store.Document) *item {
 		}
 		p.obsolete(it)
 	}
-	if !p.isForPeer(doc) {
+	if !p.isForPeer(doc) || !evenDone && p.c.check != nil && p.c.check.finished(doc.Sequence) {
 		return nil
 	}
 	it := &item{
@@ -141,8 +141,6 @@ func (p *pusher) isForPeer(doc *store.Document) bool {
 	case p.opts.docIDs != nil && !p.opts.docIDs[doc.ID]:
 		return false
 	case p.opts.liveOnly && doc.Deleted && !p.announced:
-		return false
-	case p.c.check != nil && p.c.check.finished(doc.Sequence):
 		return false
 	case p.isEcho(doc):
 		return false

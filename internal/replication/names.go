@@ -46,6 +46,7 @@ const (
 	propSendReplacement = "sendReplacementRevs"
 	propSequence        = "sequence"
 	propSince           = "since"
+	propSuperseded      = "superseded" // ours: what a tree revision has replaced on other branches
 	propVersioning      = "versioning"
 )
 

@@ -214,8 +214,8 @@ func (p *puller) enter(changes []change) []*remoteSequence {
 	return p.c.check.addRemote(texts)
 }
 
-// decide answers each change; known are those that the peer and we both have, and the
-// database does not know of the peer; lost are those that the user may not see any more.
+// decide answers each change; known are those of which the database does not know that the
+// peer has them; lost are those that the user may not see any more.
 func (p *puller) decide(ctx context.Context, changes []change) (answers []answer, known, lost []change, err error) {
 	ids := make([]string, len(changes))
 	for i, c := range changes {
@@ -236,7 +236,7 @@ func (p *puller) decide(ctx context.Context, changes []change) (answers []answer
 			return nil, nil, nil, fault.Remote.Says("a version vector for a database of revision trees: %s", c.Rev.ID)
 		}
 		answers[i] = p.want(head, c)
-		if !answers[i].Send && answers[i].Status == 0 && head.Rev.ID.Is(c.Rev.ID) && p.isNews(head, c) {
+		if !answers[i].Send && answers[i].Status == 0 && p.isNews(head, c) {
 			known = append(known, c)
 		}
 	}
@@ -314,6 +314,11 @@ func (p *puller) settle(ctx context.Context, known, lost []change) error {
 		})
 		if err != nil {
 			return err
+		}
+	}
+	if push := p.c.pusher(); push != nil && p.c.s.active != nil {
+		for _, c := range known { // a peer that has lost what it had, gets it again
+			push.peerHas(c.ID)
 		}
 	}
 	for _, c := range lost {

@@ -87,8 +87,9 @@ type item struct {
 
 // lookup is a document to look at again. Its sequences stay pending until then.
 type lookup struct {
-	id   string
-	seqs []store.Sequence
+	id       string
+	seqs     []store.Sequence
+	evenDone bool // though the checkpoint says that its sequence is done
 }
 
 // itemState is where an item stands: offered → ready → sent → settling → gone, with
@@ -176,12 +177,29 @@ func (p *pusher) received(id string, rev revision.ID) {
 	p.echo[id] = rev
 }
 
+// post hands a job to run, and counts as work until it is done.
+func (p *pusher) post(job func() error) {
+	p.mu.Lock()
+	p.idle = false
+	p.mu.Unlock()
+	p.inbox.put(job)
+}
+
 // remoteMoved tells that the pull has learnt what the peer has of a document.
 func (p *pusher) remoteMoved(id string) {
-	p.inbox.put(func() error {
+	p.post(func() error {
 		if it := p.current[id]; it != nil && it.state == held {
 			p.again = append(p.again, lookup{id: id})
 		}
+		return nil
+	})
+}
+
+// peerHas tells that the peer has announced a revision that we have, or an older one: if it
+// lacks ours, though it had it once, it is pushed again.
+func (p *pusher) peerHas(id string) {
+	p.post(func() error {
+		p.again = append(p.again, lookup{id: id, evenDone: true})
 		return nil
 	})
 }

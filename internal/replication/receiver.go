@@ -273,8 +273,9 @@ func (a *arrival) readProperties() error {
 	}
 	a.store.Deleted = props.Bool(propDeleted)
 	a.store.Remote = s.remote
-	if branch := props.Value(propDeletedBranch); branch != "" {
-		a.store.Supersedes = revision.ParseDeletedBranch(branch)
+	if a.store.Rev.ID.IsTree() {
+		a.store.Rev = a.store.Rev.SupersedeIDs(slices.Concat(
+			revision.ParseTreeIDs(props.Value(propDeletedBranch)), revision.ParseTreeIDs(props.Value(propSuperseded))))
 	}
 	a.store.RefuseConflict = s.active == nil
 	return nil

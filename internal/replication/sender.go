@@ -120,6 +120,9 @@ func (p *pusher) compose(tx *store.Tx, it *item, doc *store.Document) (*blip.Mes
 	case p.c.s.active != nil:
 		m.Properties.Add(propNoConflicts, yes)
 	}
+	if superseded := it.rev.History.Superseded; len(superseded) > 0 {
+		m.Properties.Add(propSuperseded, revision.JoinIDs(superseded))
+	}
 	if replaced != "" {
 		m.Properties.Add(propReplacedRev, string(replaced))
 	}

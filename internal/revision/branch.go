@@ -44,10 +44,21 @@ func (r Rev) DeletedBranch(theirs ID) string {
 	return string(tombstone.ID) + "," + string(theirs)
 }
 
-// ParseDeletedBranch reads a deleted_branch property. Malformed IDs are left out: no
-// revision of ours is among them.
-func ParseDeletedBranch(text string) []ID {
+// JoinIDs writes revision IDs as a list with commas, which [ParseTreeIDs] reads.
+func JoinIDs(ids []ID) string {
+	var b strings.Builder
+	writeList(&b, ids)
+	return b.String()
+}
+
+// ParseTreeIDs reads a list of tree IDs, such as the deleted_branch property. Malformed ones
+// are left out, since no revision of ours is among them; so are those beyond
+// [DefaultHistory].
+func ParseTreeIDs(text string) []ID {
 	var ids []ID
+	if text == "" {
+		return nil
+	}
 	for item := range strings.SplitSeq(text, ",") {
 		if id, err := ParseID(strings.Trim(item, " ")); err == nil && id.IsTree() && len(ids) < DefaultHistory {
 			ids = append(ids, id)

@@ -107,16 +107,16 @@ func Absorb(winner, loser Rev) Rev {
 // local has them (spec/versioning.md §A2), and with what local had superseded. It is what to store in
 // local's place; prune it afterwards.
 func Join(incoming, local Rev) Rev {
-	if incoming.ID.IsTree() {
-		incoming = incoming.SupersedeIDs(local.History.Superseded)
-	}
 	known := local.tail()
 	list := incoming.History.Ancestors
 	for i, id := range list {
 		if at := slices.Index(known, id); at >= 0 {
 			incoming.History.Ancestors = slices.Concat(list[:i], known[at:])
-			return incoming
+			break
 		}
+	}
+	if incoming.ID.IsTree() {
+		return Supersede(incoming, local) // its ancestors are incoming's, unless it is on another branch
 	}
 	return incoming
 }

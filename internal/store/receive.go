@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"slices"
 
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
@@ -19,10 +18,6 @@ type Incoming struct {
 	// Remote is who sent it, and is remembered to have it; 0 for a client of ours, of which
 	// nothing is remembered.
 	Remote Remote
-
-	// Supersedes are tree revisions that Rev replaces though it does not descend from them,
-	// by the word of the sender. A head among them gives way.
-	Supersedes []revision.ID
 
 	// RefuseConflict makes a conflict an error. It is one in any case where Remote is 0.
 	RefuseConflict bool
@@ -124,11 +119,7 @@ func (tx *Tx) receiveOver(c *Collection, next *Document, in Incoming) (Outcome, 
 	if err != nil {
 		return 0, err
 	}
-	switch {
-	case order == revision.Conflict && slices.Contains(in.Supersedes, head.Rev.ID):
-		order = revision.Newer
-		next.Rev = tx.prune(revision.Supersede(next.Rev, head.Rev))
-	case order == revision.Newer:
+	if order == revision.Newer {
 		next.Rev = tx.prune(revision.Join(next.Rev, head.Rev))
 	}
 	switch order {

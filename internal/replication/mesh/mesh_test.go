@@ -1,4 +1,4 @@
-package replication_test
+package mesh_test
 
 import (
 	"context"
