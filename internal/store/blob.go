@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // the protocol names blobs so
+	"crypto/sha1" // the protocol names blobs so
 	"hash"
 	"io"
 	"os"
@@ -37,7 +37,7 @@ func (db *DB) BlobWriter(ctx context.Context) (*BlobWriter, error) {
 	if err != nil {
 		return nil, fileFault(err, "write blob", db.path)
 	}
-	return &BlobWriter{db: db, file: file, hash: sha1.New()}, nil //nolint:gosec // as above
+	return &BlobWriter{db: db, file: file, hash: sha1.New()}, nil
 }
 
 // Write appends to the content.

@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // the protocol names blobs so
+	"crypto/sha1" // the protocol names blobs so
 	"fmt"
 	"io"
 
@@ -176,7 +176,7 @@ func (k *checker) contents(ctx context.Context) error {
 			k.found(where, "the content of blob %s cannot be read: %v", digest, err)
 			continue
 		}
-		sum := sha1.New() //nolint:gosec // as above
+		sum := sha1.New()
 		_, err = io.Copy(sum, file)
 		_ = file.Close() // it was only read
 		switch {
@@ -198,6 +198,6 @@ func (k *checker) rows(tx *Tx, sql string, row func(*sqlite3.Stmt) error) error 
 	if err != nil {
 		return sqlFault(err, "check database", k.db.path)
 	}
-	defer s.Close() //nolint:errcheck // reports the step's error again
+	defer s.Close()
 	return sqlFault(query(s, row), "check database", k.db.path)
 }

@@ -244,7 +244,7 @@ func (tx *Tx) settle(c *Collection, local, theirs, next *Document, remote Remote
 	if err != nil {
 		return err
 	}
-	which := collStatement(sqlBecomeBase)
+	which := sqlBecomeBase
 	if next.Rev.ID == theirs.Rev.ID || next.Deleted || theirs.Deleted {
 		which = sqlDropKeptRow
 	}

@@ -85,7 +85,7 @@ func (c *conn) vacuumInto(file string) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close() //nolint:errcheck // reports the step's error again
+	defer s.Close()
 	return exec(s, file)
 }
 
@@ -144,7 +144,7 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close() //nolint:errcheck // it is only read
+	defer in.Close()
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err

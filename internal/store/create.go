@@ -186,7 +186,7 @@ func pragma(c *conn, sql string) (n int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer s.Close() //nolint:errcheck // reports the step's error again
+	defer s.Close()
 	if s.Step() {
 		n = s.ColumnInt64(0)
 	}

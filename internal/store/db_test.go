@@ -167,7 +167,11 @@ func TestReadOnlyFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	defer os.Chmod(path, 0o700)
+	defer func() { // so that the folder can be removed
+		if err := os.Chmod(path, 0o700); err != nil {
+			t.Error(err)
+		}
+	}()
 	_, err = store.Open(background, path, store.Options{})
 	if !errors.Is(err, fault.NotWriteable) {
 		t.Errorf("got %v", err)

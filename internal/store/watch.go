@@ -21,7 +21,7 @@ func watch(db *DB) {
 	var problems <-chan error
 	poll := fastPoll
 	if watcher, err := fsnotify.NewWatcher(); err == nil {
-		defer watcher.Close() //nolint:errcheck // nothing was written
+		defer watcher.Close()
 		if watcher.Add(db.path) == nil {
 			events, problems = watcher.Events, watcher.Errors
 			// Windows tells of changed files late, when their size or time reaches the disk.
@@ -37,7 +37,7 @@ func watch(db *DB) {
 		case <-db.closing:
 			return
 		case <-ticker.C:
-		case <-problems: // events were lost
+		case <-problems: //nolint:errcheck // events were lost, and looking makes up for them
 		case <-events:
 			// The files change before the commit is complete, so look more than once.
 			if !settle(db, time.Millisecond) {
