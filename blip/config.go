@@ -22,9 +22,9 @@ const (
 
 // Config adjusts a [Conn]. Its zero value is ready to use.
 type Config struct {
-	// Handler takes incoming requests. It is called on the Conn's reader, in the order in which requests are complete,
-	// and must not wait for anything that comes over the same Conn. It may answer later, from elsewhere. Nil
-	// answers every request with BLIP/404.
+	// Handler takes incoming requests. It is called on the Conn's reader, in the order in which requests are
+	// complete, and must not wait for anything that comes over the same Conn. It may answer later, from
+	// elsewhere. Nil answers every request with BLIP/404.
 	Handler func(*Request)
 
 	// MaxMessage is the largest incoming message held in memory, in bytes; a larger one ends the connection with
@@ -35,9 +35,10 @@ type Config struct {
 	// from their arrival until their reply is sent. More ends the connection with code 1009. Zero means 256 MiB.
 	MaxBuffered int64
 
-	// ReplyTimeout ends the connection with fault.Timeout when a request has made no progress for so long: no frame of it
-	// was sent, and none of its reply arrived. As long as other frames arrive, the patience is ten times longer, since the
-	// peer may be busy with what the answer depends on. Zero means 2 minutes, negative never.
+	// ReplyTimeout ends the connection with fault.Timeout when a request has made no progress for so long: no
+	// frame of it was sent, and none of its reply arrived. As long as other frames arrive, the patience is ten
+	// times longer, since the peer may be busy with what the answer depends on. Zero means 2 minutes, negative
+	// never.
 	ReplyTimeout time.Duration
 
 	// CloseTimeout is how long Close waits for queued messages to be sent. Zero means 5 seconds.

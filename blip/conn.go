@@ -3,6 +3,7 @@ package blip
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -72,9 +73,10 @@ func NewConn(pipe Pipe, cfg Config) *Conn {
 
 // Run carries messages until the end of the connection, and leaves no goroutine. It may be called once.
 //
-// It returns nil after our own Close, if the peer has echoed it. Otherwise it tells how the connection ended: a *[CloseError] if the
-// peer closed or the link dropped, fault.ProtocolError if the peer broke the protocol, a fault with the code WebSocket 1009 if
-// it sent too much, fault.Timeout if it went silent, the error given to Abort, or ctx's.
+// It returns nil after our own Close, if the peer has echoed it. Otherwise it tells how the connection ended: a
+// *[CloseError] if the peer closed or the link dropped, fault.ProtocolError if the peer broke the protocol, a
+// fault with the code WebSocket 1009 if it sent too much, fault.Timeout if it went silent, the error given to
+// Abort, or ctx's.
 func (c *Conn) Run(ctx context.Context) error {
 	if !c.start() {
 		return fault.Invalid.In("run connection", "").Says("Run was called twice")
@@ -129,7 +131,7 @@ func (c *Conn) hangUp(err error, ours, canceled bool) {
 		return // sendClose waits for the echo, and hangs up
 	}
 	if ours && !aborted && !goodbye {
-		_ = c.pipe.Close(closeCodeOf(err), errorText(err)) // err is what counts
+		_ = c.pipe.Close(closeCodeOf(err), clipReason(errorText(err))) // err is what counts
 	}
 	_ = c.pipe.Abort()
 }
@@ -194,14 +196,14 @@ func (c *Conn) settle(o *outgoing, reply *Reply, err error) {
 }
 
 // Close says goodbye with a WebSocket close code after everything queued has been sent, and Run returns. From now on
-// nothing is accepted for sending. Closing twice is harmless; the first code counts.
+// nothing is accepted for sending. The reason is cut to 123 bytes. Closing twice is harmless; the first code counts.
 func (c *Conn) Close(code int, reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closing {
 		return
 	}
-	c.closing, c.closeCode, c.closeReason = true, code, reason
+	c.closing, c.closeCode, c.closeReason = true, code, clipReason(reason)
 	close(c.closeAsked)
 	c.wake.Broadcast()
 }
@@ -228,11 +230,19 @@ func closeCodeOf(err error) int {
 	return closeInternal
 }
 
-// errorText returns what a goodbye may say of err: its reason has at most 123 bytes.
+// errorText returns what a goodbye may say of err.
 func errorText(err error) string {
-	text := err.Error()
 	if f := fault.Of(err); f != nil {
-		text = f.Message
+		return f.Message
 	}
-	return text[:min(len(text), 120)]
+	return err.Error()
+}
+
+// clipReason cuts a text to what a goodbye can carry.
+func clipReason(text string) string {
+	const most = 123
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "")
 }

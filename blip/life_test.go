@@ -25,7 +25,7 @@ func TestCloseSendsTheQueueFirst(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	a.Close(4001, "later")
+	a.Close(4001, strings.Repeat("later", 30))
 	a.Close(1000, "the second code does not count")
 	if err := a.Send(&blip.Message{}, nil); !errors.Is(err, fault.NotConnected) {
 		t.Errorf("Send after Close = %v, want NotConnected", err)
@@ -34,7 +34,7 @@ func TestCloseSendsTheQueueFirst(t *testing.T) {
 		t.Errorf("Run = %v, want nil", err)
 	}
 	var closed *blip.CloseError
-	if err := <-b.ended; !errors.As(err, &closed) || closed.Code != 4001 || closed.Reason != "later" {
+	if err := <-b.ended; !errors.As(err, &closed) || closed.Code != 4001 || len(closed.Reason) != 123 {
 		t.Errorf("the other side's Run = %v, want 4001", err)
 	}
 	if got.Load() != 5_000_000 {

@@ -16,9 +16,10 @@ type Message struct {
 	Properties Properties
 	// Body may be nil.
 	Body []byte
-	// BodyReader gives the body in place of Body, so that a big one need not be in memory. The Conn's writer reads
-	// it as it sends; it should not wait for anything but a disk. If it is an io.Closer it is closed, whatever
-	// happens to the message. An error after the first frame has gone ends the connection, for a message cannot be recalled.
+	// BodyReader gives the body in place of Body, so that a big one need not be in memory. The Conn's writer
+	// reads it as it sends; it should not wait for anything but a disk. If it is an io.Closer it is closed,
+	// whatever happens to the message. An error after the first frame has gone ends the connection, for a
+	// message cannot be recalled.
 	BodyReader io.Reader
 	// Urgent messages go before others. A reply is as urgent as its request.
 	Urgent bool
@@ -88,8 +89,8 @@ type Reply struct {
 	Size       int64  // bytes in the body, wherever it went
 }
 
-// Error is a reply that reports an error (spec/blip.md §9). Domain is "BLIP" if the peer gave none. It is a fault too:
-// errors.Is(err, fault.New("HTTP", 404, "")) works.
+// Error is a reply that reports an error (spec/blip.md §9). Domain is "BLIP" if the peer gave none. It is a
+// fault too: errors.Is(err, fault.New("HTTP", 404, "")) works.
 type Error struct {
 	Domain string
 	Code   int

@@ -17,9 +17,10 @@ const (
 	pairCloseTimeout = 5 * time.Second
 )
 
-// NewPipePair returns the two ends of a pipe in memory. It behaves like a WebSocket: Write holds frames back until Flush or
-// until 64 KiB have come together, and blocks while the other side is 256 KiB behind; a goodbye is echoed by the other side's Read, which then
-// returns a *[CloseError] with its code. After Abort the other side reads code 1006.
+// NewPipePair returns the two ends of a pipe in memory. It behaves like a WebSocket: Write holds frames back
+// until Flush or until 64 KiB have come together, and blocks while the other side is 256 KiB behind; a goodbye
+// is echoed by the other side's Read, which then returns a *[CloseError] with its code. After Abort the other
+// side reads code 1006.
 func NewPipePair() (a, b Pipe) {
 	there, back := newStream(), newStream()
 	return &pairEnd{in: back, out: there}, &pairEnd{in: there, out: back}

@@ -126,7 +126,8 @@ func exchange(t *testing.T, plans []plan) {
 	<-b.ended
 }
 
-// Requests begin in the order of Send, small ones do not wait for large ones, and urgent ones overtake what has begun.
+// Requests begin in the order of Send, small ones do not wait for large ones, and urgent ones overtake what has
+// begun.
 func TestOrderOfFrames(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		plans := drawPlans(rt)

@@ -2,9 +2,10 @@ package blip
 
 // schedule orders outgoing messages, and takes them round robin, a frame at a time (spec/blip.md §7).
 //
-// Urgent messages alternate with normal ones, so neither starve. Requests begin in the order in which they were added: the
-// wire demands it of their numbers, and callers may rely on it. So an urgent request waits among the normal ones until
-// those before it have begun, which makes every unbegun request in the urgent lane older than all in the normal one.
+// Urgent messages alternate with normal ones, so neither starve. Requests begin in the order in which they were
+// added: the wire demands it of their numbers, and callers may rely on it. So an urgent request waits among the
+// normal ones until those before it have begun, which makes every unbegun request in the urgent lane older than
+// all in the normal one.
 type schedule struct {
 	urgent, normal lane
 	lastUrgent     bool // the last one taken was urgent

@@ -10,9 +10,10 @@ import (
 
 // Send queues a request, and returns at once. Requests begin in the order of Send.
 //
-// Unless Send returns an error, done is called exactly once: with the reply, with an *[Error] if the reply is one, or with why
-// there is none. That happens on the Conn's own goroutines, which done must not keep waiting. It may be nil, and is
-// ignored for NoReply. Errors of Send itself: properties the wire cannot carry, a connection that is closing or has ended.
+// Unless Send returns an error, done is called exactly once: with the reply, with an *[Error] if the reply is
+// one, or with why there is none. That happens on the Conn's own goroutines, which done must not keep waiting.
+// It may be nil, and is ignored for NoReply. Errors of Send itself: properties the wire cannot carry, a
+// connection that is closing or has ended.
 func (c *Conn) Send(m *Message, done func(*Reply, error)) error {
 	if err := m.Properties.validate(); err != nil {
 		m.closeBody()
@@ -32,7 +33,8 @@ func (c *Conn) Send(m *Message, done func(*Reply, error)) error {
 	return nil
 }
 
-// Call sends a request, and waits for its reply or for the end of ctx. After it has returned nothing is written to m's Sink.
+// Call sends a request, and waits for its reply or for the end of ctx. After it has returned nothing is written
+// to m's Sink.
 func (c *Conn) Call(ctx context.Context, m *Message) (*Reply, error) {
 	type answer struct {
 		reply *Reply

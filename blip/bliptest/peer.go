@@ -7,8 +7,8 @@ import (
 	"github.com/tandemdb/tandem/blip"
 )
 
-// Peer is one side of a connection that does exactly what the test says, a frame at a time. Its methods fail the test when
-// the pipe fails.
+// Peer is one side of a connection that does exactly what the test says, a frame at a time. Its methods fail
+// the test when the pipe fails.
 type Peer struct {
 	t    testing.TB
 	Pipe blip.Pipe

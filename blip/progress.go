@@ -1,0 +1,98 @@
+package blip
+
+// begin gives a new request its number, and makes its reply awaited.
+func (c *Conn) begin(o *outgoing) {
+	if !o.isNewRequest() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lastNumber++
+	o.number = c.lastNumber
+	if o.flags&NoReply == 0 {
+		c.pending[o.number] = o
+	}
+}
+
+// sentPiece does the accounts for a frame of size bytes with a piece of a message, which goes on if more is left.
+func (c *Conn) sentPiece(o *outgoing, piece, size int, more bool) {
+	c.mu.Lock()
+	o.sent += int64(size)
+	o.progress = c.clock.now()
+	c.unqueueLocked(o, int64(piece), more)
+	switch {
+	case !more:
+		o.sentAll = true
+		delete(c.partial, o.key())
+		c.held.Add(-o.held)
+	case o.windowOpen():
+		c.partial[o.key()] = o
+		c.queue.add(o)
+	default:
+		c.partial[o.key()] = o
+		o.parked = true
+	}
+	c.mu.Unlock()
+	if !more {
+		o.closeBody()
+	}
+}
+
+// unqueueLocked takes sent bytes off the queue, and all that is left at the end of a message.
+func (c *Conn) unqueueLocked(o *outgoing, n int64, more bool) {
+	if !more || n > o.weight {
+		n = o.weight
+	}
+	o.weight -= n
+	c.queued -= n
+	kept := c.waiters[:0]
+	for _, w := range c.waiters {
+		if c.queued <= w.limit {
+			close(w.ready)
+		} else {
+			kept = append(kept, w)
+		}
+	}
+	c.waiters = kept
+}
+
+// acknowledge notes how much of a message the peer has, and sends on if that opens the window.
+func (c *Conn) acknowledge(key partialKey, total uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o := c.partial[key]
+	if o == nil {
+		return // complete by now, as is normal
+	}
+	o.acked = max(o.acked, int64(min(total, uint64(o.sent)))) //nolint:gosec // both are in range
+	o.progress = c.clock.now()
+	if o.parked && o.windowOpen() {
+		o.parked = false
+		c.queue.add(o)
+		c.wake.Signal()
+	}
+}
+
+// dropUnreadable deals with a body that cannot be read. A message that has not begun fails alone; one that has
+// cannot be recalled, and ends the connection.
+func (c *Conn) dropUnreadable(o *outgoing, err error) error {
+	switch {
+	case o.isNewRequest():
+		c.mu.Lock()
+		c.unqueueLocked(o, 0, false)
+		c.mu.Unlock()
+		o.closeBody()
+		c.settle(o, nil, err)
+		return nil
+	case o.sent == 0:
+		o.closeBody()
+		o.fail(err)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.queue.add(o)
+		return nil
+	default:
+		c.Abort(err)
+		return err
+	}
+}
