@@ -2,6 +2,7 @@ package tandem
 
 import (
 	"context"
+	"errors"
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store"
@@ -13,6 +14,9 @@ type Batch struct {
 	db   *Database
 	tx   *store.Tx
 	were []state
+
+	ended     chan error // capacity 1: how fn has ended
+	committed chan error // capacity 1: how the transaction has
 }
 
 // state remembers a document, for the case that the batch fails.
@@ -23,17 +27,44 @@ type state struct {
 
 // InBatch calls fn and then commits all that it has changed through b, at once; that is also
 // many times as fast as one by one. If fn fails or panics, nothing is changed, and documents
-// that it has saved are what they were before; its error is returned, or one for the panic.
+// that it has saved are what they were before.
 //
 // fn must make its changes through b alone: other methods that change the database wait for
-// the batch to end, for ever. Reading is free, but sees the state before the batch. fn may run
-// on another goroutine. Nobody else writes meanwhile, so it should be quick.
+// the batch to end, for ever. Reading is free, but sees the state before the batch. Nobody
+// else writes meanwhile, so fn should be quick.
 func (db *Database) InBatch(ctx context.Context, fn func(b *Batch) error) error {
-	b := &Batch{db: db}
-	err := db.store.Update(ctx, func(tx *store.Tx) error {
-		b.tx = tx
-		return fn(b)
-	})
+	b := &Batch{db: db, ended: make(chan error, 1), committed: make(chan error, 1)}
+	begun := make(chan *store.Tx)
+	go func() { // which waits for fn: a panic is the caller's, and must not end the writer
+		b.committed <- db.store.Update(ctx, func(tx *store.Tx) error {
+			begun <- tx
+			return <-b.ended
+		})
+	}()
+	select {
+	case b.tx = <-begun:
+		return b.run(fn)
+	case err := <-b.committed:
+		return err
+	}
+}
+
+func (b *Batch) run(fn func(b *Batch) error) error {
+	returned := false
+	defer func() {
+		if !returned { // a panic, or the end of the goroutine, which goes on
+			_ = b.end(errors.New("the function of the batch did not return"))
+		}
+	}()
+	err := fn(b)
+	returned = true
+	return b.end(err)
+}
+
+// end commits the batch, or undoes it because of err.
+func (b *Batch) end(err error) error {
+	b.ended <- err
+	err = <-b.committed
 	if err != nil {
 		b.forget()
 	}

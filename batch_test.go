@@ -1,8 +1,10 @@
 package tandem_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -39,37 +41,64 @@ func TestABatchIsOneTransaction(t *testing.T) {
 
 func TestAFailedBatchChangesNothing(t *testing.T) {
 	broken := errors.New("broken")
-	ends := map[string]struct {
-		end  func() error
-		want error
-	}{
-		"an error": {func() error { return broken }, broken},
-		"a panic":  {func() error { panic("broken") }, nil},
+	ends := map[string]func() error{
+		"an error":             func() error { return broken },
+		"a panic":              func() error { panic("broken") },
+		"the goroutine's exit": func() error { runtime.Goexit(); return nil }, // as t.FailNow does
 	}
-	for name, c := range ends {
-		eachVersioning(t, func(t *testing.T, coll *tandem.Collection) {
-			d := save(t, coll, "a", `{"n":0}`)
+	for name, end := range ends {
+		eachVersioning(t, func(t *testing.T, c *tandem.Collection) {
+			d := save(t, c, "a", `{"n":0}`)
 			revision, sequence := d.RevisionID(), d.Sequence()
 			fresh := newDocument(t, "b", `{}`)
-			err := coll.Database().InBatch(t.Context(), func(b *tandem.Batch) error {
-				for n := range 3 {
-					check(t, d.SetValue("n", n))
-					check(t, b.Save(coll, d))
-				}
-				check(t, b.Delete(coll, d))
-				check(t, b.Save(coll, fresh))
-				return c.end()
+			outcome := outcomeOf(func() error {
+				return c.Database().InBatch(t.Context(), func(b *tandem.Batch) error {
+					for n := range 3 {
+						check(t, d.SetValue("n", n))
+						check(t, b.Save(c, d))
+					}
+					check(t, b.Delete(c, d))
+					check(t, b.Save(c, fresh))
+					return end()
+				})
 			})
-			if err == nil || c.want != nil && !errors.Is(err, c.want) {
-				t.Errorf("%s: got error %v", name, err)
+			if want := outcomeOf(end); outcome != want {
+				t.Errorf("%s: got %v, want %v", name, outcome, want)
 			}
 			if d.RevisionID() != revision || d.Sequence() != sequence || d.Deleted() || fresh.RevisionID() != "" {
 				t.Errorf("%s: the documents are at %q and %q", name, d.RevisionID(), fresh.RevisionID())
 			}
-			wantContents(t, coll, map[string]string{"a": `{"n":0}`})
-			check(t, coll.SaveWithConcurrency(t.Context(), d, tandem.FailOnConflict))
+			wantContents(t, c, map[string]string{"a": `{"n":0}`})
+			check(t, c.SaveWithConcurrency(t.Context(), d, tandem.FailOnConflict))
 		})
 	}
+}
+
+// outcomeOf returns what fn returns or panics with, nil if it ends its goroutine.
+func outcomeOf(fn func() error) (outcome any) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() {
+			if r := recover(); r != nil {
+				outcome = r
+			}
+		}()
+		outcome = fn()
+	}()
+	<-done
+	return outcome
+}
+
+func TestABatchThatCannotBeginIsNotCalled(t *testing.T) {
+	c := newCollection(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := c.Database().InBatch(ctx, func(*tandem.Batch) error {
+		t.Error("the function was called")
+		return nil
+	})
+	wantError(t, "a context that is done", err, context.Canceled)
 }
 
 func TestABatchGoesOnAfterARefusal(t *testing.T) {
