@@ -140,6 +140,27 @@ func TestDeadPeersVanishWithinTwoMinutes(t *testing.T) {
 	})
 }
 
+// The question for all peers comes every minute; when it is lost, others follow before the
+// time of a peer is over.
+func TestPeersOutliveLostPackets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := &lan{}
+		b := browse(t, net.machine(1)) // asks at 0, 1, 4, 13, 40, 100, 160, 220, 280, 340 s
+		time.Sleep(190 * time.Second)
+		advertise(t, net.machine(2), till("a"))
+		wantEvent(t, next(t, b, 2*time.Second), discovery.Appeared, "a")
+		time.Sleep(8 * time.Second)
+		net.setCut(true)
+		time.Sleep(85 * time.Second)
+		net.setCut(false)
+		select {
+		case e := <-b.Events():
+			t.Errorf("%v", e.Change)
+		case <-time.After(10 * time.Minute):
+		}
+	})
+}
+
 func TestNamesOnTheNetworkAreUnique(t *testing.T) {
 	for name, gap := range map[string]time.Duration{"at once": 0, "while probing": 300 * time.Millisecond, "later": time.Minute} {
 		t.Run(name, func(t *testing.T) {
@@ -224,6 +245,9 @@ func TestChangedAddressesAreTold(t *testing.T) {
 		for { // the old IPv6 address ends later, as nothing replaces it
 			e := next(t, b, 3*time.Minute)
 			wantEvent(t, e, discovery.Changed, "a")
+			if slices.Contains(e.Peer.Addrs, netip.MustParseAddr("192.0.2.2")) {
+				t.Fatalf("the old address counts beside the new one: %v", e.Peer.Addrs)
+			}
 			if len(e.Peer.Addrs) == 1 && e.Peer.Addrs[0] == netip.MustParseAddr("192.0.2.77") {
 				return
 			}

@@ -144,6 +144,62 @@ func TestQuestionsAreAnsweredAtAMeasuredPace(t *testing.T) {
 	})
 }
 
+func TestAnswersComeWhenTheyAreNeeded(t *testing.T) {
+	const name = "a._tandem._tcp.local."
+	question := new(dns.Msg)
+	question.SetQuestion("_tandem._tcp.local.", dns.TypePTR)
+	known := question.Copy()
+	known.Answer = []dns.RR{&dns.PTR{
+		Hdr: dns.RR_Header{Name: "_tandem._tcp.local.", Rrtype: dns.TypePTR, Class: dns.ClassINET, Ttl: 100}, Ptr: name,
+	}}
+	fading := known.Copy()
+	fading.Answer[0].Header().Ttl = 50
+	probe := new(dns.Msg)
+	probe.SetQuestion(name, dns.TypeANY)
+	probe.Ns = []dns.RR{&dns.SRV{
+		Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeSRV, Class: dns.ClassINET, Ttl: 120}, Port: 1, Target: "other.local.",
+	}}
+	for name, c := range map[string]struct {
+		pause  time.Duration // since the last answer
+		data   []byte
+		within time.Duration // 0 means never
+	}{
+		"question":                {10 * time.Second, pack(t, question), time.Millisecond},
+		"question soon after":     {300 * time.Millisecond, pack(t, question), 700 * time.Millisecond},
+		"asked by one who knows":  {10 * time.Second, pack(t, known), 0},
+		"who knows, but not long": {10 * time.Second, pack(t, fading), time.Millisecond},
+		"probe for the name":      {300 * time.Millisecond, pack(t, probe), time.Millisecond},
+		"claim of a lower host":   {10 * time.Second, claim(t, "a", "aaa", "192.0.2.66"), time.Millisecond},
+		"claim of a higher host":  {10 * time.Second, claim(t, "a", "zzz", "192.0.2.66"), 4 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				net := &lan{}
+				a := advertise(t, net.machine(2), till("a"))
+				time.Sleep(time.Minute)
+				inject(net, pack(t, question), neighbour)
+				time.Sleep(c.pause)
+				before := net.count()
+				inject(net, c.data, neighbour)
+				time.Sleep(c.within - time.Microsecond)
+				early := net.count() - before - 1
+				time.Sleep(2 * time.Microsecond)
+				synctest.Wait()
+				if c.within == 0 {
+					time.Sleep(5 * time.Second)
+				}
+				answers := net.count() - before - 1
+				if (answers > 0) != (c.within > 0) || c.within > time.Millisecond && c.within < time.Second && early > 0 {
+					t.Errorf("%d answers, %d of them early", answers, early)
+				}
+				if renamed := a.Name() != "a"; renamed != (name == "claim of a higher host") {
+					t.Errorf("the name is %q", a.Name())
+				}
+			})
+		})
+	}
+}
+
 // FuzzPackets gives the same packet to peers that probe, serve and browse.
 func FuzzPackets(f *testing.F) {
 	f.Add(claim(f, "a", "h", "192.0.2.66"))

@@ -227,7 +227,7 @@ func TestIdentityDoesNotChange(t *testing.T) {
 	before := id.Fingerprint()
 	id.Certs()[0][40] ^= 1
 	id.Certificates()[0] = nil
-	id.TLSCertificate().Certificate[0][40] ^= 1
+	id.TLSCertificate().Certificate[0][41] ^= 1
 	if id.Fingerprint() != before || id.Leaf() == nil {
 		t.Error("changed through what it returned")
 	}

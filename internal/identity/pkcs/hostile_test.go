@@ -3,6 +3,7 @@ package pkcs_test
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,8 +60,17 @@ func TestTooManyRoundsAreRefused(t *testing.T) {
 
 func TestDeepNestingIsRefused(t *testing.T) {
 	_, err := pkcs.Open(bytes.Repeat([]byte{0x30, 0x80}, 100_000), "")
-	if !errors.Is(err, fault.WrongFormat) {
+	if !errors.Is(err, fault.WrongFormat) || !strings.Contains(err.Error(), "nested") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A bit of the last block but one flips the same bit of the padding.
+func TestWrongPaddingIsNoticed(t *testing.T) {
+	der := readPEM(t, "pbkdf2.pem")
+	der[len(der)-16-2] ^= 1
+	if _, err := pkcs.DecryptKey(der, "secret"); !errors.Is(err, fault.Crypto) {
+		t.Errorf("got %v, want %v", err, fault.Crypto)
 	}
 }
 

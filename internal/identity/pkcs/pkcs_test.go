@@ -60,7 +60,7 @@ func TestOpenReadsWhatOpenSSLWrites(t *testing.T) {
 }
 
 func TestOpenReadsUncommonPasswords(t *testing.T) {
-	for name, password := range map[string]string{"empty": "", "unicode": "pä߀😀", "rfc9579": "1234"} {
+	for name, password := range map[string]string{"empty": "", "bare": "", "unicode": "pä߀😀", "rfc9579": "1234"} {
 		t.Run(name, func(t *testing.T) {
 			file, err := pkcs.Open(read(t, name+".p12"), password)
 			if err != nil {
