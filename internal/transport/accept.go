@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -53,13 +54,9 @@ func (s *Server) pause(d time.Duration) bool {
 // serve does everything for one client.
 func (s *Server) serve(tcp net.Conn) {
 	defer tcp.Close()
-	nc, request, br := s.meet(tcp)
-	if request == nil {
-		return
-	}
 	from := addressOf(tcp.RemoteAddr())
-	if no := s.take(from); no != nil {
-		s.refuse(nc, request, no)
+	nc, request, br := s.meet(tcp, from)
+	if request == nil {
 		return
 	}
 	defer s.leave(from)
@@ -73,9 +70,9 @@ func (s *Server) serve(tcp net.Conn) {
 	}
 }
 
-// meet does TLS and reads the request, which is nil if none came. The client may be pushed
-// out meanwhile by others.
-func (s *Server) meet(tcp net.Conn) (nc net.Conn, request *http.Request, br *bufio.Reader) {
+// meet does TLS, reads the request, and gives the client a seat. The request is nil if none
+// came, or there is no seat. The client may be pushed out meanwhile by others.
+func (s *Server) meet(tcp net.Conn, from netip.Addr) (nc net.Conn, request *http.Request, br *bufio.Reader) {
 	defer s.pending.enter(tcp, s.cfg.Limits.Handshake)()
 	nc, err := s.secure(tcp)
 	if err != nil {
@@ -84,15 +81,18 @@ func (s *Server) meet(tcp net.Conn) (nc net.Conn, request *http.Request, br *buf
 		return nil, nil, nil
 	}
 	br = bufio.NewReader(&headReader{r: nc, left: maxHead})
-	request, err = http.ReadRequest(br)
-	if err == nil {
-		return nc, request, br
+	if request, err = http.ReadRequest(br); err != nil {
+		s.log.Info("no valid request came", "client", tcp.RemoteAddr().String(), "error", err)
+		if !errors.Is(err, io.EOF) && !isTimeout(err) {
+			s.refuse(nc, nil, refuse(http.StatusBadRequest, "this is not an HTTP request"))
+		}
+		return nil, nil, nil
 	}
-	s.log.Info("no valid request came", "client", tcp.RemoteAddr().String(), "error", err)
-	if !errors.Is(err, io.EOF) && !isTimeout(err) {
-		s.refuse(nc, nil, refuse(http.StatusBadRequest, "this is not an HTTP request"))
+	if no := s.take(from); no != nil {
+		s.refuse(nc, request, no)
+		return nil, nil, nil
 	}
-	return nil, nil, nil
+	return nc, request, br
 }
 
 // secure does the TLS handshake, if TLS is on.

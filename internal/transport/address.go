@@ -100,8 +100,8 @@ func localAddresses() []netip.Addr {
 }
 
 // hostNames returns this host's name, and its name in .local, as far as they resolve to
-// this host.
-func hostNames(ctx context.Context) []string {
+// this host in network, which is "ip" or "ip4".
+func hostNames(ctx context.Context, network string) []string {
 	name, err := os.Hostname()
 	if err != nil || name == "" {
 		return nil
@@ -110,13 +110,13 @@ func hostNames(ctx context.Context) []string {
 	if !strings.Contains(name, ".") {
 		candidates = append(candidates, name+".local")
 	}
-	return slices.DeleteFunc(candidates, func(name string) bool { return !leadsHere(ctx, name) })
+	return slices.DeleteFunc(candidates, func(name string) bool { return !leadsHere(ctx, network, name) })
 }
 
-func leadsHere(ctx context.Context, name string) bool {
+func leadsHere(ctx context.Context, network, name string) bool {
 	ctx, cancel := context.WithTimeout(ctx, lookupWait)
 	defer cancel()
-	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+	found, err := net.DefaultResolver.LookupNetIP(ctx, network, name)
 	if err != nil {
 		return false
 	}

@@ -45,7 +45,17 @@ func bindFault(err error, name string, port uint16) error {
 	return f.In("listen on port", strconv.Itoa(int(port)))
 }
 
-func isWildcard(l net.Listener) bool { return l.Addr().(*net.TCPAddr).IP.IsUnspecified() }
+// namesOf returns the host's names that lead to l.
+func namesOf(ctx context.Context, l net.Listener) []string {
+	at := l.Addr().(*net.TCPAddr).AddrPort().Addr()
+	switch {
+	case !at.IsUnspecified():
+		return nil
+	case at.Is4():
+		return hostNames(ctx, "ip4")
+	}
+	return hostNames(ctx, "ip")
+}
 
 // hosts returns the names and addresses by which this server is reached.
 func (s *Server) hosts() []string {

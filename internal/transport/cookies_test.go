@@ -38,13 +38,15 @@ func TestCookies(t *testing.T) {
 		then    string // the next visit
 		want    string
 	}{
-		"same place":                    {"x=1", false, home, "x=1"},
-		"default path":                  {"x=1", false, "ws://peer.example.com/a/other", ""},
-		"path above":                    {"x=1; Path=/", false, "ws://peer.example.com/other", "x=1"},
-		"path is whole words":           {"x=1; Path=/a", false, "ws://peer.example.com/ab/db", ""},
-		"another host":                  {"x=1; Path=/", false, "ws://other.example.com/a/db", ""},
-		"without a domain, below":       {"x=1; Path=/", false, "ws://deep.peer.example.com/db", ""},
-		"own domain, below":             {"x=1; Domain=peer.example.com; Path=/", false, "ws://deep.peer.example.com/db", "x=1"},
+		"same place":              {"x=1", false, home, "x=1"},
+		"default path":            {"x=1", false, "ws://peer.example.com/a/other", ""},
+		"path above":              {"x=1; Path=/", false, "ws://peer.example.com/other", "x=1"},
+		"path is whole words":     {"x=1; Path=/a", false, "ws://peer.example.com/ab/db", ""},
+		"another host":            {"x=1; Path=/", false, "ws://other.example.com/a/db", ""},
+		"without a domain, below": {"x=1; Path=/", false, "ws://deep.peer.example.com/db", ""},
+		"own domain, below": {
+			"x=1; Domain=peer.example.com", false, "ws://deep.peer.example.com/a/db", "x=1",
+		},
 		"parent domain":                 {"x=1; Domain=example.com", false, home, ""},
 		"parent domain, accepted":       {"x=1; Domain=.example.com", true, "ws://other.example.com/a/db", "x=1"},
 		"foreign domain":                {"x=1; Domain=example.org", true, home, ""},

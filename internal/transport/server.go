@@ -125,9 +125,9 @@ type Server struct {
 	closed bool
 }
 
-// Listen starts a server. Its errors are fault.Invalid for settings that cannot work,
-// fault.AddressInUse, POSIX EACCES for a port that needs privileges, and
-// fault.UnknownHost for an interface that this device does not have.
+// Listen starts a server; ctx matters only until it returns. Its errors are fault.Invalid
+// for settings that cannot work, fault.AddressInUse, POSIX EACCES for a port that needs
+// privileges, and fault.UnknownHost for an interface that this device does not have.
 func Listen(ctx context.Context, cfg ServerConfig) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -147,12 +147,21 @@ func Listen(ctx context.Context, cfg ServerConfig) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	if isWildcard(listener) {
-		s.names = hostNames(ctx)
-	}
+	s.names = namesOf(ctx, listener)
+	s.warnOfClearText()
 	s.cert.Store(cfg.Certificate)
 	s.all.Go(s.accept)
 	return s, nil
+}
+
+func (s *Server) warnOfClearText() {
+	switch {
+	case s.cfg.Certificate != nil:
+	case s.cfg.Authenticator.needsPassword():
+		s.log.Warn("TLS is off: passwords and documents cross the network in clear text")
+	default:
+		s.log.Warn("TLS is off: documents cross the network in clear text")
+	}
 }
 
 // Port returns the port in use, even after Close.

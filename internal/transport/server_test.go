@@ -1,10 +1,12 @@
 package transport_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/url"
 	"runtime"
@@ -438,5 +440,23 @@ func TestManyListenersMayRunAtOnce(t *testing.T) { // L-09
 	}
 	if len(ports) != 50 {
 		t.Errorf("%d ports for 50 listeners", len(ports))
+	}
+}
+
+func TestClearTextIsWarnedOf(t *testing.T) { // T-07
+	for name, test := range map[string]struct {
+		cfg  transport.ServerConfig
+		want string
+	}{
+		"TLS":        {transport.ServerConfig{Certificate: issue(t, nil, nil).tls()}, ""},
+		"clear text": {transport.ServerConfig{}, "documents cross"},
+		"passwords":  {transport.ServerConfig{Authenticator: transport.StaticPassword("u", "p")}, "passwords and documents"},
+	} {
+		var log bytes.Buffer
+		test.cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		_ = listen(t, test.cfg).Close(t.Context())
+		if got := log.String(); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
 	}
 }

@@ -171,7 +171,7 @@ func TestAWriterWaitsForTheEndOfAClose(t *testing.T) {
 		t.Errorf("the writer gave up before the end: %v", err)
 	case <-time.After(10 * time.Millisecond):
 	}
-	go client.Read(context.Background()) //nolint:errcheck // answers the CLOSE
+	go func() { _, _ = readEnd(client) }() // answers the CLOSE
 	if err := <-closed; err != nil {
 		t.Error(err)
 	}

@@ -155,3 +155,19 @@ func (scripted) RemoteAddr() net.Addr             { return nil }
 func (scripted) SetDeadline(time.Time) error      { return nil }
 func (scripted) SetReadDeadline(time.Time) error  { return nil }
 func (scripted) SetWriteDeadline(time.Time) error { return nil }
+
+// Closing with bytes unread resets a TCP connection, and the CLOSE would be lost.
+func TestACloseArrivesDespiteBytesUnread(t *testing.T) {
+	a, b := sockets(t)
+	server := open(t, b, websocket.Config{})
+	if _, err := a.Write(append(frame(0xC2, "broken"), make([]byte, 200_000)...)); err != nil {
+		t.Fatal(err)
+	}
+	_ = a.(*net.TCPConn).CloseWrite()
+	if _, err := server.Read(t.Context()); err == nil {
+		t.Fatal("a broken frame was taken")
+	}
+	if answer, err := io.ReadAll(a); err != nil || len(answer) == 0 || answer[0] != 0x88 {
+		t.Errorf("the peer got % x, %v; want a CLOSE", answer, err)
+	}
+}
