@@ -253,8 +253,8 @@ func (p *puller) want(head *store.Document, c change) answer {
 		return answer{Send: true}
 	}
 	remote := head.Known(p.c.s.remote)
-	if p.c.s.remote != 0 && remote != "" && remote.Is(c.Rev.ID) {
-		return answer{} // it came before, and may be in conflict: that is for the resolver
+	if head.Conflicted && p.c.s.remote != 0 && remote.Is(c.Rev.ID) {
+		return answer{} // it came before, and is for the resolver
 	}
 	switch revision.Wanted(head.Rev, c.Rev) {
 	case revision.Same, revision.Older:

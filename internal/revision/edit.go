@@ -103,9 +103,9 @@ func Absorb(winner, loser Rev) Rev {
 	return r
 }
 
-// Join returns incoming, which descends from local, with the ancestors that its sender left out because
-// local has them (spec/versioning.md §A2), and with what local had superseded. It is what to store in
-// local's place; prune it afterwards.
+// Join returns incoming, which descends from local, with all that local knew: the ancestors that the
+// sender left out because local has them (spec/versioning.md §A2), the branches that local had
+// superseded, and the versions it had seen. It is what to store in local's place; prune it afterwards.
 func Join(incoming, local Rev) Rev {
 	known := local.tail()
 	list := incoming.History.Ancestors
@@ -118,7 +118,23 @@ func Join(incoming, local Rev) Rev {
 	if incoming.ID.IsTree() {
 		return Supersede(incoming, local) // its ancestors are incoming's, unless it is on another branch
 	}
-	return incoming
+	return incoming.seeing(local)
+}
+
+// seeing returns the version r with the versions that other has seen among its previous ones.
+func (r Rev) seeing(other Rev) Rev {
+	if !r.ID.IsVersion() || !other.ID.IsVersion() {
+		return r
+	}
+	var known sources
+	known.add(r.History.Previous...)
+	known.addAll(other, false)
+	drop := []Source{r.ID.Source()}
+	for _, id := range r.History.Merges {
+		drop = append(drop, id.Source())
+	}
+	r.History.Previous = known.without(drop...)
+	return r
 }
 
 // tail returns the tree IDs that a descendant of r has for ancestors.

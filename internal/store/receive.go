@@ -146,9 +146,6 @@ func (tx *Tx) receiveOver(c *Collection, next *Document, in Incoming) (Outcome, 
 // order says what next is to head.
 func (tx *Tx) order(c *Collection, head, next *Document, remote Remote) (revision.Order, error) {
 	has := head.remote.of(remote, head.Rev.ID)
-	if remote == 0 && head.Deleted {
-		has = head.Rev.ID // clients may create anew what was deleted, as with a Sync Gateway
-	}
 	order := revision.Receive(head.Rev, head.Deleted, has, next.Rev)
 	if order != revision.Conflict || head.Deleted != next.Deleted || !revision.SameMerge(head.Rev, next.Rev) {
 		return order, nil

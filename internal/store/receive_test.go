@@ -53,7 +53,7 @@ func TestReceiveDecides(t *testing.T) {
 		"older":                   {{rev: "2-bb", history: "1-aa"}, {rev: "1-aa", want: store.AlreadyKnown}},
 		"conflict":                {{rev: "1-aa"}, {rev: "1-bb", wantErr: fault.Conflict}},
 		"over a tombstone":        {{rev: "1-aa", deleted: true}, {rev: "2-bb", history: "1-aa"}},
-		"anew over a tombstone":   {{rev: "1-aa", deleted: true}, {rev: "1-bb"}},
+		"anew over a tombstone":   {{rev: "1-aa", deleted: true}, {rev: "1-bb", wantErr: fault.Conflict}},
 		"edited beside tombstone": {{rev: "2-aa", history: "1-aa", deleted: true}, {rev: "2-bb", history: "1-aa", wantErr: fault.Conflict}},
 		"no revision":             {{wantErr: fault.BadRevisionID}},
 	} {
