@@ -57,10 +57,12 @@ func TestSequencesOfManyDocuments(t *testing.T) {
 	if i != n {
 		t.Errorf("got %d documents, want %d", i, n)
 	}
-	for range c.All(t.Context()) {
+	for _, err := range c.All(t.Context()) {
+		check(t, err)
 		break
 	}
-	for range c.ChangesSince(t.Context(), 0) {
+	for _, err := range c.ChangesSince(t.Context(), 0) {
+		check(t, err)
 		break
 	}
 	if got := len(contents(t, c)); got != n-n/100 {

@@ -44,8 +44,8 @@ func Example() {
 
 // A document keeps its text: here only one property of it changes.
 func ExampleDocument() {
-	db, tasks := exampleDatabase()
-	defer db.Delete()
+	tasks, remove := exampleTasks()
+	defer remove()
 	ctx := context.Background()
 
 	milk, err := tandem.NewDocumentWithBody("milk", []byte(`{"title": "Buy milk", "litres": 1.50}`))
@@ -64,8 +64,8 @@ func ExampleDocument() {
 
 // A change that must not overwrite another one asks for that.
 func ExampleCollection_SaveWithHandler() {
-	db, tasks := exampleDatabase()
-	defer db.Delete()
+	tasks, remove := exampleTasks()
+	defer remove()
 	ctx := context.Background()
 	_ = tasks.Put(ctx, "milk", task{Title: "Buy milk"})
 
@@ -86,10 +86,10 @@ func ExampleCollection_SaveWithHandler() {
 
 // Many changes at once are all made or none, and are fast.
 func ExampleDatabase_InBatch() {
-	db, tasks := exampleDatabase()
-	defer db.Delete()
+	tasks, remove := exampleTasks()
+	defer remove()
 
-	err := db.InBatch(context.Background(), func(b *tandem.Batch) error {
+	err := tasks.Database().InBatch(context.Background(), func(b *tandem.Batch) error {
 		for _, title := range []string{"Buy milk", "Water the plants"} {
 			d := tandem.NewDocument("")
 			if err := d.Encode(task{Title: title}); err != nil {
@@ -111,8 +111,8 @@ func ExampleDatabase_InBatch() {
 
 // Binary content is kept beside the document that refers to it.
 func ExampleDocument_SetBlob() {
-	db, tasks := exampleDatabase()
-	defer db.Delete()
+	tasks, remove := exampleTasks()
+	defer remove()
 	ctx := context.Background()
 
 	d := tandem.NewDocument("letter")
@@ -130,7 +130,8 @@ func ExampleDocument_SetBlob() {
 	// Output: Dear Ada
 }
 
-func exampleDatabase() (*tandem.Database, *tandem.Collection) {
+// exampleTasks returns a collection of a new database, and what removes that.
+func exampleTasks() (tasks *tandem.Collection, remove func()) {
 	ctx := context.Background()
 	folder, err := os.MkdirTemp("", "example*.tandem")
 	if err != nil {
@@ -140,9 +141,13 @@ func exampleDatabase() (*tandem.Database, *tandem.Collection) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	c, err := db.DefaultCollection(ctx)
+	tasks, err = db.DefaultCollection(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}
-	return db, c
+	return tasks, func() {
+		if err := db.Delete(); err != nil {
+			log.Fatal(err)
+		}
+	}
 }

@@ -43,7 +43,7 @@ func TestACollectionIsAMap(t *testing.T) {
 }
 
 type model struct {
-	ctx  context.Context //nolint:containedctx // of one test
+	ctx  context.Context
 	path string
 	db   *tandem.Database
 	c    *tandem.Collection
