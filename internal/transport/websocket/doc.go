@@ -10,7 +10,7 @@
 //
 // A [Conn] is a blip.Pipe. Written messages collect in one buffer above TLS, so that many
 // small ones share a TLS record and a system call; that is several times faster than one
-// write for each (see BenchmarkFrames).
+// write for each (see BenchmarkFrames of package transport).
 //
 // # Guarantees
 //
