@@ -64,5 +64,7 @@ func BenchmarkBLIP(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
 	conn.Close(1000, "")
-	<-ended
+	if err := <-ended; err != nil {
+		b.Error(err)
+	}
 }
