@@ -86,18 +86,21 @@ func Proposal(cur Rev, curDeleted bool, proposed Rev, parent ID) int {
 }
 
 // DefaultWinner reports whether the local side of a conflict wins by the default rule
-// (spec/conflicts.md §3): a deletion, then the later version, then remote. Between two tree
-// revisions the higher generation and then the higher ID wins. Each peer of a
-// pair decides for the same content, whichever of the two it calls local, except between equals.
+// (spec/conflicts.md §3): a deletion, then the later version. Between two tree revisions the
+// higher generation and then the higher ID wins. Each peer of a pair decides for the same one,
+// whichever it calls local. For that reason two deletions are compared too, and the source
+// decides between versions of the same time, where Couchbase Lite keeps the remote one: in a
+// mesh, two peers would each take the other's, and never agree.
 func DefaultWinner(local, remote Rev, localDeleted, remoteDeleted bool) bool {
 	if localDeleted != remoteDeleted {
 		return localDeleted
 	}
-	if localDeleted {
-		return false
-	}
 	if !local.ID.IsTree() || !remote.ID.IsTree() {
-		return local.ID.Encoded().Time() > remote.ID.Encoded().Time()
+		a, b := local.ID.Encoded(), remote.ID.Encoded()
+		if a.Time() != b.Time() {
+			return a.Time() > b.Time()
+		}
+		return a.Source() > b.Source()
 	}
 	if a, b := local.ID.Generation(), remote.ID.Generation(); a != b {
 		return a > b

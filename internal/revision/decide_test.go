@@ -119,10 +119,11 @@ func TestDefaultWinnerFollowsTheField(t *testing.T) {
 	}{
 		"local deletion":            {vector(a1), vector(b2), true, false, true},
 		"remote deletion":           {vector(a2), vector(b1), false, true, false},
-		"both deleted":              {vector(a2), vector(b1), true, true, false},
+		"both deleted":              {vector(a2), vector(b1), true, true, true},
 		"local is later":            {vector(a2), vector(b1), false, false, true},
 		"remote is later":           {vector(a1), vector(b2), false, false, false},
-		"tie":                       {vector(a1), vector(b1), false, false, false},
+		"tie":                       {vector(a1), vector(b1), false, false, true},
+		"tie seen from the other":   {vector(b1), vector(a1), false, false, false},
 		"local generation":          {tree("3-a"), tree("2-b"), false, false, true},
 		"remote generation":         {tree("9-a"), tree("10-a"), false, false, false},
 		"local digest":              {tree("2-b"), tree("2-a"), false, false, true},

@@ -287,12 +287,17 @@ func (m *mesh) settle() {
 	m.t.Fatal("the mesh does not come to rest")
 }
 
-// editEachOnce edits some documents on one peer each while all agree: these edits must win.
+// editEachOnce edits some documents on one peer each. Where all agree, these edits must win;
+// a purge on the way between two peers can keep them from agreeing.
 func (m *mesh) editEachOnce() {
 	for i := range 6 {
 		p := m.peers[m.random.IntN(len(m.peers))]
 		id := fmt.Sprintf("doc%d", i)
-		m.last[id] = m.edit(p, id)
+		agreed := !m.purged[id]
+		body := m.edit(p, id)
+		if agreed {
+			m.last[id] = body
+		}
 	}
 }
 
