@@ -3,10 +3,12 @@ package blip_test
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
 )
 
 func unhex(t testing.TB, text string) []byte {
@@ -184,5 +186,23 @@ func TestDecoderRefusesMalformedFrames(t *testing.T) {
 				t.Errorf("got %+v, %v, want a protocol error", f, err)
 			}
 		})
+	}
+}
+
+// A small frame cannot make a decoder hold much.
+func TestDecoderCapsInflation(t *testing.T) {
+	const limit = 100_000
+	raw, err := blip.NewEncoder(9).Append(nil, 1, blip.Compressed, make([]byte, 16<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := blip.NewDecoder(limit)
+	defer decoder.Close()
+	f, err := decoder.Decode(raw)
+	if !errors.Is(err, fault.New(fault.WebSocket, 1009, "")) || len(f.Body) > 2*limit {
+		t.Errorf("frame of %d bytes became %d (%v), want error 1009", len(raw), len(f.Body), err)
+	}
+	if _, err := decoder.Decode(raw); err == nil {
+		t.Error("the decoder goes on after an error")
 	}
 }

@@ -221,7 +221,7 @@ func TestUnknownProfileIsRefused(t *testing.T) {
 }
 
 func TestOnlyTheFirstAnswerCounts(t *testing.T) {
-	a, _ := connect(t, blip.Config{}, blip.Config{Handler: func(r *blip.Request) {
+	a, b := connect(t, blip.Config{}, blip.Config{Handler: func(r *blip.Request) {
 		r.ReplyError("HTTP", 403, "go away")
 		r.Reply(nil)
 		r.ReplyError("HTTP", 500, "")
@@ -231,6 +231,11 @@ func TestOnlyTheFirstAnswerCounts(t *testing.T) {
 		if !errors.Is(err, fault.New("HTTP", 403, "")) {
 			t.Errorf("got %v, want HTTP 403", err)
 		}
+	}
+	a.Close(1000, "")
+	<-b.ended
+	if sent := b.Stats().Sent.Messages; sent != 3 {
+		t.Errorf("%d answers were sent to 3 requests", sent)
 	}
 }
 

@@ -196,3 +196,21 @@ func TestReplyWithBadPropertiesBecomesAnError(t *testing.T) {
 		t.Errorf("got %v, want BLIP 501; body closed %d times", err, src.closed)
 	}
 }
+
+// Only what is under way counts for MaxBuffered, however much has gone over the connection.
+func TestCompleteMessagesAreNoLongerHeld(t *testing.T) {
+	cfg := blip.Config{MaxBuffered: 50_000, Handler: echo}
+	a, b := connect(t, cfg, cfg)
+	for i := range 30 {
+		for _, m := range []*blip.Message{{Body: make([]byte, 20_000)}, {}} {
+			for _, sender := range []*running{a, b} {
+				if _, err := call(t, sender, m); err != nil {
+					t.Fatalf("round %d: %v", i, err)
+				}
+			}
+		}
+		if err := a.Send(&blip.Message{Body: make([]byte, 20_000), NoReply: true}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
