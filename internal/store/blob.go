@@ -144,17 +144,28 @@ func (tx *Tx) addPending(digest string) error {
 	return sqlFault(exec(s, digest, tx.now.Add(pendingTime).UnixMilli()), "write blob", digest)
 }
 
-// requireBlobs refuses a document which refers to content that is not here. Within a
-// transaction that writes, what is here stays: clean-up needs the same lock.
-func (tx *Tx) requireBlobs(d *Document) error {
+// absentBlobs is where [Tx.Info] lists the blobs that a document may refer to though their
+// content is not here: data was imported, or a peer gave it, that never had the content.
+const absentBlobs = "absent blobs"
+
+// requireBlobs refuses a document which refers to content that is not here, unless it may be
+// absent. Within a transaction that writes, what is here stays: clean-up needs the same lock.
+func (tx *Tx) requireBlobs(d *Document, mayBeAbsent bool) error {
 	if d.flags&(flagBlobs|flagAttachments) == 0 {
 		return nil
 	}
 	return eachBlob(d.Body, func(key blobKey) error {
-		if !tx.db.blobs.has(key) {
-			return fault.NotFound.Says("the content of blob %s is missing", document.Digest(key))
+		if tx.db.blobs.has(key) {
+			return nil
 		}
-		return nil
+		digest := document.Digest(key)
+		if listed, err := tx.Info(absentBlobs, digest); err == nil && listed != nil {
+			return nil
+		}
+		if mayBeAbsent {
+			return tx.SetInfo(absentBlobs, digest, []byte{1})
+		}
+		return fault.NotFound.Says("the content of blob %s is missing", digest)
 	})
 }
 
@@ -171,6 +182,9 @@ func (tx *Tx) ownBlobs(d *Document) error {
 		}
 		if err := exec(s, document.Digest(key)); err != nil {
 			return err
+		}
+		if !tx.db.blobs.has(key) {
+			return nil // it may be absent
 		}
 		return tx.db.blobs.written(key)
 	})

@@ -246,3 +246,17 @@ func TestEqualMergesAreNoConflict(t *testing.T) {
 		t.Errorf("got %v, want %v", got.Rev, d.Rev)
 	}
 }
+
+func TestSecondConflictKeepsTheBase(t *testing.T) {
+	x := makeConflict(t, store.VersionVectors, false)
+	later := revision.EditVersion(x.theirs, 1<<52, revision.SourceFrom([16]byte{9}))
+	in := store.Incoming{ID: "a", Rev: later, Body: []byte(`{"theirs":2}`), Remote: x.with}
+	if o, err := receive(x.db, x.c, in); o != store.Conflicted || err != nil {
+		t.Fatalf("got %v, %v", o, err)
+	}
+	k, err := x.conflict()
+	if err != nil || k.Remote.Rev.ID != later.ID || string(k.Remote.Body) != `{"theirs":2}` || string(k.Base) != `{"base":1}` {
+		t.Errorf("got %+v, %v", k, err)
+	}
+	sound(t, x.db)
+}

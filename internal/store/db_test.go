@@ -457,3 +457,13 @@ func TestPurgesAreTold(t *testing.T) {
 		t.Errorf("told twice: %v", got)
 	}
 }
+
+func TestExpiryWithoutOtherCommits(t *testing.T) {
+	db := open(t, store.Options{})
+	c := defaults(t, db)
+	save(t, db, c, "a", `{}`)
+	sub := db.Subscribe()
+	defer sub.Close()
+	update(t, db, func(tx *store.Tx) error { return tx.SetExpiry(c, "a", tx.Now().Add(50*time.Millisecond)) })
+	wait(t, sub, func() bool { return len(sub.Purged()) == 1 })
+}

@@ -58,7 +58,7 @@ func (w *writer) join(g *group, r *request) {
 	}
 	tx := &Tx{
 		db: w.db, ctx: r.ctx, c: w.c, now: w.db.options.Now(),
-		group: g, clock: w.clock, purged: len(g.purged),
+		group: g, purged: len(g.purged),
 	}
 	err := w.call(tx, r.fn)
 	if err == nil {
@@ -115,7 +115,6 @@ func (w *writer) discard(g *group, tx *Tx, cause error) {
 	for i := len(tx.undo) - 1; i >= 0; i-- {
 		tx.undo[i].restore()
 	}
-	w.clock = tx.clock
 	g.purged = g.purged[:tx.purged]
 	var undone bool
 	switch {

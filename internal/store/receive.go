@@ -19,6 +19,10 @@ type Incoming struct {
 	// nothing is remembered.
 	Remote Remote
 
+	// AllowAbsentBlobs stores the document though the content of its blobs is not here: the
+	// sender does not have it either.
+	AllowAbsentBlobs bool
+
 	// RefuseConflict makes a conflict an error. It is one in any case where Remote is 0.
 	RefuseConflict bool
 }
@@ -90,7 +94,7 @@ func (tx *Tx) prepareIncoming(in Incoming) (*Document, error) {
 	if in.Remote != 0 {
 		next.remote = entry(in.Remote, in.Rev.ID, in.Rev.ID)
 	}
-	return next, tx.requireBlobs(next)
+	return next, tx.requireBlobs(next, in.AllowAbsentBlobs)
 }
 
 // lookInto finds the flags of a checked body. Most bodies have none of the words that blobs

@@ -21,6 +21,10 @@ type Edit struct {
 	// Deleted makes a tombstone, which may have a body too.
 	Deleted bool
 
+	// AllowAbsentBlobs saves the document though the content of its blobs is not here. It is
+	// for data from elsewhere; peers then get the document without the content.
+	AllowAbsentBlobs bool
+
 	// FailOnConflict makes Save fail with fault.Conflict unless the head is still Parent, the
 	// revision that the edit was made from; an empty Parent wants no document, or a tombstone.
 	// Otherwise the last writer wins.
@@ -95,7 +99,7 @@ func (tx *Tx) prepareEdit(e Edit) (*Document, error) {
 	}
 	next := &Document{ID: e.ID, Body: body, Size: len(body)}
 	next.setFlags(flags)
-	return next, tx.requireBlobs(next)
+	return next, tx.requireBlobs(next, e.AllowAbsentBlobs)
 }
 
 var emptyBody = []byte("{}")

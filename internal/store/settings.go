@@ -55,7 +55,7 @@ func (w *writer) reload() error {
 	}
 	w.db.versioning.Store(&versioning)
 	w.db.keepsBases.Store(keep)
-	w.clock, w.clockSaved = max(w.clock, clock), clock
+	w.clock, w.clockSaved = clock, clock
 	w.counters = make(map[int64]*counters)
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/tandemdb/tandem/internal/fault"
-	"github.com/tandemdb/tandem/internal/revision"
 )
 
 // Tx is a transaction: a snapshot in [DB.View], the sole writer in [DB.Update]. It belongs to
@@ -22,7 +21,6 @@ type Tx struct {
 	wrote     bool
 	savepoint bool           // undoing rolls back to a savepoint, not the whole group
 	undo      []counterState // what counters were before this transaction touched them
-	clock     revision.Time  // what the clock was
 	purged    int            // how many purges the group had seen
 }
 
