@@ -266,8 +266,30 @@ func TestQuietNetworkStaysQuiet(t *testing.T) {
 		before := net.count()
 		time.Sleep(time.Hour)
 		perMinute := float64(net.count()-before) / 60
-		if perMinute > 12 {
+		if perMinute > 7 {
 			t.Errorf("%.1f packets a minute for 5 peers", perMinute)
+		}
+	})
+}
+
+func TestQuestionsNameTheKnownPeers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := &lan{}
+		known := ""
+		net.observer = func(data []byte) {
+			msg := new(dns.Msg)
+			if err := msg.Unpack(data); err == nil && !msg.Response && len(msg.Answer) > 0 {
+				known = msg.Answer[0].(*dns.PTR).Ptr
+			}
+		}
+		b := browse(t, net.machine(1))
+		advertise(t, net.machine(2), till("a"))
+		wantEvent(t, next(t, b, 2*time.Second), discovery.Appeared, "a")
+		time.Sleep(10 * time.Second)
+		net.mu.Lock()
+		defer net.mu.Unlock()
+		if known != "a._tandem._tcp.local." {
+			t.Errorf("got %q", known)
 		}
 	})
 }

@@ -19,7 +19,7 @@ func instanceName(name string) string {
 		case c == '.' || c == '\\':
 			b.WriteByte('\\')
 			b.WriteByte(c)
-		case c <= ' ' || c > '~' || strings.IndexByte(`"();@'$`, c) >= 0:
+		case c <= ' ' || c > '~':
 			fmt.Fprintf(&b, `\%03d`, c)
 		default:
 			b.WriteByte(c)
