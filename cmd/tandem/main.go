@@ -36,7 +36,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	found, err := root.ExecuteContextC(ctx)
 	if flushed := a.out.Flush(); err == nil && flushed != nil {
-		err = fmt.Errorf("write results: %w", flushed)
+		err, a.started = fmt.Errorf("write results: %w", flushed), true
 	}
 	return a.report(found, err)
 }
