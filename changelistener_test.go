@@ -166,15 +166,35 @@ func TestADatabaseListenerHearsOfAllCollections(t *testing.T) {
 	}
 	save(t, defaultIn(t, db), "a", `{}`)
 	want("_default._default a")
-	for range 3 { // a collection that takes the name of a deleted one is another
-		c, err := db.CreateCollection(ctx, "s", "new")
-		check(t, err)
-		save(t, c, "b", `{}`)
-		want("s.new b")
-		check(t, c.Purge(ctx, "b"))
-		want("s.new b")
-		check(t, db.DeleteCollection(ctx, "s", "new"))
-	}
+	c, err := db.CreateCollection(ctx, "s", "new")
+	check(t, err)
+	save(t, c, "b", `{}`)
+	want("s.new b")
+	check(t, c.Purge(ctx, "b"))
+	want("s.new b")
+}
+
+func TestACollectionIsNotTakenForTheOneThatHadItsName(t *testing.T) {
+	db := newDatabase(t, tandem.Options{})
+	ctx := t.Context()
+	old, err := db.CreateCollection(ctx, "s", "c")
+	check(t, err)
+	save(t, old, "old", `{}`)
+	begun, calls := make(chan struct{}), make(chan string)
+	_, err = db.AddChangeListener(ctx, func(change tandem.CollectionChange) {
+		begun <- struct{}{}
+		calls <- change.Collection.FullName() + " " + strings.Join(change.DocumentIDs, " ")
+	})
+	check(t, err)
+	save(t, defaultIn(t, db), "a", `{}`)
+	receive(t, "the first call", begun) // it waits, and sees nothing of the following one by one
+	check(t, db.DeleteCollection(ctx, "s", "c"))
+	again, err := db.CreateCollection(ctx, "s", "c")
+	check(t, err)
+	save(t, again, "b", `{}`)
+	wantIDs(t, "first call", []string{receive(t, "the first call", calls)}, "_default._default a")
+	receive(t, "the second call", begun)
+	wantIDs(t, "second call", []string{receive(t, "the second call", calls)}, "s.c b")
 }
 
 func TestAListenerEndsWithItsCollection(t *testing.T) {
