@@ -1,13 +1,12 @@
 package identity
 
 import (
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
-
-	"maps"
-	"sync"
 
 	"github.com/tandemdb/tandem/internal/fault"
 )
@@ -27,8 +26,8 @@ type Store interface {
 	// [fault.Unsupported] in every store that outlives the process.
 	Save(label string, id, replaces *Identity) error
 
-	// Delete removes key and certificates under label, also when they cannot be read any
-	// more. An unknown label fails with [fault.NotFound].
+	// Delete removes key and certificates under label, also when they are damaged while the
+	// rest of the store is not. An unknown label fails with [fault.NotFound].
 	Delete(label string) error
 
 	// Labels returns all labels, sorted.
