@@ -110,6 +110,16 @@ func (b *Batch) SaveWithConcurrency(c *Collection, d *Document, control Concurre
 	return b.change(c, d, store.Edit{Body: body, FailOnConflict: control == FailOnConflict})
 }
 
+// Import is [Batch.Save] for data from elsewhere: the content of blobs that the document refers
+// to may be missing. Peers then get the document without the content, too.
+func (b *Batch) Import(c *Collection, d *Document) error {
+	body, err := b.db.withoutContent(d.body)
+	if err != nil {
+		return about(err, "import document", d.id)
+	}
+	return b.change(c, d, store.Edit{Body: body, AllowAbsentBlobs: true})
+}
+
 // Put is [Collection.Put], under the condition of [Batch.Save].
 func (b *Batch) Put(c *Collection, id string, v any) error {
 	d := &Document{id: id}

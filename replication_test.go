@@ -157,3 +157,31 @@ func eventually(t testing.TB, holds func() bool) {
 		}
 	}
 }
+
+func TestDocumentsWithoutTheirBlobsSync(t *testing.T) { // imported from elsewhere, such as the hotels of the travel data
+	const body = `{"image":{"@type":"blob","digest":"sha1-7hYMqN2gjvfVtZ6UcYCFZWLWo98=","length":156627}}`
+	server := openTemp(t, "server", tandem.Options{})
+	client := openTemp(t, "client", tandem.Options{})
+	theirs, ours := defaultOf(t, server), defaultOf(t, client)
+	doc, err := tandem.NewDocumentWithBody("hotel", []byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ours.Save(t.Context(), doc); !errors.Is(err, tandem.ErrNotFound) {
+		t.Errorf("an ordinary save gives %v, want not found", err)
+	}
+	if err := client.InBatch(t.Context(), func(b *tandem.Batch) error { return b.Import(ours, doc) }); err != nil {
+		t.Fatal(err)
+	}
+	l := serve(t, tandem.URLEndpointListenerConfiguration{Collections: []*tandem.Collection{theirs}})
+	syncOnce(t, replicator(t, l.URLs()[0], ours))
+	got, err := theirs.Document(t.Context(), "hotel")
+	if err != nil || string(got.Body()) != body {
+		t.Errorf("the peer has %v (%v), want the document", got, err)
+	}
+	for _, db := range []*tandem.Database{server, client} {
+		if problems, err := db.Check(t.Context()); err != nil || len(problems) > 0 {
+			t.Errorf("%s: %v %v", db.Name(), problems, err)
+		}
+	}
+}

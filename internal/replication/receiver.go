@@ -146,11 +146,24 @@ func (r *receiver) fetchAll(ctx context.Context, a *arrival) error {
 	}
 	defer r.fetching.Release(1)
 	for _, blob := range a.missing {
-		if err := r.s.blobs.fetch(ctx, a.c, a.store.ID, blob); err != nil {
+		err := r.s.blobs.fetch(ctx, a.c, a.store.ID, blob)
+		switch {
+		case err == nil:
+		case isAbsentRemotely(err):
+			// The peer does not have it either. A document is worth more than its picture:
+			// it is stored, and the content comes with a later revision, if ever.
+			r.s.log.Info("the peer lacks a blob", "document", a.store.ID, "digest", blob.Digest)
+			a.store.AllowAbsentBlobs = true
+		default:
 			return err
 		}
 	}
 	return nil
+}
+
+// isAbsentRemotely reports whether a peer has said that it does not have a blob.
+func isAbsentRemotely(err error) bool {
+	return isNotFound(err) || is(err, fault.WebSocket, 404)
 }
 
 // commit stores what is ready, as much as there is at a time.
@@ -333,12 +346,9 @@ func (a *arrival) readBody(body []byte) error {
 			a.removed = true
 			return nil
 		}
-		if info.HasAttachments {
-			if compact, a.dangling, err = document.FromGateway(compact); err != nil {
-				return err
-			}
+		if compact, a.dangling, err = document.FromGateway(compact); err != nil {
+			return err
 		}
-		compact = document.Strip(compact)
 		if info, err = document.Check(compact); err != nil {
 			return err
 		}
