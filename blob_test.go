@@ -65,7 +65,12 @@ func TestContentInABodyIsStoredApart(t *testing.T) {
 		`"empty":{"@type":"blob","digest":"sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=","length":0},`+
 		`"data":"SGVsbG8=","other":{"@type":"blub","data":"SGVsbG8="}}`)
 	wantBlob(t, read(t, c, "a").Blob("/deep/0/x"), "Hello, World", "")
-	wantBlob(t, read(t, c, "a").Blob("empty"), "", "")
+	empty := read(t, c, "a").Blob("empty")
+	wantBlob(t, empty, "", "")
+	const want = `{"@type":"blob","digest":"sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=","length":0}`
+	if text, err := json.Marshal(empty); string(text) != want || err != nil {
+		t.Errorf("a stored blob in JSON: got %s, %v, want %s", text, err, want)
+	}
 }
 
 func TestBlobFindsOnlyBlobs(t *testing.T) {
