@@ -110,6 +110,7 @@ type URLEndpointListener struct {
 	server   *transport.Server
 	identity *TLSIdentity
 	sessions map[*replication.Session]struct{}
+	past     ListenerStatistics // of the sessions that are over
 	stopping context.CancelFunc
 	changed  chan struct{} // closed and replaced when a session ends or turns idle
 }
@@ -249,9 +250,7 @@ func (l *URLEndpointListener) serve(ctx context.Context, conn *transport.Conn) {
 	if l.cfg.Logger != nil && !errors.Is(err, fault.PeerClosed) {
 		l.cfg.Logger.Info("client left", "address", conn.RemoteAddr(), "reason", err)
 	}
-	l.mu.Lock()
-	delete(l.sessions, session)
-	l.mu.Unlock()
+	l.left(session, err)
 	l.notify()
 }
 
@@ -368,10 +367,7 @@ func (l *URLEndpointListener) SetTLSIdentity(id *TLSIdentity) error {
 // Status counts the clients. Both counts are 0 while the listener is not running.
 func (l *URLEndpointListener) Status() ConnectionStatus {
 	l.mu.Lock()
-	sessions := make([]*replication.Session, 0, len(l.sessions))
-	for session := range l.sessions {
-		sessions = append(sessions, session)
-	}
+	sessions := l.sessionsLocked()
 	l.mu.Unlock()
 	status := ConnectionStatus{ConnectionCount: len(sessions)}
 	for _, session := range sessions {

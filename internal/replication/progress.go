@@ -59,8 +59,8 @@ func (d *Direction) count(total, completed, documents, failed, bytes *atomic.Uin
 	d.Bytes += bytes.Load()
 }
 
-// add sums up the progress of successive sessions.
-func (p *Progress) add(o Progress) {
+// Add sums up the progress of several sessions; Busy becomes that of o.
+func (p *Progress) Add(o Progress) {
 	p.Busy = o.Busy
 	p.Push.sum(o.Push)
 	p.Pull.sum(o.Pull)

@@ -103,7 +103,7 @@ func (r *Runner) Status() Status {
 		return s
 	}
 	now := r.session.Progress()
-	s.Progress.add(now)
+	s.Progress.Add(now)
 	s.Activity = Idle
 	if now.Busy {
 		s.Activity = Busy
@@ -174,7 +174,7 @@ func (r *Runner) attempt(ctx context.Context) (good bool, err error) {
 	progress.Busy = false
 	r.mu.Lock()
 	r.session = nil
-	r.past.add(progress)
+	r.past.Add(progress)
 	r.mu.Unlock()
 	moved := progress.Push.Documents+progress.Pull.Documents > 0
 	return r.cfg.Continuous || moved, err
