@@ -201,19 +201,27 @@ func (k *checkpointer) run(ctx context.Context) error {
 	}
 }
 
-// save writes the peer's copy and then ours, which must never be ahead of it.
-func (k *checkpointer) save(ctx context.Context) error {
+// save writes the peer's copy and then ours, which must never be ahead of it. What could
+// not be saved is tried again with the next change.
+func (k *checkpointer) save(ctx context.Context) (err error) {
 	k.saving.Lock()
 	defer k.saving.Unlock()
 	position, dirty := k.take()
 	if !dirty {
 		return nil
 	}
+	defer func() {
+		if err != nil {
+			k.mu.Lock()
+			k.dirty = true
+			k.mu.Unlock()
+		}
+	}()
 	body := position.encode(time.Now())
 	if err := k.saveRemotely(ctx, body); err != nil {
 		return err
 	}
-	err := k.c.s.db.UpdateDurable(ctx, func(tx *store.Tx) error {
+	err = k.c.s.db.UpdateDurable(ctx, func(tx *store.Tx) error {
 		return tx.SetLocalCheckpoint(k.id, body)
 	})
 	if err != nil {

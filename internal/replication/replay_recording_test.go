@@ -203,6 +203,14 @@ func (b bodies) of(id string, rev revision.ID) []byte {
 	return []byte(`{"nobody":"knows"}`)
 }
 
+// deletedKey marks revisions that are tombstones.
+func deletedKey(id string, rev revision.ID) string { return "deleted " + bodyKey(id, string(rev)) }
+
+func (b bodies) deleted(id string, rev revision.ID) bool {
+	_, ok := b[deletedKey(id, rev)]
+	return ok
+}
+
 // learnBodies collects bodies; those sent as deltas in the order of the recordings.
 func learnBodies(t testing.TB, all []*recording) bodies {
 	t.Helper()
@@ -219,6 +227,9 @@ func learnBodies(t testing.TB, all []*recording) bodies {
 	each(func(m said, id, rev, source string) {
 		if source == "" {
 			b[bodyKey(id, rev)] = m.body
+		}
+		if m.props.Bool("deleted") {
+			b[deletedKey(id, revision.ID(rev))] = nil
 		}
 	})
 	each(func(m said, id, rev, source string) {

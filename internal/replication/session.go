@@ -45,9 +45,10 @@ type Session struct {
 	work  context.Context //nolint:containedctx // spans Run; handlers start goroutines with it
 	end   context.CancelCauseFunc
 
-	mu   sync.Mutex
-	err  error // why the session fails, the first reason
-	soft error // what went wrong without ending the session
+	mu      sync.Mutex // guards the following
+	err     error      // why the session fails, the first reason
+	soft    error      // what went wrong without ending the session
+	leaving bool       // the goodbye is said: what fails from now on is no news
 }
 
 // NewActive makes the session of the peer that opened the connection.
@@ -130,6 +131,9 @@ func (s *Session) await(ctx context.Context, finished <-chan struct{}, closed ch
 }
 
 func (s *Session) bye(closed <-chan error, code int, reason string) error {
+	s.mu.Lock()
+	s.leaving = true
+	s.mu.Unlock()
 	s.conn.Close(code, reason)
 	err := <-closed
 	s.mu.Lock()
@@ -197,6 +201,9 @@ func (s *Session) setback(err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.leaving {
+		return
+	}
 	s.soft = err
 	s.log.Warn("setback", "error", err)
 }
