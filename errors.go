@@ -92,6 +92,10 @@ var (
 	// for example by itself, or is another than the pinned one.
 	ErrCertUnknownRoot = fault.CertUnknownRoot
 
+	// ErrCrypto reports a wrong password of a key, a key without its certificate, or an
+	// identity whose label is taken.
+	ErrCrypto = fault.Crypto
+
 	// ErrPeerClosed reports that the peer has ended the connection in the regular way.
 	ErrPeerClosed = fault.PeerClosed
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/identity"
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
@@ -75,6 +76,10 @@ type ReplicatorConfiguration struct {
 	// PinnedServerCertificate is a certificate that has to be in the server's chain: PEM,
 	// DER, or the Base64 of either. It decides alone.
 	PinnedServerCertificate []byte
+
+	// PinnedServerFingerprint is the [Fingerprint] that the server's certificate has to have,
+	// in any common form. It decides alone; PinnedServerCertificate goes first.
+	PinnedServerFingerprint string
 
 	// TrustedRootCertificates replace the system's roots.
 	TrustedRootCertificates []*x509.Certificate
@@ -184,6 +189,13 @@ func (c ReplicatorConfiguration) trust() (transport.Trust, error) {
 			return trust, fault.Invalid.In("configure replicator", "").Says("the pinned certificate cannot be read").Because(err)
 		}
 		trust.Pinned = pinned[0].Raw
+	}
+	if c.PinnedServerFingerprint != "" {
+		sum, err := identity.FingerprintBytes(c.PinnedServerFingerprint)
+		if err != nil {
+			return trust, fault.Invalid.In("configure replicator", "").Says("the pinned fingerprint cannot be read").Because(err)
+		}
+		trust.PinnedSHA256 = sum
 	}
 	return trust, nil
 }

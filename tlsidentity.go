@@ -1,6 +1,7 @@
 package tandem
 
 import (
+	"crypto"
 	"crypto/x509"
 	"time"
 
@@ -24,9 +25,14 @@ type TLSUsage = identity.Usage
 
 // The usages.
 const (
-	ServerUsage = identity.Server
-	ClientUsage = identity.Client
+	ServerUsage = identity.Server // to prove a listener to its clients
+	ClientUsage = identity.Client // to prove a replicator to a listener
+	IssuerUsage = identity.Issue  // to sign other identities
 )
+
+// PKCS12Options choose what [IdentityFromPKCS12] takes from a file. The zero value takes its
+// only key.
+type PKCS12Options = identity.PKCS12Options
 
 // DefaultIdentityStore returns the store for this operating system and user. On Linux it is
 // a folder in the user's configuration folder, which works on a bare server; see
@@ -55,6 +61,26 @@ func PKCS12IdentityStore(path, password string) TLSIdentityStore {
 // options have a label. A taken label and a missing common name are [ErrCrypto].
 func CreateIdentity(store TLSIdentityStore, opts TLSIdentityOptions) (*TLSIdentity, error) {
 	return identity.Create(store, opts)
+}
+
+// IdentityFromPKCS12 reads an identity from a PKCS#12 file or its Base64. It has no label;
+// [TLSIdentityStore].Save keeps it under one. The error is [ErrCrypto] for a wrong password or
+// a key without its certificate, [ErrNotFound] for an unknown alias, [ErrInvalid] for several
+// keys without an alias, and others for files that cannot be read.
+func IdentityFromPKCS12(data []byte, password string, opts PKCS12Options) (*TLSIdentity, error) {
+	return identity.FromPKCS12(data, password, opts)
+}
+
+// IdentityFromPEM reads an identity from PEM: one key, and the certificates that belong to it.
+// password opens an encrypted key. Label and errors are as for [IdentityFromPKCS12].
+func IdentityFromPEM(data []byte, password string) (*TLSIdentity, error) {
+	return identity.FromPEM(data, password)
+}
+
+// IdentityFromKeyAndCerts makes an identity of a key, which may stay in a device, and the
+// certificates that belong to it, its own first. It has no label.
+func IdentityFromKeyAndCerts(key crypto.Signer, certs []*x509.Certificate) (*TLSIdentity, error) {
+	return identity.FromKeyAndCerts(key, certs)
 }
 
 // AnonymousIdentity returns the self-signed identity that a listener on the database uses

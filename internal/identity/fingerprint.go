@@ -15,8 +15,12 @@ func Fingerprint(cert *x509.Certificate) string { return FingerprintDER(cert.Raw
 
 // FingerprintDER is [Fingerprint] of a certificate that was not parsed.
 func FingerprintDER(der []byte) string {
-	const digits = "0123456789ABCDEF"
 	sum := sha256.Sum256(der)
+	return format(sum[:])
+}
+
+func format(sum []byte) string {
+	const digits = "0123456789ABCDEF"
 	text := make([]byte, 0, 3*len(sum)-1)
 	for i, b := range sum {
 		if i > 0 {
@@ -31,18 +35,24 @@ func FingerprintDER(der []byte) string {
 // either case, with or without colons, spaces, and a "SHA256:" or "SHA256 Fingerprint=" in
 // front. It fails with [fault.Invalid] when it is not 32 hexadecimal pairs.
 func ParseFingerprint(text string) (string, error) {
+	sum, err := FingerprintBytes(text)
+	if err != nil {
+		return "", err
+	}
+	return format(sum), nil
+}
+
+// FingerprintBytes is [ParseFingerprint] that gives the SHA-256 itself.
+func FingerprintBytes(text string) ([]byte, error) {
 	digits := strings.ToUpper(strings.TrimSpace(text))
 	for _, prefix := range []string{"SHA256 FINGERPRINT=", "SHA256:", "SHA-256:"} {
 		digits = strings.TrimPrefix(digits, prefix)
 	}
 	digits = strings.NewReplacer(":", "", " ", "").Replace(digits)
-	if raw, err := hex.DecodeString(digits); err != nil || len(raw) != sha256.Size {
-		return "", fault.Invalid.In("read fingerprint", "").Says("not a SHA-256 fingerprint").
+	sum, err := hex.DecodeString(digits)
+	if err != nil || len(sum) != sha256.Size {
+		return nil, fault.Invalid.In("read fingerprint", "").Says("not a SHA-256 fingerprint").
 			Try("give 32 hexadecimal pairs, such as tandem identity show prints them")
 	}
-	pairs := make([]string, 0, sha256.Size)
-	for i := 0; i < len(digits); i += 2 {
-		pairs = append(pairs, digits[i:i+2])
-	}
-	return strings.Join(pairs, ":"), nil
+	return sum, nil
 }

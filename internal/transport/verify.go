@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -13,12 +14,15 @@ import (
 )
 
 // Trust says which server certificates are good. Its zero value trusts the roots of the
-// system. One field decides, in the order Pinned, SelfSignedOnly, Roots.
+// system. One field decides, in the order Pinned, PinnedSHA256, SelfSignedOnly, Roots.
 type Trust struct {
 	// Pinned is a certificate in DER. A server is good if its chain holds exactly this one:
 	// as leaf, or as an issuer that truly signed the chain below it. Neither names nor dates
 	// matter then: whoever gets a certificate from a pinned issuer is trusted. Empty means no pin.
 	Pinned []byte
+	// PinnedSHA256 is the SHA-256 of the server's own certificate in DER, whose names and
+	// dates do not matter then. Empty means no pin.
+	PinnedSHA256 []byte
 	// SelfSignedOnly takes exactly the certificates that are signed with their own key, and
 	// valid today, for any host name. It gives encryption, and no proof who the peer is.
 	SelfSignedOnly bool
@@ -34,6 +38,8 @@ func (t Trust) verify(chain []*x509.Certificate, host string) error {
 		return fault.TLSHandshake.Says("the server has no certificate")
 	case len(t.Pinned) > 0:
 		return t.verifyPin(chain)
+	case len(t.PinnedSHA256) > 0:
+		return t.verifyFingerprint(chain[0])
 	case t.SelfSignedOnly:
 		return verifySelfSigned(chain[0])
 	}
@@ -49,6 +55,17 @@ func (t Trust) verifyPin(chain []*x509.Certificate) error {
 			return nil
 		}
 	}
+	return notPinned()
+}
+
+func (t Trust) verifyFingerprint(leaf *x509.Certificate) error {
+	if sum := sha256.Sum256(leaf.Raw); !bytes.Equal(sum[:], t.PinnedSHA256) {
+		return notPinned()
+	}
+	return nil
+}
+
+func notPinned() error {
 	return fault.CertUnknownRoot.Says("the server's certificate is not the pinned one").
 		Try("pin the certificate that the server has now, if it was replaced on purpose")
 }
