@@ -1,11 +1,3 @@
-// Package fault holds the errors of the whole project: a domain and a code, the way the
-// field names errors (spec/api-behaviour.md §7), with the sentence for people around them.
-//
-// Every layer returns *[Error] values, so that one test works at each of them:
-//
-//	if errors.Is(err, fault.NotFound) { … }
-//
-// Two errors are the same for [errors.Is] when domain and code are equal, whatever they say.
 package fault
 
 import (
@@ -71,7 +63,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Is reports whether target is an *Error of the same domain and code.
 func (e *Error) Is(target error) bool {
-	t, ok := target.(*Error) //nolint:errorlint // Is compares one link; errors.Is walks the chain
+	t, ok := target.(*Error)
 	return ok && t.Domain == e.Domain && t.Code == e.Code
 }
 

@@ -18,7 +18,7 @@ func listed(err error, codes map[Domain][]int) bool {
 	return e != nil && slices.Contains(codes[e.Domain], e.Code)
 }
 
-//nolint:gochecknoglobals // two tables of the specification
+// Two tables of the specification, which nothing changes.
 var (
 	transient = map[Domain][]int{
 		POSIX: {

@@ -76,7 +76,11 @@ func (c *conn) close() error {
 
 // forget drops the statements of a collection that no longer exists.
 func (c *conn) forget(collection int64) {
-	for _, s := range c.collection[collection] {
+	prepared := c.collection[collection]
+	if prepared == nil {
+		return // nothing was done with it on this connection
+	}
+	for _, s := range prepared {
 		_ = s.Close() // reports the statement's last error again
 	}
 	delete(c.collection, collection)
