@@ -1,0 +1,9 @@
+// Package fault holds the errors of the whole project: a domain and a code, the way the
+// field names errors (spec/api-behaviour.md §7), with the sentence for people around them.
+//
+// Every layer returns *[Error] values, so that one test works at each of them:
+//
+//	if errors.Is(err, fault.NotFound) { … }
+//
+// Two errors are the same for [errors.Is] when domain and code are equal, whatever they say.
+package fault
