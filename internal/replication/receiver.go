@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -276,9 +275,6 @@ func (a *arrival) readProperties() error {
 		return fault.New(fault.HTTP, 400, fmt.Sprintf("revision %q is none for this database", props.Value(propRev)))
 	}
 	if a.store.Rev, err = revision.ParseRev(props.Value(propRev), props.Value(propHistory)); err != nil {
-		return err
-	}
-	if err := revision.CheckTimes(a.store.Rev, time.Now()); err != nil {
 		return err
 	}
 	if s.active != nil && props.Value(propSequence) == "" {
