@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tandemdb/tandem/internal/discovery"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/store"
@@ -46,6 +47,11 @@ type URLEndpointListenerConfiguration struct {
 
 	// EnableDeltaSync sends and takes changes of documents as deltas.
 	EnableDeltaSync bool
+
+	// Advertise is the name under which peers on the local networks find the listener, of at
+	// most 63 bytes. Another peer that has the name adds a number to it: see
+	// [URLEndpointListener.AdvertisedName]. Empty means that it is not advertised.
+	Advertise string
 
 	// MaxConnections limits the clients at once; others are asked to come back later. Zero
 	// means 1000.
@@ -109,6 +115,7 @@ type URLEndpointListener struct {
 	mu       sync.Mutex // guards the following
 	server   *transport.Server
 	identity *TLSIdentity
+	ad       *discovery.Advertiser // nil if it is not advertised
 	sessions map[*replication.Session]struct{}
 	past     ListenerStatistics // of the sessions that are over
 	stopping context.CancelFunc
@@ -185,8 +192,12 @@ func (l *URLEndpointListener) listen() error {
 	l.warnClearText()
 	l.mu.Lock()
 	l.server, l.identity, l.stopping = server, id, cancel
+	err = l.advertiseLocked()
 	l.mu.Unlock()
-	return nil
+	if err != nil {
+		l.end(server)
+	}
+	return err
 }
 
 func (l *URLEndpointListener) authenticator() *transport.Authenticator {
@@ -278,9 +289,18 @@ func (l *URLEndpointListener) Stop() {
 	if server == nil {
 		return
 	}
+	l.end(server)
+	l.db.unregister(l)
+}
+
+// end ends all that a start has begun.
+func (l *URLEndpointListener) end(server *transport.Server) {
 	l.mu.Lock()
-	stop := l.stopping
+	stop, ad := l.stopping, l.ad
 	l.mu.Unlock()
+	if ad != nil {
+		_ = ad.Close() // it never fails
+	}
 	stop() // each session says goodbye itself
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
@@ -288,9 +308,8 @@ func (l *URLEndpointListener) Stop() {
 		l.cfg.Logger.Warn("listener: clients did not leave in time", "error", err)
 	}
 	l.mu.Lock()
-	l.server, l.identity, l.stopping = nil, nil, nil
+	l.server, l.identity, l.stopping, l.ad = nil, nil, nil, nil
 	l.mu.Unlock()
-	l.db.unregister(l)
 }
 
 // stopTimeout bounds how long a listener waits for the goodbyes of its clients.
@@ -350,6 +369,8 @@ func (l *URLEndpointListener) TLSIdentity() *TLSIdentity {
 // without another port. It fails with [ErrInvalid] when the listener speaks clear text,
 // and with [ErrNotOpen] when it is not running.
 func (l *URLEndpointListener) SetTLSIdentity(id *TLSIdentity) error {
+	l.starting.Lock() // so that nothing is advertised after Stop
+	defer l.starting.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -361,7 +382,11 @@ func (l *URLEndpointListener) SetTLSIdentity(id *TLSIdentity) error {
 	cert := id.TLSCertificate()
 	l.server.SetCertificate(&cert)
 	l.identity = id
-	return nil
+	if l.ad != nil {
+		_ = l.ad.Close() // it never fails
+		l.ad = nil
+	}
+	return l.advertiseLocked()
 }
 
 // Status counts the clients. Both counts are 0 while the listener is not running.
