@@ -284,7 +284,8 @@ func (a *arrival) readProperties() error {
 	a.store.Remote = s.remote
 	if a.store.Rev.ID.IsTree() {
 		a.store.Rev = a.store.Rev.SupersedeIDs(slices.Concat(
-			revision.ParseTreeIDs(props.Value(propDeletedBranch)), revision.ParseTreeIDs(props.Value(propSuperseded))))
+			revision.ParseDeletedBranch(props.Value(propDeletedBranch)),
+			revision.ParseTreeIDs(props.Value(propSuperseded))))
 	}
 	a.store.RefuseConflict = s.active == nil
 	return nil

@@ -44,6 +44,17 @@ func (r Rev) DeletedBranch(theirs ID) string {
 	return string(tombstone.ID) + "," + string(theirs)
 }
 
+// ParseDeletedBranch reads a deleted_branch property: the revisions below the tombstone. The
+// tombstone itself closes the branch for this message alone; elsewhere its ID may stand for
+// somebody's true deletion.
+func ParseDeletedBranch(text string) []ID {
+	ids := ParseTreeIDs(text)
+	if len(ids) == 0 {
+		return nil
+	}
+	return ids[1:]
+}
+
 // JoinIDs writes revision IDs as a list with commas, which [ParseTreeIDs] reads.
 func JoinIDs(ids []ID) string {
 	var b strings.Builder

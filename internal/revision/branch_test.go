@@ -57,6 +57,9 @@ func TestDeletedBranchNamesAPeersBranch(t *testing.T) { // spec/replication.md Â
 	if len(ids) != 2 || ids[0].Generation() != 2 || ids[1] != "1-c8" {
 		t.Errorf("got %q, want a tombstone upon 1-c8", text)
 	}
+	if got := revision.ParseDeletedBranch(text); len(got) != 1 || got[0] != "1-c8" {
+		t.Errorf("%q is read as %v, want 1-c8 alone", text, got)
+	}
 	for _, ancestor := range []revision.ID{"1-a", "1-unknown", ""} {
 		if text := r.DeletedBranch(ancestor); text != "" {
 			t.Errorf("%q gives %q, want none", ancestor, text)
