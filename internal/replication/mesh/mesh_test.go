@@ -49,7 +49,7 @@ type mesh struct {
 	peers  []*meshPeer
 	links  [][2]int // from the active to the passive peer
 	edits  int
-	purged map[string]bool   // purged somewhere, and not edited since
+	purged map[string]bool   // purged somewhere
 	last   map[string]string // the body of a document that was last edited when all agreed
 }
 
@@ -165,7 +165,6 @@ func (m *mesh) edit(p *meshPeer, id string) string {
 		_, err := tx.Save(p.coll, store.Edit{ID: id, Body: []byte(body)})
 		return err
 	})
-	delete(m.purged, id)
 	delete(m.last, id)
 	return body
 }
