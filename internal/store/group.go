@@ -32,6 +32,9 @@ func (w *writer) commitGroup(first *request) {
 	}
 	err := w.finish(g)
 	var syncErr error
+	if err == nil {
+		w.announce(g) // first, so that whoever is told of success finds its effects
+	}
 	if err == nil && g.durable {
 		syncErr = w.guard(w.sync)
 	}
@@ -41,9 +44,6 @@ func (w *writer) commitGroup(first *request) {
 		} else {
 			r.finish(err)
 		}
-	}
-	if err == nil {
-		w.announce(g)
 	}
 	if g.after != nil {
 		w.serve(g.after)

@@ -71,7 +71,8 @@ func prepareFolder(path string, mustExist bool) (exists bool, err error) {
 	if err := os.MkdirAll(filepath.Join(path, blobFolder), 0o700); err != nil {
 		return false, fileFault(err, "create database", path)
 	}
-	return false, nil
+	// SQLite syncs what is in the folder; that there is such a folder is for us to sync.
+	return false, fileFault(syncFolder(filepath.Dir(path)), "create database", path)
 }
 
 func noDatabase(path string) error {
