@@ -2,7 +2,10 @@ package replication
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
+	"io"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -10,6 +13,7 @@ import (
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/store"
 )
 
 // The bits of a changes entry's deletion flags (spec/replication.md §6).
@@ -25,7 +29,8 @@ type change struct {
 	ID       string
 	Rev      revision.Rev
 	Flags    int
-	Size     int // estimate in bytes; 0 if not given
+	Size     int   // estimate in bytes; 0 if not given
+	Bad      error // why the entry makes no sense; the others may
 }
 
 // lost reports whether the entry says that access to the document was lost.
@@ -38,7 +43,7 @@ type proposal struct {
 	ID     string
 	Rev    revision.Rev
 	Parent revision.ID // newest revision the proposer knows the receiver to have, or ""
-	Size   int
+	Bad    error       // why the entry makes no sense; the others may
 }
 
 // answer is one item of the reply to either message.
@@ -61,19 +66,17 @@ func parseChanges(body []byte) ([]change, error) {
 		if err != nil {
 			return err
 		}
-		if err := document.CheckIncomingID(id); err != nil {
-			return fault.Remote.Because(err)
-		}
-		rev, err := vector(item[2])
+		rev, err := text(item[2])
 		if err != nil {
 			return err
 		}
-		c := change{Sequence: string(item[0]), ID: id, Rev: rev}
+		c := change{Sequence: string(item[0]), ID: id}
+		c.Rev, c.Bad = named(id, rev)
 		if len(item) > 3 {
 			c.Flags = flags(item[3])
 		}
 		if len(item) > 4 {
-			c.Size = number(item[4])
+			c.Size = min(max(0, number(item[4])), store.MaxBody)
 		}
 		changes = append(changes, c)
 		return nil
@@ -92,25 +95,28 @@ func parseProposals(body []byte) ([]proposal, error) {
 		if err != nil {
 			return err
 		}
-		rev, err := vector(item[1])
+		rev, err := text(item[1])
 		if err != nil {
 			return err
 		}
-		p := proposal{ID: id, Rev: rev}
-		if len(item) > 2 && item[2].Kind() == '"' {
+		p := proposal{ID: id}
+		p.Rev, p.Bad = named(id, rev)
+		if len(item) > 2 && item[2].Kind() == '"' && len(item[2]) > len(`""`) {
 			parent, err := vector(item[2])
-			if err != nil && len(item[2]) > 2 {
-				return err
-			}
-			p.Parent = parent.ID
-		}
-		if len(item) > 3 {
-			p.Size = number(item[3])
+			p.Parent, p.Bad = parent.ID, cmp.Or(p.Bad, err)
 		}
 		proposals = append(proposals, p)
 		return nil
 	})
 	return proposals, err
+}
+
+// named reads the ID of a revision, and checks that of its document.
+func named(id, rev string) (revision.Rev, error) {
+	if err := document.CheckIncomingID(id); err != nil {
+		return revision.Rev{}, err
+	}
+	return revision.ParseVector(rev)
 }
 
 // parseAnswers reads the reply to n announced revisions. Items that are missing are zero,
@@ -237,6 +243,12 @@ func eachItem(body []byte, fn func(item []jsontext.Value) error) error {
 	}
 	if dec.PeekKind() != ']' {
 		return malformed("entry is not an array")
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return notJSON(err)
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return malformed("more text follows the array")
 	}
 	return nil
 }

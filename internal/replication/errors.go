@@ -24,6 +24,15 @@ func fromPeer(err error) error {
 	return fault.Remote.Because(reply)
 }
 
+// fromStranger makes an error that we have answered to a peer into one that users see: the
+// domains of the wire mean nothing to them.
+func fromStranger(err error) error {
+	if e := fault.Of(err); e != nil && (e.Domain == fault.BLIP || e.Domain == fault.HTTP) {
+		return fault.Remote.Says("the peer sent what makes no sense").Because(err)
+	}
+	return err
+}
+
 func peerSays(text string) string {
 	if text == "" {
 		return ""
@@ -31,18 +40,19 @@ func peerSays(text string) string {
 	return "the peer says: " + text
 }
 
-// toPeer gives the domain, code and text of the error reply that tells the peer of err.
+// toPeer gives the domain, code and text of the error reply that tells the peer of err. The
+// causes stay here: they may name files.
 func toPeer(err error) (domain string, code int, text string) {
 	e := fault.Of(err)
 	switch {
 	case e == nil:
 		return string(fault.Tandem), fault.Unexpected.Code, "unexpected error"
 	case errors.Is(err, fault.DeltaBase), errors.Is(err, fault.CorruptDelta):
-		return string(fault.HTTP), 422, e.Error()
+		return string(fault.HTTP), 422, e.Because(nil).Error()
 	case e.Domain == fault.WebSocket && e.Code < 1000:
-		return string(fault.HTTP), e.Code, e.Error()
+		return string(fault.HTTP), e.Code, e.Because(nil).Error()
 	}
-	return string(e.Domain), e.Code, e.Error()
+	return string(e.Domain), e.Code, e.Because(nil).Error()
 }
 
 // isDeltaRefusal reports whether a peer's reply to a delta asks for the whole body.

@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"sync"
@@ -86,6 +87,10 @@ func (p *puller) run(ctx context.Context) error {
 		case req := <-p.queue:
 			if err := p.answer(ctx, req); err != nil {
 				p.c.s.refuse(req, err)
+				if p.c.s.active != nil && p.c.opts.Pull && req.Profile() == profileChanges {
+					// To go on would pass over what the message announces.
+					return fmt.Errorf("pull %s: %w", p.c.store().FullName(), fromStranger(err))
+				}
 			}
 			p.mu.Lock()
 			p.queued--
@@ -144,7 +149,7 @@ func (p *puller) judge(head *store.Document, proposal proposal, tellRev bool) an
 	if head != nil {
 		current, deleted = head.Rev, head.Deleted
 	}
-	if proposal.Rev.ID.IsVersion() && !p.c.s.vectors() {
+	if proposal.Bad != nil || proposal.Rev.ID.IsVersion() && !p.c.s.vectors() {
 		return answer{Status: 400}
 	}
 	status := revision.Proposal(current, deleted, proposal.Rev, proposal.Parent)
@@ -232,8 +237,15 @@ func (p *puller) decide(ctx context.Context, changes []change) (answers []answer
 			lost = append(lost, c)
 			continue
 		}
-		if c.Rev.ID.IsVersion() && !p.c.s.vectors() {
-			return nil, nil, nil, fault.Remote.Says("a version vector for a database of revision trees: %s", c.Rev.ID)
+		if c.Bad == nil && c.Rev.ID.IsVersion() && !p.c.s.vectors() {
+			c.Bad = fault.BadRevisionID.Says("the version %s is none for a database of revision trees", c.Rev.ID)
+		}
+		if c.Bad != nil {
+			answers[i] = answer{Status: 400}
+			if p.c.s.active != nil {
+				p.c.report(DocumentEvent{ID: c.ID, Deleted: c.Flags&flagDeleted != 0, Err: c.Bad})
+			}
+			continue
 		}
 		answers[i] = p.want(head, c)
 		if !answers[i].Send && answers[i].Status == 0 && p.isNews(head, c) {
