@@ -72,7 +72,7 @@ func (a *app) importLines(ctx context.Context, coll *tandem.Collection, name str
 func importBatch(ctx context.Context, coll *tandem.Collection, batch []importLine) error {
 	return coll.Database().InBatch(ctx, func(b *tandem.Batch) error {
 		for _, line := range batch {
-			if err := b.Save(coll, line.doc); err != nil {
+			if err := b.Import(coll, line.doc); err != nil {
 				return lineError{line.number, err}
 			}
 		}

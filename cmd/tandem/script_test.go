@@ -65,6 +65,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("DATA", data)
 	env.Setenv("SHARED", sharedData())
 	env.Setenv("TANDEM_IDENTITIES", filepath.Join(env.WorkDir, "identities"))
+	env.Setenv("GORACE", "atexit_sleep_ms=0") // of processes with the race detector
 	env.Values[procsKey{}] = make(map[string]*proc)
 	return nil
 }
@@ -135,7 +136,7 @@ func command(ts *testscript.TestScript, args []string) *exec.Cmd {
 	c := exec.Command(path, args[1:]...)
 	c.Dir = ts.MkAbs(".")
 	for _, name := range []string{
-		"PATH", "HOME", "WORK", "TMPDIR", "TANDEM_IDENTITIES", "TANDEM_PASSWORD", "GOCOVERDIR",
+		"PATH", "HOME", "WORK", "TMPDIR", "TANDEM_IDENTITIES", "TANDEM_PASSWORD", "GOCOVERDIR", "GORACE",
 		"SYSTEMROOT", "TEMP", "TMP", "USERPROFILE", "APPDATA",
 	} {
 		if value := ts.Getenv(name); value != "" {

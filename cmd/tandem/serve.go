@@ -3,6 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,10 +19,16 @@ type serveFlags struct {
 	networkAddress string
 	collections    []string
 	noTLS          bool
+	identity       string
 	login          loginFlags
+	usersFile      string
+	clientCA       string
 	readOnly       bool
 	delta          bool
+	advertise      bool
+	name           string
 	maxConnections int
+	metrics        string
 	drain          bool
 }
 
@@ -30,9 +40,11 @@ func newServe(a *app) *cobra.Command {
 		Long: "serve lets peers connect and sync with a database until it is stopped (Ctrl-C, SIGTERM). It\n" +
 			"prints `listening URL` for each address under which it can be reached.\n\n" +
 			"Connections use TLS. Without --identity the certificate is one that signs itself and stays\n" +
-			"the same for the database; its fingerprint is shown.",
+			"the same for the database; its fingerprint is shown. SIGHUP has the identity read again.\n\n" +
+			"Without --user, --users-file or --client-ca everybody is let in.\n\n" + usersHelp,
 		Example: "  tandem serve travel --port 4984 --user u --password-file pw\n" +
-			"  tandem serve travel --interface 127.0.0.1 --collection travel.airlines --read-only",
+			"  tandem serve travel --interface 127.0.0.1 --collection travel.airlines --read-only\n" +
+			"  tandem serve travel --users-file users --advertise",
 		Args: cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {
 			return with(ctx, args[0], func(db *tandem.Database) error { return a.serve(ctx, db, &f) })
@@ -48,15 +60,24 @@ func (f *serveFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.networkAddress, "interface", "", "IP `address` or name of the network interface (default all)")
 	flags.StringArrayVar(&f.collections, "collection", nil, "`scope.collection` to share; repeatable (default all)")
 	flags.BoolVar(&f.noTLS, "no-tls", false, "speak clear text; for tests only")
+	flags.StringVar(&f.identity, "identity", "", "`label` of the TLS identity (see tandem identity)")
 	f.login.add(c)
+	flags.StringVar(&f.usersFile, "users-file", "", "`file` of users and the hashes of their passwords")
+	flags.StringVar(&f.clientCA, "client-ca", "", "let in peers with a certificate of one of the roots in this PEM `file`")
 	flags.BoolVar(&f.readOnly, "read-only", false, "refuse changes from peers")
 	flags.BoolVar(&f.delta, "delta", false, "send and take changes of documents as deltas")
+	flags.BoolVar(&f.advertise, "advertise", false, "let peers on the local network find this one (tandem discover)")
+	flags.StringVar(&f.name, "name", "", "`name` to advertise (default database@host)")
 	flags.IntVar(&f.maxConnections, "max-connections", 0, "most `peers` at once (default 1000)")
+	flags.StringVar(&f.metrics, "metrics", "", "answer Prometheus at this `host:port`; without a host on this machine only")
 	flags.BoolVar(&f.drain, "drain", false, "at the end wait for peers that are replicating")
+	c.MarkFlagsMutuallyExclusive("user", "users-file", "client-ca")
+	c.MarkFlagsMutuallyExclusive("no-tls", "identity")
+	c.MarkFlagsMutuallyExclusive("no-tls", "client-ca")
 }
 
 func (a *app) serve(ctx context.Context, db *tandem.Database, f *serveFlags) error {
-	cfg, err := f.configuration(ctx, a, db)
+	cfg, reload, err := f.configuration(ctx, a, db)
 	if err != nil {
 		return err
 	}
@@ -68,62 +89,60 @@ func (a *app) serve(ctx context.Context, db *tandem.Database, f *serveFlags) err
 		return err
 	}
 	defer listener.Stop()
+	if f.metrics != "" {
+		url, stop, err := serveMetrics(f.metrics, listener)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		a.note("metrics at %s", url)
+	}
+	if err := a.announce(listener); err != nil {
+		return err
+	}
+	a.awaitStop(ctx, func() error { return reload(listener) })
+	return a.stopServing(listener, f.drain)
+}
+
+// announce tells where and as whom the listener can be reached.
+func (a *app) announce(listener *tandem.URLEndpointListener) error {
 	if id := listener.TLSIdentity(); id != nil {
 		a.note("fingerprint of the certificate: %s", id.Fingerprint())
+		a.warnExpiry(id)
+	}
+	if name := listener.AdvertisedName(); name != "" {
+		a.note("advertised as %q", name)
 	}
 	for _, url := range listener.URLs() {
 		fmt.Fprintln(a.out, "listening", url)
 	}
-	if err := a.out.Flush(); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	return a.stopServing(listener, f.drain)
+	return a.out.Flush()
 }
 
-func (f *serveFlags) configuration(
-	ctx context.Context, a *app, db *tandem.Database,
-) (cfg tandem.URLEndpointListenerConfiguration, err error) {
-	cfg = tandem.URLEndpointListenerConfiguration{
-		Port:             f.port,
-		NetworkInterface: f.networkAddress,
-		DisableTLS:       f.noTLS,
-		ReadOnly:         f.readOnly,
-		EnableDeltaSync:  f.delta,
-		MaxConnections:   f.maxConnections,
-		Logger:           a.logger(),
+// warnExpiry warns of an identity that expires soon.
+func (a *app) warnExpiry(id *tandem.TLSIdentity) {
+	if warning := id.Warning(time.Now()); warning != "" {
+		a.note("warning: %s", warning)
 	}
-	if cfg.Collections, err = chooseCollections(ctx, db, f.collections, findCollection); err != nil {
-		return cfg, err
-	}
-	cfg.Authenticator, err = f.authenticator(a)
-	return cfg, err
 }
 
-// chooseCollections returns the named collections, or all of the database if none is named.
-func chooseCollections(
-	ctx context.Context, db *tandem.Database, names []string,
-	find func(context.Context, *tandem.Database, string) (*tandem.Collection, error),
-) ([]*tandem.Collection, error) {
-	if len(names) == 0 {
-		return db.Collections(ctx)
-	}
-	chosen := make([]*tandem.Collection, len(names))
-	for i, name := range names {
-		var err error
-		if chosen[i], err = find(ctx, db, name); err != nil {
-			return nil, err
+// awaitStop waits for the end of ctx, and calls reload at each SIGHUP.
+func (a *app) awaitStop(ctx context.Context, reload func() error) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+			if err := reload(); err != nil {
+				a.note("not read again: %v", err)
+				continue
+			}
+			a.note("identity and users were read again")
 		}
 	}
-	return chosen, nil
-}
-
-func (f *serveFlags) authenticator(a *app) (*tandem.ListenerAuthenticator, error) {
-	user, password, err := f.login.login(a)
-	if err != nil || user == "" {
-		return nil, err
-	}
-	return tandem.StaticPassword(user, password), nil
 }
 
 // stopServing stops the listener; with drain it first waits for those that are replicating. A

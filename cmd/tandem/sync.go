@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,24 +10,6 @@ import (
 
 	"github.com/tandemdb/tandem"
 )
-
-// syncFlags are those of tandem sync.
-type syncFlags struct {
-	push, pull  bool
-	continuous  bool
-	collections []string
-	login       loginFlags
-	selfSigned  bool
-	noDelta     bool
-	docIDs      []string
-	channels    []string
-	resolver    string
-	reset       bool
-	timeout     time.Duration
-	attempts    int
-	asJSON      bool
-	stats       bool
-}
 
 func newSync(a *app) *cobra.Command {
 	var f syncFlags
@@ -37,19 +20,27 @@ func newSync(a *app) *cobra.Command {
 			"with --continuous it goes on with changes as they happen, until it is stopped. The database\n" +
 			"and the collections that are named are created if there are none.\n\n" +
 			"URL is what `tandem serve` prints, or the address of a database of Sync Gateway:\n" +
-			"wss://host:port/database with TLS, ws://host:port/database without.\n\n" +
+			"wss://host:port/database with TLS, ws://host:port/database without. With --discover the peer\n" +
+			"is found on the local network instead, and held to the fingerprint that it advertises.\n\n" +
 			"The exit status is 0 if everything has arrived. Documents that did not are listed.",
 		Example: "  tandem sync copy wss://host:4984/travel --user u --password-file pw --self-signed\n" +
-			"  tandem sync copy wss://host:4984/travel --pull --continuous --collection travel.airlines",
-		Args: cobra.ExactArgs(2),
+			"  tandem sync copy wss://host:4984/travel --pull --continuous --collection travel.airlines\n" +
+			"  tandem sync copy --discover travel@host",
+		Args: cobra.RangeArgs(1, 2),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			endpoint, err := tandem.NewURLEndpoint(args[1])
+			cfg, err := f.configuration(a)
 			if err != nil {
 				return err
 			}
-			o := tandem.Options{MustExist: f.push && !f.pull}
+			if err := f.setPeer(ctx, &cfg, args[1:]); err != nil {
+				return err
+			}
+			o := tandem.Options{MustExist: cfg.Type == tandem.Push}
 			return withOptions(ctx, args[0], o, func(db *tandem.Database) error {
-				return a.sync(ctx, db, endpoint, &f)
+				if cfg.Collections, err = f.collectionConfigurations(ctx, db, cfg.Type); err != nil {
+					return err
+				}
+				return a.sync(ctx, cfg, &f)
 			})
 		}),
 	}
@@ -57,106 +48,26 @@ func newSync(a *app) *cobra.Command {
 	return c
 }
 
-func (f *syncFlags) add(c *cobra.Command) {
-	flags := c.Flags()
-	flags.BoolVar(&f.push, "push", false, "carry changes to the peer (both directions unless one is named)")
-	flags.BoolVar(&f.pull, "pull", false, "carry changes from the peer")
-	flags.BoolVar(&f.continuous, "continuous", false, "go on with changes as they happen")
-	flags.StringArrayVar(&f.collections, "collection", nil, "`scope.collection` to sync; repeatable (default all of DB)")
-	f.login.add(c)
-	flags.BoolVar(&f.selfSigned, "self-signed", false, "accept just certificates that sign themselves, without proof who the peer is")
-	flags.BoolVar(&f.noDelta, "no-delta", false, "send and take whole documents only")
-	flags.StringSliceVar(&f.docIDs, "doc-ids", nil, "`IDs` of the only documents to sync, separated by commas")
-	flags.StringSliceVar(&f.channels, "channels", nil, "`names` of the only channels of a Sync Gateway to pull")
-	flags.StringVar(&f.resolver, "resolver", "default", "`who` wins a conflict: default, local, remote, latest or merge")
-	flags.BoolVar(&f.reset, "reset", false, "compare every document again, from the very beginning")
-	flags.DurationVar(&f.timeout, "timeout", 0, "`time` after which to give up, such as 30s (default never)")
-	flags.IntVar(&f.attempts, "attempts", 0, "`times` to try to connect (default 1, with --continuous no limit)")
-	flags.BoolVar(&f.asJSON, "json", false, "print one JSON object at the end")
-	flags.BoolVar(&f.stats, "stats", false, "tell about deltas and blobs at the end")
-}
-
-func (a *app) sync(ctx context.Context, db *tandem.Database, peer tandem.URLEndpoint, f *syncFlags) error {
-	cfg, err := f.configuration(ctx, a, db)
-	if err != nil {
-		return err
-	}
-	cfg.Endpoint = peer
+func (a *app) sync(ctx context.Context, cfg tandem.ReplicatorConfiguration, f *syncFlags) error {
 	replicator, err := tandem.NewReplicator(cfg)
 	if err != nil {
 		return err
-	}
-	if f.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("sync with %s: not done after %s", peer, f.timeout))
-		defer cancel()
 	}
 	outcome, err := a.replicate(ctx, replicator, f)
 	if err != nil {
 		return err
 	}
-	return a.conclude(outcome, f)
+	return withFingerprint(a.conclude(outcome, f), replicator)
 }
 
-func (f *syncFlags) configuration(
-	ctx context.Context, a *app, db *tandem.Database,
-) (cfg tandem.ReplicatorConfiguration, err error) {
-	cfg = tandem.ReplicatorConfiguration{
-		Continuous:                            f.continuous,
-		AcceptOnlySelfSignedServerCertificate: f.selfSigned,
-		DisableDeltaSync:                      f.noDelta,
-		MaxAttempts:                           f.attempts,
-		Logger:                                a.logger(),
+// withFingerprint adds to the error for a peer's unknown certificate how to trust it.
+func withFingerprint(err error, replicator *tandem.Replicator) error {
+	cert := replicator.ServerCertificate()
+	if cert == nil || !errors.Is(err, tandem.ErrCertUnknownRoot) {
+		return err
 	}
-	if !f.continuous && f.attempts == 0 {
-		cfg.MaxAttempts = 1
-	}
-	switch {
-	case f.push && !f.pull:
-		cfg.Type = tandem.Push
-	case f.pull && !f.push:
-		cfg.Type = tandem.Pull
-	}
-	if cfg.Collections, err = f.collectionConfigurations(ctx, db, cfg.Type); err != nil {
-		return cfg, err
-	}
-	user, password, err := f.login.login(a)
-	if user != "" {
-		cfg.Authenticator = tandem.BasicAuthenticator{Username: user, Password: password}
-	}
-	return cfg, err
-}
-
-func (f *syncFlags) collectionConfigurations(
-	ctx context.Context, db *tandem.Database, direction tandem.ReplicatorType,
-) ([]tandem.CollectionConfiguration, error) {
-	resolver, ok := resolvers[f.resolver]
-	if !ok {
-		return nil, usage("there is no resolver %q: want default, local, remote, latest or merge", f.resolver)
-	}
-	find := createCollection
-	if direction == tandem.Push {
-		find = findCollection
-	}
-	chosen, err := chooseCollections(ctx, db, f.collections, find)
-	if err != nil {
-		return nil, err
-	}
-	configurations := make([]tandem.CollectionConfiguration, len(chosen))
-	for i, coll := range chosen {
-		configurations[i] = tandem.CollectionConfiguration{
-			Collection: coll, DocumentIDs: f.docIDs, Channels: f.channels, ConflictResolver: resolver,
-		}
-	}
-	return configurations, nil
-}
-
-var resolvers = map[string]tandem.ConflictResolver{
-	"default": nil,
-	"local":   tandem.LocalWins,
-	"remote":  tandem.RemoteWins,
-	"latest":  tandem.LatestWins,
-	"merge":   tandem.MergeFields,
+	return withHint(err, "if the peer shows the same fingerprint, trust it with --fingerprint "+tandem.Fingerprint(cert)+
+		"; or use --pinned-cert FILE, --ca FILE or, without proof who the peer is, --self-signed")
 }
 
 // outcome is how a replication ended.
@@ -182,6 +93,11 @@ func (a *app) replicate(ctx context.Context, replicator *tandem.Replicator, f *s
 	failures := newFailures()
 	defer replicator.AddDocumentReplicationListener(failures.note).Remove()
 
+	if f.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("sync: not done after %s", f.timeout))
+		defer cancel()
+	}
 	begin := time.Now()
 	start := replicator.Start
 	if f.reset {

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tandemdb/tandem"
+)
+
+func newIdentity(a *app) *cobra.Command {
+	c := group(&cobra.Command{
+		Use:   "identity",
+		Short: "Make and keep TLS identities",
+		Long: "An identity is a private key with its certificate, kept under a label in the store of this\n" +
+			"user: the folder tandem/identities among the user's settings, or the folder that the\n" +
+			"environment variable TANDEM_IDENTITIES names. With TANDEM_IDENTITIES_PASSPHRASE_FILE the keys\n" +
+			"are encrypted under the first line of that file.",
+	})
+	c.AddCommand(newIdentityCreate(a), newIdentityList(a), newIdentityShow(a),
+		newIdentityImport(a), newIdentityExport(a), newIdentityDelete(a))
+	return c
+}
+
+func newIdentityList(a *app) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List identities, and warn of those that expire soon",
+		Args:  cobra.NoArgs,
+		RunE: a.do(func(context.Context, []string) error {
+			store, err := tandem.DefaultIdentityStore()
+			if err != nil {
+				return err
+			}
+			labels, err := store.Labels()
+			if err != nil {
+				return err
+			}
+			return a.listIdentities(store, labels, asJSON)
+		}),
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line")
+	return c
+}
+
+// identityFacts describe an identity.
+type identityFacts struct {
+	Label       string    `json:"label"`
+	Fingerprint string    `json:"fingerprint"`
+	Subject     string    `json:"subject"`
+	Issuer      string    `json:"issuer"`
+	Names       []string  `json:"names,omitempty"`
+	Begins      time.Time `json:"begins"`
+	Expires     time.Time `json:"expires"`
+}
+
+func factsOf(id *tandem.TLSIdentity) identityFacts {
+	leaf := id.Leaf()
+	names := append([]string(nil), leaf.DNSNames...)
+	for _, ip := range leaf.IPAddresses {
+		names = append(names, ip.String())
+	}
+	names = append(names, leaf.EmailAddresses...)
+	for _, uri := range leaf.URIs {
+		names = append(names, uri.String())
+	}
+	return identityFacts{
+		Label: id.Label(), Fingerprint: id.Fingerprint(), Subject: leaf.Subject.String(), Issuer: leaf.Issuer.String(),
+		Names: names, Begins: leaf.NotBefore.UTC(), Expires: leaf.NotAfter.UTC(),
+	}
+}
+
+// listIdentities lists those that can be read, and fails if some cannot.
+func (a *app) listIdentities(store tandem.TLSIdentityStore, labels []string, asJSON bool) error {
+	table, encoder, unread := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0), json.NewEncoder(a.out), 0
+	for _, label := range labels {
+		id, err := store.Load(label)
+		if err != nil {
+			a.note("%s: %v", label, err)
+			unread++
+			continue
+		}
+		facts := factsOf(id)
+		if asJSON {
+			err = encoder.Encode(facts)
+		} else {
+			_, err = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n",
+				facts.Label, facts.Fingerprint, facts.Expires.Format(time.DateOnly), facts.Subject)
+		}
+		if err != nil {
+			return err
+		}
+		if warning := id.Warning(time.Now()); warning != "" {
+			a.note("warning: %s: %s", label, warning)
+		}
+	}
+	if unread > 0 {
+		return fmt.Errorf("%d of %d identities cannot be read", unread, len(labels))
+	}
+	return table.Flush()
+}
+
+func newIdentityShow(a *app) *cobra.Command {
+	var asJSON, asPEM bool
+	c := &cobra.Command{
+		Use:   "show LABEL",
+		Short: "Show an identity; the key stays where it is",
+		Example: "  tandem identity show shop\n" +
+			"  tandem identity show shop --pem > shop.pem   # for sync --pinned-cert",
+		Args: cobra.ExactArgs(1),
+		RunE: a.do(func(_ context.Context, args []string) error {
+			id, err := loadIdentity(args[0])
+			if err != nil {
+				return err
+			}
+			a.warnExpiry(id)
+			switch {
+			case asPEM:
+				_, err = a.out.Write(id.CertificatesPEM())
+				return err
+			case asJSON:
+				return json.NewEncoder(a.out).Encode(factsOf(id))
+			}
+			return a.showIdentity(factsOf(id))
+		}),
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "as a JSON object")
+	c.Flags().BoolVar(&asPEM, "pem", false, "the certificates as PEM")
+	c.MarkFlagsMutuallyExclusive("json", "pem")
+	return c
+}
+
+func (a *app) showIdentity(facts identityFacts) error {
+	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "label\t%s\nfingerprint\t%s\nsubject\t%s\nissuer\t%s\n",
+		facts.Label, facts.Fingerprint, facts.Subject, facts.Issuer)
+	if len(facts.Names) > 0 {
+		fmt.Fprintf(table, "names\t%s\n", strings.Join(facts.Names, ", "))
+	}
+	fmt.Fprintf(table, "begins\t%s\nexpires\t%s\n", facts.Begins.Format(time.RFC3339), facts.Expires.Format(time.RFC3339))
+	return table.Flush()
+}
+
+func newIdentityDelete(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "delete LABEL",
+		Short: "Delete an identity and its key",
+		Args:  cobra.ExactArgs(1),
+		RunE: a.do(func(_ context.Context, args []string) error {
+			store, err := tandem.DefaultIdentityStore()
+			if err != nil {
+				return err
+			}
+			return store.Delete(args[0])
+		}),
+	}
+}

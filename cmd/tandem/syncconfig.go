@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tandemdb/tandem"
+)
+
+// syncFlags are those of tandem sync.
+type syncFlags struct {
+	push, pull  bool
+	continuous  bool
+	collections []string
+	login       loginFlags
+	selfSigned  bool
+	pinnedCert  string
+	fingerprint string
+	ca          string
+	identity    string
+	noDelta     bool
+	docIDs      []string
+	channels    []string
+	resolver    string
+	reset       bool
+	timeout     time.Duration
+	attempts    int
+	discover    string
+	asJSON      bool
+	stats       bool
+}
+
+func (f *syncFlags) add(c *cobra.Command) {
+	flags := c.Flags()
+	flags.BoolVar(&f.push, "push", false, "carry changes to the peer (both directions unless one is named)")
+	flags.BoolVar(&f.pull, "pull", false, "carry changes from the peer")
+	flags.BoolVar(&f.continuous, "continuous", false, "go on with changes as they happen")
+	flags.StringArrayVar(&f.collections, "collection", nil, "`scope.collection` to sync; repeatable (default all of DB)")
+	f.login.add(c)
+	flags.BoolVar(&f.selfSigned, "self-signed", false,
+		"accept just certificates that sign themselves, without proof who the peer is")
+	flags.StringVar(&f.pinnedCert, "pinned-cert", "", "`file` of the certificate that the peer must show, or its issuer")
+	flags.StringVar(&f.fingerprint, "fingerprint", "", "`SHA-256` of the certificate that the peer must show")
+	flags.StringVar(&f.ca, "ca", "", "`file` of the roots to trust, in place of the system's")
+	flags.StringVar(&f.identity, "identity", "", "`label` of the TLS identity to show to the peer (see tandem identity)")
+	flags.BoolVar(&f.noDelta, "no-delta", false, "send and take whole documents only")
+	flags.StringSliceVar(&f.docIDs, "doc-ids", nil, "`IDs` of the only documents to sync, separated by commas")
+	flags.StringSliceVar(&f.channels, "channels", nil, "`names` of the only channels of a Sync Gateway to pull")
+	flags.StringVar(&f.resolver, "resolver", "default", "`who` wins a conflict: default, local, remote, latest or merge")
+	flags.BoolVar(&f.reset, "reset", false, "compare every document again, from the very beginning")
+	flags.DurationVar(&f.timeout, "timeout", 0, "`time` after which to give up, such as 30s (default never)")
+	flags.IntVar(&f.attempts, "attempts", 0, "`times` to try to connect (default 1, with --continuous no limit)")
+	flags.StringVar(&f.discover, "discover", "", "`name` of the peer, or of its database, to find on the local network")
+	flags.BoolVar(&f.asJSON, "json", false, "print one JSON object at the end")
+	flags.BoolVar(&f.stats, "stats", false, "tell about deltas and blobs at the end")
+	c.MarkFlagsMutuallyExclusive("self-signed", "pinned-cert", "fingerprint", "ca")
+}
+
+// configuration makes that of the replicator, but for its peer and collections.
+func (f *syncFlags) configuration(a *app) (cfg tandem.ReplicatorConfiguration, err error) {
+	cfg = tandem.ReplicatorConfiguration{
+		Type:                                  f.direction(),
+		Continuous:                            f.continuous,
+		AcceptOnlySelfSignedServerCertificate: f.selfSigned,
+		PinnedServerFingerprint:               f.fingerprint,
+		DisableDeltaSync:                      f.noDelta,
+		MaxAttempts:                           f.attempts,
+		Logger:                                a.logger(),
+	}
+	if !f.continuous && f.attempts == 0 {
+		cfg.MaxAttempts = 1
+	}
+	if f.pinnedCert != "" {
+		if cfg.PinnedServerCertificate, err = readSmall(f.pinnedCert); err != nil {
+			return cfg, err
+		}
+	}
+	if f.ca != "" {
+		if cfg.TrustedRootCertificates, err = readCertificates(f.ca); err != nil {
+			return cfg, err
+		}
+	}
+	cfg.Authenticator, err = f.authenticator(a)
+	return cfg, err
+}
+
+func (f *syncFlags) direction() tandem.ReplicatorType {
+	switch {
+	case f.push && !f.pull:
+		return tandem.Push
+	case f.pull && !f.push:
+		return tandem.Pull
+	}
+	return tandem.PushAndPull
+}
+
+func (f *syncFlags) authenticator(a *app) (tandem.ReplicatorAuthenticator, error) {
+	user, password, err := f.login.login(a)
+	switch {
+	case err != nil:
+		return nil, err
+	case user != "" && f.identity != "":
+		return nil, usage("--user and --identity are two ways to say who we are: want one")
+	case user != "":
+		return tandem.BasicAuthenticator{Username: user, Password: password}, nil
+	case f.identity == "":
+		return nil, nil //nolint:nilnil // nobody in particular
+	}
+	id, err := loadIdentity(f.identity)
+	if err != nil {
+		return nil, err
+	}
+	a.warnExpiry(id)
+	return tandem.ClientCertificateAuthenticator{Identity: id}, nil
+}
+
+// setPeer sets the peer: the URL in args, or the one that is found on the network.
+func (f *syncFlags) setPeer(ctx context.Context, cfg *tandem.ReplicatorConfiguration, args []string) (err error) {
+	if (len(args) == 1) == (f.discover != "") {
+		return usage("want the URL of the peer, or --discover NAME")
+	}
+	if len(args) == 1 {
+		cfg.Endpoint, err = tandem.NewURLEndpoint(args[0])
+		return err
+	}
+	if f.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.timeout)
+		defer cancel()
+	}
+	peer, err := tandem.FindPeer(ctx, f.discover, nil)
+	if err != nil {
+		return err
+	}
+	if !f.selfSigned && f.ca == "" && f.pinnedCert == "" && f.fingerprint == "" {
+		cfg.PinnedServerFingerprint = peer.Fingerprint
+	}
+	urls := peer.URLs()
+	if len(urls) == 0 {
+		return withHint(tandem.ErrUnknownHost.In("find peer", peer.Name).Says("the peer tells no address"),
+			"give its URL instead")
+	}
+	cfg.Endpoint, err = tandem.NewURLEndpoint(urls[0])
+	return err
+}
+
+func (f *syncFlags) collectionConfigurations(
+	ctx context.Context, db *tandem.Database, direction tandem.ReplicatorType,
+) ([]tandem.CollectionConfiguration, error) {
+	resolver, ok := resolvers[f.resolver]
+	if !ok {
+		return nil, usage("there is no resolver %q: want default, local, remote, latest or merge", f.resolver)
+	}
+	find := createCollection
+	if direction == tandem.Push {
+		find = findCollection
+	}
+	chosen, err := chooseCollections(ctx, db, f.collections, find)
+	if err != nil {
+		return nil, err
+	}
+	configurations := make([]tandem.CollectionConfiguration, len(chosen))
+	for i, coll := range chosen {
+		configurations[i] = tandem.CollectionConfiguration{
+			Collection: coll, DocumentIDs: f.docIDs, Channels: f.channels, ConflictResolver: resolver,
+		}
+	}
+	return configurations, nil
+}
+
+var resolvers = map[string]tandem.ConflictResolver{
+	"default": nil,
+	"local":   tandem.LocalWins,
+	"remote":  tandem.RemoteWins,
+	"latest":  tandem.LatestWins,
+	"merge":   tandem.MergeFields,
+}
