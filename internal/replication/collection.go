@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/store"
@@ -16,6 +17,7 @@ type collection struct {
 	opts  CollectionOptions
 
 	counters counters
+	refusals atomic.Int64 // remembered in this session
 
 	pull      *puller       // receives: on both sides
 	check     *checkpointer // active side only
@@ -59,6 +61,7 @@ func (c *collection) report(events ...DocumentEvent) {
 			c.counters.pulled.Add(1)
 		}
 	}
+	c.remember(events)
 	if c.s.common.Documents != nil && len(events) > 0 {
 		c.s.common.Documents(events)
 	}

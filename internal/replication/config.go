@@ -132,9 +132,10 @@ type Decision struct {
 type DocumentEvent struct {
 	Collection    *store.Collection
 	ID            string
-	Push          bool  // sent; otherwise received
-	Deleted       bool  // the revision is a tombstone
-	AccessRemoved bool  // access to the document was lost
-	Err           error // nil when the document has arrived
-	Transient     bool  // Err may pass; the document is tried again
+	Revision      string // the revision that did not arrive; "" when Err is nil
+	Push          bool   // sent; otherwise received
+	Deleted       bool   // the revision is a tombstone
+	AccessRemoved bool   // access to the document was lost
+	Err           error  // nil when the document has arrived
+	Transient     bool   // Err may pass; the document is tried again
 }

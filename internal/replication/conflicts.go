@@ -152,7 +152,7 @@ func (f *conflicts) attempt(ctx context.Context, id string) (*store.Document, er
 		resolution := store.Resolution{
 			ID: id, Remote: conflict.stored.With,
 			Local: conflict.stored.Local.Rev.ID, Theirs: conflict.stored.Remote.Rev.ID,
-			Winner: decision.Winner, Body: decision.Body,
+			Winner: decision.Winner, Body: decision.Body, Why: f.why(conflict),
 			Deleted: decision.Winner == store.Merged && decision.Body == nil,
 		}
 		var doc *store.Document
@@ -167,6 +167,20 @@ func (f *conflicts) attempt(ctx context.Context, id string) (*store.Document, er
 	}
 	return nil, fault.Conflict.In("resolve", id).
 		Says("the document changed %d times while its conflict was being resolved", maxResolveAttempts)
+}
+
+// why says for people what a decision goes by.
+func (f *conflicts) why(l *loadedConflict) string {
+	local, remote := l.stored.Local, l.stored.Remote
+	switch {
+	case f.c.opts.Resolver != nil && (l.Local != nil || l.Remote != nil):
+		return "the application's resolver"
+	case local.Deleted != remote.Deleted:
+		return "default rules: a deletion wins"
+	case local.Rev.ID.IsTree() && remote.Rev.ID.IsTree():
+		return "default rules: the longer history wins, then the higher revision ID"
+	}
+	return "default rules: the later edit wins"
 }
 
 // loadedConflict is a Conflict with both sides as they are stored, deleted ones too.

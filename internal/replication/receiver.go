@@ -401,7 +401,10 @@ func (a *arrival) refuse() {
 		return
 	}
 	transient := isOurTrouble(a.err)
-	c.report(DocumentEvent{ID: a.store.ID, Deleted: a.store.Deleted, Err: a.err, Transient: transient})
+	c.report(DocumentEvent{
+		ID: a.store.ID, Revision: a.req.Properties.Value(propRev), Deleted: a.store.Deleted,
+		Err: a.err, Transient: transient,
+	})
 	if transient {
 		c.s.setback(a.err)
 		c.pull.leaveOpen(a.want)

@@ -45,6 +45,12 @@ func (l *localSequences) finished(seq uint64) bool {
 	return i < len(l.done) && l.done[i].first <= seq
 }
 
+// covers reports whether seq is done.
+func (l *localSequences) covers(seq uint64) bool {
+	_, pending := l.pending[seq]
+	return seq <= l.seen && !pending || l.finished(seq)
+}
+
 // spans returns the done sequences as runs; the first begins at 0.
 func (l *localSequences) spans() []span {
 	pending := make([]uint64, 0, len(l.pending))

@@ -129,6 +129,9 @@ type Resolution struct {
 	Winner  Winner
 	Body    []byte // of a merge; nil means {}
 	Deleted bool   // of a merge: it is a deletion
+
+	// Why says for people what the decision went by. It is kept in the log of conflicts.
+	Why string
 }
 
 // Resolve ends a conflict and returns the new head with its body (spec/conflicts.md §5). With
@@ -159,7 +162,10 @@ func (tx *Tx) Resolve(c *Collection, r Resolution) (*Document, error) {
 	if err != nil {
 		return nil, about(err, op, r.ID)
 	}
-	return next, tx.fault(c, tx.settle(c, local, theirs, next, r.Remote), op, r.ID)
+	if err := tx.settle(c, local, theirs, next, r.Remote); err != nil {
+		return next, tx.fault(c, err, op, r.ID)
+	}
+	return next, tx.logConflict(c, local, theirs, next, r)
 }
 
 // theirs returns what remote has in conflict with local.

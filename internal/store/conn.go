@@ -155,6 +155,8 @@ func bind(s *sqlite3.Stmt, args []any) error {
 		switch v := arg.(type) {
 		case int64:
 			err = s.BindInt64(i+1, v)
+		case bool:
+			err = s.BindBool(i+1, v)
 		case string:
 			err = s.BindText(i+1, v)
 		case []byte:

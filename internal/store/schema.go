@@ -30,6 +30,23 @@ CREATE TABLE peer_checkpoints (client TEXT PRIMARY KEY, rev INTEGER NOT NULL, bo
 CREATE TABLE local_checkpoints (id TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE info (space TEXT, key TEXT, value BLOB NOT NULL, PRIMARY KEY (space, key)) STRICT, WITHOUT ROWID;
 CREATE TABLE pending_blobs (digest TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE conflict_log (
+	n          INTEGER PRIMARY KEY AUTOINCREMENT,
+	time       INTEGER NOT NULL,
+	collection TEXT NOT NULL, -- scope.name
+	id         TEXT NOT NULL,
+	remote     TEXT NOT NULL, -- URL
+	winner     INTEGER NOT NULL,
+	why        TEXT NOT NULL,
+	local_rev  TEXT NOT NULL,
+	local_deleted  INTEGER NOT NULL,
+	local_body     TEXT NOT NULL,
+	remote_rev     TEXT NOT NULL,
+	remote_deleted INTEGER NOT NULL,
+	remote_body    TEXT NOT NULL,
+	result_rev     TEXT NOT NULL
+) STRICT;
+CREATE INDEX conflict_log_document ON conflict_log (collection, id);
 `
 
 // collectionSchema creates the tables of one collection; # stands for its number.

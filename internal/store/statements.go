@@ -34,6 +34,12 @@ const (
 	sqlDropPending
 	sqlDropOldPending
 	sqlListPending
+	sqlLogConflict
+	sqlPruneConflictLog
+	sqlPruneConflictBodies
+	sqlListConflictLog
+	sqlRemoteURL
+	sqlListRemotes
 	numStatements
 )
 
@@ -78,6 +84,17 @@ var statements = [numStatements]string{
 	sqlDropPending:    `DELETE FROM pending_blobs WHERE digest = ?`,
 	sqlDropOldPending: `DELETE FROM pending_blobs WHERE until <= ?`,
 	sqlListPending:    `SELECT digest FROM pending_blobs`,
+
+	sqlLogConflict:      `INSERT INTO conflict_log VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING n`,
+	sqlPruneConflictLog: `DELETE FROM conflict_log WHERE n <= ?`,
+	sqlPruneConflictBodies: `DELETE FROM conflict_log WHERE n <= (SELECT n FROM (
+		SELECT n, sum(octet_length(local_body) + octet_length(remote_body)) OVER (ORDER BY n DESC) AS bytes
+		FROM conflict_log) WHERE bytes > ? ORDER BY n DESC LIMIT 1)`,
+	sqlListConflictLog: `SELECT n, time, collection, id, remote, winner, why, local_rev, local_deleted, local_body,
+		remote_rev, remote_deleted, remote_body, result_rev FROM conflict_log
+		WHERE n < ?1 AND (?2 = '' OR collection = ?2) AND (?3 = '' OR id = ?3) ORDER BY n DESC LIMIT ?4`,
+	sqlRemoteURL:   `SELECT url FROM remotes WHERE id = ?`,
+	sqlListRemotes: `SELECT id, url FROM remotes ORDER BY id`,
 }
 
 // collStatement numbers a prepared statement of one collection.

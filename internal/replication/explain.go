@@ -1,0 +1,250 @@
+package replication
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// State is where a document stands with one peer.
+type State string
+
+// The states.
+const (
+	StateSynced     State = "synced"      // the peer has what we have
+	StatePending    State = "pending"     // the next push takes it along
+	StateFiltered   State = "filtered"    // the push leaves it out
+	StateConflict   State = "in conflict" // both sides have changed it; the next run resolves that
+	StateRefused    State = "refused"     // the peer did not take it, or we did not take the peer's
+	StateUnknown    State = "unknown"     // there is no such document here
+	StateNeverTried State = "never tried" // no replication with this peer has begun
+)
+
+// Explanation says why a document has, or has not, been replicated.
+type Explanation struct {
+	State  State
+	Reason string // for people
+
+	Revision string // what we have; "" if nothing
+	Remote   string // what the peer is known to have; "" if nothing
+	Refusal  *Refusal
+}
+
+// Refusal is a remembered failure of one document.
+type Refusal struct {
+	Time     time.Time    `json:"time"`
+	Push     bool         `json:"push"`
+	Revision string       `json:"revision"`
+	Domain   fault.Domain `json:"domain"`
+	Code     int          `json:"code"`
+	Message  string       `json:"message"`
+}
+
+// maxRefusals bounds how many documents' refusals are remembered for each peer and collection.
+const maxRefusals = 10_000
+
+// Explain says how a document stands with the peer at remote, under the given options.
+func Explain(ctx context.Context, db *store.DB, remote string, opts CollectionOptions, id string) (Explanation, error) {
+	var e Explanation
+	err := db.View(ctx, func(tx *store.Tx) error {
+		number, err := tx.RemoteFor(remote)
+		if err != nil {
+			return err
+		}
+		doc, err := tx.Document(opts.Collection, id)
+		if err != nil && !isNotFound(err) {
+			return err
+		}
+		if e.Refusal, err = refusalOf(tx, number, opts.Collection, id); err != nil {
+			return err
+		}
+		done, err := positionOf(tx, db, remote, opts)
+		if err != nil {
+			return err
+		}
+		e.judge(doc, number, opts, done)
+		return nil
+	})
+	return e, err
+}
+
+func (e *Explanation) judge(doc *store.Document, remote store.Remote, opts CollectionOptions, done localSequences) {
+	set := func(state State, format string, args ...any) { e.State, e.Reason = state, fmt.Sprintf(format, args...) }
+	if doc != nil {
+		e.Revision, e.Remote = string(doc.Rev.ID), string(doc.Known(remote))
+	}
+	if r := e.Refusal; r != nil && r.Push && (doc == nil || r.Revision != e.Revision) {
+		e.Refusal = nil // it was about another revision
+	}
+	switch refusal := e.Refusal; {
+	case doc == nil && refusal != nil:
+		set(StateRefused, "the peer's revision %s was not stored: %s", refusal.Revision, refusal.Message)
+	case doc == nil:
+		set(StateUnknown, "there is no such document here")
+	case doc.Conflicted:
+		set(StateConflict, "the peer has changed it too, to %s; the next run resolves the conflict", e.Remote)
+	case remote == 0:
+		set(StateNeverTried, "there was no replication with this peer yet")
+	case e.Remote == e.Revision:
+		set(StateSynced, "the peer has this revision")
+	case refusal != nil:
+		set(StateRefused, "%s refused (%s %d): %s", direction(refusal.Push), refusal.Domain, refusal.Code, refusal.Message)
+	default:
+		e.judgePush(doc, opts, done)
+	}
+}
+
+func (e *Explanation) judgePush(doc *store.Document, opts CollectionOptions, done localSequences) {
+	e.State = StateFiltered
+	switch {
+	case opts.DocIDs != nil && !idSet(opts.DocIDs)[doc.ID]:
+		e.Reason = "the replication is limited to other documents"
+	case !passes(opts.PushFilter, doc):
+		e.Reason = "the push filter refuses it"
+	case done.covers(uint64(doc.Sequence)):
+		e.Reason = "an earlier run has left it out, by its filter or because the peer refused it; reset the checkpoint to try again"
+	default:
+		e.State, e.Reason = StatePending, "it has changed since the last push"
+	}
+}
+
+func direction(push bool) string {
+	if push {
+		return "the push was"
+	}
+	return "the pull was"
+}
+
+// Pending returns the IDs of the documents that a push under these options would take along,
+// deletions included and documents in conflict not (spec/api-behaviour.md §5).
+func Pending(ctx context.Context, db *store.DB, remote string, opts CollectionOptions) ([]string, error) {
+	var pending []string
+	err := db.View(ctx, func(tx *store.Tx) error {
+		number, err := tx.RemoteFor(remote)
+		if err != nil {
+			return err
+		}
+		done, err := positionOf(tx, db, remote, opts)
+		if err != nil {
+			return err
+		}
+		wanted := idSet(opts.DocIDs)
+		for since := store.Sequence(done.seen); ; {
+			docs, err := tx.Changes(opts.Collection, since, changesPerBatch, store.Select{WithBody: opts.PushFilter != nil})
+			if err != nil {
+				return err
+			}
+			for _, doc := range docs {
+				since = doc.Sequence
+				if isPending(doc, number, opts, wanted, done) {
+					pending = append(pending, doc.ID)
+				}
+			}
+			if len(docs) < changesPerBatch {
+				return nil
+			}
+		}
+	})
+	return pending, err
+}
+
+// IsPending reports whether one document is among those of [Pending].
+func IsPending(ctx context.Context, db *store.DB, remote string, opts CollectionOptions, id string) (pending bool, err error) {
+	err = db.View(ctx, func(tx *store.Tx) error {
+		number, err := tx.RemoteFor(remote)
+		if err != nil {
+			return err
+		}
+		doc, err := tx.Document(opts.Collection, id)
+		if isNotFound(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		done, err := positionOf(tx, db, remote, opts)
+		pending = isPending(doc, number, opts, idSet(opts.DocIDs), done)
+		return err
+	})
+	return pending, err
+}
+
+func isPending(doc *store.Document, remote store.Remote, opts CollectionOptions, wanted map[string]bool, done localSequences) bool {
+	return !doc.Conflicted && (remote == 0 || doc.Known(remote) != doc.Rev.ID) &&
+		(wanted == nil || wanted[doc.ID]) && !done.covers(uint64(doc.Sequence)) && passes(opts.PushFilter, doc)
+}
+
+func passes(filter Filter, doc *store.Document) bool {
+	if filter == nil {
+		return true
+	}
+	ok, err := callFilter(filter, doc, false)
+	return ok && err == nil
+}
+
+// positionOf reads what the checkpoint says is done.
+func positionOf(tx *store.Tx, db *store.DB, remote string, opts CollectionOptions) (done localSequences, err error) {
+	text, err := tx.LocalCheckpoint(checkpointID(db, remote, &opts))
+	if err != nil || text == nil {
+		return done, err
+	}
+	position, _, err := parseCheckpoint(text)
+	if err != nil {
+		return done, nil //nolint:nilerr // a checkpoint that cannot be read is none
+	}
+	done.done = position.done
+	if len(done.done) > 0 && done.done[0].first == 0 {
+		done.look(done.done[0].end - 1)
+	}
+	return done, nil
+}
+
+// refusalSpace is where the store's small values keep refusals.
+func refusalSpace(remote store.Remote, c *store.Collection) string {
+	return fmt.Sprintf("refused %d %s", remote, c.FullName())
+}
+
+func refusalOf(tx *store.Tx, remote store.Remote, c *store.Collection, id string) (*Refusal, error) {
+	text, err := tx.Info(refusalSpace(remote, c), id)
+	if err != nil || text == nil {
+		return nil, err
+	}
+	r := new(Refusal)
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, nil //nolint:nilerr,nilnil // nothing that could be told
+	}
+	return r, nil
+}
+
+// remember notes the failures among events, for Explain.
+func (c *collection) remember(events []DocumentEvent) {
+	if c.s.remote == 0 {
+		return
+	}
+	for _, e := range events {
+		if e.Err == nil || e.Transient || c.refusals.Add(1) > maxRefusals {
+			continue
+		}
+		r := Refusal{Time: time.Now(), Push: e.Push, Revision: e.Revision, Message: e.Err.Error()}
+		if f := fault.Of(e.Err); f != nil {
+			r.Domain, r.Code = f.Domain, f.Code
+		}
+		text, err := json.Marshal(r)
+		if err != nil {
+			continue
+		}
+		c.s.goes(func(ctx context.Context) error {
+			err := c.s.db.Update(ctx, func(tx *store.Tx) error {
+				return tx.SetInfo(refusalSpace(c.s.remote, c.store()), e.ID, text)
+			})
+			if err != nil {
+				c.s.log.Warn("a refusal is not remembered", "document", e.ID, "error", err)
+			}
+			return nil
+		})
+	}
+}

@@ -1,0 +1,134 @@
+package store
+
+import (
+	"math"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// The log of conflicts keeps the latest of them: so many, and so many bytes of bodies. What is
+// too much goes when an entry with a number divisible by conflictLogPruning is added.
+const (
+	conflictLogEntries = 10_000
+	conflictLogBytes   = 64 << 20
+	conflictLogPruning = 256
+)
+
+// LoggedConflict is a conflict that was resolved.
+type LoggedConflict struct {
+	Number     int64 // counts up
+	Time       time.Time
+	Collection string // scope.name
+	ID         string
+	Remote     string // the peer's URL
+	Winner     Winner
+	Why        string // what the decision went by
+
+	Local, Theirs LoggedRevision
+	Result        revision.ID // the head that came of it
+}
+
+// LoggedRevision is one side of a logged conflict.
+type LoggedRevision struct {
+	Rev     revision.ID
+	Deleted bool
+	Body    []byte
+}
+
+// ConflictFilter selects entries of the log; the zero value all of them.
+type ConflictFilter struct {
+	Collection string // scope.name, or "" for all
+	ID         string // or "" for all
+	Before     int64  // entries with smaller numbers; 0 for all
+}
+
+// ConflictLog returns entries of the log, the latest first, at most limit. To go on, use the
+// number of the last one as Before.
+func (tx *Tx) ConflictLog(f ConflictFilter, limit int) (log []*LoggedConflict, err error) {
+	s, err := tx.stmt(sqlListConflictLog)
+	if err != nil {
+		return nil, err
+	}
+	if f.Before <= 0 {
+		f.Before = math.MaxInt64
+	}
+	err = query(s, func(s *sqlite3.Stmt) error {
+		log = append(log, readLoggedConflict(s))
+		return nil
+	}, f.Before, f.Collection, f.ID, int64(limit))
+	return log, sqlFault(err, "read conflict log", tx.db.path)
+}
+
+func readLoggedConflict(s *sqlite3.Stmt) *LoggedConflict {
+	side := func(column int) LoggedRevision {
+		return LoggedRevision{
+			Rev: revision.ID(s.ColumnText(column)), Deleted: s.ColumnInt64(column+1) != 0,
+			Body: s.ColumnBlob(column+2, []byte{}),
+		}
+	}
+	return &LoggedConflict{
+		Number: s.ColumnInt64(0), Time: time.UnixMilli(s.ColumnInt64(1)),
+		Collection: s.ColumnText(2), ID: s.ColumnText(3), Remote: s.ColumnText(4),
+		Winner: Winner(s.ColumnInt64(5)), Why: s.ColumnText(6),
+		Local: side(7), Theirs: side(10), Result: revision.ID(s.ColumnText(13)),
+	}
+}
+
+// logConflict adds an entry, and now and then drops what is too much.
+func (tx *Tx) logConflict(c *Collection, local, theirs, next *Document, r Resolution) error {
+	url, err := tx.remoteURL(r.Remote)
+	if err != nil {
+		return err
+	}
+	s, err := tx.writing(sqlLogConflict)
+	if err != nil {
+		return err
+	}
+	var n int64
+	err = query(s, func(s *sqlite3.Stmt) error { n = s.ColumnInt64(0); return nil },
+		tx.now.UnixMilli(), c.FullName(), r.ID, url, int64(r.Winner), r.Why,
+		string(local.Rev.ID), local.Deleted, string(local.Body),
+		string(theirs.Rev.ID), theirs.Deleted, string(theirs.Body), string(next.Rev.ID))
+	if err == nil && n%conflictLogPruning == 0 {
+		err = tx.pruneConflictLog(n)
+	}
+	return sqlFault(err, "log conflict of", r.ID)
+}
+
+func (tx *Tx) pruneConflictLog(last int64) error {
+	s, err := tx.writing(sqlPruneConflictLog)
+	if err != nil {
+		return err
+	}
+	if err := exec(s, last-conflictLogEntries); err != nil {
+		return err
+	}
+	if s, err = tx.writing(sqlPruneConflictBodies); err != nil {
+		return err
+	}
+	return exec(s, int64(conflictLogBytes))
+}
+
+// Remotes maps the URLs of all remotes that this database has replicated with to their numbers.
+func (tx *Tx) Remotes() (map[string]Remote, error) {
+	s, err := tx.stmt(sqlListRemotes)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]Remote)
+	err = query(s, func(s *sqlite3.Stmt) error { all[s.ColumnText(1)] = Remote(s.ColumnInt64(0)); return nil })
+	return all, sqlFault(err, "list remotes", tx.db.path)
+}
+
+// remoteURL is the inverse of [Tx.RemoteFor].
+func (tx *Tx) remoteURL(remote Remote) (url string, err error) {
+	s, err := tx.stmt(sqlRemoteURL)
+	if err != nil {
+		return "", err
+	}
+	err = query(s, func(s *sqlite3.Stmt) error { url = s.ColumnText(0); return nil }, int64(remote))
+	return url, sqlFault(err, "find remote", tx.db.path)
+}
