@@ -4,9 +4,13 @@ import (
 	"context"
 	"io"
 	"net"
+	"sync"
+	"time"
 
 	"github.com/tandemdb/tandem/internal/discovery"
+	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication"
+	"github.com/tandemdb/tandem/internal/transport"
 )
 
 // DiscoveryService is the DNS-SD service type under which listeners advertise themselves: see
@@ -48,27 +52,136 @@ func FindPeer(ctx context.Context, name string, known []DiscoveredPeer) (Discove
 // those that begin with # do not count. The error is [ErrInvalid] with the number of the line.
 func ParsePeers(r io.Reader) ([]DiscoveredPeer, error) { return discovery.ParseList(r) }
 
-// advertiseLocked tells the local networks of the listener, if it is to.
-func (l *URLEndpointListener) advertiseLocked() error {
+// ReplicatorConfigurationForPeer returns the configuration that replicates collections with a
+// discovered peer: at the first of its addresses that answers, and with its certificate pinned
+// by the fingerprint that it tells. So it talks to the one that was discovered; whether that
+// is who it says it is, the fingerprint has to tell, or an authenticator.
+//
+// A peer without a fingerprint, out of a list, is trusted as any other server. One that speaks
+// clear text is refused with [ErrInvalid]: everybody can say so in its place; take its URLs
+// where that does not matter. A peer without an address is [ErrUnknownHost].
+func ReplicatorConfigurationForPeer(
+	ctx context.Context, peer DiscoveredPeer, collections ...*Collection,
+) (ReplicatorConfiguration, error) {
+	cfg := ReplicatorConfiguration{PinnedServerFingerprint: peer.Fingerprint}
+	if peer.Insecure {
+		return cfg, fault.Invalid.In("connect to peer", peer.Name).Says("it speaks clear text").
+			Try("let it use TLS, or connect to its URL")
+	}
+	for _, coll := range collections {
+		cfg.AddCollection(coll)
+	}
+	endpoints, err := endpointsOf(peer)
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Endpoint = firstToAnswer(ctx, endpoints)
+	return cfg, nil
+}
+
+func endpointsOf(peer DiscoveredPeer) ([]URLEndpoint, error) {
+	var endpoints []URLEndpoint
+	for _, url := range peer.URLs() {
+		endpoint, err := NewURLEndpoint(url)
+		if err != nil {
+			return nil, err
+		}
+		endpoints = append(endpoints, endpoint)
+	}
+	if len(endpoints) == 0 {
+		return nil, fault.UnknownHost.In("connect to peer", peer.Name).Says("it tells no address")
+	}
+	return endpoints, nil
+}
+
+// The pace of trying the addresses of a peer (RFC 8305 §5), and the end of it.
+const (
+	addressGap     = 250 * time.Millisecond
+	addressTimeout = 5 * time.Second
+)
+
+// firstToAnswer returns the first endpoint that takes a TCP connection; the best one starts
+// first, and is returned when none answers: a replicator will tell why.
+func firstToAnswer(ctx context.Context, endpoints []URLEndpoint) URLEndpoint {
+	if len(endpoints) == 1 {
+		return endpoints[0]
+	}
+	ctx, cancel := context.WithTimeout(ctx, addressTimeout)
+	var trying sync.WaitGroup
+	defer trying.Wait()
+	defer cancel()
+	results := make(chan int, len(endpoints)) // the index of one that answered, or -1
+	for i, endpoint := range endpoints {
+		trying.Go(func() {
+			if !wait(ctx, time.Duration(i)*addressGap) || !answers(ctx, endpoint) {
+				i = -1
+			}
+			results <- i
+		})
+	}
+	for range endpoints {
+		if at := <-results; at >= 0 {
+			return endpoints[at]
+		}
+	}
+	return endpoints[0]
+}
+
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+func answers(ctx context.Context, endpoint URLEndpoint) bool {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", endpoint.endpoint.Address())
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
+
+// advertise tells the local networks of the listener, if it is to; starting is held.
+func (l *URLEndpointListener) advertise() error {
 	if l.cfg.Advertise == "" {
 		return nil
 	}
 	peer := discovery.Peer{
 		Name:      l.cfg.Advertise,
-		Database:  l.db.Name(),
+		Database:  transport.URLName(l.db.Name()),
 		Protocols: replication.Protocols(l.db.store.Versioning(), true),
 		Insecure:  l.cfg.DisableTLS,
-		Port:      uint16(l.server.Port()),
+		Port:      uint16(l.Port()),
 	}
-	if l.identity != nil {
-		peer.Fingerprint = l.identity.Fingerprint()
+	if id := l.TLSIdentity(); id != nil {
+		peer.Fingerprint = id.Fingerprint()
 	}
 	options := discovery.Options{Interfaces: interfacesOf(l.cfg.NetworkInterface)}
 	ad, err := discovery.Advertise(context.Background(), peer, options)
-	if err == nil {
-		l.ad = ad
+	if err != nil {
+		return err
 	}
-	return err
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ad = ad
+	return nil
+}
+
+// stopAdvertising tells the local networks that the listener is gone; starting is held.
+func (l *URLEndpointListener) stopAdvertising() {
+	l.mu.Lock()
+	ad := l.ad
+	l.ad = nil
+	l.mu.Unlock()
+	if ad != nil {
+		_ = ad.Close() // it never fails
+	}
 }
 
 // interfacesOf names the interfaces that a listener on address, the name of an interface or an

@@ -85,12 +85,38 @@ var (
 	// ErrAddressInUse reports that another program has the port.
 	ErrAddressInUse = fault.AddressInUse
 
+	// ErrCertExpired reports a certificate that has expired or is not valid yet: the peer's, or
+	// that of an identity.
+	ErrCertExpired = fault.CertExpired
+
+	// ErrCertNameMismatch reports that the peer's certificate is for another host name.
+	ErrCertNameMismatch = fault.CertNameMismatch
+
+	// ErrCertRequired reports that the listener lets in clients with a certificate only.
+	ErrCertRequired = fault.CertRequired
+
+	// ErrCertRejected reports that the listener does not accept the client's certificate.
+	ErrCertRejected = fault.CertRejected
+
+	// ErrTLSHandshake reports that the peer does not speak TLS, or ended the handshake without
+	// saying why.
+	ErrTLSHandshake = fault.TLSHandshake
+
 	// ErrCertUntrusted reports that the peer's certificate was not accepted.
 	ErrCertUntrusted = fault.CertUntrusted
 
 	// ErrCertUnknownRoot reports that the peer's certificate was issued by nobody we know,
 	// for example by itself, or is another than the pinned one.
 	ErrCertUnknownRoot = fault.CertUnknownRoot
+
+	// ErrUnexpected reports that code of the application panicked: a filter, a resolver.
+	ErrUnexpected = fault.Unexpected
+
+	// ErrUnsupported reports what cannot be done with this configuration.
+	ErrUnsupported = fault.Unsupported
+
+	// ErrInvalidURL reports an address that names no peer's database: see [NewURLEndpoint].
+	ErrInvalidURL = fault.InvalidURL
 
 	// ErrCrypto reports a wrong password of a key, a key without its certificate, or an
 	// identity whose label is taken.

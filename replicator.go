@@ -215,13 +215,18 @@ func (r *Replicator) dial(ctx context.Context) (blip.Pipe, string, error) {
 	switch {
 	case err == nil:
 		r.saw(transport.Seen{Certificates: conn.PeerCertificates(), CorrelationID: conn.CorrelationID()})
-		r.saveCookies(ctx)
-		return conn, conn.Protocol(), nil
 	case errors.As(err, &failed):
 		r.saw(failed.Seen)
-		return nil, "", failed.Err
+		return nil, "", r.explain(ctx, failed.Err)
+	default:
+		return nil, "", err
 	}
-	return nil, "", err
+	if err := r.remember(ctx, conn.PeerCertificates()); err != nil {
+		_ = conn.Abort()
+		return nil, "", err
+	}
+	r.saveCookies(ctx)
+	return conn, conn.Protocol(), nil
 }
 
 func (r *Replicator) saw(seen transport.Seen) {
@@ -231,7 +236,7 @@ func (r *Replicator) saw(seen transport.Seen) {
 }
 
 func (r *Replicator) dialConfig(ctx context.Context) (transport.DialConfig, error) {
-	trust, err := r.cfg.trust()
+	trust, err := r.trust(ctx)
 	if err != nil {
 		return transport.DialConfig{}, err
 	}

@@ -81,6 +81,15 @@ type ReplicatorConfiguration struct {
 	// in any common form. It decides alone; PinnedServerCertificate goes first.
 	PinnedServerFingerprint string
 
+	// TrustOnFirstUse, unless nil, is asked about the certificate of a server that the
+	// database has not met before: whether to trust it from now on. Nothing else counts then,
+	// but that the server has the certificate's key. What was trusted is kept in the database
+	// once a connection has come about, for all its replicators: see [Database.KnownServers].
+	// A server that shows another certificate later is refused, with [ErrCertUnknownRoot]. A
+	// pinned certificate or fingerprint goes first. The function runs on a goroutine of the
+	// replicator within Timeout; a panic counts as false.
+	TrustOnFirstUse func(cert *x509.Certificate) bool
+
 	// TrustedRootCertificates replace the system's roots.
 	TrustedRootCertificates []*x509.Certificate
 
@@ -155,6 +164,10 @@ func (c ReplicatorConfiguration) Validate() error {
 	check(c.MaxAttempts >= 0, "the number of attempts cannot be negative")
 	check(!c.AcceptOnlySelfSignedServerCertificate || len(c.TrustedRootCertificates) == 0,
 		"accepting only self-signed certificates excludes root certificates")
+	check(c.TrustOnFirstUse == nil || !c.AcceptOnlySelfSignedServerCertificate && len(c.TrustedRootCertificates) == 0,
+		"trust on first use excludes root certificates, and accepting only self-signed ones")
+	client, ok := c.Authenticator.(ClientCertificateAuthenticator)
+	check(!ok || client.Identity != nil, "the client certificate has no identity")
 	seen := make(map[string]bool)
 	for _, coll := range c.Collections {
 		if coll.Collection == nil || coll.Collection.Database() != c.Collections[0].Collection.Database() {
@@ -175,6 +188,7 @@ func (c ReplicatorConfiguration) clone() ReplicatorConfiguration {
 	c.Collections = slices.Clone(c.Collections)
 	c.Headers = c.Headers.Clone()
 	c.PinnedServerCertificate = slices.Clone(c.PinnedServerCertificate)
+	c.TrustedRootCertificates = slices.Clone(c.TrustedRootCertificates)
 	return c
 }
 

@@ -3,13 +3,15 @@ package tandem
 import (
 	"crypto"
 	"crypto/x509"
+	"errors"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/identity"
 )
 
 // TLSIdentity is a private key and the certificate chain that proves it. It is immutable and
-// safe for use from any goroutine.
+// safe for use from any goroutine. Its Check tells whether it is good for a use at a moment,
+// its Warning whether it will soon expire; ExportPKCS12 and ExportPEM take it elsewhere.
 type TLSIdentity = identity.Identity
 
 // TLSIdentityOptions describe an identity to be created. CommonName is the only one needed.
@@ -34,33 +36,117 @@ const (
 // only key.
 type PKCS12Options = identity.PKCS12Options
 
-// DefaultIdentityStore returns the store for this operating system and user. On Linux it is
-// a folder in the user's configuration folder, which works on a bare server; see
-// [FolderIdentityStore] for its form.
+// IdentityFolderOptions say how a [FolderIdentityStore] protects its private keys: by a
+// passphrase, by the key store of the operating system, or (the zero value) by the permissions
+// of the files alone.
+type IdentityFolderOptions = identity.FolderOptions
+
+// The environment variables that [DefaultIdentityStore] heeds.
+const (
+	IdentityFolderVariable     = identity.EnvFolder     // a folder to use
+	IdentityPassphraseVariable = identity.EnvPassphrase // a file whose first line encrypts its keys
+)
+
+// DefaultIdentityStore returns the store for this operating system and user: a folder in the
+// user's configuration folder, or the one that TANDEM_IDENTITIES names. On macOS and Windows
+// its keys are encrypted under a secret in the Keychain or Credential Manager; elsewhere they
+// are encrypted under the first line of the file that TANDEM_IDENTITIES_PASSPHRASE_FILE names,
+// or protected by the permissions of the files, which works on a bare server.
 func DefaultIdentityStore() (TLSIdentityStore, error) { return identity.Default() }
 
 // MemoryIdentityStore returns an empty store that lives as long as the process.
 func MemoryIdentityStore() TLSIdentityStore { return identity.Memory() }
 
-// FolderIdentityStore returns the store in a folder, with the keys encrypted under passphrase;
-// an empty passphrase leaves them to the permissions of the files.
-func FolderIdentityStore(path, passphrase string) TLSIdentityStore {
-	return identity.Folder(path, identity.FolderOptions{Passphrase: passphrase})
+// FolderIdentityStore returns the store in a folder, which the first identity creates with the
+// mode 0700: labels.json, which maps labels to files, and a PEM file of mode 0600 for each
+// identity, its certificates and its key as PKCS#8, encrypted as o says.
+func FolderIdentityStore(path string, o IdentityFolderOptions) TLSIdentityStore {
+	return identity.Folder(path, o)
 }
 
-// KeyringIdentityStore returns the store in the operating system's key store, under a name
-// of the application's own.
+// KeyringIdentityStore returns the store in the operating system's key store (Keychain,
+// Credential Manager, Secret Service), under a name of the application's own. Where there is
+// none, all its methods fail with [ErrCrypto].
 func KeyringIdentityStore(name string) TLSIdentityStore { return identity.Keyring(name) }
 
-// PKCS12IdentityStore returns the store in a PKCS#12 file, protected by password.
+// PKCS12IdentityStore returns the store in a PKCS#12 file, protected by password, whose aliases
+// are the labels. Other programs read it as well. Java's JKS files are not read: keytool
+// converts them.
 func PKCS12IdentityStore(path, password string) TLSIdentityStore {
 	return identity.PKCS12File(path, password, 0)
 }
 
-// CreateIdentity makes a key and a certificate for it, and saves them in store if the
-// options have a label. A taken label and a missing common name are [ErrCrypto].
+// CreateIdentity makes a key and a certificate for it, and saves them in store if the options
+// have a label. A nil store means [DefaultIdentityStore]. A taken label, a missing common name
+// and an issuer that may not sign are [ErrCrypto]; an expiry in the past is [ErrInvalid].
 func CreateIdentity(store TLSIdentityStore, opts TLSIdentityOptions) (*TLSIdentity, error) {
+	if opts.Label == "" {
+		return identity.Create(nil, opts)
+	}
+	store, err := orDefault(store)
+	if err != nil {
+		return nil, err
+	}
 	return identity.Create(store, opts)
+}
+
+// GetIdentity returns the identity under label, and nil without an error when there is none.
+// A nil store means [DefaultIdentityStore]. The error is [ErrCrypto] for a wrong passphrase or
+// a key that others may read, [ErrCorrupt] for a damaged one.
+func GetIdentity(store TLSIdentityStore, label string) (*TLSIdentity, error) {
+	store, err := orDefault(store)
+	if err != nil {
+		return nil, err
+	}
+	id, err := store.Load(label)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return id, err
+}
+
+// SaveIdentity keeps an identity under a label, and returns it with that label. A nil store
+// means [DefaultIdentityStore]. A taken label is [ErrCrypto]; the store is as it was then.
+func SaveIdentity(store TLSIdentityStore, label string, id *TLSIdentity) (*TLSIdentity, error) {
+	if id == nil {
+		return nil, ErrInvalid.In("save identity", label).Says("there is no identity")
+	}
+	store, err := orDefault(store)
+	if err != nil {
+		return nil, err
+	}
+	if err := store.Save(label, id, nil); err != nil {
+		return nil, err
+	}
+	return store.Load(label)
+}
+
+// DeleteIdentity removes key and certificates under label. A nil store means
+// [DefaultIdentityStore]. An unknown label is [ErrNotFound].
+func DeleteIdentity(store TLSIdentityStore, label string) error {
+	store, err := orDefault(store)
+	if err != nil {
+		return err
+	}
+	return store.Delete(label)
+}
+
+// ImportPKCS12 is [IdentityFromPKCS12] followed by [SaveIdentity].
+func ImportPKCS12(
+	store TLSIdentityStore, label string, data []byte, password string, opts PKCS12Options,
+) (*TLSIdentity, error) {
+	id, err := IdentityFromPKCS12(data, password, opts)
+	if err != nil {
+		return nil, err
+	}
+	return SaveIdentity(store, label, id)
+}
+
+func orDefault(store TLSIdentityStore) (TLSIdentityStore, error) {
+	if store != nil {
+		return store, nil
+	}
+	return DefaultIdentityStore()
 }
 
 // IdentityFromPKCS12 reads an identity from a PKCS#12 file or its Base64. It has no label;
@@ -77,16 +163,21 @@ func IdentityFromPEM(data []byte, password string) (*TLSIdentity, error) {
 	return identity.FromPEM(data, password)
 }
 
-// IdentityFromKeyAndCerts makes an identity of a key, which may stay in a device, and the
-// certificates that belong to it, its own first. It has no label.
+// IdentityFromKeyAndCerts makes an identity of a key and the certificates that belong to it, its
+// own first. The key may stay in a TPM, an HSM or an agent: it is only asked to sign. The
+// identity has no label. A key of another certificate is [ErrCrypto].
 func IdentityFromKeyAndCerts(key crypto.Signer, certs []*x509.Certificate) (*TLSIdentity, error) {
 	return identity.FromKeyAndCerts(key, certs)
 }
 
 // AnonymousIdentity returns the self-signed identity that a listener on the database uses
 // when it is given none: kept in store, the same for all listeners and after restarts,
-// renewed when less than a day of validity is left.
+// renewed when less than a day of validity is left. A nil store means [DefaultIdentityStore].
 func AnonymousIdentity(store TLSIdentityStore, db *Database) (*TLSIdentity, error) {
+	store, err := orDefault(store)
+	if err != nil {
+		return nil, err
+	}
 	return identity.Anonymous(store, db.store.PublicUUID(), time.Now())
 }
 

@@ -2,7 +2,6 @@ package tandem
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"log/slog"
 	"slices"
@@ -110,7 +109,10 @@ type URLEndpointListener struct {
 	cfg URLEndpointListenerConfiguration
 	db  *Database
 
-	starting sync.Mutex // held through Start and Stop
+	starting  sync.Mutex  // held through Start and Stop; guards the following
+	anonymous bool        // the identity is not one that the user chose
+	warned    time.Time   // when the log was last told that the identity expires
+	upkeep    *time.Timer // of the identity, nil before the first start and without TLS
 
 	mu       sync.Mutex // guards the following
 	server   *transport.Server
@@ -145,8 +147,9 @@ func (l *URLEndpointListener) Config() URLEndpointListenerConfiguration {
 
 // Start begins to listen; on a running listener it does nothing. It fails with
 // [ErrAddressInUse], [ErrUnknownHost] for an interface that does not exist, EACCES in the
-// POSIX domain for a privileged port, and [ErrNotOpen] when the database is closed. A failed
-// start leaves the listener as it was.
+// POSIX domain for a privileged port, and [ErrNotOpen] when the database is closed; with
+// [ErrCertExpired] or [ErrCrypto] for an identity that is not valid now, or not for servers. A
+// failed start leaves the listener as it was.
 func (l *URLEndpointListener) Start() error {
 	l.starting.Lock()
 	defer l.starting.Unlock()
@@ -164,7 +167,7 @@ func (l *URLEndpointListener) Start() error {
 }
 
 func (l *URLEndpointListener) listen() error {
-	id, cert, err := l.certificate()
+	id, err := l.chooseIdentity()
 	if err != nil {
 		return err
 	}
@@ -175,7 +178,7 @@ func (l *URLEndpointListener) listen() error {
 		Handler:       func(conn *transport.Conn) { l.serve(ctx, conn) },
 		Port:          l.cfg.Port,
 		Interface:     l.cfg.NetworkInterface,
-		Certificate:   cert,
+		Certificate:   certificateOf(id),
 		Authenticator: l.authenticator(),
 		Heartbeat:     l.cfg.Heartbeat,
 		Limits: transport.Limits{
@@ -189,12 +192,11 @@ func (l *URLEndpointListener) listen() error {
 		cancel()
 		return err
 	}
-	l.warnClearText()
 	l.mu.Lock()
-	l.server, l.identity, l.stopping = server, id, cancel
-	err = l.advertiseLocked()
+	l.server, l.stopping = server, cancel
 	l.mu.Unlock()
-	if err != nil {
+	l.use(id, l.cfg.TLSIdentity == nil)
+	if err = l.advertise(); err != nil {
 		l.end(server)
 	}
 	return err
@@ -205,40 +207,6 @@ func (l *URLEndpointListener) authenticator() *transport.Authenticator {
 		return nil
 	}
 	return l.cfg.Authenticator.auth
-}
-
-// certificate returns the identity to use, nil without TLS.
-func (l *URLEndpointListener) certificate() (*TLSIdentity, *tls.Certificate, error) {
-	if l.cfg.DisableTLS {
-		return nil, nil, nil
-	}
-	id := l.cfg.TLSIdentity
-	if id == nil {
-		identities := l.cfg.IdentityStore
-		if identities == nil {
-			var err error
-			if identities, err = DefaultIdentityStore(); err != nil {
-				return nil, nil, err
-			}
-		}
-		var err error
-		if id, err = AnonymousIdentity(identities, l.db); err != nil {
-			return nil, nil, err
-		}
-	}
-	cert := id.TLSCertificate()
-	return id, &cert, nil
-}
-
-func (l *URLEndpointListener) warnClearText() {
-	if !l.cfg.DisableTLS || l.cfg.Logger == nil {
-		return
-	}
-	if l.cfg.Authenticator != nil {
-		l.cfg.Logger.Warn("TLS is off: passwords and documents cross the network in clear text")
-		return
-	}
-	l.cfg.Logger.Warn("TLS is off: documents cross the network in clear text")
 }
 
 // serve holds the session of one client.
@@ -295,11 +263,12 @@ func (l *URLEndpointListener) Stop() {
 
 // end ends all that a start has begun.
 func (l *URLEndpointListener) end(server *transport.Server) {
+	l.stopAdvertising()
 	l.mu.Lock()
-	stop, ad := l.stopping, l.ad
+	stop := l.stopping
 	l.mu.Unlock()
-	if ad != nil {
-		_ = ad.Close() // it never fails
+	if l.upkeep != nil {
+		l.upkeep.Stop()
 	}
 	stop() // each session says goodbye itself
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
@@ -308,7 +277,7 @@ func (l *URLEndpointListener) end(server *transport.Server) {
 		l.cfg.Logger.Warn("listener: clients did not leave in time", "error", err)
 	}
 	l.mu.Lock()
-	l.server, l.identity, l.stopping, l.ad = nil, nil, nil, nil
+	l.server, l.identity, l.stopping = nil, nil, nil
 	l.mu.Unlock()
 }
 
@@ -355,38 +324,6 @@ func (l *URLEndpointListener) URLs() []string {
 		return server.URLs()
 	}
 	return nil
-}
-
-// TLSIdentity returns the identity in use, nil while the listener is not running or speaks
-// clear text.
-func (l *URLEndpointListener) TLSIdentity() *TLSIdentity {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.identity
-}
-
-// SetTLSIdentity replaces the identity of a running listener for connections to come,
-// without another port. It fails with [ErrInvalid] when the listener speaks clear text,
-// and with [ErrNotOpen] when it is not running.
-func (l *URLEndpointListener) SetTLSIdentity(id *TLSIdentity) error {
-	l.starting.Lock() // so that nothing is advertised after Stop
-	defer l.starting.Unlock()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case l.server == nil:
-		return fault.NotOpen.In("replace identity", "").Says("the listener is not running")
-	case l.cfg.DisableTLS || id == nil:
-		return fault.Invalid.In("replace identity", "").Says("the listener has no TLS, or there is no identity")
-	}
-	cert := id.TLSCertificate()
-	l.server.SetCertificate(&cert)
-	l.identity = id
-	if l.ad != nil {
-		_ = l.ad.Close() // it never fails
-		l.ad = nil
-	}
-	return l.advertiseLocked()
 }
 
 // Status counts the clients. Both counts are 0 while the listener is not running.

@@ -121,7 +121,7 @@ func (s *Server) tlsConfig() *tls.Config {
 	}
 	if a := s.cfg.Authenticator; a.NeedsTLS() {
 		cfg.ClientAuth = tls.RequireAnyClientCert
-		cfg.VerifyConnection = func(state tls.ConnectionState) error { return a.verify(state.PeerCertificates) }
+		cfg.VerifyConnection = func(state tls.ConnectionState) error { return a.verify(s.log, state.PeerCertificates) }
 	}
 	return cfg
 }

@@ -5,13 +5,18 @@ import (
 	"crypto/subtle"
 	"crypto/x509"
 	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
 // Authenticator decides which clients a [Server] lets in: by password or by certificate.
-// A nil one lets in everybody. Its functions run once for each connection, on any goroutine.
+// A nil one lets in everybody. Its functions run once for each connection, on any goroutine;
+// a panic of theirs refuses the client.
 type Authenticator struct {
 	password func(user string, password []byte) bool
 	chain    func(chain []*x509.Certificate) bool
@@ -58,18 +63,18 @@ func (a *Authenticator) NeedsTLS() bool { return a != nil && a.chain != nil }
 func (a *Authenticator) needsPassword() bool { return a != nil && a.password != nil }
 
 // verify is the verdict on a client's chain.
-func (a *Authenticator) verify(chain []*x509.Certificate) error {
+func (a *Authenticator) verify(log *slog.Logger, chain []*x509.Certificate) error {
 	if len(chain) == 0 {
 		return fault.CertRequired
 	}
-	if !a.chain(chain) {
+	if !contained(log, func() bool { return a.chain(chain) }) {
 		return fault.CertRejected.Says("the client's certificate was refused")
 	}
 	return nil
 }
 
 // admit checks an Authorization header, and returns the user's name.
-func (a *Authenticator) admit(header string) (user string, ok bool) {
+func (a *Authenticator) admit(log *slog.Logger, header string) (user string, ok bool) {
 	scheme, encoded, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Basic") {
 		return "", false
@@ -80,5 +85,23 @@ func (a *Authenticator) admit(header string) (user string, ok bool) {
 	}
 	defer clear(decoded)
 	name, password, found := bytes.Cut(decoded, []byte(":"))
-	return string(name), found && a.password(string(name), password)
+	return string(name), found && contained(log, func() bool { return a.password(string(name), password) })
+}
+
+// contained asks ok, and takes a panic for no. What a program panics with is not logged unless
+// the runtime made it: it might hold the password.
+func contained(log *slog.Logger, ok func() bool) (yes bool) {
+	defer func() {
+		r := recover()
+		if r == nil {
+			return
+		}
+		reason := fmt.Sprintf("%T", r)
+		if err, isRuntime := r.(runtime.Error); isRuntime {
+			reason = err.Error()
+		}
+		log.Error("the authenticator panicked", "panic", reason, "stack", string(debug.Stack()))
+		yes = false
+	}()
+	return ok()
 }

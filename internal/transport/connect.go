@@ -16,7 +16,7 @@ import (
 
 // connect reaches the endpoint by TCP, through the proxy if there is one, and TLS.
 func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
-	address := d.to.address()
+	address := d.to.Address()
 	if d.cfg.Proxy != nil {
 		address = d.cfg.Proxy.Host
 	}
@@ -77,7 +77,7 @@ func (d *dialer) tunnel(nc net.Conn) error {
 		auth = "Proxy-Authorization: Basic " +
 			base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)) + "\r\n"
 	}
-	to := d.to.address()
+	to := d.to.Address()
 	if _, err := fmt.Fprintf(nc, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", to, to, auth); err != nil {
 		return netFault(err)
 	}

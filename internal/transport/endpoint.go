@@ -75,8 +75,8 @@ func (e Endpoint) Secure() bool { return e.url.Scheme == "wss" }
 // Host returns the host's name or address without port and brackets.
 func (e Endpoint) Host() string { return e.url.Hostname() }
 
-// address returns what to dial.
-func (e Endpoint) address() string {
+// Address returns host:port, what to dial.
+func (e Endpoint) Address() string {
 	return net.JoinHostPort(e.url.Hostname(), e.port())
 }
 

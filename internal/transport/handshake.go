@@ -68,7 +68,7 @@ func (s *Server) authenticate(r *http.Request, from netip.Addr) (user string, no
 		return "", no
 	}
 	header := r.Header.Get("Authorization")
-	user, ok := s.cfg.Authenticator.admit(header)
+	user, ok := s.cfg.Authenticator.admit(s.log, header)
 	if ok {
 		s.throttle.passed(from)
 		return user, nil

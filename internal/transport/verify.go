@@ -14,7 +14,7 @@ import (
 )
 
 // Trust says which server certificates are good. Its zero value trusts the roots of the
-// system. One field decides, in the order Pinned, PinnedSHA256, SelfSignedOnly, Roots.
+// system. One field decides, in the order Pinned, PinnedSHA256, FirstUse, SelfSignedOnly, Roots.
 type Trust struct {
 	// Pinned is a certificate in DER. A server is good if its chain holds exactly this one:
 	// as leaf, or as an issuer that truly signed the chain below it. Neither names nor dates
@@ -23,6 +23,10 @@ type Trust struct {
 	// PinnedSHA256 is the SHA-256 of the server's own certificate in DER, whose names and
 	// dates do not matter then. Empty means no pin.
 	PinnedSHA256 []byte
+	// FirstUse decides about the server's own certificate, whose names and dates do not
+	// matter then. That the server has its key is not proved before Dial returns. Nil does
+	// not decide.
+	FirstUse func(*x509.Certificate) bool
 	// SelfSignedOnly takes exactly the certificates that are signed with their own key, and
 	// valid today, for any host name. It gives encryption, and no proof who the peer is.
 	SelfSignedOnly bool
@@ -40,6 +44,8 @@ func (t Trust) verify(chain []*x509.Certificate, host string) error {
 		return t.verifyPin(chain)
 	case len(t.PinnedSHA256) > 0:
 		return t.verifyFingerprint(chain[0])
+	case t.FirstUse != nil:
+		return t.verifyFirstUse(chain[0])
 	case t.SelfSignedOnly:
 		return verifySelfSigned(chain[0])
 	}
@@ -61,6 +67,13 @@ func (t Trust) verifyPin(chain []*x509.Certificate) error {
 func (t Trust) verifyFingerprint(leaf *x509.Certificate) error {
 	if sum := sha256.Sum256(leaf.Raw); !bytes.Equal(sum[:], t.PinnedSHA256) {
 		return notPinned()
+	}
+	return nil
+}
+
+func (t Trust) verifyFirstUse(leaf *x509.Certificate) error {
+	if !t.FirstUse(leaf) {
+		return fault.CertUnknownRoot.Says("the server's certificate was not trusted on first use")
 	}
 	return nil
 }

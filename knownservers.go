@@ -1,0 +1,173 @@
+package tandem
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/identity"
+	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/transport"
+)
+
+// KnownServer is a server whose certificate was trusted on first use: see
+// [ReplicatorConfiguration].TrustOnFirstUse.
+type KnownServer struct {
+	Address     string    `json:"-"`           // host:port
+	Fingerprint string    `json:"fingerprint"` // of its certificate, in the form of [Fingerprint]
+	Since       time.Time `json:"since"`       // when it was first met
+}
+
+const knownServerSpace = "known-servers"
+
+// KnownServers returns the servers that replicators of the database have trusted on first
+// use, by address.
+func (db *Database) KnownServers(ctx context.Context) ([]KnownServer, error) {
+	var known []KnownServer
+	err := db.store.View(ctx, func(tx *store.Tx) error {
+		return tx.Infos(knownServerSpace, func(address string, text []byte) error {
+			server, err := parseKnownServer(address, text)
+			if err == nil {
+				known = append(known, *server)
+			}
+			return err
+		})
+	})
+	return known, err
+}
+
+// ForgetServer makes the database forget the certificate of the server at an endpoint, because
+// it was replaced on purpose: its next one is met as if for the first time. A server that is
+// not known is forgotten already.
+func (db *Database) ForgetServer(ctx context.Context, endpoint URLEndpoint) error {
+	return db.store.Update(ctx, func(tx *store.Tx) error {
+		return tx.SetInfo(knownServerSpace, endpoint.endpoint.Address(), nil)
+	})
+}
+
+func (db *Database) knownServer(ctx context.Context, address string) (known *KnownServer, err error) {
+	err = db.store.View(ctx, func(tx *store.Tx) error {
+		known, err = loadKnownServer(tx, address)
+		return err
+	})
+	return known, err
+}
+
+// loadKnownServer returns nil for one that is not known.
+func loadKnownServer(tx *store.Tx, address string) (*KnownServer, error) {
+	text, err := tx.Info(knownServerSpace, address)
+	if err != nil || text == nil {
+		return nil, err
+	}
+	return parseKnownServer(address, text)
+}
+
+func parseKnownServer(address string, text []byte) (*KnownServer, error) {
+	known := KnownServer{Address: address}
+	if err := json.Unmarshal(text, &known); err != nil {
+		return nil, fault.CorruptData.In("read known server", address).Because(err)
+	}
+	return &known, nil
+}
+
+// usesFirst reports whether trust on first use decides.
+func (c ReplicatorConfiguration) usesFirst() bool {
+	return c.TrustOnFirstUse != nil && c.Endpoint.endpoint.Secure() &&
+		len(c.PinnedServerCertificate) == 0 && c.PinnedServerFingerprint == ""
+}
+
+// trust returns which certificates are good for the next connection.
+func (r *Replicator) trust(ctx context.Context) (transport.Trust, error) {
+	trust, err := r.cfg.trust()
+	if err != nil || !r.cfg.usesFirst() {
+		return trust, err
+	}
+	known, err := r.db.knownServer(ctx, r.cfg.Endpoint.endpoint.Address())
+	switch {
+	case err != nil:
+		return trust, err
+	case known == nil:
+		trust.FirstUse = r.meeting()
+		return trust, nil
+	}
+	trust.PinnedSHA256, err = identity.FingerprintBytes(known.Fingerprint)
+	return trust, err
+}
+
+// meeting returns what decides about the certificates of one attempt to connect: the program
+// about the first, and that about those of servers to which it redirects.
+func (r *Replicator) meeting() func(*x509.Certificate) bool {
+	var trusted *x509.Certificate
+	return func(cert *x509.Certificate) bool {
+		if trusted != nil {
+			return cert.Equal(trusted)
+		}
+		if !r.meet(cert) {
+			return false
+		}
+		trusted = cert
+		return true
+	}
+}
+
+// meet asks the program about a certificate.
+func (r *Replicator) meet(cert *x509.Certificate) (trusted bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			trusted = false
+			if r.cfg.Logger != nil {
+				r.cfg.Logger.Error("replicator: trust on first use panicked", "panic", p)
+			}
+		}
+	}()
+	return r.cfg.TrustOnFirstUse(cert)
+}
+
+// remember keeps the certificate of a server that was trusted on first use, and has proved
+// now that it has the key.
+func (r *Replicator) remember(ctx context.Context, chain []*x509.Certificate) error {
+	if !r.cfg.usesFirst() || len(chain) == 0 {
+		return nil
+	}
+	address := r.cfg.Endpoint.endpoint.Address()
+	server := KnownServer{Fingerprint: Fingerprint(chain[0]), Since: time.Now().UTC().Truncate(time.Second)}
+	if known, err := r.db.knownServer(ctx, address); err != nil || known != nil && known.Fingerprint == server.Fingerprint {
+		return err
+	}
+	text, err := json.Marshal(server)
+	if err != nil {
+		return fault.Unexpected.In("remember server", address).Because(err)
+	}
+	return r.db.store.Update(ctx, func(tx *store.Tx) error {
+		known, err := loadKnownServer(tx, address)
+		if err != nil {
+			return err
+		}
+		if known != nil && known.Fingerprint != server.Fingerprint { // another replicator was first
+			return changedServer(r.cfg.Endpoint, *known)
+		}
+		return tx.SetInfo(knownServerSpace, address, text)
+	})
+}
+
+// explain says of a known server with another certificate what has happened.
+func (r *Replicator) explain(ctx context.Context, err error) error {
+	if !r.cfg.usesFirst() || !errors.Is(err, fault.CertUnknownRoot) {
+		return err
+	}
+	known, loadErr := r.db.knownServer(ctx, r.cfg.Endpoint.endpoint.Address())
+	if loadErr != nil || known == nil {
+		return err
+	}
+	return changedServer(r.cfg.Endpoint, *known)
+}
+
+func changedServer(endpoint URLEndpoint, known KnownServer) error {
+	return fault.CertUnknownRoot.In("connect to", endpoint.String()).
+		Says("the server's certificate is not the one trusted since %s, which has the fingerprint %s",
+			known.Since.Format(time.DateOnly), known.Fingerprint).
+		Try("find out whether somebody has replaced the server; if that was on purpose, forget the old certificate")
+}

@@ -1,0 +1,125 @@
+package tandem
+
+import (
+	"crypto/tls"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/identity"
+)
+
+// TLSIdentity returns the identity in use, nil while the listener is not running or speaks
+// clear text.
+func (l *URLEndpointListener) TLSIdentity() *TLSIdentity {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.identity
+}
+
+// SetTLSIdentity replaces the identity of a running listener for connections to come,
+// without another port. It fails with [ErrInvalid] when the listener speaks clear text or id
+// is nil, with [ErrNotOpen] when it is not running, and with [ErrCertExpired] or [ErrCrypto] for
+// an identity that is not valid now, or not for servers; the old one stays in use then.
+func (l *URLEndpointListener) SetTLSIdentity(id *TLSIdentity) error {
+	const op = "replace identity"
+	l.starting.Lock()
+	defer l.starting.Unlock()
+	switch {
+	case l.running() == nil:
+		return fault.NotOpen.In(op, "").Says("the listener is not running")
+	case l.cfg.DisableTLS:
+		return fault.Invalid.In(op, "").Says("the listener has no TLS")
+	case id == nil:
+		return fault.Invalid.In(op, "").Says("there is no identity")
+	}
+	if err := id.Check(ServerUsage, time.Now()); err != nil {
+		return err
+	}
+	return l.replaceIdentity(id, false)
+}
+
+// chooseIdentity returns the identity to start with, nil without TLS.
+func (l *URLEndpointListener) chooseIdentity() (*TLSIdentity, error) {
+	switch {
+	case l.cfg.DisableTLS:
+		return nil, nil
+	case l.cfg.TLSIdentity == nil:
+		return AnonymousIdentity(l.cfg.IdentityStore, l.db)
+	}
+	return l.cfg.TLSIdentity, l.cfg.TLSIdentity.Check(ServerUsage, time.Now())
+}
+
+func certificateOf(id *TLSIdentity) *tls.Certificate {
+	if id == nil {
+		return nil
+	}
+	cert := id.TLSCertificate()
+	return &cert
+}
+
+// use makes id the identity in use, and looks after it from now on; starting is held.
+func (l *URLEndpointListener) use(id *TLSIdentity, anonymous bool) {
+	if id == nil {
+		return
+	}
+	l.mu.Lock()
+	l.identity = id
+	l.mu.Unlock()
+	l.anonymous, l.warned = anonymous, time.Time{}
+	l.lookAfterIdentity(time.Second)
+}
+
+// replaceIdentity changes the identity of a running listener, also where it is advertised;
+// starting is held.
+func (l *URLEndpointListener) replaceIdentity(id *TLSIdentity, anonymous bool) error {
+	l.running().SetCertificate(certificateOf(id))
+	l.use(id, anonymous)
+	l.stopAdvertising()
+	return l.advertise()
+}
+
+const (
+	identityInterval = time.Hour // between two looks at the identity in use, at most
+	warningInterval  = 24 * time.Hour
+)
+
+// lookAfterIdentity warns when an identity that will not be renewed expires, and comes back to it after the time least
+// or later; starting is held.
+func (l *URLEndpointListener) lookAfterIdentity(least time.Duration) {
+	id, now := l.TLSIdentity(), time.Now()
+	text := id.Warning(now)
+	if text != "" && !l.anonymous && l.cfg.Logger != nil && now.Sub(l.warned) >= warningInterval {
+		l.warned = now
+		l.cfg.Logger.Warn("listener: the certificate "+text, "fingerprint", id.Fingerprint())
+	}
+	renewal := id.Expiration().Add(-identity.RenewBefore).Sub(now) + time.Second
+	delay := max(least, min(renewal, identityInterval))
+	if l.upkeep == nil {
+		l.upkeep = time.AfterFunc(delay, l.keepIdentity)
+		return
+	}
+	l.upkeep.Reset(delay)
+}
+
+// keepIdentity renews an anonymous identity before it expires, or warns that another does.
+func (l *URLEndpointListener) keepIdentity() {
+	l.starting.Lock()
+	defer l.starting.Unlock()
+	if l.running() == nil {
+		return
+	}
+	if l.anonymous {
+		if err := l.renewIdentity(); err != nil && l.cfg.Logger != nil {
+			l.cfg.Logger.Warn("listener: the anonymous identity is not renewed", "error", err)
+		}
+	}
+	l.lookAfterIdentity(time.Minute)
+}
+
+func (l *URLEndpointListener) renewIdentity() error {
+	id, err := AnonymousIdentity(l.cfg.IdentityStore, l.db)
+	if err != nil || id.Fingerprint() == l.TLSIdentity().Fingerprint() {
+		return err
+	}
+	return l.replaceIdentity(id, true)
+}
