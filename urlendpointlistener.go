@@ -159,11 +159,23 @@ func (l *URLEndpointListener) Start() error {
 	if err := l.db.register(l); err != nil {
 		return err
 	}
-	if err := l.listen(); err != nil {
-		l.db.unregister(l)
-		return err
+	err := l.keepDeltaBases()
+	if err == nil {
+		err = l.listen()
 	}
-	return nil
+	if err != nil {
+		l.db.unregister(l)
+	}
+	return err
+}
+
+// keepDeltaBases has the database keep the bodies that edits replace, as bases of deltas to
+// clients: of these nothing is known while they are away.
+func (l *URLEndpointListener) keepDeltaBases() error {
+	if !l.cfg.EnableDeltaSync {
+		return nil
+	}
+	return l.db.store.KeepBases(context.Background(), true)
 }
 
 func (l *URLEndpointListener) listen() error {

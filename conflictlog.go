@@ -1,0 +1,97 @@
+package tandem
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// ResolvedConflict is an entry in a database's log of conflicts.
+type ResolvedConflict struct {
+	Number            int64 // counts up
+	Time              time.Time
+	Scope, Collection string
+	DocumentID        string
+	Remote            string // the peer's URL
+	Winner            ConflictWinner
+	Why               string // for people: what the decision went by
+
+	Local, RemoteSide ConflictSide
+	RevisionID        string // of the outcome
+}
+
+// ConflictSide is what one side had. Body is JSON.
+type ConflictSide struct {
+	RevisionID string
+	Deleted    bool
+	Body       []byte
+}
+
+// ConflictWinner says whose content a conflict ended with.
+type ConflictWinner int
+
+// The winners.
+const (
+	LocalWon  ConflictWinner = ConflictWinner(store.LocalWins)
+	RemoteWon ConflictWinner = ConflictWinner(store.RemoteWins)
+	MergeWon  ConflictWinner = ConflictWinner(store.Merged)
+)
+
+// String names the winner.
+func (w ConflictWinner) String() string {
+	switch w {
+	case LocalWon:
+		return "local"
+	case RemoteWon:
+		return "remote"
+	case MergeWon:
+		return "merge"
+	default:
+		return "unknown"
+	}
+}
+
+// ResolvedConflicts yields the conflicts that replicators of this database have resolved, the
+// latest first: of one document if id is not empty, of one collection if c is not nil. The
+// latest 10,000 are kept, and at most 64 MiB of bodies. The first error ends the sequence.
+func (db *Database) ResolvedConflicts(ctx context.Context, c *Collection, id string) iter.Seq2[ResolvedConflict, error] {
+	filter := store.ConflictFilter{ID: id}
+	if c != nil {
+		filter.Collection = c.FullName()
+	}
+	return func(yield func(ResolvedConflict, error) bool) {
+		const page = 100
+		filter := filter // the sequence may be walked again
+		for {
+			var entries []*store.LoggedConflict
+			err := db.store.View(ctx, func(tx *store.Tx) (err error) {
+				entries, err = tx.ConflictLog(filter, page)
+				return err
+			})
+			if err != nil {
+				yield(ResolvedConflict{}, err)
+				return
+			}
+			goOn := !slices.ContainsFunc(entries, func(e *store.LoggedConflict) bool { return !yield(resolved(e), nil) })
+			if !goOn || len(entries) < page {
+				return
+			}
+			filter.Before = entries[len(entries)-1].Number
+		}
+	}
+}
+
+func resolved(e *store.LoggedConflict) ResolvedConflict {
+	scope, name, _ := ParseCollectionName(e.Collection) // the store wrote it
+	side := func(s store.LoggedRevision) ConflictSide {
+		return ConflictSide{RevisionID: string(s.Rev), Deleted: s.Deleted, Body: s.Body}
+	}
+	return ResolvedConflict{
+		Number: e.Number, Time: e.Time, Scope: scope, Collection: name, DocumentID: e.ID, Remote: e.Remote,
+		Winner: ConflictWinner(e.Winner), Why: e.Why,
+		Local: side(e.Local), RemoteSide: side(e.Theirs), RevisionID: string(e.Result),
+	}
+}

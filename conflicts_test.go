@@ -1,0 +1,186 @@
+package tandem_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/tandemdb/tandem"
+)
+
+// pair is two databases of which the first has been pulled by the second.
+func pair(t *testing.T, o tandem.Options, ids ...string) (theirs, ours *tandem.Collection, url string) {
+	t.Helper()
+	theirs = defaultOf(t, openTemp(t, "server", o))
+	ours = defaultOf(t, openTemp(t, "client", o))
+	for _, id := range ids {
+		put(t, theirs, id, `{"n":0,"theirs":0,"ours":0}`)
+	}
+	l := serve(t, tandem.URLEndpointListenerConfiguration{Collections: []*tandem.Collection{theirs}})
+	url = l.URLs()[0]
+	syncOnce(t, replicator(t, url, ours))
+	return theirs, ours, url
+}
+
+func TestAThousandConflictsAreResolvedAndLogged(t *testing.T) { // C-02 C-03 C-05
+	for _, versioning := range []tandem.Versioning{tandem.RevTrees, tandem.VersionVectors} {
+		t.Run(string(versioning), func(t *testing.T) {
+			ids := make([]string, 1_000)
+			for i := range ids {
+				ids[i] = fmt.Sprintf("doc%d", i)
+			}
+			theirs, ours, url := pair(t, tandem.Options{Versioning: versioning}, ids...)
+			for _, coll := range []*tandem.Collection{theirs, ours} {
+				err := coll.Database().InBatch(t.Context(), func(b *tandem.Batch) error {
+					for _, id := range ids {
+						if err := b.Put(coll, id, map[string]string{"by": coll.Database().Name()}); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			status := syncOnce(t, replicator(t, url, ours))
+			if status.Progress.Conflicts != 1_000 {
+				t.Errorf("%d conflicts, want 1000", status.Progress.Conflicts)
+			}
+			requireEqual(t, theirs, ours, ids)
+			logged := make(map[string]tandem.ResolvedConflict)
+			for c, err := range ours.Database().ResolvedConflicts(t.Context(), nil, "") {
+				if err != nil {
+					t.Fatal(err)
+				}
+				logged[c.DocumentID] = c
+			}
+			for _, id := range ids {
+				c := logged[id]
+				if !strings.Contains(string(c.Local.Body), "client") || !strings.Contains(string(c.RemoteSide.Body), "server") || c.Why == "" {
+					t.Errorf("the log says %+v of %s", c, id)
+				}
+			}
+		})
+	}
+}
+
+func requireEqual(t *testing.T, a, b *tandem.Collection, ids []string) {
+	t.Helper()
+	for _, id := range ids {
+		x, errX := a.Document(t.Context(), id)
+		y, errY := b.Document(t.Context(), id)
+		if errX != nil || errY != nil {
+			if !errors.Is(errX, tandem.ErrNotFound) || !errors.Is(errY, tandem.ErrNotFound) {
+				t.Errorf("%s: %v here, %v there", id, errX, errY)
+			}
+			continue
+		}
+		if string(x.Body()) != string(y.Body()) || x.RevisionID() != y.RevisionID() {
+			t.Errorf("%s is %s %s here, %s %s there", id, x.RevisionID(), x.Body(), y.RevisionID(), y.Body())
+		}
+	}
+}
+
+func TestResolvers(t *testing.T) { // C-04
+	boom := errors.New("boom")
+	for name, x := range map[string]struct {
+		resolve tandem.ConflictResolver
+		want    string // the body on both sides, "" for a deletion
+		wantErr error
+	}{
+		"local":  {resolve: tandem.LocalWins, want: `{"n":0,"theirs":0,"ours":1}`},
+		"remote": {resolve: tandem.RemoteWins, want: `{"n":0,"theirs":1,"ours":0}`},
+		"fields": {resolve: tandem.MergeFields, want: `{"n":0,"theirs":1,"ours":1}`},
+		"merge": {resolve: func(_ context.Context, c tandem.Conflict) (*tandem.Document, error) {
+			return tandem.NewDocumentWithBody(c.DocumentID, []byte(`{"merged":true}`))
+		}, want: `{"merged":true}`},
+		"delete": {resolve: func(context.Context, tandem.Conflict) (*tandem.Document, error) {
+			return nil, nil //nolint:nilnil // nil is the deletion
+		}},
+		"error": {resolve: func(context.Context, tandem.Conflict) (*tandem.Document, error) {
+			return nil, boom
+		}, wantErr: boom},
+		"panic": {resolve: func(context.Context, tandem.Conflict) (*tandem.Document, error) { panic("boom") }, wantErr: tandem.ErrUnexpected},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, versioning := range []tandem.Versioning{tandem.RevTrees, tandem.VersionVectors} {
+				theirs, ours, url := pair(t, tandem.Options{Versioning: versioning}, "doc")
+				put(t, theirs, "doc", `{"n":0,"theirs":1,"ours":0}`)
+				put(t, ours, "doc", `{"n":0,"theirs":0,"ours":1}`)
+				r := replicator(t, url, ours, func(c *tandem.ReplicatorConfiguration) { c.Collections[0].ConflictResolver = x.resolve })
+				var failed []error
+				r.AddDocumentReplicationListener(func(e tandem.DocumentReplication) {
+					for _, doc := range e.Documents {
+						if doc.Err != nil {
+							failed = append(failed, doc.Err)
+						}
+					}
+				})
+				syncOnce(t, r)
+				if x.wantErr != nil {
+					if len(failed) == 0 || !errors.Is(failed[0], x.wantErr) {
+						t.Errorf("%s: events report %v, want %v", versioning, failed, x.wantErr)
+					}
+					continue
+				}
+				requireEqual(t, theirs, ours, []string{"doc"})
+				doc, err := theirs.Document(t.Context(), "doc")
+				if x.want == "" {
+					if !errors.Is(err, tandem.ErrNotFound) {
+						t.Errorf("%s: got %v, want a deletion", versioning, err)
+					}
+				} else if err != nil || string(doc.Body()) != x.want {
+					t.Errorf("%s: got %s (%v), want %s", versioning, doc.Body(), err, x.want)
+				}
+			}
+		})
+	}
+}
+
+func TestPendingDocuments(t *testing.T) {
+	_, ours, url := pair(t, tandem.Options{}, "pulled")
+	put(t, ours, "new", `{}`)
+	put(t, ours, "left out", `{}`)
+	doc, err := ours.Document(t.Context(), "pulled")
+	if err == nil {
+		err = ours.Delete(t.Context(), doc)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := replicator(t, url, ours, func(c *tandem.ReplicatorConfiguration) {
+		c.Collections[0].PushFilter = func(doc *tandem.Document, _ tandem.DocumentFlags) bool { return doc.ID() != "left out" }
+	})
+	ids, err := r.PendingDocumentIDs(t.Context(), ours)
+	if err != nil || fmt.Sprint(ids) != "[new pulled]" {
+		t.Errorf("pending are %v (%v), want new and pulled", ids, err)
+	}
+	for id, want := range map[string]tandem.DocumentState{
+		"new": tandem.DocumentPending, "left out": tandem.DocumentFiltered, "nothing": tandem.DocumentUnknown,
+	} {
+		e, err := r.Explain(t.Context(), ours, id)
+		if err != nil || e.State != want || e.Reason == "" {
+			t.Errorf("%s: explained as %+v (%v), want %s", id, e, err, want)
+		}
+		if pending, err := r.IsDocumentPending(t.Context(), ours, id); err != nil || pending != (want == tandem.DocumentPending) {
+			t.Errorf("%s: pending is %t (%v)", id, pending, err)
+		}
+	}
+	syncOnce(t, r)
+	if ids, err := r.PendingDocumentIDs(t.Context(), ours); err != nil || len(ids) > 0 {
+		t.Errorf("after the push %v are pending (%v)", ids, err)
+	}
+	if e, err := r.Explain(t.Context(), ours, "new"); err != nil || e.State != tandem.DocumentSynced {
+		t.Errorf("after the push new is explained as %+v (%v), want synced", e, err)
+	}
+	pull := replicator(t, url, ours, func(c *tandem.ReplicatorConfiguration) { c.Type = tandem.Pull })
+	if _, err := pull.PendingDocumentIDs(t.Context(), ours); !errors.Is(err, tandem.ErrUnsupported) {
+		t.Errorf("a pull gives %v, want unsupported", err)
+	}
+	if _, err := r.PendingDocumentIDs(t.Context(), defaultOf(t, openTemp(t, "other", tandem.Options{}))); !errors.Is(err, tandem.ErrInvalid) {
+		t.Errorf("another database's collection gives %v, want invalid", err)
+	}
+}
