@@ -19,6 +19,7 @@ SYSTEMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windo
 # May be set on the command line: make test TESTFLAGS='-run TestOpen -v'
 TESTFLAGS ?=
 BENCH ?= .
+BENCHFLAGS ?=
 FUZZTIME ?= 10s
 
 .PHONY: help
@@ -38,7 +39,11 @@ test: ## run every test with the race detector (needs a C compiler)
 	@CGO_ENABLED=1 go test -race $(TESTFLAGS) ./...
 
 .PHONY: bench
-bench: ## run the benchmarks, or those that match BENCH
+bench: build ## measure two peers on this machine, in a minute (BENCHFLAGS=--full: everything)
+	@bin/tandem bench $(BENCHFLAGS)
+
+.PHONY: microbench
+microbench: ## run the Go benchmarks, or those that match BENCH
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 .PHONY: fuzz

@@ -20,7 +20,8 @@ const module = "github.com/tandemdb/tandem"
 // imports says which packages of ours each package may import: those on the floors below.
 // A package in a folder of another, as internal/store/x, shares its entry.
 var imports = map[string][]string{
-	"cmd/tandem": {"."},
+	"cmd/tandem":     {".", "internal/bench"},
+	"internal/bench": {".", "internal/store"},
 	".": {
 		"internal/replication", "internal/transport", "blip", "internal/store", "internal/identity",
 		"internal/discovery", "internal/delta", "internal/document", "internal/revision", "internal/fault",
