@@ -134,6 +134,9 @@ func (f *blobFetcher) download(ctx context.Context, c *collection, docID string,
 		m.Properties.Add(propCompress, yes)
 	}
 	m.Sink = w
+	if blob.Length >= 0 {
+		m.Sink = &bounded{w: w, left: blob.Length, digest: blob.Digest}
+	}
 	if _, err := c.s.conn.Call(ctx, m); err != nil {
 		var refusal *blip.Error
 		if errors.As(err, &refusal) {
@@ -148,4 +151,21 @@ func (f *blobFetcher) download(ctx context.Context, c *collection, docID string,
 	c.counters.blobsReceived.Add(1)
 	c.counters.blobBytes.Add(uint64(size))
 	return nil
+}
+
+// bounded refuses more of a blob than its document says that there is, so that no peer can
+// fill the disk.
+type bounded struct {
+	w      io.Writer
+	left   int64
+	digest string
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if int64(len(p)) > b.left {
+		return 0, fault.CorruptData.In("fetch blob", b.digest).Says("it is longer than its document says")
+	}
+	n, err := b.w.Write(p)
+	b.left -= int64(n)
+	return n, err
 }

@@ -62,6 +62,9 @@ func parseChanges(body []byte) ([]change, error) {
 		if len(item) < 3 {
 			return malformed("changes entry of %d items, want at least 3", len(item))
 		}
+		if kind := item[0].Kind(); kind != '0' && kind != '"' || len(item[0]) > maxSequence {
+			return malformed("%.40s is no sequence", item[0])
+		}
 		id, err := text(item[1])
 		if err != nil {
 			return err

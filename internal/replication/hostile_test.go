@@ -23,6 +23,9 @@ type stranger struct {
 	conn  *blip.Conn
 	ended <-chan error // how our session ended
 	stop  context.CancelFunc
+
+	gone   chan struct{}
+	closed error // how the connection ended; read it after gone
 }
 
 // meet runs a session against a stranger, who answers its requests with handle.
@@ -32,19 +35,28 @@ func meet(t testing.TB, session func(pipe blip.Pipe) *replication.Session, handl
 	s := &stranger{t: t, conn: blip.NewConn(there, blip.Config{Handler: handle, ReplyTimeout: patience})}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	gone := make(chan struct{})
+	s.ended, s.stop, s.gone = ended, stop, make(chan struct{})
 	go func() { ended <- session(here).Run(ctx) }()
 	go func() {
-		defer close(gone)
-		s.conn.Run(context.Background()) //nolint:errcheck // how it ends is looked at on our side
+		defer close(s.gone)
+		s.closed = s.conn.Run(context.Background())
 	}()
-	s.ended, s.stop = ended, stop
 	t.Cleanup(func() {
 		stop()
 		s.conn.Abort(nil)
-		<-gone
+		<-s.gone
 	})
 	return s
+}
+
+// closeCode waits until our session has closed the connection, and returns with which code.
+func (s *stranger) closeCode() int {
+	<-s.gone
+	var closed *blip.CloseError
+	if errors.As(s.closed, &closed) {
+		return closed.Code
+	}
+	return 0
 }
 
 // meetPassive meets a listener's session on p.
@@ -64,12 +76,16 @@ func meetPassive(t testing.TB, p *peer, configure ...func(*replication.Passive))
 // its body, or domain and code of the error.
 func (s *stranger) ask(profile, props, body string) string {
 	s.t.Helper()
-	m := &blip.Message{Properties: blip.Props("Profile", profile), Body: []byte(body)}
+	return s.send(&blip.Message{Properties: withProps(profile, props), Body: []byte(body)})
+}
+
+func withProps(profile, props string) blip.Properties {
+	all := blip.Props("Profile", profile)
 	for prop := range strings.FieldsSeq(props) {
 		name, value, _ := strings.Cut(prop, "=")
-		m.Properties.Add(name, strings.ReplaceAll(value, "␠", " "))
+		all.Add(name, value)
 	}
-	return s.send(m)
+	return all
 }
 
 func (s *stranger) send(m *blip.Message) string {
@@ -124,6 +140,8 @@ var refusals = map[string]struct {
 	"collection out of range":     {"proposeChanges", "collection=1", "[]", "HTTP/400", "HTTP/400"},
 	"negative collection":         {"proposeChanges", "collection=-1", "[]", "HTTP/400", "HTTP/400"},
 	"collection of words":         {"proposeChanges", "collection=zero", "[]", "HTTP/400", "HTTP/400"},
+	"changes, sequence an object": {"changes", "collection=0", `[[{},"a","1-aa"]]`, "BLIP/400", "BLIP/400"},
+	"changes, sequence endless":   {"changes", "collection=0", `[["$long","a","1-aa"]]`, "BLIP/400", "BLIP/400"},
 	"huge collection":             {"rev", "collection=99999999999999999999", "{}", "HTTP/400", "HTTP/400"},
 	"getCheckpoint of nobody":     {"getCheckpoint", "collection=0", "", "BLIP/400", "BLIP/400"},
 	"getCheckpoint unknown":       {"getCheckpoint", "collection=0 client=x", "", "HTTP/404", "HTTP/404"},
@@ -250,11 +268,11 @@ func placeholders(p *peer, v store.Versioning) *strings.Replacer {
 	version := func(at time.Duration, source revision.Source) string {
 		return string(revision.NewVersion(revision.Next(0, time.Now().Add(at)), source))
 	}
-	child, other := "2-aa␠history="+string(safe.Rev.ID), store.VersionVectors
+	child, other := "2-aa", store.VersionVectors
 	if v == store.VersionVectors {
-		child, other = version(-time.Minute, hostileSource)+"␠history="+string(safe.Rev.ID), store.RevTrees
+		child, other = version(-time.Minute, hostileSource), store.RevTrees
 	}
-	child = strings.ReplaceAll(child, "␠", " ")
+	child += " history=" + string(safe.Rev.ID)
 	return strings.NewReplacer(
 		"$long", strings.Repeat("x", 256), "$241", strings.Repeat("x", 241),
 		"$deep", strings.Repeat(`{"a":`, 102)+"1"+strings.Repeat("}", 102),

@@ -70,6 +70,7 @@ const (
 	knownRevsAnswered    = 10       // ancestors named in a reply to changes
 	minDeltaBody         = 200      // bytes; shorter bodies are sent whole
 	maxAttachmentNonce   = 255      // bytes
+	maxSequence          = 200      // bytes of a peer's sequence as JSON
 	maxResolveAttempts   = 10       // of one conflict, when the document changes meanwhile
 	maxCheckpointRetries = 10       // answers 409 in a row
 )

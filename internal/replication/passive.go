@@ -22,10 +22,10 @@ type collectionsRequest struct {
 func (r collectionsRequest) check() error {
 	seen := make(map[string]bool, len(r.Collections))
 	for _, name := range r.Collections {
-		if seen[name] {
+		if seen[fullName(name)] {
 			return malformed("collection %q is named twice", name)
 		}
-		seen[name] = true
+		seen[fullName(name)] = true
 	}
 	switch {
 	case len(r.Collections) == 0:
@@ -78,15 +78,20 @@ func (s *Session) getCollections(req *blip.Request) error {
 
 // sharedCollection returns the state for the collection of that name, or nil if it is not shared.
 func (s *Session) sharedCollection(index int, name string) *collection {
-	if !strings.Contains(name, ".") {
-		name = "_default." + name
-	}
 	for _, shared := range s.shared.Collections {
-		if shared.FullName() == name {
+		if shared.FullName() == fullName(name) {
 			return s.newCollection(index, CollectionOptions{Collection: shared})
 		}
 	}
 	return nil
+}
+
+// fullName is a collection's name with its scope, which peers leave out where it is the default.
+func fullName(name string) string {
+	if strings.Contains(name, ".") {
+		return name
+	}
+	return "_default." + name
 }
 
 // share fixes the collections of the session and starts what works on them.

@@ -401,6 +401,10 @@ func (s *ourSide) remoteOf(checkpoint []byte) string {
 
 func (p *replay) run(run func(context.Context) error) <-chan error {
 	ended := make(chan error, 1)
-	go func() { ended <- run(p.ctx) }()
+	p.group.Go(func() {
+		err := run(p.ctx)
+		p.t.Logf("our side ended with: %v", err)
+		ended <- err
+	})
 	return ended
 }

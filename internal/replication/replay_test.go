@@ -291,6 +291,7 @@ func (p *replay) end(cancel context.CancelFunc) {
 		cancel()
 	}
 	for n, ended := range p.ended {
+		want := want
 		if n > 1 && !p.passive {
 			want = nil
 		}
