@@ -54,6 +54,10 @@ func (s *Session) drive(ctx context.Context) error {
 		if !s.active.Continuous {
 			return s.finish(ctx)
 		}
+		if err := s.leftBehind(); err != nil {
+			s.saveCheckpoints()
+			return err
+		}
 		s.saveSoon()
 	}
 }

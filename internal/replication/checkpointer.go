@@ -51,6 +51,12 @@ func (k *checkpointer) begin(ctx context.Context, theirs []byte, rev string, res
 	if err != nil && !errors.Is(err, fault.NotFound) {
 		return err
 	}
+	if reset && ours != nil { // not before the next save alone: the session may break off
+		err := k.c.s.db.Update(ctx, func(tx *store.Tx) error { return tx.SetLocalCheckpoint(k.id, []byte("{}")) })
+		if err != nil {
+			return err
+		}
+	}
 	if reset || ours == nil || theirs == nil {
 		return nil
 	}

@@ -245,6 +245,9 @@ func (p *pusher) run(ctx context.Context) error {
 			}
 			return err
 		}
+		if p.announced && !p.opts.continuous && p.nothingLeft() {
+			return nil // a passive feed that has said all: there may be another subscription
+		}
 		select {
 		case <-ctx.Done():
 			return nil

@@ -406,7 +406,7 @@ func (a *arrival) refuse() {
 		Err: a.err, Transient: transient,
 	})
 	if transient {
-		c.s.setback(a.err)
+		c.s.leave(a.err)
 		c.pull.leaveOpen(a.want)
 		return
 	}

@@ -242,6 +242,6 @@ func (p *pusher) replied(it *item, isDelta bool, err error) {
 // postpone leaves a revision for the next session: its sequence stays pending.
 func (p *pusher) postpone(it *item, err error) {
 	p.c.report(DocumentEvent{ID: it.id, Push: true, Deleted: it.deleted, Err: err, Transient: true})
-	p.c.s.setback(err)
+	p.c.s.leave(err)
 	p.release(it)
 }

@@ -48,6 +48,7 @@ type Session struct {
 	mu      sync.Mutex // guards the following
 	err     error      // why the session fails, the first reason
 	soft    error      // what went wrong without ending the session
+	left    error      // why a document was left for the next session
 	leaving bool       // the goodbye is said: what fails from now on is no news
 }
 
@@ -206,6 +207,24 @@ func (s *Session) setback(err error) {
 	}
 	s.soft = err
 	s.log.Warn("setback", "error", err)
+}
+
+// leave remembers that a document was left for the next session, because of err.
+func (s *Session) leave(err error) {
+	s.setback(err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left = err
+}
+
+// leftBehind returns an error that may pass, if a document was left for the next session.
+func (s *Session) leftBehind() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.left == nil {
+		return nil
+	}
+	return fault.New(fault.WebSocket, 503, "a document has to wait").Because(s.left)
 }
 
 // goes runs part of the session on its own goroutine; its error ends the session.
