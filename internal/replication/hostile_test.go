@@ -274,11 +274,21 @@ func placeholders(p *peer, v store.Versioning) *strings.Replacer {
 	}
 	child += " history=" + string(safe.Rev.ID)
 	return strings.NewReplacer(
-		"$long", strings.Repeat("x", 256), "$241", strings.Repeat("x", 241),
+		"$500", treeHistory(500, 500), "$gap", treeHistory(98, 49)+",1-0001", "$long", strings.Repeat("x", 256), "$241", strings.Repeat("x", 241),
 		"$deep", strings.Repeat(`{"a":`, 102)+"1"+strings.Repeat("}", 102),
 		"$child", child, "$safe", string(safe.Rev.ID),
 		"versioning=$other", "versioning="+string(other), "$", "versioning="+string(v),
+		"@other2", version(-3*time.Minute, "ThirdThirdThirdThirdAA"),
 		"@other", version(-2*time.Minute, "OtherOtherOtherOtherAA"), "^other", version(3*time.Minute, "OtherOtherOtherOtherAA"),
 		"@*", "@*", "@", version(-time.Minute, hostileSource), "^", version(3*time.Minute, hostileSource),
 	)
+}
+
+// treeHistory returns n revisions, from a generation downwards.
+func treeHistory(from, n int) string {
+	revs := make([]string, n)
+	for i := range revs {
+		revs[i] = fmt.Sprintf("%d-%04x", from-i, from-i)
+	}
+	return strings.Join(revs, ",")
 }
