@@ -296,24 +296,35 @@ func (l *URLEndpointListener) end(server *transport.Server) {
 // stopTimeout bounds how long a listener waits for the goodbyes of its clients.
 const stopTimeout = 10 * time.Second
 
-// StopWhenIdle waits until no client is replicating, and then stops. When ctx ends first it
-// returns ctx's error, and the listener goes on.
+// StopWhenIdle waits until no client is replicating, or has been for a moment, in which a
+// client that is done says goodbye; and then stops. When ctx ends first it returns ctx's error,
+// and the listener goes on.
 func (l *URLEndpointListener) StopWhenIdle(ctx context.Context) error {
 	for {
 		l.mu.Lock()
 		changed := l.changed
 		l.mu.Unlock()
-		if l.Status().ActiveConnectionCount == 0 {
+		var idle <-chan time.Time
+		switch status := l.Status(); {
+		case status.ConnectionCount == 0:
 			l.Stop()
 			return nil
+		case status.ActiveConnectionCount == 0:
+			idle = time.After(goodbyeTime)
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-changed:
+		case <-idle:
+			l.Stop()
+			return nil
 		}
 	}
 }
+
+// goodbyeTime is how long clients that have nothing to do may take to leave.
+const goodbyeTime = 250 * time.Millisecond
 
 func (l *URLEndpointListener) running() *transport.Server {
 	l.mu.Lock()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,7 +30,7 @@ func (a *app) demo(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder)
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	begin := time.Now()
 	d := &demo{a: a}
 	for _, peer := range []**demoPeer{&d.office, &d.till} {
@@ -85,10 +86,10 @@ func (d *demo) run(ctx context.Context) error {
 	if err := d.fill(ctx); err != nil {
 		return err
 	}
-	if err := d.listen(); err != nil {
+	if err := d.listen(); err != nil { //nolint:contextcheck // the listener lives on when the call returns
 		return err
 	}
-	defer d.listener.Stop()
+	defer d.listener.Stop() //nolint:contextcheck // it takes the time that it needs
 	for _, step := range []func(context.Context) error{d.firstSync, d.workApart, d.secondSync, d.live, d.prove} {
 		if err := step(ctx); err != nil {
 			return err

@@ -54,7 +54,7 @@ func (a *app) open(name string) (io.ReadCloser, error) {
 
 func (a *app) importLines(ctx context.Context, coll *tandem.Collection, name string, in io.Reader) error {
 	start, stored := time.Now(), 0
-	for batch, err := range batches(in) {
+	for batch, err := range ahead(ctx, batches(in)) {
 		if err == nil {
 			err = importBatch(ctx, coll, batch)
 		}
@@ -148,6 +148,44 @@ func batches(in io.Reader) iter.Seq2[[]importLine, error] {
 			yield(nil, lineError{number + 1, err})
 		} else if len(batch) > 0 {
 			yield(batch, nil)
+		}
+	}
+}
+
+// readAhead is how many batches are read while one is stored.
+const readAhead = 2
+
+// ahead gives what seq gives, read on a goroutine of its own meanwhile. The end of ctx ends it
+// at once with an error, even if seq waits for input; the goroutine then ends with that wait.
+func ahead[V any](ctx context.Context, seq iter.Seq2[V, error]) iter.Seq2[V, error] {
+	type item struct {
+		value V
+		err   error
+	}
+	return func(yield func(V, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		items := make(chan item, readAhead)
+		go func() {
+			defer close(items)
+			for value, err := range seq {
+				select {
+				case items <- item{value, err}:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+		for {
+			select {
+			case <-ctx.Done():
+				yield(*new(V), ctx.Err())
+				return
+			case next, open := <-items:
+				if !open || !yield(next.value, next.err) {
+					return
+				}
+			}
 		}
 	}
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -82,6 +84,20 @@ func TestImportUndoesExport(t *testing.T) {
 			t.Errorf("%s came back as %s", line, appendDocument(nil, second, false))
 		}
 	})
+}
+
+func TestInterruptedImportDoesNotWaitForInput(t *testing.T) {
+	silent, writer := io.Pipe()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var last error
+	for _, err := range ahead(ctx, batches(silent)) {
+		last = err
+	}
+	if !errors.Is(last, context.Canceled) {
+		t.Errorf("the import ended with %v, want %v", last, context.Canceled)
+	}
+	_ = writer.Close() // which ends the goroutine that reads
 }
 
 func FuzzImport(f *testing.F) {

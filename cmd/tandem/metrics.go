@@ -14,7 +14,9 @@ import (
 
 // serveMetrics answers at http://ADDR/metrics with the counts of a listener, in the form of
 // Prometheus, until stop is called. Without a host in addr only this machine is answered.
-func serveMetrics(addr string, listener *tandem.URLEndpointListener) (url string, stop func(), err error) {
+func serveMetrics(
+	ctx context.Context, addr string, listener *tandem.URLEndpointListener,
+) (url string, stop func(), err error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return "", nil, usage("--metrics wants host:port or :port: %v", err)
@@ -39,9 +41,9 @@ func serveMetrics(addr string, listener *tandem.URLEndpointListener) (url string
 		_ = server.Serve(socket) // it ends with Shutdown
 	}()
 	return "http://" + socket.Addr().String() + "/metrics", func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		_ = server.Shutdown(ctx)
+		_ = server.Shutdown(stopping)
 		<-done
 	}, nil
 }

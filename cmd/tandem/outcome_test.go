@@ -27,7 +27,7 @@ func conclude(o outcome, f syncFlags) (stdout, stderr string, err error) {
 		o.failures = newFailures()
 	}
 	err = a.conclude(o, &f)
-	a.out.Flush()
+	_ = a.out.Flush()
 	return out.String(), notes.String(), err
 }
 

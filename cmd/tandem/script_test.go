@@ -41,18 +41,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               setup,
 		Condition:           condition,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start":    start,
-			"await":    await,
-			"stop":     stop,
-			"until":    until,
-			"status":   status,
-			"poke":     poke,
-			"hangup":   hangup,
-			"fetch":    fetch,
-			"expiring": expiring,
-			"base64":   encodeBase64,
-		},
+		Cmds:                scriptCommands(),
 	})
 }
 

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -13,11 +15,26 @@ import (
 	"regexp"
 	"runtime"
 	"strconv"
-	"syscall"
+	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
+
+func commonCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"start":     start,
+		"await":     await,
+		"stop":      stop,
+		"until":     until,
+		"status":    status,
+		"poke":      poke,
+		"fetch":     fetch,
+		"expiring":  expiring,
+		"base64":    encodeBase64,
+		"documents": documents,
+	}
+}
 
 // timeout is how long anything may take that a script waits for.
 const timeout = 60 * time.Second
@@ -172,12 +189,30 @@ func poke(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
-// hangup NAME sends SIGHUP to a process.
-func hangup(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: hangup name")
+// signalled makes a command NAME... that sends a signal to processes.
+func signalled(signal os.Signal) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) == 0 {
+			ts.Fatalf("want the names of processes")
+		}
+		for _, name := range args {
+			ts.Check(procNamed(ts, name).cmd.Process.Signal(signal))
+		}
 	}
-	ts.Check(procNamed(ts, args[0]).cmd.Process.Signal(syscall.SIGHUP))
+}
+
+// documents N FILE writes N documents of 200 bytes as JSON Lines.
+func documents(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: documents number file")
+	}
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	var text bytes.Buffer
+	for i := range n {
+		fmt.Fprintf(&text, "{\"_id\":\"doc-%07d\",\"n\":%d,\"text\":%q}\n", i, i, strings.Repeat("text ", 32))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), text.Bytes(), 0o600))
 }
 
 // fetch URL REGEXP gets a page until it matches.

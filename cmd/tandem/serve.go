@@ -85,12 +85,12 @@ func (a *app) serve(ctx context.Context, db *tandem.Database, f *serveFlags) err
 	if err != nil {
 		return err
 	}
-	if err := listener.Start(); err != nil {
+	if err := listener.Start(); err != nil { //nolint:contextcheck // the listener lives on when the call returns
 		return err
 	}
-	defer listener.Stop()
+	defer listener.Stop() //nolint:contextcheck // it takes the time that it needs
 	if f.metrics != "" {
-		url, stop, err := serveMetrics(f.metrics, listener)
+		url, stop, err := serveMetrics(ctx, f.metrics, listener)
 		if err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func (a *app) serve(ctx context.Context, db *tandem.Database, f *serveFlags) err
 		return err
 	}
 	a.awaitStop(ctx, func() error { return reload(listener) })
-	return a.stopServing(listener, f.drain)
+	return a.stopServing(ctx, listener, f.drain)
 }
 
 // announce tells where and as whom the listener can be reached.
@@ -147,12 +147,12 @@ func (a *app) awaitStop(ctx context.Context, reload func() error) {
 
 // stopServing stops the listener; with drain it first waits for those that are replicating. A
 // second signal ends the process meanwhile.
-func (a *app) stopServing(listener *tandem.URLEndpointListener, drain bool) error {
+func (a *app) stopServing(ctx context.Context, listener *tandem.URLEndpointListener, drain bool) error {
 	if !drain {
 		return nil // the caller stops it
 	}
 	if active := listener.Status().ActiveConnectionCount; active > 0 {
 		a.note("waiting for %s", count(active, "peer"))
 	}
-	return listener.StopWhenIdle(context.Background())
+	return listener.StopWhenIdle(context.WithoutCancel(ctx))
 }

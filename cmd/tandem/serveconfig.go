@@ -30,7 +30,7 @@ func (f *serveFlags) configuration(ctx context.Context, a *app, db *tandem.Datab
 	}
 	auth, reloadUsers, err := f.authenticator(a)
 	cfg.Authenticator = auth
-	return cfg, func(l *tandem.URLEndpointListener) error {
+	return cfg, func(l *tandem.URLEndpointListener) error { //nolint:contextcheck // as listener.Start
 		if err := reloadUsers(); err != nil || f.identity == "" {
 			return err
 		}

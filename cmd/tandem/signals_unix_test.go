@@ -1,0 +1,19 @@
+//go:build unix
+
+package main
+
+import (
+	"syscall"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// scriptCommands are the commands of the scripts; some need signals.
+func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	commands := commonCommands()
+	commands["hangup"] = signalled(syscall.SIGHUP)
+	commands["interrupt"] = signalled(syscall.SIGINT)
+	commands["pause"] = signalled(syscall.SIGSTOP)
+	commands["resume"] = signalled(syscall.SIGCONT)
+	return commands
+}
