@@ -23,7 +23,7 @@ var imports = map[string][]string{
 	"cmd/tandem":     {".", "internal/bench"},
 	"internal/bench": {".", "internal/store"},
 	".": {
-		"internal/replication", "internal/transport", "blip", "internal/store", "internal/identity",
+		"internal/replication", "internal/transport", "blip", "internal/store", "internal/seal", "internal/identity",
 		"internal/discovery", "internal/delta", "internal/document", "internal/revision", "internal/fault",
 	},
 	"internal/replication": {
@@ -32,7 +32,8 @@ var imports = map[string][]string{
 	},
 	"internal/transport": {"blip", "internal/fault"},
 	"blip":               {"internal/fault"},
-	"internal/store":     {"internal/document", "internal/revision", "internal/fault"},
+	"internal/store":     {"internal/seal", "internal/document", "internal/revision", "internal/fault"},
+	"internal/seal":      {"internal/fault"},
 	"internal/identity":  {"internal/fault"},
 	"internal/discovery": {"internal/fault"},
 	"internal/delta":     {"internal/document", "internal/fault"},
