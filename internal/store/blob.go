@@ -45,6 +45,9 @@ func (w *BlobWriter) Write(p []byte) (int, error) {
 	if w.file == nil {
 		return 0, w.over()
 	}
+	if err := w.db.blobs.step(StepWrite, w.file.Name()); err != nil {
+		return 0, fileFault(err, "write blob", w.db.path)
+	}
 	n, err := w.file.Write(p)
 	w.hash.Write(p[:n])
 	w.size += int64(n)

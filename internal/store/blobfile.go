@@ -28,14 +28,15 @@ const maxUnsynced = 4096
 
 // blobs is the folder of blob files, and the one place where they are opened.
 type blobs struct {
-	dir string
+	dir  string
+	disk Disk // nil for none
 
 	mu       sync.Mutex // guards the following
 	unsynced map[blobKey]struct{}
 }
 
-func newBlobs(dir string) *blobs {
-	return &blobs{dir: dir, unsynced: make(map[blobKey]struct{})}
+func newBlobs(dir string, disk Disk) *blobs {
+	return &blobs{dir: dir, disk: disk, unsynced: make(map[blobKey]struct{})}
 }
 
 func (b *blobs) path(key blobKey) string {
@@ -62,6 +63,9 @@ func (b *blobs) open(key blobKey) (*os.File, error) { return os.Open(b.path(key)
 
 // create makes a new file for content whose digest is not known yet.
 func (b *blobs) create() (*os.File, error) {
+	if err := b.step(StepCreate, b.dir); err != nil {
+		return nil, err
+	}
 	file, err := os.CreateTemp(b.dir, "*"+partSuffix)
 	if errors.Is(err, fs.ErrNotExist) { // somebody tidied up an empty folder
 		if err := os.MkdirAll(b.dir, 0o700); err != nil {
@@ -82,10 +86,18 @@ func (b *blobs) adopt(part string, key blobKey) error {
 	if b.has(key) {
 		return os.Remove(part)
 	}
+	if err := b.step(StepRename, b.path(key)); err != nil {
+		return err
+	}
 	return os.Rename(part, b.path(key))
 }
 
-func (b *blobs) remove(key blobKey) error { return os.Remove(b.path(key)) }
+func (b *blobs) remove(key blobKey) error {
+	if err := b.step(StepRemove, b.path(key)); err != nil {
+		return err
+	}
+	return os.Remove(b.path(key))
+}
 
 // written notes that a blob may not have reached the disk.
 func (b *blobs) written(key blobKey) error {
@@ -123,12 +135,22 @@ func (b *blobs) sync() error {
 
 func (b *blobs) syncAll(keys map[blobKey]struct{}) error {
 	for key := range keys {
-		err := syncFile(b.path(key))
+		err := b.syncOne(key)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a blob nobody refers to may be gone
 			return fileFault(err, "sync blob", document.Digest(key))
 		}
 	}
+	if err := b.step(StepSyncFolder, b.dir); err != nil {
+		return fileFault(err, "sync folder", b.dir)
+	}
 	return fileFault(syncFolder(b.dir), "sync folder", b.dir)
+}
+
+func (b *blobs) syncOne(key blobKey) error {
+	if err := b.step(StepSync, b.path(key)); err != nil {
+		return err
+	}
+	return syncFile(b.path(key))
 }
 
 func syncFile(path string) error {

@@ -29,8 +29,8 @@ func openConn(ctx context.Context, path string, o Options) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.vfs != "" {
-		name = "file:" + name + "?vfs=" + o.vfs
+	if o.Disk != nil {
+		name = "file:" + name + "?vfs=" + o.Disk.VFS()
 	}
 	raw, err := sqlite3.OpenContext(sqlite3.WithMaxMemory(ctx, maxMemory), name)
 	if err != nil {

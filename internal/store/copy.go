@@ -34,6 +34,9 @@ func (db *DB) Copy(ctx context.Context, toPath string) error {
 	if err := db.copyTo(ctx, part); err != nil {
 		return interrupted(ctx, sqlFault(err, op, toPath))
 	}
+	if err := syncFolder(part); err != nil {
+		return fileFault(err, op, toPath)
+	}
 	if err := os.Rename(part, toPath); err != nil {
 		return fileFault(err, op, toPath)
 	}
@@ -72,7 +75,7 @@ func (db *DB) copyRows(ctx context.Context, path string) error {
 		return err
 	}
 	o := db.options
-	o.FullSync, o.vfs = true, ""
+	o.FullSync, o.Disk = true, nil
 	if c, err = openConn(ctx, path, o); err != nil {
 		return err
 	}
@@ -106,7 +109,7 @@ func (db *DB) copyBlobs(ctx context.Context, path string) (missing int, err erro
 	if err != nil {
 		return 0, err
 	}
-	to := newBlobs(filepath.Join(path, blobFolder))
+	to := newBlobs(filepath.Join(path, blobFolder), nil)
 	for key := range needed {
 		if err := ctx.Err(); err != nil {
 			return 0, err
@@ -124,7 +127,7 @@ func (db *DB) copyBlobs(ctx context.Context, path string) (missing int, err erro
 // neededBy lists the blobs that the database file in path refers to.
 func (db *DB) neededBy(ctx context.Context, path string) (map[blobKey]struct{}, error) {
 	o := db.options
-	o.vfs = ""
+	o.Disk = nil
 	c, err := openConn(ctx, path, o)
 	if err != nil {
 		return nil, err

@@ -86,7 +86,7 @@ func identify(c *conn) (empty bool, err error) {
 
 // create fills an empty file. Two processes may do so at once; the second finds it done.
 func create(c *conn, o Options) (err error) {
-	if err := c.Exec(fmt.Sprintf(`PRAGMA page_size=%d; PRAGMA journal_mode=wal`, pageSize)); err != nil {
+	if err := c.enterWAL(o); err != nil {
 		return err
 	}
 	if err := c.Exec(`BEGIN IMMEDIATE`); err != nil {
@@ -115,6 +115,13 @@ func create(c *conn, o Options) (err error) {
 		return err
 	}
 	return c.Exec(`COMMIT`)
+}
+
+// enterWAL makes c's file one with a log. The journal of that change must be gone for good: after
+// a power cut it would undo the creation, and all that has been promised since.
+func (c *conn) enterWAL(o Options) error {
+	return c.Exec(fmt.Sprintf(`PRAGMA synchronous=extra; PRAGMA page_size=%d; PRAGMA journal_mode=wal;
+		PRAGMA synchronous=%s`, pageSize, o.synchronous()))
 }
 
 func writeMeta(c *conn, versioning Versioning) error {

@@ -64,7 +64,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 func start(path string, o Options, c *conn, m meta) *DB {
 	db := &DB{path: path, options: o, meta: m, closing: make(chan struct{}), done: make(chan struct{})}
 	db.versioning.Store(&m.versioning)
-	db.blobs = newBlobs(filepath.Join(path, blobFolder))
+	db.blobs = newBlobs(filepath.Join(path, blobFolder), o.Disk)
 	db.readers = newReaders(db)
 	db.writer = newWriter(db, c)
 	expirer := newExpirer(db)

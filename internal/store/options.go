@@ -36,7 +36,8 @@ type Options struct {
 	// Now is the wall clock. Nil means [time.Now].
 	Now func() time.Time
 
-	vfs string // the SQLite file system, for tests; empty means the operating system's
+	// Disk stands between the database and its files, for tests. Nil means nothing does.
+	Disk Disk
 }
 
 // Validate reports the first setting that cannot work, as fault.Invalid.

@@ -1,0 +1,14 @@
+// Package storetest has a disk that loses power, fills up or fails, for tests of what is kept on it:
+//
+//	disk := storetest.NewDisk()
+//	defer disk.Close()
+//	db, err := store.Open(ctx, path, store.Options{Disk: disk})
+//	disk.CutAt(17)
+//	… // work until it fails, and close db
+//	err = disk.Survive(path, restarted, seed)
+//	db, err = store.Open(ctx, restarted, store.Options{})
+//
+// The disk sits on the real file system, where programs see every write at once, as they do with
+// a kernel's cache. Of what was not synced, a power cut leaves any part: writes are lost, come in
+// any order and are torn between sectors; names of files come and go.
+package storetest

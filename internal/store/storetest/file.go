@@ -1,0 +1,94 @@
+package storetest
+
+import (
+	"math/rand/v2"
+
+	"github.com/ncruces/go-sqlite3/util/vfsutil"
+	"github.com/ncruces/go-sqlite3/vfs"
+)
+
+// sector is how many bytes a disk writes all or not at all.
+const sector = 512
+
+// platter is what of a file has reached the disk, and what is on its way there.
+type platter struct {
+	named   bool // its name has reached the disk
+	deleted bool // its name is about to go
+	synced  []byte
+	pending []write
+}
+
+// write is one write, or a truncation.
+type write struct {
+	at   int64
+	data []byte // nil to truncate
+}
+
+func (w write) apply(to []byte) []byte {
+	if w.data == nil {
+		return to[:min(int64(len(to)), w.at)]
+	}
+	if grow := w.at + int64(len(w.data)) - int64(len(to)); grow > 0 {
+		to = append(to, make([]byte, grow)...)
+	}
+	copy(to[w.at:], w.data)
+	return to
+}
+
+// torn returns the part of w that made it before the power went.
+func (w write) torn(random *rand.Rand) write {
+	if len(w.data) <= sector {
+		return w
+	}
+	w.data = w.data[:sector*random.IntN(len(w.data)/sector)]
+	return w
+}
+
+// diskFile is an open file of SQLite.
+type diskFile struct {
+	vfs.File
+	disk *Disk
+	on   *platter
+}
+
+func (f *diskFile) SharedMemory() vfs.SharedMemory { return vfsutil.WrapSharedMemory(f.File) }
+
+func (f *diskFile) WriteAt(p []byte, off int64) (int, error) {
+	if err := f.note(write{at: off, data: append([]byte{}, p...)}); err != nil {
+		return 0, err
+	}
+	return f.File.WriteAt(p, off)
+}
+
+func (f *diskFile) Truncate(size int64) error {
+	if err := f.note(write{at: size}); err != nil {
+		return err
+	}
+	return f.File.Truncate(size)
+}
+
+// note makes w pending. The write in which the power is cut is on its way, too.
+func (f *diskFile) note(w write) error {
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	err := f.disk.stepLocked()
+	if err == nil || f.disk.steps == f.disk.failAt && err == ErrPower { //nolint:errorlint // our own
+		f.on.pending = append(f.on.pending, w)
+	}
+	return err
+}
+
+// Sync makes what is pending durable; there is no need to wait for the real disk.
+func (f *diskFile) Sync(vfs.SyncFlag) error {
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	if err := f.disk.stepLocked(); err != nil {
+		return err
+	}
+	f.disk.syncs++
+	for _, w := range f.on.pending {
+		f.on.synced = w.apply(f.on.synced)
+	}
+	f.on.pending, f.on.named = nil, true
+	return nil
+}
