@@ -113,6 +113,7 @@ func (o *outgoing) fail(err error) {
 
 // fillFromReader reads ahead one byte, so that the last frame is known as such.
 func (o *outgoing) fillFromReader(dst []byte, limit int) (piece []byte, more bool, err error) {
+	dst = slices.Grow(dst, limit-len(dst))
 	for len(dst) < limit && err == nil {
 		var n int
 		n, err = o.body.Read(dst[len(dst):limit])

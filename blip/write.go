@@ -22,14 +22,15 @@ const (
 	deflateReserve = 32
 )
 
+// idleScratch is the most memory that a writer keeps for its next frame when it has none to send.
+const idleScratch = 4 << 10
+
 // write sends until the connection is over, or closing and drained.
 func (c *Conn) write(ctx context.Context) {
 	w := &writer{
 		conn:   c,
 		enc:    NewEncoder(c.cfg.Level),
 		budget: newBudget(c.cfg.Compression),
-		plain:  make([]byte, 0, MaxFrame),
-		frame:  make([]byte, 0, MaxFrame),
 	}
 	err := w.run(ctx)
 	c.mu.Lock()
@@ -160,6 +161,9 @@ func (w *writer) flush(ctx context.Context) error {
 	w.budget.earn(start)
 	w.dirty = false
 	w.conn.clock.markWritten()
+	if cap(w.plain)+cap(w.frame) > idleScratch {
+		w.plain, w.frame = nil, nil
+	}
 	return nil
 }
 

@@ -69,6 +69,7 @@ type Cost struct {
 	Usage
 	AllocationsPerDocument float64 `json:"allocationsPerDocument,omitempty"`
 	BytesPerDocument       float64 `json:"bytesPerDocument,omitempty"`
+	MicrosPerDocument      float64 `json:"microsPerDocument,omitempty"` // of processor time
 }
 
 func costPer(u Usage, documents int) *Cost {
@@ -76,6 +77,7 @@ func costPer(u Usage, documents int) *Cost {
 	if documents > 0 {
 		c.AllocationsPerDocument = float64(u.Allocations) / float64(documents)
 		c.BytesPerDocument = float64(u.AllocatedBytes) / float64(documents)
+		c.MicrosPerDocument = u.CPUSeconds * 1e6 / float64(documents)
 	}
 	return c
 }

@@ -16,7 +16,7 @@ func (r Report) WriteTable(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	columns := []string{
 		"", "result", "", "p99", "of SQLite", "goal", "LiteCore",
-		"server peak", "allocs/doc", "client peak", "allocs/doc",
+		"server peak", "allocs/doc", "cpu/doc", "client peak", "allocs/doc", "cpu/doc",
 	}
 	fmt.Fprintln(t, strings.Join(columns, "\t")+"\t")
 	for _, result := range r.Results {
@@ -60,10 +60,13 @@ func (r Result) goal() string {
 
 func (c *Cost) cells() []string {
 	if c == nil {
-		return []string{"", ""}
+		return []string{"", "", ""}
 	}
 	megabytes := func(v float64) string { return fmt.Sprintf("%.0f MB", v/1e6) }
-	return []string{optional(float64(c.PeakBytes), megabytes), optional(c.AllocationsPerDocument, number)}
+	micros := func(v float64) string { return number(v) + " µs" }
+	return []string{
+		optional(float64(c.PeakBytes), megabytes), optional(c.AllocationsPerDocument, number), optional(c.MicrosPerDocument, micros),
+	}
 }
 
 func optional(value float64, format func(float64) string) string {

@@ -36,14 +36,19 @@ func (*peer) usage(context.Context, none) (Usage, error) {
 	}, nil
 }
 
-// memory is what a process holds after a garbage collection, in bytes.
+// shrinking is how many garbage collections bring a stack down to its least size: each halves it.
+const shrinking = 5
+
+// memory is what a process holds after garbage collections, in bytes.
 type memory struct {
 	Go       uint64 `json:"go"`       // heap and stacks
 	Resident uint64 `json:"resident"` // 0 where the system does not tell
 }
 
 func (*peer) memory(context.Context, none) (memory, error) {
-	runtime.GC()
+	for range shrinking {
+		runtime.GC()
+	}
 	debug.FreeOSMemory()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

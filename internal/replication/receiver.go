@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
@@ -23,8 +24,8 @@ const (
 	blobWaitBytes  = 64 << 20 // bodies waiting for their blobs
 	commitRevs     = 1_000    // revisions in one transaction
 	commitBytes    = 4 << 20
-	arrivedRevs    = 512
-	stagedRevs     = 1_024
+	arrivedRevs    = 64
+	stagedRevs     = 256
 	blobsPerSesson = 8 // revisions fetching blobs at once
 )
 
@@ -36,6 +37,7 @@ const (
 // is stored. Nothing on it needs the connection, so this always ends.
 type receiver struct {
 	s        *Session
+	begin    sync.Once
 	arrivals chan *arrival
 	staged   chan *arrival
 	space    *semaphore.Weighted // of arrivedBytes
@@ -72,6 +74,12 @@ func newReceiver(s *Session) *receiver {
 	}
 }
 
+// start starts the stages, with the first revision: many peers never send one.
+func (r *receiver) start() {
+	r.s.goes(r.prepare)
+	r.s.goes(r.commit)
+}
+
 func (r *receiver) busy() bool { return r.inWork.Load() > 0 }
 
 // revArrived puts a received revision on the road.
@@ -87,6 +95,7 @@ func (c *collection) revArrived(req *blip.Request) error {
 	if err := s.receiver.space.Acquire(s.work, a.weight); err != nil {
 		return err
 	}
+	s.receiver.begin.Do(s.receiver.start)
 	s.receiver.inWork.Add(1)
 	select {
 	case s.receiver.arrivals <- a:

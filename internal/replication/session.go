@@ -33,6 +33,7 @@ type Session struct {
 	receiver *receiver
 	blobs    *blobFetcher
 	tasks    chan func(context.Context) // slow requests, done one after another
+	tasking  atomic.Bool                // a goroutine does them
 
 	// agreed is written once: at the start on the active side, by the first message on the
 	// passive.
@@ -71,7 +72,7 @@ func newSession(pipe blip.Pipe, common Common) *Session {
 		common: common,
 		db:     common.DB,
 		log:    common.Log,
-		tasks:  make(chan func(context.Context), 64),
+		tasks:  make(chan func(context.Context), 16),
 		state:  make(chan struct{}, 1),
 	}
 	if s.log == nil {
@@ -95,10 +96,6 @@ func (s *Session) Run(ctx context.Context) error {
 		closed <- err
 		s.end(err)
 	})
-	s.goes(s.doTasks)
-	s.goes(s.receiver.prepare)
-	s.goes(s.receiver.commit)
-	s.goes(s.watch)
 	finished := make(chan struct{})
 	if s.active != nil {
 		s.goes(func(work context.Context) error {
@@ -115,19 +112,27 @@ func (s *Session) Run(ctx context.Context) error {
 	return err
 }
 
-// await waits for whatever ends the session, and says goodbye.
+// await waits for whatever ends the session, and says goodbye. Meanwhile it watches the peer.
 func (s *Session) await(ctx context.Context, finished <-chan struct{}, closed chan error) error {
-	select {
-	case err := <-closed:
-		return s.ending(err)
-	case <-finished:
-		return s.bye(closed, 1000, "")
-	case <-ctx.Done():
-		if s.active == nil {
-			return s.bye(closed, 1001, "the listener has stopped")
+	w := s.newWatch()
+	defer w.ticker.Stop()
+	for {
+		select {
+		case <-w.ticker.C:
+			if err := w.look(time.Now()); err != nil {
+				s.fail(err)
+			}
+		case err := <-closed:
+			return s.ending(err)
+		case <-finished:
+			return s.bye(closed, 1000, "")
+		case <-ctx.Done():
+			if s.active == nil {
+				return s.bye(closed, 1001, "the listener has stopped")
+			}
+			s.saveCheckpoints()
+			return s.bye(closed, 1000, "")
 		}
-		s.saveCheckpoints()
-		return s.bye(closed, 1000, "")
 	}
 }
 
@@ -385,25 +390,33 @@ func (s *Session) collectionOf(req *blip.Request) (*collection, error) {
 	return all[index], nil
 }
 
-// doTasks does the slow requests that do not depend on each other's order.
-func (s *Session) doTasks(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case task := <-s.tasks:
-			task(ctx)
-		}
-	}
-}
-
-// later has a task done after the ones before it. It blocks while too many wait, which
-// holds back the peer: tasks need nothing from the connection.
+// later has a slow request done, which does not depend on the order of others: after the ones
+// before it, on a goroutine that ends when there are no more. It blocks while too many wait,
+// which holds back the peer: tasks need nothing from the connection.
 func (s *Session) later(task func(context.Context)) {
 	select {
 	case s.tasks <- task:
 	case <-s.work.Done():
+		return
 	}
+	if s.tasking.CompareAndSwap(false, true) {
+		s.goes(s.doTasks)
+	}
+}
+
+func (s *Session) doTasks(ctx context.Context) error {
+	for ctx.Err() == nil {
+		select {
+		case task := <-s.tasks:
+			task(ctx)
+		default:
+			s.tasking.Store(false)
+			if len(s.tasks) == 0 || !s.tasking.CompareAndSwap(false, true) { // one may have come just now
+				return nil
+			}
+		}
+	}
+	return nil
 }
 
 func (s *Session) saveCheckpoints() {

@@ -1,7 +1,6 @@
 package websocket
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -72,7 +71,7 @@ func (c *Conn) awaitClose() error {
 // leaveMessage goes on in other memory: the reader may still be looking at its last message.
 func (c *Conn) leaveMessage() {
 	c.discard(c.held)
-	c.br = bufio.NewReaderSize(c.source(c.br), readBuffer)
+	c.in = newWindow(c.source(c.in.bytes[c.in.from:c.in.to]))
 	c.held, c.message = 0, nil
 }
 
@@ -87,7 +86,7 @@ func (c *Conn) sendClose(payload []byte) {
 	if !c.writableLocked() {
 		return
 	}
-	c.out = appendFrame(c.out, opClose, payload, c.client)
+	c.appendLocked(opClose, payload)
 	c.closeSent = true
 	_ = c.sendLocked() // the reader learns of an error
 }

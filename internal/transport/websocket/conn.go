@@ -41,12 +41,13 @@ type Conn struct {
 	beats heartbeat
 
 	readMu  sync.Mutex // held by whoever reads; guards the following
-	br      *bufio.Reader
-	held    int    // bytes at the front of br that the last message occupies
-	message []byte // the last message, if it came in parts or was too long for br
+	in      *window
+	held    int    // bytes at the front of in that the last message occupies
+	message []byte // the last message, if it came in parts or was too long for in
 
 	writeMu   sync.Mutex // held by whoever writes; guards the following
 	out       []byte     // whole frames, waiting to leave together
+	lent      *block     // where out begins, or nil when it is empty
 	closeSent bool
 
 	pings   chan struct{} // asks for a PING
@@ -62,14 +63,17 @@ type Conn struct {
 func New(nc net.Conn, cfg Config) *Conn {
 	c := &Conn{
 		nc: nc, client: cfg.Client, limit: cfg.Limit, start: time.Now(),
-		out:   make([]byte, 0, flushAt+maxFrame),
 		pings: make(chan struct{}, 1), pongs: make(chan []byte, 1),
 		dead: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if c.limit == 0 {
 		c.limit = 1 << 20
 	}
-	c.br = bufio.NewReaderSize(c.source(cfg.Reader), readBuffer)
+	var early []byte
+	if cfg.Reader != nil {
+		early, _ = cfg.Reader.Peek(cfg.Reader.Buffered())
+	}
+	c.in = newWindow(c.source(early))
 	c.beats.begin(c, cfg.Heartbeat)
 	go c.control()
 	return c
@@ -83,7 +87,7 @@ func (c *Conn) Write(ctx context.Context, message []byte) error {
 		return err
 	}
 	defer c.writeMu.Unlock()
-	c.out = appendFrame(c.out, opBinary, message, c.client)
+	c.appendLocked(opBinary, message)
 	if len(c.out) < flushAt {
 		return nil
 	}
@@ -133,12 +137,18 @@ func (c *Conn) pushLocked(ctx context.Context) error {
 	return c.sendLocked()
 }
 
+func (c *Conn) appendLocked(opcode byte, payload []byte) {
+	if c.lent == nil {
+		c.lent = borrow()
+		c.out = c.lent[:0]
+	}
+	c.out = appendFrame(c.out, opcode, payload, c.client)
+}
+
 func (c *Conn) sendLocked() error {
 	_, err := c.nc.Write(c.out)
-	c.out = c.out[:0]
-	if cap(c.out) > 2*flushAt {
-		c.out = make([]byte, 0, flushAt+maxFrame)
-	}
+	c.lent.back()
+	c.out, c.lent = nil, nil
 	if err != nil {
 		return c.endWith(dropped(err))
 	}

@@ -66,7 +66,7 @@ func (c *Conn) sendControl(opcode byte, payload []byte) {
 	if !c.writableLocked() {
 		return
 	}
-	c.out = appendFrame(c.out, opcode, payload, c.client)
+	c.appendLocked(opcode, payload)
 	_ = c.sendLocked() // the reader learns of an error
 }
 

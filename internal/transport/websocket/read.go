@@ -1,7 +1,6 @@
 package websocket
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"io"
@@ -138,10 +137,10 @@ func (c *Conn) collect(ctx context.Context, h header) error {
 // peek waits until n bytes are buffered. Only a wait needs to watch ctx: that keeps reading
 // from the buffer cheap.
 func (c *Conn) peek(ctx context.Context, n int) ([]byte, error) {
-	if c.br.Buffered() < n {
+	if c.in.buffered() < n {
 		defer context.AfterFunc(ctx, func() { c.end(context.Cause(ctx)) })()
 	}
-	p, err := c.br.Peek(n)
+	p, err := c.in.peek(n)
 	if err != nil {
 		return nil, c.endWith(dropped(err))
 	}
@@ -149,10 +148,10 @@ func (c *Conn) peek(ctx context.Context, n int) ([]byte, error) {
 }
 
 // discard drops bytes that peek has seen.
-func (c *Conn) discard(n int) { _, _ = c.br.Discard(n) }
+func (c *Conn) discard(n int) { c.in.discard(n) }
 
-// source reads the connection and notes when something came.
-func (c *Conn) source(before *bufio.Reader) io.Reader {
+// source reads what came early, then the connection, and notes when something came.
+func (c *Conn) source(early []byte) io.Reader {
 	live := readerFunc(func(p []byte) (int, error) {
 		n, err := c.nc.Read(p)
 		if n > 0 {
@@ -160,10 +159,9 @@ func (c *Conn) source(before *bufio.Reader) io.Reader {
 		}
 		return n, err
 	})
-	if before == nil || before.Buffered() == 0 {
+	if len(early) == 0 {
 		return live
 	}
-	early, _ := before.Peek(before.Buffered())
 	return io.MultiReader(bytes.NewReader(bytes.Clone(early)), live)
 }
 
