@@ -76,11 +76,16 @@ func (s *Session) getCollections(req *blip.Request) error {
 	return nil
 }
 
-// sharedCollection returns the state for the collection of that name, or nil if it is not shared.
+// sharedCollection returns the state for the collection of that name, or nil if it is not
+// shared, or was deleted since.
 func (s *Session) sharedCollection(index int, name string) *collection {
 	for _, shared := range s.shared.Collections {
 		if shared.FullName() == fullName(name) {
-			return s.newCollection(index, CollectionOptions{Collection: shared})
+			c := s.newCollection(index, CollectionOptions{Collection: shared})
+			if _, err := c.lastSequence(s.work); isNotFound(err) {
+				return nil
+			}
+			return c
 		}
 	}
 	return nil

@@ -110,10 +110,18 @@ func (p *puller) answer(ctx context.Context, req *blip.Request) error {
 	case s.active != nil && !p.c.opts.Pull:
 		return fault.New(fault.HTTP, 403, "this peer does not pull")
 	case proposing:
-		return p.answerProposals(ctx, req)
+		return unlessDeleted(p.answerProposals(ctx, req))
 	default:
-		return p.answerChanges(ctx, req)
+		return unlessDeleted(p.answerChanges(ctx, req))
 	}
+}
+
+// unlessDeleted makes of what the store says about a deleted collection what a peer is to hear.
+func unlessDeleted(err error) error {
+	if isNotFound(err) {
+		return fault.New(fault.HTTP, 404, "the collection was deleted").Because(err)
+	}
+	return err
 }
 
 // answerProposals says which of the proposed revisions fit upon ours (spec/replication.md §7).

@@ -192,6 +192,12 @@ func (s *Session) fail(err error) {
 	}
 }
 
+func (s *Session) failed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err != nil
+}
+
 func closeReason(err error) string {
 	if closeCode(err) == 1000 {
 		return ""
@@ -261,8 +267,8 @@ func (s *Session) Err() error {
 
 // Busy reports whether there is anything left to do just now.
 func (s *Session) Busy() bool {
-	if s.active != nil && !s.begun.Load() {
-		return true // the handshake is still to come
+	if s.active != nil && !s.begun.Load() || s.failed() {
+		return true // the handshake is still to come, or the end
 	}
 	for _, c := range s.all() {
 		if c.busy() {
