@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/identity"
 )
 
 func signer(t testing.TB, id *tandem.TLSIdentity) crypto.Signer {
@@ -42,7 +43,9 @@ func eachIdentityStore(t *testing.T, test func(t *testing.T, reopen func() tande
 		"folder with passphrase": func() tandem.TLSIdentityStore {
 			return tandem.FolderIdentityStore(filepath.Join(dir, "secret"), tandem.IdentityFolderOptions{Passphrase: "pp", Rounds: 1000})
 		},
-		"PKCS#12": func() tandem.TLSIdentityStore { return tandem.PKCS12IdentityStore(filepath.Join(dir, "ids.p12"), "pw") },
+		"PKCS#12": func() tandem.TLSIdentityStore { // that of PKCS12IdentityStore, and faster
+			return identity.PKCS12File(filepath.Join(dir, "ids.p12"), "pw", 1000)
+		},
 		"default": func() tandem.TLSIdentityStore { return nil },
 		"own":     func() tandem.TLSIdentityStore { return ownStore{memory} },
 	} {
@@ -290,13 +293,16 @@ func pemFiles(t *testing.T, dir string, suffix ...string) []string {
 
 // I-15, I-16, I-17, I-18, I-19, I-20, I-31, X-23
 func TestPKCS12(t *testing.T) {
-	ca := newAuthority(t, "CA")
-	id := newIdentity(t, "till", issuedBy(ca))
-	data, err := id.ExportPKCS12("pw")
+	data, err := os.ReadFile(filepath.Join("internal", "identity", "pkcs", "testdata", "modern.p12")) // of OpenSSL
 	check(t, err)
+	id, err := tandem.IdentityFromPKCS12(data, "secret", tandem.PKCS12Options{})
+	check(t, err)
+	if id.Label() != "" || len(id.Certs()) != 2 {
+		t.Errorf("straight from the file: label %q, %d certificates", id.Label(), len(id.Certs()))
+	}
 	eachIdentityStore(t, func(t *testing.T, reopen func() tandem.TLSIdentityStore) {
 		for name, form := range map[string][]byte{"DER": data, "Base64": []byte(base64.StdEncoding.EncodeToString(data))} {
-			imported, err := tandem.ImportPKCS12(reopen(), name, form, "pw", tandem.PKCS12Options{})
+			imported, err := tandem.ImportPKCS12(reopen(), name, form, "secret", tandem.PKCS12Options{})
 			check(t, err)
 			got, err := tandem.GetIdentity(reopen(), name)
 			check(t, err)
@@ -312,10 +318,10 @@ func TestPKCS12(t *testing.T) {
 			want     error
 		}{
 			"wrong password":     {data, "no", tandem.PKCS12Options{}, tandem.ErrCrypto},
-			"wrong key password": {data, "pw", tandem.PKCS12Options{KeyPassword: "no"}, tandem.ErrCrypto},
-			"unknown alias":      {data, "pw", tandem.PKCS12Options{Alias: "nobody"}, tandem.ErrNotFound},
-			"truncated":          {data[:len(data)/2], "pw", tandem.PKCS12Options{}, nil},
-			"nothing":            {nil, "pw", tandem.PKCS12Options{}, nil},
+			"wrong key password": {data, "secret", tandem.PKCS12Options{KeyPassword: "no"}, tandem.ErrCrypto},
+			"unknown alias":      {data, "secret", tandem.PKCS12Options{Alias: "nobody"}, tandem.ErrNotFound},
+			"truncated":          {data[:len(data)/2], "secret", tandem.PKCS12Options{}, nil},
+			"nothing":            {nil, "secret", tandem.PKCS12Options{}, nil},
 		} {
 			_, err := tandem.ImportPKCS12(reopen(), "bad", c.data, c.password, c.o)
 			if err == nil || c.want != nil {
@@ -326,11 +332,6 @@ func TestPKCS12(t *testing.T) {
 			}
 		}
 	})
-	unlabelled, err := tandem.IdentityFromPKCS12(data, "pw", tandem.PKCS12Options{})
-	check(t, err)
-	if unlabelled.Label() != "" || unlabelled.Fingerprint() != id.Fingerprint() {
-		t.Error("taken straight from the file it is another, or has a label")
-	}
 }
 
 // I-16: one file with two entries, each found by its alias.
