@@ -27,28 +27,38 @@ func newSync(a *app) *cobra.Command {
 			"  tandem sync copy wss://host:4984/travel --pull --continuous --collection travel.airlines\n" +
 			"  tandem sync copy --discover travel@host",
 		Args: cobra.RangeArgs(1, 2),
-		RunE: a.do(func(ctx context.Context, args []string) error {
-			cfg, err := f.configuration(a)
-			if err != nil {
-				return err
-			}
-			if err := f.setPeer(ctx, &cfg, args[1:]); err != nil {
-				return err
-			}
-			o := tandem.Options{MustExist: cfg.Type == tandem.Push}
-			return withOptions(ctx, args[0], o, func(db *tandem.Database) error {
-				if cfg.Collections, err = f.collectionConfigurations(ctx, db, cfg.Type); err != nil {
-					return err
-				}
-				return a.sync(ctx, cfg, &f)
-			})
-		}),
+		RunE: a.do(func(ctx context.Context, args []string) error { return a.sync(ctx, args[0], args[1:], &f) }),
 	}
 	f.add(c)
 	return c
 }
 
-func (a *app) sync(ctx context.Context, cfg tandem.ReplicatorConfiguration, f *syncFlags) error {
+func (a *app) sync(ctx context.Context, path string, peer []string, f *syncFlags) error {
+	cfg, err := f.configuration(a)
+	if err != nil {
+		return err
+	}
+	if err := f.setPeer(ctx, &cfg, peer); err != nil {
+		return err
+	}
+	if cfg.Authenticator, err = f.authenticator(a); err != nil {
+		return err
+	}
+	o := tandem.Options{MustExist: cfg.Type == tandem.Push}
+	return withOptions(ctx, path, o, func(db *tandem.Database) error {
+		if cfg.Collections, err = f.collectionConfigurations(ctx, db, cfg.Type); err != nil {
+			return err
+		}
+		if f.forget {
+			if err := db.ForgetServer(ctx, cfg.Endpoint); err != nil {
+				return err
+			}
+		}
+		return a.syncWith(ctx, cfg, f)
+	})
+}
+
+func (a *app) syncWith(ctx context.Context, cfg tandem.ReplicatorConfiguration, f *syncFlags) error {
 	replicator, err := tandem.NewReplicator(cfg)
 	if err != nil {
 		return err

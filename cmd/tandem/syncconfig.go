@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,8 @@ type syncFlags struct {
 	pinnedCert  string
 	fingerprint string
 	ca          string
+	firstUse    bool
+	forget      bool
 	identity    string
 	noDelta     bool
 	docIDs      []string
@@ -44,6 +47,9 @@ func (f *syncFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.pinnedCert, "pinned-cert", "", "`file` of the certificate that the peer must show, or its issuer")
 	flags.StringVar(&f.fingerprint, "fingerprint", "", "`SHA-256` of the certificate that the peer must show")
 	flags.StringVar(&f.ca, "ca", "", "`file` of the roots to trust, in place of the system's")
+	flags.BoolVar(&f.firstUse, "trust-on-first-use", false,
+		"accept the certificate of a peer that DB has not met before, and no other from then on")
+	flags.BoolVar(&f.forget, "forget", false, "forget the certificate that was trusted on first use")
 	flags.StringVar(&f.identity, "identity", "", "`label` of the TLS identity to show to the peer (see tandem identity)")
 	flags.BoolVar(&f.noDelta, "no-delta", false, "send and take whole documents only")
 	flags.StringSliceVar(&f.docIDs, "doc-ids", nil, "`IDs` of the only documents to sync, separated by commas")
@@ -55,10 +61,10 @@ func (f *syncFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.discover, "discover", "", "`name` of the peer, or of its database, to find on the local network")
 	flags.BoolVar(&f.asJSON, "json", false, "print one JSON object at the end")
 	flags.BoolVar(&f.stats, "stats", false, "tell about deltas and blobs at the end")
-	c.MarkFlagsMutuallyExclusive("self-signed", "pinned-cert", "fingerprint", "ca")
+	c.MarkFlagsMutuallyExclusive("self-signed", "pinned-cert", "fingerprint", "ca", "trust-on-first-use")
 }
 
-// configuration makes that of the replicator, but for its peer and collections.
+// configuration makes that of the replicator, but for its peer, authenticator and collections.
 func (f *syncFlags) configuration(a *app) (cfg tandem.ReplicatorConfiguration, err error) {
 	cfg = tandem.ReplicatorConfiguration{
 		Type:                                  f.direction(),
@@ -68,6 +74,12 @@ func (f *syncFlags) configuration(a *app) (cfg tandem.ReplicatorConfiguration, e
 		DisableDeltaSync:                      f.noDelta,
 		MaxAttempts:                           f.attempts,
 		Logger:                                a.logger(),
+	}
+	if f.firstUse {
+		cfg.TrustOnFirstUse = func(cert *x509.Certificate) bool {
+			a.note("trusted from now on: the peer's certificate %s", tandem.Fingerprint(cert))
+			return true
+		}
 	}
 	if !f.continuous && f.attempts == 0 {
 		cfg.MaxAttempts = 1
@@ -82,8 +94,10 @@ func (f *syncFlags) configuration(a *app) (cfg tandem.ReplicatorConfiguration, e
 			return cfg, err
 		}
 	}
-	cfg.Authenticator, err = f.authenticator(a)
-	return cfg, err
+	if _, ok := resolvers[f.resolver]; !ok {
+		return cfg, usage("there is no resolver %q: want default, local, remote, latest or merge", f.resolver)
+	}
+	return cfg, nil
 }
 
 func (f *syncFlags) direction() tandem.ReplicatorType {
@@ -134,25 +148,20 @@ func (f *syncFlags) setPeer(ctx context.Context, cfg *tandem.ReplicatorConfigura
 	if err != nil {
 		return err
 	}
-	if !f.selfSigned && f.ca == "" && f.pinnedCert == "" && f.fingerprint == "" {
-		cfg.PinnedServerFingerprint = peer.Fingerprint
+	found, err := tandem.ReplicatorConfigurationForPeer(ctx, peer)
+	if err != nil {
+		return err
 	}
-	urls := peer.URLs()
-	if len(urls) == 0 {
-		return withHint(tandem.ErrUnknownHost.In("find peer", peer.Name).Says("the peer tells no address"),
-			"give its URL instead")
+	cfg.Endpoint = found.Endpoint
+	if !f.selfSigned && !f.firstUse && f.ca == "" && f.pinnedCert == "" && f.fingerprint == "" {
+		cfg.PinnedServerFingerprint = found.PinnedServerFingerprint
 	}
-	cfg.Endpoint, err = tandem.NewURLEndpoint(urls[0])
-	return err
+	return nil
 }
 
 func (f *syncFlags) collectionConfigurations(
 	ctx context.Context, db *tandem.Database, direction tandem.ReplicatorType,
 ) ([]tandem.CollectionConfiguration, error) {
-	resolver, ok := resolvers[f.resolver]
-	if !ok {
-		return nil, usage("there is no resolver %q: want default, local, remote, latest or merge", f.resolver)
-	}
 	find := createCollection
 	if direction == tandem.Push {
 		find = findCollection
@@ -164,7 +173,7 @@ func (f *syncFlags) collectionConfigurations(
 	configurations := make([]tandem.CollectionConfiguration, len(chosen))
 	for i, coll := range chosen {
 		configurations[i] = tandem.CollectionConfiguration{
-			Collection: coll, DocumentIDs: f.docIDs, Channels: f.channels, ConflictResolver: resolver,
+			Collection: coll, DocumentIDs: f.docIDs, Channels: f.channels, ConflictResolver: resolvers[f.resolver],
 		}
 	}
 	return configurations, nil
