@@ -19,13 +19,15 @@ import (
 
 // stranger is a peer that says whatever the test wants to one of our sessions.
 type stranger struct {
-	t     testing.TB
-	conn  *blip.Conn
-	ended <-chan error // how our session ended
-	stop  context.CancelFunc
+	t    testing.TB
+	conn *blip.Conn
+	stop context.CancelFunc // asks our session to end
+
+	over chan struct{}
+	err  error // how our session ended; read it after over
 
 	gone   chan struct{}
-	closed error // how the connection ended; read it after gone
+	closed error // how the stranger's connection ended; read it after gone
 }
 
 // meet runs a session against a stranger, who answers its requests with handle.
@@ -34,9 +36,11 @@ func meet(t testing.TB, session func(pipe blip.Pipe) *replication.Session, handl
 	here, there := blip.NewPipePair()
 	s := &stranger{t: t, conn: blip.NewConn(there, blip.Config{Handler: handle, ReplyTimeout: patience})}
 	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	s.ended, s.stop, s.gone = ended, stop, make(chan struct{})
-	go func() { ended <- session(here).Run(ctx) }()
+	s.stop, s.over, s.gone = stop, make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(s.over)
+		s.err = session(here).Run(ctx)
+	}()
 	go func() {
 		defer close(s.gone)
 		s.closed = s.conn.Run(context.Background())
@@ -45,6 +49,7 @@ func meet(t testing.TB, session func(pipe blip.Pipe) *replication.Session, handl
 		stop()
 		s.conn.Abort(nil)
 		<-s.gone
+		<-s.over
 	})
 	return s
 }
@@ -114,8 +119,8 @@ func (s *stranger) mustAsk(want, profile, props, body string) {
 func (s *stranger) await() error {
 	s.t.Helper()
 	select {
-	case err := <-s.ended:
-		return err
+	case <-s.over:
+		return s.err
 	case <-time.After(patience):
 		s.t.Fatal("our session does not end")
 		return nil

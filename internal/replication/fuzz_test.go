@@ -1,0 +1,132 @@
+package replication
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+func FuzzChanges(f *testing.F) {
+	for _, seed := range []string{
+		``, `null`, `[]`, `[[101,"a","1-6f7c"],["98:103","b","2-77",1,2048]]`, `[[1,"a","18e9@AbCdEf0123456789+/abcA; 1@x",true]]`,
+		`[[1,"a","x"],[2,"","1-aa"]]`, `[[{},"a","1-aa"]]`, `[[1]]`, `[[1,2,3,4,5,6,7,8,9]]`, `[[1,"a","1-aa",-1,-1]] []`, `[[1,"\ud800","1-a"]]`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		changes, err := parseChanges(body)
+		if err != nil {
+			return
+		}
+		if len(changes)*8 > len(body) {
+			t.Fatalf("%d changes out of %d bytes", len(changes), len(body))
+		}
+		for _, c := range changes {
+			if c.Sequence == "" || len(c.Sequence) > maxSequence || c.Size < 0 || c.Bad == nil && c.Rev.ID == "" {
+				t.Fatalf("%q: %+v", body, c)
+			}
+			if c.Bad != nil {
+				continue
+			}
+			text := append(appendChange([]byte("["), 7, c.ID, c.Rev.Vector(), true, c.Size), ']')
+			again, err := parseChanges(text)
+			if err != nil || len(again) != 1 || again[0].ID != c.ID || again[0].Rev.ID != c.Rev.ID || again[0].Size != c.Size {
+				t.Fatalf("%q: written as %s, read as %+v: %v", body, text, again, err)
+			}
+		}
+	})
+}
+
+func FuzzProposals(f *testing.F) {
+	for _, seed := range []string{
+		``, `[]`, `[["a","2-bb","1-aa"],["b","1-cc"],["c","1-dd","",512]]`, `[["a","18e9@AbCdEf0123456789+/abcA","1-aa",null]]`,
+		`[["a","2-bb",null,1]]`, `[["a","2-bb","x"]]`, `[["",""]]`, `[[7,8]]`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		proposals, err := parseProposals(body)
+		if err != nil {
+			return
+		}
+		for _, p := range proposals {
+			if p.Bad != nil {
+				continue
+			}
+			text := append(appendProposal([]byte("["), p.ID, p.Rev.Vector(), p.Parent, 9), ']')
+			again, err := parseProposals(text)
+			if err != nil || len(again) != 1 || again[0].ID != p.ID || again[0].Rev.ID != p.Rev.ID ||
+				again[0].Parent != p.Parent || again[0].Bad != nil {
+				t.Fatalf("%q: written as %s, read as %+v: %v", body, text, again, err)
+			}
+		}
+	})
+}
+
+func FuzzAnswers(f *testing.F) {
+	for _, seed := range []string{
+		``, `null`, `[]`, `[0,[],["1-aa","x"],304,409,{"status":409,"rev":"2-bb"},{"status":409,"rev":""}]`, `[1e99]`, `[{"rev":7}]`, `{}`, `[[`,
+	} {
+		f.Add([]byte(seed), 7)
+	}
+	f.Fuzz(func(t *testing.T, body []byte, n int) {
+		n = min(max(n, 0), 200)
+		answers, err := parseAnswers(body, n)
+		if err != nil {
+			return
+		}
+		if len(answers) != n {
+			t.Fatalf("%d answers, want %d", len(answers), n)
+		}
+		text := appendAnswers(nil, answers)
+		again, err := parseAnswers(text, n)
+		if err != nil {
+			t.Fatalf("%q: written as %s: %v", body, text, err)
+		}
+		for i, a := range answers {
+			b := again[i]
+			if a.Send != b.Send || a.Status != b.Status || !slices.Equal(a.Known, b.Known) || a.HasRev && a.Status != 0 && a.Rev != b.Rev {
+				t.Fatalf("%q: answer %d was %+v, is %+v in %s", body, i, a, b, text)
+			}
+		}
+	})
+}
+
+func FuzzCheckpoint(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"time":1700000000,"local":42,"localCompleted":[0,43,50,2],"remote":117}`, `{"remote":"12:117","rev":"1-cc"}`,
+		`{"local":18446744073709551615}`, `{"localCompleted":[18446744073709551615,1,5]}`, `{"localCompleted":[9,3,1,2,0,1]}`, `{"remote":{"a":[1]}}`,
+	} {
+		f.Add([]byte(seed), []byte(`{"local":7,"remote":3}`))
+	}
+	f.Fuzz(func(t *testing.T, one, other []byte) {
+		a, _, err := parseCheckpoint(one)
+		if err != nil {
+			return
+		}
+		again, _, err := parseCheckpoint(a.encode(time.Unix(1, 0)))
+		if err != nil || !a.equal(again) {
+			t.Fatalf("%q is %+v, written and read %+v: %v", one, a, again, err)
+		}
+		b, _, err := parseCheckpoint(other)
+		if err != nil {
+			return
+		}
+		both := agree(a, b)
+		for i, s := range both.done {
+			if s.first >= s.end || i > 0 && s.first < both.done[i-1].end {
+				t.Fatalf("agreed on %v", both.done)
+			}
+			if !covers(a.done, s) || !covers(b.done, s) {
+				t.Fatalf("agreed on %v of %v and %v", s, a.done, b.done)
+			}
+		}
+		if both.remote != "" && both.remote != a.remote && both.remote != b.remote {
+			t.Fatalf("agreed on %q of %q and %q", both.remote, a.remote, b.remote)
+		}
+	})
+}
+
+func covers(spans []span, s span) bool {
+	return slices.ContainsFunc(spans, func(all span) bool { return all.first <= s.first && s.end <= all.end })
+}
