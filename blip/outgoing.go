@@ -89,7 +89,7 @@ func (o *outgoing) fill(dst []byte, limit int) (piece []byte, more bool, err err
 func (o *outgoing) begin(dst []byte) []byte {
 	o.begun = true
 	if o.msg.BodyReader != nil {
-		o.body = bufio.NewReaderSize(o.msg.BodyReader, MaxFrame)
+		o.body = bufio.NewReaderSize(o.msg.BodyReader, 4*MaxFrame)
 	} else {
 		o.rest = o.msg.Body
 	}

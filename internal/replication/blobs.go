@@ -133,15 +133,7 @@ func (f *blobFetcher) download(ctx context.Context, c *collection, docID string,
 	if document.Compressible(blob.ContentType) {
 		m.Properties.Add(propCompress, yes)
 	}
-	m.Sink = w
-	if blob.Length >= 0 {
-		m.Sink = &bounded{w: w, left: blob.Length, digest: blob.Digest}
-	}
-	if _, err := c.s.conn.Call(ctx, m); err != nil {
-		var refusal *blip.Error
-		if errors.As(err, &refusal) {
-			return fromPeer(err)
-		}
+	if err := f.receive(ctx, c, m, blob, w); err != nil {
 		return err
 	}
 	_, size, err := w.Commit(ctx, blob.Digest)
@@ -151,6 +143,31 @@ func (f *blobFetcher) download(ctx context.Context, c *collection, docID string,
 	c.counters.blobsReceived.Add(1)
 	c.counters.blobBytes.Add(uint64(size))
 	return nil
+}
+
+// receive sends the request m, and writes the blob that answers it to w.
+func (f *blobFetcher) receive(
+	ctx context.Context, c *collection, m *blip.Message, blob document.Blob, w io.Writer,
+) (err error) {
+	if blob.Length < 0 || blob.Length > behindBuffer {
+		later := newBehind(w)
+		defer func() {
+			if closeErr := later.close(); err == nil {
+				err = closeErr
+			}
+		}()
+		w = later
+	}
+	m.Sink = w
+	if blob.Length >= 0 {
+		m.Sink = &bounded{w: w, left: blob.Length, digest: blob.Digest}
+	}
+	_, err = c.s.conn.Call(ctx, m)
+	var refusal *blip.Error
+	if errors.As(err, &refusal) {
+		return fromPeer(err)
+	}
+	return err
 }
 
 // bounded refuses more of a blob than its document says that there is, so that no peer can
