@@ -63,6 +63,7 @@ func (s *Server) authenticate(r *http.Request, from netip.Addr) (user string, no
 		return "", nil
 	}
 	if s.throttle.blocked(from) {
+		s.pause(longestDelay) // or it would be back at once, for one more TLS handshake
 		no := refuse(http.StatusTooManyRequests, "too many wrong passwords from your address")
 		no.header = "Retry-After: " + strconv.Itoa(int(failureMemory/time.Second))
 		return "", no
