@@ -256,11 +256,12 @@ func eachItem(body []byte, fn func(item []jsontext.Value) error) error {
 	return nil
 }
 
-// appendChange adds the entry of a changes message that announces a revision.
-func appendChange(b []byte, sequence uint64, id, rev string, deleted bool, size int) []byte {
+// appendChange adds the entry of a changes message that announces a revision: by its ID, which
+// tells a receiver all it needs, and which every peer can read.
+func appendChange(b []byte, sequence uint64, id string, rev revision.ID, deleted bool, size int) []byte {
 	b = strconv.AppendUint(append(b, '['), sequence, 10)
 	b = appendText(append(b, ','), id)
-	b = appendText(append(b, ','), rev)
+	b = appendText(append(b, ','), string(rev))
 	flag := byte('0')
 	if deleted {
 		flag = '1'

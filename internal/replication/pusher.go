@@ -355,7 +355,7 @@ func (p *pusher) announce(batch []*item) error {
 		if p.c.s.active != nil {
 			body = appendProposal(body, it.id, it.rev.Vector(), it.parent, it.size)
 		} else {
-			body = appendChange(body, uint64(it.seq), it.id, it.rev.Vector(), it.deleted, it.size)
+			body = appendChange(body, uint64(it.seq), it.id, it.rev.ID, it.deleted, it.size)
 		}
 		it.attempts++
 	}
