@@ -166,13 +166,6 @@ func (k *checkpointer) saveNow() {
 	}
 }
 
-// saved reports whether nothing is left to save.
-func (k *checkpointer) saved() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return !k.dirty
-}
-
 func (k *checkpointer) poke() {
 	select {
 	case k.wake <- struct{}{}:

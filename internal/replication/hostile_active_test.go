@@ -226,12 +226,16 @@ func TestHostileListeners(t *testing.T) {
 		},
 		"another revision than announced": {
 			politely, offers(`[[1,"a","1-aa"]]`, [2]string{"id=a rev=1-bb sequence=1", "{}"}),
-			nil, []string{"pull a", "push mine"}, []string{"a"},
+			nil,
+			[]string{"pull a", "push mine"},
+			[]string{"a"},
 		},
 		"a body that is none": {
 			politely, offers(`[[1,"a","1-aa"],[2,"b","1-bb"]]`,
 				[2]string{"id=a rev=1-aa sequence=1", "]"}, [2]string{"id=b rev=1-bb sequence=2", "{}"}),
-			nil, []string{"pull a Fleece/5", "pull b", "push mine"}, []string{"b"},
+			nil,
+			[]string{"pull a Fleece/5", "pull b", "push mine"},
+			[]string{"b"},
 		},
 		"a withdrawal of nothing": {
 			politely, func(l *listener) {

@@ -25,7 +25,7 @@ import (
 const patience = 20 * time.Second
 
 // TestRecordedConversations replays what real peers have said to each other, with our side
-// in the place of one of them: each story from its first conversation to its last.
+// in the place of one of them: each story from its first conversation to its last.
 func TestRecordedConversations(t *testing.T) {
 	all, known := stories(t)
 	for _, passive := range []bool{true, false} {
@@ -90,7 +90,7 @@ func storyBlobs(story []*recording) map[string][]byte {
 // replay is one conversation under way.
 type replay struct {
 	t       *testing.T
-	ctx     context.Context //nolint:containedctx // ends the sessions of one test
+	ctx     context.Context // ends the sessions of one test
 	r       *recording
 	passive bool // our side
 	ours    *ourSide

@@ -144,11 +144,9 @@ func (r *remoteSequences) complete(seq *remoteSequence) bool {
 	return moved
 }
 
-func (r *remoteSequences) pending() int { return len(r.queue) - r.dropped }
-
 // earlierGatewaySequence reports whether the JSON text a is earlier than b, both being
 // sequences of Sync Gateway, and whether both could be read at all (spec/replication.md §4).
-func earlierGatewaySequence(a, b string) (earlier, comparable bool) {
+func earlierGatewaySequence(a, b string) (earlier, both bool) {
 	x, okA := parseGatewaySequence(a)
 	y, okB := parseGatewaySequence(b)
 	if !okA || !okB {
