@@ -3,6 +3,7 @@ package tandem
 import (
 	"context"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -82,6 +83,17 @@ func (db *Database) ResolvedConflicts(ctx context.Context, c *Collection, id str
 			filter.Before = entries[len(entries)-1].Number
 		}
 	}
+}
+
+// Remotes lists the URLs of the peers that replicators of this database have connected to, or
+// have tried to, in the order of the alphabet.
+func (db *Database) Remotes(ctx context.Context) (urls []string, err error) {
+	err = db.store.View(ctx, func(tx *store.Tx) error {
+		all, err := tx.Remotes()
+		urls = slices.Sorted(maps.Keys(all))
+		return err
+	})
+	return urls, err
 }
 
 func resolved(e *store.LoggedConflict) ResolvedConflict {

@@ -74,7 +74,7 @@ func newRoot(a *app) *cobra.Command {
 		newDemo(a), newCreate(a), newImport(a), newExport(a),
 		newPut(a), newGet(a), newRemove(a), newList(a), newBlob(a),
 		newInfo(a), newCheck(a), newCompact(a),
-		newServe(a), newSync(a), newDiscover(a), newIdentity(a), newBench(a),
+		newServe(a), newSync(a), newExplain(a), newConflicts(a), newDiscover(a), newIdentity(a), newBench(a),
 	)
 	group(root)
 	return root

@@ -62,7 +62,7 @@ func Explain(ctx context.Context, db *store.DB, remote string, opts CollectionOp
 		if e.Refusal, err = refusalOf(tx, number, opts.Collection, id); err != nil {
 			return err
 		}
-		done, err := positionOf(tx, db, remote, opts)
+		done, err := anyPositionOf(tx, db, remote, opts)
 		if err != nil {
 			return err
 		}
@@ -184,6 +184,17 @@ func passes(filter Filter, doc *store.Document) bool {
 	}
 	ok, err := callFilter(filter, doc, false)
 	return ok && err == nil
+}
+
+// anyPositionOf is positionOf for the directions that were replicated in, whichever it was.
+func anyPositionOf(tx *store.Tx, db *store.DB, remote string, opts CollectionOptions) (done localSequences, err error) {
+	for _, pull := range []bool{opts.Pull, !opts.Pull} {
+		opts.Push, opts.Pull = true, pull
+		if done, err = positionOf(tx, db, remote, opts); err != nil || done.seen > 0 {
+			break
+		}
+	}
+	return done, err
 }
 
 // positionOf reads what the checkpoint says is done.
