@@ -28,7 +28,7 @@ type Replicator struct {
 
 	mu      sync.Mutex // guards the following
 	run     *replicatorRun
-	restart *startOptions // a start that waits for the end of a stopping run
+	restart *startOptions // a start that waits for the end of run
 	last    ReplicatorStatus
 	seen    transport.Seen // of the last connection
 	cookies *transport.Cookies
@@ -60,13 +60,13 @@ func (r *Replicator) StartWithReset() error { return r.start(startOptions{reset:
 func (r *Replicator) start(o startOptions) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.run != nil {
-		if r.run.stopping() {
-			r.restart = &o
-		}
-		return nil
+	if r.run == nil {
+		return r.startLocked(o)
 	}
-	return r.startLocked(o)
+	if r.run.ending() {
+		r.restart = &o
+	}
+	return nil
 }
 
 func (r *Replicator) startLocked(o startOptions) error {
@@ -144,10 +144,14 @@ func (r *Replicator) RetryNow() {
 func (r *Replicator) Status() ReplicatorStatus {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.run == nil {
-		return r.last
+	status := r.last
+	if r.run != nil {
+		status = r.run.status()
 	}
-	return r.run.status()
+	if status.Activity == Stopped && r.restart != nil {
+		return ReplicatorStatus{Activity: Connecting}
+	}
+	return status
 }
 
 // AddChangeListener has fn called with the status on each change of activity, and at most
@@ -185,20 +189,15 @@ func (r *Replicator) CorrelationID() string {
 // stop is what the database calls when it closes.
 func (r *Replicator) stop() { r.Close() }
 
-// ended is called by a run that is over.
+// ended is called by a run that is over and has told so. It starts what was asked for
+// meanwhile.
 func (r *Replicator) ended(status ReplicatorStatus) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.last = status
 	r.run = nil
 	r.db.unregister(r)
-}
-
-// startAgain starts what was asked for while the last run was stopping.
-func (r *Replicator) startAgain() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if o := r.restart; o != nil && r.run == nil {
+	if o := r.restart; o != nil {
 		r.restart = nil
 		_ = r.startLocked(*o) // the error is in the status
 	}

@@ -20,6 +20,9 @@ type replicatorRun struct {
 	changed   chan struct{} // capacity 1
 	documents chan DocumentReplication
 	done      chan struct{} // closed at the very end
+
+	said   ReplicatorStatus // to the listeners, last; for tell alone
+	saidAt time.Time
 }
 
 func newReplicatorRun(r *Replicator, o startOptions) *replicatorRun {
@@ -67,33 +70,52 @@ func (run *replicatorRun) begin() {
 // tell tells the listeners of changes, and winds up the run when it is over.
 func (run *replicatorRun) tell(replicated, told <-chan struct{}) {
 	defer close(run.done)
-	var last ReplicatorStatus
-	var lastTime time.Time
 	pause := time.NewTimer(notifyInterval)
 	defer pause.Stop()
-	for {
-		status := run.status()
-		if status.Activity != Stopped &&
-			(status.Activity != last.Activity || !status.same(last) && time.Since(lastTime) >= notifyInterval) {
-			last, lastTime = status, time.Now()
-			run.r.statusListeners.call(status)
-		}
-		if !status.same(last) {
-			pause.Reset(notifyInterval)
-		}
+	for over := false; !over; {
+		run.sayNews(pause)
 		select {
 		case <-run.changed:
 		case <-pause.C:
 		case <-replicated:
-			<-told
-			status := run.status()
-			run.cancel()
-			run.r.ended(status)
-			run.r.statusListeners.call(status)
-			run.r.startAgain()
-			return
+			over = true
 		}
 	}
+	<-told
+	run.cancel()
+	run.saySteps()
+	status := run.status()
+	run.say(status)
+	run.r.ended(status)
+}
+
+// sayNews says what has changed, or lets pause remind us of it: listeners hear of every
+// activity, and now and then of progress.
+func (run *replicatorRun) sayNews(pause *time.Timer) {
+	run.saySteps()
+	status := run.status()
+	wait := notifyInterval - time.Since(run.saidAt)
+	switch {
+	case status.Activity == Stopped || status.same(run.said):
+	case status.Activity != run.said.Activity || wait <= 0:
+		run.say(status)
+	default:
+		pause.Reset(wait)
+	}
+}
+
+// saySteps speaks of activities that may be over already.
+func (run *replicatorRun) saySteps() {
+	for _, step := range run.runner.Steps() {
+		if step.Activity != run.said.Activity {
+			run.say(publicStatus(step))
+		}
+	}
+}
+
+func (run *replicatorRun) say(status ReplicatorStatus) {
+	run.said, run.saidAt = status, time.Now()
+	run.r.statusListeners.call(status)
 }
 
 func (run *replicatorRun) notify() {
@@ -105,7 +127,18 @@ func (run *replicatorRun) notify() {
 
 func (run *replicatorRun) stopping() bool { return run.ctx.Err() != nil }
 
-func (run *replicatorRun) status() ReplicatorStatus { return publicStatus(run.runner.Status()) }
+// ending reports whether the run is over, or was asked to end.
+func (run *replicatorRun) ending() bool {
+	return run.stopping() || run.runner.Status().Activity == Stopped
+}
+
+func (run *replicatorRun) status() ReplicatorStatus {
+	status := publicStatus(run.runner.Status())
+	if status.Activity == Idle && run.stopping() {
+		status.Activity = Busy // with the end
+	}
+	return status
+}
 
 // documentsReplicated passes events on to the listeners, waiting for slow ones.
 func (run *replicatorRun) documentsReplicated(events []replication.DocumentEvent) {

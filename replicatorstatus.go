@@ -27,7 +27,8 @@ type ReplicatorStatus struct {
 	// Err is what went wrong last. It does not imply [Stopped]. Nil when all is well.
 	Err error
 
-	// Attempt counts the attempts to connect since the last success.
+	// Attempt counts the attempts to connect in a row, beginning with the last one that
+	// succeeded.
 	Attempt int
 
 	// NextRetry is when the next attempt is due, while [Offline]; else zero.

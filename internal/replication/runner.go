@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,7 +38,7 @@ type Status struct {
 	Activity  Activity
 	Progress  Progress  // over all connections of the run
 	Err       error     // what went wrong last; nil once it is mended
-	Attempt   int       // connection attempts since the last success
+	Attempt   int       // connection attempts in a row, beginning with the last that succeeded
 	NextRetry time.Time // when Offline: when the next attempt is due; else zero
 }
 
@@ -69,6 +70,7 @@ type Runner struct {
 
 	mu      sync.Mutex // guards the following
 	status  Status
+	steps   []Status // of the run, not taken yet
 	past    Progress // of the sessions that have ended
 	session *Session // the one that runs, or nil
 }
@@ -104,14 +106,37 @@ func (r *Runner) Status() Status {
 	}
 	now := r.session.Progress()
 	s.Progress.Add(now)
-	s.Activity = Idle
-	if now.Busy {
-		s.Activity = Busy
+	s.Activity = Busy
+	if !now.Busy && r.cfg.Continuous {
+		s.Activity = Idle
 	}
 	if s.Err == nil {
 		s.Err = r.session.Err()
 	}
 	return s
+}
+
+// maxSteps is how many steps are kept for whoever takes them.
+const maxSteps = 32
+
+// Steps returns the steps since the last call, oldest first: each time that the runner began
+// to connect, to replicate, or to wait. They tell what Status may be too late for; of very
+// many the first are forgotten.
+func (r *Runner) Steps() []Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	steps := r.steps
+	r.steps = nil
+	return steps
+}
+
+func (r *Runner) stepLocked(a Activity) {
+	step := r.status
+	step.Activity, step.Progress = a, r.past
+	if len(r.steps) == maxSteps {
+		r.steps = slices.Delete(r.steps, 0, 1)
+	}
+	r.steps = append(r.steps, step)
 }
 
 // RetryNow ends the wait for the next attempt, if there is one: the network is back.
@@ -139,12 +164,12 @@ func (r *Runner) loop(ctx context.Context) error {
 			err = fault.ConnectionLost
 		}
 		if connected {
-			attempt = 0
+			attempt = 1 // the first of a new series
 		}
 		if !r.mayPass(err) || attempt >= r.maxAttempts() {
 			return err
 		}
-		if !r.wait(ctx, max(attempt, 1), err) {
+		if !r.wait(ctx, attempt, err) {
 			return nil
 		}
 	}
@@ -166,6 +191,7 @@ func (r *Runner) attempt(ctx context.Context) (good bool, err error) {
 	r.mu.Lock()
 	r.session = session
 	r.status.Err = nil
+	r.stepLocked(Busy)
 	r.mu.Unlock()
 	r.changed()
 	err = session.Run(ctx)
@@ -231,6 +257,9 @@ func (r *Runner) set(change func(*Status)) {
 	r.mu.Lock()
 	change(&r.status)
 	r.status.Progress = r.past
+	if r.status.Activity != Stopped {
+		r.stepLocked(r.status.Activity)
+	}
 	r.mu.Unlock()
 	r.changed()
 }
