@@ -14,7 +14,7 @@ func Example() {
 	server := blip.NewConn(there, blip.Config{Handler: func(r *blip.Request) {
 		r.Reply(&blip.Message{Body: append([]byte("hello, "), r.Body...)})
 	}})
-	go server.Run(ctx)
+	go func() { _ = server.Run(ctx) }() // ends with the example
 
 	client := blip.NewConn(here, blip.Config{})
 	ended := make(chan error)

@@ -39,7 +39,7 @@ func (z *inflater) frame(body []byte, limit int64) ([]byte, error) {
 	if z.next == nil {
 		z.chunk = make([]byte, inflateChunk)
 		z.next, z.stop = iter.Pull(z.run)
-		z.next()
+		_, _ = z.next()
 	}
 	if cap(z.out) > inflateKeep {
 		z.out = nil

@@ -122,7 +122,7 @@ func (o *outgoing) fillFromReader(dst []byte, limit int) (piece []byte, more boo
 	if err == nil {
 		_, err = o.body.Peek(1)
 	}
-	switch err { //nolint:errorlint // a reader ends with io.EOF itself; a wrapped one is a failure
+	switch err { // a reader ends with io.EOF itself; a wrapped one is a failure
 	case nil:
 		return dst, true, nil
 	case io.EOF:

@@ -32,7 +32,7 @@ type plan struct {
 func (p plan) body() []byte {
 	body := make([]byte, p.Size)
 	if p.Noise {
-		newNoise(byte(p.ID)).Read(body)
+		_, _ = newNoise(byte(p.ID)).Read(body)
 		return body
 	}
 	for i := range body {
@@ -122,8 +122,8 @@ func exchange(t *testing.T, plans []plan) {
 		}
 	}
 	a.Close(1000, "")
-	<-a.ended
-	<-b.ended
+	_ = <-a.ended
+	_ = <-b.ended
 }
 
 // Requests begin in the order of Send, small ones do not wait for large ones, and urgent ones overtake what has

@@ -174,7 +174,7 @@ func TestLateReplyIsIgnored(t *testing.T) {
 		}
 	}
 	peer.Pipe.Close(1000, "")
-	<-conn.ended
+	_ = <-conn.ended
 	if len(results) > 0 {
 		t.Errorf("done was called once more with %v", <-results)
 	}
@@ -233,7 +233,7 @@ func TestOnlyTheFirstAnswerCounts(t *testing.T) {
 		}
 	}
 	a.Close(1000, "")
-	<-b.ended
+	_ = <-b.ended
 	if sent := b.Stats().Sent.Messages; sent != 3 {
 		t.Errorf("%d answers were sent to 3 requests", sent)
 	}
@@ -337,7 +337,7 @@ func TestFramesStaySmall(t *testing.T) {
 	for _, mode := range []blip.Compression{blip.Never, blip.Always} {
 		conn, peer := withPeer(t, blip.Config{Compression: mode})
 		noise := make([]byte, 120_000)
-		newNoise(7).Read(noise)
+		_, _ = newNoise(7).Read(noise)
 		if err := conn.Send(&blip.Message{Body: noise, NoReply: true, Compress: true}, nil); err != nil {
 			t.Fatal(err)
 		}

@@ -25,7 +25,7 @@ func (s *source) Close() error {
 
 func TestBodyIsStreamedFromReaderToSink(t *testing.T) {
 	big := make([]byte, 5_000_000)
-	newNoise(1).Read(big)
+	_, _ = newNoise(1).Read(big)
 	sizes := []int{0, 1, 16352, 16366, 16367, 16368, 16369, 16370, 16384, 32740, 100_000, len(big)}
 	for _, size := range sizes {
 		body := big[:size]
@@ -52,8 +52,8 @@ func TestBodyIsStreamedFromReaderToSink(t *testing.T) {
 				t.Errorf("%d bytes, %s: properties %v", size, name, reply.Properties)
 			}
 			a.Close(1000, "")
-			<-a.ended
-			<-b.ended
+			_ = <-a.ended
+			_ = <-b.ended
 			if src.closed != 1 {
 				t.Errorf("%d bytes, %s: reader was closed %d times", size, name, src.closed)
 			}
@@ -120,7 +120,7 @@ func TestBodyReaderIsClosedWhenNothingIsSent(t *testing.T) {
 		t.Error("Send took a NUL")
 	}
 	conn.Abort(nil)
-	<-conn.ended
+	_ = <-conn.ended
 	if err := conn.Send(&blip.Message{BodyReader: src}, nil); err == nil {
 		t.Error("Send after the end = nil")
 	}

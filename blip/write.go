@@ -10,7 +10,6 @@ type writer struct {
 	conn   *Conn
 	enc    *Encoder
 	budget budget
-	last   uint64 // number of the last request begun
 	plain  []byte // scratch: a piece of a message
 	frame  []byte // scratch: the frame it becomes
 	dirty  bool   // the pipe may hold frames back
