@@ -179,8 +179,12 @@ func closedByPeer(closed *blip.CloseError) error {
 	return fault.New(fault.WebSocket, code, "the peer closed the connection").Because(closed)
 }
 
-// fail ends the session because of err; the first reason counts.
+// fail ends the session because of err; the first reason counts. Why a connection ended is
+// for the connection to say, not for those who find it closed.
 func (s *Session) fail(err error) {
+	if errors.Is(err, fault.NotConnected) {
+		return
+	}
 	s.mu.Lock()
 	first := s.err == nil
 	if first {
