@@ -263,13 +263,13 @@ func TestTwoProcessesFindEachOtherAndSync(t *testing.T) {
 func play(t *testing.T, role string) {
 	part, name, _ := strings.Cut(role, " ")
 	if part == "find" {
-		os.Stdout.WriteString("looking\n")
+		fmt.Print("looking\n")
 		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 		defer cancel()
 		peer, err := tandem.FindPeer(ctx, name, nil)
 		check(t, err)
 		syncWithPeer(t, ctx, peer)
-		os.Stdout.WriteString("result: in sync\n")
+		fmt.Print("result: in sync\n")
 		return
 	}
 	coll := defaultIn(t, openAt(t, filepath.Join(t.TempDir(), "test"), tandem.Options{}))
@@ -279,7 +279,7 @@ func play(t *testing.T, role string) {
 	})
 	check(t, err)
 	check(t, l.Start())
-	os.Stdout.WriteString("listening\n")
+	fmt.Print("listening\n")
 	_, _ = io.Copy(io.Discard, os.Stdin) // until the parent closes it
 	l.Stop()
 	wantSynced(t, "the listener's side", coll, nil)

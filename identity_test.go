@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net/netip"
 	"os"
@@ -116,7 +117,7 @@ func TestAnotherProcessFindsTheIdentity(t *testing.T) {
 		check(t, err)
 	}
 	if os.Getenv(roleVariable) != "" {
-		os.Stdout.WriteString("result: " + id.Fingerprint() + "\n")
+		fmt.Print("result: " + id.Fingerprint() + "\n")
 		return
 	}
 	if got := output(t, process(t, "second")); got != id.Fingerprint() {

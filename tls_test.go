@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -175,7 +176,7 @@ func TestTheAnonymousIdentityIsReused(t *testing.T) {
 	first := one.TLSIdentity().Fingerprint()
 	if os.Getenv(roleVariable) != "" {
 		t.Log("result: " + first)
-		os.Stdout.WriteString("result: " + first + "\n")
+		fmt.Print("result: " + first + "\n")
 		return
 	}
 	if got := two.TLSIdentity().Fingerprint(); got != first {
@@ -492,7 +493,7 @@ func TestAListenerWarnsOfExpiry(t *testing.T) {
 func TestRootsOfTheSystem(t *testing.T) {
 	if file := os.Getenv(roleVariable); file != "" {
 		checkSystemRoots(t, file)
-		os.Stdout.WriteString("result: done\n")
+		fmt.Print("result: done\n")
 		return
 	}
 	if runtime.GOOS != "linux" {
