@@ -21,6 +21,7 @@ TESTFLAGS ?=
 BENCH ?= .
 BENCHFLAGS ?=
 FUZZTIME ?= 10s
+SEEDS ?= 1000
 
 .PHONY: help
 help: ## list the targets
@@ -45,6 +46,10 @@ bench: build ## measure two peers on this machine, in a minute (BENCHFLAGS=--ful
 .PHONY: microbench
 microbench: ## run the Go benchmarks, or those that match BENCH
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+.PHONY: mesh
+mesh: ## let SEEDS random meshes of peers converge
+	@go test -count=1 -timeout 30m ./internal/replication/mesh -mesh.seeds $(SEEDS)
 
 .PHONY: fuzz
 fuzz: ## fuzz each decoder of foreign bytes for FUZZTIME
