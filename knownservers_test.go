@@ -3,6 +3,7 @@ package tandem_test
 import (
 	"crypto/x509"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -46,6 +47,9 @@ func TestTrustOnFirstUse(t *testing.T) {
 	check(t, l.SetTLSIdentity(newIdentity(t, "an impostor")))
 	r, err := attemptWith(t, ours, url, ask(true))
 	wantError(t, "another certificate", err, tandem.ErrCertUnknownRoot)
+	if !strings.Contains(err.Error(), first) {
+		t.Errorf("it does not say which certificate was trusted: %v", err)
+	}
 	if tandem.HintOf(err) == "" || !r.ServerCertificate().Equal(l.TLSIdentity().Leaf()) {
 		t.Error("there is no hint, or not the certificate that was seen")
 	}
