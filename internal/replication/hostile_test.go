@@ -23,6 +23,8 @@ type stranger struct {
 	conn *blip.Conn
 	stop context.CancelFunc // asks our session to end
 
+	secret string // what no error may tell a stranger; "" for nothing
+
 	over chan struct{}
 	err  error // how our session ended; read it after over
 
@@ -101,6 +103,9 @@ func (s *stranger) send(m *blip.Message) string {
 	var refusal *blip.Error
 	switch {
 	case errors.As(err, &refusal):
+		if s.secret != "" && strings.Contains(refusal.Text, s.secret) {
+			s.t.Errorf("%s: the error tells of %s: %s", m.Properties.Value("Profile"), s.secret, refusal.Text)
+		}
 		return refusal.Domain + "/" + strconv.Itoa(refusal.Code)
 	case err != nil:
 		return "no answer: " + err.Error()
@@ -231,6 +236,7 @@ func TestHostileMessagesAreRefused(t *testing.T) {
 		before := p.contents()
 		fill := placeholders(p, v)
 		s := meetPassive(t, p)
+		s.secret = p.db.Path()
 		s.mustAsk("[{}]", "getCollections", "", oneCollection)
 		names := make([]string, 0, len(refusals))
 		for name := range refusals {

@@ -367,6 +367,10 @@ func (s *ourSide) preparePassive(r *recording) {
 			s.prepareProposed(r, m, *reply, announced)
 		case "getCollections":
 			s.prepareCheckpoints(m, *reply)
+		case "subChanges":
+			if len(docIDs(m.body)) > 0 { // what was not asked for was there too
+				s.save(r.collectionOf(m), "unwanted", "{}", false)
+			}
 		}
 	}
 }
