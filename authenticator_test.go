@@ -104,7 +104,7 @@ func ask(t *testing.T, l *tandem.URLEndpointListener, user, password string) int
 	return answer.StatusCode
 }
 
-// by certificate, with a list of roots.
+// I-29, X-10, R-12: by certificate, with a list of roots.
 func TestCertificatesByRoots(t *testing.T) {
 	ca, other := newAuthority(t, "our CA"), newAuthority(t, "another CA")
 	middle := newIdentity(t, "middle", issuedBy(ca), usage(tandem.IssuerUsage))
@@ -202,11 +202,13 @@ func TestAPanickingAuthenticatorRefuses(t *testing.T) {
 	}{
 		"password": {
 			tandem.ListenerPasswordAuthenticator(func(_ string, p []byte) bool { panic(string(p)) }),
-			tandem.BasicAuthenticator{Username: "u", Password: secret}, tandem.ErrUnauthorized,
+			tandem.BasicAuthenticator{Username: "u", Password: secret},
+			tandem.ErrUnauthorized,
 		},
 		"certificate": {
 			tandem.ListenerCertificateAuthenticator(func(chain []*x509.Certificate) bool { return chain[7].IsCA }),
-			tandem.ClientCertificateAuthenticator{Identity: newIdentity(t, "client")}, tandem.ErrCertRejected,
+			tandem.ClientCertificateAuthenticator{Identity: newIdentity(t, "client")},
+			tandem.ErrCertRejected,
 		},
 	} {
 		var log logbook

@@ -79,7 +79,7 @@ func heap() uint64 {
 // attack is a number of bad clients, all of one address.
 type attack struct {
 	to        string
-	ctx       context.Context //nolint:containedctx // the extent of the attack
+	ctx       context.Context // the extent of the attack
 	end       func()
 	clients   sync.WaitGroup
 	connected atomic.Int32

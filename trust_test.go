@@ -156,15 +156,6 @@ func wantRefused(t testing.TB, what string, theirs *tandem.Collection, got error
 	wantContents(t, theirs, map[string]string{"theirs": `{"of":"the listener"}`})
 }
 
-// wantFault is for errors that have no name in the API.
-func wantFault(t testing.TB, what string, got error, domain tandem.Domain, code int) {
-	t.Helper()
-	var e *tandem.Error
-	if !errors.As(got, &e) || e.Domain != domain || e.Code != code {
-		t.Errorf("%s: got %v, want %s/%d", what, got, domain, code)
-	}
-}
-
 // logbook collects what is logged.
 type logbook struct {
 	mu   sync.Mutex

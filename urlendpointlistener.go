@@ -307,7 +307,7 @@ func (l *URLEndpointListener) StopWhenIdle(ctx context.Context) error {
 		var idle <-chan time.Time
 		switch status := l.Status(); {
 		case status.ConnectionCount == 0:
-			l.Stop()
+			l.Stop() //nolint:contextcheck // stopping has a time limit of its own
 			return nil
 		case status.ActiveConnectionCount == 0:
 			idle = time.After(goodbyeTime)
@@ -317,7 +317,7 @@ func (l *URLEndpointListener) StopWhenIdle(ctx context.Context) error {
 			return ctx.Err()
 		case <-changed:
 		case <-idle:
-			l.Stop()
+			l.Stop() //nolint:contextcheck // stopping has a time limit of its own
 			return nil
 		}
 	}
