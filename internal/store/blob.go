@@ -6,10 +6,12 @@ import (
 	"hash"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/seal"
 )
 
 // pendingTime is how long a blob is safe from clean-up before a document refers to it.
@@ -18,10 +20,11 @@ const pendingTime = 24 * time.Hour
 // BlobWriter stores the content of one blob as it comes. It ends with Commit or Abort. It is
 // for one goroutine.
 type BlobWriter struct {
-	db   *DB
-	file *os.File // nil when it is over
-	hash hash.Hash
-	size int64
+	db     *DB
+	file   *os.File     // nil when it is over
+	sealed *seal.Writer // between the content and the file; nil where blobs are not encrypted
+	hash   hash.Hash
+	size   int64
 }
 
 // BlobWriter begins a new blob.
@@ -33,11 +36,19 @@ func (db *DB) BlobWriter(ctx context.Context) (*BlobWriter, error) {
 		return nil, err
 	}
 	defer db.leave()
+	if err := db.access.use(ctx); err != nil {
+		return nil, err
+	}
 	file, err := db.blobs.create()
 	if err != nil {
+		db.access.unuse()
 		return nil, fileFault(err, "write blob", db.path)
 	}
-	return &BlobWriter{db: db, file: file, hash: sha1.New()}, nil
+	w := &BlobWriter{db: db, file: file, hash: sha1.New()}
+	if keys := db.access.keys; keys != nil {
+		w.sealed = keys.NewWriter(file)
+	}
+	return w, nil
 }
 
 // Write appends to the content.
@@ -48,10 +59,18 @@ func (w *BlobWriter) Write(p []byte) (int, error) {
 	if err := w.db.blobs.step(StepWrite, w.file.Name()); err != nil {
 		return 0, fileFault(err, "write blob", w.db.path)
 	}
-	n, err := w.file.Write(p)
+	n, err := w.content().Write(p)
 	w.hash.Write(p[:n])
 	w.size += int64(n)
 	return n, fileFault(err, "write blob", w.db.path)
+}
+
+// content is what the content is written to.
+func (w *BlobWriter) content() io.Writer {
+	if w.sealed != nil {
+		return w.sealed
+	}
+	return w.file
 }
 
 // Commit stores the blob under its digest. If want is not empty and another digest, nothing
@@ -68,7 +87,7 @@ func (w *BlobWriter) Commit(ctx context.Context, want string) (digest string, si
 		return "", 0, fault.CorruptData.In("write blob", want).Says("the content has digest %s", digest)
 	}
 	part := w.file.Name()
-	if err := w.file.Close(); err != nil {
+	if err := w.closeFile(key); err != nil {
 		return "", 0, fileFault(err, "write blob", digest)
 	}
 	// A clean-up by any process must know of the blob before the file has its name.
@@ -80,6 +99,7 @@ func (w *BlobWriter) Commit(ctx context.Context, want string) (digest string, si
 		return "", 0, fileFault(err, "write blob", digest)
 	}
 	w.file = nil
+	defer w.db.access.unuse()
 	if err := w.db.blobs.written(key); err != nil {
 		return "", 0, err
 	}
@@ -97,6 +117,16 @@ func (w *BlobWriter) Abort() {
 	_ = w.file.Close() // the file goes in any case
 	_ = os.Remove(w.file.Name())
 	w.file = nil
+	w.db.access.unuse()
+}
+
+func (w *BlobWriter) closeFile(key blobKey) error {
+	if w.sealed != nil {
+		if err := w.sealed.Close(key[:]); err != nil {
+			return err
+		}
+	}
+	return w.file.Close()
 }
 
 func (w *BlobWriter) over() error {
@@ -107,6 +137,14 @@ func (w *BlobWriter) over() error {
 type Blob struct {
 	io.ReadSeekCloser
 	Size int64 // bytes
+
+	unuse func()
+}
+
+// Close ends the reading.
+func (b *Blob) Close() error {
+	defer b.unuse()
+	return b.ReadSeekCloser.Close()
 }
 
 // OpenBlob opens the content of a blob, which the caller closes. There being none is
@@ -121,22 +159,26 @@ func (db *DB) OpenBlob(digest string) (*Blob, error) {
 		return nil, err
 	}
 	defer db.leave()
-	file, err := db.blobs.open(key)
+	if err := db.access.use(context.Background()); err != nil {
+		return nil, err
+	}
+	blob, err := db.blobs.open(key)
 	if err != nil {
+		db.access.unuse()
 		return nil, fileFault(err, op, digest)
 	}
-	info, err := file.Stat()
-	if err != nil {
-		_ = file.Close() // it was only opened to read
-		return nil, fileFault(err, op, digest)
-	}
-	return &Blob{ReadSeekCloser: file, Size: info.Size()}, nil
+	blob.unuse = sync.OnceFunc(db.access.unuse)
+	return blob, nil
 }
 
 // HasBlob reports whether the content of a blob is here.
 func (db *DB) HasBlob(digest string) bool {
 	key, ok := keyOf(digest)
-	return ok && db.blobs.has(key)
+	if !ok || db.access.use(context.Background()) != nil {
+		return false
+	}
+	defer db.access.unuse()
+	return db.blobs.has(key)
 }
 
 func (tx *Tx) addPending(digest string) error {

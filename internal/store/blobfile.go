@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/tandemdb/tandem/internal/document"
+	"github.com/tandemdb/tandem/internal/seal"
 )
 
 // blobKey is the SHA-1 of a blob's content.
@@ -29,19 +31,33 @@ const maxUnsynced = 4096
 // blobs is the folder of blob files, and the one place where they are opened.
 type blobs struct {
 	dir  string
-	disk Disk // nil for none
+	keys *seal.Keys // nil where blobs are not encrypted; changes while nobody uses the database
+	disk Disk       // nil for none
 
 	mu       sync.Mutex // guards the following
 	unsynced map[blobKey]struct{}
 }
 
-func newBlobs(dir string, disk Disk) *blobs {
-	return &blobs{dir: dir, disk: disk, unsynced: make(map[blobKey]struct{})}
+func newBlobs(dir string, keys *seal.Keys, disk Disk) *blobs {
+	return &blobs{dir: dir, keys: keys, disk: disk, unsynced: make(map[blobKey]struct{})}
 }
 
 func (b *blobs) path(key blobKey) string {
-	return filepath.Join(b.dir, hex.EncodeToString(key[:])+blobSuffix)
+	return filepath.Join(b.dir, b.name(key).file())
 }
+
+// blobName is what a blob's file is named after: its key, or what stands for that where blobs
+// are encrypted, because a digest gives away a content that somebody else has too.
+type blobName [seal.NameSize]byte
+
+func (b *blobs) name(key blobKey) blobName {
+	if b.keys == nil {
+		return blobName(key)
+	}
+	return blobName(b.keys.Name(key[:]))
+}
+
+func (n blobName) file() string { return hex.EncodeToString(n[:]) + blobSuffix }
 
 // keyOf reads a digest; ok is false for text that is none.
 func keyOf(digest string) (key blobKey, ok bool) {
@@ -49,17 +65,50 @@ func keyOf(digest string) (key blobKey, ok bool) {
 	return sum, err == nil
 }
 
-// keyOfFile reads a file name of the blob folder.
-func keyOfFile(name string) (key blobKey, ok bool) {
-	text, isBlob := strings.CutSuffix(name, blobSuffix)
-	if !isBlob || len(text) != hex.EncodedLen(len(key)) {
-		return key, false
+// nameOfFile reads a file name of the blob folder.
+func nameOfFile(file string) (name blobName, ok bool) {
+	text, isBlob := strings.CutSuffix(file, blobSuffix)
+	if !isBlob || len(text) != hex.EncodedLen(len(name)) {
+		return name, false
 	}
-	_, err := hex.Decode(key[:], []byte(text))
-	return key, err == nil
+	_, err := hex.Decode(name[:], []byte(text))
+	return name, err == nil
 }
 
-func (b *blobs) open(key blobKey) (*os.File, error) { return os.Open(b.path(key)) }
+// open opens the content of a blob.
+func (b *blobs) open(key blobKey) (*Blob, error) {
+	file, err := os.Open(b.path(key))
+	if err != nil {
+		return nil, err
+	}
+	blob, err := b.read(file, key)
+	if err != nil {
+		_ = file.Close() // it was only opened to read
+		return nil, err
+	}
+	return blob, nil
+}
+
+func (b *blobs) read(file *os.File, key blobKey) (*Blob, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if b.keys == nil {
+		return &Blob{ReadSeekCloser: file, Size: info.Size(), unuse: func() {}}, nil
+	}
+	text, err := b.keys.NewReader(file, info.Size(), key[:])
+	if err != nil {
+		return nil, err
+	}
+	return &Blob{ReadSeekCloser: sealedContent{text, file}, Size: text.Size(), unuse: func() {}}, nil
+}
+
+// sealedContent is the content of an encrypted blob.
+type sealedContent struct {
+	*seal.Reader
+	io.Closer
+}
 
 // create makes a new file for content whose digest is not known yet.
 func (b *blobs) create() (*os.File, error) {
@@ -92,11 +141,12 @@ func (b *blobs) adopt(part string, key blobKey) error {
 	return os.Rename(part, b.path(key))
 }
 
-func (b *blobs) remove(key blobKey) error {
-	if err := b.step(StepRemove, b.path(key)); err != nil {
+func (b *blobs) remove(name blobName) error {
+	path := filepath.Join(b.dir, name.file())
+	if err := b.step(StepRemove, path); err != nil {
 		return err
 	}
-	return os.Remove(b.path(key))
+	return os.Remove(path)
 }
 
 // written notes that a blob may not have reached the disk.
@@ -131,6 +181,13 @@ func (b *blobs) sync() error {
 		b.mu.Unlock()
 	}
 	return err
+}
+
+// forgetUnsynced says that all blobs are durable.
+func (b *blobs) forgetUnsynced() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.unsynced)
 }
 
 func (b *blobs) syncAll(keys map[blobKey]struct{}) error {

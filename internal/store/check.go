@@ -171,6 +171,10 @@ func (k *checker) kept(tx *Tx, c *Collection) error {
 
 // contents reads the content of every blob that is referred to.
 func (k *checker) contents(ctx context.Context) error {
+	if err := k.db.access.use(ctx); err != nil {
+		return err
+	}
+	defer k.db.access.unuse()
 	for key, where := range k.blobs {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
-
-	"github.com/tandemdb/tandem/internal/document"
 )
 
 // Compact removes the content of blobs that no document refers to any more and gives unused
@@ -55,11 +53,15 @@ func (c *conn) vacuum() error {
 // other transactions; what has changed since is looked at under the lock of the writer,
 // which every process needs to refer to a blob.
 func (db *DB) collectBlobs(ctx context.Context) error {
+	if err := db.access.use(ctx); err != nil {
+		return err
+	}
+	defer db.access.unuse()
 	orphans, err := db.blobs.list()
 	if err != nil || len(orphans) == 0 {
 		return fileFault(err, "list blobs", db.path)
 	}
-	isNeeded := func(key blobKey) { delete(orphans, key) }
+	isNeeded := func(key blobKey) { delete(orphans, db.blobs.name(key)) }
 	var seen map[int64]Sequence
 	err = db.View(ctx, func(tx *Tx) error {
 		seen, err = tx.eachReferred(nil, isNeeded)
@@ -115,7 +117,7 @@ func (tx *Tx) eachReferredIn(c *Collection, do func(blobKey), which collStatemen
 
 // dropPending removes from orphans what is waiting for its document, and ends the waiting of
 // what has waited too long.
-func (tx *Tx) dropPending(orphans map[blobKey]struct{}) error {
+func (tx *Tx) dropPending(orphans map[blobName]struct{}) error {
 	s, err := tx.writing(sqlDropOldPending)
 	if err != nil {
 		return err
@@ -123,12 +125,18 @@ func (tx *Tx) dropPending(orphans map[blobKey]struct{}) error {
 	if err := exec(s, tx.now.UnixMilli()); err != nil {
 		return sqlFault(err, "list blobs", tx.db.path)
 	}
-	if s, err = tx.stmt(sqlListPending); err != nil {
+	return tx.eachPending(func(key blobKey) { delete(orphans, tx.db.blobs.name(key)) })
+}
+
+// eachPending calls do for each blob that is waiting for its document.
+func (tx *Tx) eachPending(do func(blobKey)) error {
+	s, err := tx.stmt(sqlListPending)
+	if err != nil {
 		return err
 	}
 	err = query(s, func(s *sqlite3.Stmt) error {
 		if key, ok := keyOf(s.ColumnText(0)); ok {
-			delete(orphans, key)
+			do(key)
 		}
 		return nil
 	})
@@ -136,20 +144,20 @@ func (tx *Tx) dropPending(orphans map[blobKey]struct{}) error {
 }
 
 // list returns the blobs there are, and removes unfinished ones that nobody finishes.
-func (b *blobs) list() (map[blobKey]struct{}, error) {
+func (b *blobs) list() (map[blobName]struct{}, error) {
 	entries, err := os.ReadDir(b.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	keys := make(map[blobKey]struct{})
+	names := make(map[blobName]struct{})
 	for _, entry := range entries {
-		if key, ok := keyOfFile(entry.Name()); ok {
-			keys[key] = struct{}{}
+		if name, ok := nameOfFile(entry.Name()); ok {
+			names[name] = struct{}{}
 		} else if strings.HasSuffix(entry.Name(), partSuffix) {
 			b.removeStale(entry)
 		}
 	}
-	return keys, nil
+	return names, nil
 }
 
 func (b *blobs) removeStale(part fs.DirEntry) {
@@ -159,11 +167,11 @@ func (b *blobs) removeStale(part fs.DirEntry) {
 	}
 }
 
-func (b *blobs) removeAll(keys map[blobKey]struct{}) error {
-	for key := range keys {
-		err := b.remove(key)
+func (b *blobs) removeAll(names map[blobName]struct{}) error {
+	for name := range names {
+		err := b.remove(name)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !isInUse(err) {
-			return fileFault(err, "remove blob", document.Digest(key))
+			return fileFault(err, "remove blob", name.file())
 		}
 	}
 	return nil

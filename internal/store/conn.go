@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"time"
 
@@ -23,14 +25,16 @@ type conn struct {
 	collection map[int64]*[numCollStatements]*sqlite3.Stmt
 }
 
-// openConn is the one place where a database file is opened.
-func openConn(ctx context.Context, path string, o Options) (*conn, error) {
-	name, err := filepath.Abs(filepath.Join(path, databaseFile))
+// openConn is the one place where a database file is opened, that of the folder path through the
+// file system of SQLite called vfs; "" is the operating system's.
+func openConn(ctx context.Context, path, vfs string, o Options) (*conn, error) {
+	file, err := filepath.Abs(filepath.Join(path, databaseFile))
 	if err != nil {
 		return nil, err
 	}
-	if o.Disk != nil {
-		name = "file:" + name + "?vfs=" + o.Disk.VFS()
+	name := file
+	if vfs != "" {
+		name = fileURI(file, vfs)
 	}
 	raw, err := sqlite3.OpenContext(sqlite3.WithMaxMemory(ctx, maxMemory), name)
 	if err != nil {
@@ -41,6 +45,11 @@ func openConn(ctx context.Context, path string, o Options) (*conn, error) {
 		return nil, closing(c, err)
 	}
 	return c, nil
+}
+
+// fileURI names a file for SQLite together with the file system to open it through.
+func fileURI(file, vfs string) string {
+	return "file:" + url.PathEscape(file) + "?vfs=" + cmp.Or(vfs, "os")
 }
 
 func (c *conn) configure(o Options) error {

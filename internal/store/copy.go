@@ -23,6 +23,10 @@ func (db *DB) Copy(ctx context.Context, toPath string) error {
 		return err
 	}
 	defer db.leave()
+	if err := db.access.use(ctx); err != nil {
+		return err
+	}
+	defer db.access.unuse()
 	if _, err := os.Lstat(toPath); err == nil {
 		return fault.Invalid.In(op, toPath).Says("there is something here already")
 	}
@@ -47,6 +51,9 @@ func (db *DB) copyTo(ctx context.Context, path string) error {
 	if err := os.Mkdir(filepath.Join(path, blobFolder), 0o700); err != nil {
 		return err
 	}
+	if err := db.copyKey(path); err != nil {
+		return err
+	}
 	for attempt := 1; ; attempt++ {
 		if err := db.copyRows(ctx, path); err != nil {
 			return err
@@ -59,6 +66,33 @@ func (db *DB) copyTo(ctx context.Context, path string) error {
 			return err
 		}
 	}
+}
+
+// copyKey gives the copy the same keys, so that blobs need not be written anew.
+func (db *DB) copyKey(path string) error {
+	if db.access.keys == nil {
+		return nil
+	}
+	text, err := readKeyFile(db.path)
+	if err != nil {
+		return err
+	}
+	return replaceFile(path, keyFile, text)
+}
+
+// openCopy opens the database file of the copy in path, which no test's disk knows of.
+func (db *DB) openCopy(ctx context.Context, path string) (c *conn, closeCopy func() error, err error) {
+	o := db.options
+	o.FullSync, o.Disk = true, nil
+	vfs := registerVFS("", db.access.keys)
+	if c, err = openConn(ctx, path, vfs, o); err != nil {
+		unregisterVFS(vfs, db.access.keys)
+		return nil, nil, err
+	}
+	return c, func() error {
+		defer unregisterVFS(vfs, db.access.keys)
+		return c.close()
+	}, nil
 }
 
 // copyRows writes the database file and makes it one of its own.
@@ -74,13 +108,11 @@ func (db *DB) copyRows(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	o := db.options
-	o.FullSync, o.Disk = true, nil
-	if c, err = openConn(ctx, path, o); err != nil {
+	c, closeCopy, err := db.openCopy(ctx, path)
+	if err != nil {
 		return err
 	}
-	err = c.becomeCopy()
-	return errors.Join(err, c.close())
+	return errors.Join(c.becomeCopy(), closeCopy())
 }
 
 func (c *conn) vacuumInto(file string) error {
@@ -109,7 +141,7 @@ func (db *DB) copyBlobs(ctx context.Context, path string) (missing int, err erro
 	if err != nil {
 		return 0, err
 	}
-	to := newBlobs(filepath.Join(path, blobFolder), nil)
+	to := newBlobs(filepath.Join(path, blobFolder), db.access.keys, nil)
 	for key := range needed {
 		if err := ctx.Err(); err != nil {
 			return 0, err
@@ -126,16 +158,14 @@ func (db *DB) copyBlobs(ctx context.Context, path string) (missing int, err erro
 
 // neededBy lists the blobs that the database file in path refers to.
 func (db *DB) neededBy(ctx context.Context, path string) (map[blobKey]struct{}, error) {
-	o := db.options
-	o.Disk = nil
-	c, err := openConn(ctx, path, o)
+	c, closeCopy, err := db.openCopy(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	needed := make(map[blobKey]struct{})
-	tx := &Tx{db: db, ctx: ctx, c: c, now: o.Now()}
+	tx := &Tx{db: db, ctx: ctx, c: c, now: db.options.Now()}
 	_, err = tx.eachReferred(nil, func(key blobKey) { needed[key] = struct{}{} })
-	return needed, errors.Join(err, c.close())
+	return needed, errors.Join(err, closeCopy())
 }
 
 // copyFile links the file where that is possible: blob files never change.

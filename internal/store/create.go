@@ -86,6 +86,11 @@ func identify(c *conn) (empty bool, err error) {
 
 // create fills an empty file. Two processes may do so at once; the second finds it done.
 func create(c *conn, o Options) (err error) {
+	if o.Secret != nil {
+		if err := c.reserve(sealedReserve); err != nil {
+			return err
+		}
+	}
 	if err := c.enterWAL(o); err != nil {
 		return err
 	}

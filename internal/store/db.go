@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -13,7 +14,8 @@ import (
 type DB struct {
 	path    string
 	options Options
-	meta    meta // what the database is; set once, in Open
+	meta    meta    // what the database is; set once, in Open
+	access  *access // how its files are opened
 
 	versioning atomic.Pointer[Versioning]
 	keepsBases atomic.Bool
@@ -36,7 +38,7 @@ type DB struct {
 // and [Options].MustExist is not set. The context bounds the opening alone.
 //
 // It fails with fault.NotFound (missing, with MustExist), fault.NotADatabase (something else
-// is there), fault.TooNew, fault.CorruptData, fault.NotWriteable, or fault.Invalid when the
+// is there, or the key is missing or wrong), fault.TooNew, fault.CorruptData, fault.NotWriteable, or fault.Invalid when the
 // options do not fit the database.
 func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	if err := o.Validate(); err != nil {
@@ -50,21 +52,26 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	if _, err := prepareFolder(path, o.MustExist); err != nil {
 		return nil, err
 	}
-	c, err := openConn(ctx, path, o)
+	a, err := openAccess(ctx, path, o)
 	if err != nil {
-		return nil, sqlFault(err, "open database", path)
+		return nil, err
+	}
+	c, err := openConn(ctx, path, a.vfs, o)
+	if err != nil {
+		return nil, errors.Join(sqlFault(err, "open database", path), a.close())
 	}
 	m, err := initialise(ctx, c, o)
 	if err != nil {
-		return nil, closing(c, sqlFault(err, "open database", path))
+		return nil, errors.Join(closing(c, sqlFault(err, "open database", path)), a.close())
 	}
-	return start(path, o, c, m), nil
+	o.Secret = nil // it has served
+	return start(path, o, a, c, m), nil
 }
 
-func start(path string, o Options, c *conn, m meta) *DB {
-	db := &DB{path: path, options: o, meta: m, closing: make(chan struct{}), done: make(chan struct{})}
+func start(path string, o Options, a *access, c *conn, m meta) *DB {
+	db := &DB{path: path, options: o, access: a, meta: m, closing: make(chan struct{}), done: make(chan struct{})}
 	db.versioning.Store(&m.versioning)
-	db.blobs = newBlobs(filepath.Join(path, blobFolder), o.Disk)
+	db.blobs = newBlobs(filepath.Join(path, blobFolder), a.keys, o.Disk)
 	db.readers = newReaders(db)
 	db.writer = newWriter(db, c)
 	expirer := newExpirer(db)
@@ -93,8 +100,11 @@ func (db *DB) Close() error {
 	db.work.Wait()
 	db.signals.close()
 	db.err = sqlFault(db.readers.close(), "close database", db.path)
-	if err := db.writer.c.close(); err != nil && db.err == nil {
+	if err := db.writer.close(); err != nil && db.err == nil {
 		db.err = sqlFault(err, "close database", db.path)
+	}
+	if err := db.access.close(); err != nil && db.err == nil {
+		db.err = fileFault(err, "close database", db.path)
 	}
 	close(db.done)
 	return db.err

@@ -24,10 +24,12 @@ const (
 	StepSyncFolder             // the names in the folder are made durable
 )
 
+func (b *blobs) step(kind Step, path string) error { return step(b.disk, kind, path) }
+
 // step asks the disk, if there is one.
-func (b *blobs) step(kind Step, path string) error {
-	if b.disk == nil {
+func step(disk Disk, kind Step, path string) error {
+	if disk == nil {
 		return nil
 	}
-	return b.disk.Step(kind, path)
+	return disk.Step(kind, path)
 }

@@ -33,6 +33,10 @@ func Delete(path string) error {
 		return fault.NotFound.In("delete database", path).Says("there is no database here")
 	}
 	// The database file goes first: what remains of an interrupted removal is no database.
+	// Where a change of its encryption was cut off, that is another before it.
+	if err := os.RemoveAll(filepath.Join(path, resealed)); err != nil {
+		return fileFault(err, "delete database", path)
+	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		err := os.Remove(filepath.Join(path, databaseFile+suffix))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -87,13 +91,23 @@ func checkVacant(path string) error {
 		return fileFault(err, "open database", path)
 	}
 	for _, entry := range entries {
-		if name := entry.Name(); name != blobFolder && !strings.HasPrefix(name, databaseFile) {
+		if name := entry.Name(); !isOurs(name) {
 			return fault.NotADatabase.In("open database", path).
 				Says("the folder is not a database: it holds %q", name).
 				Try("choose another name for the new database")
 		}
 	}
 	return nil
+}
+
+// isOurs reports whether a folder with a file of that name may be a database that is being created.
+func isOurs(name string) bool {
+	switch name {
+	case blobFolder, lockFile:
+		return true
+	default:
+		return strings.HasPrefix(name, databaseFile) || strings.HasPrefix(name, keyFile)
+	}
 }
 
 // databaseName is the last element of path without its extension.

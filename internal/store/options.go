@@ -6,6 +6,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/seal"
 )
 
 // Versioning names the form of revision that new local edits get (spec/versioning.md).
@@ -33,6 +34,10 @@ type Options struct {
 	// MaxHistory is how many ancestors a tree revision keeps. Zero means 50.
 	MaxHistory int
 
+	// Secret opens the files of an encrypted database; a new database is encrypted if there is
+	// one. Nil is for a database that is not encrypted.
+	Secret *seal.Secret
+
 	// Now is the wall clock. Nil means [time.Now].
 	Now func() time.Time
 
@@ -52,6 +57,14 @@ func (o Options) Validate() error {
 		return fault.Invalid.Says("maximum history is %d, want 1 or more (0 for the default)", o.MaxHistory)
 	}
 	return nil
+}
+
+// baseVFS names the file system of SQLite that files are kept in, "" the operating system's.
+func (o Options) baseVFS() string {
+	if o.Disk == nil {
+		return ""
+	}
+	return o.Disk.VFS()
 }
 
 func (o Options) withDefaults() Options {

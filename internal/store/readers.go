@@ -20,6 +20,10 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 		return err
 	}
 	defer db.leave()
+	if err := db.access.use(ctx); err != nil {
+		return err
+	}
+	defer db.access.unuse()
 	c, err := db.readers.take(ctx)
 	if err != nil {
 		return interrupted(ctx, sqlFault(err, op, db.path))
@@ -66,7 +70,7 @@ func (p *readers) take(ctx context.Context) (*conn, error) {
 		return c, nil
 	}
 	p.mu.Unlock()
-	c, err := openConn(ctx, p.db.path, p.db.options)
+	c, err := p.db.connect(ctx)
 	if err != nil {
 		<-p.slots
 	}

@@ -117,6 +117,12 @@ func (w *writer) run() {
 }
 
 func (w *writer) serve(r *request) {
+	if w.c == nil { // a change of the encryption was cut off
+		if r.claimed.CompareAndSwap(false, true) {
+			r.finish(w.db.access.failed)
+		}
+		return
+	}
 	if r.alone == nil {
 		w.commitGroup(r)
 	} else if r.claimed.CompareAndSwap(false, true) {
@@ -168,6 +174,9 @@ func (w *writer) yield() {
 
 // lookAround notices the commits of others.
 func (w *writer) lookAround() {
+	if w.c == nil {
+		return
+	}
 	changed, err := w.othersCommitted()
 	if err == nil && changed {
 		w.db.signals.notify()
@@ -211,7 +220,7 @@ func (w *writer) guard(fn func() error) (err error) {
 }
 
 func (w *writer) reopen() {
-	c, err := openConn(context.Background(), w.db.path, w.db.options)
+	c, err := w.db.connect(context.Background())
 	if err != nil {
 		return // the old connection may still serve; its errors will tell
 	}
@@ -222,6 +231,13 @@ func (w *writer) reopen() {
 		_ = old.Exec(`ROLLBACK`) // releases the lock; if not, closing does
 	}
 	_ = old.close() // nothing of it is needed any more
+}
+
+func (w *writer) close() error {
+	if w.c == nil {
+		return nil
+	}
+	return w.c.close()
 }
 
 func panicked(r any) error {

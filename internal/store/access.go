@@ -1,0 +1,116 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/seal"
+)
+
+// access is how the files of an open database are read and written: as they are, or encrypted. It
+// changes only while nobody uses it.
+type access struct {
+	users *semaphore.Weighted
+	lock  *folderLock
+
+	// Read by users and by the writer's goroutine; changed by the latter, when it is alone.
+	keys   *seal.Keys // nil if the files are not encrypted
+	vfs    string     // the file system of SQLite
+	failed error      // why nothing can be opened any more: a change was cut off
+}
+
+const (
+	everybody = 1 << 40         // more than all users at once
+	useLimit  = 5 * time.Second // how long a change waits for the users of the database
+)
+
+// openAccess enters the database's folder.
+func openAccess(ctx context.Context, path string, o Options) (*access, error) {
+	lock, err := openLock(path)
+	if err != nil {
+		return nil, err
+	}
+	a := &access{users: semaphore.NewWeighted(everybody), lock: lock}
+	if err = settleFolder(ctx, lock, o); err == nil {
+		a.keys, err = unlockFolder(path, o.Secret)
+	}
+	if err != nil {
+		_ = lock.close() // err is what went wrong first
+		return nil, fileFault(err, "open database", path)
+	}
+	a.vfs = registerVFS(o.baseVFS(), a.keys)
+	return a, nil
+}
+
+func (a *access) close() error {
+	unregisterVFS(a.vfs, a.keys)
+	err := a.lock.close()
+	if errors.Is(err, os.ErrClosed) {
+		return nil // by fail
+	}
+	return err
+}
+
+// use keeps access as it is until unuse. A user may use it again.
+func (a *access) use(ctx context.Context) error {
+	if err := a.users.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	if a.failed != nil {
+		a.unuse()
+		return a.failed
+	}
+	return nil
+}
+
+func (a *access) unuse() { a.users.Release(1) }
+
+// useAlone waits until nobody uses access, for a short time: a user may be waiting for the caller.
+func (a *access) useAlone(ctx context.Context) error {
+	return poll(ctx, useLimit, func() (bool, error) { return a.users.TryAcquire(everybody), nil })
+}
+
+func (a *access) unuseAlone() { a.users.Release(everybody) }
+
+// replace makes keys those of the files that are opened from now on.
+func (a *access) replace(keys *seal.Keys, base string) {
+	unregisterVFS(a.vfs, a.keys)
+	a.keys, a.vfs = keys, registerVFS(base, keys)
+}
+
+// fail ends all use, and lets somebody else bring the folder in order.
+func (a *access) fail(cause error) error {
+	a.failed = fault.NotOpen.Says("a change of the encryption was cut off").Because(cause).
+		Try("close the database and open it again: it has the old key or the new one")
+	_ = a.lock.close() // there is an error already
+	return a.failed
+}
+
+// connect opens another connection to the database.
+func (db *DB) connect(ctx context.Context) (*conn, error) {
+	if db.access.failed != nil {
+		return nil, db.access.failed
+	}
+	return openConn(ctx, db.path, db.access.vfs, db.options)
+}
+
+// sealedReserve is how many bytes at the end of each page SQLite leaves unused in an encrypted
+// database. In the log a page may end in the middle of a unit of the cipher, the other half of which
+// is written with the next page, while other processes read this one.
+const sealedReserve = 16
+
+// reserve says how many bytes at the end of each page stay unused in what is created next.
+func (c *conn) reserve(size int) error {
+	_, err := c.FileControl("main", sqlite3.FCNTL_RESERVE_BYTES, size)
+	if err != nil {
+		return fmt.Errorf("reserve %d bytes of each page: %w", size, err)
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/seal"
+)
+
+// keyFile holds the wrapped key of an encrypted database; no other database has one. Package seal
+// says what is in it.
+const keyFile = "key.json"
+
+const maxKeyFile = 64 << 10 // bytes that are read of one
+
+// settleFolder shares the folder once it is in order: no change of its encryption is half done, and
+// a database that is to be encrypted has a key. Only one who is alone may see to that.
+func settleFolder(ctx context.Context, lock *folderLock, o Options) error {
+	return poll(ctx, busyTimeout, func() (bool, error) {
+		if err := lock.share(ctx); err != nil {
+			return false, err
+		}
+		if isSettled(lock.path, o) {
+			// What is not complete has nobody who writes on it: he would be alone.
+			return true, os.RemoveAll(filepath.Join(lock.path, resealing))
+		}
+		seized, err := lock.seize()
+		if seized {
+			err = errors.Join(finishReseal(lock.path, o.Disk), prepareKey(lock.path, o))
+		}
+		return false, err
+	})
+}
+
+func isSettled(path string, o Options) bool {
+	return !exists(filepath.Join(path, resealed)) && !needsKey(path, o)
+}
+
+// needsKey reports whether there is a database to be created that is to be encrypted.
+func needsKey(path string, o Options) bool {
+	return o.Secret != nil && !o.MustExist && isVacant(path) && !exists(filepath.Join(path, keyFile))
+}
+
+// isVacant reports whether no database was created yet.
+func isVacant(path string) bool {
+	info, err := os.Stat(filepath.Join(path, databaseFile))
+	return errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0
+}
+
+func prepareKey(path string, o Options) error {
+	if !needsKey(path, o) {
+		return nil
+	}
+	text, err := seal.NewKeys().Lock(o.Secret)
+	if err != nil {
+		return err
+	}
+	return replaceFile(path, keyFile, text)
+}
+
+// unlockFolder gets the keys of the database at path, nil if it is not encrypted.
+func unlockFolder(path string, secret *seal.Secret) (*seal.Keys, error) {
+	text, err := readKeyFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && (secret == nil || isVacant(path)):
+		return nil, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, notEncrypted(path)
+	case err != nil:
+		return nil, err
+	case secret == nil:
+		return nil, fault.NotADatabase.In("open database", path).Says("the database is encrypted").
+			Try("give its encryption key or passphrase")
+	}
+	keys, err := seal.Unlock(text, secret)
+	if f := fault.Of(err); f != nil {
+		return nil, f.In("open database", path)
+	}
+	return keys, err
+}
+
+func notEncrypted(path string) error {
+	return fault.NotADatabase.In("open database", path).Says("the database is not encrypted, but a key was given").
+		Try("open it without a key; changing its key from none encrypts it")
+}
+
+func readKeyFile(path string) ([]byte, error) {
+	file, err := os.Open(filepath.Join(path, keyFile))
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, maxKeyFile))
+}
+
+// hasKeyFile reports whether the key file at path has that text, nil standing for no file.
+func hasKeyFile(path string, text []byte) bool {
+	got, err := readKeyFile(path)
+	if text == nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	return err == nil && bytes.Equal(got, text)
+}
+
+// replaceFile writes a small file durably: afterwards, or after a power cut meanwhile, there is the old
+// or the new one.
+func replaceFile(folder, name string, text []byte) error {
+	file, err := os.CreateTemp(folder, name+".*"+partSuffix)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if err == nil {
+		err = file.Sync()
+	}
+	err = errors.Join(err, file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), filepath.Join(folder, name))
+	}
+	if err != nil {
+		_ = os.Remove(file.Name()) // err is what went wrong first
+		return err
+	}
+	return syncFolder(folder)
+}

@@ -1,0 +1,258 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/tandemdb/tandem/internal/seal"
+)
+
+// ChangeKey changes what opens the database: to a secret or, if that is nil, to nothing, which
+// removes the encryption.
+//
+// From one secret to another, only the key file is written anew: the data stays encrypted as it
+// is. To encrypt a database, or to remove its encryption, all of it is written anew, which takes as
+// much free space as the database has, and time during which everybody else waits; nobody else may
+// have it open (fault.Busy), in this process neither, nor may a blob be open. Whatever cuts the change
+// off, the database is as it was or as it shall be when it is opened next.
+func (db *DB) ChangeKey(ctx context.Context, to *seal.Secret) error {
+	const op = "change encryption"
+	err := db.writer.submit(&request{ctx: ctx, alone: func(*conn) error { return db.changeKey(ctx, to) }})
+	return interrupted(ctx, sqlFault(err, op, db.path))
+}
+
+// Encrypted reports whether the database is encrypted.
+func (db *DB) Encrypted() bool {
+	if db.access.use(context.Background()) != nil {
+		return false
+	}
+	defer db.access.unuse()
+	return db.access.keys != nil
+}
+
+// changeKey runs on the writer's goroutine.
+func (db *DB) changeKey(ctx context.Context, to *seal.Secret) error {
+	keys := db.access.keys
+	switch {
+	case keys == nil && to == nil:
+		return nil
+	case keys == nil || to == nil:
+		return db.reseal(ctx, to)
+	}
+	text, err := keys.Lock(to)
+	if err != nil {
+		return err
+	}
+	return db.replaceKeyFile(text)
+}
+
+func (db *DB) replaceKeyFile(text []byte) error {
+	if err := step(db.options.Disk, StepRename, filepath.Join(db.path, keyFile)); err != nil {
+		return err
+	}
+	return replaceFile(db.path, keyFile, text)
+}
+
+// The folders that a database is written anew in. One with the first name is not complete; one with
+// the second is what the database shall be, and is put in its place by whoever comes first.
+const (
+	resealing = "resealed" + partSuffix
+	resealed  = "resealed"
+)
+
+// reseal writes the database anew, encrypted under new keys or not at all.
+func (db *DB) reseal(ctx context.Context, to *seal.Secret) error {
+	if err := db.access.useAlone(ctx); err != nil {
+		return err
+	}
+	defer db.access.unuseAlone()
+	if err := db.seize(); err != nil {
+		return err
+	}
+	next, err := db.writeResealed(ctx, to)
+	if err != nil {
+		removeErr := os.RemoveAll(filepath.Join(db.path, resealing)) // if not now, then when it is opened next
+		return errors.Join(err, removeErr, db.shareAgain())
+	}
+	if err := db.moveIn(next); err != nil {
+		return db.access.fail(err)
+	}
+	return nil
+}
+
+// seize makes sure that nobody else has the database open, nor can open it. While the lock of the folder
+// is exchanged, SQLite's keeps out others who are about to do the same.
+func (db *DB) seize() error {
+	c := db.writer.c
+	if err := c.Exec(`BEGIN IMMEDIATE`); err != nil {
+		return err
+	}
+	seized, err := db.access.lock.seize()
+	if !seized {
+		if err == nil {
+			err = busy()
+		}
+		err = errors.Join(err, db.shareAgain())
+	}
+	return errors.Join(err, c.Exec(`ROLLBACK`))
+}
+
+// shareAgain takes back the lock that everybody has.
+func (db *DB) shareAgain() error {
+	if err := db.access.lock.share(context.Background()); err != nil {
+		return db.access.fail(err)
+	}
+	return nil
+}
+
+// resealedAs is what a database has been written anew as.
+type resealedAs struct {
+	keys *seal.Keys // nil if it is not encrypted
+	text []byte     // of the key file; nil for none
+}
+
+// writeResealed writes the database anew into a folder of its own, durably.
+func (db *DB) writeResealed(ctx context.Context, to *seal.Secret) (next resealedAs, err error) {
+	folder := filepath.Join(db.path, resealing)
+	if err := os.RemoveAll(folder); err != nil {
+		return next, err
+	}
+	if err := os.MkdirAll(filepath.Join(folder, blobFolder), 0o700); err != nil {
+		return next, err
+	}
+	if to != nil {
+		next.keys = seal.NewKeys()
+		if next.text, err = next.keys.Lock(to); err != nil {
+			return next, err
+		}
+		if err := replaceFile(folder, keyFile, next.text); err != nil {
+			return next, err
+		}
+	}
+	if err := db.resealRows(ctx, folder, next.keys); err != nil {
+		return next, err
+	}
+	if err := db.resealBlobs(ctx, folder, next.keys); err != nil {
+		return next, err
+	}
+	return next, syncFolder(folder)
+}
+
+// resealRows writes the database file anew.
+func (db *DB) resealRows(ctx context.Context, folder string, keys *seal.Keys) error {
+	vfs := registerVFS("", keys)
+	defer unregisterVFS(vfs, keys)
+	reserved := 0
+	if keys != nil {
+		reserved = sealedReserve
+	}
+	c := db.writer.c
+	defer c.SetInterrupt(c.SetInterrupt(ctx))
+	file := filepath.Join(folder, databaseFile)
+	err := step(db.options.Disk, StepWrite, file)
+	if err == nil {
+		err = errors.Join(c.reserve(reserved), c.vacuumInto(fileURI(file, vfs)))
+	}
+	if err != nil {
+		return err
+	}
+	o := db.options
+	o.FullSync, o.Disk = true, nil
+	copied, err := openConn(ctx, folder, vfs, o)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(copied.enterWAL(o), copied.close()); err != nil {
+		return err
+	}
+	return syncFile(file)
+}
+
+// resealBlobs writes anew the blobs that are referred to, or may be soon.
+func (db *DB) resealBlobs(ctx context.Context, folder string, keys *seal.Keys) error {
+	needed, err := db.keptBlobs(ctx)
+	if err != nil {
+		return err
+	}
+	to := newBlobs(filepath.Join(folder, blobFolder), keys, db.options.Disk)
+	for key := range needed {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := db.blobs.copyTo(to, key)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // it may be absent
+			return err
+		}
+	}
+	return syncFolder(to.dir)
+}
+
+// keptBlobs lists the blobs that [DB.Compact] would keep.
+func (db *DB) keptBlobs(ctx context.Context) (map[blobKey]struct{}, error) {
+	needed := make(map[blobKey]struct{})
+	tx := &Tx{db: db, ctx: ctx, c: db.writer.c, now: db.options.Now()}
+	need := func(key blobKey) { needed[key] = struct{}{} }
+	if err := tx.eachPending(need); err != nil {
+		return nil, err
+	}
+	_, err := tx.eachReferred(nil, need)
+	return needed, err
+}
+
+// copyTo writes the content of a blob anew in another folder, durably.
+func (b *blobs) copyTo(to *blobs, key blobKey) (err error) {
+	content, err := b.open(key)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	if err := to.step(StepCreate, to.path(key)); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(to.path(key), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if to.keys == nil {
+		_, err = io.Copy(file, content)
+		return errors.Join(err, file.Sync())
+	}
+	w := to.keys.NewWriter(file)
+	if _, err := io.Copy(w, content); err != nil {
+		return err
+	}
+	return errors.Join(w.Close(key[:]), file.Sync())
+}
+
+// moveIn puts what was written anew in the place of the database, and opens that.
+func (db *DB) moveIn(next resealedAs) error {
+	w, disk := db.writer, db.options.Disk
+	old := w.c
+	w.c, w.counters, w.version = nil, nil, 0
+	if err := errors.Join(db.readers.close(), old.close()); err != nil {
+		return err
+	}
+	if err := moveFolder(db.path, resealing, resealed, disk); err != nil {
+		return err
+	}
+	if err := finishReseal(db.path, disk); err != nil {
+		return err
+	}
+	if err := db.access.lock.share(context.Background()); err != nil {
+		return err
+	}
+	if !hasKeyFile(db.path, next.text) {
+		return busy() // somebody was quicker than us in the moment without a lock, and changed it again
+	}
+	db.access.replace(next.keys, db.options.baseVFS())
+	db.blobs.keys = next.keys
+	db.blobs.forgetUnsynced()
+	c, err := db.connect(context.Background())
+	w.c = c
+	return err
+}
