@@ -51,6 +51,15 @@ func (s *Session) drive(ctx context.Context) error {
 			return s.startOver(ctx)
 		}
 		mayStartOver = mayStartOver || !held
+		if held {
+			more, err := s.giveUpWaiting(ctx)
+			if err != nil {
+				return err
+			}
+			if more {
+				continue
+			}
+		}
 		if !s.active.Continuous {
 			return s.finish(ctx)
 		}
@@ -92,14 +101,31 @@ func (s *Session) startOver(ctx context.Context) error {
 // finish saves where we are; then a one-shot session is over.
 func (s *Session) finish(ctx context.Context) error {
 	for _, c := range s.all() {
-		if push := c.pusher(); push != nil {
-			push.giveUpWaiting()
-		}
 		if err := c.check.save(ctx); err != nil {
 			s.setback(err)
 		}
 	}
 	return nil
+}
+
+// giveUpWaiting ends the wait of documents for a pull that has brought everything there is,
+// and reports whether there is more to push now.
+func (s *Session) giveUpWaiting(ctx context.Context) (more bool, err error) {
+	for _, c := range s.all() {
+		push := c.pusher()
+		if push == nil {
+			continue
+		}
+		touched, err := push.giveUpWaiting(ctx)
+		if err != nil {
+			return false, err
+		}
+		more = more || touched
+	}
+	if more {
+		_, err = s.pushFurther(ctx)
+	}
+	return more, err
 }
 
 func (s *Session) saveSoon() {

@@ -38,8 +38,9 @@ type pusher struct {
 	ready     []*item  // wanted by the peer, to be sent
 	unreplied int      // bytes of revs without a reply
 	inFlight  int      // the same, counted
-	settling  []*item  // the peer has them, and the database is still to hear of it
-	marking   bool     // a transaction of those is on its way
+	touched   map[string]bool
+	settling  []*item // the peer has them, and the database is still to hear of it
+	marking   bool    // a transaction of those is on its way
 	peer      peerLimits
 
 	mu      sync.Mutex // guards the following
@@ -108,6 +109,7 @@ func newPusher(c *collection, opts pushOptions) *pusher {
 	p := &pusher{
 		c: c, opts: opts, cursor: opts.since,
 		current: make(map[string]*item),
+		touched: make(map[string]bool),
 		peer:    peerLimits{maxHistory: defaultHistory, replacements: opts.replacements},
 		inbox:   newInbox(),
 	}
@@ -204,22 +206,35 @@ func (p *pusher) peerHas(id string) {
 	})
 }
 
-// giveUpWaiting reports documents that still wait for the pull when a one-shot session
-// ends. They stay pending: the next session proposes them again.
-func (p *pusher) giveUpWaiting() {
+// giveUpWaiting ends the wait of documents for a pull that has brought everything there is.
+// Where we claim to have seen what the peer has, and it claims the same of ours, only a new
+// revision helps: it is made, and more is true. The others are reported; they stay pending.
+func (p *pusher) giveUpWaiting(ctx context.Context) (more bool, err error) {
 	done := make(chan struct{})
-	p.inbox.put(func() error {
+	p.post(func() error {
 		defer close(done)
 		for id, it := range p.current {
-			if it.state == held {
-				p.c.report(DocumentEvent{ID: id, Push: true, Deleted: it.deleted, Err: fault.RemoteConflict.In("push", id)})
+			if it.state != held {
+				continue
 			}
+			if it.parent != "" && it.rev.Contains(it.parent) && !p.touched[id] {
+				p.touched[id], more = true, true
+				err = p.c.s.db.Update(ctx, func(tx *store.Tx) error { return tx.Touch(p.c.store(), id, it.rev.ID) })
+				p.again = append(p.again, lookup{id: id})
+				continue
+			}
+			p.c.report(DocumentEvent{
+				ID: id, Revision: string(it.rev.ID), Push: true, Deleted: it.deleted, Err: fault.RemoteConflict.In("push", id),
+			})
+			p.release(it)
 		}
 		return nil
 	})
 	select {
 	case <-done:
+		return more, err
 	case <-p.c.s.work.Done():
+		return false, nil
 	}
 }
 

@@ -99,6 +99,23 @@ func TestConflictIsKeptBesideTheHead(t *testing.T) {
 	}
 }
 
+func TestTouchMakesANewRevisionOfTheSameContent(t *testing.T) {
+	for _, v := range []store.Versioning{store.RevTrees, store.VersionVectors} {
+		db := open(t, store.Options{Versioning: v})
+		c := defaults(t, db)
+		before := save(t, db, c, "a", `{"x":1}`)
+		update(t, db, func(tx *store.Tx) error { return tx.Touch(c, "a", before.Rev.ID) })
+		after := get(t, db, c, "a")
+		if order := revision.Compare(after.Rev, before.Rev); order != revision.Newer || string(after.Body) != `{"x":1}` {
+			t.Errorf("%s: touched to %v %s, %v than %v", v, after.Rev, after.Body, order, before.Rev)
+		}
+		update(t, db, func(tx *store.Tx) error { return tx.Touch(c, "a", before.Rev.ID) })
+		if again := get(t, db, c, "a"); again.Rev.ID != after.Rev.ID {
+			t.Errorf("%s: an old revision was touched", v)
+		}
+	}
+}
+
 func TestResolve(t *testing.T) {
 	const local, theirs, merge = `{"base":1,"local":1}`, `{"base":1,"theirs":1}`, `{"merged":true}`
 	for name, tt := range map[string]struct {

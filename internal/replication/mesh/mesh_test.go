@@ -47,7 +47,8 @@ type mesh struct {
 	t      *testing.T
 	random *rand.Rand
 	peers  []*meshPeer
-	links  [][2]int // from the active to the passive peer
+	links  [][2]int        // from the active to the passive peer
+	over   map[[2]int]bool // links whose last session has to be followed by one that starts over
 	edits  int
 	purged map[string]bool   // purged somewhere
 	last   map[string]string // the body of a document that was last edited when all agreed
@@ -62,7 +63,7 @@ type meshPeer struct {
 func runMesh(t *testing.T, seed uint64) {
 	m := &mesh{
 		t: t, random: rand.New(rand.NewPCG(seed, 17)), //nolint:gosec // reproducible on purpose
-		purged: make(map[string]bool), last: make(map[string]string),
+		over: make(map[[2]int]bool), purged: make(map[string]bool), last: make(map[string]string),
 	}
 	versioning := store.RevTrees
 	if seed%2 == 0 {
@@ -240,6 +241,7 @@ func (m *mesh) sync(link [2]int, cut int64) (moved uint64) {
 		Common:      replication.Common{DB: a.db, Protocol: protocol, Deltas: true},
 		Collections: []replication.CollectionOptions{{Collection: a.coll, Push: true, Pull: true}},
 		Remote:      p.path,
+		StartedOver: m.over[link],
 	})
 	passive := replication.NewPassive(pipeP, replication.Passive{
 		Common:      replication.Common{DB: p.db, Protocol: protocol, Deltas: true},
@@ -255,6 +257,7 @@ func (m *mesh) sync(link [2]int, cut int64) (moved uint64) {
 		m.t.Errorf("session %v: %v", link, err)
 	}
 	<-done
+	m.over[link] = errors.Is(err, replication.ErrStartOver)
 	progress := active.Progress()
 	return progress.Push.Documents + progress.Pull.Documents
 }
@@ -276,11 +279,12 @@ func (c *cutPipe) Write(ctx context.Context, frame []byte) error {
 // settle syncs all links until nothing moves any more.
 func (m *mesh) settle() {
 	for range 50 {
-		moved := uint64(0)
+		moved, over := uint64(0), false
 		for _, link := range m.links {
 			moved += m.sync(link, 0)
+			over = over || m.over[link]
 		}
-		if moved == 0 {
+		if moved == 0 && !over {
 			return
 		}
 	}
