@@ -48,7 +48,8 @@ var (
 	// key that occurs twice.
 	ErrBadBody = fault.CorruptRevision
 
-	// ErrNotADatabase reports that something else is at the path.
+	// ErrNotADatabase reports that something else is at the path, or that the encryption key does
+	// not fit: it is wrong, missing, or not needed.
 	ErrNotADatabase = fault.NotADatabase
 
 	// ErrTooNew reports a database that a later version of this package has made.

@@ -29,6 +29,11 @@ type Options struct {
 	// It costs some milliseconds for each commit. What a peer has been told is stored is
 	// always safe.
 	FullSync bool
+
+	// EncryptionKey opens a database that is encrypted, and encrypts one that is created. Nil is for a
+	// database that is not encrypted. One that does not fit is [ErrNotADatabase]. See
+	// [Database.ChangeEncryptionKey].
+	EncryptionKey *EncryptionKey
 }
 
 // Validate reports settings that cannot work, as [ErrInvalid].
@@ -39,5 +44,6 @@ func (o Options) forStore() store.Options {
 		Versioning: store.Versioning(o.Versioning),
 		MustExist:  o.MustExist,
 		FullSync:   o.FullSync,
+		Secret:     o.EncryptionKey.forStore(),
 	}
 }

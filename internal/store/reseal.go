@@ -25,6 +25,9 @@ func (db *DB) ChangeKey(ctx context.Context, to *seal.Secret) error {
 	return interrupted(ctx, sqlFault(err, op, db.path))
 }
 
+// IsEncrypted reports whether there is an encrypted database at path, without opening it.
+func IsEncrypted(path string) bool { return Exists(path) && exists(filepath.Join(path, keyFile)) }
+
 // Encrypted reports whether the database is encrypted.
 func (db *DB) Encrypted() bool {
 	if db.access.use(context.Background()) != nil {

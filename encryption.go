@@ -1,0 +1,78 @@
+package tandem
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tandemdb/tandem/internal/seal"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// EncryptionKeySize is the size of the key that [NewEncryptionKey] takes, in bytes.
+const EncryptionKeySize = seal.KeySize
+
+// EncryptionKey opens an encrypted database: a key or a passphrase. It is immutable, and prints as
+// "(secret)". Its value is for [Options] and [Database.ChangeEncryptionKey]; nil means no encryption.
+type EncryptionKey struct{ secret *seal.Secret }
+
+// NewEncryptionKey returns an encryption key of 32 bytes, which should be random. Another size is
+// [ErrInvalid]. Opening a database with it costs no time, unlike with a passphrase.
+func NewEncryptionKey(key []byte) (*EncryptionKey, error) {
+	secret, err := seal.RawKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return &EncryptionKey{secret}, nil
+}
+
+// NewPassphraseKey returns an encryption key that is derived from a passphrase (with argon2id: each
+// opening of a database takes tenths of a second and 64 MiB, which is what guessing costs too). The
+// text is taken as it is. An empty one is [ErrInvalid].
+func NewPassphraseKey(passphrase string) (*EncryptionKey, error) {
+	secret, err := seal.Passphrase(passphrase)
+	if err != nil {
+		return nil, err
+	}
+	return &EncryptionKey{secret}, nil
+}
+
+// Format prints "(secret)", whatever the verb.
+func (k *EncryptionKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, "(secret)") }
+
+// MarshalText gives "(secret)", so that no encoder of logs writes the key.
+func (k *EncryptionKey) MarshalText() ([]byte, error) { return []byte("(secret)"), nil }
+
+func (k *EncryptionKey) forStore() *seal.Secret {
+	if k == nil {
+		return nil
+	}
+	return k.secret
+}
+
+// IsEncrypted reports whether there is an encrypted database at path, with or without ".tandem".
+func IsEncrypted(path string) bool {
+	folder, err := folderOf(path)
+	return err == nil && store.IsEncrypted(folder)
+}
+
+// IsEncrypted reports whether the database is encrypted: its documents, their IDs and revisions, and
+// the content and digests of blobs. What the database is called, its size, and the number, sizes and
+// times of its blobs can be seen by who has the folder.
+func (db *Database) IsEncrypted() bool { return db.store.Encrypted() }
+
+// ChangeEncryptionKey changes what opens the database from now on; nil removes the encryption.
+//
+// From one key to another the data stays encrypted as it is, and only the small file key.json in the
+// database's folder is written anew, at once. Who has a copy of that file from before, and the key
+// it had then, can still read the database: to shut such a one out, remove the encryption and encrypt
+// again.
+//
+// To encrypt a database that is not, or to remove the encryption, all of it is written anew, which
+// needs as much free space as the database has; meanwhile everything else that uses it waits. The error
+// is [ErrBusy], and nothing has changed, if another process, or another Database of this one, has it
+// open, or while a blob is being read or written. Whatever cuts the change off, a power cut too: the
+// database opens afterwards with the old key or with the new one, and is complete. What was not encrypted
+// before may remain readable in parts of the disk that are free now.
+func (db *Database) ChangeEncryptionKey(ctx context.Context, key *EncryptionKey) error {
+	return db.store.ChangeKey(ctx, key.forStore())
+}
