@@ -51,6 +51,8 @@ func (p Properties) Value(key string) string {
 func (p Properties) Bool(key string) bool {
 	value := p.Value(key)
 	switch {
+	case value == "":
+		return false
 	case strings.EqualFold(value, "true"), strings.EqualFold(value, "yes"):
 		return true
 	default:
@@ -61,7 +63,11 @@ func (p Properties) Bool(key string) bool {
 
 // Int reads the value of key as a decimal integer. What is absent or anything else gives otherwise.
 func (p Properties) Int(key string, otherwise int64) int64 {
-	n, err := strconv.ParseInt(p.Value(key), 10, 64)
+	value := p.Value(key)
+	if value == "" {
+		return otherwise // most often; the error would take memory
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil {
 		return otherwise
 	}

@@ -164,6 +164,9 @@ func parseAnswer(item jsontext.Value) (answer, error) {
 
 func parseKnown(item jsontext.Value) (answer, error) {
 	a := answer{Send: true}
+	if len(item) == len("[]") { // most often
+		return a, nil
+	}
 	dec := jsontext.NewDecoder(bytes.NewReader(item))
 	if _, err := dec.ReadToken(); err != nil {
 		return a, notJSON(err)
@@ -210,7 +213,7 @@ func parseRefusal(item jsontext.Value) (answer, error) {
 	return a, nil
 }
 
-// eachItem calls fn with the items of each array in the array body.
+// eachItem calls fn with the items of each array in the array body. They are valid until fn returns.
 func eachItem(body []byte, fn func(item []jsontext.Value) error) error {
 	dec := jsontext.NewDecoder(bytes.NewReader(body))
 	switch kind := dec.PeekKind(); {
@@ -222,11 +225,13 @@ func eachItem(body []byte, fn func(item []jsontext.Value) error) error {
 	if _, err := dec.ReadToken(); err != nil {
 		return notJSON(err)
 	}
+	var item []jsontext.Value
+	var texts []byte // of the items
 	for dec.PeekKind() == '[' {
 		if _, err := dec.ReadToken(); err != nil {
 			return notJSON(err)
 		}
-		var item []jsontext.Value
+		item, texts = item[:0], texts[:0]
 		for dec.PeekKind() != ']' {
 			value, err := dec.ReadValue()
 			if err != nil {
@@ -235,7 +240,9 @@ func eachItem(body []byte, fn func(item []jsontext.Value) error) error {
 			if len(item) == 8 {
 				return malformed("entry of more than 8 items")
 			}
-			item = append(item, value.Clone())
+			from := len(texts)
+			texts = append(texts, value...)
+			item = append(item, texts[from:])
 		}
 		if _, err := dec.ReadToken(); err != nil {
 			return notJSON(err)
@@ -329,6 +336,9 @@ func appendText(b []byte, s string) []byte {
 func text(v jsontext.Value) (string, error) {
 	if v.Kind() != '"' {
 		return "", malformed("%.40s is not a string", v)
+	}
+	if bytes.IndexByte(v, '\\') < 0 {
+		return string(v[1 : len(v)-1]), nil
 	}
 	s, err := jsontext.AppendUnquote(nil, v)
 	if err != nil {

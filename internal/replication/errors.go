@@ -9,6 +9,9 @@ import (
 
 // fromPeer turns the peer's error reply into the error that users see (spec/replication.md §12).
 func fromPeer(err error) error {
+	if err == nil {
+		return nil // most often; reply would take memory
+	}
 	var reply *blip.Error
 	if !errors.As(err, &reply) {
 		return err

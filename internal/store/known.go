@@ -63,11 +63,14 @@ func (k known) moved(from, to revision.ID) known {
 
 func (k known) entries(own revision.ID) func(yield func(Remote, revision.ID) bool) {
 	return func(yield func(Remote, revision.ID) bool) {
+		if k == "" {
+			return
+		}
 		for text := range strings.SplitSeq(string(k), " ") {
 			number, rev, explicit := strings.Cut(text, "=")
 			remote, err := strconv.ParseInt(number, 10, 64)
 			if err != nil {
-				continue // empty, or damaged: at worst something is offered twice
+				continue // damaged: at worst something is offered twice
 			}
 			has := revision.ID(rev)
 			if !explicit {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"time"
+	"unsafe"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -99,7 +100,7 @@ func (tx *Tx) writeRow(s *sqlite3.Stmt, seq int64, d *Document) error {
 	if err := bindExpiry(s, 7, d.Expiry); err != nil {
 		return err
 	}
-	if err := s.BindRawText(8, d.Body); err != nil {
+	if err := s.BindText(8, unsafe.String(unsafe.SliceData(d.Body), len(d.Body))); err != nil { // SQLite copies it
 		return err
 	}
 	return s.Exec()

@@ -35,9 +35,9 @@ func Insert(ctx context.Context, folder string, n, batch int, body func(i int) [
 	}
 	defer insert.Close()
 	for from := 0; from < n; from += batch {
-		bodies := make([][]byte, min(batch, n-from))
+		bodies := make([]string, min(batch, n-from))
 		for i := range bodies {
-			bodies[i] = body(from + i)
+			bodies[i] = string(body(from + i))
 		}
 		begin := time.Now()
 		if err := insertBatch(c, insert, from, bodies); err != nil {
@@ -52,7 +52,7 @@ func Insert(ctx context.Context, folder string, n, batch int, body func(i int) [
 }
 
 // insertBatch is one transaction.
-func insertBatch(c *sqlite3.Conn, insert *sqlite3.Stmt, from int, bodies [][]byte) error {
+func insertBatch(c *sqlite3.Conn, insert *sqlite3.Stmt, from int, bodies []string) error {
 	if err := c.Exec(`BEGIN IMMEDIATE`); err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func insertBatch(c *sqlite3.Conn, insert *sqlite3.Stmt, from int, bodies [][]byt
 	return c.Exec(`COMMIT`)
 }
 
-func insertRow(insert *sqlite3.Stmt, i int, body []byte) error {
+func insertRow(insert *sqlite3.Stmt, i int, body string) error {
 	if err := insert.BindInt64(1, int64(i+1)); err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func insertRow(insert *sqlite3.Stmt, i int, body []byte) error {
 	if err := insert.BindText(3, "17b2c8f4d0a@AAAAAAAAAAAAAAAAAAAAAA"); err != nil {
 		return err
 	}
-	if err := insert.BindRawText(4, body); err != nil {
+	if err := insert.BindText(4, body); err != nil {
 		return err
 	}
 	return insert.Exec()
