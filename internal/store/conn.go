@@ -14,7 +14,7 @@ import (
 const (
 	busyTimeout = 30 * time.Second // how long to wait for another process's lock
 	maxMemory   = 512 << 20        // bytes one connection may use: several of the largest bodies
-	cacheKiB    = 16 << 10         // the page cache of one connection
+	cacheKiB    = 8 << 10          // the page cache of one connection
 	walPages    = 4096             // the log is carried over into the database at this length (32 MiB)
 )
 
