@@ -56,7 +56,7 @@ func (w *BlobWriter) Write(p []byte) (int, error) {
 	if w.file == nil {
 		return 0, w.over()
 	}
-	if err := w.db.blobs.step(StepWrite, w.file.Name()); err != nil {
+	if err := w.db.blobs.step(StepWrite, w.file.Name(), ""); err != nil {
 		return 0, fileFault(err, "write blob", w.db.path)
 	}
 	n, err := w.content().Write(p)
@@ -100,13 +100,7 @@ func (w *BlobWriter) Commit(ctx context.Context, want string) (digest string, si
 	}
 	w.file = nil
 	defer w.db.access.unuse()
-	if err := w.db.blobs.written(key); err != nil {
-		return "", 0, err
-	}
-	if w.db.options.FullSync {
-		err = w.db.blobs.sync()
-	}
-	return digest, w.size, err
+	return digest, w.size, nil
 }
 
 // Abort drops what was written. After Commit, or a second time, it does nothing.
@@ -126,7 +120,7 @@ func (w *BlobWriter) closeFile(key blobKey) error {
 			return err
 		}
 	}
-	return w.file.Close()
+	return w.db.blobs.complete(w.file)
 }
 
 func (w *BlobWriter) over() error {
@@ -214,24 +208,18 @@ func (tx *Tx) requireBlobs(d *Document, mayBeAbsent bool) error {
 	})
 }
 
-// ownBlobs ends the waiting of the blobs of d, which is stored now. They are synced with it
-// at the next durable commit, whoever wrote them.
+// ownBlobs ends the waiting of the blobs of d, which is stored now.
 func (tx *Tx) ownBlobs(d *Document) error {
 	if d.flags&(flagBlobs|flagAttachments) == 0 {
 		return nil
 	}
+	tx.group.blobs = true
 	return eachBlob(d.Body, func(key blobKey) error {
 		s, err := tx.writing(sqlDropPending)
 		if err != nil {
 			return err
 		}
-		if err := exec(s, document.Digest(key)); err != nil {
-			return err
-		}
-		if !tx.db.blobs.has(key) {
-			return nil // it may be absent
-		}
-		return tx.db.blobs.written(key)
+		return exec(s, document.Digest(key))
 	})
 }
 

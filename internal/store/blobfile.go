@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/seal"
@@ -25,21 +24,15 @@ const (
 	partSuffix = ".part" // not complete yet
 )
 
-// maxUnsynced bounds how many blobs wait for a sync; further ones are synced one by one.
-const maxUnsynced = 4096
-
 // blobs is the folder of blob files, and the one place where they are opened.
 type blobs struct {
 	dir  string
 	keys *seal.Keys // nil where blobs are not encrypted; changes while nobody uses the database
 	disk Disk       // nil for none
-
-	mu       sync.Mutex // guards the following
-	unsynced map[blobKey]struct{}
 }
 
 func newBlobs(dir string, keys *seal.Keys, disk Disk) *blobs {
-	return &blobs{dir: dir, keys: keys, disk: disk, unsynced: make(map[blobKey]struct{})}
+	return &blobs{dir: dir, keys: keys, disk: disk}
 }
 
 func (b *blobs) path(key blobKey) string {
@@ -112,7 +105,7 @@ type sealedContent struct {
 
 // create makes a new file for content whose digest is not known yet.
 func (b *blobs) create() (*os.File, error) {
-	if err := b.step(StepCreate, b.dir); err != nil {
+	if err := b.step(StepCreate, b.dir, ""); err != nil {
 		return nil, err
 	}
 	file, err := os.CreateTemp(b.dir, "*"+partSuffix)
@@ -135,7 +128,7 @@ func (b *blobs) adopt(part string, key blobKey) error {
 	if b.has(key) {
 		return os.Remove(part)
 	}
-	if err := b.step(StepRename, b.path(key)); err != nil {
+	if err := b.step(StepRename, part, b.path(key)); err != nil {
 		return err
 	}
 	return os.Rename(part, b.path(key))
@@ -143,71 +136,29 @@ func (b *blobs) adopt(part string, key blobKey) error {
 
 func (b *blobs) remove(name blobName) error {
 	path := filepath.Join(b.dir, name.file())
-	if err := b.step(StepRemove, path); err != nil {
+	if err := b.step(StepRemove, path, ""); err != nil {
 		return err
 	}
 	return os.Remove(path)
 }
 
-// written notes that a blob may not have reached the disk.
-func (b *blobs) written(key blobKey) error {
-	b.mu.Lock()
-	full := len(b.unsynced) >= maxUnsynced
-	if !full {
-		b.unsynced[key] = struct{}{}
+// syncNames makes the names of all blobs durable. Their content was, before they had a name.
+func (b *blobs) syncNames() error {
+	err := syncNames(b.disk, b.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // there are none
 	}
-	b.mu.Unlock()
-	if full {
-		return b.syncAll(map[blobKey]struct{}{key: {}})
-	}
-	return nil
+	return fileFault(err, "sync folder", b.dir)
 }
 
-// sync makes every blob that was noted durable.
-func (b *blobs) sync() error {
-	b.mu.Lock()
-	keys := b.unsynced
-	b.unsynced = make(map[blobKey]struct{})
-	b.mu.Unlock()
-	if len(keys) == 0 {
-		return nil
+// complete makes the content of a finished file durable, and closes the file. A blob file has no
+// name before that: after a power cut, one that has a name is whole.
+func (b *blobs) complete(part *os.File) error {
+	sync := part.Sync
+	if b.disk != nil {
+		sync = func() error { return b.disk.Step(StepSync, part.Name(), "") }
 	}
-	err := b.syncAll(keys)
-	if err != nil {
-		b.mu.Lock()
-		for key := range keys {
-			b.unsynced[key] = struct{}{}
-		}
-		b.mu.Unlock()
-	}
-	return err
-}
-
-// forgetUnsynced says that all blobs are durable.
-func (b *blobs) forgetUnsynced() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	clear(b.unsynced)
-}
-
-func (b *blobs) syncAll(keys map[blobKey]struct{}) error {
-	for key := range keys {
-		err := b.syncOne(key)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a blob nobody refers to may be gone
-			return fileFault(err, "sync blob", document.Digest(key))
-		}
-	}
-	if err := b.step(StepSyncFolder, b.dir); err != nil {
-		return fileFault(err, "sync folder", b.dir)
-	}
-	return fileFault(syncFolder(b.dir), "sync folder", b.dir)
-}
-
-func (b *blobs) syncOne(key blobKey) error {
-	if err := b.step(StepSync, b.path(key)); err != nil {
-		return err
-	}
-	return syncFile(b.path(key))
+	return errors.Join(sync(), part.Close())
 }
 
 func syncFile(path string) error {

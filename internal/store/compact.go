@@ -70,6 +70,10 @@ func (db *DB) collectBlobs(ctx context.Context) error {
 	if err != nil || len(orphans) == 0 {
 		return err
 	}
+	// A power cut must not bring a document back whose blobs are gone.
+	if err := db.UpdateDurable(ctx, func(*Tx) error { return nil }); err != nil {
+		return err
+	}
 	return db.Update(ctx, func(tx *Tx) error {
 		if err := tx.dropPending(orphans); err != nil {
 			return err

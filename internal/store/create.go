@@ -10,6 +10,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
 )
 
 // The keys of the table meta.
@@ -18,6 +19,7 @@ const (
 	metaPublic     = "public_uuid"
 	metaPrivate    = "private_uuid"
 	metaClock      = "clock"
+	metaReserved   = "reserved"   // see writer.reserved
 	metaSynced     = "synced"     // counts the durable commits
 	metaKeepBases  = "keep_bases" // see KeepBases
 )
@@ -26,6 +28,7 @@ const (
 type meta struct {
 	versioning      Versioning
 	public, private [16]byte
+	reserved        revision.Time // see writer.reserved
 }
 
 // initialise makes sure that c's file is a database of ours, creating it if it is empty.
@@ -170,6 +173,9 @@ func (c *conn) get(key string, read func(*sqlite3.Stmt)) error {
 
 func readMeta(c *conn) (m meta, err error) {
 	if m.versioning, err = readVersioning(c); err != nil {
+		return m, err
+	}
+	if m.reserved, err = readTime(c, metaReserved); err != nil {
 		return m, err
 	}
 	for key, uuid := range map[string]*[16]byte{metaPublic: &m.public, metaPrivate: &m.private} {

@@ -65,6 +65,10 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 		return nil, errors.Join(closing(c, sqlFault(err, "open database", path)), a.close())
 	}
 	o.Secret = nil // it has served
+	// The log is there now, and durable commits go by its name.
+	if err := syncNames(o.Disk, path); err != nil {
+		return nil, errors.Join(closing(c, fileFault(err, "open database", path)), a.close())
+	}
 	return start(path, o, a, c, m), nil
 }
 

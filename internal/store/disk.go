@@ -6,9 +6,9 @@ type Disk interface {
 	// VFS names the SQLite file system that keeps the database file and its log.
 	VFS() string
 
-	// Step is asked before each step on a blob file or their folder. The step fails with the
-	// error it returns, and is not done then.
-	Step(kind Step, path string) error
+	// Step is asked before each step on a blob file or their folder; newPath is for StepRename
+	// alone. The step fails with the error it returns, and is not done then. Syncs are left to the disk.
+	Step(kind Step, path, newPath string) error
 }
 
 // Step is what is about to be done to a file.
@@ -18,18 +18,26 @@ type Step int
 const (
 	StepCreate     Step = iota // a new file in the folder
 	StepWrite                  // more content for a file
-	StepRename                 // a complete file gets this path
+	StepRename                 // a complete file gets its name
 	StepRemove                 // the file goes
 	StepSync                   // the file's content is made durable
 	StepSyncFolder             // the names in the folder are made durable
 )
 
-func (b *blobs) step(kind Step, path string) error { return step(b.disk, kind, path) }
+// syncNames makes the names in a folder durable.
+func syncNames(disk Disk, folder string) error {
+	if disk != nil {
+		return disk.Step(StepSyncFolder, folder, "")
+	}
+	return syncFolder(folder)
+}
+
+func (b *blobs) step(kind Step, path, newPath string) error { return step(b.disk, kind, path, newPath) }
 
 // step asks the disk, if there is one.
-func step(disk Disk, kind Step, path string) error {
+func step(disk Disk, kind Step, path, newPath string) error {
 	if disk == nil {
 		return nil
 	}
-	return disk.Step(kind, path)
+	return disk.Step(kind, path, newPath)
 }

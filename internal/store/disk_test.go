@@ -109,18 +109,20 @@ func TestFullSyncPromisesEveryCommit(t *testing.T) {
 	}
 }
 
-func TestDurableSyncsBlobs(t *testing.T) {
-	db := open(t, store.Options{})
+func TestABlobIsOnDiskBeforeItsDocument(t *testing.T) {
+	d := newDisk(t)
+	db := open(t, store.Options{Disk: d})
 	c := defaults(t, db)
-	save(t, db, c, "a", blobBody(putBlob(t, db, "content")))
-	if n := db.UnsyncedBlobs(); n != 1 {
-		t.Errorf("before: got %d", n)
-	}
-	if err := db.UpdateDurable(background, func(*store.Tx) error { return nil }); err != nil {
-		t.Fatal(err)
-	}
-	if n := db.UnsyncedBlobs(); n != 0 {
-		t.Errorf("after: got %d", n)
+	for i := range 30 {
+		save(t, db, c, fmt.Sprint(i), blobBody(putBlob(t, db, fmt.Sprint("content", i))))
+		if i%10 == 5 {
+			if err := db.Compact(background); err != nil {
+				t.Fatal(err)
+			}
+		}
+		survivor := openAt(t, powerCut(t, d, db, uint64(i)), store.Options{})
+		putBlob(t, survivor, fmt.Sprint("content", i)) // over whatever is left
+		sound(t, survivor)
 	}
 }
 

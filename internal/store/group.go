@@ -15,6 +15,8 @@ type group struct {
 	after   *request // arrived meanwhile and must run alone
 
 	durable  bool
+	blobs    bool // a document refers to blobs
+	reserve  bool // a version is ahead of what the clock may give
 	settings bool // a setting changed
 	expiring bool // an expiry was set
 	foreign  bool // others have committed since the last group
@@ -32,10 +34,13 @@ func (w *writer) commitGroup(first *request) {
 	}
 	err := w.finish(g)
 	var syncErr error
+	if err == nil && g.reserve { // before anybody hears of it
+		syncErr = w.guard(w.sync)
+	}
 	if err == nil {
 		w.announce(g) // first, so that whoever is told of success finds its effects
 	}
-	if err == nil && g.durable {
+	if err == nil && g.durable && !g.reserve {
 		syncErr = w.guard(w.sync)
 	}
 	for _, r := range g.members {
@@ -170,7 +175,13 @@ func (w *writer) finish(g *group) error {
 	if !g.begun {
 		return nil
 	}
-	err := w.guard(func() error { return w.flush(g) })
+	var err error
+	if g.blobs { // on disk before the document may be, whoever wrote them
+		err = w.db.blobs.syncNames()
+	}
+	if err == nil {
+		err = w.guard(func() error { return w.flush(g) })
+	}
 	if err == nil {
 		err = w.runAll(sqlCommit)
 	}
@@ -191,6 +202,12 @@ func (w *writer) flush(g *group) error {
 			return err
 		}
 	}
+	if g.reserve {
+		w.reserved = w.clock + revision.Time(reserveTime)
+		if err := w.c.set(metaReserved, int64(w.reserved)); err != nil {
+			return err
+		}
+	}
 	if w.clock == w.clockSaved {
 		return nil
 	}
@@ -201,12 +218,9 @@ func (w *writer) flush(g *group) error {
 	return nil
 }
 
-// sync makes everything committed so far durable: the blob files, then SQLite's log, which
-// holds the rows. In WAL mode SQLite syncs the whole log when a commit is made under FULL.
+// sync makes everything committed so far durable: SQLite's log holds the rows, and blobs are on
+// disk before them. In WAL mode SQLite syncs the whole log when a commit is made under FULL.
 func (w *writer) sync() error {
-	if err := w.db.blobs.sync(); err != nil {
-		return err
-	}
 	if err := w.c.Exec(`PRAGMA synchronous=full`); err != nil {
 		return err
 	}
@@ -242,6 +256,9 @@ func (w *writer) announce(g *group) {
 func (tx *Tx) nextTime() revision.Time {
 	w := tx.db.writer
 	w.clock = revision.Next(w.clock, tx.now)
+	if w.clock > w.reserved && w.clock > revision.Time(tx.now.UnixNano()) {
+		tx.group.reserve = true
+	}
 	return w.clock
 }
 

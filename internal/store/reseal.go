@@ -54,7 +54,7 @@ func (db *DB) changeKey(ctx context.Context, to *seal.Secret) error {
 }
 
 func (db *DB) replaceKeyFile(text []byte) error {
-	if err := step(db.options.Disk, StepRename, filepath.Join(db.path, keyFile)); err != nil {
+	if err := step(db.options.Disk, StepRename, "", filepath.Join(db.path, keyFile)); err != nil {
 		return err
 	}
 	return replaceFile(db.path, keyFile, text)
@@ -156,7 +156,7 @@ func (db *DB) resealRows(ctx context.Context, folder string, keys *seal.Keys) er
 	c := db.writer.c
 	defer c.SetInterrupt(c.SetInterrupt(ctx))
 	file := filepath.Join(folder, databaseFile)
-	err := step(db.options.Disk, StepWrite, file)
+	err := step(db.options.Disk, StepWrite, file, "")
 	if err == nil {
 		err = errors.Join(c.reserve(reserved), c.vacuumInto(fileURI(file, vfs)))
 	}
@@ -213,7 +213,7 @@ func (b *blobs) copyTo(to *blobs, key blobKey) (err error) {
 		return err
 	}
 	defer content.Close()
-	if err := to.step(StepCreate, to.path(key)); err != nil {
+	if err := to.step(StepCreate, to.path(key), ""); err != nil {
 		return err
 	}
 	file, err := os.OpenFile(to.path(key), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -254,7 +254,6 @@ func (db *DB) moveIn(next resealedAs) error {
 	}
 	db.access.replace(next.keys, db.options.baseVFS())
 	db.blobs.keys = next.keys
-	db.blobs.forgetUnsynced()
 	c, err := db.connect(context.Background())
 	w.c = c
 	return err

@@ -37,7 +37,7 @@ func finishReseal(path string, disk Disk) error {
 func moveKeyIn(path, from string, disk Disk) error {
 	text, err := readKeyFile(from)
 	if err == nil {
-		if err := step(disk, StepRename, filepath.Join(path, keyFile)); err != nil {
+		if err := step(disk, StepRename, filepath.Join(from, keyFile), filepath.Join(path, keyFile)); err != nil {
 			return err
 		}
 		return replaceFile(path, keyFile, text)
@@ -58,34 +58,37 @@ func moveRowsIn(path, from string, disk Disk) error {
 			return err
 		}
 	}
-	if err := step(disk, StepRename, filepath.Join(path, databaseFile)); err != nil {
+	old, file := filepath.Join(from, databaseFile), filepath.Join(path, databaseFile)
+	if err := step(disk, StepRename, old, file); err != nil {
 		return err
 	}
-	return os.Rename(filepath.Join(from, databaseFile), filepath.Join(path, databaseFile))
+	return os.Rename(old, file)
 }
 
 func moveBlobsIn(path, from string, disk Disk) error {
 	if !exists(filepath.Join(from, blobFolder)) {
 		return nil // done already
 	}
-	if err := step(disk, StepRemove, filepath.Join(path, blobFolder)); err != nil {
+	if err := step(disk, StepRemove, filepath.Join(path, blobFolder), ""); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(filepath.Join(path, blobFolder)); err != nil {
 		return err
 	}
-	if err := step(disk, StepRename, filepath.Join(path, blobFolder)); err != nil {
+	old, folder := filepath.Join(from, blobFolder), filepath.Join(path, blobFolder)
+	if err := step(disk, StepRename, old, folder); err != nil {
 		return err
 	}
-	return os.Rename(filepath.Join(from, blobFolder), filepath.Join(path, blobFolder))
+	return os.Rename(old, folder)
 }
 
 // moveFolder renames a folder in path, durably.
 func moveFolder(path, from, to string, disk Disk) error {
-	if err := step(disk, StepRename, filepath.Join(path, to)); err != nil {
+	from, to = filepath.Join(path, from), filepath.Join(path, to)
+	if err := step(disk, StepRename, from, to); err != nil {
 		return err
 	}
-	if err := os.Rename(filepath.Join(path, from), filepath.Join(path, to)); err != nil {
+	if err := os.Rename(from, to); err != nil {
 		return err
 	}
 	return syncFolder(path)
@@ -95,7 +98,7 @@ func removeIfThere(path string, disk Disk) error {
 	if !exists(path) {
 		return nil
 	}
-	if err := step(disk, StepRemove, path); err != nil {
+	if err := step(disk, StepRemove, path, ""); err != nil {
 		return err
 	}
 	return os.Remove(path)

@@ -40,7 +40,11 @@ func (db *DB) set(ctx context.Context, key string, value any) error {
 // reload reads what other commits may have changed of the writer's caches.
 func (w *writer) reload() error {
 	w.counters = nil // so that a failure below is tried again
-	clock, err := readClock(w.c)
+	clock, err := readTime(w.c, metaClock)
+	if err != nil {
+		return err
+	}
+	reserved, err := readTime(w.c, metaReserved)
 	if err != nil {
 		return err
 	}
@@ -55,12 +59,12 @@ func (w *writer) reload() error {
 	}
 	w.db.versioning.Store(&versioning)
 	w.db.keepsBases.Store(keep)
-	w.clock, w.clockSaved = clock, clock
+	w.clock, w.clockSaved, w.reserved = max(clock, w.db.meta.reserved), clock, reserved
 	w.counters = make(map[int64]*counters)
 	return nil
 }
 
-func readClock(c *conn) (t revision.Time, err error) {
-	err = c.get(metaClock, func(s *sqlite3.Stmt) { t = revision.Time(s.ColumnInt64(0)) })
+func readTime(c *conn, key string) (t revision.Time, err error) {
+	err = c.get(key, func(s *sqlite3.Stmt) { t = revision.Time(s.ColumnInt64(0)) })
 	return t, err
 }

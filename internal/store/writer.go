@@ -16,6 +16,7 @@ const (
 	maxGroupTime = 50 * time.Millisecond
 	maxHold      = 250 * time.Millisecond
 	yieldTime    = 3 * time.Millisecond // longer than the pause of a process that waits for the lock
+	reserveTime  = time.Second          // how far ahead the clock is reserved at once
 )
 
 // Update runs fn in the transaction that may write, and commits. If fn fails, or panics,
@@ -64,8 +65,13 @@ type writer struct {
 	version    int64 // of the data: changes when somebody else commits
 	clock      revision.Time
 	clockSaved revision.Time
-	counters   map[int64]*counters
-	since      time.Time // when the present run of groups without a pause began
+
+	// reserved is on disk for good, and the clock is past it after each restart. A version beyond
+	// both it and the wall clock may not leave this process: if a power cut took it back, its time
+	// would be given again, and peers would take the later edit for an old one.
+	reserved revision.Time
+	counters map[int64]*counters
+	since    time.Time // when the present run of groups without a pause began
 }
 
 func newWriter(db *DB, c *conn) *writer {

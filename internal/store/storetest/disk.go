@@ -33,6 +33,7 @@ type Disk struct {
 	syncs   int
 	failAt  int // the step from which on each fails; 0 for none
 	failure error
+	reached chan struct{} // closed when failAt is
 }
 
 // NewDisk returns a disk that works.
@@ -56,7 +57,15 @@ func (d *Disk) CutAt(n int) { d.FailAt(n, ErrPower) }
 func (d *Disk) FailAt(n int, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.failAt, d.failure = d.steps+n, err
+	d.failAt, d.failure, d.reached = d.steps+n, err, make(chan struct{})
+}
+
+// Failing returns a channel that is closed when the step comes that [Disk.CutAt] or
+// [Disk.FailAt] has set last; nil before they are called.
+func (d *Disk) Failing() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.reached
 }
 
 // Mend makes a disk work again that was failing. A power cut cannot be mended so: see [Disk.Survive].
@@ -84,7 +93,7 @@ func (d *Disk) Syncs() int {
 func (d *Disk) VFS() string { return d.name }
 
 // Step implements [store.Disk].
-func (d *Disk) Step(kind store.Step, path string) error {
+func (d *Disk) Step(kind store.Step, path, newPath string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.stepLocked(); err != nil {
@@ -97,9 +106,16 @@ func (d *Disk) Step(kind store.Step, path string) error {
 		if err == nil {
 			d.blobs[path] = content
 		}
+	case store.StepRename:
+		if content, ok := d.blobs[path]; ok {
+			d.blobs[newPath] = content
+		}
 	case store.StepSyncFolder:
 		d.syncs++
 		d.folders[path] = namesIn(path)
+		for _, file := range inFolder(d.files, path) {
+			d.files[file].named = true
+		}
 	default: // what is only begun
 	}
 	return nil
@@ -116,6 +132,9 @@ func namesIn(folder string) (names []string) {
 // stepLocked counts a step, and fails it if its time has come.
 func (d *Disk) stepLocked() error {
 	d.steps++
+	if d.failAt == d.steps {
+		close(d.reached)
+	}
 	if d.failAt > 0 && d.steps >= d.failAt {
 		return d.failure
 	}
@@ -137,7 +156,7 @@ func (d *Disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, v
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	path := name.String()
-	if d.files[path] == nil {
+	if p := d.files[path]; p == nil || p.deleted {
 		d.files[path] = new(platter)
 	}
 	return &diskFile{File: file, disk: d, on: d.files[path]}, flags, nil

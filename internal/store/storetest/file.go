@@ -89,6 +89,6 @@ func (f *diskFile) Sync(vfs.SyncFlag) error {
 	for _, w := range f.on.pending {
 		f.on.synced = w.apply(f.on.synced)
 	}
-	f.on.pending, f.on.named = nil, true
+	f.on.pending = nil
 	return nil
 }
