@@ -25,7 +25,7 @@ func (s *Session) drive(ctx context.Context) error {
 	}
 	s.begun.Store(true)
 	s.stateChanged()
-	resolved, mayStartOver := uint64(0), !s.active.StartedOver
+	arrived, mayStartOver := uint64(0), !s.active.StartedOver
 	for {
 		select {
 		case <-ctx.Done():
@@ -35,9 +35,10 @@ func (s *Session) drive(ctx context.Context) error {
 		if s.Busy() {
 			continue
 		}
-		// What was resolved on the way is pushed in the same run.
-		if now := s.conflictsResolved(); now != resolved {
-			resolved = now
+		// What was resolved on the way is pushed in the same run; what was pulled is looked at, so
+		// that the checkpoint vouches for it.
+		if now := s.arrived(); now != arrived {
+			arrived = now
 			more, err := s.pushFurther(ctx)
 			if err != nil {
 				return err
@@ -134,9 +135,10 @@ func (s *Session) saveSoon() {
 	}
 }
 
-func (s *Session) conflictsResolved() (n uint64) {
+// arrived counts what the pull and the resolver have written.
+func (s *Session) arrived() (n uint64) {
 	for _, c := range s.all() {
-		n += c.counters.conflicts.Load()
+		n += c.counters.conflicts.Load() + c.counters.pulled.Load()
 	}
 	return n
 }
@@ -263,6 +265,10 @@ func (c *collection) begin(ctx context.Context) error {
 			batch:        changesPerBatch,
 			replacements: true,
 		})
+		var err error
+		if push.fresh, err = c.lastSequence(ctx); err != nil {
+			return err
+		}
 		if _, err := push.extend(ctx); err != nil {
 			return err
 		}

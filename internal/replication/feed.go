@@ -103,7 +103,7 @@ func (p *pusher) consider(doc *store.Document, evenDone bool) *item {
 		}
 		p.obsolete(it)
 	}
-	if !p.isForPeer(doc) || !evenDone && p.c.check != nil && p.c.check.finished(doc.Sequence) {
+	if p.peerHasIt(doc, evenDone) || !p.isForPeer(doc) || !evenDone && p.c.check != nil && p.c.check.finished(doc.Sequence) {
 		return nil
 	}
 	it := &item{
@@ -136,7 +136,7 @@ func (p *pusher) unhold(it *item, doc *store.Document) *item {
 // isForPeer reports whether the document's revision is to be announced.
 func (p *pusher) isForPeer(doc *store.Document) bool {
 	switch {
-	case doc.Conflicted, p.c.s.remote != 0 && doc.Known(p.c.s.remote) == doc.Rev.ID:
+	case doc.Conflicted:
 		return false
 	case p.opts.docIDs != nil && !p.opts.docIDs[doc.ID]:
 		return false
@@ -152,6 +152,12 @@ func (p *pusher) isForPeer(doc *store.Document) bool {
 		return ok && err == nil
 	}
 	return true
+}
+
+// peerHasIt reports whether the peer has shown in this session that it has the document's
+// revision. What it had before and no checkpoint vouches for, a power cut may have taken.
+func (p *pusher) peerHasIt(doc *store.Document, announced bool) bool {
+	return p.c.s.remote != 0 && doc.Known(p.c.s.remote) == doc.Rev.ID && (announced || doc.Sequence > p.fresh)
 }
 
 func (p *pusher) isEcho(doc *store.Document) bool {

@@ -28,6 +28,7 @@ type pusher struct {
 	// The following belong to run.
 
 	cursor    store.Sequence // everything up to here was looked at
+	fresh     store.Sequence // what came after it, came during this session
 	exhausted bool           // nothing was after cursor when last looked
 	announced bool           // the caught-up message was sent (passive side)
 	batches   int            // announcements without a reply

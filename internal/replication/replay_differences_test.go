@@ -110,6 +110,12 @@ var differences = []difference{
 		beyond:       "(proposes|sends) man-3 ",
 		why:          "what the peer has purged is proposed again, as new",
 	},
+	{
+		conversation: "(sg[34]-(03|12b)|v4-08|v[34]-(27|28|34)|v3-29c)-",
+		beyond: "(proposes|sends|withdraws) (sg[34]-\\w+|t1|theirs|man-1|lazarus|phoenix|known|" +
+			"[ab]\\d|manual|pic|note) ",
+		why: "what the peer had, and no checkpoint of these directions vouches for, is offered again: it may have lost it",
+	},
 }
 
 // mayDiffer returns which facts of a conversation may be missing, and which beyond.
