@@ -1,0 +1,74 @@
+package powercut_test
+
+import (
+	"flag"
+	"path/filepath"
+	"testing"
+
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+//nolint:gochecknoglobals // flags of the test binary
+var (
+	cutAt  = flag.Int("powercut.at", 0, "try only this step")
+	cutAll = flag.Bool("powercut.all", false, "try each step, not a part of them")
+)
+
+// stride is how many steps apart the cuts are that are tried by default. It has no common
+// factor with what the steps repeat in.
+const stride = 13
+
+// TestNothingPromisedIsLost cuts the power of one of two peers at each step of its disk.
+func TestNothingPromisedIsLost(t *testing.T) {
+	for _, versioning := range []store.Versioning{store.RevTrees, store.VersionVectors} {
+		for _, victim := range []string{"active", "passive"} {
+			t.Run(string(versioning)+"/"+victim, func(t *testing.T) {
+				t.Parallel()
+				sweep(t, versioning, victim)
+			})
+		}
+	}
+}
+
+// sweep tries the cuts until one lies past the last step.
+func sweep(t *testing.T, versioning store.Versioning, victim string) {
+	if *cutAt > 0 {
+		runCut(t, versioning, victim, *cutAt)
+		return
+	}
+	by := stride
+	if *cutAll {
+		by = 1
+	}
+	tried, cut := 0, 1
+	for ; runCut(t, versioning, victim, cut); cut += by {
+		tried++
+		if t.Failed() {
+			t.Fatalf("reproduce with -run '%s' -powercut.at %d", t.Name(), cut)
+		}
+	}
+	t.Logf("the power was cut at %d of about %d steps", tried, cut)
+	if tried < 150/by {
+		t.Errorf("only %d cuts were tried: is the disk in use?", tried)
+	}
+}
+
+// runCut lets the peers work, with a power cut at a step of the victim's disk. It reports whether
+// the step was reached.
+func runCut(t *testing.T, versioning store.Versioning, victim string, cut int) (reached bool) {
+	p := newPair(t, versioning, victim, cut)
+	defer p.close()
+	err := p.run()
+	select {
+	case <-p.victim.disk.Failing():
+	default:
+		if err != nil {
+			t.Fatalf("cut %d, which was not reached: %v", cut, err)
+		}
+		return false
+	}
+	restarted := filepath.Join(filepath.Dir(p.victim.path), "restarted"+store.Extension)
+	p.restart(restarted, uint64(cut)) //nolint:gosec // positive
+	p.checkAfterwards(cut)
+	return true
+}
