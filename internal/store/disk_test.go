@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -28,12 +29,20 @@ func powerCut(t *testing.T, d *storetest.Disk, db *store.DB, seed uint64) (path 
 	if err := d.Survive(db.Path(), path, seed); err != nil {
 		t.Fatal(err)
 	}
+	if key, err := os.ReadFile(filepath.Join(db.Path(), "key.json")); err == nil {
+		if err := os.WriteFile(filepath.Join(path, "key.json"), key, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return path
 }
 
-func TestPowerCutLosesNothingThatWasPromised(t *testing.T) {
+func TestPowerCutLosesNothingThatWasPromised(t *testing.T) { atRest(t, powerCuts) }
+
+func powerCuts(t *testing.T, o store.Options) {
 	d := newDisk(t)
-	db := open(t, store.Options{Disk: d})
+	o.Disk = d
+	db := open(t, o)
 	c := defaults(t, db)
 	n := 0
 	saveSome := func(tx *store.Tx) error {
@@ -69,7 +78,7 @@ func TestPowerCutLosesNothingThatWasPromised(t *testing.T) {
 // that were promised, and of the others those before a certain point.
 func checkSurvivor(t *testing.T, path string, c *store.Collection, promised, written int) {
 	t.Helper()
-	db, err := store.Open(background, path, store.Options{MustExist: true})
+	db, err := store.Open(background, path, optionsFor(t, path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,9 +108,12 @@ func TestDurableWithNothingToWrite(t *testing.T) {
 	checkSurvivor(t, powerCut(t, d, db, 1), c, 1, 1)
 }
 
-func TestFullSyncPromisesEveryCommit(t *testing.T) {
+func TestFullSyncPromisesEveryCommit(t *testing.T) { atRest(t, fullSync) }
+
+func fullSync(t *testing.T, o store.Options) {
 	d := newDisk(t)
-	db := open(t, store.Options{FullSync: true, Disk: d})
+	o.FullSync, o.Disk = true, d
+	db := open(t, o)
 	c := defaults(t, db)
 	for i := range 5 {
 		save(t, db, c, fmt.Sprint(i), `{}`)

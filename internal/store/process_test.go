@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tandemdb/tandem/internal/seal"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -20,7 +21,11 @@ const childVariable = "TANDEM_STORE_TEST_CHILD"
 
 // child saves a document for each line of standard input, its ID, and repeats the line.
 func child(path string) int {
-	db, err := store.Open(background, path, store.Options{MustExist: true})
+	o := store.Options{MustExist: true}
+	if store.IsEncrypted(path) {
+		o.Secret, _ = seal.RawKey(testKey)
+	}
+	db, err := store.Open(background, path, o)
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -102,9 +107,11 @@ func (p *process) save(id string) {
 	}
 }
 
-func TestTwoProcessesWriteAtOnce(t *testing.T) {
+func TestTwoProcessesWriteAtOnce(t *testing.T) { atRest(t, twoProcesses) }
+
+func twoProcesses(t *testing.T, o store.Options) {
 	const each = 300
-	db := open(t, store.Options{})
+	db := open(t, o)
 	c := defaults(t, db)
 	p := startChild(t, db)
 	var both sync.WaitGroup
@@ -158,8 +165,10 @@ func TestCommitsOfAnotherProcessAreNoticed(t *testing.T) {
 	}
 }
 
-func TestCompactSparesAnotherProcessesBlobs(t *testing.T) {
-	db := open(t, store.Options{})
+func TestCompactSparesAnotherProcessesBlobs(t *testing.T) { atRest(t, compactBesideAnother) }
+
+func compactBesideAnother(t *testing.T, o store.Options) {
+	db := open(t, o)
 	c := defaults(t, db)
 	p := startChild(t, db)
 	stop := make(chan struct{})
