@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -54,6 +55,7 @@ func setup(env *testscript.Env) error {
 	}
 	env.Setenv("DATA", data)
 	env.Setenv("SHARED", sharedData())
+	env.Setenv("UNIQUE", "peer-"+rand.Text()) // on a network that others test on, too
 	env.Setenv("TANDEM_IDENTITIES", filepath.Join(env.WorkDir, "identities"))
 	env.Setenv("GORACE", "atexit_sleep_ms=0") // of processes with the race detector
 	env.Values[procsKey{}] = make(map[string]*proc)
