@@ -28,7 +28,8 @@ type access struct {
 
 const (
 	everybody = 1 << 40         // more than all users at once
-	useLimit  = 5 * time.Second // how long a change waits for the users of the database
+	useLimit  = 2 * time.Second // how long a change waits for the users of the database
+	useWindow = useLimit / 10   // and how long new users wait for that, at once
 )
 
 // openAccess enters the database's folder.
@@ -72,9 +73,14 @@ func (a *access) use(ctx context.Context) error {
 
 func (a *access) unuse() { a.users.Release(1) }
 
-// useAlone waits until nobody uses access, for a short time: a user may be waiting for the caller.
+// useAlone waits until nobody uses access. Meanwhile new users wait too, but in turns: they may be what an
+// old one waits for, and an old one may wait for the caller.
 func (a *access) useAlone(ctx context.Context) error {
-	return poll(ctx, useLimit, func() (bool, error) { return a.users.TryAcquire(everybody), nil })
+	return poll(ctx, useLimit, func() (bool, error) {
+		window, cancel := context.WithTimeout(ctx, useWindow)
+		defer cancel()
+		return a.users.Acquire(window, everybody) == nil, nil
+	})
 }
 
 func (a *access) unuseAlone() { a.users.Release(everybody) }

@@ -72,6 +72,7 @@ type process struct {
 	t   *testing.T
 	in  io.WriteCloser
 	out *bufio.Scanner
+	end func() // and wait for it; harmless when it has ended
 }
 
 func startChild(t *testing.T, db *store.DB) *process {
@@ -90,13 +91,15 @@ func startChild(t *testing.T, db *store.DB) *process {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	p := &process{t: t, in: in, out: bufio.NewScanner(out)}
+	p.end = sync.OnceFunc(func() {
 		in.Close()
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("the second process: %v", err)
 		}
 	})
-	return &process{t: t, in: in, out: bufio.NewScanner(out)}
+	t.Cleanup(p.end)
+	return p
 }
 
 // save makes the second process save a document, and waits for it.

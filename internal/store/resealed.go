@@ -22,7 +22,7 @@ func finishReseal(path string, disk Disk) error {
 			return err
 		}
 	}
-	if err := errors.Join(syncFolder(from), syncFolder(path)); err != nil {
+	if err := errors.Join(syncNames(disk, from), syncNames(disk, path)); err != nil {
 		return err
 	}
 	// First its name goes: what is removed in part must not be taken for complete.
@@ -91,7 +91,7 @@ func moveFolder(path, from, to string, disk Disk) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	return syncFolder(path)
+	return syncNames(disk, path)
 }
 
 func removeIfThere(path string, disk Disk) error {
