@@ -46,7 +46,7 @@ func newBlobPut(a *app) *cobra.Command {
 			if contentType == "" {
 				contentType = mime.TypeByExtension(filepath.Ext(args[3]))
 			}
-			return coll.withNew(ctx, args[0], func(coll *tandem.Collection) error {
+			return coll.withNew(ctx, a, args[0], func(coll *tandem.Collection) error {
 				blob, err := coll.Database().CreateBlob(ctx, contentType, in)
 				if err != nil {
 					return err
@@ -92,7 +92,7 @@ func newBlobGet(a *app) *cobra.Command {
 		Example: "  tandem blob get notes milk photo milk.png",
 		Args:    cobra.RangeArgs(3, 4),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			return coll.with(ctx, args[0], func(coll *tandem.Collection) error {
+			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
 				content, err := openBlob(ctx, coll, args[1], args[2])
 				if err != nil {
 					return err

@@ -18,7 +18,7 @@ func newCheck(a *app) *cobra.Command {
 		Example: "  tandem check notes",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			return with(ctx, args[0], func(db *tandem.Database) error { return a.check(ctx, db) })
+			return a.with(ctx, args[0], func(db *tandem.Database) error { return a.check(ctx, db) })
 		}),
 	}
 }

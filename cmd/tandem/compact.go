@@ -17,7 +17,7 @@ func newCompact(a *app) *cobra.Command {
 		Example: "  tandem compact notes",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			return with(ctx, args[0], func(db *tandem.Database) error {
+			return a.with(ctx, args[0], func(db *tandem.Database) error {
 				before := folderSize(db.Path())
 				if err := db.Compact(ctx); err != nil {
 					return err

@@ -27,7 +27,7 @@ func newConflicts(a *app) *cobra.Command {
 			if len(args) == 2 {
 				id = args[1]
 			}
-			return coll.with(ctx, args[0], func(coll *tandem.Collection) error {
+			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
 				only := coll
 				if all {
 					only = nil

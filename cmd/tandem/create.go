@@ -33,5 +33,5 @@ func (a *app) create(ctx context.Context, path string, versioning tandem.Version
 		return withHint(fmt.Errorf("create database %s: there is one already", path),
 			"choose another name, or see what it holds with `tandem info`")
 	}
-	return withOptions(ctx, path, tandem.Options{Versioning: versioning}, func(*tandem.Database) error { return nil })
+	return a.withOptions(ctx, path, tandem.Options{Versioning: versioning}, func(*tandem.Database) error { return nil })
 }

@@ -21,7 +21,7 @@ func newExplain(a *app) *cobra.Command {
 		Example: "  tandem explain notes milk\n  tandem explain notes milk wss://kitchen:4984/notes",
 		Args:    cobra.RangeArgs(2, 3),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			return coll.with(ctx, args[0], func(coll *tandem.Collection) error {
+			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
 				return a.explain(ctx, coll, args[1], args[2:], asJSON)
 			})
 		}),

@@ -22,7 +22,7 @@ func newExport(a *app) *cobra.Command {
 		Example: "  tandem export travel --collection travel.airlines > airlines.jsonl",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			return coll.with(ctx, args[0], func(coll *tandem.Collection) error {
+			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
 				return a.export(ctx, coll, meta)
 			})
 		}),

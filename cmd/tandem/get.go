@@ -18,7 +18,7 @@ func newGet(a *app) *cobra.Command {
 		Example: "  tandem get notes milk",
 		Args:    cobra.ExactArgs(2),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			return coll.with(ctx, args[0], func(coll *tandem.Collection) error {
+			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
 				doc, err := coll.Document(ctx, args[1])
 				if err != nil {
 					return err

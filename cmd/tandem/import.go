@@ -35,7 +35,7 @@ func newImport(a *app) *cobra.Command {
 				return err
 			}
 			defer in.Close()
-			return coll.withNew(ctx, args[0], func(coll *tandem.Collection) error {
+			return coll.withNew(ctx, a, args[0], func(coll *tandem.Collection) error {
 				return a.importLines(ctx, coll, args[1], in)
 			})
 		}),

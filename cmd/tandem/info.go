@@ -21,7 +21,7 @@ func newInfo(a *app) *cobra.Command {
 		Example: "  tandem info travel --json",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			return with(ctx, args[0], func(db *tandem.Database) error {
+			return a.with(ctx, args[0], func(db *tandem.Database) error {
 				facts, err := describe(ctx, db)
 				if err != nil {
 					return err
@@ -44,6 +44,7 @@ type info struct {
 	Path        string           `json:"path"`
 	UUID        string           `json:"uuid"`
 	Versioning  string           `json:"versioning"`
+	Encrypted   bool             `json:"encrypted"`
 	Bytes       int64            `json:"bytes"`
 	Collections []collectionInfo `json:"collections"`
 }
@@ -57,7 +58,7 @@ type collectionInfo struct {
 func describe(ctx context.Context, db *tandem.Database) (info, error) {
 	facts := info{
 		Name: db.Name(), Path: db.Path(), UUID: db.UUID(), Versioning: string(db.Versioning()),
-		Bytes: folderSize(db.Path()),
+		Encrypted: db.IsEncrypted(), Bytes: folderSize(db.Path()),
 	}
 	all, err := db.Collections(ctx)
 	if err != nil {
@@ -93,8 +94,8 @@ func folderSize(path string) (size int64) {
 
 func (a *app) printInfo(facts info) {
 	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "name\t%s\npath\t%s\nuuid\t%s\nversioning\t%s\nsize\t%s\n",
-		facts.Name, facts.Path, facts.UUID, facts.Versioning, byteCount(facts.Bytes))
+	fmt.Fprintf(table, "name\t%s\npath\t%s\nuuid\t%s\nversioning\t%s\nencrypted\t%t\nsize\t%s\n",
+		facts.Name, facts.Path, facts.UUID, facts.Versioning, facts.Encrypted, byteCount(facts.Bytes))
 	_ = table.Flush() // errors stay in a.out
 	fmt.Fprintln(a.out)
 	fmt.Fprintln(table, "collection\tdocuments\tlast sequence")

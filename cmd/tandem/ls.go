@@ -19,7 +19,7 @@ func newList(a *app) *cobra.Command {
 		Example: "  tandem ls notes\n  tandem ls travel --collection travel.airlines --json",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			return coll.with(ctx, args[0], func(coll *tandem.Collection) error {
+			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
 				return a.list(ctx, coll, asJSON, deleted)
 			})
 		}),

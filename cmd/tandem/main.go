@@ -48,6 +48,7 @@ type app struct {
 	err io.Writer     // for everything else
 
 	verbose bool
+	key     keyFlag
 	started bool // the command line made sense
 }
 
@@ -70,10 +71,11 @@ func newRoot(a *app) *cobra.Command {
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return err })
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "tell on standard error what happens")
+	a.key.add(root)
 	root.AddCommand(
 		newDemo(a), newCreate(a), newImport(a), newExport(a),
 		newPut(a), newGet(a), newRemove(a), newList(a), newBlob(a),
-		newInfo(a), newCheck(a), newCompact(a),
+		newInfo(a), newCheck(a), newCompact(a), newRekey(a),
 		newServe(a), newSync(a), newExplain(a), newConflicts(a), newDiscover(a), newIdentity(a), newBench(a),
 	)
 	group(root)

@@ -10,12 +10,20 @@ import (
 )
 
 // with opens an existing database for do, and closes it.
-func with(ctx context.Context, path string, do func(*tandem.Database) error) error {
-	return withOptions(ctx, path, tandem.Options{MustExist: true}, do)
+func (a *app) with(ctx context.Context, path string, do func(*tandem.Database) error) error {
+	return a.withOptions(ctx, path, tandem.Options{MustExist: true}, do)
 }
 
-func withOptions(ctx context.Context, path string, o tandem.Options, do func(*tandem.Database) error) error {
+func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do func(*tandem.Database) error) error {
+	key, err := a.key.encryptionKey(a)
+	if err != nil {
+		return err
+	}
+	o.EncryptionKey = key
 	db, err := tandem.Open(ctx, path, o)
+	if errors.Is(err, tandem.ErrNotADatabase) && key == nil && tandem.IsEncrypted(path) {
+		return withHint(err, "give the file with its key: --encryption-key-file FILE, or "+envKeyFile)
+	}
 	if err != nil {
 		return err
 	}
@@ -30,8 +38,8 @@ func (f *collectionFlag) add(c *cobra.Command) {
 }
 
 // withCollection opens the collection in an existing database for do.
-func (f *collectionFlag) with(ctx context.Context, path string, do func(*tandem.Collection) error) error {
-	return with(ctx, path, func(db *tandem.Database) error {
+func (f *collectionFlag) with(ctx context.Context, a *app, path string, do func(*tandem.Collection) error) error {
+	return a.with(ctx, path, func(db *tandem.Database) error {
 		coll, err := findCollection(ctx, db, f.name)
 		if err != nil {
 			return err
@@ -41,8 +49,8 @@ func (f *collectionFlag) with(ctx context.Context, path string, do func(*tandem.
 }
 
 // withNew is with, and creates database and collection where there are none.
-func (f *collectionFlag) withNew(ctx context.Context, path string, do func(*tandem.Collection) error) error {
-	return withOptions(ctx, path, tandem.Options{}, func(db *tandem.Database) error {
+func (f *collectionFlag) withNew(ctx context.Context, a *app, path string, do func(*tandem.Collection) error) error {
+	return a.withOptions(ctx, path, tandem.Options{}, func(db *tandem.Database) error {
 		coll, err := createCollection(ctx, db, f.name)
 		if err != nil {
 			return err

@@ -23,7 +23,7 @@ func newPut(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return coll.withNew(ctx, args[0], func(coll *tandem.Collection) error { return coll.Save(ctx, doc) })
+			return coll.withNew(ctx, a, args[0], func(coll *tandem.Collection) error { return coll.Save(ctx, doc) })
 		}),
 	}
 	coll.add(c)

@@ -20,7 +20,7 @@ func newRemove(a *app) *cobra.Command {
 		Example: "  tandem rm notes milk bread",
 		Args:    cobra.MinimumNArgs(2),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			return coll.with(ctx, args[0], func(coll *tandem.Collection) error {
+			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
 				return remove(ctx, coll, args[1:], purge)
 			})
 		}),

@@ -47,7 +47,7 @@ func newServe(a *app) *cobra.Command {
 			"  tandem serve travel --users-file users --advertise",
 		Args: cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			return with(ctx, args[0], func(db *tandem.Database) error { return a.serve(ctx, db, &f) })
+			return a.with(ctx, args[0], func(db *tandem.Database) error { return a.serve(ctx, db, &f) })
 		}),
 	}
 	f.add(c)

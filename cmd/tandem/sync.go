@@ -45,7 +45,7 @@ func (a *app) sync(ctx context.Context, path string, peer []string, f *syncFlags
 		return err
 	}
 	o := tandem.Options{MustExist: cfg.Type == tandem.Push}
-	return withOptions(ctx, path, o, func(db *tandem.Database) error {
+	return a.withOptions(ctx, path, o, func(db *tandem.Database) error {
 		if cfg.Collections, err = f.collectionConfigurations(ctx, db, cfg.Type); err != nil {
 			return err
 		}
