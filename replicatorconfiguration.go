@@ -60,7 +60,8 @@ type ReplicatorConfiguration struct {
 	MaxAttemptWaitTime time.Duration
 
 	// StopWhenPeerCloses ends a continuous replicator for good when the peer says goodbye
-	// (WebSocket 1001), as Couchbase Lite does. By default it comes back.
+	// (WebSocket 1001) or hangs up before it answers, as Couchbase Lite does. By default it
+	// comes back.
 	StopWhenPeerCloses bool
 
 	// DisableAutoPurge keeps documents that the user has lost access to.

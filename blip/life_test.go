@@ -284,6 +284,37 @@ func TestFailedWriteEndsRun(t *testing.T) {
 	})
 }
 
+// cutPipe is cut when something is sent; until then the peer takes nothing.
+type cutPipe struct {
+	blip.Pipe
+	sending chan struct{}
+}
+
+func (p cutPipe) Flush(ctx context.Context) error {
+	close(p.sending)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (p cutPipe) Read(context.Context) ([]byte, error) {
+	<-p.sending
+	return nil, &blip.CloseError{Code: 1006}
+}
+
+func TestACutIsTheReasonEvenInTheMiddleOfAWrite(t *testing.T) {
+	left, _ := blip.NewPipePair()
+	conn := run(t, cutPipe{left, make(chan struct{})}, blip.Config{})
+	replied := make(chan error, 1)
+	if err := conn.Send(&blip.Message{}, func(_ *blip.Reply, err error) { replied <- err }); err != nil {
+		t.Fatal(err)
+	}
+	for what, ended := range map[string]chan error{"Run": conn.ended, "the reply": replied} {
+		if err := <-ended; !errors.Is(err, fault.ConnectionLost) {
+			t.Errorf("%s = %v, want connection lost", what, err)
+		}
+	}
+}
+
 func TestCallEndsWithItsContext(t *testing.T) {
 	conn, peer := withPeer(t, blip.Config{})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -33,7 +33,9 @@ func (c *Conn) write(ctx context.Context) {
 	}
 	err := w.run(ctx)
 	c.mu.Lock()
-	c.writeErr = withFault(err)
+	if !c.over { // else the end of the connection is the cause of err
+		c.writeErr = withFault(err)
+	}
 	c.mu.Unlock()
 	close(c.writerDone)
 }

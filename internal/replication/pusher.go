@@ -2,7 +2,6 @@ package replication
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -416,9 +415,8 @@ func (p *pusher) answered(batch []*item, reply *blip.Reply, err error) error {
 
 // batchRefused ends the session of an active peer; a passive one stops sending only.
 func (p *pusher) batchRefused(err error) error {
-	var refusal *blip.Error
-	if !errors.As(err, &refusal) {
-		return nil // the connection has ended, and tells why itself
+	if ended(err) {
+		return nil
 	}
 	if p.c.s.active == nil {
 		p.c.s.log.Warn("the peer refuses our changes", "error", err)

@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -51,8 +52,8 @@ type Retry struct {
 	// MaxWait caps the time between attempts: 2, 4, 8 … seconds. Zero means 300 s.
 	MaxWait time.Duration
 
-	// StrictClose ends a continuous run when the peer says goodbye, as Couchbase Lite does.
-	// By default it comes back.
+	// StrictClose ends a continuous run when the peer says goodbye, or hangs up before it
+	// answers, as Couchbase Lite does. By default it comes back.
 	StrictClose bool
 }
 
@@ -67,6 +68,7 @@ type Runner struct {
 	dial    Dialer
 	changed func()
 	now     chan struct{} // capacity 1: retry at once
+	met     bool          // the run has reached the peer before
 
 	mu      sync.Mutex // guards the following
 	status  Status
@@ -185,11 +187,13 @@ func (r *Runner) attempt(ctx context.Context) (good bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	r.met = true
 	cfg := r.cfg
 	cfg.Protocol = protocol
 	session := NewActive(pipe, cfg)
 	r.mu.Lock()
 	r.session = session
+	r.past.Push.Total, r.past.Pull.Total = r.past.Push.Completed, r.past.Pull.Completed // the rest is counted again
 	r.status.Err = nil
 	r.stepLocked(Busy)
 	r.mu.Unlock()
@@ -218,11 +222,21 @@ func (r *Runner) maxAttempts() int {
 
 // mayPass reports whether it makes sense to try again after err.
 func (r *Runner) mayPass(err error) bool {
-	if fault.IsTransient(err) {
+	switch {
+	case fault.IsTransient(err):
 		return true
+	case hungUp(err): // as a link does that is cut in the middle of a handshake
+		return !r.retry.StrictClose && (r.cfg.Continuous || r.met)
+	case errors.Is(err, fault.PeerClosed):
+		return !r.retry.StrictClose && r.cfg.Continuous
 	}
-	return r.cfg.Continuous && (fault.IsNetworkDependent(err) ||
-		!r.retry.StrictClose && errors.Is(err, fault.PeerClosed))
+	return r.cfg.Continuous && fault.IsNetworkDependent(err)
+}
+
+// hungUp reports whether the peer hung up before it answered the request to connect.
+func hungUp(err error) bool {
+	return (is(err, fault.WebSocket, 400) || errors.Is(err, fault.TLSHandshake)) &&
+		(errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF))
 }
 
 // wait is the time between two attempts; it returns false when ctx has ended.

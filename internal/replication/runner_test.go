@@ -3,6 +3,7 @@ package replication_test
 import (
 	"context"
 	"errors"
+	"io"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -137,6 +138,9 @@ func TestWhatARunnerRetries(t *testing.T) { // E-02 E-05 E-06 X-12 X-13
 		"404":                {err: fault.NotFoundRemotely, want: never},
 		"500":                {err: fault.New(fault.WebSocket, 500, ""), want: never},
 		"400":                {err: fault.New(fault.WebSocket, 400, ""), want: never},
+		"hung up":            {err: fault.New(fault.WebSocket, 400, "").Because(io.EOF), want: continuous},
+		"hung up in TLS":     {err: fault.TLSHandshake.Because(io.ErrUnexpectedEOF), want: continuous},
+		"hung up, strictly":  {err: fault.New(fault.WebSocket, 400, "").Because(io.EOF), strict: true, want: never},
 		"certificate":        {err: fault.CertUnknownRoot, want: never},
 		"handshake":          {err: fault.TLSHandshake, want: never},
 		"an unknown mistake": {err: errors.New("boom"), want: never},

@@ -221,6 +221,9 @@ func (p *pusher) wireBody(body []byte, rev revision.ID, hasBlobs bool) ([]byte, 
 func (p *pusher) replied(it *item, isDelta bool, err error) {
 	p.unreplied -= it.weight
 	p.inFlight--
+	if ended(err) {
+		return
+	}
 	err = fromPeer(err)
 	switch {
 	case err == nil:
@@ -237,6 +240,12 @@ func (p *pusher) replied(it *item, isDelta bool, err error) {
 	default:
 		p.done(it, err)
 	}
+}
+
+// ended reports whether a request has failed with its connection, which tells why itself.
+func ended(err error) bool {
+	var refusal *blip.Error
+	return err != nil && !errors.As(err, &refusal)
 }
 
 // postpone leaves a revision for the next session: its sequence stays pending.
