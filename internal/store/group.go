@@ -146,7 +146,7 @@ func (w *writer) discard(g *group, tx *Tx, cause error) {
 func (w *writer) rollback(g *group) error {
 	err := w.runAll(sqlRollback)
 	if err == nil {
-		g.begun = false
+		g.begun, g.touched = false, nil
 	}
 	return err
 }
@@ -195,6 +195,9 @@ func (w *writer) finish(g *group) error {
 // flush writes what the group changed in the writer's caches.
 func (w *writer) flush(g *group) error {
 	if !g.dirty {
+		for _, k := range g.touched { // by one that then had nothing to write
+			k.touched = false
+		}
 		return nil
 	}
 	for _, k := range g.touched {
