@@ -82,7 +82,9 @@ func start(path string, o Options, a *access, c *conn, m meta) *DB {
 	db.signals.expiry = expirer.wake
 	db.work.Go(db.writer.run)
 	db.work.Go(expirer.run)
-	db.work.Go(func() { watch(db) })
+	if o.Disk == nil { // no other process knows of a disk
+		db.work.Go(func() { watch(db) })
+	}
 	return db
 }
 

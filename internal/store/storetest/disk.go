@@ -96,6 +96,7 @@ func (d *Disk) VFS() string { return d.name }
 func (d *Disk) Step(kind store.Step, path, newPath string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.meetLocked(filepath.Dir(path))
 	if err := d.stepLocked(); err != nil {
 		return err
 	}
@@ -119,6 +120,20 @@ func (d *Disk) Step(kind store.Step, path, newPath string) error {
 	default: // what is only begun
 	}
 	return nil
+}
+
+// meetLocked takes what is in a folder that the disk sees for the first time as synced.
+func (d *Disk) meetLocked(folder string) {
+	if _, known := d.folders[folder]; known {
+		return
+	}
+	d.folders[folder] = namesIn(folder)
+	for _, name := range d.folders[folder] {
+		path := filepath.Join(folder, name)
+		if content, err := os.ReadFile(path); err == nil { //nolint:gosec // of a test
+			d.blobs[path] = content
+		}
+	}
 }
 
 func namesIn(folder string) (names []string) {
@@ -157,7 +172,7 @@ func (d *Disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, v
 	defer d.mu.Unlock()
 	path := name.String()
 	if p := d.files[path]; p == nil || p.deleted {
-		d.files[path] = new(platter)
+		d.files[path] = met(file)
 	}
 	return &diskFile{File: file, disk: d, on: d.files[path]}, flags, nil
 }

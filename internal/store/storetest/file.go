@@ -18,6 +18,19 @@ type platter struct {
 	pending []write
 }
 
+// met returns the platter of a file that the disk sees for the first time: what is in it, is synced.
+func met(file vfs.File) *platter {
+	size, err := file.Size()
+	if err != nil || size == 0 {
+		return new(platter)
+	}
+	p := &platter{named: true, synced: make([]byte, size)}
+	if _, err := file.ReadAt(p.synced, 0); err != nil {
+		return new(platter)
+	}
+	return p
+}
+
 // write is one write, or a truncation.
 type write struct {
 	at   int64

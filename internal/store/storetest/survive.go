@@ -61,6 +61,7 @@ func (s *survival) keepBlobs(folder string) error {
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		return err
 	}
+	s.disk.meetLocked(folder)
 	synced, seen := s.disk.folders[folder], namesIn(folder)
 	all := append(slices.Clone(synced), seen...)
 	slices.Sort(all)
