@@ -1,0 +1,55 @@
+package sim_test
+
+import (
+	"flag"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+//nolint:gochecknoglobals // flags of the test binary
+var (
+	simSeeds = flag.Int("sim.seeds", 6, "how many random worlds to try")
+	simSeed  = flag.Uint64("sim.seed", 0, "try only the world of this seed")
+	simDays  = flag.Int("sim.days", 3, "how long a world lasts")
+)
+
+// TestWeeksOfFlakyNetwork lets worlds go on for days of fake time, and then compares their peers.
+func TestWeeksOfFlakyNetwork(t *testing.T) {
+	if *simSeed != 0 {
+		runWorld(t, *simSeed)
+		return
+	}
+	for seed := range uint64(*simSeeds) { //nolint:gosec // positive
+		t.Run(fmt.Sprintf("seed %d", seed+1), func(t *testing.T) {
+			t.Parallel()
+			runWorld(t, seed+1)
+		})
+	}
+}
+
+func runWorld(t *testing.T, seed uint64) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, dir, seed)
+		defer w.end()
+		end := time.Now().Add(time.Duration(*simDays) * 24 * time.Hour)
+		for time.Now().Before(end) {
+			time.Sleep(time.Duration(w.random.Int64N(int64(40 * time.Minute))))
+			w.happen()
+		}
+		w.mend()
+		w.editEach()
+		time.Sleep(2 * time.Hour) // longer than any wait between attempts
+		synctest.Wait()
+		w.check()
+		t.Logf("seed %d: %d days, %d peers: %s", seed, *simDays, len(w.peers), w.stats)
+		if w.stats.edits == 0 || w.stats.breaks+w.stats.downs == 0 {
+			t.Error("nothing has happened")
+		}
+		if t.Failed() {
+			t.Logf("reproduce with -sim.seed %d -sim.days %d", seed, *simDays)
+		}
+	})
+}
