@@ -1,8 +1,11 @@
 package tandem_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -49,6 +52,38 @@ func TestAnEncryptedDatabaseNeedsItsKey(t *testing.T) {
 		} else if tandem.HintOf(err) == "" {
 			t.Errorf("key %d: %v has no hint", i, err)
 		}
+	}
+}
+
+// TestASyncLeavesNothingReadable syncs two encrypted databases, in both directions, and looks into their folders.
+func TestASyncLeavesNothingReadable(t *testing.T) {
+	key := passphraseKey(t, "swordfish")
+	server := openTemp(t, "server", tandem.Options{EncryptionKey: key})
+	client := openTemp(t, "client", tandem.Options{EncryptionKey: key})
+	photo := tandem.NewBlob("text/plain", []byte("the content of a photograph"))
+	for _, db := range []*tandem.Database{server, client} {
+		doc := newDocument(t, "patient-of-"+db.Name(), `{"diagnosis":"measles"}`)
+		check(t, doc.SetBlob("photo", photo))
+		check(t, defaultOf(t, db).Save(t.Context(), doc))
+	}
+	l := serve(t, tandem.URLEndpointListenerConfiguration{Collections: []*tandem.Collection{defaultOf(t, server)}})
+	syncOnce(t, replicator(t, l.URLs()[0], defaultOf(t, client)))
+	for _, db := range []*tandem.Database{server, client} {
+		if n, err := defaultOf(t, db).Count(t.Context()); n != 2 || err != nil {
+			t.Errorf("%s has %d documents, %v", db.Name(), n, err)
+		}
+		check(t, filepath.WalkDir(db.Path(), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			for _, secret := range []string{"patient-of", "measles", "photograph", photo.Digest(), l.URLs()[0]} {
+				if bytes.Contains(text, []byte(secret)) {
+					t.Errorf("%q shows in %s", secret, path)
+				}
+			}
+			return err
+		}))
 	}
 }
 
