@@ -297,20 +297,20 @@ func TestProgressCountsWhatMoves(t *testing.T) { // §5, §8.16
 	if s := r.Status(); s != (tandem.ReplicatorStatus{}) {
 		t.Errorf("before the first start the status is %+v, want zero", s)
 	}
-	p := syncOnce(t, r).Progress
 	size := uint64(len(body))
-	wantPush := tandem.DirectionProgress{Completed: 30, Total: 30, Documents: 30, Bytes: 30 * size}
-	wantPull := tandem.DirectionProgress{Completed: 20, Total: 20, Documents: 20, Bytes: 20 * size}
-	if p.Push != wantPush || p.Pull != wantPull || p.Busy || p.BytesSent == 0 || p.BytesReceived == 0 {
-		t.Errorf("progress %+v, want push %+v, pull %+v", p, wantPush, wantPull)
+	p := syncOnce(t, r).Progress
+	wantMoved(t, "push", p.Push, tandem.DirectionProgress{Documents: 30, Bytes: 30 * size})
+	wantMoved(t, "pull", p.Pull, tandem.DirectionProgress{Documents: 20, Bytes: 20 * size})
+	if p.Push.Total != 30 || p.Pull.Total < 20 || p.Busy || p.BytesSent < 30*size || p.BytesReceived < 20*size {
+		t.Errorf("progress %+v", p)
 	}
 	before := wholeState(t, ours) + wholeState(t, theirs)
-	p = syncOnce(t, r).Progress // it hears of what it has pushed
-	if p.Push != (tandem.DirectionProgress{}) || p.Pull != (tandem.DirectionProgress{Completed: 30, Total: 30}) {
-		t.Errorf("a second run counts %+v, want nothing moved", p)
+	for range 2 {
+		p = syncOnce(t, r).Progress // the first may hear of what it has pushed
+		wantMoved(t, "a further push", p.Push, tandem.DirectionProgress{})
+		wantMoved(t, "a further pull", p.Pull, tandem.DirectionProgress{})
 	}
-	p = syncOnce(t, r).Progress
-	if p.Push != (tandem.DirectionProgress{}) || p.Pull != (tandem.DirectionProgress{}) {
+	if p.Push.Total+p.Pull.Total != 0 {
 		t.Errorf("a third run counts %+v, want nothing", p)
 	}
 	check(t, r.StartWithReset())
@@ -321,6 +321,15 @@ func TestProgressCountsWhatMoves(t *testing.T) { // §5, §8.16
 	}
 	if after := wholeState(t, ours) + wholeState(t, theirs); after != before {
 		t.Errorf("comparing has rewritten documents: they were\n%s\nand are\n%s", before, after)
+	}
+}
+
+// wantMoved checks what a run has moved, and that it was complete.
+func wantMoved(t testing.TB, what string, got, want tandem.DirectionProgress) {
+	t.Helper()
+	want.Completed, want.Total = got.Total, got.Total
+	if got != want {
+		t.Errorf("%s: progress %+v, want %+v", what, got, want)
 	}
 }
 

@@ -80,7 +80,9 @@ type item struct {
 	parent   revision.ID   // what we believe that the peer has
 	known    []revision.ID // what the peer has said that it has
 	state    itemState
+	counted  bool             // as one of the total
 	whole    bool             // a delta was refused
+	saved    int              // bytes, by a delta that was not answered yet
 	attempts int              // proposals
 	weight   int              // bytes awaiting a reply
 	newer    []store.Sequence // the document's changes since; look at it when this is done
@@ -276,7 +278,11 @@ func (p *pusher) run(ctx context.Context) error {
 	}
 }
 
+// finish tells of what has arrived and is noted as such, since no other session is going to.
 func (p *pusher) finish() {
+	for p.inbox.handle() == nil && p.marking {
+		<-p.inbox.wake
+	}
 	p.mu.Lock()
 	p.stopped = true
 	p.mu.Unlock()
@@ -448,12 +454,14 @@ func (p *pusher) takeChangeAnswer(it *item, a answer) {
 
 // takeProposalAnswer handles one item of the reply to proposeChanges (spec/replication.md §7).
 func (p *pusher) takeProposalAnswer(it *item, a answer) {
-	switch a.Status {
-	case 0:
+	switch {
+	case a.Status == 0:
 		p.want(it)
-	case 304:
+	case a.Status == 304 && it.parent == it.rev.ID: // as we knew
+		p.done(it, nil)
+	case a.Status == 304:
 		p.settle(it)
-	case 409:
+	case a.Status == 409:
 		p.conflicting(it, a)
 	default:
 		err := fault.New(fault.WebSocket, a.Status, "the peer refused the revision").In("push", it.id)
@@ -494,7 +502,15 @@ func (p *pusher) hold(it *item, err error) {
 func (p *pusher) want(it *item) {
 	it.state = ready
 	p.ready = append(p.ready, it)
-	p.c.counters.pushTotal.Add(1)
+	p.count(it)
+}
+
+// count counts an item as one to be dealt with, once.
+func (p *pusher) count(it *item) {
+	if !it.counted {
+		it.counted = true
+		p.c.counters.pushTotal.Add(1)
+	}
 }
 
 // settle notes in the database that the peer has the revision, and then ends the item.
@@ -513,6 +529,7 @@ func (p *pusher) done(it *item, err error) {
 		p.c.check.completeLocal(it.seq)
 	}
 	if it.state != offered || err != nil {
+		p.count(it)
 		p.c.counters.pushCompleted.Add(1)
 		p.c.report(DocumentEvent{ID: it.id, Revision: string(it.rev.ID), Push: true, Deleted: it.deleted, Err: err})
 	}

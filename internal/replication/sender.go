@@ -182,7 +182,7 @@ func (p *pusher) putBody(tx *store.Tx, m *blip.Message, it *item, doc *store.Doc
 	m.Properties.Add(propDeltaSrc, string(base))
 	m.Body = diff
 	p.c.counters.deltasSent.Add(1)
-	p.c.counters.deltaSaved.Add(uint64(len(body) - len(diff)))
+	it.saved = len(body) - len(diff)
 	return nil
 }
 
@@ -228,10 +228,11 @@ func (p *pusher) replied(it *item, isDelta bool, err error) {
 	switch {
 	case err == nil:
 		p.c.counters.pushBytes.Add(uint64(it.weight))
+		p.c.counters.deltaSaved.Add(uint64(it.saved))
 		p.settle(it)
 	case isDelta && isDeltaRefusal(err):
 		p.c.counters.deltasRefused.Add(1)
-		it.whole, it.state = true, ready
+		it.whole, it.saved, it.state = true, 0, ready
 		p.ready = append([]*item{it}, p.ready...)
 	case isConflict(err):
 		p.hold(it, errors.Join(fault.RemoteConflict.In("push", it.id), err))
