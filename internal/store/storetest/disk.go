@@ -96,7 +96,11 @@ func (d *Disk) VFS() string { return d.name }
 func (d *Disk) Step(kind store.Step, path, newPath string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.meetLocked(filepath.Dir(path))
+	folder := filepath.Dir(path)
+	if kind == store.StepCreate || kind == store.StepSyncFolder {
+		folder = path
+	}
+	d.meetLocked(folder)
 	if err := d.stepLocked(); err != nil {
 		return err
 	}
