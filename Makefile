@@ -21,6 +21,7 @@ TESTFLAGS ?=
 BENCH ?= .
 BENCHFLAGS ?=
 FUZZTIME ?= 10s
+MINUTES ?= 10
 SEEDS ?= 1000
 
 .PHONY: help
@@ -54,6 +55,11 @@ mesh: ## let SEEDS random meshes of peers converge
 .PHONY: fuzz
 fuzz: ## fuzz each decoder of foreign bytes for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
+
+.PHONY: soak
+soak: ## one listener and 50 clients at work for MINUTES; leaves soak.csv and soak.png in bin/
+	@mkdir -p bin
+	go test ./internal/soak -count=1 -v -timeout 0 -soak.minutes $(MINUTES) -soak.out $(CURDIR)/bin
 
 .PHONY: fmt
 fmt: $(GOFUMPT) ## format the code
