@@ -3,6 +3,7 @@ package tandem_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -243,7 +244,7 @@ func eventsOf(r *tandem.Replicator) (events func() map[string]tandem.ReplicatedD
 	return func() map[string]tandem.ReplicatedDocument {
 		mu.Lock()
 		defer mu.Unlock()
-		return all
+		return maps.Clone(all)
 	}
 }
 

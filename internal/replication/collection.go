@@ -51,6 +51,7 @@ func (c *collection) report(events ...DocumentEvent) {
 		e := &events[i]
 		e.Collection = c.store()
 		switch {
+		case e.counted:
 		case e.Err != nil && e.Push:
 			c.counters.pushFailed.Add(1)
 		case e.Err != nil:

@@ -138,4 +138,6 @@ type DocumentEvent struct {
 	AccessRemoved bool   // access to the document was lost
 	Err           error  // nil when the document has arrived
 	Transient     bool   // Err may pass; the document is tried again
+
+	counted bool // as arrived, in an earlier session
 }

@@ -457,8 +457,8 @@ func (p *pusher) takeProposalAnswer(it *item, a answer) {
 	switch {
 	case a.Status == 0:
 		p.want(it)
-	case a.Status == 304 && it.parent == it.rev.ID: // as we knew
-		p.done(it, nil)
+	case a.Status == 304 && it.parent == it.rev.ID:
+		p.confirmed(it)
 	case a.Status == 304:
 		p.settle(it)
 	case a.Status == 409:
@@ -534,6 +534,13 @@ func (p *pusher) done(it *item, err error) {
 		p.c.report(DocumentEvent{ID: it.id, Revision: string(it.rev.ID), Push: true, Deleted: it.deleted, Err: err})
 	}
 	p.release(it)
+}
+
+// confirmed ends an item of which we knew that the peer has it. It is not counted once more,
+// but told: the last session may have been cut before it could.
+func (p *pusher) confirmed(it *item) {
+	p.c.report(DocumentEvent{ID: it.id, Push: true, Deleted: it.deleted, counted: true})
+	p.done(it, nil)
 }
 
 // release takes an item off the list without a word on its sequence. If the document has
