@@ -71,6 +71,11 @@ func (a *access) use(ctx context.Context) error {
 	return nil
 }
 
+// useSoon is use for callers without a context: only a change of the encryption makes them wait.
+//
+//nolint:contextcheck,nolintlint // their interfaces have none; the first is for callers in other packages
+func (a *access) useSoon() error { return a.use(context.Background()) }
+
 func (a *access) unuse() { a.users.Release(1) }
 
 // useAlone waits until nobody uses access. Meanwhile new users wait too, but in turns: they may be what an

@@ -153,7 +153,7 @@ func (db *DB) OpenBlob(digest string) (*Blob, error) {
 		return nil, err
 	}
 	defer db.leave()
-	if err := db.access.use(context.Background()); err != nil {
+	if err := db.access.useSoon(); err != nil {
 		return nil, err
 	}
 	blob, err := db.blobs.open(key)
@@ -168,7 +168,7 @@ func (db *DB) OpenBlob(digest string) (*Blob, error) {
 // HasBlob reports whether the content of a blob is here.
 func (db *DB) HasBlob(digest string) bool {
 	key, ok := keyOf(digest)
-	if !ok || db.access.use(context.Background()) != nil {
+	if !ok || db.access.useSoon() != nil {
 		return false
 	}
 	defer db.access.unuse()

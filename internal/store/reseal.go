@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/seal"
 )
 
@@ -22,6 +23,9 @@ import (
 func (db *DB) ChangeKey(ctx context.Context, to *seal.Secret) error {
 	const op = "change encryption"
 	err := db.writer.submit(&request{ctx: ctx, alone: func(*conn) error { return db.changeKey(ctx, to) }})
+	if f := fault.Of(err); f != nil && f.Op == "" {
+		return f.In(op, db.path)
+	}
 	return interrupted(ctx, sqlFault(err, op, db.path))
 }
 
@@ -30,7 +34,7 @@ func IsEncrypted(path string) bool { return Exists(path) && exists(filepath.Join
 
 // Encrypted reports whether the database is encrypted.
 func (db *DB) Encrypted() bool {
-	if db.access.use(context.Background()) != nil {
+	if db.access.useSoon() != nil {
 		return false
 	}
 	defer db.access.unuse()
@@ -73,15 +77,15 @@ func (db *DB) reseal(ctx context.Context, to *seal.Secret) error {
 		return err
 	}
 	defer db.access.unuseAlone()
-	if err := db.seize(); err != nil {
+	if err := db.seize(ctx); err != nil {
 		return err
 	}
 	next, err := db.writeResealed(ctx, to)
 	if err != nil {
 		removeErr := os.RemoveAll(filepath.Join(db.path, resealing)) // if not now, then when it is opened next
-		return errors.Join(err, removeErr, db.shareAgain())
+		return errors.Join(err, removeErr, db.shareAgain(ctx))
 	}
-	if err := db.moveIn(next); err != nil {
+	if err := db.moveIn(ctx, next); err != nil {
 		return db.access.fail(err)
 	}
 	return nil
@@ -89,24 +93,27 @@ func (db *DB) reseal(ctx context.Context, to *seal.Secret) error {
 
 // seize makes sure that nobody else has the database open, nor can open it. While the lock of the folder
 // is exchanged, SQLite's keeps out others who are about to do the same.
-func (db *DB) seize() error {
+func (db *DB) seize(ctx context.Context) error {
 	c := db.writer.c
 	if err := c.Exec(`BEGIN IMMEDIATE`); err != nil {
 		return err
 	}
 	seized, err := db.access.lock.seize()
-	if !seized {
-		if err == nil {
-			err = busy()
+	if seized {
+		if err = c.Exec(`ROLLBACK`); err != nil {
+			return errors.Join(err, db.shareAgain(ctx))
 		}
-		err = errors.Join(err, db.shareAgain())
+		return nil
 	}
-	return errors.Join(err, c.Exec(`ROLLBACK`))
+	if err == nil {
+		err = busy()
+	}
+	return errors.Join(err, db.shareAgain(ctx), c.Exec(`ROLLBACK`))
 }
 
 // shareAgain takes back the lock that everybody has.
-func (db *DB) shareAgain() error {
-	if err := db.access.lock.share(context.Background()); err != nil {
+func (db *DB) shareAgain(ctx context.Context) error {
+	if err := db.access.lock.share(context.WithoutCancel(ctx)); err != nil {
 		return db.access.fail(err)
 	}
 	return nil
@@ -233,7 +240,8 @@ func (b *blobs) copyTo(to *blobs, key blobKey) (err error) {
 }
 
 // moveIn puts what was written anew in the place of the database, and opens that.
-func (db *DB) moveIn(next resealedAs) error {
+func (db *DB) moveIn(ctx context.Context, next resealedAs) error {
+	ctx = context.WithoutCancel(ctx) // there is no way back
 	w, disk := db.writer, db.options.Disk
 	old := w.c
 	w.c, w.counters, w.version = nil, nil, 0
@@ -246,7 +254,7 @@ func (db *DB) moveIn(next resealedAs) error {
 	if err := finishReseal(db.path, disk); err != nil {
 		return err
 	}
-	if err := db.access.lock.share(context.Background()); err != nil {
+	if err := db.access.lock.share(ctx); err != nil {
 		return err
 	}
 	if !hasKeyFile(db.path, next.text) {
@@ -254,7 +262,7 @@ func (db *DB) moveIn(next resealedAs) error {
 	}
 	db.access.replace(next.keys, db.options.baseVFS())
 	db.blobs.keys = next.keys
-	c, err := db.connect(context.Background())
+	c, err := db.connect(ctx)
 	w.c = c
 	return err
 }

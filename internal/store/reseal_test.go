@@ -235,7 +235,7 @@ func TestTheEncryptionOfADatabaseInUseStays(t *testing.T) {
 	for name, use := range users {
 		t.Run(name, func(t *testing.T) {
 			end := use()
-			if err := db.ChangeKey(background, key); !errors.Is(err, fault.Busy) || fault.Of(err).Hint == "" {
+			if err := db.ChangeKey(background, key); !errors.Is(err, fault.Busy) || fault.Of(err).Hint == "" || fault.Of(err).Subject != db.Path() {
 				t.Errorf("got %v, want fault.Busy with a hint", err)
 			}
 			if db.Encrypted() {
