@@ -89,9 +89,15 @@ func fillSecretly(t *testing.T, db *store.DB) secrets {
 	t.Helper()
 	c := defaults(t, db)
 	s := secrets{large: strings.Repeat("0123456789 ", 20_000)}
-	for i := range 300 {
-		save(t, db, c, secretID+strings.Repeat("x", i%7)+string(rune('a'+i%26)), `{"text":"`+secretText+`"}`)
-	}
+	update(t, db, func(tx *store.Tx) error {
+		for i := range 300 {
+			id := secretID + strings.Repeat("x", i%7) + string(rune('a'+i%26))
+			if _, err := tx.Save(c, store.Edit{ID: id, Body: []byte(`{"text":"` + secretText + `"}`)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	s.digest = putBlob(t, db, secretSmall)
 	save(t, db, c, secretID, blobBody(s.digest))
 	save(t, db, c, secretID+"-large", blobBody(putBlob(t, db, s.large)))
