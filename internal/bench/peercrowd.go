@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -56,9 +57,10 @@ func (p *peer) runCrowd(ctx context.Context, args syncArgs) (synced, error) {
 		defer replicators[i].Close()
 	}
 	begin := time.Now()
+	door := make(chan struct{}, handshakes)
 	var g errgroup.Group
 	for _, r := range replicators {
-		g.Go(func() error { return errors.Join(r.Start(), r.Wait(ctx)) })
+		g.Go(func() error { return enter(ctx, r, door) })
 	}
 	err := g.Wait()
 	s := synced{Seconds: time.Since(begin).Seconds()}
@@ -66,6 +68,24 @@ func (p *peer) runCrowd(ctx context.Context, args syncArgs) (synced, error) {
 		s.Documents += r.Status().Progress.Pull.Documents
 	}
 	return s, err
+}
+
+// handshakes is how many clients connect at once: a listener pushes out those who dawdle when
+// hundreds do.
+const handshakes = 64
+
+// enter starts the replicator when its turn has come, and waits for its end.
+func enter(ctx context.Context, r *tandem.Replicator, door chan struct{}) error {
+	door <- struct{}{}
+	var once sync.Once
+	leave := func() { once.Do(func() { <-door }) }
+	defer leave()
+	defer r.AddChangeListener(func(s tandem.ReplicatorStatus) {
+		if s.Activity != tandem.Connecting {
+			leave()
+		}
+	}).Remove()
+	return errors.Join(r.Start(), r.Wait(ctx))
 }
 
 // stayArgs say how many continuous replicators to start.
@@ -76,9 +96,8 @@ type stayArgs struct {
 
 // stay starts continuous replicators, all on one database, and waits until they are idle.
 func (p *peer) stay(ctx context.Context, args stayArgs) (none, error) {
-	const atOnce = 16 // handshakes; no need for a storm
 	var g errgroup.Group
-	g.SetLimit(atOnce)
+	g.SetLimit(handshakes)
 	for range args.Clients {
 		r, err := args.replicator(p.documents, true)
 		if err != nil {

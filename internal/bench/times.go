@@ -139,7 +139,7 @@ func (l *lab) crowd(ctx context.Context) error {
 		clients = append(clients, 100, 1000)
 	}
 	for _, n := range clients {
-		l.cfg.Note(thousands(float64(n)) + " clients")
+		l.cfg.Note(clientsName(n))
 		if err := l.crowdOf(ctx, n); err != nil {
 			return err
 		}
@@ -148,6 +148,10 @@ func (l *lab) crowd(ctx context.Context) error {
 }
 
 func (l *lab) crowdOf(ctx context.Context, clients int) error {
+	limit, err := l.limit(ctx, kilobyte)
+	if err != nil {
+		return err
+	}
 	each := max(l.cfg.Documents/clients, 50)
 	full, err := l.copied(ctx, dataset{each, kilobyte, tandem.VersionVectors})
 	if err != nil {
@@ -167,11 +171,18 @@ func (l *lab) crowdOf(ctx context.Context, clients int) error {
 		return err
 	})
 	l.report.add(Result{
-		Name: thousands(float64(clients)) + " clients at once pull " + thousands(float64(each)) + " each", Unit: perSecond,
-		Value: last.rate(), Runs: []float64{last.rate()}, OfLimit: percent(last.rate(), l.limits[kilobyte]),
+		Name: clientsName(clients) + " at once pull " + thousands(float64(each)) + " each", Unit: perSecond,
+		Value: last.rate(), Runs: []float64{last.rate()}, OfLimit: percent(last.rate(), limit),
 		Server: costPer(last.costs.server, each*clients), Client: costPer(last.costs.client, each*clients),
 	})
 	return err
+}
+
+func clientsName(n int) string {
+	if n == 1 {
+		return "1 client"
+	}
+	return thousands(float64(n)) + " clients"
 }
 
 // idle measures the memory of a listener for each client that is connected and has nothing to do.
