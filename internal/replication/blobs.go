@@ -5,6 +5,7 @@ import (
 	"crypto/sha1" //nolint:gosec // the protocol's digest
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 
@@ -93,8 +94,22 @@ func (f *blobFetcher) missing(blobs []document.Blob) []document.Blob {
 	return missing
 }
 
-// fetch makes sure that the database has the blob of the document.
+// errAbsent reports that a peer does not have a blob that its document refers to.
+var errAbsent = errors.New("the peer does not have the blob")
+
+// fetch makes sure that the database has the blob of the document. A fetch that was shared
+// and failed is tried again: what was wrong with it may be another document's fault.
 func (f *blobFetcher) fetch(ctx context.Context, c *collection, docID string, blob document.Blob) error {
+	for {
+		shared, err := f.fetchOnce(ctx, c, docID, blob)
+		if err == nil || !shared || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// fetchOnce fetches a blob, or waits for another who does; shared tells which.
+func (f *blobFetcher) fetchOnce(ctx context.Context, c *collection, docID string, blob document.Blob) (shared bool, err error) {
 	f.mu.Lock()
 	running, ok := f.fetches[blob.Digest]
 	if !ok {
@@ -105,9 +120,9 @@ func (f *blobFetcher) fetch(ctx context.Context, c *collection, docID string, bl
 	if ok {
 		select {
 		case <-running.done:
-			return running.err
+			return true, running.err
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return true, context.Cause(ctx)
 		}
 	}
 	if !f.s.db.HasBlob(blob.Digest) {
@@ -117,7 +132,7 @@ func (f *blobFetcher) fetch(ctx context.Context, c *collection, docID string, bl
 	delete(f.fetches, blob.Digest)
 	f.mu.Unlock()
 	close(running.done)
-	return running.err
+	return false, running.err
 }
 
 // download asks the peer for the blob, and stores it if its digest is right.
@@ -164,8 +179,11 @@ func (f *blobFetcher) receive(
 	}
 	_, err = c.s.conn.Call(ctx, m)
 	var refusal *blip.Error
-	if errors.As(err, &refusal) {
-		return fromPeer(err)
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	if err = fromPeer(err); isNotFound(err) || is(err, fault.WebSocket, 404) {
+		return fmt.Errorf("%w: %w", errAbsent, err)
 	}
 	return err
 }

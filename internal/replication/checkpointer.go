@@ -22,8 +22,8 @@ type checkpointer struct {
 	c  *collection
 	id string
 
-	saving sync.Mutex // held through a save: one at a time
-	rev    string     // the peer's revision of its copy; "" if it has none; guarded by saving
+	saving chan struct{} // capacity 1, filled through a save: one at a time
+	rev    string        // the peer's revision of its copy; "" if it has none; guarded by saving
 
 	mu        sync.Mutex // guards the following
 	local     localSequences
@@ -37,7 +37,7 @@ type checkpointer struct {
 }
 
 func newCheckpointer(c *collection, id string) *checkpointer {
-	return &checkpointer{c: c, id: id, wake: make(chan struct{}, 1)}
+	return &checkpointer{c: c, id: id, wake: make(chan struct{}, 1), saving: make(chan struct{}, 1)}
 }
 
 // begin sets the starting point: what both copies agree on.
@@ -147,6 +147,13 @@ func (k *checkpointer) changedLocked() {
 	k.poke()
 }
 
+// openRemote returns how many of the peer's sequences come after one that is not done.
+func (k *checkpointer) openRemote() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.remote.pending()
+}
+
 // forgetRemote makes the next session pull from the beginning.
 func (k *checkpointer) forgetRemote() {
 	k.mu.Lock()
@@ -203,8 +210,12 @@ func (k *checkpointer) run(ctx context.Context) error {
 // save writes the peer's copy and then ours, which must never be ahead of it. What could
 // not be saved is tried again with the next change.
 func (k *checkpointer) save(ctx context.Context) (err error) {
-	k.saving.Lock()
-	defer k.saving.Unlock()
+	select {
+	case k.saving <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-k.saving }()
 	position, dirty := k.take()
 	if !dirty {
 		return nil

@@ -130,6 +130,9 @@ func (f *conflicts) resolve(ctx context.Context, id string) {
 			return // gone meanwhile
 		}
 		event.Deleted = doc.Deleted
+		if doc.Conflicted {
+			f.add(id) // another peer's revision is in conflict too
+		}
 		f.c.counters.conflicts.Add(1)
 	}
 	f.c.report(event)

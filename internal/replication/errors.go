@@ -73,15 +73,20 @@ func is(err error, domain fault.Domain, code int) bool {
 	return e != nil && e.Domain == domain && e.Code == code
 }
 
-// closeCode is the WebSocket code that tells the peer why the session ends: 4002 for what
-// a new attempt cannot mend, 1000 otherwise (spec/handshake.md §8).
-func closeCode(err error) int {
+// closeCode is the WebSocket code that tells the peer why the session ends (spec/handshake.md
+// §8): 4002 for what a new attempt cannot mend, and 1000 otherwise from the active side. From
+// the passive side that would stop the peer for good: it gets 4001, to try again.
+func (s *Session) closeCode(err error) int {
 	switch {
 	case err == nil, errors.Is(err, ErrStartOver):
 		return 1000
+	case errors.Is(err, fault.ProtocolError):
+		return 1002
 	case errors.Is(err, fault.Unexpected), errors.Is(err, fault.Remote),
 		is(err, fault.WebSocket, 400), is(err, fault.WebSocket, 403):
 		return 4002
+	case s.active == nil, is(err, fault.WebSocket, 503):
+		return 4001
 	}
 	return 1000
 }

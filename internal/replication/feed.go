@@ -33,6 +33,7 @@ func (p *pusher) lookAgain(tx *store.Tx, batch []*item, limit int) ([]*item, err
 	for len(p.again) > 0 && len(batch) < limit {
 		next := p.again[0]
 		p.again = p.again[1:]
+		delete(p.againFor, next.id)
 		doc, err := tx.Document(p.c.store(), next.id)
 		if err != nil && !isNotFound(err) {
 			return batch, err
@@ -182,7 +183,15 @@ func (p *pusher) obsolete(it *item) {
 	if p.c.check != nil {
 		p.c.check.completeLocal(it.seq)
 	}
+	p.countLeft(it)
 	p.release(it)
+}
+
+// countLeft counts an item that the peer had wanted and that ends without arriving.
+func (p *pusher) countLeft(it *item) {
+	if it.state == ready || it.state == sent {
+		p.c.counters.pushCompleted.Add(1)
+	}
 }
 
 // mark notes in the database what the peer has, all at once; one transaction at a time.

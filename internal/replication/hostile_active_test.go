@@ -173,7 +173,7 @@ func TestHostileListeners(t *testing.T) {
 			but("proposeChanges", saying("[201]")), caughtUp, nil, []string{"push mine WebSocket/201"}, nil,
 		},
 		"status 503": {
-			but("proposeChanges", saying("[503]")), caughtUp, nil, []string{"push mine WebSocket/503"}, nil,
+			but("proposeChanges", saying("[503]")), caughtUp, fault.New(fault.WebSocket, 503, ""), []string{"push mine WebSocket/503"}, nil,
 		},
 		"status beyond all": {
 			but("proposeChanges", saying("[1e99]")), caughtUp, nil, []string{"push mine"}, nil,

@@ -134,12 +134,13 @@ func TestRevisionsWaitingForBlobsAreBounded(t *testing.T) {
 	s.mustAsk("[{}]", "getCollections", "", oneCollection)
 	var refused atomic.Int64
 	enough := make(chan struct{})
-	for i := range 400 {
-		body := fmt.Sprintf(`{"b":{"@type":"blob","digest":%q}}`, digestOf(fmt.Append(nil, i)))
+	padding := strings.Repeat("x", 1<<20) // what waits is bounded in bytes
+	for i := range 100 {
+		body := fmt.Sprintf(`{"b":{"@type":"blob","digest":%q},"p":%q}`, digestOf(fmt.Append(nil, i)), padding)
 		m := &blip.Message{Properties: withProps("rev", fmt.Sprintf("collection=0 rev=1-aa id=d%d", i)), Body: []byte(body)}
 		err := s.conn.Send(m, func(_ *blip.Reply, err error) {
 			var refusal *blip.Error
-			if errors.As(err, &refusal) && refusal.Code == 503 && refused.Add(1) == 200 {
+			if errors.As(err, &refusal) && refusal.Code == 503 && refused.Add(1) == 30 {
 				close(enough)
 			}
 		})
@@ -150,7 +151,7 @@ func TestRevisionsWaitingForBlobsAreBounded(t *testing.T) {
 	select {
 	case <-enough:
 	case <-time.After(patience):
-		t.Fatalf("%d revisions were refused, want 200", refused.Load())
+		t.Fatalf("%d revisions were refused, want 30", refused.Load())
 	}
 	s.mustAsk("", "rev", "collection=0 rev=1-aa id=small", `{}`) // others pass by
 	if n := len(asked); n > 20 {

@@ -66,7 +66,8 @@ const (
 	revsAwaiting         = 2_000    // sent revs awaiting their reply
 	revsWanted           = 2_000    // revs asked for and not yet received
 	revBytesWanted       = 16 << 20 // the same in bytes, as far as the peer announced sizes
-	revsFetchingBlobs    = 200      // received revs waiting for their blobs
+	revsFetchingBlobs    = 100      // received revs waiting for their blobs, before we ask for more
+	sequencesOpen        = 10_000   // the peer's sequences after one that is not stored
 	knownRevsAnswered    = 10       // ancestors named in a reply to changes
 	minDeltaBody         = 200      // bytes; shorter bodies are sent whole
 	maxAttachmentNonce   = 255      // bytes

@@ -134,6 +134,9 @@ func (p *puller) answerProposals(ctx context.Context, req *blip.Request) error {
 		req.Reply(&blip.Message{})
 		return nil
 	}
+	if err := p.waitForRoom(ctx); err != nil {
+		return err
+	}
 	ids := make([]string, len(proposals))
 	for i, proposal := range proposals {
 		ids[i] = proposal.ID
@@ -198,12 +201,15 @@ func (p *puller) answerChanges(ctx context.Context, req *blip.Request) error {
 	return nil
 }
 
-// waitForRoom waits until few enough of the wanted revisions are still to come.
+// waitForRoom waits until few enough of the wanted revisions are still to come, or wait for
+// their blobs.
 func (p *puller) waitForRoom(ctx context.Context) error {
 	for {
 		p.mu.Lock()
 		full := p.count >= revsWanted || p.bytes >= revBytesWanted
 		p.mu.Unlock()
+		full = full || p.c.s.receiver.waiting.Load() >= revsFetchingBlobs ||
+			p.c.check != nil && p.c.check.openRemote() >= sequencesOpen
 		if !full {
 			return nil
 		}

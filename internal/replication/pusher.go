@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -32,12 +33,14 @@ type pusher struct {
 	announced bool           // the caught-up message was sent (passive side)
 	batches   int            // announcements without a reply
 	current   map[string]*item
-	heldItems int      // of current, those in state held
-	again     []lookup // documents to look at again, out of turn
-	proposals []*item  // to be proposed again, with another parent
-	ready     []*item  // wanted by the peer, to be sent
-	unreplied int      // bytes of revs without a reply
-	inFlight  int      // the same, counted
+	heldItems int       // of current, those in state held
+	again     []*lookup // documents to look at again, out of turn
+	againFor  map[string]*lookup
+	proposals []*item   // to be proposed again, with another parent
+	parts     [][]*item // of batches that the peer has refused as a whole
+	ready     []*item   // wanted by the peer, to be sent
+	unreplied int       // bytes of revs without a reply
+	inFlight  int       // the same, counted
 	touched   map[string]bool
 	settling  []*item // the peer has them, and the database is still to hear of it
 	marking   bool    // a transaction of those is on its way
@@ -110,10 +113,11 @@ const (
 func newPusher(c *collection, opts pushOptions) *pusher {
 	p := &pusher{
 		c: c, opts: opts, cursor: opts.since,
-		current: make(map[string]*item),
-		touched: make(map[string]bool),
-		peer:    peerLimits{maxHistory: defaultHistory, replacements: opts.replacements},
-		inbox:   newInbox(),
+		current:  make(map[string]*item),
+		touched:  make(map[string]bool),
+		againFor: make(map[string]*lookup),
+		peer:     peerLimits{maxHistory: defaultHistory, replacements: opts.replacements},
+		inbox:    newInbox(),
 	}
 	p.opts.batch = min(max(opts.batch, 10), changesPerBatch)
 	if opts.continuous {
@@ -184,8 +188,8 @@ func (p *pusher) received(id string, rev revision.ID) {
 // post hands a job to run, and counts as work until it is done.
 func (p *pusher) post(job func() error) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.idle = false
-	p.mu.Unlock()
 	p.inbox.put(job)
 }
 
@@ -193,7 +197,7 @@ func (p *pusher) post(job func() error) {
 func (p *pusher) remoteMoved(id string) {
 	p.post(func() error {
 		if it := p.current[id]; it != nil && it.state == held {
-			p.again = append(p.again, lookup{id: id})
+			p.lookLater(lookup{id: id})
 		}
 		return nil
 	})
@@ -203,9 +207,21 @@ func (p *pusher) remoteMoved(id string) {
 // lacks ours, though it had it once, it is pushed again.
 func (p *pusher) peerHas(id string) {
 	p.post(func() error {
-		p.again = append(p.again, lookup{id: id, evenDone: true})
+		p.lookLater(lookup{id: id, evenDone: true})
 		return nil
 	})
+}
+
+// lookLater has a document looked at again, once however often it is asked for.
+func (p *pusher) lookLater(l lookup) {
+	waiting := p.againFor[l.id]
+	if waiting == nil {
+		p.againFor[l.id] = &l
+		p.again = append(p.again, &l)
+		return
+	}
+	waiting.seqs = append(waiting.seqs, l.seqs...)
+	waiting.evenDone = waiting.evenDone || l.evenDone
 }
 
 // giveUpWaiting ends the wait of documents for a pull that has brought everything there is.
@@ -222,7 +238,7 @@ func (p *pusher) giveUpWaiting(ctx context.Context) (more bool, err error) {
 			if it.parent != "" && it.rev.Contains(it.parent) && !p.touched[id] {
 				p.touched[id], more = true, true
 				err = p.c.s.db.Update(ctx, func(tx *store.Tx) error { return tx.Touch(p.c.store(), id, it.rev.ID) })
-				p.again = append(p.again, lookup{id: id})
+				p.lookLater(lookup{id: id})
 				continue
 			}
 			p.c.report(DocumentEvent{
@@ -256,10 +272,14 @@ func (p *pusher) run(ctx context.Context) error {
 	changes := p.c.s.db.Subscribe()
 	defer changes.Close()
 	for {
-		if err := p.step(ctx); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		switch err := p.step(ctx); {
+		case err == nil:
+		case ctx.Err() != nil:
+			return nil
+		case p.c.s.active == nil && isNotFound(err): // the collection was deleted; the others go on
+			p.c.s.log.Warn("a feed has ended", "collection", p.c.store().FullName(), "error", err)
+			return nil
+		default:
 			return err
 		}
 		if p.announced && !p.opts.continuous && p.nothingLeft() {
@@ -326,14 +346,15 @@ func (p *pusher) holding() bool {
 // nothingLeft reports whether the push has done all it can. What is held waits for the
 // pull, which counts for itself.
 func (p *pusher) nothingLeft() bool {
-	return p.exhausted && p.batches == 0 && len(p.again) == 0 && len(p.proposals) == 0 &&
+	return p.exhausted && p.batches == 0 && len(p.again) == 0 && len(p.proposals) == 0 && len(p.parts) == 0 &&
 		len(p.current) == p.heldItems
 }
 
 func (p *pusher) setIdle(idle bool) {
 	p.mu.Lock()
 	was := p.idle
-	p.idle = idle
+	p.idle = idle && p.inbox.empty()
+	idle = p.idle
 	p.mu.Unlock()
 	if idle != was {
 		p.c.s.stateChanged()
@@ -345,6 +366,11 @@ func (p *pusher) setIdle(idle bool) {
 func (p *pusher) offer(ctx context.Context) (bool, error) {
 	if p.batches >= announcementsInWork || len(p.ready) > 3*changesPerBatch {
 		return false, nil
+	}
+	if len(p.parts) > 0 {
+		part := p.parts[0]
+		p.parts = p.parts[1:]
+		return true, p.announce(part)
 	}
 	batch, err := p.nextBatch(ctx)
 	if err != nil {
@@ -402,7 +428,7 @@ func (p *pusher) announceCaughtUp() error {
 func (p *pusher) answered(batch []*item, reply *blip.Reply, err error) error {
 	p.batches--
 	if err != nil {
-		return p.batchRefused(err)
+		return p.batchRefused(batch, err)
 	}
 	p.peer.read(reply.Properties)
 	answers, err := parseAnswers(reply.Body, len(batch))
@@ -419,17 +445,27 @@ func (p *pusher) answered(batch []*item, reply *blip.Reply, err error) error {
 	return nil
 }
 
-// batchRefused ends the session of an active peer; a passive one stops sending only.
-func (p *pusher) batchRefused(err error) error {
-	if ended(err) {
-		return nil
+// batchRefused deals with a peer that refuses a whole announcement. If one entry can be the
+// reason, the batch is announced again in two halves, down to the entry that is to blame.
+func (p *pusher) batchRefused(batch []*item, err error) error {
+	var refusal *blip.Error
+	if !errors.As(err, &refusal) {
+		return nil // the connection has ended, and tells why itself
 	}
-	if p.c.s.active == nil {
+	err = fromPeer(err)
+	forAll := is(err, fault.WebSocket, 403) || is(err, fault.WebSocket, 409)
+	switch {
+	case p.c.s.active != nil && !errors.Is(err, fault.Remote):
+		return fmt.Errorf("push %s: %w", p.c.store().FullName(), err)
+	case p.c.s.active == nil && forAll:
 		p.c.s.log.Warn("the peer refuses our changes", "error", err)
 		p.stop()
-		return nil
+	case len(batch) > 1:
+		p.parts = append(p.parts, batch[:len(batch)/2], batch[len(batch)/2:])
+	default:
+		p.done(batch[0], fault.Remote.In("announce", batch[0].id).Because(err))
 	}
-	return fmt.Errorf("push %s: %w", p.c.store().FullName(), fromPeer(err))
+	return nil
 }
 
 func (l *peerLimits) read(props blip.Properties) {
@@ -465,6 +501,10 @@ func (p *pusher) takeProposalAnswer(it *item, a answer) {
 		p.conflicting(it, a)
 	default:
 		err := fault.New(fault.WebSocket, a.Status, "the peer refused the revision").In("push", it.id)
+		if fault.IsTransient(err) {
+			p.postpone(it, err)
+			return
+		}
 		p.done(it, err)
 	}
 }
@@ -496,7 +536,7 @@ func (p *pusher) hold(it *item, err error) {
 	}
 	it.state = held
 	p.heldItems++
-	p.again = append(p.again, lookup{id: it.id}) // it may have come already
+	p.lookLater(lookup{id: it.id}) // it may have come already
 }
 
 func (p *pusher) want(it *item) {
@@ -553,6 +593,6 @@ func (p *pusher) release(it *item) {
 		p.heldItems--
 	}
 	if len(it.newer) > 0 {
-		p.again = append(p.again, lookup{id: it.id, seqs: it.newer})
+		p.lookLater(lookup{id: it.id, seqs: it.newer})
 	}
 }

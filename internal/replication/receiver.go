@@ -131,7 +131,8 @@ func (r *receiver) stage(ctx context.Context, a *arrival) {
 // fetchBlobs lets a revision wait for its blobs. There is room for so many of them; a peer
 // that sends more is asked to come back later.
 func (r *receiver) fetchBlobs(a *arrival) {
-	if r.waiting.Add(1) > revsFetchingBlobs || r.waitBytes.Add(a.weight) > blobWaitBytes && r.waiting.Load() > 1 {
+	waiting, bytes := r.waiting.Add(1), r.waitBytes.Add(a.weight)
+	if bytes > blobWaitBytes && waiting > 1 {
 		a.err = fault.New(fault.WebSocket, 503, "too many revisions wait for their blobs")
 	}
 	r.space.Release(a.weight) // the road must not be held up by what waits for the connection
@@ -157,7 +158,7 @@ func (r *receiver) fetchAll(ctx context.Context, a *arrival) error {
 		err := r.s.blobs.fetch(ctx, a.c, a.store.ID, blob)
 		switch {
 		case err == nil:
-		case isAbsentRemotely(err):
+		case errors.Is(err, errAbsent):
 			// The peer does not have it either. A document is worth more than its picture:
 			// it is stored, and the content comes with a later revision, if ever.
 			r.s.log.Info("the peer lacks a blob", "document", a.store.ID, "digest", blob.Digest)
@@ -167,11 +168,6 @@ func (r *receiver) fetchAll(ctx context.Context, a *arrival) error {
 		}
 	}
 	return nil
-}
-
-// isAbsentRemotely reports whether a peer has said that it does not have a blob.
-func isAbsentRemotely(err error) bool {
-	return isNotFound(err) || is(err, fault.WebSocket, 404)
 }
 
 // commit stores what is ready, as much as there is at a time.
@@ -348,7 +344,7 @@ func (a *arrival) readBody(body []byte) error {
 		return err
 	}
 	if info.HasReserved {
-		if document.Removed(compact) {
+		if a.c.s.active != nil && document.Removed(compact) {
 			a.removed = true
 			return nil
 		}
@@ -404,12 +400,16 @@ func (a *arrival) finish(ctx context.Context) {
 // after an error of ours that may pass, its sequence stays open for the next session.
 func (a *arrival) refuse() {
 	c := a.c
-	c.s.refuse(a.req, a.err)
+	transient := isOurTrouble(a.err)
+	answer := a.err
+	if transient { // another code would be the end of the matter for the sender
+		answer = fault.New(fault.WebSocket, 503, "the peer cannot store it now").Because(a.err)
+	}
+	c.s.refuse(a.req, answer)
 	if a.delta && (errors.Is(a.err, fault.DeltaBase) || errors.Is(a.err, fault.CorruptDelta)) {
 		c.pull.again(a.store.ID, a.want)
 		return
 	}
-	transient := isOurTrouble(a.err)
 	c.report(DocumentEvent{
 		ID: a.store.ID, Revision: a.req.Properties.Value(propRev), Deleted: a.store.Deleted,
 		Err: a.err, Transient: transient,
@@ -427,15 +427,13 @@ func (a *arrival) refuse() {
 func isOurTrouble(err error) bool {
 	e := fault.Of(err)
 	switch {
-	case e == nil:
-		return true // a context's end, most likely
-	case e.Domain == fault.WebSocket:
-		return e.Code == 503
+	case e == nil, fault.IsTransient(err):
+		return true // without a fault: a context's end, most likely
 	case e.Domain == fault.POSIX, e.Domain == fault.SQLite, e.Domain == fault.Network:
 		return true
 	}
 	return errors.Is(err, fault.IO) || errors.Is(err, fault.Busy) || errors.Is(err, fault.NotOpen) ||
-		errors.Is(err, fault.CantOpen)
+		errors.Is(err, fault.CantOpen) || errors.Is(err, fault.NotWriteable)
 }
 
 func isNotFound(err error) bool { return errors.Is(err, fault.NotFound) }

@@ -283,8 +283,6 @@ func (p *replay) end(cancel context.CancelFunc) {
 		p.scripts[1].conn.Close(goodbye.code, "")
 	case strings.Contains(p.r.name, "collection-missing"):
 		want = fault.NotFoundRemotely
-	case strings.HasPrefix(p.r.name, "v3-34b"):
-		want = replication.ErrStartOver // the pull has to fetch the conflicting revision once more
 	case strings.Contains(p.r.name, "v4-refused"):
 		want = fault.New(fault.Tandem, 501, "")
 	case p.r.continuous():

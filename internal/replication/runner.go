@@ -199,7 +199,9 @@ func (r *Runner) attempt(ctx context.Context) (good bool, err error) {
 	r.mu.Unlock()
 	r.changed()
 	err = session.Run(ctx)
-	r.cfg.Reset = false // done, as far as it came
+	if session.begun.Load() {
+		r.cfg.Reset = false // the checkpoints have heard of it
+	}
 	progress := session.Progress()
 	progress.Busy = false
 	r.mu.Lock()

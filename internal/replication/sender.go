@@ -172,7 +172,7 @@ func (p *pusher) putBody(tx *store.Tx, m *blip.Message, it *item, doc *store.Doc
 	if err != nil || base == "" {
 		return err
 	}
-	if old, err = p.wireBody(old, base, doc.HasBlobs); err != nil {
+	if old, err = p.wireBody(old, base, true); err != nil {
 		return err
 	}
 	diff, err := delta.Diff(old, body)
@@ -234,6 +234,10 @@ func (p *pusher) replied(it *item, isDelta bool, err error) {
 		p.c.counters.deltasRefused.Add(1)
 		it.whole, it.saved, it.state = true, 0, ready
 		p.ready = append([]*item{it}, p.ready...)
+	case isDelta && !fault.IsTransient(err): // it expects no other revision now: from the start, whole
+		p.c.counters.deltasRefused.Add(1)
+		it.whole, it.state = true, offered
+		p.proposals = append(p.proposals, it)
 	case isConflict(err):
 		p.hold(it, errors.Join(fault.RemoteConflict.In("push", it.id), err))
 	case fault.IsTransient(err):
@@ -253,5 +257,6 @@ func ended(err error) bool {
 func (p *pusher) postpone(it *item, err error) {
 	p.c.report(DocumentEvent{ID: it.id, Push: true, Deleted: it.deleted, Err: err, Transient: true})
 	p.c.s.leave(err)
+	p.countLeft(it)
 	p.release(it)
 }

@@ -61,6 +61,9 @@ func (l *localSequences) spans() []span {
 	var spans []span
 	first := uint64(0)
 	for _, seq := range pending {
+		if seq > l.seen {
+			break // a document was looked at out of turn: nothing is known of those before it
+		}
 		if seq > first {
 			spans = append(spans, span{first, seq})
 		}
@@ -71,10 +74,28 @@ func (l *localSequences) spans() []span {
 	}
 	for _, s := range l.done { // what an earlier run did beyond the point this one has reached
 		if s.end > l.seen+1 {
-			spans = append(spans, span{max(s.first, l.seen+1), s.end})
+			spans = append(spans, without(span{max(s.first, l.seen+1), s.end}, pending)...)
 		}
 	}
 	return merge(spans)
+}
+
+// without cuts sequences out of a span. They are sorted.
+func without(s span, cut []uint64) []span {
+	var spans []span
+	for _, seq := range cut {
+		if seq < s.first || seq >= s.end {
+			continue
+		}
+		if seq > s.first {
+			spans = append(spans, span{s.first, seq})
+		}
+		s.first = seq + 1
+	}
+	if s.first < s.end {
+		spans = append(spans, s)
+	}
+	return spans
 }
 
 // merge joins sorted spans that touch.
@@ -143,6 +164,9 @@ func (r *remoteSequences) complete(seq *remoteSequence) bool {
 	}
 	return moved
 }
+
+// pending counts the sequences from the earliest that is not done.
+func (r *remoteSequences) pending() int { return len(r.queue) - r.dropped }
 
 // earlierGatewaySequence reports whether the JSON text a is earlier than b, both being
 // sequences of Sync Gateway, and whether both could be read at all (spec/replication.md §4).

@@ -192,7 +192,8 @@ func (s *Session) fail(err error) {
 	}
 	s.mu.Unlock()
 	if first {
-		s.conn.Close(closeCode(err), closeReason(err))
+		code := s.closeCode(err)
+		s.conn.Close(code, closeReason(code, err))
 	}
 }
 
@@ -202,8 +203,8 @@ func (s *Session) failed() bool {
 	return s.err != nil
 }
 
-func closeReason(err error) string {
-	if closeCode(err) == 1000 {
+func closeReason(code int, err error) string {
+	if code == 1000 {
 		return ""
 	}
 	_, _, text := toPeer(err)
