@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
@@ -52,7 +53,7 @@ func (s *Session) drive(ctx context.Context) error {
 			return s.startOver(ctx)
 		}
 		mayStartOver = mayStartOver || !held
-		if held {
+		if held || !s.active.Continuous {
 			more, err := s.giveUpWaiting(ctx)
 			if err != nil {
 				return err
@@ -77,19 +78,37 @@ func (s *Session) drive(ctx context.Context) error {
 // any more, because it was purged. The next session pulls from the beginning.
 var ErrStartOver = errors.New("the pull has to start over")
 
-// holding reports whether a push waits for what the pull has not brought.
+// holdPatience is how long a continuous session waits for the revision that the peer has
+// refused ours for: its feed may be late. A one-shot pull brings all there is, or nothing.
+const holdPatience = 30 * time.Second
+
+// holding reports whether a push waits for what the pull has not brought. If it is too early
+// to tell, the session is woken later.
 func (s *Session) holding() bool {
 	for _, c := range s.all() {
-		if push := c.pusher(); push != nil && push.holding() {
+		push := c.pusher()
+		if push == nil {
+			continue
+		}
+		since := push.unmetSince()
+		if since.IsZero() {
+			continue
+		}
+		early := holdPatience - time.Since(since)
+		if !s.active.Continuous || early <= 0 {
 			return true
 		}
+		time.AfterFunc(early, s.stateChanged)
 	}
 	return false
 }
 
 func (s *Session) startOver(ctx context.Context) error {
 	for _, c := range s.all() {
-		if push := c.pusher(); push != nil && push.holding() {
+		if push := c.pusher(); push != nil && !push.unmetSince().IsZero() {
+			if err := push.rememberOver(ctx); err != nil {
+				return err
+			}
 			c.check.forgetRemote()
 		}
 		if err := c.check.save(ctx); err != nil {
@@ -102,9 +121,7 @@ func (s *Session) startOver(ctx context.Context) error {
 // finish saves where we are; then a one-shot session is over.
 func (s *Session) finish(ctx context.Context) error {
 	for _, c := range s.all() {
-		if err := c.check.save(ctx); err != nil {
-			s.setback(err)
-		}
+		s.saved(c.check, c.check.save(ctx))
 	}
 	return nil
 }

@@ -20,13 +20,77 @@ func (c *collection) getAttachment(req *blip.Request) error {
 	if document.CheckDigest(digest) != nil {
 		return fault.Invalid.Says("malformed digest %q", digest)
 	}
-	blob, err := c.s.db.OpenBlob(digest)
-	if err != nil {
-		return err
-	}
-	c.counters.blobsSent.Add(1)
-	req.Reply(&blip.Message{BodyReader: blob, Compress: req.Properties.Bool(propCompress)})
+	c.s.blobGate.enter(func() {
+		blob, err := c.s.db.OpenBlob(digest)
+		if err != nil {
+			c.s.blobGate.leave()
+			c.s.refuse(req, err)
+			return
+		}
+		c.counters.blobsSent.Add(1)
+		body := &gatedBlob{ReadCloser: blob, gate: &c.s.blobGate}
+		req.Reply(&blip.Message{BodyReader: body, Compress: req.Properties.Bool(propCompress)})
+	})
 	return nil
+}
+
+// blobsOpen bounds the files that a session sends from at a time.
+const blobsOpen = 64
+
+// gate lets so many in at a time; the others wait their turn.
+type gate struct {
+	mu      sync.Mutex
+	inside  int
+	waiting []func()
+	opening bool // somebody lets the waiting ones in
+}
+
+// enter calls start now, or when enough others have left.
+func (g *gate) enter(start func()) {
+	g.mu.Lock()
+	g.waiting = append(g.waiting, start)
+	g.mu.Unlock()
+	g.open()
+}
+
+// leave makes room for the next.
+func (g *gate) leave() {
+	g.mu.Lock()
+	g.inside--
+	g.mu.Unlock()
+	g.open()
+}
+
+// open lets in whom there is room for. One call does it for all: those let in may leave at once.
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.opening {
+		return
+	}
+	g.opening = true
+	for len(g.waiting) > 0 && g.inside < blobsOpen {
+		next := g.waiting[0]
+		g.waiting = g.waiting[1:]
+		g.inside++
+		g.mu.Unlock()
+		next()
+		g.mu.Lock()
+	}
+	g.opening = false
+}
+
+// gatedBlob leaves the gate when it is closed.
+type gatedBlob struct {
+	io.ReadCloser
+	gate *gate
+	once sync.Once
+}
+
+func (b *gatedBlob) Close() error {
+	err := b.ReadCloser.Close()
+	b.once.Do(b.gate.leave)
+	return err
 }
 
 // proveAttachment shows that we have a blob without sending it.

@@ -180,31 +180,41 @@ func (k *checkpointer) poke() {
 	}
 }
 
-// run saves the checkpoint a while after it has changed, or at once when asked, until ctx ends.
+// run saves the checkpoint a while after it has changed, or at once when asked, until ctx
+// ends. After a save that failed it waits, longer each time.
 func (k *checkpointer) run(ctx context.Context) error {
 	var due <-chan time.Time
+	pause := time.Duration(0)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-due:
 		case <-k.wake:
-			k.mu.Lock()
-			urgent := k.urgent
-			k.mu.Unlock()
-			if !urgent {
+			if pause > 0 || !k.isUrgent() {
 				if due == nil {
-					due = time.After(saveInterval)
+					due = time.After(max(saveInterval, pause))
 				}
 				continue
 			}
 		}
 		due = nil
-		if err := k.save(ctx); err != nil {
-			k.c.s.setback(err)
+		err := k.save(ctx)
+		k.c.s.saved(k, err)
+		if err != nil {
+			pause = min(max(2*pause, saveInterval), time.Minute)
+			due = time.After(pause)
+			continue
 		}
+		pause = 0
 		k.c.s.stateChanged()
 	}
+}
+
+func (k *checkpointer) isUrgent() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.urgent
 }
 
 // save writes the peer's copy and then ours, which must never be ahead of it. What could

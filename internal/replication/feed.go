@@ -122,6 +122,7 @@ func (p *pusher) unhold(it *item, doc *store.Document) *item {
 	parent := doc.Known(p.c.s.remote)
 	switch {
 	case doc.Conflicted:
+		it.met = true
 		return nil
 	case parent == doc.Rev.ID:
 		p.obsolete(it)

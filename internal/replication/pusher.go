@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"time"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
@@ -36,11 +37,13 @@ type pusher struct {
 	heldItems int       // of current, those in state held
 	again     []*lookup // documents to look at again, out of turn
 	againFor  map[string]*lookup
-	proposals []*item   // to be proposed again, with another parent
-	parts     [][]*item // of batches that the peer has refused as a whole
-	ready     []*item   // wanted by the peer, to be sent
-	unreplied int       // bytes of revs without a reply
-	inFlight  int       // the same, counted
+	proposals []*item                // to be proposed again, with another parent
+	lastTries []*item                // forbidden by the peer; to be proposed once more when all else is done
+	overFor   map[string]revision.ID // documents for which an earlier session has started over; nil until needed
+	parts     [][]*item              // of batches that the peer has refused as a whole
+	ready     []*item                // wanted by the peer, to be sent
+	unreplied int                    // bytes of revs without a reply
+	inFlight  int                    // the same, counted
 	touched   map[string]bool
 	settling  []*item // the peer has them, and the database is still to hear of it
 	marking   bool    // a transaction of those is on its way
@@ -49,7 +52,7 @@ type pusher struct {
 	mu      sync.Mutex // guards the following
 	target  store.Sequence
 	idle    bool
-	holds   int // heldItems as of the last step
+	unmet   time.Time // since when the longest waiting item was not met by the pull; zero if none waits
 	stopped bool
 	echo    map[string]revision.ID // received from this peer, and not yet met in the feed
 	cancel  context.CancelFunc
@@ -89,6 +92,9 @@ type item struct {
 	attempts int              // proposals
 	weight   int              // bytes awaiting a reply
 	newer    []store.Sequence // the document's changes since; look at it when this is done
+	since    time.Time        // when it was held
+	met      bool             // held, and the pull has met the peer's revision all the same
+	refused  bool             // the peer has forbidden it once
 }
 
 // lookup is a document to look at again. Its sequences stay pending until then.
@@ -329,24 +335,98 @@ func (p *pusher) step(ctx context.Context) error {
 			break
 		}
 	}
-	p.mu.Lock()
-	p.holds = p.heldItems
-	p.mu.Unlock()
+	if err := p.countUnmet(ctx); err != nil {
+		return err
+	}
 	p.setIdle(p.nothingLeft())
 	return nil
 }
 
-// holding reports whether items wait for the pull.
-func (p *pusher) holding() bool {
+// countUnmet finds out since when items wait for a revision that the pull does not bring.
+// Those that an earlier session has started over for in vain are not among them.
+func (p *pusher) countUnmet(ctx context.Context) error {
+	var oldest time.Time
+	if p.heldItems > 0 {
+		if err := p.readOverFor(ctx); err != nil {
+			return err
+		}
+		for id, it := range p.current {
+			if it.state == held && !it.met && p.overFor[id] != it.rev.ID && (oldest.IsZero() || it.since.Before(oldest)) {
+				oldest = it.since
+			}
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.holds > 0
+	p.unmet = oldest
+	return nil
+}
+
+// overSpace is where the store's small values keep for which revisions of ours a pull has
+// started over, so that the next session does not do it again.
+func (p *pusher) overSpace() string {
+	return fmt.Sprintf("started over %d %s", p.c.s.remote, p.c.store().FullName())
+}
+
+func (p *pusher) readOverFor(ctx context.Context) error {
+	if p.overFor != nil {
+		return nil
+	}
+	p.overFor = make(map[string]revision.ID)
+	return p.c.s.db.View(ctx, func(tx *store.Tx) error {
+		return tx.Infos(p.overSpace(), func(id string, rev []byte) error {
+			p.overFor[id] = revision.ID(rev)
+			return nil
+		})
+	})
+}
+
+// rememberOver notes for which items the pull starts over now.
+func (p *pusher) rememberOver(ctx context.Context) error {
+	result := make(chan error, 1)
+	p.post(func() error {
+		result <- p.c.s.db.Update(ctx, func(tx *store.Tx) error {
+			for id, it := range p.current {
+				if it.state != held || it.met {
+					continue
+				}
+				if err := tx.SetInfo(p.overSpace(), id, []byte(it.rev.ID)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		return nil
+	})
+	select {
+	case err := <-result:
+		return err
+	case <-p.c.s.work.Done():
+		return nil
+	}
+}
+
+// unmetSince returns since when an item waits for what the pull does not bring, zero if none does.
+func (p *pusher) unmetSince() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.unmet
+}
+
+// pullMet tells that the pull has met the peer's revision of a document, and not stored it.
+func (p *pusher) pullMet(id string) {
+	p.post(func() error {
+		if it := p.current[id]; it != nil && it.state == held {
+			it.met = true
+		}
+		return nil
+	})
 }
 
 // nothingLeft reports whether the push has done all it can. What is held waits for the
 // pull, which counts for itself.
 func (p *pusher) nothingLeft() bool {
-	return p.exhausted && p.batches == 0 && len(p.again) == 0 && len(p.proposals) == 0 && len(p.parts) == 0 &&
+	return p.exhausted && p.batches == 0 && len(p.again) == 0 && len(p.proposals) == 0 && len(p.parts) == 0 && len(p.lastTries) == 0 &&
 		len(p.current) == p.heldItems
 }
 
@@ -375,6 +455,9 @@ func (p *pusher) offer(ctx context.Context) (bool, error) {
 	batch, err := p.nextBatch(ctx)
 	if err != nil {
 		return false, err
+	}
+	if len(batch) == 0 && p.inFlight == 0 && p.batches == 0 && len(p.ready) == 0 {
+		batch, p.lastTries = p.lastTries, nil
 	}
 	if len(batch) > 0 {
 		return true, p.announce(batch)
@@ -534,7 +617,7 @@ func (p *pusher) hold(it *item, err error) {
 		p.done(it, err)
 		return
 	}
-	it.state = held
+	it.state, it.since, it.met = held, time.Now(), false
 	p.heldItems++
 	p.lookLater(lookup{id: it.id}) // it may have come already
 }

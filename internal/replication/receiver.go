@@ -392,8 +392,18 @@ func (a *arrival) finish(ctx context.Context) {
 		}
 	case store.AlreadyKnown:
 	}
+	if a.outcome != store.Conflicted {
+		c.pulled(a.store.ID)
+	}
 	a.req.Reply(&blip.Message{})
 	c.pull.done(a.want)
+}
+
+// pulled tells a push that waits for it what the pull has brought.
+func (c *collection) pulled(id string) {
+	if push := c.pusher(); push != nil && c.s.active != nil && !push.unmetSince().IsZero() {
+		push.remoteMoved(id)
+	}
 }
 
 // refuse answers with an error. After a delta the revision is expected once more, whole;
@@ -414,6 +424,9 @@ func (a *arrival) refuse() {
 		ID: a.store.ID, Revision: a.req.Properties.Value(propRev), Deleted: a.store.Deleted,
 		Err: a.err, Transient: transient,
 	})
+	if push := c.pusher(); push != nil && c.s.active != nil {
+		push.pullMet(a.store.ID)
+	}
 	if transient {
 		c.s.leave(a.err)
 		c.pull.leaveOpen(a.want)

@@ -209,7 +209,8 @@ func (r *Runner) attempt(ctx context.Context) (good bool, err error) {
 	r.past.Add(progress)
 	r.mu.Unlock()
 	moved := progress.Push.Documents+progress.Pull.Documents > 0
-	return r.cfg.Continuous || moved, err
+	waiting := is(err, fault.WebSocket, 503) // for a document that the peer cannot take now
+	return r.cfg.Continuous && !waiting || moved, err
 }
 
 func (r *Runner) maxAttempts() int {

@@ -234,6 +234,9 @@ func (p *pusher) replied(it *item, isDelta bool, err error) {
 		p.c.counters.deltasRefused.Add(1)
 		it.whole, it.saved, it.state = true, 0, ready
 		p.ready = append([]*item{it}, p.ready...)
+	case is(err, fault.WebSocket, 403) && p.c.s.active != nil && !it.refused:
+		it.refused, it.state = true, offered // another document of this push may open the door
+		p.lastTries = append(p.lastTries, it)
 	case isDelta && !fault.IsTransient(err): // it expects no other revision now: from the start, whole
 		p.c.counters.deltasRefused.Add(1)
 		it.whole, it.state = true, offered

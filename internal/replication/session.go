@@ -32,6 +32,7 @@ type Session struct {
 	remote   store.Remote // of the active side; 0 on the passive
 	receiver *receiver
 	blobs    *blobFetcher
+	blobGate gate
 	tasks    chan func(context.Context) // slow requests, done one after another
 	tasking  atomic.Bool                // a goroutine does them
 
@@ -46,11 +47,13 @@ type Session struct {
 	work  context.Context //nolint:containedctx // spans Run; handlers start goroutines with it
 	end   context.CancelCauseFunc
 
-	mu      sync.Mutex // guards the following
-	err     error      // why the session fails, the first reason
-	soft    error      // what went wrong without ending the session
-	left    error      // why a document was left for the next session
-	leaving bool       // the goodbye is said: what fails from now on is no news
+	mu   sync.Mutex // guards the following
+	err  error      // why the session fails, the first reason
+	soft error      // what went wrong without ending the session
+	left error      // why a document was left for the next session
+
+	unsaved map[*checkpointer]error // checkpoints whose last save has failed
+	leaving bool                    // the goodbye is said: what fails from now on is no news
 }
 
 // NewActive makes the session of the peer that opened the connection.
@@ -150,7 +153,7 @@ func (s *Session) bye(closed <-chan error, code int, reason string) error {
 	if err != nil {
 		s.log.Debug("connection did not close in order", "error", err)
 	}
-	return s.soft
+	return s.softLocked()
 }
 
 // ending names the reason for the end of a connection that we did not ask to end.
@@ -225,6 +228,38 @@ func (s *Session) setback(err error) {
 	s.log.Warn("setback", "error", err)
 }
 
+// saved remembers how the last save of a checkpoint went: a later success makes up for a failure.
+func (s *Session) saved(k *checkpointer, err error) {
+	if s.work.Err() != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leaving {
+		return
+	}
+	if err == nil {
+		delete(s.unsaved, k)
+		return
+	}
+	if s.unsaved == nil {
+		s.unsaved = make(map[*checkpointer]error)
+	}
+	s.unsaved[k] = err
+	s.log.Warn("checkpoint is not saved", "error", err)
+}
+
+// softLocked is what went wrong without ending the session, and still is.
+func (s *Session) softLocked() error {
+	if s.soft != nil {
+		return s.soft
+	}
+	for _, err := range s.unsaved {
+		return err
+	}
+	return nil
+}
+
 // leave remembers that a document was left for the next session, because of err.
 func (s *Session) leave(err error) {
 	s.setback(err)
@@ -267,7 +302,7 @@ func (s *Session) Progress() Progress {
 func (s *Session) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.soft
+	return s.softLocked()
 }
 
 // Busy reports whether there is anything left to do just now.
@@ -435,7 +470,7 @@ func (s *Session) saveCheckpoints() {
 	defer cancel()
 	for _, c := range s.all() {
 		if c.check != nil {
-			s.setback(c.check.save(ctx))
+			s.saved(c.check, c.check.save(ctx))
 		}
 	}
 }
