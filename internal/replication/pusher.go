@@ -282,9 +282,6 @@ func (p *pusher) run(ctx context.Context) error {
 		case err == nil:
 		case ctx.Err() != nil:
 			return nil
-		case p.c.s.active == nil && isNotFound(err): // the collection was deleted; the others go on
-			p.c.s.log.Warn("a feed has ended", "collection", p.c.store().FullName(), "error", err)
-			return nil
 		default:
 			return err
 		}
