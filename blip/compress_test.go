@@ -43,7 +43,7 @@ func share(t *testing.T, pipe, other blip.Pipe, count int, cfg blip.Config) floa
 	if err := <-sender.ended; err != nil {
 		t.Fatal(err)
 	}
-	_ = <-receiver.ended
+	<-receiver.ended
 	sent, received := sender.Stats().Sent, receiver.Stats().Received
 	if sent != received || sent.Messages != int64(count) {
 		t.Errorf("sent %+v, received %+v", sent, received)

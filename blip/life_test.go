@@ -95,7 +95,7 @@ func TestEveryRequestIsCompletedAtTheEnd(t *testing.T) {
 						t.Fatalf("done got %v, want %v", err, c.want)
 					}
 				}
-				_ = <-conn.ended
+				<-conn.ended
 				if n := completed.Load(); n != 100 {
 					t.Errorf("%d of 100 requests were completed", n)
 				}
@@ -329,7 +329,7 @@ func TestCallEndsWithItsContext(t *testing.T) {
 	peer.Send(1, blip.TypeRPY, []byte("\x00too late"))
 	conn.Close(1000, "")
 	go drain(peer)
-	_ = <-conn.ended
+	<-conn.ended
 	if sink.Len() > 0 {
 		t.Errorf("%q was written after Call had returned", sink.String())
 	}
@@ -366,7 +366,7 @@ func TestWaitQueued(t *testing.T) {
 			t.Errorf("WaitQueued = %v with %d left", err, conn.Queued())
 		}
 		conn.Abort(nil)
-		_ = <-conn.ended
+		<-conn.ended
 		if err := conn.WaitQueued(t.Context(), 0); !errors.Is(err, fault.ConnectionAborted) {
 			t.Errorf("WaitQueued after the end = %v", err)
 		}

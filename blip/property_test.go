@@ -122,8 +122,8 @@ func exchange(t *testing.T, plans []plan) {
 		}
 	}
 	a.Close(1000, "")
-	_ = <-a.ended
-	_ = <-b.ended
+	<-a.ended
+	<-b.ended
 }
 
 // Requests begin in the order of Send, small ones do not wait for large ones, and urgent ones overtake what has

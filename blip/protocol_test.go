@@ -174,7 +174,7 @@ func TestLateReplyIsIgnored(t *testing.T) {
 		}
 	}
 	peer.Pipe.Close(1000, "")
-	_ = <-conn.ended
+	<-conn.ended
 	if len(results) > 0 {
 		t.Errorf("done was called once more with %v", <-results)
 	}
@@ -233,7 +233,7 @@ func TestOnlyTheFirstAnswerCounts(t *testing.T) {
 		}
 	}
 	a.Close(1000, "")
-	_ = <-b.ended
+	<-b.ended
 	if sent := b.Stats().Sent.Messages; sent != 3 {
 		t.Errorf("%d answers were sent to 3 requests", sent)
 	}

@@ -52,8 +52,8 @@ func TestBodyIsStreamedFromReaderToSink(t *testing.T) {
 				t.Errorf("%d bytes, %s: properties %v", size, name, reply.Properties)
 			}
 			a.Close(1000, "")
-			_ = <-a.ended
-			_ = <-b.ended
+			<-a.ended
+			<-b.ended
 			if src.closed != 1 {
 				t.Errorf("%d bytes, %s: reader was closed %d times", size, name, src.closed)
 			}
@@ -120,7 +120,7 @@ func TestBodyReaderIsClosedWhenNothingIsSent(t *testing.T) {
 		t.Error("Send took a NUL")
 	}
 	conn.Abort(nil)
-	_ = <-conn.ended
+	<-conn.ended
 	if err := conn.Send(&blip.Message{BodyReader: src}, nil); err == nil {
 		t.Error("Send after the end = nil")
 	}

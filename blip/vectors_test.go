@@ -140,7 +140,7 @@ func replayRequests(t *testing.T, path string, events []bliptest.Event, messages
 		last = e.Line
 	}
 	peer.Pipe.Close(1000, "")
-	_ = <-conn.ended
+	<-conn.ended
 	var want []bliptest.Message
 	for _, m := range messages {
 		if m.Conn == 1 && m.Direction == bliptest.ToServer && m.Line <= last && m.Flags.Type() == blip.TypeMSG {

@@ -90,7 +90,7 @@ func newBenchPeer(a *app) *cobra.Command {
 // profiled runs do, and writes the profiles whose files are named.
 func profiled(cpu, memory string, do func() error) error {
 	if memory != "" {
-		runtime.MemProfileRate = 64 << 10
+		runtime.MemProfileRate = 64 << 10 //nolint:reassign // what the variable is for
 	}
 	if cpu == "" {
 		return orProfile(do(), memory)

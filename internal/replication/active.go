@@ -66,7 +66,7 @@ func (s *Session) drive(ctx context.Context) error {
 			return s.finish(ctx)
 		}
 		if err := s.leftBehind(); err != nil {
-			s.saveCheckpoints()
+			s.saveCheckpoints(ctx)
 			return err
 		}
 		s.saveSoon()

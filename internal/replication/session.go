@@ -133,7 +133,7 @@ func (s *Session) await(ctx context.Context, finished <-chan struct{}, closed ch
 			if s.active == nil {
 				return s.bye(closed, 1001, "the listener has stopped")
 			}
-			s.saveCheckpoints()
+			s.saveCheckpoints(s.work) //nolint:contextcheck // ctx has ended; the goodbye is still to be said
 			return s.bye(closed, 1000, "")
 		}
 	}
@@ -465,8 +465,8 @@ func (s *Session) doTasks(ctx context.Context) error {
 	return nil
 }
 
-func (s *Session) saveCheckpoints() {
-	ctx, cancel := context.WithTimeout(s.work, farewell)
+func (s *Session) saveCheckpoints(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, farewell)
 	defer cancel()
 	for _, c := range s.all() {
 		if c.check != nil {

@@ -14,7 +14,7 @@ type block [flushAt + maxFrame]byte
 // blocks keeps those that are not lent: many connections, few of them busy, need few.
 var blocks = sync.Pool{New: func() any { return new(block) }}
 
-func borrow() *block   { return blocks.Get().(*block) } //nolint:forcetypeassert,errcheck // the pool has nothing else
+func borrow() *block   { return blocks.Get().(*block) } //nolint:forcetypeassert // the pool has nothing else
 func (b *block) back() { blocks.Put(b) }
 
 // window is what has been read of a connection and not yet taken. It waits for more with small
