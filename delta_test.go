@@ -1,0 +1,79 @@
+package tandem_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/tandemdb/tandem"
+)
+
+// manual is a document of about 100 kB, whose pages do not repeat each other; edited changes
+// one field.
+func manual(edited int) string {
+	pages := make([]string, 800)
+	for i := range pages {
+		pages[i] = fmt.Sprintf("page %d: %x", i, i*i*7919+i*104729)
+		for len(pages[i]) < 120 {
+			pages[i] += fmt.Sprintf(" %x", (i+1)*len(pages[i])*2654435761)
+		}
+	}
+	text, err := json.Marshal(map[string]any{"edited": edited, "pages": pages})
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+func TestAnEditOfOneFieldMovesAsADelta(t *testing.T) { // D-01 D-02 D-03 D-04 D-05 D-07
+	whole := uint64(len(manual(1)))
+	if whole < 90_000 {
+		t.Fatalf("the document has %d bytes, want about 100,000", whole)
+	}
+	for name, x := range map[string]struct {
+		listener, replicator bool // deltas are on
+		wantDelta            bool
+	}{
+		"both":            {listener: true, replicator: true, wantDelta: true},
+		"listener only":   {listener: true},
+		"replicator only": {replicator: true}, // the default of both
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, versioning := range []tandem.Versioning{tandem.RevTrees, tandem.VersionVectors} {
+				theirs := defaultOf(t, openTemp(t, "server", tandem.Options{Versioning: versioning}))
+				ours := defaultOf(t, openTemp(t, "client", tandem.Options{Versioning: versioning}))
+				l := serve(t, tandem.URLEndpointListenerConfiguration{
+					Collections: []*tandem.Collection{theirs}, EnableDeltaSync: x.listener,
+				})
+				once := func() tandem.ReplicatorProgress {
+					return syncOnce(t, replicator(t, l.URLs()[0], ours, func(c *tandem.ReplicatorConfiguration) {
+						c.DisableDeltaSync = !x.replicator
+					})).Progress
+				}
+				put(t, ours, "manual", manual(1))
+				once()
+
+				put(t, ours, "manual", manual(2))
+				pushed := once()
+				put(t, theirs, "manual", manual(3))
+				pulled := once()
+				if x.wantDelta {
+					if pushed.DeltasSent != 1 || pulled.DeltasReceived != 1 {
+						t.Errorf("%s: %d deltas sent, %d received, want one each", versioning, pushed.DeltasSent, pulled.DeltasReceived)
+					}
+					if pushed.Push.Bytes > 1_000 || pushed.BytesSent > 2_000 || pulled.Pull.Bytes > 1_000 || pulled.BytesReceived > 2_000 {
+						t.Errorf("%s: pushed %d bytes in %d, pulled %d bytes in %d, want under 1,000 each", versioning,
+							pushed.Push.Bytes, pushed.BytesSent, pulled.Pull.Bytes, pulled.BytesReceived)
+					}
+					if pushed.DeltaSaved < whole*9/10 {
+						t.Errorf("%s: the delta has saved %d bytes of %d", versioning, pushed.DeltaSaved, whole)
+					}
+				} else if pushed.DeltasSent+pulled.DeltasReceived > 0 || pushed.Push.Bytes < whole || pulled.Pull.Bytes < whole {
+					t.Errorf("%s: %d bytes pushed and %d pulled in %d and %d deltas, want whole bodies", versioning,
+						pushed.Push.Bytes, pulled.Pull.Bytes, pushed.DeltasSent, pulled.DeltasReceived)
+				}
+				requireEqual(t, theirs, ours, []string{"manual"})
+			}
+		})
+	}
+}
