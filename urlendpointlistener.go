@@ -324,7 +324,7 @@ func (l *URLEndpointListener) StopWhenIdle(ctx context.Context) error {
 }
 
 // goodbyeTime is how long clients that have nothing to do may take to leave.
-const goodbyeTime = 250 * time.Millisecond
+const goodbyeTime = 2 * time.Second
 
 func (l *URLEndpointListener) running() *transport.Server {
 	l.mu.Lock()

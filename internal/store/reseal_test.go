@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/seal"
 	"github.com/tandemdb/tandem/internal/store"
@@ -28,6 +29,9 @@ func TestTheEncryptionChanges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			db := open(t, store.Options{Secret: secrets[0]})
 			s := fillSecretly(t, db)
+			if _, err := db.OpenBlob(document.Digest([20]byte{})); !errors.Is(err, fault.NotFound) { // it is no use of the database
+				t.Errorf("a blob that is missing: got %v", err)
+			}
 			uuid, pending := db.PublicUUID(), putBlob(t, db, "not referred to yet")
 			if err := db.ChangeKey(background, secrets[1]); err != nil {
 				t.Fatal(err)

@@ -50,7 +50,7 @@ func (l *link) stop() {
 func (l *link) dial(context.Context) (blip.Pipe, string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.w.stats.dials++
+	l.w.dials.Add(1)
 	if !l.up {
 		return nil, "", fault.NetworkDown
 	}

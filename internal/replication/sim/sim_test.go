@@ -44,7 +44,7 @@ func runWorld(t *testing.T, seed uint64) {
 		time.Sleep(2 * time.Hour) // longer than any wait between attempts
 		synctest.Wait()
 		w.check()
-		t.Logf("seed %d: %d days, %d peers: %s", seed, *simDays, len(w.peers), w.stats)
+		t.Logf("seed %d: %d days, %d peers: %s, %d dials", seed, *simDays, len(w.peers), w.stats, w.dials.Load())
 		if w.stats.edits == 0 || w.stats.breaks+w.stats.downs == 0 {
 			t.Error("nothing has happened")
 		}

@@ -1,0 +1,8 @@
+// Package bliptest reads recorded BLIP conversations, and plays one side of a connection frame by frame, for tests.
+//
+//	events, err := bliptest.Load("testdata/v3-01-push-pull.jsonl")
+//	…
+//	messages, err := bliptest.Messages(events)
+//
+// Nothing in it is for production.
+package bliptest

@@ -1,0 +1,124 @@
+package replication
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// unmetSince returns since when an item waits for what the pull does not bring, zero if none does.
+func (p *pusher) unmetSince() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.unmet
+}
+
+// pullMet tells that the pull has met the peer's revision of a document, and not stored it.
+func (p *pusher) pullMet(id string) {
+	p.post(func() error {
+		if it := p.current[id]; it != nil && it.state == held {
+			it.met = true
+		}
+		return nil
+	})
+}
+
+// countUnmet finds out since when items wait for a revision that the pull does not bring.
+// Those that an earlier session has started over for in vain are not among them.
+func (p *pusher) countUnmet(ctx context.Context) error {
+	var oldest time.Time
+	if p.heldItems > 0 {
+		if err := p.readOverFor(ctx); err != nil {
+			return err
+		}
+		for id, it := range p.current {
+			if it.state == held && !it.met && p.overFor[id] != it.rev.ID && (oldest.IsZero() || it.since.Before(oldest)) {
+				oldest = it.since
+			}
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.unmet = oldest
+	return nil
+}
+
+// overSpace is where the store's small values keep for which revisions of ours a pull has
+// started over, so that the next session does not do it again.
+func (p *pusher) overSpace() string {
+	return fmt.Sprintf("started over %d %s", p.c.s.remote, p.c.store().FullName())
+}
+
+func (p *pusher) readOverFor(ctx context.Context) error {
+	if p.overFor != nil {
+		return nil
+	}
+	p.overFor = make(map[string]revision.ID)
+	return p.c.s.db.View(ctx, func(tx *store.Tx) error {
+		return tx.Infos(p.overSpace(), func(id string, rev []byte) error {
+			p.overFor[id] = revision.ID(rev)
+			return nil
+		})
+	})
+}
+
+// rememberOver notes for which items the pull starts over now.
+func (p *pusher) rememberOver(ctx context.Context) error {
+	result := make(chan error, 1)
+	p.post(func() error {
+		result <- p.c.s.db.Update(ctx, func(tx *store.Tx) error {
+			for id, it := range p.current {
+				if it.state != held || it.met {
+					continue
+				}
+				if err := tx.SetInfo(p.overSpace(), id, []byte(it.rev.ID)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		return nil
+	})
+	select {
+	case err := <-result:
+		return err
+	case <-p.c.s.work.Done():
+		return nil
+	}
+}
+
+// giveUpWaiting ends the wait of documents for a pull that has brought everything there is.
+// Where we claim to have seen what the peer has, and it claims the same of ours, only a new
+// revision helps: it is made, and more is true. The others are reported; they stay pending.
+func (p *pusher) giveUpWaiting(ctx context.Context) (more bool, err error) {
+	done := make(chan struct{})
+	p.post(func() error {
+		defer close(done)
+		for id, it := range p.current {
+			if it.state != held {
+				continue
+			}
+			if it.parent != "" && it.rev.Contains(it.parent) && !p.touched[id] {
+				p.touched[id], more = true, true
+				err = p.c.s.db.Update(ctx, func(tx *store.Tx) error { return tx.Touch(p.c.store(), id, it.rev.ID) })
+				p.lookLater(lookup{id: id})
+				continue
+			}
+			p.c.report(DocumentEvent{
+				ID: id, Revision: string(it.rev.ID), Push: true, Deleted: it.deleted, Err: fault.RemoteConflict.In("push", id),
+			})
+			p.release(it)
+		}
+		return nil
+	})
+	select {
+	case <-done:
+		return more, err
+	case <-p.c.s.work.Done():
+		return false, nil
+	}
+}

@@ -1,0 +1,12 @@
+package store
+
+import (
+	"github.com/ncruces/go-sqlite3/vfs"
+
+	"github.com/tandemdb/tandem/internal/seal"
+)
+
+// SealedFile is file as the database file of an encrypted database sees it.
+func SealedFile(file vfs.File, keys *seal.Keys) vfs.File {
+	return &sealedFile{File: file, sectors: keys.Sectors("database")}
+}
