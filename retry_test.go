@@ -105,9 +105,10 @@ func TestReplicatorsComeBackToARestartedListener(t *testing.T) {
 	}
 	for i := range 3 {
 		sent, received := fmt.Sprintf("push c%d", i), fmt.Sprintf("pull s%d", i)
-		if all := events(); all[sent].ID == "" || all[received].ID == "" {
-			t.Errorf("events %v, want %s and %s among them", all, sent, received)
-		}
+		eventually(t, func() bool { // events come on a goroutine of their own
+			all := events()
+			return all[sent].ID != "" && all[received].ID != ""
+		})
 	}
 	if p := r.Status().Progress; p.Push.Documents > 3 || p.Pull.Documents != 3 || p.Push.Completed != p.Push.Total {
 		t.Errorf("progress %+v, want 3 documents each way", p)

@@ -80,7 +80,7 @@ var ErrStartOver = errors.New("the pull has to start over")
 
 // holdPatience is how long a continuous session waits for the revision that the peer has
 // refused ours for: its feed may be late. A one-shot pull brings all there is, or nothing.
-const holdPatience = 30 * time.Second
+const holdPatience = 2 * time.Second
 
 // holding reports whether a push waits for what the pull has not brought. If it is too early
 // to tell, the session is woken later.

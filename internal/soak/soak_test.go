@@ -140,23 +140,34 @@ func each(ctx context.Context, pause func() time.Duration, do func()) {
 	}
 }
 
-// settle waits until all have the same.
+// settle waits until all have the same at once: one that has it may be given more by another.
 func (s *soak) settle() {
 	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
 	defer cancel()
+	settled := false
+	each(ctx, func() time.Duration { return 20 * time.Millisecond }, func() {
+		if settled = s.differing() == nil; settled {
+			cancel()
+		}
+	})
+	if !settled {
+		c := s.differing()
+		if c == nil {
+			return
+		}
+		s.t.Errorf("%s has not the same as the listener: %+v", c.name, c.replicator.Status())
+	}
+}
+
+// differing returns a client that has not the same as the listener, nil if all have.
+func (s *soak) differing() *client {
+	want := s.server.revisions(s.t)
 	for _, c := range s.clients {
-		same := func() bool { return maps.Equal(c.revisions(s.t), s.server.revisions(s.t)) }
-		waitCtx, found := context.WithCancel(ctx)
-		each(waitCtx, func() time.Duration { return 20 * time.Millisecond }, func() {
-			if same() {
-				found()
-			}
-		})
-		found()
-		if !same() {
-			s.t.Errorf("%s has not the same as the listener: %+v", c.name, c.replicator.Status())
+		if !maps.Equal(c.revisions(s.t), want) {
+			return c
 		}
 	}
+	return nil
 }
 
 func (s *soak) close() {
