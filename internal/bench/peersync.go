@@ -70,7 +70,7 @@ type synced struct {
 }
 
 // sampling is how often progress is looked at.
-const sampling = 100 * time.Millisecond
+const sampling = 25 * time.Millisecond
 
 // sync replicates once, and watches how it goes.
 func (p *peer) sync(ctx context.Context, args syncArgs) (synced, error) {

@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"io"
 	"math"
+	"slices"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/basicfont"
@@ -17,8 +18,8 @@ import (
 
 // The picture, in pixels.
 const (
-	plotWidth, plotHeight = 900, 480
-	plotLeft, plotRight   = 80, 20
+	plotWidth, plotHeight = 1000, 480
+	plotLeft, plotRight   = 80, 250
 	plotTop, plotBottom   = 40, 50
 )
 
@@ -34,17 +35,15 @@ var colours = []color.RGBA{
 	{0xc2, 0x18, 0x5b, 0xff},
 }
 
-// WritePlot draws, as PNG, the rate of each transfer over its progress. It fails if none was measured.
+// WritePlot draws, as PNG, the rate of transfers over their progress: of those that took longest, as
+// many as can be told apart. It fails if none was measured.
 func (r Report) WritePlot(w io.Writer) error {
 	p := &plot{picture: image.NewRGBA(image.Rect(0, 0, plotWidth, plotHeight))}
 	draw.Draw(p.picture, p.picture.Bounds(), image.White, image.Point{}, draw.Src)
-	for _, result := range r.Results {
-		if rates := tenths(result.Samples); rates != nil {
-			p.curves = append(p.curves, curve{result.Name, rates})
-			for _, rate := range rates {
-				p.most = max(p.most, rate)
-			}
-		}
+	for _, result := range longestTransfers(r.Results, len(colours)) {
+		rates := tenths(result.Samples)
+		p.curves = append(p.curves, curve{result.Name, rates})
+		p.most = max(p.most, slices.Max(rates))
 	}
 	if len(p.curves) == 0 {
 		return errors.New("no transfer was measured, so there is nothing to plot")
@@ -54,6 +53,27 @@ func (r Report) WritePlot(w io.Writer) error {
 		p.curve(c, i)
 	}
 	return png.Encode(w, p.picture)
+}
+
+// longestTransfers returns at most so many of the results, in their order.
+func longestTransfers(results []Result, most int) []Result {
+	var transfers []Result
+	for _, result := range results {
+		if len(result.Samples) > 0 {
+			transfers = append(transfers, result)
+		}
+	}
+	lengths := make([]int, len(transfers))
+	for i, result := range transfers {
+		lengths[i] = len(result.Samples)
+	}
+	slices.Sort(lengths)
+	least := 0
+	if len(lengths) > most {
+		least = lengths[len(lengths)-most]
+	}
+	long := slices.DeleteFunc(transfers, func(result Result) bool { return len(result.Samples) < least })
+	return long[:min(len(long), most)]
 }
 
 type plot struct {
@@ -87,7 +107,7 @@ func (p *plot) axes() {
 	}
 }
 
-// curve draws the i-th curve, with its name at the lower end of the picture's right half.
+// curve draws the i-th curve, with its name at the right.
 func (p *plot) curve(c curve, i int) {
 	ink := colours[i%len(colours)]
 	for k := 1; k < len(c.rates); k++ {
@@ -97,7 +117,7 @@ func (p *plot) curve(c curve, i int) {
 			p.line(x0, y0+thick, x1, y1+thick, ink)
 		}
 	}
-	p.text(plotLeft+15, plotHeight-plotBottom-15*(len(p.curves)-i), c.name, ink)
+	p.text(plotWidth-plotRight+15, plotTop+15*(i+1), c.name, ink)
 }
 
 func (p *plot) x(part float64) int {

@@ -82,7 +82,17 @@ func (l *lab) kilobytes(ctx context.Context, direction tandem.ReplicatorType) er
 	if err := l.transfer(ctx, secure); err != nil {
 		return err
 	}
-	return l.transfer(ctx, clearText)
+	puller := l.report.Results[len(l.report.Results)-1].Client
+	if err := l.transfer(ctx, clearText); err != nil {
+		return err
+	}
+	if direction == tandem.Pull && puller.PeakBytes > 0 {
+		l.report.add(Result{
+			Name: "peak memory of the puller, wss", Unit: "MB", Value: float64(puller.PeakBytes) / 1e6,
+			LiteCore: "32-39", Goal: atMost(64),
+		})
+	}
+	return nil
 }
 
 // sizes measures documents of the other sizes.

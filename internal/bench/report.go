@@ -15,7 +15,7 @@ type Report struct {
 // Result is one measurement. What is zero or nil is not known, or makes no sense for it.
 type Result struct {
 	Name  string  `json:"name"`
-	Unit  string  `json:"unit"` // "docs/s", "MB/s", "ms", "kB" or "%"
+	Unit  string  `json:"unit"` // "docs/s", "MB/s", "ms", "kB", "MB" or "%"
 	Value float64 `json:"value"`
 
 	// Runs are the values of which Value is the median.
