@@ -31,7 +31,7 @@ func newBench(a *app) *cobra.Command {
 	}
 	flags := c.Flags()
 	flags.BoolVar(&quick, "quick", false, "the short set, about a minute (the default)")
-	flags.BoolVar(&cfg.Full, "full", false, "everything, about twenty minutes")
+	flags.BoolVar(&cfg.Full, "full", false, "everything, several minutes")
 	flags.StringSliceVar(&cfg.Only, "only", nil, "`names` of what to measure")
 	flags.IntVar(&cfg.Documents, "documents", 0, "documents of 1 kB in a transfer (default 33,000; 100,000 with --full)")
 	flags.IntVar(&cfg.Runs, "runs", 0, "repetitions, of which the median counts (default 3; 5 with --full)")

@@ -13,7 +13,7 @@ type Config struct {
 	// Peer is the command line that starts a process which calls [ServePeer].
 	Peer []string
 
-	// Full measures everything, which takes about twenty minutes; otherwise about one.
+	// Full measures everything, which takes several minutes; otherwise about one.
 	Full bool
 
 	// Only names the measurements to make: see [Names]. Empty means all that Full says.
