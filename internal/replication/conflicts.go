@@ -124,7 +124,10 @@ func (f *conflicts) resolve(ctx context.Context, id string) {
 	if ctx.Err() != nil {
 		return // it is found again by the next session
 	}
-	event := DocumentEvent{ID: id, Err: err}
+	event := DocumentEvent{ID: id, Err: err, Transient: err != nil && isDiskTrouble(err)}
+	if event.Transient {
+		f.c.s.leave(err)
+	}
 	if err == nil {
 		if doc == nil {
 			return // gone meanwhile

@@ -63,6 +63,12 @@ func isDeltaRefusal(err error) bool {
 	return is(err, fault.WebSocket, 422) || errors.Is(err, fault.DeltaBase) || errors.Is(err, fault.CorruptDelta)
 }
 
+// isDiskTrouble reports whether the database could not be read or written, as on a disk that is full.
+func isDiskTrouble(err error) bool {
+	return errors.Is(err, fault.IO) || errors.Is(err, fault.Busy) || errors.Is(err, fault.CantOpen) ||
+		errors.Is(err, fault.NotWriteable)
+}
+
 // isConflict reports whether a peer has refused a revision because it has another.
 func isConflict(err error) bool {
 	return errors.Is(err, fault.Conflict) || errors.Is(err, fault.RemoteConflict)

@@ -445,8 +445,7 @@ func isOurTrouble(err error) bool {
 	case e.Domain == fault.POSIX, e.Domain == fault.SQLite, e.Domain == fault.Network:
 		return true
 	}
-	return errors.Is(err, fault.IO) || errors.Is(err, fault.Busy) || errors.Is(err, fault.NotOpen) ||
-		errors.Is(err, fault.CantOpen) || errors.Is(err, fault.NotWriteable)
+	return isDiskTrouble(err) || errors.Is(err, fault.NotOpen)
 }
 
 func isNotFound(err error) bool { return errors.Is(err, fault.NotFound) }

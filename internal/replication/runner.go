@@ -209,8 +209,8 @@ func (r *Runner) attempt(ctx context.Context) (good bool, err error) {
 	r.past.Add(progress)
 	r.mu.Unlock()
 	moved := progress.Push.Documents+progress.Pull.Documents > 0
-	waiting := is(err, fault.WebSocket, 503) // for a document that the peer cannot take now
-	return r.cfg.Continuous && !waiting || moved, err
+	stuck := is(err, fault.WebSocket, 503) || isDiskTrouble(err) // neither is over at once
+	return r.cfg.Continuous && !stuck || moved, err
 }
 
 func (r *Runner) maxAttempts() int {
@@ -233,7 +233,7 @@ func (r *Runner) mayPass(err error) bool {
 	case errors.Is(err, fault.PeerClosed):
 		return !r.retry.StrictClose && r.cfg.Continuous
 	}
-	return r.cfg.Continuous && fault.IsNetworkDependent(err)
+	return r.cfg.Continuous && (fault.IsNetworkDependent(err) || isDiskTrouble(err))
 }
 
 // hungUp reports whether the peer hung up before it answered the request to connect.

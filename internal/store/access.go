@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/vfs"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -51,7 +52,7 @@ func openAccess(ctx context.Context, path string, o Options) (*access, error) {
 }
 
 func (a *access) close() error {
-	unregisterVFS(a.vfs, a.keys)
+	vfs.Unregister(a.vfs)
 	err := a.lock.close()
 	if errors.Is(err, os.ErrClosed) {
 		return nil // by fail
@@ -92,7 +93,7 @@ func (a *access) unuseAlone() { a.users.Release(everybody) }
 
 // replace makes keys those of the files that are opened from now on.
 func (a *access) replace(keys *seal.Keys, base string) {
-	unregisterVFS(a.vfs, a.keys)
+	vfs.Unregister(a.vfs)
 	a.keys, a.vfs = keys, registerVFS(base, keys)
 }
 

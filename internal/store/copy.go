@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/ncruces/go-sqlite3/vfs"
+
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
@@ -84,13 +86,13 @@ func (db *DB) copyKey(path string) error {
 func (db *DB) openCopy(ctx context.Context, path string) (c *conn, closeCopy func() error, err error) {
 	o := db.options
 	o.FullSync, o.Disk = true, nil
-	vfs := registerVFS("", db.access.keys)
-	if c, err = openConn(ctx, path, vfs, o); err != nil {
-		unregisterVFS(vfs, db.access.keys)
+	system := registerVFS("", db.access.keys)
+	if c, err = openConn(ctx, path, system, o); err != nil {
+		vfs.Unregister(system)
 		return nil, nil, err
 	}
 	return c, func() error {
-		defer unregisterVFS(vfs, db.access.keys)
+		defer vfs.Unregister(system)
 		return c.close()
 	}, nil
 }

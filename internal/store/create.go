@@ -128,8 +128,23 @@ func create(c *conn, o Options) (err error) {
 // enterWAL makes c's file one with a log. The journal of that change must be gone for good: after
 // a power cut it would undo the creation, and all that has been promised since.
 func (c *conn) enterWAL(o Options) error {
-	return c.Exec(fmt.Sprintf(`PRAGMA synchronous=extra; PRAGMA page_size=%d; PRAGMA journal_mode=wal;
-		PRAGMA synchronous=%s`, pageSize, o.synchronous()))
+	if err := c.Exec(fmt.Sprintf(`PRAGMA synchronous=extra; PRAGMA page_size=%d`, pageSize)); err != nil {
+		return err
+	}
+	var mode string
+	s, err := c.prepare(`PRAGMA journal_mode=wal`)
+	if err == nil {
+		err = query(s, func(s *sqlite3.Stmt) error { mode = s.ColumnText(0); return nil })
+		err = errors.Join(err, s.Close())
+	}
+	if err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fault.CantOpen.Says("the system maps no shared memory for files in this folder").
+			Try("keep the database on a local disk")
+	}
+	return c.Exec(`PRAGMA synchronous=` + o.synchronous())
 }
 
 func writeMeta(c *conn, versioning Versioning) error {

@@ -49,9 +49,19 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fileFault(err, "open database", path)
 	}
-	if _, err := prepareFolder(path, o.MustExist); err != nil {
+	existed, err := prepareFolder(path, o.MustExist)
+	if err != nil {
 		return nil, err
 	}
+	db, err := openFolder(ctx, path, o)
+	if err != nil && !existed {
+		removeUnborn(path, o.Disk)
+	}
+	return db, err
+}
+
+// openFolder opens the database in a folder that has one, or is to get one.
+func openFolder(ctx context.Context, path string, o Options) (*DB, error) {
 	a, err := openAccess(ctx, path, o)
 	if err != nil {
 		return nil, err

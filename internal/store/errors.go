@@ -39,7 +39,7 @@ func classify(err error) *fault.Error {
 	case sqlite3.CORRUPT:
 		return damaged()
 	case sqlite3.CANTOPEN:
-		if errors.Is(err, fs.ErrPermission) {
+		if errors.Is(err, fs.ErrPermission) || isTooManyFiles(err) {
 			return classifyFile(err)
 		}
 		return fault.CantOpen
@@ -69,6 +69,9 @@ func classifyFile(err error) *fault.Error {
 			Try("check who owns the database's folder, and that its disk is writeable")
 	case isDiskFull(err):
 		return diskFull()
+	case isTooManyFiles(err):
+		return fault.CantOpen.Says("too many files are open").
+			Try("close some, or raise the limit of the system (ulimit -n)")
 	default:
 		return fault.IO
 	}

@@ -13,6 +13,10 @@ func isDiskFull(err error) bool {
 
 func isReadOnly(err error) bool { return errors.Is(err, syscall.EROFS) }
 
+func isTooManyFiles(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
 // isInUse reports that a file cannot be removed because somebody has it open, which does not
 // happen here.
 func isInUse(error) bool { return false }

@@ -79,6 +79,22 @@ func prepareFolder(path string, mustExist bool) (exists bool, err error) {
 	return false, fileFault(syncFolder(filepath.Dir(path)), "create database", path)
 }
 
+// removeUnborn takes away what a creation that failed has left, unless another process has gone on
+// with it. What cannot be removed does no harm.
+func removeUnborn(path string, disk Disk) {
+	lock, err := openLock(path)
+	if err != nil {
+		return
+	}
+	alone, err := lock.seize()
+	info, _ := os.Stat(filepath.Join(path, databaseFile))
+	born := info != nil && info.Size() > pageSize || exists(filepath.Join(path, databaseFile+"-wal"))
+	_ = lock.close() // Windows removes no file that is open
+	if alone && err == nil && !born && step(disk, StepRemove, path, "") == nil {
+		_ = os.RemoveAll(path)
+	}
+}
+
 func noDatabase(path string) error {
 	return fault.NotFound.In("open database", path).Says("there is no database here").
 		Try("check the path, or create the database first")

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/ncruces/go-sqlite3/vfs"
+
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/seal"
 )
@@ -154,8 +156,8 @@ func (db *DB) writeResealed(ctx context.Context, to *seal.Secret) (next resealed
 
 // resealRows writes the database file anew.
 func (db *DB) resealRows(ctx context.Context, folder string, keys *seal.Keys) error {
-	vfs := registerVFS("", keys)
-	defer unregisterVFS(vfs, keys)
+	system := registerVFS("", keys)
+	defer vfs.Unregister(system)
 	reserved := 0
 	if keys != nil {
 		reserved = sealedReserve
@@ -165,14 +167,14 @@ func (db *DB) resealRows(ctx context.Context, folder string, keys *seal.Keys) er
 	file := filepath.Join(folder, databaseFile)
 	err := step(db.options.Disk, StepWrite, file, "")
 	if err == nil {
-		err = errors.Join(c.reserve(reserved), c.vacuumInto(fileURI(file, vfs)))
+		err = errors.Join(c.reserve(reserved), c.vacuumInto(fileURI(file, system)))
 	}
 	if err != nil {
 		return err
 	}
 	o := db.options
 	o.FullSync, o.Disk = true, nil
-	copied, err := openConn(ctx, folder, vfs, o)
+	copied, err := openConn(ctx, folder, system, o)
 	if err != nil {
 		return err
 	}

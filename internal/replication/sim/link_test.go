@@ -14,6 +14,7 @@ import (
 type link struct {
 	w        *world
 	from, to *peer
+	runner   *replication.Runner
 	cancel   context.CancelFunc
 	ended    chan struct{} // closed when the runner has ended
 
@@ -33,6 +34,7 @@ func (l *link) start() {
 		Continuous:  true,
 		Remote:      "ws://" + l.to.name,
 	}, l.dial, replication.Retry{}, nil)
+	l.runner = runner
 	go func() {
 		defer close(l.ended)
 		if err := runner.Run(ctx); err != nil {

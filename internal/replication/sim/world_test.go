@@ -48,18 +48,22 @@ func newWorld(t *testing.T, dir string, seed uint64) *world {
 		p.open()
 		w.peers = append(w.peers, p)
 		if i > 0 {
-			w.addLink(p, w.peers[w.random.IntN(i)])
+			w.addEitherWay(p, w.peers[w.random.IntN(i)])
 		}
 	}
-	w.addLink(w.peers[0], w.peers[len(w.peers)-1])
+	w.addEitherWay(w.peers[0], w.peers[len(w.peers)-1])
 	return w
 }
 
-func (w *world) addLink(a, b *peer) {
+func (w *world) addEitherWay(a, b *peer) {
 	if w.random.IntN(2) == 0 {
 		a, b = b, a
 	}
-	l := &link{w: w, from: a, to: b, up: true}
+	w.addLink(a, b)
+}
+
+func (w *world) addLink(from, to *peer) {
+	l := &link{w: w, from: from, to: to, up: true}
 	w.links = append(w.links, l)
 	l.start()
 }

@@ -34,6 +34,7 @@ type Disk struct {
 	failAt  int // the step from which on each fails; 0 for none
 	failure error
 	reached chan struct{} // closed when failAt is
+	noMap   bool          // shared memory cannot be had
 }
 
 // NewDisk returns a disk that works.
@@ -73,6 +74,13 @@ func (d *Disk) Mend() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.failAt = 0
+}
+
+// DenyMemory says whether the system has no shared memory for files that are opened from now on.
+func (d *Disk) DenyMemory(deny bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.noMap = deny
 }
 
 // Steps returns how many writes, syncs, truncations, renames and removals were asked for.
@@ -178,7 +186,7 @@ func (d *Disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, v
 	if p := d.files[path]; p == nil || p.deleted {
 		d.files[path] = met(file)
 	}
-	return &diskFile{File: file, disk: d, on: d.files[path]}, flags, nil
+	return &diskFile{File: file, disk: d, on: d.files[path], noMap: d.noMap}, flags, nil
 }
 
 // Delete implements [vfs.VFS].

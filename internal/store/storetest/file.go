@@ -60,11 +60,17 @@ func (w write) torn(random *rand.Rand) write {
 // diskFile is an open file of SQLite.
 type diskFile struct {
 	vfs.File
-	disk *Disk
-	on   *platter
+	disk  *Disk
+	on    *platter
+	noMap bool
 }
 
-func (f *diskFile) SharedMemory() vfs.SharedMemory { return vfsutil.WrapSharedMemory(f.File) }
+func (f *diskFile) SharedMemory() vfs.SharedMemory {
+	if f.noMap {
+		return nil
+	}
+	return vfsutil.WrapSharedMemory(f.File)
+}
 
 func (f *diskFile) WriteAt(p []byte, off int64) (int, error) {
 	if err := f.note(write{at: off, data: append([]byte{}, p...)}); err != nil {

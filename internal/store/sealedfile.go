@@ -1,76 +1,16 @@
 package store
 
 import (
-	"crypto/rand"
 	"errors"
 	"io"
 
-	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/util/vfsutil"
 	"github.com/ncruces/go-sqlite3/vfs"
 
 	"github.com/tandemdb/tandem/internal/seal"
 )
 
-// sealedVFS is a file system of SQLite that encrypts what it passes to another. It is registered
-// under a random name while a database is open, so that no key is ever part of SQL or of a file name.
-//
-// The shared memory file is not encrypted: it has the numbers and checksums of pages, no content.
-type sealedVFS struct {
-	vfs.VFS
-	keys *seal.Keys
-}
-
-// registerVFS makes the files of the system called base ("" for the operating system's) readable
-// under the name it returns, until that is unregistered. Without keys it is base itself.
-func registerVFS(base string, keys *seal.Keys) (name string) {
-	if keys == nil {
-		return base
-	}
-	name = "tandem-" + rand.Text()
-	vfs.Register(name, &sealedVFS{VFS: vfs.Find(base), keys: keys})
-	return name
-}
-
-// unregisterVFS ends what registerVFS began.
-func unregisterVFS(name string, keys *seal.Keys) {
-	if keys != nil {
-		vfs.Unregister(name)
-	}
-}
-
-// Open is for what has no name.
-func (v *sealedVFS) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
-	if name == "" {
-		return v.OpenFilename(nil, flags)
-	}
-	return nil, flags, sqlite3.CANTOPEN
-}
-
-func (v *sealedVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
-	file, flags, err := vfsutil.WrapOpenFilename(v.VFS, name, flags)
-	// A super journal has names of files alone, and is never encrypted.
-	if err != nil || flags&(vfs.OPEN_SUPER_JOURNAL|vfs.OPEN_MEMORY) != 0 {
-		return file, flags, err
-	}
-	return &sealedFile{File: file, sectors: v.sectors(name, flags)}, flags, nil
-}
-
-// sectors gives the cipher of a file. What has no name ends with its connection, so its key does too.
-func (v *sealedVFS) sectors(name *vfs.Filename, flags vfs.OpenFlag) *seal.Sectors {
-	switch {
-	case name == nil:
-		return seal.NewKeys().Sectors("temporary")
-	case flags&vfs.OPEN_WAL != 0:
-		return v.keys.Sectors("log")
-	case flags&vfs.OPEN_MAIN_DB != 0:
-		return v.keys.Sectors("database")
-	default:
-		return v.keys.Sectors("journal")
-	}
-}
-
-// sealedFile is an open file, used by one connection at a time.
+// sealedFile is an open file that is encrypted, used by one connection at a time.
 type sealedFile struct {
 	vfs.File
 	sectors *seal.Sectors

@@ -1,0 +1,140 @@
+package sim_test
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// sides names the two peers of a pair.
+func sides() []string { return []string{"active", "passive"} }
+
+func versionings() []store.Versioning {
+	return []store.Versioning{store.RevTrees, store.VersionVectors}
+}
+
+// TestAFailingDiskIsToldAndPasses lets the disk of either side fail while documents come to it: the
+// replicator says so, and goes on by itself when the disk is well again.
+func TestAFailingDiskIsToldAndPasses(t *testing.T) {
+	for name, failure := range map[string]error{"full": sqlite3.FULL, "no space": syscall.ENOSPC, "broken": syscall.EIO} {
+		for _, victim := range sides() {
+			for _, versioning := range versionings() {
+				t.Run(fmt.Sprintf("%s/%s/%s", name, victim, versioning), func(t *testing.T) {
+					dir := t.TempDir()
+					synctest.Test(t, func(t *testing.T) { fail(t, newPair(t, dir, victim, versioning), failure) })
+				})
+			}
+		}
+	}
+}
+
+func fail(t *testing.T, p *pair, failure error) {
+	defer p.end()
+	p.other.save("before", `{}`)
+	time.Sleep(time.Minute)
+	p.victim.disk.FailAt(1, failure)
+	p.other.save("during", `{"blob":`+p.other.blob("content")+`}`)
+	time.Sleep(20 * time.Minute)
+	if _, ok := p.victim.contents()["during"]; ok {
+		t.Error("the document was stored on a disk that fails")
+	}
+	s := p.link().runner.Status()
+	if s.Activity == replication.Stopped || s.Err == nil || fault.Of(s.Err) == nil {
+		t.Errorf("while the disk fails, the status is %+v", s)
+	} else if p.victim == p.link().from && !errors.Is(s.Err, fault.IO) {
+		t.Errorf("while the disk fails, the error is %v", s.Err)
+	}
+	p.recovers()
+}
+
+// TestAFullDiskAtEachStep lets the disk be full from each step of a sync on, in turn.
+func TestAFullDiskAtEachStep(t *testing.T) {
+	for _, victim := range sides() {
+		for _, versioning := range versionings() {
+			t.Run(fmt.Sprintf("%s/%s", victim, versioning), func(t *testing.T) {
+				dir := t.TempDir()
+				step := 1
+				for more := true; more && !t.Failed(); step++ {
+					synctest.Test(t, func(t *testing.T) {
+						more = fillUp(newPair(t, filepath.Join(dir, fmt.Sprint(step)), victim, versioning), step)
+					})
+				}
+				if t.Failed() {
+					t.Fatalf("full from step %d", step-1)
+				}
+				if t.Logf("%d steps", step-2); step < 10 {
+					t.Errorf("only %d steps were tried", step-2)
+				}
+			})
+		}
+	}
+}
+
+// fillUp lets a pair sync while the disk is full from a step on, and reports whether the step came.
+func fillUp(p *pair, step int) (reached bool) {
+	defer p.end()
+	p.link().set(false)
+	for _, side := range p.peers {
+		side.save("common", `{"by":"`+side.name+`"}`)
+		side.save("of "+side.name, `{"blob":`+side.blob("content of "+side.name)+`}`)
+	}
+	p.victim.disk.FailAt(step, sqlite3.FULL)
+	failing := p.victim.disk.Failing()
+	p.link().set(true)
+	time.Sleep(20 * time.Minute)
+	select {
+	case <-failing:
+		reached = true
+	default:
+	}
+	if dials := p.dials.Load(); dials > 20 {
+		p.t.Errorf("%d attempts to connect while the disk was full", dials)
+	}
+	p.recovers()
+	return reached
+}
+
+// pair is a world of two peers, of which the disk of one is going to fail.
+type pair struct {
+	*world
+	victim, other *peer
+}
+
+func newPair(t *testing.T, dir, victim string, versioning store.Versioning) *pair {
+	p := &pair{world: &world{t: t, began: time.Now()}}
+	for _, name := range sides() {
+		side := &peer{w: p.world, name: name, dir: dir, versioning: versioning, path: filepath.Join(dir, name+store.Extension)}
+		side.open()
+		p.peers = append(p.peers, side)
+		if name == victim {
+			p.victim = side
+		} else {
+			p.other = side
+		}
+	}
+	p.addLink(p.peers[0], p.peers[1])
+	return p
+}
+
+func (p *pair) link() *link { return p.links[0] }
+
+// recovers expects that the pair finds together by itself, once the disk is well again.
+func (p *pair) recovers() {
+	p.victim.disk.Mend()
+	time.Sleep(time.Hour)
+	synctest.Wait()
+	p.check()
+	if s := p.link().runner.Status(); s.Activity != replication.Idle || s.Err != nil {
+		p.t.Errorf("an hour after the disk was mended, the status is %+v", s)
+	}
+}

@@ -1,0 +1,93 @@
+package store
+
+import (
+	"crypto/rand"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/util/vfsutil"
+	"github.com/ncruces/go-sqlite3/vfs"
+
+	"github.com/tandemdb/tandem/internal/seal"
+)
+
+// system is a file system of SQLite that passes all on to another. It tells SQLite when the disk is
+// full, and with keys it encrypts what it passes on. It is registered under a random name while a
+// database is open, so that no key is ever part of SQL or of a file name.
+//
+// The shared memory file is not encrypted: it has the numbers and checksums of pages, no content.
+type system struct {
+	vfs.VFS
+	keys *seal.Keys // nil for a database that is not encrypted
+}
+
+// registerVFS makes the files of the system called base ("" for the operating system's) usable under
+// the name it returns, until that is unregistered. Keys may be nil.
+func registerVFS(base string, keys *seal.Keys) (name string) {
+	name = "tandem-" + rand.Text()
+	vfs.Register(name, &system{VFS: vfs.Find(base), keys: keys})
+	return name
+}
+
+// Open is for what has no name.
+func (s *system) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	if name == "" {
+		return s.OpenFilename(nil, flags)
+	}
+	return nil, flags, sqlite3.CANTOPEN
+}
+
+func (s *system) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	base, flags, err := vfsutil.WrapOpenFilename(s.VFS, name, flags)
+	if err != nil || flags&vfs.OPEN_MEMORY != 0 {
+		return base, flags, err
+	}
+	file := &diskFile{File: base}
+	// A super journal has names of files alone, and is never encrypted.
+	if s.keys == nil || flags&vfs.OPEN_SUPER_JOURNAL != 0 {
+		return file, flags, nil
+	}
+	return &sealedFile{File: file, sectors: s.sectors(name, flags)}, flags, nil
+}
+
+// sectors gives the cipher of a file. What has no name ends with its connection, so its key does too.
+func (s *system) sectors(name *vfs.Filename, flags vfs.OpenFlag) *seal.Sectors {
+	switch {
+	case name == nil:
+		return seal.NewKeys().Sectors("temporary")
+	case flags&vfs.OPEN_WAL != 0:
+		return s.keys.Sectors("log")
+	case flags&vfs.OPEN_MAIN_DB != 0:
+		return s.keys.Sectors("database")
+	default:
+		return s.keys.Sectors("journal")
+	}
+}
+
+// diskFile is an open file. Of an error of the disk SQLite keeps no more than its own code, so the
+// one that people can do something about gets a code of its own.
+type diskFile struct {
+	vfs.File
+}
+
+func (f *diskFile) WriteAt(p []byte, off int64) (int, error) {
+	n, err := f.File.WriteAt(p, off)
+	return n, sayFull(err)
+}
+
+func (f *diskFile) Truncate(size int64) error      { return sayFull(f.File.Truncate(size)) }
+func (f *diskFile) Sync(flags vfs.SyncFlag) error  { return sayFull(f.File.Sync(flags)) }
+func (f *diskFile) SizeHint(size int64) error      { return sayFull(vfsutil.WrapSizeHint(f.File, size)) }
+func (f *diskFile) SharedMemory() vfs.SharedMemory { return vfsutil.WrapSharedMemory(f.File) }
+func (f *diskFile) LockState() vfs.LockLevel       { return vfsutil.WrapLockState(f.File) }
+func (f *diskFile) PersistWAL() bool               { return vfsutil.WrapPersistWAL(f.File) }
+func (f *diskFile) SetPersistWAL(keep bool)        { vfsutil.WrapSetPersistWAL(f.File, keep) }
+func (f *diskFile) PowersafeOverwrite() bool       { return vfsutil.WrapPowersafeOverwrite(f.File) }
+func (f *diskFile) SetPowersafeOverwrite(on bool)  { vfsutil.WrapSetPowersafeOverwrite(f.File, on) }
+func (f *diskFile) HasMoved() (bool, error)        { return vfsutil.WrapHasMoved(f.File) }
+
+func sayFull(err error) error {
+	if err != nil && isDiskFull(err) {
+		return vfs.SystemError(err, sqlite3.FULL)
+	}
+	return err
+}
