@@ -109,7 +109,7 @@ func (p *pusher) consider(doc *store.Document, evenDone bool) *item {
 	}
 	it := &item{
 		id: doc.ID, seq: doc.Sequence, rev: doc.Rev, deleted: doc.Deleted, size: doc.Size,
-		parent: doc.Known(p.c.s.remote),
+		parent: doc.Known(p.c.s.remote), before: doc.Known(p.c.s.remote),
 	}
 	p.current[doc.ID] = it
 	p.pending(doc.Sequence)
@@ -129,7 +129,7 @@ func (p *pusher) unhold(it *item, doc *store.Document) *item {
 		return nil
 	case parent != "" && parent != it.parent && doc.Rev.Contains(parent) && it.attempts < maxResolveAttempts:
 		p.heldItems--
-		it.parent, it.rev, it.state = parent, doc.Rev, offered
+		it.parent, it.before, it.rev, it.state = parent, parent, doc.Rev, offered
 		return it
 	}
 	return nil
@@ -206,7 +206,7 @@ func (p *pusher) mark() {
 	p.c.s.goes(func(ctx context.Context) error {
 		err := p.c.s.db.Update(ctx, func(tx *store.Tx) error {
 			for _, it := range batch {
-				err := tx.MarkKnown(p.c.store(), it.id, p.c.s.remote, it.rev.ID)
+				err := tx.MarkTaken(p.c.store(), it.id, p.c.s.remote, it.rev, it.before)
 				if err != nil && !isNotFound(err) {
 					return err
 				}

@@ -82,6 +82,7 @@ type item struct {
 	deleted  bool
 	size     int
 	parent   revision.ID   // what we believe that the peer has
+	before   revision.ID   // what the database knew that it has
 	known    []revision.ID // what the peer has said that it has
 	state    itemState
 	counted  bool             // as one of the total

@@ -77,7 +77,7 @@ var differences = []difference{
 	},
 	{
 		conversation: "sgc-",
-		beyond:       "(proposes|sends) b\\d ",
+		beyond:       "(proposes|sends) (b\\d|s2) ",
 		why:          "the second connection has checkpoints of its own, and offers what none of them vouches for",
 	},
 	{

@@ -219,3 +219,17 @@ func (tx *Tx) MarkKnown(c *Collection, id string, remote Remote, rev revision.ID
 	}
 	return tx.fault(c, tx.markKnown(c, head, remote, revision.Rev{ID: rev}), "mark revision", id)
 }
+
+// MarkTaken remembers that remote took revision rev of a document, which was offered when it was
+// known to have the revision before. If it was found to have another one meanwhile, that one stays,
+// unless rev came after it: the news of an answer may be older than that of a pull.
+func (tx *Tx) MarkTaken(c *Collection, id string, remote Remote, rev revision.Rev, before revision.ID) error {
+	head, err := tx.lookup(c, id, sqlHeadByID)
+	if err != nil || head == nil {
+		return err
+	}
+	if known := head.remote.of(remote, head.Rev.ID); known != before && !rev.Contains(known) {
+		return nil
+	}
+	return tx.MarkKnown(c, id, remote, rev.ID)
+}

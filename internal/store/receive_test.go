@@ -38,6 +38,38 @@ func remote(t testing.TB, db *store.DB, url string) (r store.Remote) {
 	return r
 }
 
+// The answer to a push may be noted later than what the pull has brought since.
+func TestMarkTakenKeepsWhatIsNewer(t *testing.T) {
+	pushed, pulled := rev(t, "1-aa", ""), rev(t, "2-bb", "1-aa")
+	for name, x := range map[string]struct {
+		pulled       bool
+		taken        revision.Rev
+		before, want revision.ID
+	}{
+		"nothing was known":        {taken: pushed, want: "1-aa"},
+		"the pull was first":       {pulled: true, taken: pushed, want: "2-bb"},
+		"it is what was known":     {pulled: true, taken: pulled, before: "2-bb", want: "2-bb"},
+		"newer than the pulled":    {pulled: true, taken: rev(t, "3-cc", "2-bb,1-aa"), before: "1-aa", want: "3-cc"},
+		"in place of what is gone": {pulled: true, taken: rev(t, "1-dd", ""), before: "2-bb", want: "1-dd"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := open(t, store.Options{Versioning: store.RevTrees})
+			c, peer := defaults(t, db), remote(t, db, "ws://peer/db")
+			in := store.Incoming{ID: "a", Rev: pushed, Body: []byte(`{}`)}
+			if x.pulled {
+				in.Rev, in.Remote = pulled, peer
+			}
+			if _, err := receive(db, c, in); err != nil {
+				t.Fatal(err)
+			}
+			update(t, db, func(tx *store.Tx) error { return tx.MarkTaken(c, "a", peer, x.taken, x.before) })
+			if got := get(t, db, c, "a").Known(peer); got != x.want {
+				t.Errorf("the peer is known to have %s, want %s", got, x.want)
+			}
+		})
+	}
+}
+
 func TestReceiveDecides(t *testing.T) {
 	type step struct {
 		rev, history string
