@@ -54,6 +54,7 @@ func (s *Server) pause(d time.Duration) bool {
 // serve does everything for one client.
 func (s *Server) serve(tcp net.Conn) {
 	defer tcp.Close()
+	limitUnsent(tcp)
 	from := addressOf(tcp.RemoteAddr())
 	nc, request, br := s.meet(tcp, from)
 	if request == nil {

@@ -24,6 +24,7 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, netFault(err)
 	}
+	limitUnsent(nc)
 	stop := context.AfterFunc(ctx, func() { _ = nc.Close() })
 	defer stop()
 	if d.cfg.Proxy != nil {
