@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -36,6 +37,9 @@ type Common struct {
 
 	// Deltas says whether to send deltas and to ask for them.
 	Deltas bool
+
+	// Compression says when messages are deflated. The zero value adapts to the link.
+	Compression blip.Compression
 
 	// ReplyTimeout is how long a request may go without any progress, and how long the
 	// peer may owe a revision without sending anything. Zero means two minutes.

@@ -81,7 +81,9 @@ func newSession(pipe blip.Pipe, common Common) *Session {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.conn = blip.NewConn(pipe, blip.Config{Handler: s.handle, ReplyTimeout: common.ReplyTimeout})
+	s.conn = blip.NewConn(pipe, blip.Config{
+		Handler: s.handle, ReplyTimeout: common.ReplyTimeout, Compression: common.Compression,
+	})
 	s.receiver = newReceiver(s)
 	s.blobs = newBlobFetcher(s)
 	return s
