@@ -1,0 +1,69 @@
+package slowlink_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// TestASlowLinkCarriesCompressedDocuments is about a link of 10 Mbit/s with 20 ms of delay: it is
+// busy nearly all the time, with compressed bytes, and carries documents at 2.5 times the rate of
+// uncompressed ones or more.
+func TestASlowLinkCarriesCompressedDocuments(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes ten seconds")
+	}
+	docs := routes(t, 4_000)
+	for _, versioning := range []store.Versioning{store.RevTrees, store.VersionVectors} {
+		for name, push := range map[string]bool{"push": true, "pull": false} {
+			t.Run(string(versioning)+" "+name, func(t *testing.T) {
+				t.Parallel()
+				plain := overSlowLink(t, docs, versioning, push, blip.Never)
+				adaptive := overSlowLink(t, docs, versioning, push, blip.Adaptive)
+				t.Logf("plain    %v", plain)
+				t.Logf("adaptive %v", adaptive)
+				if gain := plain.took.Seconds() / adaptive.took.Seconds(); gain < 2.5 {
+					t.Errorf("the rate of documents is %.2f times the uncompressed one, want 2.5 or more", gain)
+				}
+				if gain := float64(plain.carried) / float64(adaptive.carried); gain < 3 {
+					t.Errorf("a document takes 1/%.2f of the uncompressed bytes, want a third at most", gain)
+				}
+				if adaptive.busy < 0.9 {
+					t.Errorf("compressed bytes take %.0f %% of the link, want 90 or more", 100*adaptive.busy)
+				}
+			})
+		}
+	}
+}
+
+// transfer is what the wire has seen of one.
+type transfer struct {
+	took    time.Duration
+	carried int64 // bytes
+	busy    float64
+}
+
+// overSlowLink replicates documents to an empty database.
+func overSlowLink(t *testing.T, docs []store.Edit, v store.Versioning, push bool, mode blip.Compression) transfer {
+	t.Helper()
+	active, passive := newPeer(t, v, mode), newPeer(t, v, mode)
+	source, target := passive, active
+	if push {
+		source, target = active, passive
+	}
+	source.save(docs...)
+	w := newWire(t, passive.share(asIs))
+	if err := active.replicator(w.address(), replicatorOptions{push: push}).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := target.count(); got != len(docs) {
+		t.Errorf("%d documents have arrived, want %d", got, len(docs))
+	}
+	lane := &w.back
+	if push {
+		lane = &w.there
+	}
+	return transfer{took: lane.took(), carried: lane.carried(), busy: lane.busy()}
+}
