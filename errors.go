@@ -66,6 +66,10 @@ var (
 
 	// ErrIO reports that the disk failed, or is full.
 	ErrIO = fault.IO
+
+	// ErrTooManyFiles reports that the process, or the system, can open no more files and
+	// connections. A continuous replicator waits until it can, a listener too.
+	ErrTooManyFiles = fault.TooManyFiles
 )
 
 // Errors of replication.

@@ -65,6 +65,9 @@ var (
 // AddressInUse reports that another program has the port.
 var AddressInUse = code(POSIX, int(syscall.EADDRINUSE), "address already in use")
 
+// TooManyFiles reports that the process, or the system, can open no more files and connections.
+var TooManyFiles = code(POSIX, int(syscall.EMFILE), "too many open files")
+
 // Frequent errors of the WebSocket domain.
 var (
 	Unauthorized     = code(WebSocket, 401, "user name or password refused")

@@ -63,10 +63,11 @@ func isDeltaRefusal(err error) bool {
 	return is(err, fault.WebSocket, 422) || errors.Is(err, fault.DeltaBase) || errors.Is(err, fault.CorruptDelta)
 }
 
-// isDiskTrouble reports whether the database could not be read or written, as on a disk that is full.
+// isDiskTrouble reports whether the database could not be read or written, as on a disk that is full
+// or where no more files may be open.
 func isDiskTrouble(err error) bool {
 	return errors.Is(err, fault.IO) || errors.Is(err, fault.Busy) || errors.Is(err, fault.CantOpen) ||
-		errors.Is(err, fault.NotWriteable)
+		errors.Is(err, fault.NotWriteable) || errors.Is(err, fault.TooManyFiles)
 }
 
 // isConflict reports whether a peer has refused a revision because it has another.

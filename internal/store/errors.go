@@ -70,8 +70,7 @@ func classifyFile(err error) *fault.Error {
 	case isDiskFull(err):
 		return diskFull()
 	case isTooManyFiles(err):
-		return fault.CantOpen.Says("too many files are open").
-			Try("close some, or raise the limit of the system (ulimit -n)")
+		return fault.TooManyFiles.Try("close some, or raise the limit of the system (ulimit -n)")
 	default:
 		return fault.IO
 	}

@@ -20,4 +20,6 @@ const (
 	brokenPipe       = syscall.EPIPE
 	timedOut         = syscall.ETIMEDOUT
 	accessDenied     = syscall.EACCES
+	tooManyFiles     = syscall.EMFILE
+	systemTooMany    = syscall.ENFILE
 )

@@ -22,4 +22,6 @@ const (
 	brokenPipe       = syscall.ERROR_BROKEN_PIPE
 	timedOut         = windows.WSAETIMEDOUT
 	accessDenied     = windows.WSAEACCES
+	tooManyFiles     = windows.WSAEMFILE
+	systemTooMany    = windows.WSAENOBUFS
 )

@@ -28,6 +28,12 @@ var netFaults = []struct {
 	{addrNotAvailable, fault.AddressUnavailable},
 	{brokenPipe, fault.BrokenPipe},
 	{timedOut, fault.Timeout},
+	{tooManyFiles, tooManyConnections()},
+	{systemTooMany, tooManyConnections()},
+}
+
+func tooManyConnections() *fault.Error {
+	return fault.TooManyFiles.Try("close some connections, or raise the limit of the system (ulimit -n)")
 }
 
 // netFault turns an error of the network into a fault; the cause stays reachable.

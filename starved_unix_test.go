@@ -1,0 +1,96 @@
+//go:build linux || darwin
+
+package tandem_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+
+	"github.com/tandemdb/tandem"
+)
+
+// TestTooFewFiles runs the test of the same name below in a process of its own, which gets
+// short of files.
+func TestTooFewFiles(t *testing.T) {
+	const child = "TANDEM_TEST_TOO_FEW_FILES"
+	if os.Getenv(child) != "" {
+		endureTooFewFiles(t)
+		return
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTooFewFiles$") //nolint:gosec // this program
+	cmd.Env = append(os.Environ(), child+"=yes")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// endureTooFewFiles starves a listener, a replicator that is connected, and one that is to be.
+func endureTooFewFiles(t *testing.T) {
+	theirs, ours, late := newCollection(t), newCollection(t), newCollection(t)
+	l := offer(t, theirs, withTLS)
+	connected := replicator(t, l.URLs()[0], ours, continuous, impatient)
+	idle(t, connected)
+	latecomer := replicator(t, l.URLs()[0], late, continuous, impatient)
+	save(t, late, "before", `{}`)
+
+	var hoard hoard
+	defer hoard.release()
+	hoard.takeAll(t)
+
+	doc := newDocument(t, "pic", `{}`)
+	check(t, doc.SetBlob("blob", tandem.NewBlob("text/plain", []byte("content"))))
+	if err := theirs.Save(t.Context(), doc); !errors.Is(err, tandem.ErrTooManyFiles) {
+		t.Errorf("a blob without a file for it: got %v, want %v", err, tandem.ErrTooManyFiles)
+	}
+	if _, err := tandem.Open(t.Context(), t.TempDir()+"/new", tandem.Options{}); !errors.Is(err, tandem.ErrTooManyFiles) {
+		t.Errorf("a database without a file for it: got %v, want %v", err, tandem.ErrTooManyFiles)
+	}
+	if err := newListener(t, theirs).Start(); !errors.Is(err, tandem.ErrTooManyFiles) {
+		t.Errorf("a listener without a socket for it: got %v, want %v", err, tandem.ErrTooManyFiles)
+	}
+	check(t, latecomer.Start())
+	eventually(t, func() bool { s := latecomer.Status(); return errors.Is(s.Err, tandem.ErrTooManyFiles) })
+	if s := latecomer.Status(); s.Activity == tandem.Stopped {
+		t.Errorf("the replicator that cannot connect has stopped: %v", s.Err)
+	}
+	hoard.releaseOne() // for the latecomer's end of a connection, not for the listener's
+	save(t, theirs, "during", `{}`)
+	eventually(t, func() bool { return len(contents(t, ours)) == 1 }) // this one has all it needs
+
+	hoard.release()
+	check(t, theirs.Save(t.Context(), doc))
+	eventually(t, func() bool {
+		return len(contents(t, theirs)) == 3 && len(contents(t, ours)) == 3 && len(contents(t, late)) == 3
+	})
+	eventually(t, func() bool { s := latecomer.Status(); return s.Activity == tandem.Idle && s.Err == nil })
+}
+
+// hoard is all the files that there are.
+type hoard struct{ files []*os.File }
+
+// takeAll leaves no file to open.
+func (h *hoard) takeAll(t *testing.T) {
+	few := syscall.Rlimit{Cur: 200, Max: 200}
+	check(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few))
+	for {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			return
+		}
+		h.files = append(h.files, f)
+	}
+}
+
+func (h *hoard) releaseOne() {
+	_ = h.files[0].Close()
+	h.files = h.files[1:]
+}
+
+func (h *hoard) release() {
+	for len(h.files) > 0 {
+		h.releaseOne()
+	}
+}
