@@ -144,7 +144,7 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 }
 
 // attempt makes one connection. It returns a Conn, or where to go instead.
-func (d *dialer) attempt(ctx context.Context) (_ *Conn, location string, err error) {
+func (d *dialer) attempt(ctx context.Context) (c *Conn, location string, err error) {
 	nc, err := d.connect(ctx)
 	if err != nil {
 		return nil, "", err
@@ -153,6 +153,10 @@ func (d *dialer) attempt(ctx context.Context) (_ *Conn, location string, err err
 	defer func() {
 		if !stop() && err == nil {
 			err = context.Cause(ctx)
+		}
+		if err != nil && c != nil {
+			_ = c.Abort()
+			c = nil
 		}
 		if err != nil || location != "" {
 			_ = nc.Close()
