@@ -12,8 +12,8 @@ import (
 // busy nearly all the time, with compressed bytes, and carries documents at 2.5 times the rate of
 // uncompressed ones or more.
 func TestASlowLinkCarriesCompressedDocuments(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes ten seconds")
+	if testing.Short() || raceDetector {
+		t.Skip("takes ten seconds, and the true speed of deflating")
 	}
 	docs := routes(t, 4_000)
 	for _, versioning := range []store.Versioning{store.RevTrees, store.VersionVectors} {
