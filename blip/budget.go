@@ -6,18 +6,24 @@ import "time"
 const minDeflate = 128
 
 // Adaptive compression may take a small share of the time, and a larger one of the time spent waiting for the link,
-// which deflating shortens. What is saved up at the start lets short conversations be compressed entirely.
+// small enough that the link does not wait in turn. What is saved up at the start lets short conversations be compressed
+// entirely.
 const (
 	shareOfTime    = 32 // one part in so many
-	shareOfWaiting = 8
+	shareOfWaiting = 2
 	maxCredit      = 50 * time.Millisecond
+
+	// readerTime is what a peer may take to work on a byte. So much waiting is not the link's fault, and deflating
+	// would not shorten it.
+	readerTime = 20 * time.Nanosecond
 )
 
 // budget decides whether there is time to compress.
 type budget struct {
-	mode   Compression
-	credit time.Duration
-	last   time.Time
+	mode    Compression
+	credit  time.Duration
+	reading time.Duration // what the peer may still take to work on what it was sent
+	last    time.Time
 }
 
 func newBudget(mode Compression) budget {
@@ -44,13 +50,20 @@ func (b *budget) spend(start time.Time) {
 	}
 }
 
+// sent counts the bytes that the peer has to work on.
+func (b *budget) sent(bytes int) {
+	b.reading = min(b.reading+time.Duration(bytes)*readerTime, maxCredit)
+}
+
 // earn counts the time that has passed, and that the link has taken it since start.
 func (b *budget) earn(start time.Time) {
 	if b.mode != Adaptive {
 		return
 	}
 	now := time.Now()
-	b.credit += now.Sub(b.last)/shareOfTime + now.Sub(start)/shareOfWaiting
-	b.credit = min(b.credit, maxCredit)
+	waited := now.Sub(start)
+	reading := min(b.reading, waited)
+	b.reading -= reading
+	b.credit = min(b.credit+now.Sub(b.last)/shareOfTime+(waited-reading)/shareOfWaiting, maxCredit)
 	b.last = now
 }

@@ -121,6 +121,7 @@ func (w *writer) sendPiece(ctx context.Context, j job) error {
 		w.conn.Abort(err)
 		return err
 	}
+	w.budget.sent(len(piece))
 	w.conn.stats.sent.piece(len(piece), flags)
 	w.conn.sentPiece(o, len(piece), len(w.frame)-headerSize(o.number), more)
 	return w.push(ctx)
