@@ -2,16 +2,12 @@ package replication
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/tandemdb/tandem/blip"
-	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -158,128 +154,6 @@ func (s *Session) bye(closed <-chan error, code int, reason string) error {
 	return s.softLocked()
 }
 
-// ending names the reason for the end of a connection that we did not ask to end.
-func (s *Session) ending(err error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return s.err
-	}
-	var closed *blip.CloseError
-	if !errors.As(err, &closed) {
-		return err
-	}
-	return closedByPeer(closed)
-}
-
-// closedByPeer maps a close code to the error of spec/handshake.md §8.
-func closedByPeer(closed *blip.CloseError) error {
-	code := closed.Code
-	switch code {
-	case 1000, 1001:
-		return fault.PeerClosed.Because(closed)
-	case 1006:
-		return fault.ConnectionLost.Because(closed)
-	}
-	return fault.New(fault.WebSocket, code, "the peer closed the connection").Because(closed)
-}
-
-// fail ends the session because of err; the first reason counts. Why a connection ended is
-// for the connection to say, not for those who find it closed.
-func (s *Session) fail(err error) {
-	if errors.Is(err, fault.NotConnected) {
-		return
-	}
-	s.mu.Lock()
-	first := s.err == nil
-	if first {
-		s.err = err
-	}
-	s.mu.Unlock()
-	if first {
-		code := s.closeCode(err)
-		s.conn.Close(code, closeReason(code, err))
-	}
-}
-
-func (s *Session) failed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err != nil
-}
-
-func closeReason(code int, err error) string {
-	if code == 1000 {
-		return ""
-	}
-	_, _, text := toPeer(err)
-	return text
-}
-
-// setback remembers what went wrong without ending the session; a one-shot session ends with it.
-func (s *Session) setback(err error) {
-	if err == nil || s.work.Err() != nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.leaving {
-		return
-	}
-	s.soft = err
-	s.log.Warn("setback", "error", err)
-}
-
-// saved remembers how the last save of a checkpoint went: a later success makes up for a failure.
-func (s *Session) saved(k *checkpointer, err error) {
-	if s.work.Err() != nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.leaving {
-		return
-	}
-	if err == nil {
-		delete(s.unsaved, k)
-		return
-	}
-	if s.unsaved == nil {
-		s.unsaved = make(map[*checkpointer]error)
-	}
-	s.unsaved[k] = err
-	s.log.Warn("checkpoint is not saved", "error", err)
-}
-
-// softLocked is what went wrong without ending the session, and still is.
-func (s *Session) softLocked() error {
-	if s.soft != nil {
-		return s.soft
-	}
-	for _, err := range s.unsaved {
-		return err
-	}
-	return nil
-}
-
-// leave remembers that a document was left for the next session, because of err.
-func (s *Session) leave(err error) {
-	s.setback(err)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.left = err
-}
-
-// leftBehind returns an error that may pass, if a document was left for the next session.
-func (s *Session) leftBehind() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.left == nil {
-		return nil
-	}
-	return fault.New(fault.WebSocket, 503, "a document has to wait").Because(s.left)
-}
-
 // goes runs part of the session on its own goroutine; its error ends the session.
 func (s *Session) goes(part func(ctx context.Context) error) {
 	s.group.Go(func() {
@@ -298,13 +172,6 @@ func (s *Session) Progress() Progress {
 	stats := s.conn.Stats()
 	p.BytesSent, p.BytesReceived = uint64(stats.Sent.Bytes), uint64(stats.Received.Bytes)
 	return p
-}
-
-// Err returns the last thing that went wrong without ending the session, or nil.
-func (s *Session) Err() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.softLocked()
 }
 
 // Busy reports whether there is anything left to do just now.
@@ -363,109 +230,6 @@ func (s *Session) all() []*collection {
 
 // vectors reports whether the database writes version vectors.
 func (s *Session) vectors() bool { return s.db.Versioning() == store.VersionVectors }
-
-// handle passes an incoming request to its handler. It runs on the connection's reader and
-// does not block for long: see each handler.
-func (s *Session) handle(req *blip.Request) {
-	if err := s.dispatch(req); err != nil {
-		s.refuse(req, err)
-	}
-}
-
-// handlers answer the requests about one collection. An error becomes the error reply.
-var handlers = map[string]func(*collection, *blip.Request) error{
-	profileGetCheckpoint:   (*collection).getCheckpoint,
-	profileSetCheckpoint:   (*collection).setCheckpoint,
-	profileSubChanges:      (*collection).subChanges,
-	profileUnsubChanges:    (*collection).unsubChanges,
-	profileChanges:         (*collection).announced,
-	profileProposeChanges:  (*collection).announced,
-	profileRev:             (*collection).revArrived,
-	profileNoRev:           (*collection).noRevArrived,
-	profileGetAttachment:   (*collection).getAttachment,
-	profileProveAttachment: (*collection).proveAttachment,
-}
-
-func (s *Session) dispatch(req *blip.Request) error {
-	profile := req.Profile()
-	if profile == profileGetCollections {
-		return s.getCollections(req)
-	}
-	handler, ok := handlers[profile]
-	if !ok {
-		return fault.New(fault.BLIP, 404, fmt.Sprintf("no handler for profile %q", profile))
-	}
-	c, err := s.collectionOf(req)
-	if err != nil {
-		return err
-	}
-	return handler(c, req)
-}
-
-// refuse answers a request with an error.
-func (s *Session) refuse(req *blip.Request, err error) {
-	domain, code, text := toPeer(err)
-	s.log.Debug("refused a request", "profile", req.Profile(), "error", err)
-	req.ReplyError(domain, code, text)
-}
-
-// collectionOf finds the collection that a request is about. The first message of a
-// passive session decides between the two forms of spec/replication.md §2.
-func (s *Session) collectionOf(req *blip.Request) (*collection, error) {
-	text, given := req.Properties.Get(propCollection)
-	if s.agreed.Load() == nil && s.shared != nil && !given {
-		if err := s.beginLegacy(); err != nil {
-			return nil, err
-		}
-	}
-	agreed := s.agreed.Load()
-	if agreed == nil {
-		return nil, fault.New(fault.BLIP, 400, "the first message has to be getCollections")
-	}
-	all := agreed.byIndex
-	switch legacy := all[0] != nil && all[0].index < 0; {
-	case !given && legacy:
-		return all[0], nil
-	case !given:
-		return nil, fault.New(fault.HTTP, 400, "the message names no collection")
-	case legacy:
-		return nil, fault.New(fault.HTTP, 400, "the message names a collection, and none were agreed upon")
-	}
-	index, err := strconv.Atoi(text)
-	if err != nil || index < 0 || index >= len(all) || all[index] == nil {
-		return nil, fault.New(fault.HTTP, 400, fmt.Sprintf("the message names collection %q, which does not exist", text))
-	}
-	return all[index], nil
-}
-
-// later has a slow request done, which does not depend on the order of others: after the ones
-// before it, on a goroutine that ends when there are no more. It blocks while too many wait,
-// which holds back the peer: tasks need nothing from the connection.
-func (s *Session) later(task func(context.Context)) {
-	select {
-	case s.tasks <- task:
-	case <-s.work.Done():
-		return
-	}
-	if s.tasking.CompareAndSwap(false, true) {
-		s.goes(s.doTasks)
-	}
-}
-
-func (s *Session) doTasks(ctx context.Context) error {
-	for ctx.Err() == nil {
-		select {
-		case task := <-s.tasks:
-			task(ctx)
-		default:
-			s.tasking.Store(false)
-			if len(s.tasks) == 0 || !s.tasking.CompareAndSwap(false, true) { // one may have come just now
-				return nil
-			}
-		}
-	}
-	return nil
-}
 
 func (s *Session) saveCheckpoints(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, farewell)

@@ -1,0 +1,113 @@
+package replication
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// handle passes an incoming request to its handler. It runs on the connection's reader and
+// does not block for long: see each handler.
+func (s *Session) handle(req *blip.Request) {
+	if err := s.dispatch(req); err != nil {
+		s.refuse(req, err)
+	}
+}
+
+// handlers answer the requests about one collection. An error becomes the error reply.
+var handlers = map[string]func(*collection, *blip.Request) error{
+	profileGetCheckpoint:   (*collection).getCheckpoint,
+	profileSetCheckpoint:   (*collection).setCheckpoint,
+	profileSubChanges:      (*collection).subChanges,
+	profileUnsubChanges:    (*collection).unsubChanges,
+	profileChanges:         (*collection).announced,
+	profileProposeChanges:  (*collection).announced,
+	profileRev:             (*collection).revArrived,
+	profileNoRev:           (*collection).noRevArrived,
+	profileGetAttachment:   (*collection).getAttachment,
+	profileProveAttachment: (*collection).proveAttachment,
+}
+
+func (s *Session) dispatch(req *blip.Request) error {
+	profile := req.Profile()
+	if profile == profileGetCollections {
+		return s.getCollections(req)
+	}
+	handler, ok := handlers[profile]
+	if !ok {
+		return fault.New(fault.BLIP, 404, fmt.Sprintf("no handler for profile %q", profile))
+	}
+	c, err := s.collectionOf(req)
+	if err != nil {
+		return err
+	}
+	return handler(c, req)
+}
+
+// collectionOf finds the collection that a request is about. The first message of a
+// passive session decides between the two forms of spec/replication.md §2.
+func (s *Session) collectionOf(req *blip.Request) (*collection, error) {
+	text, given := req.Properties.Get(propCollection)
+	if s.agreed.Load() == nil && s.shared != nil && !given {
+		if err := s.beginLegacy(); err != nil {
+			return nil, err
+		}
+	}
+	agreed := s.agreed.Load()
+	if agreed == nil {
+		return nil, fault.New(fault.BLIP, 400, "the first message has to be getCollections")
+	}
+	all := agreed.byIndex
+	switch legacy := all[0] != nil && all[0].index < 0; {
+	case !given && legacy:
+		return all[0], nil
+	case !given:
+		return nil, fault.New(fault.HTTP, 400, "the message names no collection")
+	case legacy:
+		return nil, fault.New(fault.HTTP, 400, "the message names a collection, and none were agreed upon")
+	}
+	index, err := strconv.Atoi(text)
+	if err != nil || index < 0 || index >= len(all) || all[index] == nil {
+		return nil, fault.New(fault.HTTP, 400, fmt.Sprintf("the message names collection %q, which does not exist", text))
+	}
+	return all[index], nil
+}
+
+// refuse answers a request with an error.
+func (s *Session) refuse(req *blip.Request, err error) {
+	domain, code, text := toPeer(err)
+	s.log.Debug("refused a request", "profile", req.Profile(), "error", err)
+	req.ReplyError(domain, code, text)
+}
+
+// later has a slow request done, which does not depend on the order of others: after the ones
+// before it, on a goroutine that ends when there are no more. It blocks while too many wait,
+// which holds back the peer: tasks need nothing from the connection.
+func (s *Session) later(task func(context.Context)) {
+	select {
+	case s.tasks <- task:
+	case <-s.work.Done():
+		return
+	}
+	if s.tasking.CompareAndSwap(false, true) {
+		s.goes(s.doTasks)
+	}
+}
+
+func (s *Session) doTasks(ctx context.Context) error {
+	for ctx.Err() == nil {
+		select {
+		case task := <-s.tasks:
+			task(ctx)
+		default:
+			s.tasking.Store(false)
+			if len(s.tasks) == 0 || !s.tasking.CompareAndSwap(false, true) { // one may have come just now
+				return nil
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package replication
+
+import (
+	"errors"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// fail ends the session because of err; the first reason counts. Why a connection ended is
+// for the connection to say, not for those who find it closed.
+func (s *Session) fail(err error) {
+	if errors.Is(err, fault.NotConnected) {
+		return
+	}
+	s.mu.Lock()
+	first := s.err == nil
+	if first {
+		s.err = err
+	}
+	s.mu.Unlock()
+	if first {
+		code := s.closeCode(err)
+		s.conn.Close(code, closeReason(code, err))
+	}
+}
+
+func (s *Session) failed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err != nil
+}
+
+func closeReason(code int, err error) string {
+	if code == 1000 {
+		return ""
+	}
+	_, _, text := toPeer(err)
+	return text
+}
+
+// setback remembers what went wrong without ending the session; a one-shot session ends with it.
+func (s *Session) setback(err error) {
+	if err == nil || s.work.Err() != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leaving {
+		return
+	}
+	s.soft = err
+	s.log.Warn("setback", "error", err)
+}
+
+// saved remembers how the last save of a checkpoint went: a later success makes up for a failure.
+func (s *Session) saved(k *checkpointer, err error) {
+	if s.work.Err() != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leaving {
+		return
+	}
+	if err == nil {
+		delete(s.unsaved, k)
+		return
+	}
+	if s.unsaved == nil {
+		s.unsaved = make(map[*checkpointer]error)
+	}
+	s.unsaved[k] = err
+	s.log.Warn("checkpoint is not saved", "error", err)
+}
+
+// softLocked is what went wrong without ending the session, and still is.
+func (s *Session) softLocked() error {
+	if s.soft != nil {
+		return s.soft
+	}
+	for _, err := range s.unsaved {
+		return err
+	}
+	return nil
+}
+
+// leave remembers that a document was left for the next session, because of err.
+func (s *Session) leave(err error) {
+	s.setback(err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left = err
+}
+
+// leftBehind returns an error that may pass, if a document was left for the next session.
+func (s *Session) leftBehind() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.left == nil {
+		return nil
+	}
+	return fault.New(fault.WebSocket, 503, "a document has to wait").Because(s.left)
+}
+
+// Err returns the last thing that went wrong without ending the session, or nil.
+func (s *Session) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.softLocked()
+}
+
+// ending names the reason for the end of a connection that we did not ask to end.
+func (s *Session) ending(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	var closed *blip.CloseError
+	if !errors.As(err, &closed) {
+		return err
+	}
+	return closedByPeer(closed)
+}
+
+// closedByPeer maps a close code to the error of spec/handshake.md §8.
+func closedByPeer(closed *blip.CloseError) error {
+	code := closed.Code
+	switch code {
+	case 1000, 1001:
+		return fault.PeerClosed.Because(closed)
+	case 1006:
+		return fault.ConnectionLost.Because(closed)
+	}
+	return fault.New(fault.WebSocket, code, "the peer closed the connection").Because(closed)
+}
