@@ -41,37 +41,38 @@ func closeReason(code int, err error) string {
 
 // setback remembers what went wrong without ending the session; a one-shot session ends with it.
 func (s *Session) setback(err error) {
-	if err == nil || s.work.Err() != nil {
+	if err == nil || !s.note(func() { s.soft = err }) {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.leaving {
-		return
-	}
-	s.soft = err
 	s.log.Warn("setback", "error", err)
 }
 
 // saved remembers how the last save of a checkpoint went: a later success makes up for a failure.
 func (s *Session) saved(k *checkpointer, err error) {
-	if s.work.Err() != nil {
-		return
+	noted := s.note(func() {
+		if err == nil {
+			delete(s.unsaved, k)
+			return
+		}
+		if s.unsaved == nil {
+			s.unsaved = make(map[*checkpointer]error)
+		}
+		s.unsaved[k] = err
+	})
+	if noted && err != nil {
+		s.log.Warn("checkpoint is not saved", "error", err)
 	}
+}
+
+// note has something written down, unless the session is over: what fails then is no news.
+func (s *Session) note(write func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.leaving {
-		return
+	if s.leaving || s.work.Err() != nil {
+		return false
 	}
-	if err == nil {
-		delete(s.unsaved, k)
-		return
-	}
-	if s.unsaved == nil {
-		s.unsaved = make(map[*checkpointer]error)
-	}
-	s.unsaved[k] = err
-	s.log.Warn("checkpoint is not saved", "error", err)
+	write()
+	return true
 }
 
 // softLocked is what went wrong without ending the session, and still is.
