@@ -10,6 +10,8 @@ import (
 	"testing/iotest"
 
 	"github.com/tandemdb/tandem"
+
+	"github.com/tandemdb/tandem/internal/fuzzing"
 )
 
 // The digest of "Hello, World", by openssl.
@@ -153,7 +155,9 @@ func FuzzBlobJSON(f *testing.F) {
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var b, again tandem.Blob
-		if json.Unmarshal(text, &b) != nil {
+		var err error
+		fuzzing.Bounded(t, len(text), func() { err = json.Unmarshal(text, &b) })
+		if err != nil {
 			return
 		}
 		out, err := json.Marshal(&b)

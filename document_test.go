@@ -11,6 +11,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tandemdb/tandem"
+
+	"github.com/tandemdb/tandem/internal/fuzzing"
 )
 
 func jsonNumber(text string) json.Number { return json.Number(text) }
@@ -228,9 +230,14 @@ func TestSetValueKeepsTheRest(t *testing.T) {
 func FuzzDocument(f *testing.F) {
 	f.Add([]byte(`{"b":{"@type":"blob","data":"YQ=="},"a":[{"x":1}]}`), "b", "/a/0/x")
 	f.Add([]byte(`{"\u0062":{"@type":"blob","digest":"sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=","length":1e3}}`), "b", "/b")
+	for _, m := range fuzzing.Recorded(f, "rev") {
+		f.Add(m.Body, "n", "/x")
+	}
 	f.Fuzz(func(t *testing.T, body []byte, key, place string) {
 		d := tandem.NewDocument("a")
-		if d.SetBody(body) != nil {
+		var err error
+		fuzzing.Bounded(t, len(body), func() { err = d.SetBody(body) })
+		if err != nil {
 			return
 		}
 		before := d.Body()

@@ -10,6 +10,7 @@ import (
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/blip/bliptest"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/fuzzing"
 )
 
 // joinFrames makes one input of many frames, each with its length before it.
@@ -46,6 +47,11 @@ func seed(f *testing.F) {
 
 func FuzzFrame(f *testing.F) {
 	seed(f)
+	bomb, err := blip.NewEncoder(9).Append(nil, 1, blip.Compressed, make([]byte, 32<<20))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(append(binary.AppendUvarint(nil, uint64(len(bomb))), bomb...))
 	f.Fuzz(func(t *testing.T, input []byte) {
 		const limit = 1 << 20
 		decoder := blip.NewDecoder(limit)
@@ -53,7 +59,9 @@ func FuzzFrame(f *testing.F) {
 		for len(input) > 0 {
 			var raw []byte
 			raw, input = cutFrame(input)
-			frame, err := decoder.Decode(raw)
+			var frame blip.Frame
+			var err error
+			fuzzing.Within(t, 8*limit, func() { frame, err = decoder.Decode(raw) }) // a buffer that grows to it
 			if err != nil {
 				if fault.Of(err) == nil {
 					t.Fatalf("error %v has no code", err)
@@ -99,7 +107,9 @@ func FuzzConn(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		err := conn.Run(t.Context())
+		var err error
+		// A byte inflates to a thousand at most, which are held as frame, message and echo.
+		fuzzing.Within(t, uint64(16<<20+4096*len(input)), func() { err = conn.Run(t.Context()) })
 		if fault.Of(err) == nil || errors.Is(err, fault.Unexpected) {
 			t.Fatalf("Run = %v, want an error with a code", err)
 		}

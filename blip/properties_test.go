@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fuzzing"
 )
 
 func TestTypedProperties(t *testing.T) {
@@ -75,7 +76,10 @@ func FuzzProperties(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		props, body, err := blip.ParseMessage(raw)
+		var props blip.Properties
+		var body []byte
+		var err error
+		fuzzing.Bounded(t, len(raw), func() { props, body, err = blip.ParseMessage(raw) })
 		if err != nil {
 			if !isProtocolError(err) {
 				t.Fatalf("error %v has no code", err)

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/tandemdb/tandem/internal/fuzzing"
 )
 
 func TestImportReadsInBatches(t *testing.T) {
@@ -104,16 +106,21 @@ func FuzzImport(f *testing.F) {
 	f.Add([]byte("{\"_id\":\"a\"}\n{}"))
 	f.Add([]byte("{\"_id\":1}"))
 	f.Add([]byte("\x00"))
+	for _, m := range fuzzing.Recorded(f, "rev") {
+		f.Add(m.Body)
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		for batch, err := range batches(bytes.NewReader(text)) {
-			if err != nil && batch != nil {
-				t.Fatal("a batch beside an error")
-			}
-			for _, line := range batch {
-				if line.doc.ID() == "" {
-					t.Fatalf("line %d has no ID", line.number)
+		fuzzing.Bounded(t, len(text), func() {
+			for batch, err := range batches(bytes.NewReader(text)) {
+				if err != nil && batch != nil {
+					t.Fatal("a batch beside an error")
+				}
+				for _, line := range batch {
+					if line.doc.ID() == "" {
+						t.Fatalf("line %d has no ID", line.number)
+					}
 				}
 			}
-		}
+		})
 	})
 }

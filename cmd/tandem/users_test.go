@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/tandemdb/tandem/internal/fuzzing"
 )
 
 const (
@@ -71,7 +73,9 @@ func FuzzUsers(f *testing.F) {
 	f.Add(bobLine)
 	f.Add("a:$argon2id$v=19$m=8,t=1,p=1$$AAAAAAAAAAAAAAAAAAAAAA")
 	f.Fuzz(func(t *testing.T, text string) {
-		u, err := parseUsers(strings.NewReader(text))
+		var u *users
+		var err error
+		fuzzing.Bounded(t, len(text), func() { u, err = parseUsers(strings.NewReader(text)) })
 		if (u == nil) == (err == nil) {
 			t.Fatalf("users %v, error %v", u, err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/delta"
 	"github.com/tandemdb/tandem/internal/document"
+	"github.com/tandemdb/tandem/internal/fuzzing"
 )
 
 // values draws JSON text of any kind, with long strings that have much in common.
@@ -75,8 +76,15 @@ func FuzzApply(f *testing.F) {
 		f.Add([]byte(x.old), []byte(x.delta))
 	}
 	f.Add([]byte(`{"a":"abc"}`), []byte(`{"a":["1=1-2+xy|1=",0,2]}`))
+	for _, m := range fuzzing.Recorded(f, "rev") {
+		if m.Property("deltaSrc") != "" {
+			f.Add([]byte(`{"n":1,"text":"a manual"}`), m.Body)
+		}
+	}
 	f.Fuzz(func(t *testing.T, old, d []byte) {
-		got, err := delta.Apply(old, d)
+		var got []byte
+		var err error
+		fuzzing.Bounded(t, len(old)+len(d), func() { got, err = delta.Apply(old, d) })
 		if err != nil {
 			return
 		}
@@ -93,8 +101,15 @@ func FuzzDiff(f *testing.F) {
 	for _, x := range examples {
 		f.Add([]byte(x.old), []byte(x.updated))
 	}
+	last := []byte("{}")
+	for _, m := range fuzzing.Recorded(f, "rev") {
+		f.Add(last, m.Body)
+		last = m.Body
+	}
 	f.Fuzz(func(t *testing.T, old, updated []byte) {
-		d, err := delta.Diff(old, updated)
+		var d []byte
+		var err error
+		fuzzing.Bounded(t, len(old)+len(updated), func() { d, err = delta.Diff(old, updated) })
 		if err != nil {
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/tandemdb/tandem/internal/document"
+	"github.com/tandemdb/tandem/internal/fuzzing"
 )
 
 func FuzzCheck(f *testing.F) {
@@ -19,13 +20,18 @@ func FuzzCheck(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	for _, m := range fuzzing.Recorded(f, "rev", "setCheckpoint") {
+		f.Add(m.Body)
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		original := bytes.Clone(body)
-		info, err := document.Check(body)
+		var info document.Info
+		var err error
+		fuzzing.Bounded(t, len(body), func() { info, err = document.Check(body) })
 		if valid := isStrict(body); (err == nil) != valid && !halfSurrogate.Match(body) {
 			t.Fatalf("Check(%q) = %v, but another parser says %v", body, err, valid)
 		}
-		useAll(t, body, info, err)
+		fuzzing.Within(t, uint64(4<<20+4096*len(body)), func() { useAll(t, body, info, err) })
 		if !bytes.Equal(original, body) {
 			t.Fatalf("%q was changed to %q", original, body)
 		}

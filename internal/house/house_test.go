@@ -40,6 +40,7 @@ var imports = map[string][]string{
 	"internal/document":  {"internal/fault"},
 	"internal/revision":  {"internal/fault"},
 	"internal/fault":     {},
+	"internal/fuzzing":   {}, // for tests only
 	"internal/house":     {},
 	"internal/soak":      {}, // tests only
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/fuzzing"
 	"github.com/tandemdb/tandem/internal/identity"
 )
 
@@ -231,13 +232,18 @@ func TestFingerprintHasOneForm(t *testing.T) {
 	}
 }
 
+// mostForKey bounds what an encrypted key costs: scrypt, which allocates up to 64 MiB for a key, is the worst of it.
+const mostForKey = 256 << 20
+
 func FuzzFromPEM(f *testing.F) {
 	for _, name := range []string{"sec1.pem", "v1.pem", "leaf.pem", "pkcs1.pem"} {
 		f.Add(append(read(f, name), read(f, "leaf.pem")...))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		id, err := identity.FromPEM(data, "secret")
-		checkForeign(t, id, err)
+		fuzzing.Within(t, mostForKey, func() {
+			id, err := identity.FromPEM(data, "secret")
+			checkForeign(t, id, err)
+		})
 	})
 }
 
@@ -245,9 +251,11 @@ func FuzzParseCertificates(f *testing.F) {
 	f.Add(read(f, "leaf.pem"))
 	f.Add([]byte(base64.StdEncoding.EncodeToString(read(f, "leaf.pem"))))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if _, err := identity.ParseCertificates(data); err != nil {
-			checkForeign(t, nil, err)
-		}
+		fuzzing.Bounded(t, len(data), func() {
+			if _, err := identity.ParseCertificates(data); err != nil {
+				checkForeign(t, nil, err)
+			}
+		})
 	})
 }
 
@@ -256,8 +264,10 @@ func FuzzFromPKCS12(f *testing.F) {
 		f.Add(read(f, name))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		id, err := identity.FromPKCS12(data, "secret", identity.PKCS12Options{})
-		checkForeign(t, id, err)
+		fuzzing.Within(t, mostForKey, func() {
+			id, err := identity.FromPKCS12(data, "secret", identity.PKCS12Options{})
+			checkForeign(t, id, err)
+		})
 	})
 }
 

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/tandemdb/tandem/internal/fuzzing"
 )
 
 func FuzzChanges(f *testing.F) {
@@ -13,8 +15,13 @@ func FuzzChanges(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	for _, m := range fuzzing.Recorded(f, "changes") {
+		f.Add(m.Body)
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		changes, err := parseChanges(body)
+		var changes []change
+		var err error
+		fuzzing.Bounded(t, len(body), func() { changes, err = parseChanges(body) })
 		if err != nil {
 			return
 		}
@@ -44,8 +51,13 @@ func FuzzProposals(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	for _, m := range fuzzing.Recorded(f, "proposeChanges") {
+		f.Add(m.Body)
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		proposals, err := parseProposals(body)
+		var proposals []proposal
+		var err error
+		fuzzing.Bounded(t, len(body), func() { proposals, err = parseProposals(body) })
 		if err != nil {
 			return
 		}
@@ -69,9 +81,14 @@ func FuzzAnswers(f *testing.F) {
 	} {
 		f.Add([]byte(seed), 7)
 	}
+	for _, m := range fuzzing.Recorded(f, "changes answer", "proposeChanges answer") {
+		f.Add(m.Body, 200)
+	}
 	f.Fuzz(func(t *testing.T, body []byte, n int) {
 		n = min(max(n, 0), 200)
-		answers, err := parseAnswers(body, n)
+		var answers []answer
+		var err error
+		fuzzing.Bounded(t, len(body), func() { answers, err = parseAnswers(body, n) })
 		if err != nil {
 			return
 		}
@@ -99,8 +116,13 @@ func FuzzCheckpoint(f *testing.F) {
 	} {
 		f.Add([]byte(seed), []byte(`{"local":7,"remote":3}`))
 	}
+	for _, m := range fuzzing.Recorded(f, "setCheckpoint", "getCheckpoint answer") {
+		f.Add(m.Body, m.Body)
+	}
 	f.Fuzz(func(t *testing.T, one, other []byte) {
-		a, _, err := parseCheckpoint(one)
+		var a checkpoint
+		var err error
+		fuzzing.Bounded(t, len(one), func() { a, _, err = parseCheckpoint(one) })
 		if err != nil {
 			return
 		}

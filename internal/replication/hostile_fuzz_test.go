@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/fuzzing"
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/store"
 )
@@ -124,14 +125,54 @@ func FuzzPassiveSession(f *testing.F) {
 				break
 			}
 		}
-		for id, doc := range p.contents() {
-			if strings.HasSuffix(doc, "in conflict") {
-				t.Errorf("%s is %s", id, doc)
+		p.mustBeSound()
+	})
+}
+
+// mustBeSound demands a database without problems and, as that of a listener, without conflicts.
+func (p *peer) mustBeSound() {
+	p.t.Helper()
+	for id, doc := range p.contents() {
+		if strings.HasSuffix(doc, "in conflict") {
+			p.t.Errorf("%s is %s", id, doc)
+		}
+	}
+	problems, err := p.db.Check(context.Background())
+	if err != nil || len(problems) > 0 {
+		p.t.Errorf("the database has problems: %v %v", problems, err)
+	}
+}
+
+// FuzzRequest says one thing to a listener, properties and body as a real peer had them or nearly so. It is
+// answered, and costs the listener no more memory than is fair.
+func FuzzRequest(f *testing.F) {
+	const most = 12 // of a kind: each seed costs a database
+	seeds := map[string]int{}
+	for _, m := range fuzzing.Recorded(f) {
+		if seeds[m.Kind]++; m.Property("Profile") != "" && seeds[m.Kind] <= most {
+			f.Add(strings.Join(m.Properties, "\x00"), m.Body, strings.Contains(string(m.Body)+m.Property("rev"), "@"))
+		}
+	}
+	f.Fuzz(func(t *testing.T, properties string, body []byte, vectors bool) {
+		m := &blip.Message{Properties: blip.Props(strings.Split(properties, "\x00")...), Body: body}
+		if _, _, err := blip.ParseMessage(append(m.Properties.Append(nil), body...)); err != nil {
+			return // is for the fuzz tests of package blip
+		}
+		versioning := store.RevTrees
+		if vectors {
+			versioning = store.VersionVectors
+		}
+		p := newPeer(t, versioning)
+		p.put("a", `{"from":"here"}`)
+		s := meetPassive(t, p)
+		if m.Properties.Value("Profile") != "getCollections" {
+			s.mustAsk("[{}]", "getCollections", "", oneCollection)
+		}
+		fuzzing.Within(t, uint64(16<<20+4096*len(body)), func() {
+			if got := s.send(m); strings.HasPrefix(got, "no answer") {
+				t.Errorf("%v %q: %s; the session ended with %v", m.Properties, body, got, s.await())
 			}
-		}
-		problems, err := p.db.Check(context.Background())
-		if err != nil || len(problems) > 0 {
-			t.Errorf("the database has problems: %v %v", problems, err)
-		}
+		})
+		p.mustBeSound()
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/tandemdb/tandem/internal/fuzzing"
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
@@ -172,8 +173,13 @@ func FuzzParseRev(f *testing.F) {
 	f.Add(string(a2), string(b1)+", "+string(c1)+"; "+string(d1)+", 3-ab")
 	f.Add(string(a2)+", "+string(b1)+";", "")
 	f.Add("21111000000@Revision+Tree+Encoding", "")
+	for _, m := range fuzzing.Recorded(f, "rev") {
+		f.Add(m.Property("rev"), m.Property("history"))
+	}
 	f.Fuzz(func(t *testing.T, id, history string) {
-		r, err := revision.ParseRev(id, history)
+		var r revision.Rev
+		var err error
+		fuzzing.Bounded(t, len(id)+len(history), func() { r, err = revision.ParseRev(id, history) })
 		if err != nil {
 			return
 		}
@@ -194,8 +200,13 @@ func FuzzParseRev(f *testing.F) {
 func FuzzParseHistory(f *testing.F) {
 	f.Add("2-b,1-a")
 	f.Add(string(b1) + ";" + string(d1) + ",3-ab")
+	for _, m := range fuzzing.Recorded(f, "rev") {
+		f.Add(m.Property("history"))
+	}
 	f.Fuzz(func(t *testing.T, text string) {
-		h, err := revision.ParseHistory(text)
+		var h revision.History
+		var err error
+		fuzzing.Bounded(t, len(text), func() { h, err = revision.ParseHistory(text) })
 		if err != nil {
 			return
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/fuzzing"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
 )
@@ -24,6 +25,9 @@ func FuzzReceive(f *testing.F) {
 	c := defaults(f, db)
 	for _, content := range []string{"Hello, blob!", ""} {
 		putBlob(f, db, content)
+	}
+	for _, m := range fuzzing.Recorded(f, "rev") {
+		f.Add(m.Property("id"), m.Property("rev"), m.Property("history"), m.Body, m.Property("deleted") != "")
 	}
 	f.Fuzz(func(t *testing.T, id, revID, history string, body []byte, deleted bool) {
 		rev, err := revision.ParseRev(revID, history)

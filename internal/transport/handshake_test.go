@@ -6,10 +6,13 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/coder/websocket"
 
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/fuzzing"
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
@@ -121,14 +124,44 @@ func FuzzRequest(f *testing.F) {
 	f.Add(strings.ReplaceAll(good, "\n", "\r\n"))
 	f.Add("GET / HTTP/1.1\r\n\r\n")
 	f.Add("\x16\x03\x01\x00\x05hello")
+	for _, m := range fuzzing.Recorded(f, "upgrade") {
+		f.Add(string(m.Body))
+	}
 	s := listen(f, transport.ServerConfig{Handler: func(*transport.Conn) {}})
 	f.Fuzz(func(t *testing.T, request string) {
 		if strings.Contains(request, "\n\n") || strings.Contains(request, "\r\n\r\n") {
-			head, _ := ask(t, s, strings.ReplaceAll(request, "\r\n", "\n"))
+			var head string
+			fuzzing.Bounded(t, len(request), func() { head, _ = ask(t, s, strings.ReplaceAll(request, "\r\n", "\n")) })
 			if head != "" && !strings.HasPrefix(head, "HTTP/1.1 ") {
 				t.Errorf("got %q", head)
 			}
 		}
+	})
+}
+
+// FuzzResponse dials a listener that answers with anything; ACCEPT stands for the right answer to the client's key.
+func FuzzResponse(f *testing.F) {
+	accept := regexp.MustCompile(`(?m)^(Sec-WebSocket-Accept: ).*\r$`)
+	for _, m := range fuzzing.Recorded(f, "upgrade answer") {
+		f.Add(accept.ReplaceAllString(string(m.Body), "${1}ACCEPT\r"))
+	}
+	f.Add(switching("") + "\x82\x05hello")
+	var script atomic.Pointer[string]
+	to, _ := rawServer(f, func(request string) string {
+		return strings.ReplaceAll(*script.Load(), "ACCEPT", acceptFor(request))
+	})
+	f.Fuzz(func(t *testing.T, response string) {
+		script.Store(&response)
+		fuzzing.Bounded(t, len(response), func() {
+			c, err := transport.Dial(t.Context(), transport.DialConfig{Endpoint: to, Protocols: []string{"BLIP_3+CBMobile_3", cbm4}})
+			if err == nil {
+				_, err = c.Read(t.Context())
+				_ = c.Abort()
+			}
+			if err != nil && fault.Of(err) == nil {
+				t.Errorf("%q: %v is not a fault", response, err)
+			}
+		})
 	})
 }
 

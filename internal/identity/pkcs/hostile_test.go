@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/fuzzing"
 	"github.com/tandemdb/tandem/internal/identity/pkcs"
 )
 
@@ -80,20 +81,28 @@ func FuzzOpen(f *testing.F) {
 		f.Add(toBER(read(f, name+".p12")), "secret")
 	}
 	f.Fuzz(func(t *testing.T, data []byte, password string) {
-		file, err := pkcs.Open(data, password)
-		if err != nil {
-			if fault.Of(err) == nil {
-				t.Fatalf("%v is not a fault", err)
-			}
-			return
-		}
-		for _, key := range file.Keys {
-			_, _ = key.Open(password)
-		}
-		if _, err := file.Encode(password, 1); err != nil {
-			t.Fatal(err)
-		}
+		fuzzing.Within(t, mostForFile, func() { openAll(t, data, password) })
 	})
+}
+
+// mostForFile bounds what a file costs: scrypt, which allocates up to 64 MiB for a key, is the worst of it.
+const mostForFile = 256 << 20
+
+func openAll(t *testing.T, data []byte, password string) {
+	t.Helper()
+	file, err := pkcs.Open(data, password)
+	if err != nil {
+		if fault.Of(err) == nil {
+			t.Fatalf("%v is not a fault", err)
+		}
+		return
+	}
+	for _, key := range file.Keys {
+		_, _ = key.Open(password)
+	}
+	if _, err := file.Encode(password, 1); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func FuzzDecryptKey(f *testing.F) {
@@ -101,8 +110,10 @@ func FuzzDecryptKey(f *testing.F) {
 		f.Add(readPEM(f, name+".pem"))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if _, err := pkcs.DecryptKey(data, "secret"); err != nil && fault.Of(err) == nil {
-			t.Fatalf("%v is not a fault", err)
-		}
+		fuzzing.Within(t, mostForFile, func() {
+			if _, err := pkcs.DecryptKey(data, "secret"); err != nil && fault.Of(err) == nil {
+				t.Fatalf("%v is not a fault", err)
+			}
+		})
 	})
 }

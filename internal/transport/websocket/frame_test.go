@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/fuzzing"
 	"github.com/tandemdb/tandem/internal/transport/websocket"
 )
 
@@ -127,20 +128,28 @@ func FuzzRead(f *testing.F) {
 	f.Add(head(0x82, 1<<63), false)
 	f.Add([]byte{0x82, 5, 'h', 'e', 'l', 'l', 'o'}, true)
 	f.Add([]byte{0x88, 1, 0}, true)
+	for _, m := range fuzzing.Recorded(f, "changes", "setCheckpoint") {
+		f.Add(frame(0x82, string(m.Body)), false)
+	}
 	f.Fuzz(func(t *testing.T, foreign []byte, client bool) {
-		const limit = 1000
-		c := websocket.New(newScripted(foreign), websocket.Config{Client: client, Limit: limit})
-		defer c.Abort()
-		for {
-			m, err := c.Read(context.Background())
-			if err != nil {
-				return
-			}
-			if len(m) > limit {
-				t.Fatalf("a message of %d bytes, above the limit", len(m))
-			}
-		}
+		fuzzing.Bounded(t, len(foreign), func() { readAll(t, foreign, client) })
 	})
+}
+
+func readAll(t *testing.T, foreign []byte, client bool) {
+	t.Helper()
+	const limit = 1000
+	c := websocket.New(newScripted(foreign), websocket.Config{Client: client, Limit: limit})
+	defer c.Abort()
+	for {
+		m, err := c.Read(context.Background())
+		if err != nil {
+			return
+		}
+		if len(m) > limit {
+			t.Fatalf("a message of %d bytes, above the limit", len(m))
+		}
+	}
 }
 
 // scripted is a connection on which given bytes come in, and all that goes out is dropped.
