@@ -53,7 +53,7 @@ mesh: ## let SEEDS random meshes of peers converge
 	@go test -count=1 -timeout 30m ./internal/replication/mesh -mesh.seeds $(SEEDS)
 
 .PHONY: fuzz
-fuzz: ## fuzz each decoder of foreign bytes for FUZZTIME
+fuzz: ## fuzz each decoder of foreign bytes for FUZZTIME; counts the inputs
 	@.ci/fuzz $(FUZZTIME)
 
 .PHONY: soak
