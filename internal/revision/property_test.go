@@ -216,3 +216,21 @@ func FuzzParseHistory(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseTreeIDs(f *testing.F) {
+	f.Add("3-c,2-b")
+	f.Add("2-b, x," + string(a2) + ",,1-a")
+	for _, m := range fuzzing.Recorded(f, "changes answer") {
+		f.Add(string(m.Body))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var ids []revision.ID
+		fuzzing.Bounded(t, len(text), func() { ids = revision.ParseTreeIDs(text) })
+		if again := revision.ParseTreeIDs(revision.JoinIDs(ids)); !cmp.Equal(again, ids) {
+			t.Fatalf("%q reads as %v and then as %v", text, ids, again)
+		}
+		if below := revision.ParseDeletedBranch(text); len(below) != max(len(ids)-1, 0) {
+			t.Fatalf("%q has %d revisions, but %v below the first", text, len(ids), below)
+		}
+	})
+}
