@@ -24,7 +24,8 @@ func (s *Server) accept() {
 		nc, err := s.listener.Accept()
 		if err == nil {
 			delay = 0
-			s.all.Go(func() { s.serve(nc) })
+			leave := s.pending.enter(nc, s.cfg.Limits.Handshake) // in the order in which they came
+			s.all.Go(func() { s.serve(nc, leave) })
 			continue
 		}
 		if errors.Is(err, net.ErrClosed) {
@@ -51,12 +52,12 @@ func (s *Server) pause(d time.Duration) bool {
 	}
 }
 
-// serve does everything for one client.
-func (s *Server) serve(tcp net.Conn) {
+// serve does everything for one client; leave takes it off those whose request has not come.
+func (s *Server) serve(tcp net.Conn, leave func()) {
 	defer tcp.Close()
 	limitUnsent(tcp)
 	from := addressOf(tcp.RemoteAddr())
-	nc, request, br := s.meet(tcp, from)
+	nc, request, br := s.meet(tcp, from, leave)
 	if request == nil {
 		return
 	}
@@ -73,8 +74,10 @@ func (s *Server) serve(tcp net.Conn) {
 
 // meet does TLS, reads the request, and gives the client a seat. The request is nil if none
 // came, or there is no seat. The client may be pushed out meanwhile by others.
-func (s *Server) meet(tcp net.Conn, from netip.Addr) (nc net.Conn, request *http.Request, br *bufio.Reader) {
-	defer s.pending.enter(tcp, s.cfg.Limits.Handshake)()
+func (s *Server) meet(
+	tcp net.Conn, from netip.Addr, leave func(),
+) (nc net.Conn, request *http.Request, br *bufio.Reader) {
+	defer leave()
 	nc, err := s.secure(tcp)
 	if err != nil {
 		s.log.Info("TLS handshake failed", "client", tcp.RemoteAddr().String(), "error", err)
