@@ -58,6 +58,9 @@ func moveRowsIn(path, from string, disk Disk) error {
 			return err
 		}
 	}
+	if err := syncNames(disk, path); err != nil { // or a power cut could bring the log back to the new rows
+		return err
+	}
 	old, file := filepath.Join(from, databaseFile), filepath.Join(path, databaseFile)
 	if err := step(disk, StepRename, old, file); err != nil {
 		return err
