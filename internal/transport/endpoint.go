@@ -44,6 +44,9 @@ func ParseEndpoint(raw string) (Endpoint, error) {
 	case u.Path == "":
 		return Endpoint{}, invalidURL(raw, "it names no database").Try("append the database's name: " + u.Host + "/name")
 	}
+	if _, err := url.Parse(u.String()); err != nil { // an IPv6 zone is read in forms that cannot be written
+		return Endpoint{}, invalidURL("", "its host has a zone with characters that do not belong there")
+	}
 	return Endpoint{url: *u}, nil
 }
 

@@ -74,6 +74,7 @@ func TestURLNames(t *testing.T) {
 func FuzzParseEndpoint(f *testing.F) {
 	f.Add("ws://host:4984/db")
 	f.Add("wss://[fe80::1%25eth0]/a/b")
+	f.Add("wss://[fe80::1%25\xa2]/a/b")
 	f.Fuzz(func(t *testing.T, raw string) {
 		e, err := transport.ParseEndpoint(raw)
 		if err != nil {
