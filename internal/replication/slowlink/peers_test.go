@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +26,7 @@ type peer struct {
 	db          *store.DB
 	coll        *store.Collection
 	compression blip.Compression
+	ends        atomic.Int32 // of connections to the listener
 }
 
 func newPeer(t *testing.T, versioning store.Versioning, compression blip.Compression) *peer {
@@ -78,6 +82,14 @@ func (p *peer) count() (n int) {
 	return n
 }
 
+// has reports whether there is a document.
+func (p *peer) has(id string) bool {
+	return p.db.View(context.Background(), func(tx *store.Tx) error {
+		_, err := tx.Document(p.coll, id)
+		return err
+	}) == nil
+}
+
 // routes returns documents as applications have them, 250 different ones of 1.2 kB again and again.
 // That is ten times what deflating looks back on.
 func routes(t *testing.T, n int) []store.Edit {
@@ -95,8 +107,26 @@ func routes(t *testing.T, n int) []store.Edit {
 	return docs
 }
 
+// blob stores a blob that deflating does not shorten, and returns what refers to it.
+func (p *peer) blob(size int64, seed byte) string {
+	p.t.Helper()
+	w, err := p.db.BlobWriter(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer w.Abort()
+	if _, err := io.CopyN(w, rand.NewChaCha8([32]byte{seed}), size); err != nil {
+		p.t.Fatal(err)
+	}
+	digest, _, err := w.Commit(p.t.Context(), "")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return fmt.Sprintf(`{"@type":"blob","digest":%q,"length":%d,"content_type":"image/jpeg"}`, digest, size)
+}
+
 // share starts a listener on the peer's database, and returns where it is. It ends with the test.
-func (p *peer) share(wrap func(blip.Pipe) blip.Pipe) string {
+func (p *peer) share(heartbeat time.Duration, wrap wrapper) string {
 	p.t.Helper()
 	id, err := identity.Create(nil, identity.Options{CommonName: "test"})
 	if err != nil {
@@ -105,8 +135,9 @@ func (p *peer) share(wrap func(blip.Pipe) blip.Pipe) string {
 	cert := id.TLSCertificate()
 	server, err := transport.Listen(p.t.Context(), transport.ServerConfig{
 		Database: "db", Protocols: replication.Protocols(p.db.Versioning(), true),
-		Interface: "127.0.0.1", Certificate: &cert,
+		Interface: "127.0.0.1", Certificate: &cert, Heartbeat: heartbeat,
 		Handler: func(conn *transport.Conn) {
+			defer p.ends.Add(1)
 			_ = replication.NewPassive(wrap(conn), replication.Passive{
 				Common: p.common(conn.Protocol()), Collections: []*store.Collection{p.coll},
 			}).Run(context.Background()) // ends as the replicator goes
@@ -142,7 +173,7 @@ func (p *peer) replicator(address string, o replicatorOptions) *replication.Runn
 		if err != nil {
 			return nil, "", err
 		}
-		return conn, conn.Protocol(), nil
+		return o.wrap(conn), conn.Protocol(), nil
 	}
 	return replication.NewRunner(replication.Active{
 		Common:      p.common(""),
@@ -156,7 +187,11 @@ type replicatorOptions struct {
 	push       bool // else it pulls
 	continuous bool
 	heartbeat  time.Duration
+	wrap       wrapper
 }
+
+// wrapper puts something between a session and its connection.
+type wrapper func(blip.Pipe) blip.Pipe
 
 // asIs leaves a connection alone.
 func asIs(pipe blip.Pipe) blip.Pipe { return pipe }

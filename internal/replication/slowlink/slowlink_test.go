@@ -1,6 +1,8 @@
 package slowlink_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -38,6 +40,50 @@ func TestASlowLinkCarriesCompressedDocuments(t *testing.T) {
 	}
 }
 
+// News overtake what is on its way already: a slow link is filled with blobs of 12 MB, and a document
+// that is saved meanwhile arrives before another megabyte has passed.
+func TestNewsDoNotWaitForBlobs(t *testing.T) {
+	const blobs, size = 12, 1 << 20
+	active, passive := newPeer(t, store.VersionVectors, blip.Adaptive), newPeer(t, store.VersionVectors, blip.Adaptive)
+	for i := range blobs {
+		passive.save(store.Edit{ID: fmt.Sprint("photo", i), Body: []byte(`{"photo":` + passive.blob(size, byte(i)) + `}`)})
+	}
+	w := newWire(t, passive.share(0, asIs))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- active.replicator(w.address(), replicatorOptions{continuous: true, wrap: asIs}).Run(ctx)
+	}()
+	eventually(t, func() bool { return w.back.carried() > size })
+	before := w.back.carried()
+	passive.save(store.Edit{ID: "news", Body: []byte(`{}`)})
+	eventually(t, func() bool { return active.has("news") })
+	passed := w.back.carried() - before
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	t.Logf("%d kB have passed while the news were on their way", passed>>10)
+	if passed > 1<<20 {
+		t.Errorf("%d bytes have passed while the news were on their way, want 1 MiB at most", passed)
+	}
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(time.Minute)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("it does not happen within a minute")
+		}
+	}
+}
+
 // transfer is what the wire has seen of one.
 type transfer struct {
 	took    time.Duration
@@ -54,8 +100,8 @@ func overSlowLink(t *testing.T, docs []store.Edit, v store.Versioning, push bool
 		source, target = active, passive
 	}
 	source.save(docs...)
-	w := newWire(t, passive.share(asIs))
-	if err := active.replicator(w.address(), replicatorOptions{push: push}).Run(t.Context()); err != nil {
+	w := newWire(t, passive.share(0, asIs))
+	if err := active.replicator(w.address(), replicatorOptions{push: push, wrap: asIs}).Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := target.count(); got != len(docs) {
