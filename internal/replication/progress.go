@@ -52,8 +52,8 @@ func (c *counters) addTo(p *Progress) {
 }
 
 func (d *Direction) count(total, completed, documents, failed, bytes *atomic.Uint64) {
+	d.Completed += completed.Load() // before the total, which is counted first: it is never passed
 	d.Total += total.Load()
-	d.Completed += completed.Load()
 	d.Documents += documents.Load()
 	d.Failed += failed.Load()
 	d.Bytes += bytes.Load()
