@@ -1,7 +1,9 @@
 package replication
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
@@ -40,11 +42,27 @@ func closeReason(code int, err error) string {
 }
 
 // setback remembers what went wrong without ending the session; a one-shot session ends with it.
+// People are warned once of what happens to many documents alike, as when the disk is full.
 func (s *Session) setback(err error) {
-	if err == nil || !s.note(func() { s.soft = err }) {
+	if err == nil {
 		return
 	}
-	s.log.Warn("setback", "error", err)
+	level := slog.LevelWarn
+	noted := s.note(func() {
+		if s.soft != nil && alike(s.soft, err) {
+			level = slog.LevelDebug
+		}
+		s.soft = err
+	})
+	if noted {
+		s.log.Log(context.Background(), level, "setback", "error", err)
+	}
+}
+
+// alike reports whether two errors have the same code.
+func alike(a, b error) bool {
+	f := fault.Of(b)
+	return f != nil && errors.Is(a, f)
 }
 
 // saved remembers how the last save of a checkpoint went: a later success makes up for a failure.

@@ -29,7 +29,7 @@ func (l *link) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	l.cancel, l.ended = cancel, make(chan struct{})
 	runner := replication.NewRunner(replication.Active{
-		Common:      replication.Common{DB: l.from.db, Deltas: true},
+		Common:      replication.Common{DB: l.from.db, Deltas: true, Log: l.w.log},
 		Collections: []replication.CollectionOptions{{Collection: l.from.coll, Push: true, Pull: true}},
 		Continuous:  true,
 		Remote:      "ws://" + l.to.name,
@@ -132,7 +132,7 @@ func (p *peer) serve(pipe blip.Pipe, protocol string) bool {
 		return false
 	}
 	session := replication.NewPassive(pipe, replication.Passive{
-		Common:      replication.Common{DB: p.db, Protocol: protocol, Deltas: true},
+		Common:      replication.Common{DB: p.db, Protocol: protocol, Deltas: true, Log: p.w.log},
 		Collections: []*store.Collection{p.coll},
 	})
 	p.visitors.Go(func() {

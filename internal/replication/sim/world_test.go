@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,7 @@ type world struct {
 	latest map[string]string // by document that one peer alone edits, its last body; while that must win
 	stats  stats             // of the world's own goroutine
 	dials  atomic.Int64      // of all links
+	log    *slog.Logger      // of all links; nil for none
 }
 
 // stats counts what has happened.

@@ -1,0 +1,68 @@
+package sim_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// TestAFullDiskIsWarnedOfOnce has many documents meet a full disk: each session of either side warns
+// of that, and not each document.
+func TestAFullDiskIsWarnedOfOnce(t *testing.T) {
+	for _, victim := range sides() {
+		for _, versioning := range versionings() {
+			t.Run(fmt.Sprintf("%s/%s", victim, versioning), func(t *testing.T) {
+				dir := t.TempDir()
+				synctest.Test(t, func(t *testing.T) { warn(t, newPair(t, dir, victim, versioning)) })
+			})
+		}
+	}
+}
+
+func warn(t *testing.T, p *pair) {
+	defer p.end()
+	var warnings setbacks
+	p.log = slog.New(&warnings)
+	p.restartLink()
+	p.other.save("before", `{}`)
+	time.Sleep(time.Minute)
+	p.link().set(false)
+	for i := range 200 {
+		p.other.save(fmt.Sprint("doc", i), `{}`)
+	}
+	p.victim.disk.FailAt(1, sqlite3.FULL)
+	before := p.dials.Load()
+	p.link().set(true)
+	time.Sleep(20 * time.Minute)
+	sessions := p.dials.Load() - before
+	if got := warnings.n.Load(); got == 0 || got > 2*sessions {
+		t.Errorf("%d warnings of both sides of %d sessions, want 1 of each", got, sessions)
+	}
+	p.recovers()
+}
+
+// restartLink runs the replicator anew, so that it takes the log.
+func (p *pair) restartLink() {
+	p.link().stop()
+	p.link().start()
+}
+
+// setbacks counts the warnings that something went wrong.
+type setbacks struct{ n atomic.Int64 }
+
+func (s *setbacks) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+func (s *setbacks) WithAttrs([]slog.Attr) slog.Handler               { return s }
+func (s *setbacks) WithGroup(string) slog.Handler                    { return s }
+
+func (s *setbacks) Handle(_ context.Context, r slog.Record) error { //nolint:gocritic // slog's signature
+	if r.Message == "setback" {
+		s.n.Add(1)
+	}
+	return nil
+}
