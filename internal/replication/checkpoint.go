@@ -43,11 +43,13 @@ func (c checkpoint) encode(now time.Time) []byte {
 	if c.remote != "" {
 		body.Remote = json.RawMessage(c.remote)
 	}
-	text, err := json.Marshal(body)
-	if err != nil { // only a malformed remote sequence can do that, and it came from JSON
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // the remote sequence stays as the peer wrote it
+	if err := encoder.Encode(body); err != nil { // only a malformed remote sequence can do that, and it came from JSON
 		return []byte("{}")
 	}
-	return text
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n"))
 }
 
 // parseCheckpoint reads a body and the revision that getCollections puts beside it.
