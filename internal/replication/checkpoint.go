@@ -45,7 +45,7 @@ func (c checkpoint) encode(now time.Time) []byte {
 	}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false) // the remote sequence stays as the peer wrote it
+	encoder.SetEscapeHTML(false)                 // the remote sequence stays as the peer wrote it
 	if err := encoder.Encode(body); err != nil { // only a malformed remote sequence can do that, and it came from JSON
 		return []byte("{}")
 	}
