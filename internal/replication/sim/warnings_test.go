@@ -28,8 +28,9 @@ func TestAFullDiskIsWarnedOfOnce(t *testing.T) {
 func warn(t *testing.T, p *pair) {
 	defer p.end()
 	var warnings setbacks
+	p.link().stop()
 	p.log = slog.New(&warnings)
-	p.restartLink()
+	p.link().start()
 	p.other.save("before", `{}`)
 	time.Sleep(time.Minute)
 	p.link().set(false)
@@ -45,12 +46,6 @@ func warn(t *testing.T, p *pair) {
 		t.Errorf("%d warnings of both sides of %d sessions, want 1 of each", got, sessions)
 	}
 	p.recovers()
-}
-
-// restartLink runs the replicator anew, so that it takes the log.
-func (p *pair) restartLink() {
-	p.link().stop()
-	p.link().start()
 }
 
 // setbacks counts the warnings that something went wrong.
