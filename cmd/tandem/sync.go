@@ -49,6 +49,9 @@ func (a *app) sync(ctx context.Context, path string, peer []string, f *syncFlags
 		if cfg.Collections, err = f.collectionConfigurations(ctx, db, cfg.Type); err != nil {
 			return err
 		}
+		if len(f.collections) == 0 {
+			defer a.noteIfEmpty(ctx, cfg.Collections)
+		}
 		if f.forget {
 			if err := db.ForgetServer(ctx, cfg.Endpoint); err != nil {
 				return err
@@ -56,6 +59,17 @@ func (a *app) sync(ctx context.Context, path string, peer []string, f *syncFlags
 		}
 		return a.syncWith(ctx, cfg, f)
 	})
+}
+
+// noteIfEmpty says why nothing has come to a database that has never held more than its empty
+// default collection: a peer cannot be asked which others it has.
+func (a *app) noteIfEmpty(ctx context.Context, all []tandem.CollectionConfiguration) {
+	if len(all) != 1 {
+		return
+	}
+	if last, err := all[0].Collection.LastSequence(ctx); err == nil && last == 0 {
+		a.note("only the default collection was synced, and it is empty: name the peer's others with --collection")
+	}
 }
 
 func (a *app) syncWith(ctx context.Context, cfg tandem.ReplicatorConfiguration, f *syncFlags) error {

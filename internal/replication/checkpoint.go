@@ -73,13 +73,18 @@ func parseCheckpoint(text []byte) (c checkpoint, rev string, err error) {
 		return 1
 	})
 	c.done = merge(c.done)
-	if !bytes.Equal(body.Remote, []byte("null")) {
+	if isSequence(body.Remote) { // else the pull begins anew
 		c.remote = string(body.Remote)
 	}
 	if rev = body.Rev; rev == "" {
 		rev = body.GatewayRev
 	}
 	return c, rev, nil
+}
+
+// isSequence reports whether JSON text is a number or a string, as every peer's sequences are.
+func isSequence(text []byte) bool {
+	return len(text) > 0 && (text[0] == '"' || text[0] == '-' || '0' <= text[0] && text[0] <= '9')
 }
 
 // agree returns where a replication starts, given both copies of its checkpoint.

@@ -112,7 +112,7 @@ func FuzzAnswers(f *testing.F) {
 func FuzzCheckpoint(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"time":1700000000,"local":42,"localCompleted":[0,43,50,2],"remote":117}`, `{"remote":"12:117","rev":"1-cc"}`, `{"remote":"<&>"}`,
-		`{"local":18446744073709551615}`, `{"localCompleted":[18446744073709551615,1,5]}`, `{"localCompleted":[9,3,1,2,0,1]}`, `{"remote":{"a":[1]}}`,
+		`{"local":18446744073709551615}`, `{"localCompleted":[18446744073709551615,1,5]}`, `{"localCompleted":[9,3,1,2,0,1]}`, `{"remote":{"a":[ ]}}`, `{"remote":null}`,
 	} {
 		f.Add([]byte(seed), []byte(`{"local":7,"remote":3}`))
 	}
