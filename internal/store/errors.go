@@ -42,7 +42,7 @@ func classify(err error) *fault.Error {
 		if errors.Is(err, fs.ErrPermission) || isTooManyFiles(err) {
 			return classifyFile(err)
 		}
-		return fault.CantOpen
+		return fault.CantOpen.Try("check the permissions of the database's folder, and how many files may be open (ulimit -n)")
 	case sqlite3.IOERR:
 		return classifyFile(err)
 	case sqlite3.TOOBIG, sqlite3.NOMEM:
