@@ -54,6 +54,8 @@ func (e *CloseError) Error() string {
 	switch {
 	case e.Code == closeDropped && e.Reason == "":
 		return "connection lost"
+	case e.Code == closeDropped:
+		return "connection lost: " + e.Reason
 	case e.Reason == "":
 		return fmt.Sprintf("closed by the peer (%d)", e.Code)
 	default:

@@ -7,10 +7,15 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// fromPeer turns the peer's error reply into the error that users see (spec/replication.md §12).
+// fromPeer turns the peer's error reply, or its goodbye, into the error that users see
+// (spec/replication.md §12).
 func fromPeer(err error) error {
 	if err == nil {
 		return nil // most often; reply would take memory
+	}
+	var closed *blip.CloseError
+	if errors.As(err, &closed) {
+		return closedByPeer(closed)
 	}
 	var reply *blip.Error
 	if !errors.As(err, &reply) {

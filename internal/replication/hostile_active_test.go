@@ -330,3 +330,29 @@ func TestBrokenPromisesEndTheSession(t *testing.T) {
 		})
 	}
 }
+
+// TestAGoodbyeIsTheReasonWhateverIsUnderWay lets a listener leave in place of an answer.
+func TestAGoodbyeIsTheReasonWhateverIsUnderWay(t *testing.T) { // E-01 X-11
+	for profile, then := range map[string]func(*listener){
+		"getCollections": nil, "subChanges": nil, "proposeChanges": caughtUp, "rev": caughtUp, "setCheckpoint": caughtUp,
+	} {
+		for code, want := range map[int]int{1000: 1001, 1001: 1001, 4002: 4002} {
+			t.Run(fmt.Sprint(profile, " ", code), func(t *testing.T) {
+				a := newPeer(t, store.RevTrees)
+				a.put("mine", `{"n":1}`)
+				for range 10 { // the request that fails and the end of the connection race
+					leave := make(chan struct{})
+					l := meetActive(t, a, nil, but(profile, func(*blip.Request) { close(leave) }), then)
+					select {
+					case <-leave:
+						l.conn.Close(code, "why")
+					case <-l.gone:
+					}
+					if err := l.await(); !errors.Is(err, fault.New(fault.WebSocket, want, "")) || fault.Of(err).Code != want {
+						t.Fatalf("ended with %v, want code %d", err, want)
+					}
+				}
+			})
+		}
+	}
+}

@@ -12,7 +12,8 @@ import (
 // fail ends the session because of err; the first reason counts. Why a connection ended is
 // for the connection to say, not for those who find it closed.
 func (s *Session) fail(err error) {
-	if errors.Is(err, fault.NotConnected) {
+	var closed *blip.CloseError
+	if errors.Is(err, fault.NotConnected) || errors.As(err, &closed) {
 		return
 	}
 	s.mu.Lock()
@@ -136,21 +137,14 @@ func (s *Session) ending(err error) error {
 	if s.err != nil {
 		return s.err
 	}
-	var closed *blip.CloseError
-	if !errors.As(err, &closed) {
-		return err
-	}
-	return closedByPeer(closed)
+	return fromPeer(err)
 }
 
 // closedByPeer maps a close code to the error of spec/handshake.md §8.
 func closedByPeer(closed *blip.CloseError) error {
 	code := closed.Code
-	switch code {
-	case 1000, 1001:
-		return fault.PeerClosed.Because(closed)
-	case 1006:
-		return fault.ConnectionLost.Because(closed)
+	if code == 1000 {
+		code = fault.PeerClosed.Code
 	}
-	return fault.New(fault.WebSocket, code, "the peer closed the connection").Because(closed)
+	return fault.New(fault.WebSocket, code, "").Because(closed)
 }

@@ -135,11 +135,10 @@ func (c *Conn) hangUp(err error) {
 }
 
 func dropped(err error) *CloseError {
-	reason := err.Error()
 	if errors.Is(err, io.EOF) {
-		reason = "connection lost"
+		return &CloseError{Code: noClose}
 	}
-	return &CloseError{Code: noClose, Reason: reason}
+	return &CloseError{Code: noClose, Reason: err.Error()}
 }
 
 func closePayload(code int, reason string) []byte {
