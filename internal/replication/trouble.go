@@ -1,9 +1,7 @@
 package replication
 
 import (
-	"context"
 	"errors"
-	"log/slog"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
@@ -48,15 +46,15 @@ func (s *Session) setback(err error) {
 	if err == nil {
 		return
 	}
-	level := slog.LevelWarn
+	log := s.log.Warn
 	noted := s.note(func() {
 		if s.soft != nil && alike(s.soft, err) {
-			level = slog.LevelDebug
+			log = s.log.Debug
 		}
 		s.soft = err
 	})
 	if noted {
-		s.log.Log(context.Background(), level, "setback", "error", err)
+		log("setback", "error", err)
 	}
 }
 
