@@ -81,15 +81,14 @@ func (s *Server) meet(
 	nc, err := s.secure(tcp)
 	if err != nil {
 		s.log.Info("TLS handshake failed", "client", tcp.RemoteAddr().String(), "error", err)
-		linger(tcp)
+		if !isTimeout(err) {
+			linger(tcp)
+		}
 		return nil, nil, nil
 	}
 	br = bufio.NewReader(&headReader{r: nc, left: maxHead})
 	if request, err = http.ReadRequest(br); err != nil {
-		s.log.Info("no valid request came", "client", tcp.RemoteAddr().String(), "error", err)
-		if !errors.Is(err, io.EOF) && !isTimeout(err) {
-			s.refuse(nc, nil, refuse(http.StatusBadRequest, "this is not an HTTP request"))
-		}
+		s.noRequest(nc, err)
 		return nil, nil, nil
 	}
 	if no := s.take(from); no != nil {
@@ -97,6 +96,20 @@ func (s *Server) meet(
 		return nil, nil, nil
 	}
 	return nc, request, br
+}
+
+// noRequest deals with a client whose request could not be read. One whose time is over gets an
+// answer too: to Couchbase Lite silence would mean never to come back (spec/handshake.md §3).
+func (s *Server) noRequest(nc net.Conn, err error) {
+	switch {
+	case isTimeout(err):
+		allow(nc, lingerWait)
+		s.answer(nc, nil, refuse(http.StatusServiceUnavailable, "no request came before the listener had to go on"))
+	case errors.Is(err, io.EOF):
+		s.log.Info("a client left without a request", "client", nc.RemoteAddr().String())
+	default:
+		s.refuse(nc, nil, refuse(http.StatusBadRequest, "this is not an HTTP request"))
+	}
 }
 
 // secure does the TLS handshake, if TLS is on.
@@ -183,7 +196,7 @@ func (w *waiting) enter(nc net.Conn, d time.Duration) (leave func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.clients.Len() >= w.most {
-		_ = w.clients.Remove(w.clients.Front()).(net.Conn).Close()
+		allow(w.clients.Remove(w.clients.Front()).(net.Conn), 0)
 	}
 	e := w.clients.PushBack(nc)
 	return func() {

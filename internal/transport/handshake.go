@@ -160,6 +160,12 @@ func (s *Server) switching(r *http.Request, a accepted) []byte {
 
 // refuse answers a request that leads to no connection, and waits for the client to hear it.
 func (s *Server) refuse(nc net.Conn, r *http.Request, no *refusal) {
+	s.answer(nc, r, no)
+	linger(nc)
+}
+
+// answer sends a refusal; r is nil if there is no request.
+func (s *Server) answer(nc net.Conn, r *http.Request, no *refusal) {
 	path := ""
 	if r != nil {
 		path = r.URL.Path
@@ -178,7 +184,6 @@ func (s *Server) refuse(nc net.Conn, r *http.Request, no *refusal) {
 		b.WriteString(no.text + "\n")
 	}
 	_, _ = nc.Write(b.Bytes())
-	linger(nc)
 }
 
 // signature ends the head of every response.

@@ -335,16 +335,47 @@ func TestStalledClientsHoldUpNobody(t *testing.T) {
 	}
 }
 
-func TestAStalledHandshakeIsGivenUp(t *testing.T) {
-	s := listen(t, transport.ServerConfig{Limits: transport.Limits{Handshake: 50 * time.Millisecond}})
+// Couchbase Lite's replicators never come back to a listener that hangs up without an answer.
+func TestAClientWhoseRequestDoesNotComeIsAskedToComeBack(t *testing.T) {
+	for name, test := range map[string]struct {
+		limits transport.Limits
+		end    func(s *transport.Server)
+	}{
+		"its time is over":        {transport.Limits{Handshake: 50 * time.Millisecond}, func(*transport.Server) {}},
+		"another one comes":       {transport.Limits{Pending: 1}, func(*transport.Server) {}},
+		"the listener stops":      {transport.Limits{}, func(s *transport.Server) { _ = s.Close(t.Context()) }},
+		"the listener must hurry": {transport.Limits{}, func(s *transport.Server) { _ = s.Close(canceled()) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := listen(t, transport.ServerConfig{Limits: test.limits})
+			nc := stalled(t, s, "GET /db/_blipsync HTTP/1.1\r\n")
+			checkReached(t, s, transport.DialConfig{}) // so that the listener has taken nc, too
+			test.end(s)
+			answer, err := io.ReadAll(nc)
+			if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 503 ") {
+				t.Errorf("got %q, %v, want 503", answer, err)
+			}
+		})
+	}
+}
+
+// stalled connects to s, sends the beginning of a request, and no more.
+func stalled(t *testing.T, s *transport.Server, beginning string) net.Conn {
 	nc, err := net.Dial("tcp", address(s))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer nc.Close()
-	if _, err := io.ReadAll(nc); err != nil {
-		t.Errorf("got %v, want to be hung up on", err)
+	t.Cleanup(func() { _ = nc.Close() })
+	if _, err := io.WriteString(nc, beginning); err != nil {
+		t.Fatal(err)
 	}
+	return nc
+}
+
+func canceled() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
 }
 
 func TestConnectionLimits(t *testing.T) {
