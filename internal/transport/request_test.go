@@ -12,6 +12,15 @@ import (
 
 var keyLine = regexp.MustCompile(`Sec-WebSocket-Key: ([A-Za-z0-9+/]{22}==)\r\n`)
 
+func keyOf(t *testing.T, request string) string {
+	t.Helper()
+	key := keyLine.FindStringSubmatch(request)
+	if key == nil {
+		t.Fatalf("no key of 16 bytes in %q", request)
+	}
+	return key[1]
+}
+
 func TestTheRequestHasTheExactForm(t *testing.T) {
 	e, requests := rawServer(t, switching)
 	c, err := transport.Dial(t.Context(), transport.DialConfig{
@@ -26,10 +35,6 @@ func TestTheRequestHasTheExactForm(t *testing.T) {
 	}
 	defer c.Abort()
 	got := requests()[0]
-	key := keyLine.FindStringSubmatch(got)
-	if key == nil {
-		t.Fatalf("no key of 16 bytes in %q", got)
-	}
 	want := strings.ReplaceAll(`GET /db/_blipsync HTTP/1.1
 Host: `+strings.TrimSuffix(strings.TrimPrefix(e.String(), "ws://"), "/db")+`
 User-Agent: Tandem/1.0 (test)
@@ -39,7 +44,7 @@ X-Mine: 1
 Connection: Upgrade
 Upgrade: websocket
 Sec-WebSocket-Version: 13
-Sec-WebSocket-Key: `+key[1]+`
+Sec-WebSocket-Key: `+keyOf(t, got)+`
 Sec-WebSocket-Protocol: BLIP_3+CBMobile_4,BLIP_3+CBMobile_3
 
 `, "\n", "\r\n")
@@ -71,7 +76,8 @@ func TestUserHeadersCannotBreakTheHandshake(t *testing.T) {
 			"Connection": {"close"}, "Upgrade": {"h2c"}, "Content-Length": {"7"}, "Transfer-Encoding": {"chunked"},
 			"Sec-Websocket-Key": {"k"}, "Sec-Websocket-Version": {"8"}, "Sec-Websocket-Protocol": {"other"},
 			"Sec-Websocket-Extensions": {"permessage-deflate"}, "Sec-Websocket-Accept": {"a"},
-			"Authorization": {"Bearer token"}, "User-Agent": {"mine"}, "Host": {"other.example"},
+			"upgrade": {"h2c"}, "SEC-WEBSOCKET-KEY": {"k"}, "sec-websocket-protocol": {"other"},
+			"Authorization": {"Bearer token"}, "user-agent": {"mine"}, "HOST": {"other.example"},
 			"X-Evil": {"1\r\nX-Injected: 2"}, "Bad Name\r\n": {"x"},
 		},
 	})
@@ -82,7 +88,7 @@ func TestUserHeadersCannotBreakTheHandshake(t *testing.T) {
 	r := parsed(t, requests()[0])
 	for name, want := range map[string]string{
 		"Connection": "Upgrade", "Upgrade": "websocket", "Content-Length": "", "Transfer-Encoding": "",
-		"Sec-Websocket-Version": "13", "Sec-Websocket-Protocol": cbm4,
+		"Sec-Websocket-Key": keyOf(t, requests()[0]), "Sec-Websocket-Version": "13", "Sec-Websocket-Protocol": cbm4,
 		"Sec-Websocket-Extensions": "", "Sec-Websocket-Accept": "",
 		"Authorization": "Bearer token", "User-Agent": "mine", "X-Injected": "",
 	} {

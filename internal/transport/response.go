@@ -35,9 +35,10 @@ func acceptKey(key string) string {
 
 // request renders the request in the order of spec/handshake.md §2.
 func (d *dialer) request(key string) []byte {
-	user := d.cfg.Headers.Clone()
-	if user == nil {
-		user = http.Header{}
+	user := http.Header{}
+	for name, values := range d.cfg.Headers { // of a literal, they may be in any case
+		name = http.CanonicalHeaderKey(name)
+		user[name] = append(user[name], values...)
 	}
 	if !d.trusted {
 		user.Del("Authorization")
@@ -105,6 +106,9 @@ type response struct {
 
 func readResponse(br *bufio.Reader, key string) (*response, error) {
 	res, err := http.ReadResponse(br, nil)
+	for err == nil && res.StatusCode < 200 && res.StatusCode != http.StatusSwitchingProtocols {
+		res, err = http.ReadResponse(br, nil) // that was an interim one (RFC 9110 §15.2)
+	}
 	if err != nil {
 		return nil, fault.New(fault.WebSocket, http.StatusBadRequest, "the peer's answer is not HTTP").Because(err).
 			Try("check the port; use wss:// if the peer has TLS turned on")

@@ -13,6 +13,8 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
+const interim = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
+
 func TestListenersAnswers(t *testing.T) {
 	with := func(old, replacement string) func(string) string {
 		return func(request string) string { return strings.Replace(switching(request), old, replacement, 1) }
@@ -30,6 +32,8 @@ func TestListenersAnswers(t *testing.T) {
 		"good":                       {switching, 0},
 		"header names in other case": {with("Connection: Upgrade\r\nUpgrade", "CONNECTION: Upgrade\r\nupgrade"), 0},
 		"values in other case":       {with("Upgrade\r\nUpgrade: websocket", "upgrade\r\nUpgrade: WebSocket"), 0},
+		"interim responses":          {func(r string) string { return interim + switching(r) }, 0},
+		"no end of interim ones":     {plain(strings.Repeat(interim, 1000)), 400},
 		"no reason phrase":           {with(" Switching Protocols", ""), 0},
 		"list of tokens":             {with("Connection: Upgrade", "Connection: keep-alive, Upgrade"), 0},
 		"extension nobody asked for": {with("\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"), 0},
