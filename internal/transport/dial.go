@@ -93,7 +93,7 @@ func (e *DialError) Error() string { return e.Err.Error() }
 func (e *DialError) Unwrap() error { return e.Err }
 
 // Dial connects to a peer and agrees on a protocol with it (spec/handshake.md §2, §3). It
-// follows up to ten redirects and never tries credentials twice. Its error is a [*DialError]
+// follows up to ten redirects, also to a proxy, and never tries credentials twice. Its error is a [*DialError]
 // around a fault: Network/1–27 if the peer was not reached or not trusted, WebSocket with
 // the HTTP status if it refused, WebSocket/400 if its answer was not HTTP, and WebSocket/1002 if
 // its answer broke the protocol.
@@ -132,22 +132,20 @@ type dialer struct {
 
 func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	for range maxRedirects + 1 {
-		c, location, err := d.attempt(ctx)
+		c, err := d.attempt(ctx)
 		if err != nil || c != nil {
 			return c, err
-		}
-		if err := d.follow(location); err != nil {
-			return nil, err
 		}
 	}
 	return nil, fault.TooManyRedirects
 }
 
-// attempt makes one connection. It returns a Conn, or where to go instead.
-func (d *dialer) attempt(ctx context.Context) (c *Conn, location string, err error) {
+// attempt makes one connection. It returns a Conn, or nil when d has turned to where the peer
+// has sent it.
+func (d *dialer) attempt(ctx context.Context) (c *Conn, err error) {
 	nc, err := d.connect(ctx)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = nc.Close() })
 	defer func() {
@@ -158,28 +156,30 @@ func (d *dialer) attempt(ctx context.Context) (c *Conn, location string, err err
 			_ = c.Abort()
 			c = nil
 		}
-		if err != nil || location != "" {
+		if c == nil {
 			_ = nc.Close()
 		}
 	}()
 	res, br, err := d.exchange(nc)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	defer res.body.Close()
 	switch res.status {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect:
-		return nil, cmp.Or(res.header.Get("Location"), "?"), nil
+		return nil, d.follow(res.header.Get("Location"))
+	case http.StatusUseProxy:
+		return nil, d.useProxy(res.header.Get("Location"))
 	}
 	if err := res.check(d.cfg.Protocols); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	ws := websocket.New(nc, websocket.Config{
 		Client: true, Reader: br, Heartbeat: cmp.Or(d.cfg.Heartbeat, defaultHeartbeat),
 	})
 	return &Conn{
 		Conn: ws, seen: d.seen, protocol: res.protocol(), local: nc.LocalAddr(), remote: nc.RemoteAddr(),
-	}, "", nil
+	}, nil
 }
 
 // exchange sends the request and reads the response's head.
@@ -250,6 +250,17 @@ func (d *dialer) follow(location string) error {
 		d.trusted = false
 	}
 	d.to, d.target = to, u.RequestURI()
+	return nil
+}
+
+// useProxy turns to the proxy behind which the peer wants to be reached (status 305), once.
+func (d *dialer) useProxy(location string) error {
+	u, err := url.Parse(location)
+	if err != nil || u.Scheme != "http" || u.User != nil || u.Hostname() == "" || !validPort(u.Port()) ||
+		d.cfg.Proxy != nil {
+		return badRedirect(location)
+	}
+	d.cfg.Proxy = &url.URL{Scheme: "http", Host: net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80"))}
 	return nil
 }
 

@@ -54,6 +54,41 @@ func TestAnotherHostGetsNoCredentials(t *testing.T) {
 	}
 }
 
+func TestAPeerMayAskForAProxy(t *testing.T) {
+	proxy, requests := rawProxy(t, switching)
+	e, direct := rawServer(t, func(string) string { return redirect(305, proxy.String()+"/") })
+	c, err := transport.Dial(t.Context(), transport.DialConfig{
+		Endpoint: e, Protocols: []string{cbm4}, Credentials: &transport.Credentials{User: "u", Password: "p"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Abort()
+	if got, want := requests()[0], "CONNECT "+e.Address()+" HTTP/1.1\r\n"; !strings.HasPrefix(got, want) {
+		t.Errorf("the proxy got %q, want %q", got, want)
+	}
+	if strings.Contains(requests()[0], "Authorization") {
+		t.Errorf("the proxy sees what the peer alone should: %q", requests()[0])
+	}
+	first, second := parsed(t, direct()[0]), parsed(t, requests()[1])
+	if second.RequestURI != first.RequestURI || second.Header.Get("Authorization") == "" {
+		t.Errorf("through the proxy the request is %v", second)
+	}
+}
+
+func TestBadProxies(t *testing.T) {
+	for _, location := range []string{"", "/db", "https://127.0.0.1:1", "http://u:p@127.0.0.1:1", "http://:80", "http://h:99999"} {
+		e, _ := rawServer(t, func(string) string { return redirect(305, location) })
+		_, err := transport.Dial(t.Context(), transport.DialConfig{Endpoint: e, Protocols: []string{cbm4}})
+		checkFault(t, err, fault.Network, fault.InvalidRedirect.Code)
+	}
+	proxy, _ := rawProxy(t, func(string) string { return redirect(305, "http://127.0.0.1:1") })
+	_, err := transport.Dial(t.Context(), transport.DialConfig{
+		Endpoint: endpoint(t, "ws://peer.example/db"), Protocols: []string{cbm4}, Proxy: proxy,
+	})
+	checkFault(t, err, fault.Network, fault.InvalidRedirect.Code)
+}
+
 func TestBadRedirects(t *testing.T) {
 	for location, want := range map[string]*fault.Error{
 		"/db/_blipsync":          fault.TooManyRedirects, // to itself
