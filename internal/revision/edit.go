@@ -107,18 +107,28 @@ func Absorb(winner, loser Rev) Rev {
 // sender left out because local has them (spec/versioning.md §A2), the branches that local had
 // superseded, and the versions it had seen. It is what to store in local's place; prune it afterwards.
 func Join(incoming, local Rev) Rev {
-	known := local.tail()
-	list := incoming.History.Ancestors
-	for i, id := range list {
-		if at := slices.Index(known, id); at >= 0 {
-			incoming.History.Ancestors = slices.Concat(list[:i], known[at:])
-			break
-		}
-	}
+	incoming = Complete(incoming, local)
 	if incoming.ID.IsTree() {
 		return Supersede(incoming, local) // its ancestors are incoming's, unless it is on another branch
 	}
 	return incoming.seeing(local)
+}
+
+// Complete returns incoming with the ancestors that its sender left out because local has them
+// (spec/versioning.md §A2), be it a descendant of local or in conflict with it.
+func Complete(incoming, local Rev) Rev {
+	known, list := local.tail(), incoming.History.Ancestors
+	for i, id := range list {
+		at := slices.Index(known, id)
+		if at < 0 {
+			continue
+		}
+		if len(known)-at > len(list)-i {
+			incoming.History.Ancestors = slices.Concat(list[:i], known[at:])
+		}
+		break
+	}
+	return incoming
 }
 
 // seeing returns the version r with the versions that other has seen among its previous ones.

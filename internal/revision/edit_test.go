@@ -125,12 +125,28 @@ func TestAbsorbKeepsTheWinnersVersion(t *testing.T) {
 	}
 }
 
+func TestCompleteKeepsTheLongerPast(t *testing.T) {
+	for name, x := range map[string]struct{ incoming, local, want revision.Rev }{
+		"a common ancestor": {tree("3-y", "2-b"), tree("3-x", "2-b", "1-a"), tree("3-y", "2-b", "1-a")},
+		"it knows more":     {tree("3-y", "2-b", "1-a"), tree("3-x", "2-b"), tree("3-y", "2-b", "1-a")},
+		"its own branch":    {tree("4-z", "3-y", "2-b"), tree("3-x", "2-b", "1-a"), tree("4-z", "3-y", "2-b", "1-a")},
+		"nothing in common": {tree("2-y", "1-y"), tree("2-x", "1-x"), tree("2-y", "1-y")},
+		"no past":           {tree("1-y"), tree("1-x"), tree("1-y")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(x.want, revision.Complete(x.incoming, x.local)); diff != "" {
+				t.Errorf("Complete(%v, %v): (-want +got)\n%s", x.incoming, x.local, diff)
+			}
+		})
+	}
+}
+
 func TestJoinCompletesAncestors(t *testing.T) {
 	for name, x := range map[string]struct{ incoming, local, want revision.Rev }{
 		"new document":       {tree("2-b", "1-a"), revision.Rev{}, tree("2-b", "1-a")},
 		"child":              {tree("4-d", "3-c"), tree("3-c", "2-b", "1-a"), tree("4-d", "3-c", "2-b", "1-a")},
 		"complete already":   {tree("3-c", "2-b", "1-a"), tree("2-b", "1-a"), tree("3-c", "2-b", "1-a")},
-		"more than we know":  {tree("3-c", "2-b", "1-a"), tree("2-b"), tree("3-c", "2-b")},
+		"more than we know":  {tree("3-c", "2-b", "1-a"), tree("2-b"), tree("3-c", "2-b", "1-a")},
 		"unrelated":          {tree("2-b", "1-a"), tree("1-x"), superseding(tree("2-b", "1-a"), "1-x")},
 		"another branch":     {tree("2-b", "1-a"), superseding(tree("2-x", "1-a"), "1-y"), superseding(tree("2-b", "1-a"), "2-x", "1-y")},
 		"seen by local":      {vector(b1, a1), vector(a1, c1), vector(b1, a1, c1)},

@@ -143,6 +143,7 @@ func (tx *Tx) receiveOver(c *Collection, next *Document, in Incoming) (Outcome, 
 			return 0, fault.Conflict.In("receive document", in.ID).
 				Says("revision %s is in conflict with %s", in.Rev.ID, head.Rev.ID)
 		}
+		next.Rev = tx.prune(revision.Complete(next.Rev, head.Rev))
 		return tx.storeConflict(c, head, next, in.Remote)
 	}
 }
