@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -95,30 +96,42 @@ func (p *pusher) rememberOver(ctx context.Context) error {
 // Where we claim to have seen what the peer has, and it claims the same of ours, only a new
 // revision helps: it is made, and more is true. The others are reported; they stay pending.
 func (p *pusher) giveUpWaiting(ctx context.Context) (more bool, err error) {
-	done := make(chan struct{})
+	type outcome struct {
+		more bool
+		err  error
+	}
+	done := make(chan outcome, 1)
 	p.post(func() error {
-		defer close(done)
-		for id, it := range p.current {
-			if it.state != held {
-				continue
-			}
-			if it.parent != "" && it.rev.Contains(it.parent) && !p.touched[id] {
-				p.touched[id], more = true, true
-				err = p.c.s.db.Update(ctx, func(tx *store.Tx) error { return tx.Touch(p.c.store(), id, it.rev.ID) })
-				p.lookLater(lookup{id: id})
-				continue
-			}
-			p.c.report(DocumentEvent{
-				ID: id, Revision: string(it.rev.ID), Push: true, Deleted: it.deleted, Err: fault.RemoteConflict.In("push", id),
-			})
-			p.release(it)
-		}
+		var o outcome
+		o.more, o.err = p.giveUpHeld(ctx)
+		done <- o
 		return nil
 	})
 	select {
-	case <-done:
-		return more, err
+	case o := <-done:
+		return o.more, o.err
 	case <-p.c.s.work.Done():
 		return false, nil
 	}
+}
+
+// giveUpHeld runs on the pusher's goroutine.
+func (p *pusher) giveUpHeld(ctx context.Context) (more bool, err error) {
+	for id, it := range p.current {
+		if it.state != held {
+			continue
+		}
+		if it.parent != "" && it.rev.Contains(it.parent) && !p.touched[id] {
+			p.touched[id], more = true, true
+			touch := func(tx *store.Tx) error { return tx.Touch(p.c.store(), id, it.rev.ID) }
+			err = errors.Join(err, p.c.s.db.Update(ctx, touch))
+			p.lookLater(lookup{id: id})
+			continue
+		}
+		p.c.report(DocumentEvent{
+			ID: id, Revision: string(it.rev.ID), Push: true, Deleted: it.deleted, Err: fault.RemoteConflict.In("push", id),
+		})
+		p.release(it)
+	}
+	return more, err
 }

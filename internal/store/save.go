@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
@@ -65,11 +66,13 @@ func (tx *Tx) Save(c *Collection, e Edit) (*Document, error) {
 
 // Touch writes the head of a document once more, as a new revision of the same content, if it
 // is still rev. It ends what no comparison can: two peers that each claim to have seen the
-// other's revision. Nothing happens where the head is another, or in conflict.
+// other's revision. Nothing happens where the document is gone, or its head another or in conflict.
 func (tx *Tx) Touch(c *Collection, id string, rev revision.ID) error {
 	const op = "touch document"
 	head, err := tx.Document(c, id)
 	switch {
+	case errors.Is(err, fault.NotFound):
+		return nil
 	case err != nil:
 		return err
 	case head.Rev.ID != rev || head.Conflicted:
