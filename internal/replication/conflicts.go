@@ -15,30 +15,40 @@ import (
 // resolversAtOnce is how many documents a custom resolver is asked about at the same time.
 const resolversAtOnce = 4
 
-// conflicts resolves the conflicts of one collection on the active side (spec/conflicts.md §2),
-// one document at a time by the default rules, a few at a time with a custom resolver.
+// conflicts resolves the conflicts of one collection on the active side (spec/conflicts.md §2):
+// a few documents at a time, and each by one worker.
 type conflicts struct {
 	c *collection
 
 	mu      sync.Mutex
 	waiting []string        // in order
 	queued  map[string]bool // what is in waiting
-	working int
-	wake    chan struct{} // capacity 1
+	working map[string]bool // what workers have; true if it was added again meanwhile
+	wake    chan struct{}   // capacity 1
 }
 
 func newConflicts(c *collection) *conflicts {
-	return &conflicts{c: c, queued: make(map[string]bool), wake: make(chan struct{}, 1)}
+	return &conflicts{
+		c: c, queued: make(map[string]bool), working: make(map[string]bool), wake: make(chan struct{}, 1),
+	}
 }
 
-// add has a document's conflict resolved.
+// add has a document's conflict resolved, after the one that is being resolved.
 func (f *conflicts) add(id string) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, working := f.working[id]; working {
+		f.working[id] = true
+		return
+	}
+	f.queueLocked(id)
+}
+
+func (f *conflicts) queueLocked(id string) {
 	if !f.queued[id] {
 		f.queued[id] = true
 		f.waiting = append(f.waiting, id)
 	}
-	f.mu.Unlock()
 	f.poke()
 }
 
@@ -52,7 +62,7 @@ func (f *conflicts) poke() {
 func (f *conflicts) busy() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.waiting)+f.working > 0
+	return len(f.waiting)+len(f.working) > 0
 }
 
 // findOld adds the conflicts that an earlier session has left.
@@ -96,9 +106,7 @@ func (f *conflicts) work(ctx context.Context) {
 			}
 		}
 		f.resolve(ctx, id)
-		f.mu.Lock()
-		f.working--
-		f.mu.Unlock()
+		f.done(id)
 		f.c.s.stateChanged()
 	}
 }
@@ -111,40 +119,57 @@ func (f *conflicts) next() (id string, ok bool) {
 	}
 	id, f.waiting = f.waiting[0], f.waiting[1:]
 	delete(f.queued, id)
-	f.working++
+	f.working[id] = false
 	if len(f.waiting) > 0 {
 		f.poke() // for the other workers
 	}
 	return id, true
 }
 
+func (f *conflicts) done(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	again := f.working[id]
+	delete(f.working, id)
+	if again {
+		f.queueLocked(id)
+	}
+}
+
 // resolve ends one conflict, and reports the document.
 func (f *conflicts) resolve(ctx context.Context, id string) {
 	doc, err := f.attempt(ctx, id)
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return // it is found again by the next session
+	case err != nil:
+		f.failed(id, err)
+	case doc != nil:
+		f.resolved(doc)
 	}
-	event := DocumentEvent{ID: id, Err: err, Transient: err != nil && isDiskTrouble(err)}
-	if event.Transient {
-		f.c.s.leave(err)
-	}
-	if err == nil {
-		if doc == nil {
-			return // gone meanwhile
-		}
-		event.Deleted = doc.Deleted
-		if doc.Conflicted {
-			f.add(id) // another peer's revision is in conflict too
-		}
-		f.c.counters.conflicts.Add(1)
-	}
-	f.c.report(event)
 	if push := f.c.pusher(); push != nil {
 		push.remoteMoved(id)
 	}
 }
 
-// attempt resolves, starting again while the document changes under the resolver.
+func (f *conflicts) failed(id string, err error) {
+	event := DocumentEvent{ID: id, Err: err, Transient: isDiskTrouble(err)}
+	if event.Transient {
+		f.c.s.leave(err)
+	}
+	f.c.report(event)
+}
+
+func (f *conflicts) resolved(doc *store.Document) {
+	if doc.Conflicted {
+		f.add(doc.ID) // another peer's revision is in conflict too
+	}
+	f.c.counters.conflicts.Add(1)
+	f.c.report(DocumentEvent{ID: doc.ID, Deleted: doc.Deleted})
+}
+
+// attempt resolves, starting again while the document changes under the resolver. It returns nil
+// if there is no conflict any more.
 func (f *conflicts) attempt(ctx context.Context, id string) (*store.Document, error) {
 	for range maxResolveAttempts {
 		conflict, err := f.load(ctx, id)
@@ -166,13 +191,22 @@ func (f *conflicts) attempt(ctx context.Context, id string) (*store.Document, er
 			doc, err = tx.Resolve(f.c.store(), resolution)
 			return err
 		})
-		if errors.Is(err, fault.Conflict) {
+		switch {
+		case errors.Is(err, fault.Conflict):
 			continue
+		case isNotFound(err) && f.isOver(ctx, id): // not found may be a blob of the outcome too
+			return nil, nil
 		}
 		return doc, err
 	}
 	return nil, fault.Conflict.In("resolve", id).
 		Says("the document changed %d times while its conflict was being resolved", maxResolveAttempts)
+}
+
+// isOver reports whether a document's conflict has ended without us.
+func (f *conflicts) isOver(ctx context.Context, id string) bool {
+	conflict, err := f.load(ctx, id)
+	return err == nil && conflict == nil
 }
 
 // why says for people what a decision goes by.
