@@ -10,11 +10,13 @@ import (
 )
 
 // The log of conflicts keeps the latest of them: so many, and so many bytes of bodies. What is
-// too much goes when an entry with a number divisible by conflictLogPruning is added.
+// too much goes when an entry with a number divisible by conflictLogPruning is added, or a large
+// one; between two prunings it has less than twice as many bytes.
 const (
 	conflictLogEntries = 10_000
-	conflictLogBytes   = 64 << 20
+	conflictLogBytes   = 32 << 20
 	conflictLogPruning = 256
+	conflictLogLarge   = conflictLogBytes / conflictLogPruning // bytes
 )
 
 // LoggedConflict is a conflict that was resolved.
@@ -92,7 +94,8 @@ func (tx *Tx) logConflict(c *Collection, local, theirs, next *Document, r Resolu
 		tx.now.UnixMilli(), c.FullName(), r.ID, url, int64(r.Winner), r.Why,
 		string(local.Rev.ID), local.Deleted, string(local.Body),
 		string(theirs.Rev.ID), theirs.Deleted, string(theirs.Body), string(next.Rev.ID))
-	if err == nil && n%conflictLogPruning == 0 {
+	large := len(local.Body)+len(theirs.Body) >= conflictLogLarge
+	if err == nil && (large || n%conflictLogPruning == 0) {
 		err = tx.pruneConflictLog(n)
 	}
 	return sqlFault(err, "log conflict of", r.ID)
