@@ -206,15 +206,3 @@ func TestTextPatchFindsSeveralChanges(t *testing.T) {
 		t.Fatalf("Apply(%s) = %s, %v", d, got, err)
 	}
 }
-
-func TestWorthwhileWeighsTheDeltaAgainstTheBody(t *testing.T) {
-	body := make([]byte, 200)
-	for _, x := range []struct {
-		delta, body int
-		want        bool
-	}{{10, 199, false}, {10, 200, true}, {240, 200, true}, {241, 200, false}} {
-		if got := delta.Worthwhile(make([]byte, x.delta), body[:x.body]); got != x.want {
-			t.Errorf("a delta of %d bytes for a body of %d: got %v, want %v", x.delta, x.body, got, x.want)
-		}
-	}
-}

@@ -7,14 +7,9 @@ import (
 	"github.com/tandemdb/tandem/internal/document"
 )
 
-// MinBody is the least length in bytes of a body worth a delta (spec/delta.md §5).
+// MinBody is the least length in bytes of a body worth a delta (spec/delta.md §5): a shorter one is
+// better sent whole.
 const MinBody = 200
-
-// Worthwhile reports whether to send d in place of body: a short body, or one hardly longer than its
-// delta, is better sent whole.
-func Worthwhile(d, body []byte) bool {
-	return len(body) >= MinBody && 5*len(d) <= 6*len(body)
-}
 
 // Diff returns the delta that makes a value equal to updated of old: "{}" if they are equal already. Both are
 // JSON, of documents as a rule; the errors are those of [document.ParseValue].

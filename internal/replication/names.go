@@ -69,7 +69,6 @@ const (
 	revsFetchingBlobs    = 100      // received revs waiting for their blobs, before we ask for more
 	sequencesOpen        = 10_000   // the peer's sequences after one that is not stored
 	knownRevsAnswered    = 10       // ancestors named in a reply to changes
-	minDeltaBody         = 200      // bytes; shorter bodies are sent whole
 	maxAttachmentNonce   = 255      // bytes
 	maxSequence          = 200      // bytes of a peer's sequence as JSON
 	maxResolveAttempts   = 10       // of one conflict, when the document changes meanwhile

@@ -165,7 +165,7 @@ func (p *pusher) putBody(tx *store.Tx, m *blip.Message, it *item, doc *store.Doc
 		return err
 	}
 	m.Body = body
-	if !p.peer.deltas || !p.c.s.common.Deltas || it.whole || it.deleted || len(body) < minDeltaBody {
+	if !p.peer.deltas || !p.c.s.common.Deltas || it.whole || it.deleted || len(body) < delta.MinBody {
 		return nil
 	}
 	base, old, err := p.deltaBase(tx, it)
