@@ -27,8 +27,9 @@ type Conflict struct {
 
 // ConflictResolver ends a conflict: it returns one of the two documents, which wins, or
 // another one, whose body becomes a new revision of both, or nil, which deletes the
-// document. An error or a panic leaves the conflict as it is; it is presented again
-// by the next run.
+// document. The ID of another one does not matter, its collection does: a foreign one is
+// [ErrInvalid]. An error or a panic ([ErrUnexpected]) leaves the conflict as it is; it is
+// presented again by the next run.
 //
 // It is called on goroutines of the replicator, for several documents at once, may be slow
 // and may use the database. If the document changes meanwhile, it is called again. The
@@ -115,7 +116,7 @@ func (c *Collection) resolver(resolve ConflictResolver) replication.Resolver {
 		}
 		result, err := resolve(ctx, shown)
 		if err != nil {
-			return replication.Decision{}, err
+			return replication.Decision{}, fault.Unexpected.Because(err)
 		}
 		return c.decision(ctx, shown, result)
 	}

@@ -1,6 +1,7 @@
 package tandem_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -137,6 +138,33 @@ func TestResolvers(t *testing.T) { // C-04
 				}
 			}
 		})
+	}
+}
+
+// spec/conflicts.md §4: what a resolver may not return is another error than its failure.
+func TestAResolverMayNotReturnADocumentOfAnotherCollection(t *testing.T) {
+	theirs, ours, url := pair(t, tandem.Options{}, "doc")
+	put(t, theirs, "doc", `{"theirs":1}`)
+	put(t, ours, "doc", `{"ours":1}`)
+	other, err := ours.Database().CreateCollection(t.Context(), "_default", "other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, other, "doc", `{"other":1}`)
+	r := replicator(t, url, ours, func(c *tandem.ReplicatorConfiguration) {
+		c.Collections[0].ConflictResolver = func(ctx context.Context, c tandem.Conflict) (*tandem.Document, error) {
+			return other.Document(ctx, c.DocumentID)
+		}
+	})
+	var failed error
+	r.AddDocumentReplicationListener(func(e tandem.DocumentReplication) {
+		for _, doc := range e.Documents {
+			failed = cmp.Or(failed, doc.Err)
+		}
+	})
+	syncOnce(t, r)
+	if !errors.Is(failed, tandem.ErrInvalid) || errors.Is(failed, tandem.ErrUnexpected) {
+		t.Errorf("events report %v, want an invalid parameter", failed)
 	}
 }
 

@@ -112,8 +112,8 @@ type Passive struct {
 type Filter func(doc *store.Document, accessRemoved bool) bool
 
 // Resolver decides one conflict. It may be slow and may use the database, and may be asked
-// about several documents at once. A panic counts as an error; after an error the conflict
-// stays and is presented again by the next session.
+// about several documents at once, about each by one caller. A panic counts as fault.Unexpected;
+// after an error the conflict stays and is presented again by the next session.
 type Resolver func(ctx context.Context, c Conflict) (Decision, error)
 
 // Conflict is a document that was changed on both sides. Local or Remote is nil where that

@@ -270,7 +270,7 @@ func (f *conflicts) decide(ctx context.Context, l *loadedConflict) (d Decision, 
 		}
 	}()
 	if d, err = resolver(ctx, l.Conflict); err != nil {
-		return d, fmt.Errorf("resolve conflict of %s: %w", l.ID, fault.Unexpected.Because(err))
+		return d, fmt.Errorf("resolve conflict of %s: %w", l.ID, err)
 	}
 	return d, nil
 }
