@@ -95,6 +95,9 @@ func DefaultWinner(local, remote Rev, localDeleted, remoteDeleted bool) bool {
 	if localDeleted != remoteDeleted {
 		return localDeleted
 	}
+	if a, b := local.isLegacy(), remote.isLegacy(); a != b {
+		return b // versions are of a later time than trees
+	}
 	if !local.ID.IsTree() || !remote.ID.IsTree() {
 		a, b := local.ID.Encoded(), remote.ID.Encoded()
 		if a.Time() != b.Time() {

@@ -130,6 +130,7 @@ func TestDefaultWinnerFollowsTheField(t *testing.T) {
 		"remote digest":             {tree("2-a"), tree("2-b"), false, false, false},
 		"version over local legacy": {tree("99-a"), vector(a1), false, false, false},
 		"version over remote":       {vector(a1), tree("99-a"), false, false, true},
+		"version over long history": {tree("4000000-a"), vector(a1), false, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := revision.DefaultWinner(x.local, x.remote, x.localDeleted, x.remoteDeleted); got != x.want {
