@@ -106,6 +106,15 @@ func CheckTimes(r Rev, now time.Time) error {
 	return nil
 }
 
+// CheckGeneration reports a tree ID that leaves no room for edits to come: a generation beyond half
+// of [MaxGeneration]. The error is [fault.BadRevisionID].
+func CheckGeneration(id ID) error {
+	if id.Generation() > MaxGeneration/2 {
+		return malformed(string(id), "the generation leaves no room for edits")
+	}
+	return nil
+}
+
 func checkTime(id ID, limit Time) error {
 	if !id.IsVersion() {
 		return nil

@@ -40,7 +40,7 @@ const (
 // Receive stores a revision that a peer has sent, if it is newer than what is here
 // (spec/versioning.md §A3, §B4). A conflict is kept as the remote's head, or refused with
 // fault.Conflict. It fails with fault.BadDocID, with fault.BadRevisionID (a version from the
-// future, or in a database of tree revisions), and with fault.NotFound if a blob of the body
+// future, or in a database of tree revisions, or a generation near the last), and with fault.NotFound if a blob of the body
 // has no content here.
 func (tx *Tx) Receive(c *Collection, in Incoming) (Outcome, error) {
 	const op = "receive document"
@@ -74,6 +74,9 @@ func (tx *Tx) prepareIncoming(in Incoming) (*Document, error) {
 		return nil, fault.BadRevisionID.Says("%q is no revision for a database of tree revisions", in.Rev.ID)
 	}
 	if err := revision.CheckTimes(in.Rev, tx.now); err != nil {
+		return nil, err
+	}
+	if err := revision.CheckGeneration(in.Rev.ID); err != nil {
 		return nil, err
 	}
 	if len(in.Body) > MaxBody {

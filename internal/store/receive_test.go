@@ -233,3 +233,19 @@ func TestKeepBases(t *testing.T) {
 	}
 	sound(t, db)
 }
+
+// A peer cannot use up the generations, so that the next edits would have none.
+func TestReceivedGenerationsLeaveRoomForEdits(t *testing.T) {
+	db := open(t, store.Options{Versioning: store.RevTrees})
+	c := defaults(t, db)
+	for id, want := range map[string]error{"4294967295-aa": fault.BadRevisionID, "2147483648-aa": fault.BadRevisionID, "2147483647-aa": nil} {
+		if _, err := receive(db, c, store.Incoming{ID: "a", Rev: rev(t, id, "")}); !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %v", id, err, want)
+		}
+	}
+	save(t, db, c, "a", `{"n":1}`)
+	if got := save(t, db, c, "a", `{"n":2}`); got.Rev.ID.Generation() != 2147483649 || get(t, db, c, "a").Rev.ID != got.Rev.ID {
+		t.Errorf("two edits later: %v", got.Rev)
+	}
+	sound(t, db)
+}
