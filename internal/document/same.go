@@ -2,6 +2,7 @@ package document
 
 import (
 	"bytes"
+	"math"
 	"strconv"
 )
 
@@ -54,7 +55,8 @@ func sameMembers(a, b Value) bool {
 	return n == len(others)
 }
 
-// sameNumber compares integers of 64 bits exactly and everything else as doubles.
+// sameNumber compares integers of 64 bits exactly and everything else as doubles, which an integer
+// beyond 2^53 may not be.
 func sameNumber(a, b string) bool {
 	x, xOK := integer(a)
 	y, yOK := integer(b)
@@ -63,7 +65,7 @@ func sameNumber(a, b string) bool {
 	}
 	f, _ := strconv.ParseFloat(a, 64)
 	g, _ := strconv.ParseFloat(b, 64)
-	return f == g
+	return f == g && (xOK == yOK || math.Abs(f) < 1<<53)
 }
 
 // integer returns the 64 bits and the sign of an integer of −2^63 to 2^64−1.
