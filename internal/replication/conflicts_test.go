@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	gosync "sync"
 	"sync/atomic"
 	"testing"
@@ -105,6 +106,45 @@ func TestAConflictMayEndWhileItIsResolved(t *testing.T) {
 		}
 		if got := a.contents(); len(got) > 0 {
 			t.Errorf("the purged document is back: %v", got)
+		}
+	})
+}
+
+// spec/conflicts.md §8, scenario 6.
+func TestAPushWithoutPullReportsConflicts(t *testing.T) {
+	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+		a, p := inConflict(t, v, "doc")
+		ours, theirs := a.contents()["doc"], p.contents()["doc"]
+		var log eventLog
+		sync(t, a, p, func(active *replication.Active, _ *replication.Passive) {
+			active.Documents = log.add
+			active.Collections[0].Pull = false
+		})
+		if len(log.failed) != 1 || !errors.Is(log.failed[0], fault.RemoteConflict) {
+			t.Errorf("events report %v, want one conflict", log.failed)
+		}
+		if a.contents()["doc"] != ours || p.contents()["doc"] != theirs {
+			t.Errorf("active has %v, passive %v, want what both had", a.contents(), p.contents())
+		}
+	})
+}
+
+// spec/conflicts.md §8, scenario 8.
+func TestAConflictLeftOverIsResolvedByTheNextRun(t *testing.T) {
+	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+		a, p := inConflict(t, v, "doc")
+		failed := syncResolving(t, a, p, func(context.Context, replication.Conflict) (replication.Decision, error) {
+			panic("not now")
+		})
+		if len(failed) == 0 || !errors.Is(failed[0], fault.Unexpected) {
+			t.Errorf("events report %v, want the panic", failed)
+		}
+		failed = syncResolving(t, a, p, func(context.Context, replication.Conflict) (replication.Decision, error) {
+			return merged(`{"merged":true}`)
+		})
+		requireSame(t, a, p, 1)
+		if len(failed) > 0 || !strings.HasSuffix(p.contents()["doc"], `{"merged":true}`) {
+			t.Errorf("the passive peer has %v (%v), want the merge", p.contents(), failed)
 		}
 	})
 }

@@ -7,7 +7,8 @@ import (
 )
 
 // History is what a revision descends from. Of a tree revision it is Ancestors and Superseded;
-// of a version all but Superseded. The zero History is that of a first revision.
+// of a version all but Superseded, unless it settled a conflict of two tree revisions. The zero
+// History is that of a first revision.
 type History struct {
 	Merges    []ID // the versions which a merge combined, newest first
 	Previous  []ID // the newest known version of every other source, newest first
