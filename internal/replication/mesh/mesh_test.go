@@ -69,6 +69,7 @@ func runMesh(t *testing.T, seed uint64) {
 	if seed%2 == 0 {
 		versioning = store.VersionVectors
 	}
+	upgrades := seed%4 == 3 // in the midst of unsettled edits and conflicts
 	for i := range 5 + m.random.IntN(2) {
 		m.peers = append(m.peers, &meshPeer{path: filepath.Join(t.TempDir(), fmt.Sprintf("peer%d.tandem", i))})
 		m.open(m.peers[i], versioning)
@@ -78,6 +79,9 @@ func runMesh(t *testing.T, seed uint64) {
 	for range 2 {
 		for range 12 + m.random.IntN(20) {
 			m.step()
+		}
+		if upgrades {
+			m.upgrade()
 		}
 		m.settle()
 		m.check(seed)
@@ -95,6 +99,15 @@ func (m *mesh) open(p *meshPeer, v store.Versioning) {
 	p.db = db
 	if p.coll, err = db.Collection(context.Background(), "_default", "_default"); err != nil {
 		m.t.Fatal(err)
+	}
+}
+
+// upgrade has all databases go on with version vectors.
+func (m *mesh) upgrade() {
+	for _, p := range m.peers {
+		if err := p.db.UpgradeVersioning(context.Background()); err != nil {
+			m.t.Fatal(err)
+		}
 	}
 }
 
