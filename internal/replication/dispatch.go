@@ -33,8 +33,12 @@ var handlers = map[string]func(*collection, *blip.Request) error{
 
 func (s *Session) dispatch(req *blip.Request) error {
 	profile := req.Profile()
-	if profile == profileGetCollections {
+	switch profile {
+	case profileGetCollections:
 		return s.getCollections(req)
+	case profilePing:
+		req.Reply(nil)
+		return nil
 	}
 	handler, ok := handlers[profile]
 	if !ok {

@@ -187,6 +187,14 @@ func TestReadOnlyListener(t *testing.T) {
 	s.mustAsk("HTTP/403", "rev", "collection=0 id=a rev=1-aa", `{}`)
 }
 
+// TestAPingIsAnswered asks for a sign of life, as a browser has to that cannot send a PING frame.
+func TestAPingIsAnswered(t *testing.T) {
+	s := meetPassive(t, newPeer(t, store.VersionVectors))
+	s.mustAsk("", "PING", "", "")
+	s.mustAsk("[{}]", "getCollections", "", oneCollection) // it was not the first message of the conversation
+	s.mustAsk("", "PING", "", "")
+}
+
 // TestActiveRefusesWhatIsAListenersToAnswer asks an active peer for what only a listener does.
 func TestActiveRefusesWhatIsAListenersToAnswer(t *testing.T) {
 	a := newPeer(t, store.VersionVectors)

@@ -13,6 +13,7 @@ const (
 	profileNoRev           = "norev"
 	profileGetAttachment   = "getAttachment"
 	profileProveAttachment = "proveAttachment"
+	profilePing            = "PING" // of clients in JavaScript (spec/handshake.md §7)
 )
 
 // The properties of messages; each is described beside the message that carries it.
