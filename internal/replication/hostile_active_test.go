@@ -336,7 +336,7 @@ func TestAGoodbyeIsTheReasonWhateverIsUnderWay(t *testing.T) { // E-01 X-11
 	for profile, then := range map[string]func(*listener){
 		"getCollections": nil, "subChanges": nil, "proposeChanges": caughtUp, "rev": caughtUp, "setCheckpoint": caughtUp,
 	} {
-		for code, want := range map[int]int{1000: 1001, 1001: 1001, 4002: 4002} {
+		for code, want := range map[int]int{1000: 1001, 1001: 1001, 1012: 1005, 3000: 1005, 4002: 4002} {
 			t.Run(fmt.Sprint(profile, " ", code), func(t *testing.T) {
 				a := newPeer(t, store.RevTrees)
 				a.put("mine", `{"n":1}`)

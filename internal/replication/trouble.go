@@ -138,11 +138,15 @@ func (s *Session) ending(err error) error {
 	return fromPeer(err)
 }
 
-// closedByPeer maps a close code to the error of spec/handshake.md §8.
+// closedByPeer maps a close code to the error of spec/handshake.md §8: there the codes that
+// LiteCore does not know count as none.
 func closedByPeer(closed *blip.CloseError) error {
 	code := closed.Code
-	if code == 1000 {
+	switch {
+	case code == 1000:
 		code = fault.PeerClosed.Code
+	case code > 1011 && code < 4000:
+		code = 1005
 	}
 	return fault.New(fault.WebSocket, code, "").Because(closed)
 }

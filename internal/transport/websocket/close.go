@@ -157,5 +157,9 @@ func parseClose(p []byte) *CloseError {
 	if len(p) < 2 {
 		return &CloseError{Code: noCode}
 	}
-	return &CloseError{Code: int(binary.BigEndian.Uint16(p)), Reason: strings.ToValidUTF8(string(p[2:]), "�")}
+	code := int(binary.BigEndian.Uint16(p))
+	if code == noClose {
+		code = noCode // this is one: no peer may claim that it has vanished
+	}
+	return &CloseError{Code: code, Reason: strings.ToValidUTF8(string(p[2:]), "�")}
 }

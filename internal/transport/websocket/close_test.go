@@ -46,6 +46,15 @@ func TestThePeerLearnsCodeAndReason(t *testing.T) {
 	}
 }
 
+func TestAPeerCannotSayThatItHasVanished(t *testing.T) {
+	client, server := pair(t)
+	go server.Close(1006, "not really")
+	_, err := client.Read(t.Context())
+	if code, _ := closeOf(err); code != 1005 {
+		t.Errorf("got %v, want 1005", err)
+	}
+}
+
 func TestCloseSendsWhatIsWaiting(t *testing.T) {
 	client, server := pair(t)
 	if err := client.Write(t.Context(), []byte("last words")); err != nil {
