@@ -376,7 +376,11 @@ func (m *mesh) contents(p *meshPeer) map[string]string {
 	err := p.db.View(context.Background(), func(tx *store.Tx) error {
 		docs, err := tx.Changes(p.coll, 0, 1_000, store.Select{WithBody: true})
 		for _, d := range docs {
-			text := fmt.Sprintf("%s %s", d.Rev.ID, d.Body)
+			rev := d.Rev.ID
+			if p.db.Versioning() == store.VersionVectors {
+				rev = rev.Encoded() // one peer may have a tree revision as it was, and another encoded
+			}
+			text := fmt.Sprintf("%s %s", rev, d.Body)
 			if d.Deleted {
 				text += " deleted"
 			}
