@@ -171,6 +171,9 @@ func (d *dialer) attempt(ctx context.Context) (c *Conn, err error) {
 	case http.StatusUseProxy:
 		return nil, d.useProxy(res.header.Get("Location"))
 	}
+	if res.status != http.StatusSwitchingProtocols {
+		allow(nc, lingerWait) // for the explanation: a refusal counts without it
+	}
 	if err := res.check(d.cfg.Protocols); err != nil {
 		return nil, err
 	}

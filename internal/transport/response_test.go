@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -100,6 +101,30 @@ func TestTheListenersOwnWordsArePassedOn(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestARefusalWithoutAnEndIsARefusal(t *testing.T) { // E-05
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		nc, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer nc.Close()
+		_, _ = io.WriteString(nc, "HTTP/1.1 401 No\r\nContent-Type: text/plain\r\n\r\nwho are you?")
+		_, _ = io.Copy(io.Discard, nc) // until the client has heard enough
+	}()
+	_, err = transport.Dial(t.Context(), transport.DialConfig{
+		Endpoint: endpoint(t, "ws://"+l.Addr().String()+"/db"), Protocols: []string{cbm4},
+	})
+	checkFault(t, err, fault.WebSocket, 401)
+	<-over
 }
 
 func TestUnreachablePeers(t *testing.T) { // E-02, E-09
