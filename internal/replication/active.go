@@ -207,7 +207,7 @@ func (s *Session) meet(ctx context.Context) error {
 		if string(theirs[i]) != "{}" {
 			body = theirs[i]
 			if _, rev, err = parseCheckpoint(body); err != nil {
-				return fault.Remote.Because(err)
+				body = nil // what cannot be read is no checkpoint: begin anew
 			}
 		}
 		if err := c.check.begin(ctx, body, rev, s.active.Reset); err != nil {

@@ -164,6 +164,9 @@ func TestHostileListeners(t *testing.T) {
 		"caught up in words": {
 			politely, func(l *listener) { l.tell("changes", "collection=0", "null") }, nil, []string{"push mine"}, nil,
 		},
+		"a checkpoint that cannot be read": {
+			but("getCollections", saying(`[{"local":"x","rev":"1-cc"}]`)), caughtUp, nil, []string{"push mine"}, nil,
+		},
 		"more answers than proposals": {
 			but("proposeChanges", saying("[0,0,0]")), caughtUp, fault.Remote, nil, nil,
 		},
