@@ -103,7 +103,8 @@ func (r *Replicator) Close() {
 }
 
 // Wait waits until the replicator is stopped, or idle if it is continuous, and returns the
-// status's error. When ctx ends first it returns ctx's error.
+// status's error: what was saved before the call is pushed then, or was refused. When ctx ends
+// first it returns ctx's error.
 func (r *Replicator) Wait(ctx context.Context) error {
 	changed := make(chan struct{}, 1)
 	token := r.statusListeners.add(func(ReplicatorStatus) {
@@ -113,6 +114,7 @@ func (r *Replicator) Wait(ctx context.Context) error {
 		}
 	})
 	defer token.Remove()
+	r.lookAgain()
 	for {
 		switch status := r.Status(); status.Activity {
 		case Stopped:
@@ -126,6 +128,17 @@ func (r *Replicator) Wait(ctx context.Context) error {
 			return ctx.Err()
 		case <-changed:
 		}
+	}
+}
+
+// lookAgain has a continuous replicator look for what was saved just now.
+func (r *Replicator) lookAgain() {
+	r.mu.Lock()
+	run := r.run
+	r.mu.Unlock()
+	if run != nil && r.cfg.Continuous {
+		run.runner.LookAgain()
+		run.notify() // so that Wait hears of the end of it
 	}
 }
 

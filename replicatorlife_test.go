@@ -212,3 +212,17 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	r.Stop()
 	check(t, r.Wait(t.Context()))
 }
+
+// What was saved before the call has arrived after it.
+func TestWaitIncludesWhatWasSavedBefore(t *testing.T) {
+	theirs, ours := newCollection(t), newCollection(t)
+	r := replicator(t, offer(t, theirs).URLs()[0], ours, continuous)
+	idle(t, r)
+	for i := range 100 {
+		save(t, ours, fmt.Sprint(i), `{}`)
+		check(t, r.Wait(t.Context()))
+		if got := len(contents(t, theirs)); got != i+1 {
+			t.Fatalf("%d documents have arrived of %d", got, i+1)
+		}
+	}
+}

@@ -217,6 +217,14 @@ func (p *pusher) peerHas(id string) {
 	})
 }
 
+// refresh has the feed read once more, and counts as work until it is.
+func (p *pusher) refresh() {
+	p.post(func() error {
+		p.exhausted = false
+		return nil
+	})
+}
+
 // lookLater has a document looked at again, once however often it is asked for.
 func (p *pusher) lookLater(l lookup) {
 	waiting := p.againFor[l.id]

@@ -132,6 +132,16 @@ func (r *Runner) Steps() []Status {
 	return steps
 }
 
+// LookAgain is that of the session that runs, if there is one: see [Session.LookAgain].
+func (r *Runner) LookAgain() {
+	r.mu.Lock()
+	session := r.session
+	r.mu.Unlock()
+	if session != nil {
+		session.LookAgain()
+	}
+}
+
 func (r *Runner) stepLocked(a Activity) {
 	step := r.status
 	step.Activity, step.Progress = a, r.past

@@ -174,6 +174,16 @@ func (s *Session) Progress() Progress {
 	return p
 }
 
+// LookAgain makes Busy true until everything that is committed by now was looked at. Otherwise an
+// edit is noticed a moment after it.
+func (s *Session) LookAgain() {
+	for _, c := range s.all() {
+		if push := c.pusher(); push != nil {
+			push.refresh()
+		}
+	}
+}
+
 // Busy reports whether there is anything left to do just now.
 func (s *Session) Busy() bool {
 	if s.active != nil && !s.begun.Load() || s.failed() {
