@@ -99,6 +99,13 @@ func (k *checkpointer) finished(seq store.Sequence) bool {
 	return k.local.finished(uint64(seq))
 }
 
+// newlyFinished reports whether this session has dealt with seq, and no earlier one had.
+func (k *checkpointer) newlyFinished(seq store.Sequence) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.local.covers(uint64(seq)) && !k.local.finished(uint64(seq))
+}
+
 // lookedAt says that each sequence up to seq was entered, or is not for the peer.
 func (k *checkpointer) lookedAt(seq store.Sequence) {
 	k.mu.Lock()

@@ -122,7 +122,6 @@ func TestActiveGivesUpOnMissingCollections(t *testing.T) {
 		"no array":        {`{}`, fault.Remote, 4002},
 		"no JSON":         {`[{`, fault.Remote, 4002},
 		"nothing":         {``, fault.Remote, 4002},
-		"bad checkpoint":  {`[{"local":"x"}]`, fault.Remote, 4002},
 		"error HTTP/403":  {"", fault.Forbidden, 4002},
 		"error HTTP/401":  {"", fault.Unauthorized, 1000},
 		"error HTTP/500":  {"", fault.New(fault.WebSocket, 500, ""), 1000},
