@@ -146,6 +146,7 @@ func (p *pusher) settle(it *item) {
 		p.done(it, nil)
 		return
 	}
+	p.c.check.arrived(it.seq)
 	p.settling = append(p.settling, it)
 }
 

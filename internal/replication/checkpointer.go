@@ -99,11 +99,18 @@ func (k *checkpointer) finished(seq store.Sequence) bool {
 	return k.local.finished(uint64(seq))
 }
 
-// newlyFinished reports whether this session has dealt with seq, and no earlier one had.
-func (k *checkpointer) newlyFinished(seq store.Sequence) bool {
+// arrived says that the peer has what seq stands for; it is complete when that is noted.
+func (k *checkpointer) arrived(seq store.Sequence) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.local.covers(uint64(seq)) && !k.local.finished(uint64(seq))
+	k.local.arrive(uint64(seq))
+}
+
+// isNew reports whether the peer has got what seq stands for in this session, and not before.
+func (k *checkpointer) isNew(seq store.Sequence) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.local.isNew(uint64(seq))
 }
 
 // lookedAt says that each sequence up to seq was entered, or is not for the peer.

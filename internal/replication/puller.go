@@ -262,7 +262,7 @@ func (p *puller) decide(ctx context.Context, changes []change) (answers []answer
 // isNews reports whether the database knows another revision of the peer than the one announced.
 // What it announces of a document that this session has pushed is older than the push.
 func (p *puller) isNews(head *store.Document, c change) bool {
-	return p.c.s.remote != 0 && head.Known(p.c.s.remote) != c.Rev.ID && !p.c.check.newlyFinished(head.Sequence)
+	return p.c.s.remote != 0 && head.Known(p.c.s.remote) != c.Rev.ID && !p.c.check.isNew(head.Sequence)
 }
 
 // want answers one change, given the local document or nil.

@@ -11,6 +11,7 @@ import (
 type localSequences struct {
 	seen    uint64              // every sequence up to here was looked at
 	pending map[uint64]struct{} // of those, the ones not done
+	arrived map[uint64]struct{} // of those pending, the ones that the peer has, which is still to be noted
 	done    []span              // beyond seen, done in an earlier run
 }
 
@@ -24,10 +25,19 @@ func (l *localSequences) add(seq uint64) {
 	l.pending[seq] = struct{}{}
 }
 
+// arrive says that the peer has what seq stands for, before that is noted and seq complete.
+func (l *localSequences) arrive(seq uint64) {
+	if l.arrived == nil {
+		l.arrived = make(map[uint64]struct{})
+	}
+	l.arrived[seq] = struct{}{}
+}
+
 // complete reports whether seq was pending until now.
 func (l *localSequences) complete(seq uint64) bool {
 	_, was := l.pending[seq]
 	delete(l.pending, seq)
+	delete(l.arrived, seq)
 	return was
 }
 
@@ -43,6 +53,12 @@ func (l *localSequences) finished(seq uint64) bool {
 		return 1
 	})
 	return i < len(l.done) && l.done[i].first <= seq
+}
+
+// isNew reports whether this run has done seq, or as good as that, and no earlier one had.
+func (l *localSequences) isNew(seq uint64) bool {
+	_, arrived := l.arrived[seq]
+	return arrived || l.covers(seq) && !l.finished(seq)
 }
 
 // covers reports whether seq is done.
