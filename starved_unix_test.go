@@ -58,7 +58,10 @@ func endureTooFewFiles(t *testing.T) {
 	}
 	hoard.releaseOne() // for the latecomer's end of a connection, not for the listener's
 	save(t, theirs, "during", `{}`)
-	eventually(t, func() bool { return len(contents(t, ours)) == 1 }) // this one has all it needs
+	eventually(t, func() bool { // the connected one has all it needs; a reader here may find no file now and then
+		_, err := ours.Document(t.Context(), "during")
+		return err == nil
+	})
 
 	hoard.release()
 	check(t, theirs.Save(t.Context(), doc))

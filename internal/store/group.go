@@ -28,7 +28,7 @@ type group struct {
 func (w *writer) commitGroup(first *request) {
 	g := &group{began: time.Now()}
 	for r := first; r != nil; r = w.next(g) {
-		if r.claimed.CompareAndSwap(false, true) {
+		if r.claim() {
 			w.join(g, r)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -128,14 +129,26 @@ func TestContextEndsATransaction(t *testing.T) {
 	if d := get(t, db, c, "a"); d != nil {
 		t.Errorf("the first half was stored: %v", d)
 	}
-	err = db.Update(ctx, func(*store.Tx) error { t.Error("fn ran"); return nil })
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
+	for range 100 {
+		err = db.Update(unhurried{ctx}, func(*store.Tx) error { t.Error("fn ran"); return nil })
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
 	}
 	err = db.View(ctx, func(tx *store.Tx) error { _, err := tx.Head(c, "a"); return err })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// unhurried lets others run before it tells its user that it is done.
+type unhurried struct{ context.Context } //nolint:containedctx // it is one
+
+func (c unhurried) Done() <-chan struct{} {
+	for range 10 {
+		runtime.Gosched()
+	}
+	return c.Context.Done()
 }
 
 func TestCloseWaitsAndRefuses(t *testing.T) {

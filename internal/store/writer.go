@@ -48,6 +48,12 @@ type request struct {
 	err     error // read after done
 }
 
+// claim reports whether r is the writer's to serve: its caller has not given up, and is not
+// about to. Otherwise r is done with.
+func (r *request) claim() bool {
+	return r.ctx.Err() == nil && r.claimed.CompareAndSwap(false, true)
+}
+
 func (r *request) finish(err error) {
 	r.err = err
 	close(r.done)
@@ -124,14 +130,14 @@ func (w *writer) run() {
 
 func (w *writer) serve(r *request) {
 	if w.c == nil { // a change of the encryption was cut off
-		if r.claimed.CompareAndSwap(false, true) {
+		if r.claim() {
 			r.finish(w.db.access.failed)
 		}
 		return
 	}
 	if r.alone == nil {
 		w.commitGroup(r)
-	} else if r.claimed.CompareAndSwap(false, true) {
+	} else if r.claim() {
 		r.finish(w.guard(func() error { return r.alone(w.c) }))
 	}
 	w.yield()
