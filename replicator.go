@@ -3,18 +3,10 @@ package tandem
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"sync"
 
-	"github.com/tandemdb/tandem/blip"
-	"github.com/tandemdb/tandem/internal/fault"
-	"github.com/tandemdb/tandem/internal/replication"
-	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/transport"
 )
-
-// userAgent names Tandem to the peer.
-const userAgent = "Tandem/" + Version
 
 // Replicator is an active peer: it connects to another database and carries changes to it
 // and from it (spec/api-behaviour.md §5). Its methods may be called from any goroutine, also
@@ -213,103 +205,5 @@ func (r *Replicator) ended(status ReplicatorStatus) {
 	if o := r.restart; o != nil {
 		r.restart = nil
 		_ = r.startLocked(*o) // the error is in the status
-	}
-}
-
-// dial opens a connection for the runner.
-func (r *Replicator) dial(ctx context.Context) (blip.Pipe, string, error) {
-	cfg, err := r.dialConfig(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	conn, err := transport.Dial(ctx, cfg)
-	var failed *transport.DialError
-	switch {
-	case err == nil:
-		r.saw(transport.Seen{Certificates: conn.PeerCertificates(), CorrelationID: conn.CorrelationID()})
-	case errors.As(err, &failed):
-		r.saw(failed.Seen)
-		return nil, "", r.explain(ctx, failed.Err)
-	default:
-		return nil, "", err
-	}
-	if err := r.remember(ctx, conn.PeerCertificates()); err != nil {
-		_ = conn.Abort()
-		return nil, "", err
-	}
-	r.saveCookies(ctx)
-	return conn, conn.Protocol(), nil
-}
-
-func (r *Replicator) saw(seen transport.Seen) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.seen = seen
-}
-
-func (r *Replicator) dialConfig(ctx context.Context) (transport.DialConfig, error) {
-	trust, err := r.trust(ctx)
-	if err != nil {
-		return transport.DialConfig{}, err
-	}
-	cookies, err := r.loadCookies(ctx)
-	if err != nil {
-		return transport.DialConfig{}, err
-	}
-	cfg := transport.DialConfig{
-		Endpoint:                  r.cfg.Endpoint.endpoint,
-		Protocols:                 replication.Protocols(r.db.store.Versioning(), r.cfg.pulls()),
-		Headers:                   r.cfg.Headers.Clone(),
-		Cookies:                   cookies,
-		AcceptParentDomainCookies: r.cfg.AcceptParentDomainCookies,
-		Trust:                     trust,
-		Timeout:                   r.cfg.Timeout,
-		Heartbeat:                 r.cfg.Heartbeat,
-		NetworkInterface:          r.cfg.NetworkInterface,
-		UserAgent:                 userAgent,
-		Proxy:                     r.cfg.Proxy,
-	}
-	if r.cfg.Authenticator != nil {
-		r.cfg.Authenticator.authenticate(&cfg)
-	}
-	return cfg, nil
-}
-
-// Cookies are kept in the database, for all its replicators.
-const (
-	cookieSpace = "replicator"
-	cookieKey   = "cookies"
-)
-
-func (r *Replicator) loadCookies(ctx context.Context) (*transport.Cookies, error) {
-	cookies := new(transport.Cookies)
-	err := r.db.store.View(ctx, func(tx *store.Tx) error {
-		text, err := tx.Info(cookieSpace, cookieKey)
-		if err != nil || text == nil {
-			return err
-		}
-		return cookies.UnmarshalJSON(text)
-	})
-	if err != nil && !errors.Is(err, fault.NotFound) {
-		return nil, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.cookies = cookies
-	return cookies, nil
-}
-
-// saveCookies keeps what the peer has set. Losing it costs a login, no more.
-func (r *Replicator) saveCookies(ctx context.Context) {
-	r.mu.Lock()
-	cookies := r.cookies
-	r.mu.Unlock()
-	text, err := cookies.MarshalJSON()
-	if err != nil || string(text) == "null" || string(text) == "[]" {
-		return
-	}
-	err = r.db.store.Update(ctx, func(tx *store.Tx) error { return tx.SetInfo(cookieSpace, cookieKey, text) })
-	if err != nil && r.cfg.Logger != nil {
-		r.cfg.Logger.Warn("replicator: cookies are not kept", "error", err)
 	}
 }

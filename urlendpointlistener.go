@@ -3,7 +3,6 @@ package tandem
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -14,88 +13,6 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/transport"
 )
-
-// URLEndpointListenerConfiguration says what a listener shares, where and with whom. Only
-// Collections is needed (spec/api-behaviour.md §1).
-type URLEndpointListenerConfiguration struct {
-	// Collections are shared; at least one, all of one open database.
-	Collections []*Collection
-
-	// Port is the TCP port; 0 chooses a free one at each start.
-	Port uint16
-
-	// NetworkInterface is a local IP address or the name of an interface. Empty means all
-	// of them, "0.0.0.0" all with IPv4.
-	NetworkInterface string
-
-	// DisableTLS speaks clear text. TLSIdentity is ignored then.
-	DisableTLS bool
-
-	// TLSIdentity proves the listener to its clients. Nil means the database's anonymous
-	// identity: see [AnonymousIdentity].
-	TLSIdentity *TLSIdentity
-
-	// IdentityStore keeps the anonymous identity. Nil means [DefaultIdentityStore].
-	IdentityStore TLSIdentityStore
-
-	// Authenticator decides whom to let in. Nil lets in everybody.
-	Authenticator *ListenerAuthenticator
-
-	// ReadOnly refuses changes from clients.
-	ReadOnly bool
-
-	// EnableDeltaSync sends and takes changes of documents as deltas.
-	EnableDeltaSync bool
-
-	// Advertise is the name under which peers on the local networks find the listener, of at
-	// most 63 bytes. Another peer that has the name adds a number to it: see
-	// [URLEndpointListener.AdvertisedName]. Empty means that it is not advertised.
-	Advertise string
-
-	// MaxConnections limits the clients at once; others are asked to come back later. Zero
-	// means 1000.
-	MaxConnections int
-
-	// MaxConnectionsPerAddress limits those from one address. Zero means 250.
-	MaxConnectionsPerAddress int
-
-	// Heartbeat is the silence after which a client is asked whether it is still there.
-	// Zero means 300 s.
-	Heartbeat time.Duration
-
-	// Logger receives what happens to connections. Nil logs nothing.
-	Logger *slog.Logger
-}
-
-// ListenerConfigurationForDatabase returns the configuration that shares the default
-// collection of db, with the defaults for everything else.
-func ListenerConfigurationForDatabase(ctx context.Context, db *Database) (URLEndpointListenerConfiguration, error) {
-	coll, err := db.DefaultCollection(ctx)
-	if err != nil {
-		return URLEndpointListenerConfiguration{}, err
-	}
-	return URLEndpointListenerConfiguration{Collections: []*Collection{coll}}, nil
-}
-
-// Validate reports what cannot work, as [ErrInvalid].
-func (c URLEndpointListenerConfiguration) Validate() error {
-	wrong := func(text string) error { return fault.Invalid.In("configure listener", "").Says("%s", text) }
-	if len(c.Collections) == 0 {
-		return wrong("no collection to share")
-	}
-	for _, coll := range c.Collections {
-		if coll == nil || coll.Database() != c.Collections[0].Database() {
-			return wrong("all collections have to be of one database")
-		}
-	}
-	if c.DisableTLS && c.Authenticator != nil && c.Authenticator.auth.NeedsTLS() {
-		return wrong("clients can be known by certificate only with TLS")
-	}
-	if c.MaxConnections < 0 || c.MaxConnectionsPerAddress < 0 || c.Heartbeat < 0 {
-		return wrong("limits and heartbeat cannot be negative")
-	}
-	return nil
-}
 
 // ConnectionStatus counts the clients of a listener. It is a snapshot.
 type ConnectionStatus struct {
