@@ -119,6 +119,18 @@ func TestImpossibleListenersAreNotMade(t *testing.T) { // L-04 L-05 X-06, §8.1
 	}
 }
 
+func TestAListenersConfigurationIsRefusedForAllThatIsWrong(t *testing.T) {
+	err := tandem.URLEndpointListenerConfiguration{
+		DisableTLS: true, Authenticator: tandem.ListenerRootsAuthenticator(nil), MaxConnections: -1, Heartbeat: -1,
+	}.Validate()
+	wantError(t, "validate", err, tandem.ErrInvalid)
+	for _, wrong := range []string{"no collection", "only with TLS", "limits", "heartbeat"} {
+		if err != nil && !strings.Contains(err.Error(), wrong) {
+			t.Errorf("got error %v, want it to tell of %q", err, wrong)
+		}
+	}
+}
+
 func TestAListenersDefaults(t *testing.T) { // L-06 N-03 X-02
 	db := newDatabase(t, tandem.Options{})
 	cfg, err := tandem.ListenerConfigurationForDatabase(t.Context(), db)

@@ -2,6 +2,7 @@ package tandem
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -70,22 +71,24 @@ func ListenerConfigurationForDatabase(ctx context.Context, db *Database) (URLEnd
 	return URLEndpointListenerConfiguration{Collections: []*Collection{coll}}, nil
 }
 
-// Validate reports what cannot work, as [ErrInvalid].
+// Validate reports everything that cannot work, as [ErrInvalid].
 func (c URLEndpointListenerConfiguration) Validate() error {
-	wrong := func(text string) error { return fault.Invalid.In("configure listener", "").Says("%s", text) }
-	if len(c.Collections) == 0 {
-		return wrong("no collection to share")
-	}
-	for _, coll := range c.Collections {
-		if coll == nil || coll.Database() != c.Collections[0].Database() {
-			return wrong("all collections have to be of one database")
+	var errs []error
+	check := func(ok bool, text string) {
+		if !ok {
+			errs = append(errs, fault.Invalid.In("configure listener", "").Says("%s", text))
 		}
 	}
-	if c.DisableTLS && c.Authenticator != nil && c.Authenticator.auth.NeedsTLS() {
-		return wrong("clients can be known by certificate only with TLS")
+	check(len(c.Collections) > 0, "there is no collection to share")
+	for _, coll := range c.Collections {
+		if coll == nil || coll.Database() != c.Collections[0].Database() {
+			check(false, "all collections have to be of one database")
+			break
+		}
 	}
-	if c.MaxConnections < 0 || c.MaxConnectionsPerAddress < 0 || c.Heartbeat < 0 {
-		return wrong("limits and heartbeat cannot be negative")
-	}
-	return nil
+	check(!c.DisableTLS || c.Authenticator == nil || !c.Authenticator.auth.NeedsTLS(),
+		"clients can be known by certificate only with TLS")
+	check(min(c.MaxConnections, c.MaxConnectionsPerAddress) >= 0, "limits of connections cannot be negative")
+	check(c.Heartbeat >= 0, "the heartbeat cannot be negative")
+	return errors.Join(errs...)
 }
