@@ -99,6 +99,17 @@ func TestImpossibleReplicatorsAreNotMade(t *testing.T) { // §4
 	}
 }
 
+func TestATypeOfReplicatorHasAName(t *testing.T) {
+	for kind, want := range map[tandem.ReplicatorType]string{
+		tandem.PushAndPull: "push and pull", tandem.Push: "push", tandem.Pull: "pull",
+		tandem.Pull + 1: "unknown", -1: "unknown",
+	} {
+		if got := kind.String(); got != want {
+			t.Errorf("type %d: got %q, want %q", int(kind), got, want)
+		}
+	}
+}
+
 func TestAReplicatorKeepsACopyOfItsConfiguration(t *testing.T) { // §4
 	theirs, ours, url := peers(t)
 	save(t, ours, "a", `{}`)

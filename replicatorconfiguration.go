@@ -27,7 +27,16 @@ const (
 
 // String names the type.
 func (t ReplicatorType) String() string {
-	return [...]string{"push and pull", "push", "pull"}[t]
+	switch t {
+	case PushAndPull:
+		return "push and pull"
+	case Push:
+		return "push"
+	case Pull:
+		return "pull"
+	default:
+		return "unknown"
+	}
 }
 
 // ReplicatorConfiguration says what a replicator does. Only Endpoint and Collections are
