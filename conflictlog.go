@@ -64,25 +64,37 @@ func (db *Database) ResolvedConflicts(ctx context.Context, c *Collection, id str
 		filter.Collection = c.FullName()
 	}
 	return func(yield func(ResolvedConflict, error) bool) {
-		const page = 100
 		filter := filter // the sequence may be walked again
 		for {
-			var entries []*store.LoggedConflict
-			err := db.store.View(ctx, func(tx *store.Tx) (err error) {
-				entries, err = tx.ConflictLog(filter, page)
-				return err
-			})
+			page, err := db.conflictPage(ctx, filter)
 			if err != nil {
 				yield(ResolvedConflict{}, err)
 				return
 			}
-			goOn := !slices.ContainsFunc(entries, func(e *store.LoggedConflict) bool { return !yield(resolved(e), nil) })
-			if !goOn || len(entries) < page {
+			for _, entry := range page {
+				if !yield(resolved(entry), nil) {
+					return
+				}
+				filter.Before = entry.Number
+			}
+			if len(page) < conflictsPortion {
 				return
 			}
-			filter.Before = entries[len(entries)-1].Number
 		}
 	}
+}
+
+// conflictsPortion is how many entries of the log are read at once.
+const conflictsPortion = 100
+
+func (db *Database) conflictPage(
+	ctx context.Context, filter store.ConflictFilter,
+) (page []*store.LoggedConflict, err error) {
+	err = db.store.View(ctx, func(tx *store.Tx) error {
+		page, err = tx.ConflictLog(filter, conflictsPortion)
+		return err
+	})
+	return page, err
 }
 
 // Remotes lists the URLs of the peers that replicators of this database have connected to, or

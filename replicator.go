@@ -109,9 +109,7 @@ func (r *Replicator) Wait(ctx context.Context) error {
 	r.lookAgain()
 	for {
 		switch status := r.Status(); status.Activity {
-		case Stopped:
-			return status.Err
-		case Idle:
+		case Stopped, Idle:
 			return status.Err
 		case Offline, Connecting, Busy:
 		}
