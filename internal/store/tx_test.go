@@ -227,7 +227,7 @@ func (c *dyingContext) Err() error {
 // succeed all the same, as those do that go on with the next document.
 func TestATransactionThatSwallowsItsEndSpoilsNoOther(t *testing.T) {
 	failed := 0
-	for left := range 30 {
+	for left := 1; left < 30; left++ { // it begins
 		db := open(t, store.Options{})
 		c := defaults(t, db)
 		save(t, db, c, "a", `{}`)

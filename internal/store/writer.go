@@ -48,10 +48,17 @@ type request struct {
 	err     error // read after done
 }
 
-// claim reports whether r is the writer's to serve: its caller has not given up, and is not
-// about to. Otherwise r is done with.
+// claim reports whether r is the writer's to serve. Otherwise its caller has given up, or is told
+// here that it has.
 func (r *request) claim() bool {
-	return r.ctx.Err() == nil && r.claimed.CompareAndSwap(false, true)
+	if !r.claimed.CompareAndSwap(false, true) {
+		return false
+	}
+	if err := r.ctx.Err(); err != nil {
+		r.finish(err)
+		return false
+	}
+	return true
 }
 
 func (r *request) finish(err error) {
