@@ -56,7 +56,7 @@ func (w *BlobWriter) Write(p []byte) (int, error) {
 	if w.file == nil {
 		return 0, w.over()
 	}
-	if err := w.db.blobs.step(StepWrite, w.file.Name(), ""); err != nil {
+	if err := w.db.blobs.files.step(StepWrite, w.file.Name(), ""); err != nil {
 		return 0, fileFault(err, "write blob", w.db.path)
 	}
 	n, err := w.content().Write(p)

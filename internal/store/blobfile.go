@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/tandemdb/tandem/internal/document"
@@ -26,13 +25,13 @@ const (
 
 // blobs is the folder of blob files, and the one place where they are opened.
 type blobs struct {
-	dir  string
-	keys *seal.Keys // nil where blobs are not encrypted; changes while nobody uses the database
-	disk Disk       // nil for none
+	dir   string
+	keys  *seal.Keys // nil where blobs are not encrypted; changes while nobody uses the database
+	files files
 }
 
 func newBlobs(dir string, keys *seal.Keys, disk Disk) *blobs {
-	return &blobs{dir: dir, keys: keys, disk: disk}
+	return &blobs{dir: dir, keys: keys, files: files{disk}}
 }
 
 func (b *blobs) path(key blobKey) string {
@@ -105,17 +104,15 @@ type sealedContent struct {
 
 // create makes a new file for content whose digest is not known yet.
 func (b *blobs) create() (*os.File, error) {
-	if err := b.step(StepCreate, b.dir, ""); err != nil {
+	file, err := b.files.createPart(b.dir, "")
+	if !errors.Is(err, fs.ErrNotExist) {
+		return file, err
+	}
+	// Somebody tidied up an empty folder, or a power cut did.
+	if err := errors.Join(b.files.makeFolder(b.dir), b.files.syncFolder(filepath.Dir(b.dir))); err != nil {
 		return nil, err
 	}
-	file, err := os.CreateTemp(b.dir, "*"+partSuffix)
-	if errors.Is(err, fs.ErrNotExist) { // somebody tidied up an empty folder
-		if err := os.MkdirAll(b.dir, 0o700); err != nil {
-			return nil, err
-		}
-		file, err = os.CreateTemp(b.dir, "*"+partSuffix)
-	}
-	return file, err
+	return b.files.createPart(b.dir, "")
 }
 
 func (b *blobs) has(key blobKey) bool {
@@ -126,25 +123,18 @@ func (b *blobs) has(key blobKey) bool {
 // adopt gives a complete file its name. Where the content is here already, the file goes.
 func (b *blobs) adopt(part string, key blobKey) error {
 	if b.has(key) {
-		return os.Remove(part)
+		return b.files.remove(part)
 	}
-	if err := b.step(StepRename, part, b.path(key)); err != nil {
-		return err
-	}
-	return os.Rename(part, b.path(key))
+	return b.files.rename(part, b.path(key))
 }
 
 func (b *blobs) remove(name blobName) error {
-	path := filepath.Join(b.dir, name.file())
-	if err := b.step(StepRemove, path, ""); err != nil {
-		return err
-	}
-	return os.Remove(path)
+	return b.files.remove(filepath.Join(b.dir, name.file()))
 }
 
 // syncNames makes the names of all blobs durable. Their content was, before they had a name.
 func (b *blobs) syncNames() error {
-	err := syncNames(b.disk, b.dir)
+	err := b.files.syncFolder(b.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // there are none
 	}
@@ -154,29 +144,5 @@ func (b *blobs) syncNames() error {
 // complete makes the content of a finished file durable, and closes the file. A blob file has no
 // name before that: after a power cut, one that has a name is whole.
 func (b *blobs) complete(part *os.File) error {
-	sync := part.Sync
-	if b.disk != nil {
-		sync = func() error { return b.disk.Step(StepSync, part.Name(), "") }
-	}
-	return errors.Join(sync(), part.Close())
-}
-
-func syncFile(path string) error {
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(file.Sync(), file.Close())
-}
-
-// syncFolder makes the names in a folder durable. Windows has no such thing.
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return errors.Join(b.files.sync(part), part.Close())
 }

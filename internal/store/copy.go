@@ -40,13 +40,13 @@ func (db *DB) Copy(ctx context.Context, toPath string) error {
 	if err := db.copyTo(ctx, part); err != nil {
 		return interrupted(ctx, sqlFault(err, op, toPath))
 	}
-	if err := syncFolder(part); err != nil {
+	if err := (files{}).syncFolder(part); err != nil {
 		return fileFault(err, op, toPath)
 	}
 	if err := os.Rename(part, toPath); err != nil {
 		return fileFault(err, op, toPath)
 	}
-	return fileFault(syncFolder(filepath.Dir(toPath)), op, toPath)
+	return fileFault(files{}.syncFolder(filepath.Dir(toPath)), op, toPath)
 }
 
 func (db *DB) copyTo(ctx context.Context, path string) error {
@@ -79,7 +79,7 @@ func (db *DB) copyKey(path string) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(path, keyFile, text)
+	return files{}.replace(path, keyFile, text)
 }
 
 // openCopy opens the database file of the copy in path, which no test's disk knows of.
@@ -155,7 +155,7 @@ func (db *DB) copyBlobs(ctx context.Context, path string) (missing int, err erro
 			return 0, err
 		}
 	}
-	return missing, syncFolder(to.dir)
+	return missing, to.files.syncFolder(to.dir)
 }
 
 // neededBy lists the blobs that the database file in path refers to.
@@ -173,7 +173,7 @@ func (db *DB) neededBy(ctx context.Context, path string) (map[blobKey]struct{}, 
 // copyFile links the file where that is possible: blob files never change.
 func copyFile(from, to string) error {
 	if err := os.Link(from, to); err == nil || errors.Is(err, fs.ErrExist) {
-		return syncFile(to)
+		return files{}.syncFile(to)
 	}
 	in, err := os.Open(from)
 	if err != nil {

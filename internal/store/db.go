@@ -49,7 +49,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fileFault(err, "open database", path)
 	}
-	existed, err := prepareFolder(path, o.MustExist)
+	existed, err := prepareFolder(path, o)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func openFolder(ctx context.Context, path string, o Options) (*DB, error) {
 	}
 	o.Secret = nil // it has served
 	// The log is there now, and durable commits go by its name.
-	if err := syncNames(o.Disk, path); err != nil {
+	if err := (files{o.Disk}).syncFolder(path); err != nil {
 		return nil, errors.Join(closing(c, fileFault(err, "open database", path)), a.close())
 	}
 	return start(path, o, a, c, m), nil

@@ -1,12 +1,20 @@
 package store
 
+import (
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
 // Disk stands between a database and its files, so that tests can cut its power and let it
 // fail. Package storetest has one.
 type Disk interface {
 	// VFS names the SQLite file system that keeps the database file and its log.
 	VFS() string
 
-	// Step is asked before each step on a blob file or their folder; newPath is for StepRename
+	// Step is asked before each step on another file or on a folder; newPath is for StepRename
 	// alone. The step fails with the error it returns, and is not done then. Syncs are left to the disk.
 	Step(kind Step, path, newPath string) error
 }
@@ -16,28 +24,131 @@ type Step int
 
 // The steps.
 const (
-	StepCreate     Step = iota // a new file in the folder
+	StepCreate     Step = iota // a new file
+	StepMakeFolder             // a new folder
 	StepWrite                  // more content for a file
-	StepRename                 // a complete file gets its name
-	StepRemove                 // the file goes
+	StepRename                 // a file or folder gets another name, in the place of what has it
+	StepRemove                 // a file goes, or a folder with all that is in it
 	StepSync                   // the file's content is made durable
 	StepSyncFolder             // the names in the folder are made durable
 )
 
-// syncNames makes the names in a folder durable.
-func syncNames(disk Disk, folder string) error {
-	if disk != nil {
-		return disk.Step(StepSyncFolder, folder, "")
-	}
-	return syncFolder(folder)
+// files is the one place where names of files and folders change. What is done is durable only once
+// the content and the names are synced.
+type files struct {
+	disk Disk // nil for none in between
 }
 
-func (b *blobs) step(kind Step, path, newPath string) error { return step(b.disk, kind, path, newPath) }
-
-// step asks the disk, if there is one.
-func step(disk Disk, kind Step, path, newPath string) error {
-	if disk == nil {
+func (f files) step(kind Step, path, newPath string) error {
+	if f.disk == nil {
 		return nil
 	}
-	return disk.Step(kind, path, newPath)
+	return f.disk.Step(kind, path, newPath)
+}
+
+// create makes a new, empty file.
+func (f files) create(path string) (*os.File, error) {
+	if err := f.step(StepCreate, path, ""); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+// createPart makes a new file with a name for what is not complete yet.
+func (f files) createPart(folder, prefix string) (*os.File, error) {
+	return f.create(filepath.Join(folder, prefix+rand.Text()+partSuffix))
+}
+
+// makeFolder makes a folder, unless it is there.
+func (f files) makeFolder(path string) error {
+	if err := f.step(StepMakeFolder, path, ""); err != nil {
+		return err
+	}
+	err := os.Mkdir(path, 0o700)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+func (f files) rename(from, to string) error {
+	if err := f.step(StepRename, from, to); err != nil {
+		return err
+	}
+	return os.Rename(from, to)
+}
+
+// remove removes a file.
+func (f files) remove(path string) error {
+	if err := f.step(StepRemove, path, ""); err != nil {
+		return err
+	}
+	return os.Remove(path)
+}
+
+// removeAll removes what is at path, if there is anything.
+func (f files) removeAll(path string) error {
+	if !exists(path) {
+		return nil
+	}
+	if err := f.step(StepRemove, path, ""); err != nil {
+		return err
+	}
+	return os.RemoveAll(path)
+}
+
+// sync makes the content of an open file durable.
+func (f files) sync(file *os.File) error {
+	if f.disk != nil {
+		return f.disk.Step(StepSync, file.Name(), "")
+	}
+	return file.Sync()
+}
+
+// syncFile makes the content of the file at path durable.
+func (f files) syncFile(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.sync(file), file.Close())
+}
+
+// syncFolder makes the names in a folder durable. Windows has no such thing.
+func (f files) syncFolder(path string) error {
+	if f.disk != nil {
+		return f.disk.Step(StepSyncFolder, path, "")
+	}
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// replace writes a small file durably: afterwards, or after a power cut meanwhile, there is the old
+// or the new one.
+func (f files) replace(folder, name string, text []byte) error {
+	part, err := f.createPart(folder, name+".")
+	if err != nil {
+		return err
+	}
+	if err = f.step(StepWrite, part.Name(), ""); err == nil {
+		_, err = part.Write(text)
+	}
+	if err == nil {
+		err = f.sync(part)
+	}
+	err = errors.Join(err, part.Close())
+	if err == nil {
+		err = f.rename(part.Name(), filepath.Join(folder, name))
+	}
+	if err != nil {
+		_ = os.Remove(part.Name()) // err is what went wrong first
+		return err
+	}
+	return f.syncFolder(folder)
 }

@@ -3,7 +3,6 @@ package store_test
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -29,11 +28,6 @@ func powerCut(t *testing.T, d *storetest.Disk, db *store.DB, seed uint64) (path 
 	path = filepath.Join(t.TempDir(), "survivor"+store.Extension)
 	if err := d.Survive(db.Path(), path, seed); err != nil {
 		t.Fatal(err)
-	}
-	if key, err := os.ReadFile(filepath.Join(db.Path(), "key.json")); err == nil {
-		if err := os.WriteFile(filepath.Join(path, "key.json"), key, 0o600); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return path
 }

@@ -28,11 +28,11 @@ func settleFolder(ctx context.Context, lock *folderLock, o Options) error {
 		}
 		if isSettled(lock.path, o) {
 			// What is not complete has nobody who writes on it: he would be alone.
-			return true, os.RemoveAll(filepath.Join(lock.path, resealing))
+			return true, files{o.Disk}.removeAll(filepath.Join(lock.path, resealing))
 		}
 		seized, err := lock.seize()
 		if seized {
-			err = errors.Join(finishReseal(lock.path, o.Disk), prepareKey(lock.path, o))
+			err = errors.Join(finishReseal(lock.path, files{o.Disk}), prepareKey(lock.path, o))
 		}
 		return false, err
 	})
@@ -61,7 +61,7 @@ func prepareKey(path string, o Options) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(path, keyFile, text)
+	return files{o.Disk}.replace(path, keyFile, text)
 }
 
 // unlockFolder gets the keys of the database at path, nil if it is not encrypted.
@@ -106,26 +106,4 @@ func hasKeyFile(path string, text []byte) bool {
 		return errors.Is(err, fs.ErrNotExist)
 	}
 	return err == nil && bytes.Equal(got, text)
-}
-
-// replaceFile writes a small file durably: afterwards, or after a power cut meanwhile, there is the old
-// or the new one.
-func replaceFile(folder, name string, text []byte) error {
-	file, err := os.CreateTemp(folder, name+".*"+partSuffix)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(text)
-	if err == nil {
-		err = file.Sync()
-	}
-	err = errors.Join(err, file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), filepath.Join(folder, name))
-	}
-	if err != nil {
-		_ = os.Remove(file.Name()) // err is what went wrong first
-		return err
-	}
-	return syncFolder(folder)
 }

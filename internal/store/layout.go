@@ -51,11 +51,11 @@ func Delete(path string) error {
 
 // prepareFolder makes sure that path is a folder that is, or may become, a database. It
 // reports whether a database file is there already.
-func prepareFolder(path string, mustExist bool) (exists bool, err error) {
+func prepareFolder(path string, o Options) (exists bool, err error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if mustExist {
+		if o.MustExist {
 			return false, noDatabase(path)
 		}
 	case err != nil:
@@ -65,18 +65,27 @@ func prepareFolder(path string, mustExist bool) (exists bool, err error) {
 			Try("name a folder that ends in " + Extension)
 	case Exists(path):
 		return true, nil
-	case mustExist:
+	case o.MustExist:
 		return false, noDatabase(path)
 	default:
 		if err := checkVacant(path); err != nil {
 			return false, err
 		}
 	}
-	if err := os.MkdirAll(filepath.Join(path, blobFolder), 0o700); err != nil {
-		return false, fileFault(err, "create database", path)
+	return false, fileFault(makeFolders(path, files{o.Disk}), "create database", path)
+}
+
+// makeFolders makes the folders of a new database. What is in the database's folder is synced later, with
+// SQLite's files in it.
+func makeFolders(path string, files files) error {
+	above := filepath.Dir(path)
+	if err := os.MkdirAll(above, 0o700); err != nil {
+		return err
 	}
-	// SQLite syncs what is in the folder; that there is such a folder is for us to sync.
-	return false, fileFault(syncFolder(filepath.Dir(path)), "create database", path)
+	if err := files.makeFolder(path); err != nil {
+		return err
+	}
+	return errors.Join(files.makeFolder(filepath.Join(path, blobFolder)), files.syncFolder(above))
 }
 
 // removeUnborn takes away what a creation that failed has left, unless another process has gone on
@@ -90,8 +99,8 @@ func removeUnborn(path string, disk Disk) {
 	info, _ := os.Stat(filepath.Join(path, databaseFile))
 	born := info != nil && info.Size() > pageSize || exists(filepath.Join(path, databaseFile+"-wal"))
 	_ = lock.close() // Windows removes no file that is open
-	if alone && err == nil && !born && step(disk, StepRemove, path, "") == nil {
-		_ = os.RemoveAll(path)
+	if alone && err == nil && !born {
+		_ = files{disk}.removeAll(path)
 	}
 }
 

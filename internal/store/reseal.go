@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -56,14 +55,7 @@ func (db *DB) changeKey(ctx context.Context, to *seal.Secret) error {
 	if err != nil {
 		return err
 	}
-	return db.replaceKeyFile(text)
-}
-
-func (db *DB) replaceKeyFile(text []byte) error {
-	if err := step(db.options.Disk, StepRename, "", filepath.Join(db.path, keyFile)); err != nil {
-		return err
-	}
-	return replaceFile(db.path, keyFile, text)
+	return db.blobs.files.replace(db.path, keyFile, text)
 }
 
 // The folders that a database is written anew in. One with the first name is not complete; one with
@@ -84,7 +76,7 @@ func (db *DB) reseal(ctx context.Context, to *seal.Secret) error {
 	}
 	next, err := db.writeResealed(ctx, to)
 	if err != nil {
-		removeErr := os.RemoveAll(filepath.Join(db.path, resealing)) // if not now, then when it is opened next
+		removeErr := db.blobs.files.removeAll(filepath.Join(db.path, resealing)) // if not now, then when it is opened next
 		return errors.Join(err, removeErr, db.shareAgain(ctx))
 	}
 	if err := db.moveIn(ctx, next); err != nil {
@@ -129,11 +121,14 @@ type resealedAs struct {
 
 // writeResealed writes the database anew into a folder of its own, durably.
 func (db *DB) writeResealed(ctx context.Context, to *seal.Secret) (next resealedAs, err error) {
-	folder := filepath.Join(db.path, resealing)
-	if err := os.RemoveAll(folder); err != nil {
+	folder, files := filepath.Join(db.path, resealing), db.blobs.files
+	if err := files.removeAll(folder); err != nil {
 		return next, err
 	}
-	if err := os.MkdirAll(filepath.Join(folder, blobFolder), 0o700); err != nil {
+	if err := files.makeFolder(folder); err != nil {
+		return next, err
+	}
+	if err := files.makeFolder(filepath.Join(folder, blobFolder)); err != nil {
 		return next, err
 	}
 	if to != nil {
@@ -141,7 +136,7 @@ func (db *DB) writeResealed(ctx context.Context, to *seal.Secret) (next resealed
 		if next.text, err = next.keys.Lock(to); err != nil {
 			return next, err
 		}
-		if err := replaceFile(folder, keyFile, next.text); err != nil {
+		if err := files.replace(folder, keyFile, next.text); err != nil {
 			return next, err
 		}
 	}
@@ -151,12 +146,12 @@ func (db *DB) writeResealed(ctx context.Context, to *seal.Secret) (next resealed
 	if err := db.resealBlobs(ctx, folder, next.keys); err != nil {
 		return next, err
 	}
-	return next, syncFolder(folder)
+	return next, files.syncFolder(folder)
 }
 
 // resealRows writes the database file anew.
 func (db *DB) resealRows(ctx context.Context, folder string, keys *seal.Keys) error {
-	system := registerVFS("", keys)
+	system := registerVFS(db.options.baseVFS(), keys)
 	defer vfs.Unregister(system)
 	reserved := 0
 	if keys != nil {
@@ -165,15 +160,11 @@ func (db *DB) resealRows(ctx context.Context, folder string, keys *seal.Keys) er
 	c := db.writer.c
 	defer c.SetInterrupt(c.SetInterrupt(ctx))
 	file := filepath.Join(folder, databaseFile)
-	err := step(db.options.Disk, StepWrite, file, "")
-	if err == nil {
-		err = errors.Join(c.reserve(reserved), c.vacuumInto(fileURI(file, system)))
-	}
-	if err != nil {
+	if err := errors.Join(c.reserve(reserved), c.vacuumInto(fileURI(file, system))); err != nil {
 		return err
 	}
 	o := db.options
-	o.FullSync, o.Disk = true, nil
+	o.FullSync = true
 	copied, err := openConn(ctx, folder, system, o)
 	if err != nil {
 		return err
@@ -181,7 +172,7 @@ func (db *DB) resealRows(ctx context.Context, folder string, keys *seal.Keys) er
 	if err := errors.Join(copied.enterWAL(o), copied.close()); err != nil {
 		return err
 	}
-	return syncFile(file)
+	return db.blobs.files.syncFile(file)
 }
 
 // resealBlobs writes anew the blobs that are referred to, or may be soon.
@@ -200,7 +191,7 @@ func (db *DB) resealBlobs(ctx context.Context, folder string, keys *seal.Keys) e
 			return err
 		}
 	}
-	return syncFolder(to.dir)
+	return to.files.syncFolder(to.dir)
 }
 
 // keptBlobs lists the blobs that [DB.Compact] would keep.
@@ -222,38 +213,35 @@ func (b *blobs) copyTo(to *blobs, key blobKey) (err error) {
 		return err
 	}
 	defer content.Close()
-	if err := to.step(StepCreate, to.path(key), ""); err != nil {
-		return err
-	}
-	file, err := os.OpenFile(to.path(key), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := to.files.create(to.path(key))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	if to.keys == nil {
 		_, err = io.Copy(file, content)
-		return errors.Join(err, file.Sync())
+		return errors.Join(err, to.files.sync(file))
 	}
 	w := to.keys.NewWriter(file)
 	if _, err := io.Copy(w, content); err != nil {
 		return err
 	}
-	return errors.Join(w.Close(key[:]), file.Sync())
+	return errors.Join(w.Close(key[:]), to.files.sync(file))
 }
 
 // moveIn puts what was written anew in the place of the database, and opens that.
 func (db *DB) moveIn(ctx context.Context, next resealedAs) error {
 	ctx = context.WithoutCancel(ctx) // there is no way back
-	w, disk := db.writer, db.options.Disk
+	w, files := db.writer, db.blobs.files
 	old := w.c
 	w.c, w.counters, w.version = nil, nil, 0
 	if err := errors.Join(db.readers.close(), old.close()); err != nil {
 		return err
 	}
-	if err := moveFolder(db.path, resealing, resealed, disk); err != nil {
+	if err := files.moveFolder(db.path, resealing, resealed); err != nil {
 		return err
 	}
-	if err := finishReseal(db.path, disk); err != nil {
+	if err := finishReseal(db.path, files); err != nil {
 		return err
 	}
 	if err := db.access.lock.share(ctx); err != nil {

@@ -2,9 +2,13 @@ package store_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +18,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/seal"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/store/storetest"
 )
 
 // directions are the changes of the encryption, each with what a database has before and after.
@@ -131,6 +136,67 @@ func TestAChangeThatIsCutOffAnywhere(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPowerCutsInAChange cuts the power at each step of a change, and after the last, with several chances for
+// what was not synced.
+func TestPowerCutsInAChange(t *testing.T) {
+	for name, secrets := range directions(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cut, outcomes := 1, map[bool]int{}
+			for ; cutInChange(t, secrets, cut, outcomes); cut++ {
+			}
+			t.Logf("%d steps; old secret %d times, new secret %d times", cut-1, outcomes[false], outcomes[true])
+			if cut < 5 || outcomes[false] == 0 || outcomes[true] == 0 {
+				t.Errorf("%d steps were tried, with the outcomes %v", cut-1, outcomes)
+			}
+		})
+	}
+}
+
+// cutInChange reports whether the change has a step of that number. A change that is over, stays.
+func cutInChange(t *testing.T, secrets [2]*seal.Secret, cut int, outcomes map[bool]int) (reached bool) {
+	d := storetest.NewDisk()
+	defer d.Close()
+	db := open(t, store.Options{Secret: secrets[0], Disk: d})
+	defer db.Close()
+	s := fillSecretly(t, db)
+	if err := db.UpdateDurable(background, func(*store.Tx) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	d.CutAt(cut)
+	err := db.ChangeKey(background, secrets[1])
+	tried := make(map[string]bool)
+	for seed := range uint64(12) {
+		path := powerCut(t, d, db, seed)
+		what := complete(t, path)
+		if tried[what] {
+			continue
+		}
+		tried[what] = true
+		changed := s.survives(t, path, secrets)
+		outcomes[changed]++
+		if err == nil && !changed {
+			t.Error("the change is undone")
+		}
+		if t.Failed() {
+			t.Fatalf("cut %d, seed %d", cut, seed)
+		}
+	}
+	return err != nil
+}
+
+// complete sums up a folder, without what is in it for nothing: not yet complete.
+func complete(t *testing.T, path string) string {
+	t.Helper()
+	files, sum := contents(t, path), sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if !strings.Contains(name, ".part") {
+			fmt.Fprintf(sum, "%s %d %s", name, len(files[name]), files[name])
+		}
+	}
+	return string(sum.Sum(nil))
 }
 
 // survives checks that the database at path opens with exactly one of two secrets and has all its content. It

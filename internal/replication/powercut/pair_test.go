@@ -11,6 +11,7 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/replication"
+	"github.com/tandemdb/tandem/internal/seal"
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/store/storetest"
 )
@@ -60,7 +61,8 @@ func (p *pair) run() error {
 		p.firstEdits, p.sync,
 		p.secondEdits, p.victim.compact, p.sync,
 		p.thirdEdits, p.sync,
-		p.victim.compact, p.victim.reopen, p.fourthEdits, p.sync,
+		p.victim.compact, p.encrypt, p.victim.reopen, p.fourthEdits, p.sync,
+		p.decrypt, p.sync,
 	}
 	for i, step := range steps {
 		if err := step(); err != nil {
@@ -110,6 +112,13 @@ func (p *pair) thirdEdits() error {
 func (p *pair) fourthEdits() error {
 	return errors.Join(p.put(p.victim, "late"), p.putBlob(p.victim, "new"), p.victim.promise(), p.put(p.other, "newer"))
 }
+
+func (p *pair) encrypt() error {
+	key, err := seal.RawKey(make([]byte, 32))
+	return errors.Join(err, p.victim.changeKey(key))
+}
+
+func (p *pair) decrypt() error { return p.victim.changeKey(nil) }
 
 // put saves a new body, long enough for deltas.
 func (p *pair) put(one *peer, id string) error {
@@ -185,7 +194,7 @@ func (p *pair) restart(path string, seed uint64) {
 		p.t.Fatal(err)
 	}
 	v.path, v.options.Disk, v.db = path, nil, nil
-	if err := v.open(); err != nil {
+	if err := v.openWhatIsLeft(); err != nil {
 		p.t.Fatalf("cut %d: open after the restart: %v", seed, err)
 	}
 	if problems, err := v.db.Check(context.Background()); err != nil || len(problems) > 0 {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/seal"
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/store/storetest"
 )
@@ -28,6 +29,7 @@ type peer struct {
 	disk    *storetest.Disk // nil for a real one
 	db      *store.DB
 	coll    *store.Collection
+	next    *seal.Secret // what opens it once a change of its key is over; nil for nothing
 
 	seen     map[string][]string // by document, what it has been, in order
 	promised map[string]int      // by document, which of them must not be lost
@@ -47,6 +49,26 @@ func (p *peer) open() (err error) {
 		return err
 	}
 	p.coll, err = p.db.Collection(context.Background(), store.DefaultName, store.DefaultName)
+	return err
+}
+
+// openWhatIsLeft opens what a power cut has left, where the key may have changed or not.
+func (p *peer) openWhatIsLeft() error {
+	err := p.open()
+	if errors.Is(err, fault.NotADatabase) {
+		p.options.Secret = p.next
+		err = p.open()
+	}
+	return err
+}
+
+// changeKey encrypts the database, or with nil removes the encryption.
+func (p *peer) changeKey(to *seal.Secret) error {
+	p.next = to
+	err := p.db.ChangeKey(context.Background(), to)
+	if err == nil {
+		p.options.Secret = to
+	}
 	return err
 }
 

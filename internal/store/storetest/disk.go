@@ -3,9 +3,6 @@ package storetest
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -25,10 +22,8 @@ type Disk struct {
 	name   string
 	system vfs.VFS
 
-	mu      sync.Mutex          // guards the following
-	files   map[string]*platter // SQLite's, by path
-	blobs   map[string][]byte   // synced content, by path
-	folders map[string][]string // synced names, by the folder's path
+	mu      sync.Mutex // guards the following
+	tree    tree
 	steps   int
 	syncs   int
 	failAt  int // the step from which on each fails; 0 for none
@@ -40,8 +35,7 @@ type Disk struct {
 // NewDisk returns a disk that works.
 func NewDisk() *Disk {
 	d := &Disk{
-		name: fmt.Sprintf("storetest-%d", disks.Add(1)), system: vfs.Find(""),
-		files: make(map[string]*platter), blobs: make(map[string][]byte), folders: make(map[string][]string),
+		name: fmt.Sprintf("storetest-%d", disks.Add(1)), system: vfs.Find(""), tree: tree{root: newFolder()},
 	}
 	vfs.Register(d.name, d)
 	return d
@@ -104,56 +98,53 @@ func (d *Disk) VFS() string { return d.name }
 func (d *Disk) Step(kind store.Step, path, newPath string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	folder := filepath.Dir(path)
-	if kind == store.StepCreate || kind == store.StepSyncFolder {
-		folder = path
+	if kind == store.StepSync || kind == store.StepSyncFolder {
+		return d.syncLocked(kind, path)
 	}
-	d.meetLocked(folder)
+	var changes []change
+	switch kind {
+	case store.StepCreate:
+		changes = []change{d.tree.created(path, &node{plain: true})}
+	case store.StepMakeFolder:
+		folder := newFolder()
+		folder.listed = true
+		changes = []change{d.tree.created(path, folder)}
+	case store.StepRename:
+		changes = []change{d.tree.renamed(path, newPath)}
+	case store.StepRemove:
+		changes = d.tree.removed(path)
+	default: // StepWrite: what is not synced, the real file has
+	}
+	return d.changeLocked(changes...)
+}
+
+func (d *Disk) syncLocked(kind store.Step, path string) error {
+	_, _, file := d.tree.at(path)
 	if err := d.stepLocked(); err != nil {
 		return err
 	}
-	switch kind {
-	case store.StepSync:
-		d.syncs++
-		content, err := os.ReadFile(path) //nolint:gosec // of a test
-		if err == nil {
-			d.blobs[path] = content
-		}
-	case store.StepRename:
-		if content, ok := d.blobs[path]; ok {
-			d.blobs[newPath] = content
-		}
-	case store.StepSyncFolder:
-		d.syncs++
-		d.folders[path] = namesIn(path)
-		for _, file := range inFolder(d.files, path) {
-			d.files[file].named = true
-		}
-	default: // what is only begun
+	d.syncs++
+	if kind == store.StepSyncFolder {
+		d.tree.syncNames(d.tree.folder(path))
+	} else if file != nil {
+		file.sync(path)
 	}
 	return nil
 }
 
-// meetLocked takes what is in a folder that the disk sees for the first time as synced.
-func (d *Disk) meetLocked(folder string) {
-	if _, known := d.folders[folder]; known {
-		return
+// changeLocked makes changes of names, in one step. What the power was cut in may yet reach the disk.
+func (d *Disk) changeLocked(changes ...change) error {
+	err := d.stepLocked()
+	if err != nil && !d.cutNowLocked() {
+		return err
 	}
-	d.folders[folder] = namesIn(folder)
-	for _, name := range d.folders[folder] {
-		path := filepath.Join(folder, name)
-		if content, err := os.ReadFile(path); err == nil { //nolint:gosec // of a test
-			d.blobs[path] = content
+	d.tree.pending = append(d.tree.pending, changes...)
+	if err == nil {
+		for _, c := range changes {
+			c.apply()
 		}
 	}
-}
-
-func namesIn(folder string) (names []string) {
-	entries, _ := os.ReadDir(folder) // none if it is not there
-	for _, entry := range entries {
-		names = append(names, entry.Name())
-	}
-	return names
+	return err
 }
 
 // stepLocked counts a step, and fails it if its time has come.
@@ -168,6 +159,11 @@ func (d *Disk) stepLocked() error {
 	return nil
 }
 
+// cutNowLocked reports whether the step counted last is the one in which the power is cut.
+func (d *Disk) cutNowLocked() bool {
+	return d.steps == d.failAt && errors.Is(d.failure, ErrPower)
+}
+
 // Open implements [vfs.VFS].
 func (d *Disk) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
 	return vfsutil.WrapOpen(d.system, name, flags)
@@ -176,29 +172,36 @@ func (d *Disk) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, er
 // OpenFilename implements [vfs.VFSFilename].
 func (d *Disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
 	const kept = vfs.OPEN_MAIN_DB | vfs.OPEN_WAL | vfs.OPEN_MAIN_JOURNAL
-	file, flags, err := vfsutil.WrapOpenFilename(d.system, name, flags)
-	if err != nil || flags&kept == 0 {
-		return file, flags, err
+	if flags&kept == 0 {
+		return vfsutil.WrapOpenFilename(d.system, name, flags)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	path := name.String()
-	if p := d.files[path]; p == nil || p.deleted {
-		d.files[path] = met(file)
+	in, base, on := d.tree.at(name.String()) // before it is there
+	file, flags, err := vfsutil.WrapOpenFilename(d.system, name, flags)
+	if err != nil {
+		return file, flags, err
 	}
-	return &diskFile{File: file, disk: d, on: d.files[path], noMap: d.noMap}, flags, nil
+	if on == nil {
+		on = new(node)
+		creation := change{{in, base, on}}
+		creation.apply()
+		d.tree.pending = append(d.tree.pending, creation)
+	}
+	on.plain = false
+	return &diskFile{File: file, disk: d, on: on, noMap: d.noMap}, flags, nil
 }
 
 // Delete implements [vfs.VFS].
 func (d *Disk) Delete(name string, syncDir bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if p := d.files[name]; p != nil {
-		if err := d.stepLocked(); err != nil {
+	if in, _, is := d.tree.at(name); is != nil {
+		if err := d.changeLocked(d.tree.removed(name)...); err != nil {
 			return err
 		}
-		if p.deleted = true; syncDir {
-			delete(d.files, name)
+		if syncDir {
+			d.tree.syncNames(in)
 		}
 	}
 	return d.system.Delete(name, syncDir)
@@ -211,13 +214,3 @@ func (d *Disk) Access(name string, flags vfs.AccessFlag) (bool, error) {
 
 // FullPathname implements [vfs.VFS].
 func (d *Disk) FullPathname(name string) (string, error) { return d.system.FullPathname(name) }
-
-// inFolder returns the paths among all that are directly in folder.
-func inFolder[V any](all map[string]V, folder string) (paths []string) {
-	for path := range maps.Keys(all) {
-		if filepath.Dir(path) == folder {
-			paths = append(paths, path)
-		}
-	}
-	return paths
-}

@@ -10,27 +10,6 @@ import (
 // sector is how many bytes a disk writes all or not at all.
 const sector = 512
 
-// platter is what of a file has reached the disk, and what is on its way there.
-type platter struct {
-	named   bool // its name has reached the disk
-	deleted bool // its name is about to go
-	synced  []byte
-	pending []write
-}
-
-// met returns the platter of a file that the disk sees for the first time: what is in it, is synced.
-func met(file vfs.File) *platter {
-	size, err := file.Size()
-	if err != nil || size == 0 {
-		return new(platter)
-	}
-	p := &platter{named: true, synced: make([]byte, size)}
-	if _, err := file.ReadAt(p.synced, 0); err != nil {
-		return new(platter)
-	}
-	return p
-}
-
 // write is one write, or a truncation.
 type write struct {
 	at   int64
@@ -61,7 +40,7 @@ func (w write) torn(random *rand.Rand) write {
 type diskFile struct {
 	vfs.File
 	disk  *Disk
-	on    *platter
+	on    *node
 	noMap bool
 }
 
@@ -91,7 +70,7 @@ func (f *diskFile) note(w write) error {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
 	err := f.disk.stepLocked()
-	if err == nil || f.disk.steps == f.disk.failAt && err == ErrPower { //nolint:errorlint // our own
+	if err == nil || f.disk.cutNowLocked() {
 		f.on.pending = append(f.on.pending, w)
 	}
 	return err
@@ -105,9 +84,6 @@ func (f *diskFile) Sync(vfs.SyncFlag) error {
 		return err
 	}
 	f.disk.syncs++
-	for _, w := range f.on.pending {
-		f.on.synced = w.apply(f.on.synced)
-	}
-	f.on.pending = nil
+	f.on.sync("")
 	return nil
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -13,37 +14,81 @@ import (
 func (d *Disk) Survive(folder, to string, seed uint64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := &survival{disk: d, to: to, random: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // reproducible
-	s.odds = s.random.Float64()
-	if err := os.MkdirAll(to, 0o700); err != nil {
-		return err
+	s := &survival{
+		random: rand.New(rand.NewPCG(seed, 0)), //nolint:gosec // reproducible
+		kept:   make(map[*node]map[string]*node),
+		paths:  make(map[*node]string),
 	}
-	paths := inFolder(d.files, folder)
-	slices.Sort(paths)
-	for _, path := range paths {
-		if err := s.keepFile(filepath.Base(path), d.files[path]); err != nil {
-			return err
+	s.odds = s.random.Float64()
+	n := d.tree.folder(folder)
+	s.find(n, folder)
+	for _, c := range d.tree.pending {
+		if s.lucky() {
+			s.apply(c)
 		}
 	}
-	return s.keepBlobs(filepath.Join(folder, "blobs"))
+	return s.keepFolder(n, to)
 }
 
 // survival is one power cut.
 type survival struct {
-	disk   *Disk
-	to     string
 	random *rand.Rand
-	odds   float64 // that something not synced has reached the disk
+	odds   float64                    // that something not synced has reached the disk
+	kept   map[*node]map[string]*node // of folders with names that came through without a sync
+	paths  map[*node]string           // where programs see it
 }
 
 func (s *survival) lucky() bool { return s.random.Float64() < s.odds }
 
-func (s *survival) keepFile(name string, p *platter) error {
-	if p.deleted && s.lucky() || !p.named && !s.lucky() {
-		return nil
+// find notes where things are, and meets what the disk has not met.
+func (s *survival) find(n *node, path string) {
+	s.paths[n] = path
+	if n.names == nil {
+		return
 	}
-	content := slices.Clone(p.synced)
-	for _, w := range p.pending {
+	n.list(path)
+	for name, is := range n.names {
+		s.find(is, filepath.Join(path, name))
+	}
+}
+
+func (s *survival) apply(c change) {
+	for _, e := range c {
+		if s.kept[e.in] == nil {
+			s.kept[e.in] = maps.Clone(e.in.kept)
+		}
+		set(s.kept[e.in], e)
+	}
+}
+
+func (s *survival) keepFolder(n *node, to string) error {
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		return err
+	}
+	names, ok := s.kept[n]
+	if !ok {
+		names = n.kept
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		is, path := names[name], filepath.Join(to, name)
+		keep := func() error { return os.WriteFile(path, s.content(is), 0o600) }
+		if is.names != nil {
+			keep = func() error { return s.keepFolder(is, path) }
+		}
+		if err := keep(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// content returns what has reached the disk of the content of a file.
+func (s *survival) content(n *node) []byte {
+	if n.plain && n.synced == nil {
+		return s.partOf(s.paths[n])
+	}
+	content := slices.Clone(n.synced)
+	for _, w := range n.pending {
 		switch {
 		case !s.lucky():
 		case s.random.IntN(5) == 0:
@@ -52,37 +97,11 @@ func (s *survival) keepFile(name string, p *platter) error {
 			content = w.apply(content)
 		}
 	}
-	return os.WriteFile(filepath.Join(s.to, name), content, 0o600)
+	return content
 }
 
-// keepBlobs keeps the files of the blob folder whose name or removal has reached the disk.
-func (s *survival) keepBlobs(folder string) error {
-	to := filepath.Join(s.to, "blobs")
-	if err := os.MkdirAll(to, 0o700); err != nil {
-		return err
-	}
-	s.disk.meetLocked(folder)
-	synced, seen := s.disk.folders[folder], namesIn(folder)
-	all := append(slices.Clone(synced), seen...)
-	slices.Sort(all)
-	for _, name := range slices.Compact(all) {
-		settled := slices.Contains(synced, name) == slices.Contains(seen, name)
-		if !settled && !s.lucky() {
-			continue
-		}
-		content := s.blob(filepath.Join(folder, name))
-		if err := os.WriteFile(filepath.Join(to, name), content, 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// blob returns what has reached the disk of the content of a file.
-func (s *survival) blob(path string) []byte {
-	if synced, ok := s.disk.blobs[path]; ok {
-		return synced
-	}
+// partOf returns any part of a file that was never synced; it may be gone.
+func (s *survival) partOf(path string) []byte {
 	content, err := os.ReadFile(path) //nolint:gosec // of a test
 	switch {
 	case err != nil || len(content) == 0:
