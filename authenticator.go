@@ -37,8 +37,8 @@ func (a SessionAuthenticator) authenticate(cfg *transport.DialConfig) {
 	cfg.Headers.Add("Cookie", (&http.Cookie{Name: name, Value: a.SessionID}).String())
 }
 
-// ClientCertificateAuthenticator shows a certificate in the TLS handshake and proves to have
-// its key.
+// ClientCertificateAuthenticator shows a certificate in the TLS handshake, and proves that it
+// has the key.
 type ClientCertificateAuthenticator struct{ Identity *TLSIdentity }
 
 func (a ClientCertificateAuthenticator) authenticate(cfg *transport.DialConfig) {
@@ -66,8 +66,8 @@ func StaticPassword(username, password string) *ListenerAuthenticator {
 }
 
 // ListenerCertificateAuthenticator lets in clients for whose certificate chain, leaf first,
-// ok returns true. Nothing but ok decides; that the client has the leaf's key is sure. ok
-// runs once for each connection, on any goroutine. It needs TLS.
+// ok returns true. ok alone decides; TLS has proved that the client has the leaf's key. ok runs
+// once for each connection, on any goroutine. It needs TLS.
 func ListenerCertificateAuthenticator(ok func(chain []*x509.Certificate) bool) *ListenerAuthenticator {
 	return &ListenerAuthenticator{transport.ClientChain(ok)}
 }

@@ -3,6 +3,7 @@ package tandem
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store"
@@ -13,14 +14,14 @@ import (
 type Batch struct {
 	db   *Database
 	tx   *store.Tx
-	were []state
+	undo []documentState // to restore if the batch fails
 
 	ended     chan error // capacity 1: how fn has ended
 	committed chan error // capacity 1: how the transaction has
 }
 
-// state remembers a document, for the case that the batch fails.
-type state struct {
+// documentState remembers what a document was.
+type documentState struct {
 	of  *Document
 	was Document
 }
@@ -29,9 +30,9 @@ type state struct {
 // many times as fast as one by one. If fn fails or panics, nothing is changed, and documents
 // that it has saved are what they were before.
 //
-// fn must make its changes through b alone: other methods that change the database wait for
-// the batch to end, for ever. Reading is free, but sees the state before the batch. Nobody
-// else writes meanwhile, so fn should be quick.
+// fn must make its changes through b alone: other methods that change the database would wait
+// for the batch to end, for ever. It may read without b, but then sees the state before the
+// batch. Nobody else can write meanwhile, so fn should be quick.
 func (db *Database) InBatch(ctx context.Context, fn func(b *Batch) error) error {
 	b := &Batch{db: db, ended: make(chan error, 1), committed: make(chan error, 1)}
 	begun := make(chan *store.Tx)
@@ -66,15 +67,15 @@ func (b *Batch) end(err error) error {
 	b.ended <- err
 	err = <-b.committed
 	if err != nil {
-		b.forget()
+		b.restore()
 	}
 	return err
 }
 
-// forget gives documents the state they had before the batch.
-func (b *Batch) forget() {
-	for i := len(b.were) - 1; i >= 0; i-- {
-		*b.were[i].of = b.were[i].was
+// restore gives documents the state they had before the batch.
+func (b *Batch) restore() {
+	for _, saved := range slices.Backward(b.undo) {
+		*saved.of = saved.was
 	}
 }
 
@@ -155,7 +156,7 @@ func (b *Batch) change(c *Collection, d *Document, e store.Edit) error {
 	if err != nil {
 		return err
 	}
-	b.were = append(b.were, state{of: d, was: *d})
+	b.undo = append(b.undo, documentState{of: d, was: *d})
 	d.settle(c, head)
 	return nil
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// Blob refers to binary content, which is kept beside the documents, once for all that refer
-// to the same. It is immutable, and nothing when zero.
+// Blob refers to binary content, which is kept beside the documents: once, however many of
+// them refer to it. A Blob is immutable. The zero Blob refers to nothing.
 //
 // In a document a blob is an object with "@type" "blob", the digest, the length and the
 // content type (spec/documents.md §4). A Blob has that form in JSON, so it may be a field of a
@@ -44,8 +44,8 @@ func NewBlob(contentType string, content []byte) *Blob {
 	}
 }
 
-// CreateBlob stores what r has until its end, and returns the blob. A document that refers to
-// it should be saved within a day: otherwise [Database.Compact] removes it.
+// CreateBlob stores all that r gives, and returns the blob. A document that refers to it should
+// be saved within a day: otherwise [Database.Compact] removes it.
 func (db *Database) CreateBlob(ctx context.Context, contentType string, r io.Reader) (*Blob, error) {
 	w, err := db.store.BlobWriter(ctx)
 	if err != nil {
@@ -83,8 +83,8 @@ func (r readerUntil) Read(p []byte) (int, error) {
 	return r.r.Read(p)
 }
 
-// OpenBlob opens the content of the blob with the given digest. The caller closes it. There
-// being none is [ErrNotFound], text that is no digest [ErrInvalid].
+// OpenBlob opens the content of the blob with the given digest. The caller closes it. It fails
+// with [ErrNotFound] if the content is not here, and with [ErrInvalid] for a malformed digest.
 func (db *Database) OpenBlob(digest string) (io.ReadSeekCloser, error) {
 	return openStored(db.store, digest)
 }
@@ -141,8 +141,8 @@ func (b *Blob) Content() ([]byte, error) {
 
 func (b *Blob) isZero() bool { return b.digest == "" }
 
-// MarshalJSON gives the form that documents have. One that may not be stored yet has its content
-// in it, which saving replaces. A zero Blob is null.
+// MarshalJSON gives the form that a blob has in a document. While the content may not be stored
+// yet, the form carries it, and saving the document takes it out. A zero Blob is null.
 func (b Blob) MarshalJSON() ([]byte, error) {
 	if b.isZero() {
 		return []byte("null"), nil
@@ -162,7 +162,8 @@ func (b Blob) MarshalJSON() ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// UnmarshalJSON reads the form that documents have. Anything else, but null, is [ErrInvalid].
+// UnmarshalJSON reads the form that a blob has in a document, or null, which is the zero Blob.
+// Anything else is [ErrInvalid].
 func (b *Blob) UnmarshalJSON(text []byte) error {
 	value, err := document.ParseValue(text, 0)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// CollectionChange tells which documents of a collection have changed: were saved, deleted or
-// purged, here, by a peer or by another process. Purges by other processes are not told.
+// CollectionChange tells which documents of a collection were saved, deleted or purged: here,
+// by a peer or by another process. Purges by other processes are not reported.
 type CollectionChange struct {
 	Collection  *Collection
 	DocumentIDs []string // in the order of their changes, at least one
@@ -33,14 +33,14 @@ func (db *Database) AddChangeListener(ctx context.Context, fn func(CollectionCha
 	return db.observe(ctx, &databaseWatch{db: db, fn: fn})
 }
 
-// AddChangeListener calls fn after documents of the collection have changed, in the way of
-// [Database.AddChangeListener]. The calls end with the collection, too.
+// AddChangeListener calls fn after documents of the collection have changed, as
+// [Database.AddChangeListener] does. The calls end with the collection, too.
 func (c *Collection) AddChangeListener(ctx context.Context, fn func(CollectionChange)) (*ListenerToken, error) {
 	return c.db.observe(ctx, &collectionWatch{c: c, fn: fn})
 }
 
 // AddDocumentChangeListener calls fn after the document with an ID, which need not exist, has
-// changed: in the way of [Database.AddChangeListener], but purges by others are told.
+// changed, as [Database.AddChangeListener] does; purges by other processes are reported too.
 func (c *Collection) AddDocumentChangeListener(
 	ctx context.Context, id string, fn func(DocumentChange),
 ) (*ListenerToken, error) {

@@ -25,28 +25,32 @@ type Conflict struct {
 	BaseBody []byte
 }
 
-// ConflictResolver ends a conflict: it returns one of the two documents, which wins, or
-// another one, whose body becomes a new revision of both, or nil, which deletes the
-// document. The ID of another one does not matter, its collection does: a foreign one is
-// [ErrInvalid]. An error or a panic ([ErrUnexpected]) leaves the conflict as it is; it is
-// presented again by the next run.
+// ConflictResolver ends a conflict by what it returns:
 //
-// It is called on goroutines of the replicator, for several documents at once, may be slow
-// and may use the database. If the document changes meanwhile, it is called again. The
-// documents must not be changed; copy one to change it.
+//   - one of the two documents: it wins;
+//   - another document: its body becomes a new revision that replaces both. Its ID does not
+//     matter. One that was read from another collection is [ErrInvalid];
+//   - nil: the document is deleted.
+//
+// An error or a panic ([ErrUnexpected]) leaves the conflict as it is, and the next run presents
+// it again.
+//
+// A resolver is called on goroutines of the replicator, for several documents at once. It may
+// be slow, and may use the database. If the document changes meanwhile, it is called again. It
+// must not change the documents; copy one to change it.
 //
 // Without a resolver a deletion wins, then the later edit, then the peer's: see
 // [DefaultConflictResolver].
 type ConflictResolver func(ctx context.Context, c Conflict) (*Document, error)
 
-// LocalWins resolves each conflict for what we have.
+// LocalWins resolves each conflict in favour of what we have.
 func LocalWins(_ context.Context, c Conflict) (*Document, error) { return c.LocalDocument, nil }
 
-// RemoteWins resolves each conflict for what the peer has.
+// RemoteWins resolves each conflict in favour of what the peer has.
 func RemoteWins(_ context.Context, c Conflict) (*Document, error) { return c.RemoteDocument, nil }
 
-// LatestWins resolves each conflict for the later edit. A deletion, which has no time any
-// more, loses against an edit. With revision trees the longer history counts as later.
+// LatestWins resolves each conflict in favour of the later edit. A deletion, which has no time
+// any more, loses against an edit. With revision trees the longer history counts as later.
 func LatestWins(_ context.Context, c Conflict) (*Document, error) {
 	switch {
 	case c.LocalDocument == nil:

@@ -60,8 +60,8 @@ func (db *Database) Name() string { return db.store.Name() }
 // Path returns the absolute path of the database's folder.
 func (db *Database) Path() string { return db.store.Path() }
 
-// UUID returns what tells the database from all others, as hexadecimal text: towards peers,
-// and as the author of its edits. A copy has one of its own.
+// UUID returns, as hexadecimal text, the UUID that peers know the database by, and that names it
+// as the author of its edits. A copy has one of its own.
 func (db *Database) UUID() string {
 	uuid := db.store.PublicUUID()
 	text := hex.EncodeToString(uuid[:])

@@ -55,9 +55,9 @@ func ParsePeers(r io.Reader) ([]DiscoveredPeer, error) { return discovery.ParseL
 // by the fingerprint that it tells. So it talks to the one that was discovered; whether that
 // is who it says it is, the fingerprint has to tell, or an authenticator.
 //
-// A peer without a fingerprint, out of a list, is trusted as any other server. One that speaks
-// clear text is refused with [ErrInvalid]: everybody can say so in its place; take its URLs
-// where that does not matter. A peer without an address is [ErrUnknownHost].
+// A peer without a fingerprint, as it may come from a list, is trusted like any other server.
+// One that speaks clear text is refused with [ErrInvalid], since anybody could pose as it; use
+// its URLs where that does not matter. A peer without an address is [ErrUnknownHost].
 func ReplicatorConfigurationForPeer(
 	ctx context.Context, peer DiscoveredPeer, collections ...*Collection,
 ) (ReplicatorConfiguration, error) {

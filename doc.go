@@ -34,7 +34,7 @@
 //
 // # Errors
 //
-// Errors are, or wrap, an [*Error]: a domain and a code as the field knows them, what was being
-// done to what, and often a hint for people (see [HintOf]). To decide on one, compare it with
-// the variables of this package: errors.Is(err, tandem.ErrNotFound).
+// Errors are, or wrap, an [*Error]: a domain and a code in Couchbase Lite's numbering, what was
+// being done to what, and often a hint for people (see [HintOf]). To decide on one, compare it
+// with the variables of this package: errors.Is(err, tandem.ErrNotFound).
 package tandem

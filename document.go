@@ -11,8 +11,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// Document is a JSON object with an ID: a copy in memory, which changes reach the database
-// from by [Collection.Save] alone. It is for one goroutine at a time.
+// Document is a JSON object with an ID: a copy in memory, whose changes reach the database only
+// by [Collection.Save]. It is for one goroutine at a time.
 type Document struct {
 	id         string
 	body       []byte          // compact and valid; never changed in place
@@ -23,7 +23,7 @@ type Document struct {
 // NewDocument returns an empty document with the given ID, or with a new one if id is "".
 //
 // An ID has 1 to 240 bytes of UTF-8 without control characters, and does not begin with an
-// underscore; saving a document with another one fails with [ErrBadDocID].
+// underscore; saving a document with any other fails with [ErrBadDocID].
 func NewDocument(id string) *Document {
 	if id == "" {
 		id = document.NewID()

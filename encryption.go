@@ -56,16 +56,15 @@ func IsEncrypted(path string) bool {
 }
 
 // IsEncrypted reports whether the database is encrypted: its documents, their IDs and revisions, and
-// the content and digests of blobs. What the database is called, its size, and the number, sizes and
-// times of its blobs can be seen by who has the folder.
+// the content and digests of blobs. Whoever has the folder still sees the name and the size of the
+// database, and the number, sizes and times of its blobs.
 func (db *Database) IsEncrypted() bool { return db.store.Encrypted() }
 
 // ChangeEncryptionKey changes what opens the database from now on; nil removes the encryption.
 //
 // From one key to another the data stays encrypted as it is, and only the small file key.json in the
-// database's folder is written anew, at once. Who has a copy of that file from before, and the key
-// it had then, can still read the database: to shut such a one out, remove the encryption and encrypt
-// again.
+// database's folder is written anew, at once. Whoever has an earlier copy of that file, and the key of
+// that time, can still read the database: to shut them out, remove the encryption and encrypt again.
 //
 // To encrypt a database that is not, or to remove the encryption, all of it is written anew, which
 // needs as much free space as the database has; meanwhile everything else that uses it waits. The error

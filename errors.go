@@ -137,11 +137,11 @@ var (
 	ErrTimeout = fault.Timeout
 )
 
-// IsTransient reports whether the same may succeed later, without anybody doing something
-// about it. It is false for nil.
+// IsTransient reports whether the same may succeed later without anybody doing anything about
+// it. It is false for nil.
 func IsTransient(err error) bool { return fault.IsTransient(err) }
 
-// IsNetworkDependent reports whether the same may succeed when the network is another: a
+// IsNetworkDependent reports whether the same may succeed once the network has changed: a
 // continuous replicator waits for that, a one-shot one gives up. It is false for nil.
 func IsNetworkDependent(err error) bool { return fault.IsNetworkDependent(err) }
 

@@ -38,7 +38,8 @@ func (db *Database) withoutContent(body []byte) ([]byte, error) {
 	return in.text(body)
 }
 
-// mayBeInline tells cheaply that nearly every body has no blob with its content in it.
+// mayBeInline cheaply sorts out nearly all bodies: those that have no blob with its content in
+// them.
 func mayBeInline(body []byte) bool { return bytes.Contains(body, []byte(`"data":"`)) }
 
 // installer copies a body and takes the content out of its blobs.

@@ -40,8 +40,8 @@ func (db *Database) KnownServers(ctx context.Context) ([]KnownServer, error) {
 }
 
 // ForgetServer makes the database forget the certificate of the server at an endpoint, because
-// it was replaced on purpose: its next one is met as if for the first time. A server that is
-// not known is forgotten already.
+// it was replaced on purpose: its next one is met as if for the first time. To forget a server
+// that is not known is harmless.
 func (db *Database) ForgetServer(ctx context.Context, endpoint URLEndpoint) error {
 	return db.store.Update(ctx, func(tx *store.Tx) error {
 		return tx.SetInfo(knownServerSpace, endpoint.endpoint.Address(), nil)
@@ -97,8 +97,8 @@ func (r *Replicator) trust(ctx context.Context) (transport.Trust, error) {
 	return trust, err
 }
 
-// meeting returns what decides about the certificates of one attempt to connect: the program
-// about the first, and that about those of servers to which it redirects.
+// meeting returns the judge of the certificates that one attempt to connect comes across. The
+// program decides about the first; servers that the attempt is redirected to must show the same.
 func (r *Replicator) meeting() func(*x509.Certificate) bool {
 	var trusted *x509.Certificate
 	return func(cert *x509.Certificate) bool {
@@ -153,7 +153,7 @@ func (r *Replicator) remember(ctx context.Context, chain []*x509.Certificate) er
 	})
 }
 
-// explain says of a known server with another certificate what has happened.
+// explain gives err another form if a known server has shown another certificate than before.
 func (r *Replicator) explain(ctx context.Context, err error) error {
 	if !r.cfg.usesFirst() || !errors.Is(err, fault.CertUnknownRoot) {
 		return err

@@ -83,8 +83,8 @@ const (
 	warningInterval  = 24 * time.Hour
 )
 
-// lookAfterIdentity warns when an identity that will not be renewed expires, and comes back to it after the time least
-// or later; starting is held.
+// lookAfterIdentity warns of an identity that expires soon and will not be renewed, and has it
+// looked at again later, after the time least or more; starting is held.
 func (l *URLEndpointListener) lookAfterIdentity(least time.Duration) {
 	id, now := l.TLSIdentity(), time.Now()
 	text := id.Warning(now)

@@ -13,7 +13,7 @@ type ListenerStatistics struct {
 	// Connections counts the clients that were let in.
 	Connections uint64
 
-	// Failures counts those whose connection ended in another way than a goodbye.
+	// Failures counts those that left without a goodbye.
 	Failures uint64
 
 	// Progress sums up all connections. Push is what clients were sent, Pull what came

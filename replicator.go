@@ -95,8 +95,8 @@ func (r *Replicator) Close() {
 }
 
 // Wait waits until the replicator is stopped, or idle if it is continuous, and returns the
-// status's error: what was saved before the call is pushed then, or was refused. When ctx ends
-// first it returns ctx's error.
+// status's error. What was saved before the call has been pushed by then, or was refused. When
+// ctx ends first, Wait returns ctx's error.
 func (r *Replicator) Wait(ctx context.Context) error {
 	changed := make(chan struct{}, 1)
 	token := r.statusListeners.add(func(ReplicatorStatus) {
@@ -132,8 +132,8 @@ func (r *Replicator) lookAgain() {
 	}
 }
 
-// RetryNow ends the wait for the next attempt to connect, if there is one: the caller knows
-// that the network or the peer is back.
+// RetryNow ends the wait for the next attempt to connect, if there is one. Call it when the
+// network or the peer is known to be back.
 func (r *Replicator) RetryNow() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -192,8 +192,8 @@ func (r *Replicator) CorrelationID() string {
 // stop is what the database calls when it closes.
 func (r *Replicator) stop() { r.Close() }
 
-// ended is called by a run that is over and has told so. It starts what was asked for
-// meanwhile.
+// ended is called by a run that is over, when the listeners have heard of it. It starts what was
+// asked for meanwhile.
 func (r *Replicator) ended(status ReplicatorStatus) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -79,16 +79,17 @@ type ReplicatorConfiguration struct {
 	// DisableDeltaSync sends and asks for whole documents only.
 	DisableDeltaSync bool
 
-	// AcceptOnlySelfSignedServerCertificate takes exactly the certificates that are signed
-	// with their own key: encryption without proof who the peer is.
+	// AcceptOnlySelfSignedServerCertificate accepts each certificate that is signed with its own
+	// key, and no other: encryption without proof of who the peer is.
 	AcceptOnlySelfSignedServerCertificate bool
 
 	// PinnedServerCertificate is a certificate that has to be in the server's chain: PEM,
-	// DER, or the Base64 of either. It decides alone.
+	// DER, or the Base64 of either. Names and dates do not count then.
 	PinnedServerCertificate []byte
 
 	// PinnedServerFingerprint is the [Fingerprint] that the server's certificate has to have,
-	// in any common form. It decides alone; PinnedServerCertificate goes first.
+	// in any common form. Names and dates do not count then.
+	// PinnedServerCertificate takes precedence.
 	PinnedServerFingerprint string
 
 	// TrustOnFirstUse, unless nil, is asked about the certificate of a server that the
@@ -96,8 +97,8 @@ type ReplicatorConfiguration struct {
 	// but that the server has the certificate's key. What was trusted is kept in the database
 	// once a connection has come about, for all its replicators: see [Database.KnownServers].
 	// A server that shows another certificate later is refused, with [ErrCertUnknownRoot]. A
-	// pinned certificate or fingerprint goes first. The function runs on a goroutine of the
-	// replicator within Timeout; a panic counts as false.
+	// pinned certificate or fingerprint takes precedence. The function runs on a goroutine of
+	// the replicator within Timeout; a panic counts as false.
 	TrustOnFirstUse func(cert *x509.Certificate) bool
 
 	// TrustedRootCertificates replace the system's roots.

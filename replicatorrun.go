@@ -21,7 +21,7 @@ type replicatorRun struct {
 	documents chan DocumentReplication
 	done      chan struct{} // closed at the very end
 
-	said   ReplicatorStatus // to the listeners, last; for tell alone
+	said   ReplicatorStatus // the last that listeners were told; of the goroutine of tell
 	saidAt time.Time
 }
 

@@ -37,8 +37,8 @@ type URLEndpointListener struct {
 	ad       *discovery.Advertiser // nil if it is not advertised
 	sessions map[*replication.Session]struct{}
 	past     ListenerStatistics // of the sessions that are over
-	stopping context.CancelFunc
-	changed  chan struct{} // closed and replaced when a session ends or turns idle
+	cancel   context.CancelFunc // ends the sessions
+	changed  chan struct{}      // closed and replaced when a session ends or turns idle
 }
 
 // NewURLEndpointListener returns a listener that is not started. It keeps a copy of cfg, and
@@ -122,7 +122,7 @@ func (l *URLEndpointListener) listen() error {
 		return err
 	}
 	l.mu.Lock()
-	l.server, l.stopping = server, cancel
+	l.server, l.cancel = server, cancel
 	l.mu.Unlock()
 	l.use(id, l.cfg.TLSIdentity == nil)
 	if err = l.advertise(); err != nil {
@@ -194,19 +194,19 @@ func (l *URLEndpointListener) Stop() {
 func (l *URLEndpointListener) end(server *transport.Server) {
 	l.stopAdvertising()
 	l.mu.Lock()
-	stop := l.stopping
+	cancelSessions := l.cancel
 	l.mu.Unlock()
 	if l.upkeep != nil {
 		l.upkeep.Stop()
 	}
-	stop() // each session says goodbye itself
+	cancelSessions() // each says goodbye itself
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	if err := server.Close(ctx); err != nil && l.cfg.Logger != nil {
 		l.cfg.Logger.Warn("listener: clients did not leave in time", "error", err)
 	}
 	l.mu.Lock()
-	l.server, l.identity, l.stopping = nil, nil, nil
+	l.server, l.identity, l.cancel = nil, nil, nil
 	l.mu.Unlock()
 }
 
