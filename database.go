@@ -11,9 +11,9 @@ import (
 // Database is an open database. All its methods may be called from any goroutine. After
 // [Database.Close] they fail with [ErrNotOpen].
 type Database struct {
-	store     *store.DB
-	users     users
-	stopUsers sync.Once
+	store        *store.DB
+	services     services
+	stopServices sync.Once
 }
 
 // Open opens the database at path, and creates it if there is none. A database is a folder
@@ -40,7 +40,7 @@ func Open(ctx context.Context, path string, o Options) (*Database, error) {
 // database meanwhile. Closing twice is harmless. It must not be called from a batch, nor from
 // a callback of something that it waits for.
 func (db *Database) Close() error {
-	db.stopUsers.Do(db.users.stop)
+	db.stopServices.Do(db.services.stop)
 	return db.store.Close()
 }
 
