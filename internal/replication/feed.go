@@ -142,7 +142,7 @@ func (p *pusher) isForPeer(doc *store.Document) bool {
 		return false
 	case p.opts.docIDs != nil && !p.opts.docIDs[doc.ID]:
 		return false
-	case p.opts.liveOnly && doc.Deleted && !p.announced:
+	case p.opts.liveOnly && doc.Deleted && doc.Sequence <= p.fresh: // later ones may be of what was sent already
 		return false
 	case p.isEcho(doc):
 		return false

@@ -27,7 +27,7 @@ type pusher struct {
 	// The following belong to run.
 
 	cursor    store.Sequence // everything up to here was looked at
-	fresh     store.Sequence // what came after it, came during this session
+	fresh     store.Sequence // what came after it, came during this session; on the passive side, during this subscription
 	exhausted bool           // nothing was after cursor when last looked
 	announced bool           // the caught-up message was sent (passive side)
 	batches   int            // announcements without a reply
@@ -60,7 +60,7 @@ type pusher struct {
 type pushOptions struct {
 	since        store.Sequence
 	continuous   bool
-	liveOnly     bool            // no tombstones until caught up
+	liveOnly     bool            // no tombstones of before the subscription
 	docIDs       map[string]bool // nil means all documents
 	batch        int64           // changes in one message
 	replacements bool            // the peer takes a newer revision in place of the one it asked for
@@ -246,7 +246,7 @@ func (p *pusher) run(ctx context.Context) error {
 	p.mu.Unlock()
 	defer p.finish()
 	if p.c.s.active == nil {
-		if _, err := p.extend(ctx); err != nil {
+		if err := p.begin(ctx); err != nil {
 			return err
 		}
 	}
@@ -274,6 +274,14 @@ func (p *pusher) run(ctx context.Context) error {
 			p.exhausted = false
 		}
 	}
+}
+
+// begin fixes what a subscription starts with.
+func (p *pusher) begin(ctx context.Context) (err error) {
+	if p.fresh, err = p.c.lastSequence(ctx); err == nil {
+		_, err = p.extend(ctx)
+	}
+	return err
 }
 
 // finish tells of what has arrived and is noted as such, since no other session is going to.

@@ -1,0 +1,108 @@
+package replication_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/replication"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// subscriber is a client of a listener that hands what it is told to the test.
+type subscriber struct {
+	*stranger
+	versioning store.Versioning
+	told       chan *blip.Request
+}
+
+// newSubscriber agrees with a listener on the default collection of p.
+func newSubscriber(t *testing.T, p *peer) *subscriber {
+	t.Helper()
+	told := make(chan *blip.Request, 1_000)
+	s := &subscriber{versioning: p.db.Versioning(), told: told}
+	s.stranger = meet(t, func(pipe blip.Pipe) *replication.Session {
+		return replication.NewPassive(pipe, replication.Passive{
+			Common:      replication.Common{DB: p.db, ReplyTimeout: patience, Log: testLog(t)},
+			Collections: []*store.Collection{p.coll},
+		})
+	}, func(r *blip.Request) { told <- r })
+	s.mustAsk("[{}]", "getCollections", "", oneCollection)
+	return s
+}
+
+func (s *subscriber) subscribe(props string) {
+	s.t.Helper()
+	s.mustAsk("", "subChanges", fmt.Sprintf("collection=0 versioning=%s %s", s.versioning, props), "")
+}
+
+// next returns what the listener says next.
+func (s *subscriber) next() *blip.Request {
+	s.t.Helper()
+	select {
+	case r := <-s.told:
+		return r
+	case <-time.After(patience):
+		s.t.Fatal("the listener says nothing more")
+		return nil
+	}
+}
+
+// announcement returns which documents the next message announces: the tombstones begin with a minus. All
+// are refused as known. None of them means caught up.
+func (s *subscriber) announcement() (ids []string, reply func()) {
+	s.t.Helper()
+	r := s.next()
+	var entries [][]any
+	if err := json.Unmarshal(r.Body, &entries); err != nil || r.Profile() != "changes" {
+		s.t.Fatalf("the listener says %s %s", r.Profile(), r.Body)
+	}
+	for _, e := range entries {
+		id := fmt.Sprint(e[1])
+		if e[3] != 0.0 {
+			id = "-" + id
+		}
+		ids = append(ids, id)
+	}
+	return ids, func() { r.Reply(&blip.Message{Body: []byte("[]")}) }
+}
+
+// TestWhatIsDeletedDuringTheFirstFeedIsTold deletes documents that a client has been offered already,
+// before it was told everything: it asked for live documents, and would keep them for ever.
+func TestWhatIsDeletedDuringTheFirstFeedIsTold(t *testing.T) {
+	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+		p := newPeer(t, v)
+		p.put("old", `{}`)
+		p.delete("old")
+		for i := range 60 {
+			p.put(fmt.Sprintf("d%d", i), `{}`)
+		}
+		s := newSubscriber(t, p)
+		s.subscribe("continuous=true activeOnly=true batch=10")
+		told := make(map[string]bool)
+		hear := func() (more bool, reply func()) {
+			ids, reply := s.announcement()
+			for _, id := range ids {
+				told[id] = true
+			}
+			return len(ids) > 0, reply
+		}
+		var replies []func()
+		for range 5 { // it awaits our answers now
+			_, reply := hear()
+			replies = append(replies, reply)
+		}
+		p.delete("d0")
+		for _, reply := range replies {
+			reply()
+		}
+		for more, reply := hear(); more; more, reply = hear() {
+			reply()
+		}
+		if !told["-d0"] || told["-old"] || len(told) != 61 {
+			t.Errorf("told of %v, want of each document, and that d0 was deleted", told)
+		}
+	})
+}
