@@ -164,6 +164,13 @@ func TestHostileListeners(t *testing.T) {
 		"caught up in words": {
 			politely, func(l *listener) { l.tell("changes", "collection=0", "null") }, nil, []string{"push mine"}, nil,
 		},
+		"caught up again and again": {
+			politely, func(l *listener) {
+				for range 1_000 {
+					caughtUp(l)
+				}
+			}, nil, []string{"push mine"}, nil,
+		},
 		"a checkpoint that cannot be read": {
 			but("getCollections", saying(`[{"local":"x","rev":"1-cc"}]`)), caughtUp, nil, []string{"push mine"}, nil,
 		},

@@ -22,6 +22,7 @@ type puller struct {
 
 	mu       sync.Mutex // guards the following
 	awaiting bool       // subscribed, and the peer has not said that we are caught up
+	caughtUp bool       // it has, be the message still in the queue
 	answered bool       // a reply has said what we take
 	queued   int        // announcements not yet answered
 	wanted   map[string][]*want
@@ -56,6 +57,9 @@ func (p *puller) busy() bool {
 // answers is cut off before they fill the memory.
 func (c *collection) announced(req *blip.Request) error {
 	p := c.pull
+	if p.isIdle(req) {
+		return nil
+	}
 	p.mu.Lock()
 	p.queued++
 	p.mu.Unlock()
@@ -66,6 +70,21 @@ func (c *collection) announced(req *blip.Request) error {
 		c.s.fail(fault.ProtocolError.Says("the peer sent more than %d announcements at once", announcementsQueued))
 		return nil
 	}
+}
+
+// isIdle reports whether a message announces nothing, wants no answer, and does not end our wait either. A
+// peer may send one each time that it finds nothing to announce.
+func (p *puller) isIdle(req *blip.Request) bool {
+	if !req.NoReply || string(req.Body) != "[]" {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.awaiting || p.caughtUp {
+		return true
+	}
+	p.caughtUp = true
+	return false
 }
 
 // run answers announcements until ctx ends.

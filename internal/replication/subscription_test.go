@@ -106,3 +106,19 @@ func TestWhatIsDeletedDuringTheFirstFeedIsTold(t *testing.T) {
 		}
 	})
 }
+
+// TestEmptyProposalsAreNoBurden sends one after the other, as a client may that pulls much and has nothing
+// to push: nobody awaits an answer to them, and they are no reason to part.
+func TestEmptyProposalsAreNoBurden(t *testing.T) {
+	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+		p := newPeer(t, v)
+		s := newSubscriber(t, p)
+		for range 10_000 {
+			m := &blip.Message{Properties: withProps("proposeChanges", "collection=0"), Body: []byte("[]"), NoReply: true}
+			if err := s.conn.Send(m, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.mustAsk("[]", "proposeChanges", "collection=0", `[["a","1-aa"]]`)
+	})
+}
