@@ -4,17 +4,21 @@ import (
 	"crypto/x509"
 	"net/http"
 
+	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
 // ReplicatorAuthenticator is how a replicator says who it is: a [BasicAuthenticator], a
 // [SessionAuthenticator] or a [ClientCertificateAuthenticator].
 type ReplicatorAuthenticator interface {
+	check() error
 	authenticate(cfg *transport.DialConfig)
 }
 
 // BasicAuthenticator sends a user name and a password (HTTP Basic). Use it with TLS only.
 type BasicAuthenticator struct{ Username, Password string }
+
+func (a BasicAuthenticator) check() error { return nil }
 
 func (a BasicAuthenticator) authenticate(cfg *transport.DialConfig) {
 	cfg.Credentials = &transport.Credentials{User: a.Username, Password: a.Password}
@@ -25,6 +29,8 @@ type SessionAuthenticator struct {
 	SessionID  string
 	CookieName string // empty means "SyncGatewaySession"
 }
+
+func (a SessionAuthenticator) check() error { return nil }
 
 func (a SessionAuthenticator) authenticate(cfg *transport.DialConfig) {
 	name := a.CookieName
@@ -41,22 +47,31 @@ func (a SessionAuthenticator) authenticate(cfg *transport.DialConfig) {
 // has the key.
 type ClientCertificateAuthenticator struct{ Identity *TLSIdentity }
 
-func (a ClientCertificateAuthenticator) authenticate(cfg *transport.DialConfig) {
-	if a.Identity != nil {
-		cert := a.Identity.TLSCertificate()
-		cfg.ClientCertificate = &cert
+func (a ClientCertificateAuthenticator) check() error {
+	if a.Identity == nil {
+		return fault.Invalid.In("configure replicator", "").Says("the client certificate has no identity")
 	}
+	return nil
+}
+
+func (a ClientCertificateAuthenticator) authenticate(cfg *transport.DialConfig) {
+	cert := a.Identity.TLSCertificate()
+	cfg.ClientCertificate = &cert
 }
 
 // ListenerAuthenticator decides whom a listener lets in. Make one with
 // [ListenerPasswordAuthenticator], [StaticPassword], [ListenerCertificateAuthenticator] or
-// [ListenerRootsAuthenticator]; nil lets in everybody.
+// [ListenerRootsAuthenticator]; nil lets in everybody. The zero value, and one made
+// with a nil function, has nothing to decide by, and is [ErrInvalid] for a listener.
 type ListenerAuthenticator struct{ auth *transport.Authenticator }
 
 // ListenerPasswordAuthenticator asks for a user name and a password (HTTP Basic), and lets
 // in those for which ok returns true. ok runs once for each connection, on any goroutine;
 // the password's bytes are wiped when it returns. A panic counts as a refusal.
 func ListenerPasswordAuthenticator(ok func(username string, password []byte) bool) *ListenerAuthenticator {
+	if ok == nil {
+		return new(ListenerAuthenticator)
+	}
 	return &ListenerAuthenticator{transport.Password(ok)}
 }
 
@@ -69,11 +84,14 @@ func StaticPassword(username, password string) *ListenerAuthenticator {
 // ok returns true. ok alone decides; TLS has proved that the client has the leaf's key. ok runs
 // once for each connection, on any goroutine. It needs TLS.
 func ListenerCertificateAuthenticator(ok func(chain []*x509.Certificate) bool) *ListenerAuthenticator {
+	if ok == nil {
+		return new(ListenerAuthenticator)
+	}
 	return &ListenerAuthenticator{transport.ClientChain(ok)}
 }
 
 // ListenerRootsAuthenticator lets in clients whose certificate is one of roots, or whose
-// chain ends there. No other root counts. It needs TLS.
+// chain ends there. No other root counts: without any, nobody is let in. It needs TLS.
 func ListenerRootsAuthenticator(roots []*x509.Certificate) *ListenerAuthenticator {
 	return &ListenerAuthenticator{transport.ClientRoots(roots)}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
 )
@@ -28,14 +29,21 @@ type DocumentChange struct {
 // fn is called on a goroutine of its own, one call at a time. It never holds up those who
 // write: changes that come while it runs are told together, a document once. It may use the
 // database in any way but close it. The calls end with [ListenerToken.Remove], and when
-// the database closes, which waits for a call under way. ctx bounds the start alone.
+// the database closes, which waits for a call under way. ctx bounds the start alone. A nil fn
+// is [ErrInvalid].
 func (db *Database) AddChangeListener(ctx context.Context, fn func(CollectionChange)) (*ListenerToken, error) {
+	if fn == nil {
+		return nil, errNoListener
+	}
 	return db.observe(ctx, &databaseWatch{db: db, fn: fn})
 }
 
 // AddChangeListener calls fn after documents of the collection have changed, as
 // [Database.AddChangeListener] does. The calls end with the collection, too.
 func (c *Collection) AddChangeListener(ctx context.Context, fn func(CollectionChange)) (*ListenerToken, error) {
+	if fn == nil {
+		return nil, errNoListener
+	}
 	return c.db.observe(ctx, &collectionWatch{c: c, fn: fn})
 }
 
@@ -44,8 +52,13 @@ func (c *Collection) AddChangeListener(ctx context.Context, fn func(CollectionCh
 func (c *Collection) AddDocumentChangeListener(
 	ctx context.Context, id string, fn func(DocumentChange),
 ) (*ListenerToken, error) {
+	if fn == nil {
+		return nil, errNoListener
+	}
 	return c.db.observe(ctx, &documentWatch{c: c, id: id, fn: fn})
 }
+
+var errNoListener = fault.Invalid.In("add change listener", "").Says("the function is nil")
 
 // collectionWatch follows one collection's changes.
 type collectionWatch struct {

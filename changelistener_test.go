@@ -121,6 +121,16 @@ func TestAListenerOutlivesTheContextOfItsStart(t *testing.T) {
 	wantError(t, "start with a context that is done", err, context.Canceled)
 }
 
+func TestANilListenerIsRefused(t *testing.T) {
+	c := newCollection(t)
+	_, err := c.AddChangeListener(t.Context(), nil)
+	wantError(t, "of a collection", err, tandem.ErrInvalid)
+	_, err = c.Database().AddChangeListener(t.Context(), nil)
+	wantError(t, "of a database", err, tandem.ErrInvalid)
+	_, err = c.AddDocumentChangeListener(t.Context(), "a", nil)
+	wantError(t, "of a document", err, tandem.ErrInvalid)
+}
+
 func TestADocumentListenerHearsOfItsDocument(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, c *tandem.Collection) {
 		elsewhere := defaultIn(t, openAt(t, c.Database().Path(), tandem.Options{}))

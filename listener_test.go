@@ -117,6 +117,16 @@ func TestImpossibleListenersAreNotMade(t *testing.T) { // L-04 L-05 X-06, §8.1
 		_, err := tandem.NewURLEndpointListener(tandem.URLEndpointListenerConfiguration{Collections: colls})
 		wantError(t, "collections: "+name, err, tandem.ErrInvalid)
 	}
+	for name, auth := range map[string]*tandem.ListenerAuthenticator{ // which would let in everybody, or nobody
+		"zero":        {},
+		"password":    tandem.ListenerPasswordAuthenticator(nil),
+		"certificate": tandem.ListenerCertificateAuthenticator(nil),
+	} {
+		_, err := tandem.NewURLEndpointListener(tandem.URLEndpointListenerConfiguration{
+			Collections: []*tandem.Collection{one}, Authenticator: auth,
+		})
+		wantError(t, "authenticator by nothing: "+name, err, tandem.ErrInvalid)
+	}
 }
 
 func TestAListenersConfigurationIsRefusedForAllThatIsWrong(t *testing.T) {

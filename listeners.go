@@ -21,7 +21,11 @@ type listeners[News any] struct {
 	all []*func(News)
 }
 
+// add registers fn; nil is none.
 func (l *listeners[News]) add(fn func(News)) *ListenerToken {
+	if fn == nil {
+		return &ListenerToken{remove: func() {}}
+	}
 	entry := &fn
 	l.mu.Lock()
 	l.all = append(slices.Clone(l.all), entry)

@@ -90,6 +90,10 @@ func TestImpossibleReplicatorsAreNotMade(t *testing.T) { // §4
 		"nameless certificate": func(c *tandem.ReplicatorConfiguration) {
 			c.Authenticator = tandem.ClientCertificateAuthenticator{}
 		},
+		"pointer to a nameless certificate": func(c *tandem.ReplicatorConfiguration) {
+			c.Authenticator = &tandem.ClientCertificateAuthenticator{}
+		},
+		"nil collection": func(c *tandem.ReplicatorConfiguration) { c.AddCollection(nil) },
 	} {
 		cfg := tandem.ReplicatorConfiguration{Endpoint: endpoint}
 		cfg.AddCollection(coll)

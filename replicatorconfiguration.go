@@ -177,12 +177,13 @@ func (c ReplicatorConfiguration) Validate() error {
 		"accepting only self-signed certificates excludes root certificates")
 	check(c.TrustOnFirstUse == nil || !c.AcceptOnlySelfSignedServerCertificate && len(c.TrustedRootCertificates) == 0,
 		"trust on first use excludes root certificates, and accepting only self-signed ones")
-	client, ok := c.Authenticator.(ClientCertificateAuthenticator)
-	check(!ok || client.Identity != nil, "the client certificate has no identity")
+	if c.Authenticator != nil {
+		errs = append(errs, c.Authenticator.check())
+	}
 	seen := make(map[string]bool)
 	for _, coll := range c.Collections {
 		if coll.Collection == nil || coll.Collection.Database() != c.Collections[0].Collection.Database() {
-			check(false, "all collections have to be of one database")
+			check(false, "all collections have to be of one database, and none nil")
 			break
 		}
 		name := coll.Collection.FullName()

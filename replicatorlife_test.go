@@ -108,6 +108,8 @@ func TestAReplicatorStartsAgainRightAfterItsEnd(t *testing.T) { // §5
 func TestListenersMayStartAndStopTheirReplicator(t *testing.T) { // §8.15
 	_, ours, url := peers(t)
 	r := replicator(t, url, ours)
+	r.AddChangeListener(nil).Remove() // does nothing
+	r.AddChangeListener(nil)
 	ends := make(chan bool, 10)
 	runs := 0
 	r.AddChangeListener(func(s tandem.ReplicatorStatus) {

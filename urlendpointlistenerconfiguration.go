@@ -82,12 +82,14 @@ func (c URLEndpointListenerConfiguration) Validate() error {
 	check(len(c.Collections) > 0, "there is no collection to share")
 	for _, coll := range c.Collections {
 		if coll == nil || coll.Database() != c.Collections[0].Database() {
-			check(false, "all collections have to be of one database")
+			check(false, "all collections have to be of one database, and none nil")
 			break
 		}
 	}
-	check(!c.DisableTLS || c.Authenticator == nil || !c.Authenticator.auth.NeedsTLS(),
-		"clients can be known by certificate only with TLS")
+	if c.Authenticator != nil {
+		check(c.Authenticator.auth != nil, "the authenticator has nothing to decide by")
+		check(!c.DisableTLS || !c.Authenticator.auth.NeedsTLS(), "clients can be known by certificate only with TLS")
+	}
 	check(min(c.MaxConnections, c.MaxConnectionsPerAddress) >= 0, "limits of connections cannot be negative")
 	check(c.Heartbeat >= 0, "the heartbeat cannot be negative")
 	return errors.Join(errs...)
