@@ -33,13 +33,14 @@ func (a *app) demo(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	begin := time.Now()
 	d := &demo{a: a}
-	for _, peer := range []**demoPeer{&d.office, &d.till} {
-		name := map[**demoPeer]string{&d.office: "office", &d.till: "till"}[peer]
-		if *peer, err = openDemoPeer(ctx, folder, name); err != nil {
-			return err
-		}
-		defer (*peer).db.Close()
+	if d.office, err = openDemoPeer(ctx, folder, "office"); err != nil {
+		return err
 	}
+	defer d.office.db.Close()
+	if d.till, err = openDemoPeer(ctx, folder, "till"); err != nil {
+		return err
+	}
+	defer d.till.db.Close()
 	if err := d.run(ctx); err != nil {
 		return err
 	}
