@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 
@@ -45,14 +46,15 @@ func newIdentityImport(a *app) *cobra.Command {
 }
 
 func (a *app) readIdentity(p12, pem, alias, keyPasswordFile string, f *passwordFlag) (*tandem.TLSIdentity, error) {
-	data, err := readSmall(p12 + pem) // one of them is ""
+	file := cmp.Or(p12, pem)
+	data, err := readSmall(file)
 	if err != nil {
 		return nil, err
 	}
 	if pem != "" && !bytes.Contains(data, []byte("ENCRYPTED")) {
 		return tandem.IdentityFromPEM(data, "")
 	}
-	password, err := f.password(a, "password of "+p12+pem)
+	password, err := f.password(a, "password of "+file)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +85,8 @@ func newIdentityExport(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			secret, err := password.password(a, "password for "+p12+pem)
+			file := cmp.Or(p12, pem)
+			secret, err := password.password(a, "password for "+file)
 			if err != nil {
 				return err
 			}
@@ -94,7 +97,7 @@ func newIdentityExport(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return writeFile(p12+pem, 0o600, bytes.NewReader(data))
+			return writeFile(file, 0o600, bytes.NewReader(data))
 		}),
 	}
 	c.Flags().StringVar(&p12, "p12", "", "PKCS#12 `file` to write")

@@ -37,7 +37,7 @@ func (f *collectionFlag) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.name, "collection", "", "`scope.collection` to use (default _default._default)")
 }
 
-// withCollection opens the collection in an existing database for do.
+// with opens the collection in an existing database for do.
 func (f *collectionFlag) with(ctx context.Context, a *app, path string, do func(*tandem.Collection) error) error {
 	return a.with(ctx, path, func(db *tandem.Database) error {
 		coll, err := findCollection(ctx, db, f.name)
@@ -61,18 +61,18 @@ func (f *collectionFlag) withNew(ctx context.Context, a *app, path string, do fu
 
 // findCollection returns an existing collection; "" names the default one.
 func findCollection(ctx context.Context, db *tandem.Database, fullName string) (*tandem.Collection, error) {
-	if fullName == "" {
-		return db.DefaultCollection(ctx)
-	}
-	scope, name, err := tandem.ParseCollectionName(fullName)
-	if err != nil {
-		return nil, err
-	}
-	return db.Collection(ctx, scope, name)
+	return collectionBy(ctx, db, fullName, db.Collection)
 }
 
 // createCollection is findCollection that creates the collection where there is none.
 func createCollection(ctx context.Context, db *tandem.Database, fullName string) (*tandem.Collection, error) {
+	return collectionBy(ctx, db, fullName, db.CreateCollection)
+}
+
+func collectionBy(
+	ctx context.Context, db *tandem.Database, fullName string,
+	get func(ctx context.Context, scope, name string) (*tandem.Collection, error),
+) (*tandem.Collection, error) {
 	if fullName == "" {
 		return db.DefaultCollection(ctx)
 	}
@@ -80,5 +80,5 @@ func createCollection(ctx context.Context, db *tandem.Database, fullName string)
 	if err != nil {
 		return nil, err
 	}
-	return db.CreateCollection(ctx, scope, name)
+	return get(ctx, scope, name)
 }
