@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -121,26 +120,4 @@ func openBlob(ctx context.Context, coll *tandem.Collection, id, property string)
 			"name a top-level property, or a JSON pointer such as /photos/0")
 	}
 	return blob.Open()
-}
-
-// writeFile writes a file that appears under its name only when it is complete. What is there
-// and no regular file, a device for example, is written to as it is.
-func writeFile(name string, mode os.FileMode, content io.Reader) error {
-	partial := name + ".part"
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		partial = name
-	}
-	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, content)
-	err = errors.Join(err, f.Close())
-	switch {
-	case partial == name:
-		return err
-	case err == nil:
-		return os.Rename(partial, name)
-	}
-	return errors.Join(err, os.Remove(partial))
 }

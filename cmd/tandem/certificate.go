@@ -3,14 +3,9 @@ package main
 import (
 	"crypto/x509"
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/tandemdb/tandem"
 )
-
-// maxCertificates bounds a file of certificates.
-const maxCertificates = 8 << 20
 
 // readCertificates reads the certificates in a file: PEM, DER, or the Base64 of either.
 func readCertificates(file string) ([]*x509.Certificate, error) {
@@ -23,16 +18,6 @@ func readCertificates(file string) ([]*x509.Certificate, error) {
 		return nil, fmt.Errorf("read certificates from %s: %w", file, err)
 	}
 	return certs, nil
-}
-
-// readSmall reads a file of certificates or keys.
-func readSmall(file string) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxCertificates))
 }
 
 // loadIdentity returns the identity of a label from the store of this user, nil for no label.

@@ -63,8 +63,7 @@ type conflictSide struct {
 }
 
 func (a *app) conflicts(ctx context.Context, db *tandem.Database, coll *tandem.Collection, id string, limit int, asJSON bool) error {
-	encoder := json.NewEncoder(a.out)
-	encoder.SetEscapeHTML(false)
+	encoder := a.jsonLines()
 	n := 0
 	for conflict, err := range db.ResolvedConflicts(ctx, coll, id) {
 		if err != nil {

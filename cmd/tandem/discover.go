@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -85,7 +84,7 @@ func (a *app) discover(ctx context.Context, watch, asJSON bool) error {
 func (a *app) printPeer(change string, peer tandem.DiscoveredPeer, asJSON bool) error {
 	facts := peerFacts{change, peer.Name, peer.Database, peer.Fingerprint, peer.Protocols, peer.URLs()}
 	if asJSON {
-		return json.NewEncoder(a.out).Encode(facts)
+		return a.jsonLines().Encode(facts)
 	}
 	if change != "" {
 		change += " "

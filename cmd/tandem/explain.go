@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -50,8 +49,7 @@ func (a *app) explain(ctx context.Context, coll *tandem.Collection, id string, u
 	if len(urls) == 0 {
 		a.note("this database has not been synced with any peer yet")
 	}
-	encoder := json.NewEncoder(a.out)
-	encoder.SetEscapeHTML(false)
+	encoder := a.jsonLines()
 	for _, url := range urls {
 		e, err := explainOne(ctx, coll, id, url)
 		if err != nil {

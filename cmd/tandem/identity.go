@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -78,7 +77,7 @@ func factsOf(id *tandem.TLSIdentity) identityFacts {
 
 // listIdentities lists those that can be read, and fails if some cannot.
 func (a *app) listIdentities(store tandem.TLSIdentityStore, labels []string, asJSON bool) error {
-	table, encoder, unread := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0), json.NewEncoder(a.out), 0
+	table, encoder, unread := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0), a.jsonLines(), 0
 	for _, label := range labels {
 		id, err := store.Load(label)
 		if err != nil {
@@ -125,7 +124,7 @@ func newIdentityShow(a *app) *cobra.Command {
 				_, err = a.out.Write(id.CertificatesPEM())
 				return err
 			case asJSON:
-				return json.NewEncoder(a.out).Encode(factsOf(id))
+				return a.jsonLines().Encode(factsOf(id))
 			}
 			return a.showIdentity(factsOf(id))
 		}),

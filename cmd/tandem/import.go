@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,14 +41,6 @@ func newImport(a *app) *cobra.Command {
 	}
 	coll.add(c)
 	return c
-}
-
-// open opens a file for reading; - is standard input.
-func (a *app) open(name string) (io.ReadCloser, error) {
-	if name == "-" {
-		return io.NopCloser(a.in), nil
-	}
-	return os.Open(name)
 }
 
 func (a *app) importLines(ctx context.Context, coll *tandem.Collection, name string, in io.Reader) error {
@@ -206,12 +197,4 @@ func parseLine(text []byte) (*tandem.Document, error) {
 	}
 	doc.Remove("_id")
 	return tandem.NewDocumentWithBody(name, doc.Body())
-}
-
-// count renders a number of things.
-func count[N int | uint64](n N, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }

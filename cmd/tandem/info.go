@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -27,7 +26,7 @@ func newInfo(a *app) *cobra.Command {
 					return err
 				}
 				if asJSON {
-					return json.NewEncoder(a.out).Encode(facts)
+					return a.jsonLines().Encode(facts)
 				}
 				a.printInfo(facts)
 				return nil
@@ -103,16 +102,4 @@ func (a *app) printInfo(facts info) {
 		fmt.Fprintf(table, "%s\t%d\t%d\n", coll.Name, coll.Documents, coll.LastSequence)
 	}
 	_ = table.Flush()
-}
-
-// byteCount renders a number of bytes for people.
-func byteCount[N int64 | uint64](n N) string {
-	if n < 1000 {
-		return fmt.Sprintf("%d B", n)
-	}
-	value, units := float64(n), "kMGTPE"
-	for value /= 1000; value >= 999.95 && len(units) > 1; value /= 1000 {
-		units = units[1:]
-	}
-	return fmt.Sprintf("%.1f %cB", value, units[0])
 }

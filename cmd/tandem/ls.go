@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -39,8 +38,7 @@ type listed struct {
 }
 
 func (a *app) list(ctx context.Context, coll *tandem.Collection, asJSON, deleted bool) error {
-	encoder := json.NewEncoder(a.out)
-	encoder.SetEscapeHTML(false)
+	encoder := a.jsonLines()
 	for doc, err := range coll.AllWithDeleted(ctx) {
 		switch {
 		case err != nil:

@@ -2,12 +2,10 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/tandemdb/tandem"
 )
@@ -24,7 +22,7 @@ func (a *app) conclude(o outcome, f *syncFlags) error {
 	notes := io.Writer(a.out)
 	if f.asJSON {
 		notes = a.err
-		if err := json.NewEncoder(a.out).Encode(o.summary(failed)); err != nil {
+		if err := a.jsonLines().Encode(o.summary(failed)); err != nil {
 			return err
 		}
 	} else {
@@ -91,14 +89,6 @@ func (o outcome) sentence(failed int) string {
 	}
 	return text + fmt.Sprintf("; %s sent, %s received, %s",
 		byteCount(p.BytesSent), byteCount(p.BytesReceived), seconds(o.took))
-}
-
-// seconds renders a duration for people.
-func seconds(d time.Duration) string {
-	if d < time.Second {
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	}
-	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
 func printStats(w io.Writer, p tandem.ReplicatorProgress) {

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"runtime"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -42,36 +38,6 @@ func (f *passwordFlag) password(a *app, prompt string) (string, error) {
 	password, err := term.ReadPassword(int(terminal.Fd()))
 	fmt.Fprintln(a.err)
 	return string(password), err
-}
-
-const maxSecret = 64 << 10
-
-// firstLine returns the first line of a file that holds a secret, or of standard input.
-func (a *app) firstLine(file string) (string, error) {
-	in, err := a.open(file)
-	if err != nil {
-		return "", err
-	}
-	defer in.Close()
-	a.warnReadable(file)
-	line, err := bufio.NewReader(io.LimitReader(in, maxSecret)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", err
-	}
-	line = strings.TrimRight(line, "\r\n")
-	if line == "" {
-		return "", fmt.Errorf("read password from %s: the first line is empty", file)
-	}
-	return line, nil
-}
-
-// warnReadable warns of a file with a secret that others may read. On Windows the permissions
-// do not tell.
-func (a *app) warnReadable(file string) {
-	info, err := os.Stat(file)
-	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o044 != 0 && runtime.GOOS != "windows" {
-		a.note("warning: %s can be read by other users; chmod 600 ends that", file)
-	}
 }
 
 // loginFlags are the flags --user and --password-file.

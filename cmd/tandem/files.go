@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+)
+
+// The most that is read of a file, in bytes.
+const (
+	maxSmall  = 8 << 20  // of certificates or keys
+	maxSecret = 64 << 10 // of which the first line is a secret
+)
+
+// open opens a file for reading; - is standard input.
+func (a *app) open(name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(a.in), nil
+	}
+	return os.Open(name)
+}
+
+// readSmall reads a file of certificates or keys.
+func readSmall(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxSmall))
+}
+
+// firstLine returns the first line of a file that holds a secret, or of standard input.
+func (a *app) firstLine(file string) (string, error) {
+	in, err := a.open(file)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	a.warnReadable(file)
+	line, err := bufio.NewReader(io.LimitReader(in, maxSecret)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	line = strings.TrimRight(line, "\r\n")
+	if line == "" {
+		return "", fmt.Errorf("read password from %s: the first line is empty", file)
+	}
+	return line, nil
+}
+
+// warnReadable warns of a file with a secret that others may read. On Windows the permissions
+// do not tell.
+func (a *app) warnReadable(file string) {
+	info, err := os.Stat(file)
+	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o044 != 0 && runtime.GOOS != "windows" {
+		a.note("warning: %s can be read by other users; chmod 600 ends that", file)
+	}
+}
+
+// writeFile writes a file that appears under its name only when it is complete. What is there
+// and no regular file, a device for example, is written to as it is.
+func writeFile(name string, mode os.FileMode, content io.Reader) error {
+	partial := name + ".part"
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		partial = name
+	}
+	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, content)
+	err = errors.Join(err, f.Close())
+	switch {
+	case partial == name:
+		return err
+	case err == nil:
+		return os.Rename(partial, name)
+	}
+	return errors.Join(err, os.Remove(partial))
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// jsonLines returns an encoder that writes each value as a line to standard output.
+func (a *app) jsonLines() *json.Encoder {
+	encoder := json.NewEncoder(a.out)
+	encoder.SetEscapeHTML(false)
+	return encoder
+}
+
+// count renders a number of things.
+func count[N int | uint64](n N, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// byteCount renders a number of bytes for people.
+func byteCount[N int64 | uint64](n N) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, units := float64(n), "kMGTPE"
+	for value /= 1000; value >= 999.95 && len(units) > 1; value /= 1000 {
+		units = units[1:]
+	}
+	return fmt.Sprintf("%.1f %cB", value, units[0])
+}
+
+// seconds renders a duration for people.
+func seconds(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
