@@ -48,7 +48,7 @@ func (a *app) firstLine(file string) (string, error) {
 	}
 	line = strings.TrimRight(line, "\r\n")
 	if line == "" {
-		return "", fmt.Errorf("read password from %s: the first line is empty", file)
+		return "", fmt.Errorf("read secret from %s: the first line is empty", file)
 	}
 	return line, nil
 }
