@@ -44,8 +44,8 @@ func (db *Database) Close() error {
 	return db.store.Close()
 }
 
-// Delete closes the database and removes it from the disk for good. It should not be open
-// elsewhere: others would go on working on files that nobody can see.
+// Delete closes the database and removes it from the disk for good. It fails with [ErrBusy], and
+// the database stays, while it is open elsewhere, in this process or another.
 func (db *Database) Delete() error {
 	if err := db.Close(); err != nil {
 		return err

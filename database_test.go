@@ -231,6 +231,19 @@ func TestDeleteRemovesTheFolder(t *testing.T) {
 	wantError(t, "delete again", tandem.DeleteDatabase(db.Path()), tandem.ErrNotFound)
 }
 
+func TestADatabaseThatIsOpenElsewhereIsNotDeleted(t *testing.T) {
+	db := newDatabase(t, tandem.Options{})
+	save(t, defaultIn(t, db), "a", `{"n":1}`)
+	other, err := tandem.Open(t.Context(), db.Path(), tandem.Options{})
+	check(t, err)
+	wantError(t, "delete", other.Delete(), tandem.ErrBusy)
+	wantError(t, "delete by path", tandem.DeleteDatabase(db.Path()), tandem.ErrBusy)
+	_, err = defaultIn(t, db).Document(t.Context(), "a")
+	check(t, err)
+	check(t, db.Close())
+	check(t, tandem.DeleteDatabase(db.Path()))
+}
+
 func TestACopyIsADatabaseOfItsOwn(t *testing.T) {
 	db := newDatabase(t, tandem.Options{})
 	c := defaultIn(t, db)

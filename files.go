@@ -14,8 +14,8 @@ func Exists(path string) bool {
 	return err == nil && store.Exists(folder)
 }
 
-// DeleteDatabase removes the database at path, with or without ".tandem", for good. It should
-// not be open: see [Database.Delete]. The error is [ErrNotFound] if there is none.
+// DeleteDatabase removes the database at path, with or without ".tandem", for good. The error is
+// [ErrNotFound] if there is none, and [ErrBusy] while it is open.
 func DeleteDatabase(path string) error {
 	folder, err := folderOf(path)
 	if err != nil {

@@ -25,26 +25,44 @@ func Exists(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// Delete removes the database at path for good. It fails with fault.NotFound if there is
-// none. The caller closes every [DB] on it first; another process that has it open keeps
-// working on files nobody else can see.
+// Delete removes the database at path for good. It fails with fault.NotFound if there is none, and
+// with fault.Busy while somebody has it open, in this process or another.
 func Delete(path string) error {
+	const op = "delete database"
 	if !Exists(path) {
-		return fault.NotFound.In("delete database", path).Says("there is no database here")
+		return fault.NotFound.In(op, path).Says("there is no database here")
 	}
-	// The database file goes first: what remains of an interrupted removal is no database.
-	// Where a change of its encryption was cut off, that is another before it.
-	if err := os.RemoveAll(filepath.Join(path, resealed)); err != nil {
-		return fileFault(err, "delete database", path)
+	lock, err := openLock(path)
+	if err != nil {
+		return err
+	}
+	err = lock.deleteFiles()
+	if closeErr := lock.close(); err == nil { // Windows removes no file that is open
+		err = closeErr
+	}
+	if err == nil {
+		err = os.RemoveAll(path)
+	}
+	return fileFault(err, op, path)
+}
+
+// deleteFiles removes what makes the folder a database, if nobody else has it open. The database
+// file goes first: what remains of an interrupted removal is no database. Where a change of its
+// encryption was cut off, that is another before it.
+func (l *folderLock) deleteFiles() error {
+	if alone, err := l.seize(); err != nil {
+		return err
+	} else if !alone {
+		return busy().In("delete database", l.path)
+	}
+	if err := os.RemoveAll(filepath.Join(l.path, resealed)); err != nil {
+		return err
 	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {
-		err := os.Remove(filepath.Join(path, databaseFile+suffix))
+		err := os.Remove(filepath.Join(l.path, databaseFile+suffix))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fileFault(err, "delete database", path)
+			return err
 		}
-	}
-	if err := os.RemoveAll(path); err != nil {
-		return fileFault(err, "delete database", path)
 	}
 	return nil
 }

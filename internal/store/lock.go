@@ -68,7 +68,7 @@ func pause(ctx context.Context) error {
 	}
 }
 
-func busy() error {
+func busy() *fault.Error {
 	return fault.Busy.Says("the database is in use").
 		Try("close it everywhere else, or wait until what uses it is done, then try again")
 }
