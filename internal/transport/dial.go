@@ -4,12 +4,10 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -21,65 +19,7 @@ const (
 	defaultTimeout   = 15 * time.Second
 	defaultHeartbeat = 300 * time.Second
 	maxRedirects     = 10
-	// maxHead bounds a request's or response's line and headers, in bytes.
-	maxHead = 64 << 10
 )
-
-// DialConfig says whom to connect to, and how. Endpoint and Protocols are required.
-type DialConfig struct {
-	Endpoint Endpoint
-	// Protocols are offered in this order.
-	Protocols []string
-	// Headers are added to the request. They may replace Authorization, Host and User-Agent,
-	// and never those of the WebSocket handshake. A Cookie joins those of Cookies.
-	Headers http.Header
-	// Credentials are sent with the first request. Nil sends none.
-	Credentials *Credentials
-	// Cookies are sent, and those that the peer sets are added. Nil keeps none.
-	Cookies *Cookies
-	// AcceptParentDomainCookies lets the peer set cookies for the domains above its own.
-	AcceptParentDomainCookies bool
-	// Trust says which server certificates are good. Zero trusts the system's roots.
-	Trust Trust
-	// ClientCertificate is shown to a server that asks for one. Nil shows none.
-	ClientCertificate *tls.Certificate
-	// Timeout bounds everything up to the peer's response. Zero means 15 s.
-	Timeout time.Duration
-	// Heartbeat is the silence after which the peer gets a PING. Zero means 300 s.
-	Heartbeat time.Duration
-	// NetworkInterface is the local IP address, or the name of the interface, to connect
-	// from. Empty leaves it to the system.
-	NetworkInterface string
-	// UserAgent names this program. Empty means "Tandem".
-	UserAgent string
-	// Proxy is an HTTP proxy to tunnel through: http://[user:password@]host:port. Nil means none.
-	Proxy *url.URL
-}
-
-// Credentials are a user's name and password.
-type Credentials struct{ User, Password string }
-
-// Validate reports every setting that cannot work, as fault.Invalid.
-func (c DialConfig) Validate() error {
-	var errs []error
-	wrong := func(what string) { errs = append(errs, fault.Invalid.In("connect", "").Says("%s", what)) }
-	if c.Endpoint == (Endpoint{}) {
-		wrong("there is no endpoint")
-	}
-	if len(c.Protocols) == 0 {
-		wrong("there is no protocol to offer")
-	}
-	if c.Timeout < 0 || c.Heartbeat < 0 {
-		wrong("timeout and heartbeat cannot be negative")
-	}
-	if c.Trust.SelfSignedOnly && len(c.Trust.Roots) > 0 {
-		wrong("accepting only self-signed certificates excludes root certificates")
-	}
-	if c.Proxy != nil && c.Proxy.Scheme != "http" {
-		wrong("the proxy's URL does not begin with http://")
-	}
-	return errors.Join(errs...)
-}
 
 // DialError is how Dial fails. Its cause is a *fault.Error, or ctx's if that ended.
 type DialError struct {
@@ -93,10 +33,12 @@ func (e *DialError) Error() string { return e.Err.Error() }
 func (e *DialError) Unwrap() error { return e.Err }
 
 // Dial connects to a peer and agrees on a protocol with it (spec/handshake.md §2, §3). It
-// follows up to ten redirects, also to a proxy, and never tries credentials twice. Its error is a [*DialError]
-// around a fault: Network/1–27 if the peer was not reached or not trusted, WebSocket with
-// the HTTP status if it refused, WebSocket/400 if its answer was not HTTP, and WebSocket/1002 if
-// its answer broke the protocol.
+// follows up to ten redirects, also to a proxy, and never tries credentials twice. The end of
+// ctx ends it; afterwards ctx does not matter.
+//
+// Its error is a [*DialError] around a fault: Network/1–27 if the peer was not reached or not
+// trusted, WebSocket with the HTTP status if it refused, WebSocket/400 if its answer was not
+// HTTP, and WebSocket/1002 if its answer broke the protocol.
 func Dial(ctx context.Context, cfg DialConfig) (*Conn, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, &DialError{Err: err}
@@ -232,65 +174,8 @@ func isClosedByPeer(err error) bool {
 		errors.Is(err, connReset) || errors.Is(err, connAborted) || errors.Is(err, brokenPipe)
 }
 
-// follow turns to the place that a redirect names.
-func (d *dialer) follow(location string) error {
-	u, err := url.Parse(location)
-	if err != nil || u.User != nil || !strings.HasPrefix(u.EscapedPath(), "/") {
-		return badRedirect(location)
-	}
-	to := d.to
-	if u.IsAbs() || u.Host != "" {
-		scheme, ok := map[string]string{"http": "ws", "https": "wss"}[u.Scheme]
-		if !ok || u.Hostname() == "" || !validPort(u.Port()) {
-			return badRedirect(location)
-		}
-		to = Endpoint{url: url.URL{Scheme: scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}}
-	}
-	if d.to.Secure() && !to.Secure() {
-		return badRedirect(location).Says("redirect from TLS to clear text: %s", location)
-	}
-	if !strings.EqualFold(to.Host(), d.to.Host()) {
-		d.trusted = false
-	}
-	d.to, d.target = to, u.RequestURI()
-	return nil
-}
-
-// useProxy turns to the proxy behind which the peer wants to be reached (status 305), once.
-func (d *dialer) useProxy(location string) error {
-	u, err := url.Parse(location)
-	if err != nil || u.Scheme != "http" || u.User != nil || u.Hostname() == "" || !validPort(u.Port()) ||
-		d.cfg.Proxy != nil {
-		return badRedirect(location)
-	}
-	d.cfg.Proxy = &url.URL{Scheme: "http", Host: net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80"))}
-	return nil
-}
-
-func badRedirect(location string) *fault.Error {
-	return fault.InvalidRedirect.Says("the peer redirects to %q, which is no place to go", location)
-}
-
 // path is target without its query.
 func (d *dialer) path() string {
 	path, _, _ := strings.Cut(d.target, "?")
 	return path
-}
-
-// headReader ends a head that is too long, and remembers how reading failed. Once the
-// handshake is over nobody reads from it any more.
-type headReader struct {
-	r    io.Reader
-	left int
-	err  error
-}
-
-func (h *headReader) Read(p []byte) (int, error) {
-	if h.left <= 0 {
-		return 0, io.ErrUnexpectedEOF
-	}
-	n, err := h.r.Read(p[:min(len(p), h.left)])
-	h.left -= n
-	h.err = err
-	return n, err
 }

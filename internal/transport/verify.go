@@ -3,11 +3,8 @@ package transport
 import (
 	"bytes"
 	"crypto/sha256"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"net"
-	"reflect"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -190,56 +187,4 @@ func pool(certs []*x509.Certificate) *x509.CertPool {
 		p.AddCert(cert)
 	}
 	return p
-}
-
-// The alerts by which a server speaks of the client's certificate (RFC 8446 §6).
-const (
-	alertNoCertificate       = 41
-	alertBadCertificate      = 42
-	alertUnknownCA           = 48
-	alertAccessDenied        = 49
-	alertCertificateRequired = 116
-)
-
-// tlsFault turns an error of the handshake, or of the first read after it, into a fault.
-func tlsFault(err error) *fault.Error {
-	if known := fault.Of(err); known != nil {
-		return known
-	}
-	var plain tls.RecordHeaderError
-	if errors.As(err, &plain) {
-		return fault.TLSHandshake.Says("the peer does not speak TLS").Because(err).
-			Try("use ws:// if the peer has TLS turned off")
-	}
-	if alert, ok := remoteAlert(err); ok {
-		return alertFault(alert).Because(err)
-	}
-	var network *net.OpError
-	if isTimeout(err) || errors.As(err, &network) {
-		return netFault(err)
-	}
-	return fault.TLSHandshake.Because(err)
-}
-
-func alertFault(alert int) *fault.Error {
-	switch {
-	case alert == alertNoCertificate || alert == alertCertificateRequired:
-		return fault.CertRequired.Try("give the replicator a client certificate")
-	case alert >= alertBadCertificate && alert < 47, alert == alertUnknownCA, alert == alertAccessDenied:
-		return fault.CertRejected.Try("use a client certificate that the listener trusts")
-	}
-	return fault.TLSHandshake
-}
-
-// remoteAlert finds the alert that the peer sent. The standard library keeps its type to itself.
-func remoteAlert(err error) (int, bool) {
-	var op *net.OpError
-	if !errors.As(err, &op) || op.Op != "remote error" {
-		return 0, false
-	}
-	v := reflect.ValueOf(op.Err)
-	if v.Kind() != reflect.Uint8 {
-		return 0, false
-	}
-	return int(v.Uint()), true
 }

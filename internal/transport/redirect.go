@@ -1,0 +1,49 @@
+package transport
+
+import (
+	"cmp"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// follow turns to the place that a redirect names.
+func (d *dialer) follow(location string) error {
+	u, err := url.Parse(location)
+	if err != nil || u.User != nil || !strings.HasPrefix(u.EscapedPath(), "/") {
+		return badRedirect(location)
+	}
+	to := d.to
+	if u.IsAbs() || u.Host != "" {
+		scheme, ok := map[string]string{"http": "ws", "https": "wss"}[u.Scheme]
+		if !ok || u.Hostname() == "" || !validPort(u.Port()) {
+			return badRedirect(location)
+		}
+		to = Endpoint{url: url.URL{Scheme: scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}}
+	}
+	if d.to.Secure() && !to.Secure() {
+		return badRedirect(location).Says("redirect from TLS to clear text: %s", location)
+	}
+	if !strings.EqualFold(to.Host(), d.to.Host()) {
+		d.trusted = false
+	}
+	d.to, d.target = to, u.RequestURI()
+	return nil
+}
+
+// useProxy turns to the proxy behind which the peer wants to be reached (status 305), once.
+func (d *dialer) useProxy(location string) error {
+	u, err := url.Parse(location)
+	if err != nil || u.Scheme != "http" || u.User != nil || u.Hostname() == "" || !validPort(u.Port()) ||
+		d.cfg.Proxy != nil {
+		return badRedirect(location)
+	}
+	d.cfg.Proxy = &url.URL{Scheme: "http", Host: net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80"))}
+	return nil
+}
+
+func badRedirect(location string) *fault.Error {
+	return fault.InvalidRedirect.Says("the peer redirects to %q, which is no place to go", location)
+}
