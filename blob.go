@@ -19,7 +19,7 @@ import (
 //
 // In a document a blob is an object with "@type" "blob", the digest, the length and the
 // content type (spec/documents.md §4). A Blob has that form in JSON, so it may be a field of a
-// struct that is given to [Document.Encode].
+// struct that is given to [Document.Encode] and [Document.Decode].
 type Blob struct {
 	digest      string // "" for a zero Blob
 	length      int64
@@ -108,10 +108,13 @@ func (b *Blob) Length() int64 { return b.length }
 func (b *Blob) ContentType() string { return b.contentType }
 
 // Open opens the content for reading. The caller closes it. It fails with [ErrNotFound] if the
-// database does not have the content, and with [ErrInvalid] for a blob that was decoded from
-// JSON and so knows no database: that is for [Database.OpenBlob].
+// database does not have the content or there is no blob (nil or zero), and with [ErrInvalid]
+// for one that was decoded from JSON in another way than by [Document.Decode] or
+// [Collection.Get], and so knows no database: that is for [Database.OpenBlob].
 func (b *Blob) Open() (io.ReadSeekCloser, error) {
 	switch {
+	case b.isZero():
+		return nil, fault.NotFound.In("read blob", "").Says("there is no blob")
 	case b.content != nil:
 		return unclosed{bytes.NewReader(b.content)}, nil
 	case b.db == nil:
@@ -139,7 +142,7 @@ func (b *Blob) Content() ([]byte, error) {
 	return content, nil
 }
 
-func (b *Blob) isZero() bool { return b.digest == "" }
+func (b *Blob) isZero() bool { return b == nil || b.digest == "" }
 
 // MarshalJSON gives the form that a blob has in a document. While the content may not be stored
 // yet, the form carries it, and saving the document takes it out. A zero Blob is null.

@@ -120,6 +120,15 @@ func TestABlobIsAFieldOfAStruct(t *testing.T) {
 	if out.Cover.Digest() != in.Cover.Digest() || out.Cover.Length() != 5 || out.None != nil || out.Empty.Digest() != "" {
 		t.Errorf("got %+v", out)
 	}
+	wantBlob(t, &out.Cover, "cover", "image/png")
+	wantBlob(t, out.Photos[0], "", "")
+	for name, none := range map[string]*tandem.Blob{"nil": out.None, "zero": &out.Empty} {
+		_, err := none.Content()
+		wantError(t, "content of a blob that is "+name, err, tandem.ErrNotFound)
+	}
+
+	out = album{}
+	check(t, json.Unmarshal(read(t, c, "a").Body(), &out))
 	_, err := out.Cover.Open()
 	wantError(t, "open a blob without a database", err, tandem.ErrInvalid)
 	r, err := c.Database().OpenBlob(out.Cover.Digest())
@@ -127,6 +136,37 @@ func TestABlobIsAFieldOfAStruct(t *testing.T) {
 	check(t, r.Close())
 	err = json.Unmarshal([]byte(`{"cover":{"digest":"x"}}`), &out)
 	wantError(t, "an object that is no blob", err, tandem.ErrInvalid)
+}
+
+func TestDecodedBlobsCanBeOpenedWhereverTheyAre(t *testing.T) {
+	type Inner struct{ File *tandem.Blob }
+	type hidden map[string]tandem.Blob
+	type outer struct {
+		Inner
+		ByName map[string]tandem.Blob
+		Pages  [2]struct{ Scan tandem.Blob }
+		Any    any
+		Self   *outer `json:"-"` // leads back
+		hidden
+		note string
+	}
+	c := newCollection(t)
+	blob := func(text string) *tandem.Blob { return tandem.NewBlob("text/plain", []byte(text)) }
+	in := outer{Inner: Inner{blob("inner")}, ByName: map[string]tandem.Blob{"a": *blob("named")}, Any: Inner{blob("any")}}
+	in.Pages[1].Scan = *blob("page")
+	check(t, c.Put(t.Context(), "a", in))
+
+	out := outer{Any: new(Inner), note: "stays", hidden: hidden{"a": *tandem.NewBlob("", nil)}}
+	out.Self = &out
+	check(t, c.Get(t.Context(), "a", &out))
+	wantBlob(t, out.File, "inner", "text/plain")
+	named := out.ByName["a"]
+	wantBlob(t, &named, "named", "text/plain")
+	wantBlob(t, &out.Pages[1].Scan, "page", "text/plain")
+	wantBlob(t, out.Any.(*Inner).File, "any", "text/plain")
+	if out.note != "stays" {
+		t.Errorf("a field that JSON does not reach is %q", out.note)
+	}
 }
 
 func TestCompactRemovesWhatNobodyRefersTo(t *testing.T) {

@@ -103,9 +103,15 @@ func (d *Document) SetBody(body []byte) error {
 }
 
 // Decode stores the document in what v points to, as [json.Unmarshal] does. Numbers in untyped
-// values are [json.Number]. A body that does not fit is [ErrInvalid].
+// values are [json.Number]; a [Blob] can be opened. A body that does not fit is [ErrInvalid].
 func (d *Document) Decode(v any) error {
-	return about(decode(d.body, v), "decode document", d.id)
+	if err := decode(d.body, v); err != nil {
+		return about(err, "decode document", d.id)
+	}
+	if d.collection != nil && mayHaveBlobs(d.body) {
+		bindBlobs(v, d.collection.db)
+	}
+	return nil
 }
 
 // Encode replaces the whole document by v, a struct or a map, as [json.Marshal] does, except
