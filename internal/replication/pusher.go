@@ -171,10 +171,11 @@ func (p *pusher) ended() bool {
 	return p.stopped
 }
 
-// stop ends the push, without waiting for it.
+// stop ends the push, without waiting for it. It may not even have begun.
 func (p *pusher) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.stopped = true
 	if p.cancel != nil {
 		p.cancel()
 	}
@@ -241,12 +242,12 @@ func (p *pusher) lookLater(l lookup) {
 func (p *pusher) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p.mu.Lock()
-	p.cancel = cancel
-	p.mu.Unlock()
+	if !p.mayBegin(cancel) {
+		return nil
+	}
 	defer p.finish()
 	if p.c.s.active == nil {
-		if err := p.begin(ctx); err != nil {
+		if err := p.begin(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}
@@ -274,6 +275,14 @@ func (p *pusher) run(ctx context.Context) error {
 			p.exhausted = false
 		}
 	}
+}
+
+// mayBegin reports whether nobody has stopped the push already; from now on that cancels it.
+func (p *pusher) mayBegin(cancel context.CancelFunc) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cancel = cancel
+	return !p.stopped
 }
 
 // begin fixes what a subscription starts with.

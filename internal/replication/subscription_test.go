@@ -122,3 +122,34 @@ func TestEmptyProposalsAreNoBurden(t *testing.T) {
 		s.mustAsk("[]", "proposeChanges", "collection=0", `[["a","1-aa"]]`)
 	})
 }
+
+// TestUnsubscribedIsOver subscribes and unsubscribes in quick succession: each time the former feed is over,
+// and is in the way of no other.
+func TestUnsubscribedIsOver(t *testing.T) {
+	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+		p := newPeer(t, v)
+		s := newSubscriber(t, p)
+		for range 50 {
+			s.subscribe("continuous=true")
+			s.mustAsk("", "unsubChanges", "collection=0", "")
+		}
+		p.put("a", `{}`)
+		s.subscribe("")
+		for said := false; ; {
+			ids, reply := s.announcement()
+			reply()
+			if len(ids) > 0 && said {
+				t.Errorf("told of %v twice", ids)
+			}
+			if len(ids) == 0 && said {
+				break
+			}
+			said = said || len(ids) > 0
+		}
+		s.mustAsk("", "PING", "", "")
+		if len(s.told) > 0 {
+			ids, _ := s.announcement()
+			t.Errorf("told of %v after everything", ids)
+		}
+	})
+}
