@@ -37,8 +37,8 @@ type Config struct {
 
 	// ReplyTimeout ends the connection with fault.Timeout when a request has made no progress for so long: no
 	// frame of it was sent, and none of its reply arrived. As long as other frames arrive, the patience is ten
-	// times longer, since the peer may be busy with what the answer depends on. Zero means 2 minutes, negative
-	// never.
+	// times longer, since the peer may be busy with what the answer depends on; and without limit while it takes
+	// a reply that is streamed from a BodyReader. Zero means 2 minutes, negative never.
 	ReplyTimeout time.Duration
 
 	// CloseTimeout is how long Close waits for queued messages to be sent. Zero means 5 seconds.

@@ -207,6 +207,42 @@ func TestLostReplyTimesOut(t *testing.T) {
 	}
 }
 
+// TestPeerThatIsSentAStreamMayAnswerLate lets a peer take half an hour for a reply, before which it does not
+// answer a request: so does a client that was sent a document, and fetches its blob over a slow link.
+func TestPeerThatIsSentAStreamMayAnswerLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, peer := withPeer(t, blip.Config{ReplyTimeout: time.Minute, Handler: func(r *blip.Request) {
+			r.Reply(&blip.Message{BodyReader: bytes.NewReader(make([]byte, 6_000_000))})
+		}})
+		results := make(chan error, 1)
+		if err := conn.Send(&blip.Message{}, func(_ *blip.Reply, err error) { results <- err }); err != nil {
+			t.Fatal(err)
+		}
+		peer.Receive()
+		peer.Send(1, blip.TypeMSG, []byte{0})
+		start, taken := time.Now(), 0
+		for more := true; more; {
+			f := peer.Receive()
+			more = f.Flags&blip.MoreComing != 0
+			if taken += len(f.Body); taken > 100_000 {
+				taken = 0
+				time.Sleep(40 * time.Second)
+				peer.SendRaw(blip.AppendACK(nil, 1, blip.TypeACKRPY, 1<<30))
+			}
+		}
+		if took := time.Since(start); took < 30*time.Minute {
+			t.Fatalf("the stream took no more than %v", took)
+		}
+		peer.Send(1, blip.TypeRPY, []byte{0})
+		if err := <-results; err != nil {
+			t.Errorf("the answer is %v", err)
+		}
+		conn.Close(1000, "")
+		go drain(peer)
+		<-conn.ended
+	})
+}
+
 func TestPeerThatTakesNothingTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn, _ := withPeer(t, blip.Config{ReplyTimeout: time.Minute})

@@ -19,6 +19,9 @@ func (c *Conn) sentPiece(o *outgoing, piece, size int, more bool) {
 	c.mu.Lock()
 	o.sent += int64(size)
 	o.progress = c.clock.now()
+	if o.msg.BodyReader != nil && !o.isRequest() {
+		c.clock.streamed = o.progress
+	}
 	c.unqueueLocked(o, int64(piece), more)
 	switch {
 	case !more:

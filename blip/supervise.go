@@ -17,6 +17,8 @@ const (
 // clock tells the tick, and when either direction was last seen to move.
 type clock struct {
 	tick, heard, written atomic.Int64
+
+	streamed int64 // when a piece of a streamed reply was last sent; guarded by Conn.mu
 }
 
 func (k *clock) now() int64   { return k.tick.Load() }
@@ -112,11 +114,13 @@ func (c *Conn) findStalled() error {
 	return nil
 }
 
-// stalledLocked reports whether o has been still for too long.
+// stalledLocked reports whether o has been still for too long. A peer that is being sent a stream may answer
+// nothing before it has all of it, however long that takes.
 func (c *Conn) stalledLocked(o *outgoing, now int64) bool {
 	still := now - o.progress
 	quiet := now - c.clock.heard.Load()
-	return still > patience*ticksPerTimeout || still > ticksPerTimeout && quiet > ticksPerTimeout
+	unserved := now - max(o.progress, c.clock.streamed)
+	return unserved > patience*ticksPerTimeout || still > ticksPerTimeout && quiet > ticksPerTimeout
 }
 
 // queueIsOldLocked reports whether the next message in the queue has waited too long.
