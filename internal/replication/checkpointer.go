@@ -156,6 +156,13 @@ func (k *checkpointer) completeRemote(seqs ...*remoteSequence) {
 	}
 }
 
+// leaveRemote says that what the peer's sequence stands for is left for the next session.
+func (k *checkpointer) leaveRemote(seq *remoteSequence) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.remote.leave(seq)
+}
+
 func (k *checkpointer) changedLocked() {
 	k.dirty = true
 	k.poke()

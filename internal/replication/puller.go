@@ -230,6 +230,14 @@ func (p *puller) waitForRoom(ctx context.Context) error {
 	}
 }
 
+// hasRoom says that there may be room for more revisions.
+func (p *puller) hasRoom() {
+	select {
+	case p.room <- struct{}{}:
+	default:
+	}
+}
+
 // enter puts the peer's sequences on the checkpoint's list, in their order.
 func (p *puller) enter(changes []change) []*remoteSequence {
 	if p.c.check == nil {

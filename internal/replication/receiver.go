@@ -124,6 +124,9 @@ func (r *receiver) fetchBlobs(a *arrival) {
 		}
 		r.waiting.Add(-1)
 		r.waitBytes.Add(-weight)
+		for _, c := range r.s.all() {
+			c.pull.hasRoom() // the bound is that of the session
+		}
 		r.stage(ctx, a)
 		return nil
 	})

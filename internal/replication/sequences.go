@@ -149,7 +149,8 @@ func intersect(a, b []span) []span {
 type remoteSequences struct {
 	last    string // JSON text of the newest sequence with nothing pending before it
 	queue   []*remoteSequence
-	dropped int // done entries at the head of queue, reclaimed now and then
+	dropped int  // done entries at the head of queue, reclaimed now and then
+	stuck   bool // the newest in queue stays open: what comes after it is of no account
 }
 
 type remoteSequence struct {
@@ -160,8 +161,19 @@ type remoteSequence struct {
 // add enters a sequence in the order of its arrival.
 func (r *remoteSequences) add(text string) *remoteSequence {
 	seq := &remoteSequence{text: text}
-	r.queue = append(r.queue, seq)
+	if !r.stuck {
+		r.queue = append(r.queue, seq)
+	}
 	return seq
+}
+
+// leave says that seq stays open. Since last does not pass it any more, what came after it, and what
+// is still to come, is forgotten.
+func (r *remoteSequences) leave(seq *remoteSequence) {
+	if i := slices.Index(r.queue[r.dropped:], seq); i >= 0 {
+		r.queue = slices.Delete(r.queue, r.dropped+i+1, len(r.queue))
+		r.stuck = true
+	}
 }
 
 // complete marks seq done, and reports whether last has moved.

@@ -86,10 +86,7 @@ func (p *puller) done(wants ...*want) {
 		}
 	}
 	p.mu.Unlock()
-	select {
-	case p.room <- struct{}{}:
-	default:
-	}
+	p.hasRoom()
 	p.c.counters.pullCompleted.Add(uint64(len(seqs)))
 	if p.c.check != nil {
 		p.c.check.completeRemote(seqs...)
@@ -104,7 +101,10 @@ func (p *puller) leaveOpen(w *want) {
 		return
 	}
 	open := *w
-	open.seq = nil
+	if open.seq != nil {
+		p.c.check.leaveRemote(open.seq)
+		open.seq = nil
+	}
 	p.done(&open)
 }
 

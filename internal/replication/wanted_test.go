@@ -1,0 +1,108 @@
+package replication_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	gosync "sync"
+	"testing"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// blobBody is a document with the blob of someDigest.
+var blobBody = fmt.Sprintf(`{"b":{"@type":"blob","digest":%q,"length":12}}`, someDigest)
+
+// TestADocumentLeftForLaterHoldsUpNoOther lets the second of very many documents fail for a
+// reason that may pass: the others are pulled, and the checkpoint stays before it.
+func TestADocumentLeftForLaterHoldsUpNoOther(t *testing.T) {
+	const batches, perBatch = 60, 200 // more than may be open after one that is not stored
+	a := newPeer(t, store.RevTrees)
+	var saved gosync.Map
+	answer := but("getAttachment", failing("HTTP", 503))
+	l := meetActive(t, a, nil, func(r *blip.Request) {
+		if r.Profile() == "setCheckpoint" {
+			saved.Store("last", r.Body)
+		}
+		answer(r)
+	}, func(l *listener) {
+		l.ask("changes", "collection=0", `[[1,"gone","1-aa",2],[2,"late","1-aa"]]`)
+		l.tell("rev", "collection=0 id=late rev=1-aa sequence=2", blobBody)
+		for batch := range batches {
+			var entries []string
+			for i := range perBatch {
+				n := batch*perBatch + i
+				entries = append(entries, fmt.Sprintf(`[%d,"d%d","1-aa",2]`, 3+n, n))
+			}
+			l.ask("changes", "collection=0", "["+strings.Join(entries, ",")+"]")
+		}
+		l.ask("changes", "collection=0", `[[99999,"last","1-aa"]]`)
+		l.tell("rev", "collection=0 id=last rev=1-aa sequence=99999", "{}")
+		caughtUp(l)
+	})
+	if err := l.await(); !errors.Is(err, fault.New(fault.WebSocket, 503, "")) {
+		t.Errorf("ended with %v, want 503", err)
+	}
+	if _, ok := a.contents()["last"]; !ok {
+		t.Error("the last document is not stored")
+	}
+	body, _ := saved.Load("last")
+	var checkpoint struct{ Remote int }
+	if err := json.Unmarshal(body.([]byte), &checkpoint); err != nil || checkpoint.Remote != 1 {
+		t.Errorf("the checkpoint is %s (%v), want it at sequence 1", body, err)
+	}
+}
+
+// TestBlobsOfOneCollectionDoNotStrandAnother announces changes of one collection while another
+// one's documents wait for so many blobs that nothing more is asked for: they get their
+// answer when the blobs are there.
+func TestBlobsOfOneCollectionDoNotStrandAnother(t *testing.T) {
+	const documents = 200
+	a := newPeer(t, store.RevTrees)
+	other, err := a.db.CreateCollection(t.Context(), "_default", "other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, release := make(chan struct{}, documents), make(chan struct{})
+	handle := func(r *blip.Request) {
+		switch r.Profile() {
+		case "getCollections":
+			r.Reply(&blip.Message{Body: []byte("[{},{}]")})
+		case "getAttachment":
+			asked <- struct{}{}
+			go func() {
+				<-release
+				r.Reply(&blip.Message{Body: []byte("Hello, blob!")})
+			}()
+		default:
+			politely(r)
+		}
+	}
+	l := meetActive(t, a, func(cfg *replication.Active) {
+		cfg.Collections = append(cfg.Collections, replication.CollectionOptions{Collection: other, Pull: true})
+	}, handle, func(l *listener) {
+		var entries []string
+		for i := range documents {
+			entries = append(entries, fmt.Sprintf(`[%d,"d%d","1-aa"]`, i+1, i))
+		}
+		l.ask("changes", "collection=1", "["+strings.Join(entries, ",")+"]")
+		for i := range documents {
+			l.tell("rev", fmt.Sprintf("collection=1 id=d%d rev=1-aa sequence=%d", i, i+1), blobBody)
+		}
+		l.tell("changes", "collection=1", "[]")
+		<-asked
+		// The answer to a request that comes after them shows that the revisions have been read.
+		l.ask("proveAttachment", "collection=0 digest="+someDigest, "nonce")
+		l.tell("changes", "collection=0", `[[1,"gone","1-aa",2]]`)
+		caughtUp(l)
+		l.ask("proveAttachment", "collection=0 digest="+someDigest, "nonce")
+		close(release)
+	})
+	if err := l.await(); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+}
