@@ -3,6 +3,7 @@ package tandem
 import (
 	"bytes"
 	"context"
+	"log/slog"
 
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
@@ -27,17 +28,17 @@ type Conflict struct {
 
 // ConflictResolver ends a conflict by what it returns:
 //
-//   - one of the two documents: it wins;
-//   - another document: its body becomes a new revision that replaces both. Its ID does not
-//     matter. One that was read from another collection is [ErrInvalid];
+//   - one of the two documents, as it is: it wins;
+//   - one of them that it has changed, or another document: its body becomes a new revision that
+//     replaces both. An ID of its own is ignored, with a warning in the log. A document that was
+//     read from another collection is [ErrInvalid];
 //   - nil: the document is deleted.
 //
 // An error or a panic ([ErrUnexpected]) leaves the conflict as it is, and the next run presents
 // it again.
 //
 // A resolver is called on goroutines of the replicator, for several documents at once. It may
-// be slow, and may use the database. If the document changes meanwhile, it is called again. It
-// must not change the documents; copy one to change it.
+// be slow, and may use the database. If the document changes meanwhile, it is called again.
 //
 // Without a resolver a deletion wins, then the later edit, then the peer's: see
 // [DefaultConflictResolver].
@@ -105,8 +106,8 @@ func MergeFields(ctx context.Context, c Conflict) (*Document, error) {
 	return result, nil
 }
 
-// resolver makes a resolver of the API one of the session.
-func (c *Collection) resolver(resolve ConflictResolver) replication.Resolver {
+// resolver makes a resolver of the API one of the session. log may be nil.
+func (c *Collection) resolver(resolve ConflictResolver, log *slog.Logger) replication.Resolver {
 	if resolve == nil {
 		return nil
 	}
@@ -122,6 +123,10 @@ func (c *Collection) resolver(resolve ConflictResolver) replication.Resolver {
 		if err != nil {
 			return replication.Decision{}, fault.Unexpected.Because(err)
 		}
+		if result != nil && result.id != shown.DocumentID && log != nil {
+			log.Warn("replicator: the resolver returned a document of another ID, whose body is taken",
+				"document", shown.DocumentID, "returned", result.id)
+		}
 		return c.decision(ctx, shown, result)
 	}
 }
@@ -129,9 +134,9 @@ func (c *Collection) resolver(resolve ConflictResolver) replication.Resolver {
 // decision translates a resolver's result (spec/conflicts.md §4).
 func (c *Collection) decision(ctx context.Context, shown Conflict, result *Document) (replication.Decision, error) {
 	switch {
-	case result == shown.LocalDocument: // nil if that side is deleted
+	case result == shown.LocalDocument && !result.changed(): // nil if that side is deleted
 		return replication.Decision{Winner: store.LocalWins}, nil
-	case result == shown.RemoteDocument:
+	case result == shown.RemoteDocument && !result.changed():
 		return replication.Decision{Winner: store.RemoteWins}, nil
 	case result == nil:
 		return replication.Decision{Winner: store.Merged}, nil
@@ -141,4 +146,9 @@ func (c *Collection) decision(ctx context.Context, shown Conflict, result *Docum
 	}
 	body, err := c.db.install(ctx, result.body)
 	return replication.Decision{Winner: store.Merged, Body: body}, err
+}
+
+// changed reports whether the body is another one than was read or saved.
+func (d *Document) changed() bool {
+	return d != nil && d.head != nil && !bytes.Equal(d.body, d.head.Body)
 }

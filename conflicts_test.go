@@ -1,10 +1,12 @@
 package tandem_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -98,6 +100,12 @@ func TestResolvers(t *testing.T) { // C-04
 		"merge": {resolve: func(_ context.Context, c tandem.Conflict) (*tandem.Document, error) {
 			return tandem.NewDocumentWithBody(c.DocumentID, []byte(`{"merged":true}`))
 		}, want: `{"merged":true}`},
+		"changed local": {resolve: func(_ context.Context, c tandem.Conflict) (*tandem.Document, error) {
+			return c.LocalDocument, c.LocalDocument.SetValue("n", 1)
+		}, want: `{"n":1,"theirs":0,"ours":1}`},
+		"changed remote": {resolve: func(_ context.Context, c tandem.Conflict) (*tandem.Document, error) {
+			return c.RemoteDocument, c.RemoteDocument.SetValue("n", 1)
+		}, want: `{"n":1,"theirs":1,"ours":0}`},
 		"delete": {resolve: func(context.Context, tandem.Conflict) (*tandem.Document, error) {
 			return nil, nil //nolint:nilnil // nil is the deletion
 		}},
@@ -165,6 +173,27 @@ func TestAResolverMayNotReturnADocumentOfAnotherCollection(t *testing.T) {
 	syncOnce(t, r)
 	if !errors.Is(failed, tandem.ErrInvalid) || errors.Is(failed, tandem.ErrUnexpected) {
 		t.Errorf("events report %v, want an invalid parameter", failed)
+	}
+}
+
+// spec/conflicts.md §4: a document of another ID is taken, with a warning.
+func TestAResolverIsWarnedOfAnotherID(t *testing.T) {
+	theirs, ours, url := pair(t, tandem.Options{}, "doc")
+	put(t, theirs, "doc", `{"theirs":1}`)
+	put(t, ours, "doc", `{"ours":1}`)
+	var log bytes.Buffer
+	syncOnce(t, replicator(t, url, ours, func(c *tandem.ReplicatorConfiguration) {
+		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		c.Collections[0].ConflictResolver = func(context.Context, tandem.Conflict) (*tandem.Document, error) {
+			return tandem.NewDocumentWithBody("other", []byte(`{"merged":true}`))
+		}
+	}))
+	wantBody(t, theirs, "doc", `{"merged":true}`)
+	wantBody(t, ours, "doc", `{"merged":true}`)
+	_, err := ours.Document(t.Context(), "other")
+	wantError(t, "the other ID", err, tandem.ErrNotFound)
+	if got := log.String(); !strings.Contains(got, "level=WARN") || !strings.Contains(got, "returned=other") {
+		t.Errorf("the log says %q, want a warning of the ID", got)
 	}
 }
 

@@ -161,7 +161,7 @@ func (r *Replicator) collectionOptions() []replication.CollectionOptions {
 			Channels:   c.Channels,
 			PushFilter: c.Collection.filter(c.PushFilter),
 			PullFilter: c.Collection.filter(c.PullFilter),
-			Resolver:   c.Collection.resolver(c.ConflictResolver),
+			Resolver:   c.Collection.resolver(c.ConflictResolver, r.cfg.Logger),
 		}
 		if len(c.DocumentIDs) > 0 {
 			o.DocIDs = c.DocumentIDs
