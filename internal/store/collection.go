@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -120,7 +121,7 @@ func (tx *Tx) Collection(scope, name string) (*Collection, error) {
 // exists reports whether c is there still.
 func (tx *Tx) exists(c *Collection) (bool, error) {
 	now, err := tx.Collection(c.scope, c.name)
-	if fault.Of(err) != nil && fault.Of(err).Is(fault.NotFound) {
+	if errors.Is(err, fault.NotFound) {
 		return false, nil
 	}
 	return err == nil && now.id == c.id, err
@@ -133,7 +134,7 @@ func (tx *Tx) fault(c *Collection, err error, op, id string) error {
 		return err
 	}
 	var code sqlite3.ErrorCode
-	if asCode(err, &code) && code == sqlite3.ERROR {
+	if errors.As(err, &code) && code == sqlite3.ERROR {
 		if exists, findErr := tx.exists(c); findErr == nil && !exists {
 			return fault.NotFound.In(op, id).Says("the collection %s was deleted", c.FullName())
 		}

@@ -233,10 +233,8 @@ func retryBusy(ctx context.Context, try func() error) error {
 		if !errors.Is(err, sqlite3.BUSY) || time.Now().After(deadline) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(5 * time.Millisecond):
+		if err := pause(ctx); err != nil {
+			return err
 		}
 	}
 }

@@ -92,6 +92,3 @@ func isContextError(err error) bool {
 func notOpen(op, path string) error {
 	return fault.NotOpen.In(op, path).Says("the database is closed")
 }
-
-// asCode finds SQLite's code in err's chain.
-func asCode(err error, code *sqlite3.ErrorCode) bool { return errors.As(err, code) }

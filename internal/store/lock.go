@@ -14,7 +14,7 @@ import (
 // files are written. SQLite's own locks cannot serve: they go with the file that is replaced.
 const lockFile = "lock"
 
-// lockPause is how long to wait before a lock is asked for again.
+// lockPause is how long to wait before a lock is asked for again, the folder's or SQLite's.
 const lockPause = 5 * time.Millisecond
 
 // folderLock is the lock of a database's folder: shared, seized, or neither.

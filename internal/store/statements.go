@@ -115,7 +115,6 @@ const (
 	sqlConflictsAfter
 	sqlNextExpiry
 	sqlExpired
-	sqlBodyBySeq
 	sqlBlobBodiesSince
 	sqlKeepHead
 	sqlAddKept
@@ -156,7 +155,6 @@ var collStatements = [numCollStatements]string{
 	sqlNextExpiry: `SELECT min(expiry) FROM docs_# WHERE expiry IS NOT NULL`,
 	sqlExpired:    `SELECT id FROM docs_# WHERE expiry IS NOT NULL AND expiry <= ? ORDER BY expiry LIMIT ?`,
 
-	sqlBodyBySeq:       `SELECT body FROM docs_# WHERE seq = ?`,
 	sqlBlobBodiesSince: `SELECT body FROM docs_# WHERE flags & 12 AND seq > ? ORDER BY seq`,
 
 	sqlKeepHead: `INSERT INTO kept_# SELECT id, 0, rev, history, flags & 12, ?, body FROM docs_# WHERE seq = ?
