@@ -7,15 +7,11 @@ import (
 	"io"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/seal"
 )
-
-// pendingTime is how long a blob is safe from clean-up before a document refers to it.
-const pendingTime = 24 * time.Hour
 
 // BlobWriter stores the content of one blob as it comes. It ends with Commit or Abort. It is
 // for one goroutine.
@@ -173,70 +169,4 @@ func (db *DB) HasBlob(digest string) bool {
 	}
 	defer db.access.unuse()
 	return db.blobs.has(key)
-}
-
-func (tx *Tx) addPending(digest string) error {
-	s, err := tx.writing(sqlAddPending)
-	if err != nil {
-		return err
-	}
-	return sqlFault(exec(s, digest, tx.now.Add(pendingTime).UnixMilli()), "write blob", digest)
-}
-
-// absentBlobs is where [Tx.Info] lists the blobs that a document may refer to though their
-// content is not here: data was imported, or a peer gave it, that never had the content.
-const absentBlobs = "absent blobs"
-
-// requireBlobs refuses a document which refers to content that is not here, unless it may be
-// absent. Within a transaction that writes, what is here stays: clean-up needs the same lock.
-func (tx *Tx) requireBlobs(d *Document, mayBeAbsent bool) error {
-	if d.flags&(flagBlobs|flagAttachments) == 0 {
-		return nil
-	}
-	return eachBlob(d.Body, func(key blobKey) error {
-		if tx.db.blobs.has(key) {
-			return nil
-		}
-		digest := document.Digest(key)
-		if listed, err := tx.Info(absentBlobs, digest); err == nil && listed != nil {
-			return nil
-		}
-		if mayBeAbsent {
-			return tx.SetInfo(absentBlobs, digest, []byte{1})
-		}
-		return fault.NotFound.Says("the content of blob %s is missing", digest)
-	})
-}
-
-// ownBlobs ends the waiting of the blobs of d, which is stored now.
-func (tx *Tx) ownBlobs(d *Document) error {
-	if d.flags&(flagBlobs|flagAttachments) == 0 {
-		return nil
-	}
-	tx.group.blobs = true
-	return eachBlob(d.Body, func(key blobKey) error {
-		s, err := tx.writing(sqlDropPending)
-		if err != nil {
-			return err
-		}
-		return exec(s, document.Digest(key))
-	})
-}
-
-// eachBlob calls do for each blob that body refers to.
-func eachBlob(body []byte, do func(blobKey) error) error {
-	refs, err := document.Blobs(body)
-	if err != nil {
-		return err
-	}
-	for _, ref := range refs {
-		key, ok := keyOf(ref.Digest)
-		if !ok {
-			continue // an old attachment that no peer could give us
-		}
-		if err := do(key); err != nil {
-			return err
-		}
-	}
-	return nil
 }

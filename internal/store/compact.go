@@ -85,68 +85,6 @@ func (db *DB) collectBlobs(ctx context.Context) error {
 	})
 }
 
-// eachReferred calls do for each blob that a document or a kept revision refers to, perhaps
-// several times. Of collections in since it reads only the changes after that. It returns how
-// far it has read.
-func (tx *Tx) eachReferred(since map[int64]Sequence, do func(blobKey)) (map[int64]Sequence, error) {
-	all, err := tx.Collections()
-	if err != nil {
-		return nil, err
-	}
-	seen := make(map[int64]Sequence, len(all))
-	for _, c := range all {
-		if seen[c.id], err = tx.LastSequence(c); err != nil {
-			return nil, err
-		}
-		if err := tx.eachReferredIn(c, do, sqlBlobBodiesSince, int64(since[c.id])); err != nil {
-			return nil, err
-		}
-		if err := tx.eachReferredIn(c, do, sqlKeptBlobBodies); err != nil {
-			return nil, err
-		}
-	}
-	return seen, nil
-}
-
-func (tx *Tx) eachReferredIn(c *Collection, do func(blobKey), which collStatement, args ...any) error {
-	s, err := tx.collStmt(c, which)
-	if err != nil {
-		return err
-	}
-	err = query(s, func(s *sqlite3.Stmt) error {
-		return eachBlob(s.ColumnRawText(0), func(key blobKey) error { do(key); return nil })
-	}, args...)
-	return tx.fault(c, err, "list blobs", c.FullName())
-}
-
-// dropPending removes from orphans what is waiting for its document, and ends the waiting of
-// what has waited too long.
-func (tx *Tx) dropPending(orphans map[blobName]struct{}) error {
-	s, err := tx.writing(sqlDropOldPending)
-	if err != nil {
-		return err
-	}
-	if err := exec(s, tx.now.UnixMilli()); err != nil {
-		return sqlFault(err, "list blobs", tx.db.path)
-	}
-	return tx.eachPending(func(key blobKey) { delete(orphans, tx.db.blobs.name(key)) })
-}
-
-// eachPending calls do for each blob that is waiting for its document.
-func (tx *Tx) eachPending(do func(blobKey)) error {
-	s, err := tx.stmt(sqlListPending)
-	if err != nil {
-		return err
-	}
-	err = query(s, func(s *sqlite3.Stmt) error {
-		if key, ok := keyOf(s.ColumnText(0)); ok {
-			do(key)
-		}
-		return nil
-	})
-	return sqlFault(err, "list blobs", tx.db.path)
-}
-
 // list returns the blobs there are, and removes unfinished ones that nobody finishes.
 func (b *blobs) list() (map[blobName]struct{}, error) {
 	entries, err := os.ReadDir(b.dir)

@@ -114,24 +114,3 @@ func (tx *Tx) pruneConflictLog(last int64) error {
 	}
 	return exec(s, int64(conflictLogBytes))
 }
-
-// Remotes maps the URLs of all remotes that this database has replicated with to their numbers.
-func (tx *Tx) Remotes() (map[string]Remote, error) {
-	s, err := tx.stmt(sqlListRemotes)
-	if err != nil {
-		return nil, err
-	}
-	all := make(map[string]Remote)
-	err = query(s, func(s *sqlite3.Stmt) error { all[s.ColumnText(1)] = Remote(s.ColumnInt64(0)); return nil })
-	return all, sqlFault(err, "list remotes", tx.db.path)
-}
-
-// remoteURL is the inverse of [Tx.RemoteFor].
-func (tx *Tx) remoteURL(remote Remote) (url string, err error) {
-	s, err := tx.stmt(sqlRemoteURL)
-	if err != nil {
-		return "", err
-	}
-	err = query(s, func(s *sqlite3.Stmt) error { url = s.ColumnText(0); return nil }, int64(remote))
-	return url, sqlFault(err, "find remote", tx.db.path)
-}

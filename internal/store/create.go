@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -10,26 +9,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/tandemdb/tandem/internal/fault"
-	"github.com/tandemdb/tandem/internal/revision"
 )
-
-// The keys of the table meta.
-const (
-	metaVersioning = "versioning"
-	metaPublic     = "public_uuid"
-	metaPrivate    = "private_uuid"
-	metaClock      = "clock"
-	metaReserved   = "reserved"   // see writer.reserved
-	metaSynced     = "synced"     // counts the durable commits
-	metaKeepBases  = "keep_bases" // see KeepBases
-)
-
-// meta is what a database is.
-type meta struct {
-	versioning      Versioning
-	public, private [16]byte
-	reserved        revision.Time // see writer.reserved
-}
 
 // initialise makes sure that c's file is a database of ours, creating it if it is empty.
 func initialise(ctx context.Context, c *conn, o Options) (meta, error) {
@@ -145,72 +125,6 @@ func (c *conn) enterWAL(o Options) error {
 			Try("keep the database on a local disk")
 	}
 	return c.Exec(`PRAGMA synchronous=` + o.synchronous())
-}
-
-func writeMeta(c *conn, versioning Versioning) error {
-	if err := c.set(metaVersioning, string(versioning)); err != nil {
-		return err
-	}
-	if err := c.set(metaClock, int64(0)); err != nil {
-		return err
-	}
-	return c.renewUUIDs()
-}
-
-// renewUUIDs gives the database new names, as a new or copied one needs.
-func (c *conn) renewUUIDs() error {
-	for _, key := range []string{metaPublic, metaPrivate} {
-		uuid := make([]byte, 16)
-		rand.Read(uuid) // never fails
-		if err := c.set(key, uuid); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *conn) set(key string, value any) error {
-	s, err := c.stmt(sqlSetMeta)
-	if err != nil {
-		return err
-	}
-	return exec(s, key, value)
-}
-
-// get calls read with the value of a key of meta, if there is one.
-func (c *conn) get(key string, read func(*sqlite3.Stmt)) error {
-	s, err := c.stmt(sqlGetMeta)
-	if err != nil {
-		return err
-	}
-	return query(s, func(s *sqlite3.Stmt) error { read(s); return nil }, key)
-}
-
-func readMeta(c *conn) (m meta, err error) {
-	if m.versioning, err = readVersioning(c); err != nil {
-		return m, err
-	}
-	if m.reserved, err = readTime(c, metaReserved); err != nil {
-		return m, err
-	}
-	for key, uuid := range map[string]*[16]byte{metaPublic: &m.public, metaPrivate: &m.private} {
-		n := 0
-		if err := c.get(key, func(s *sqlite3.Stmt) { n = copy(uuid[:], s.ColumnRawBlob(0)) }); err != nil {
-			return m, err
-		}
-		if n != len(uuid) {
-			return m, damaged()
-		}
-	}
-	return m, nil
-}
-
-func readVersioning(c *conn) (v Versioning, err error) {
-	err = c.get(metaVersioning, func(s *sqlite3.Stmt) { v = Versioning(s.ColumnText(0)) })
-	if err == nil && v != VersionVectors && v != RevTrees {
-		err = damaged()
-	}
-	return v, err
 }
 
 // pragma runs SQL that gives one number.

@@ -7,9 +7,6 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// Remote numbers a peer within one database, for good; see [Tx.RemoteFor]. Zero means none.
-type Remote int64
-
 // known is what remotes are known to have of one document, as its row keeps it: entries
 // separated by spaces, "3" where remote 3 has the row's own revision and "3=1-abc" where it
 // has another. A pulled document thus costs one character.

@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"github.com/ncruces/go-sqlite3"
-
-	"github.com/tandemdb/tandem/internal/revision"
 )
 
 // UpgradeVersioning makes new edits get version vectors. Documents keep the tree revisions
@@ -62,9 +60,4 @@ func (w *writer) reload() error {
 	w.clock, w.clockSaved, w.reserved = max(clock, w.db.meta.reserved), clock, reserved
 	w.counters = make(map[int64]*counters)
 	return nil
-}
-
-func readTime(c *conn, key string) (t revision.Time, err error) {
-	err = c.get(key, func(s *sqlite3.Stmt) { t = revision.Time(s.ColumnInt64(0)) })
-	return t, err
 }

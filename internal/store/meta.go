@@ -1,0 +1,98 @@
+package store
+
+import (
+	"crypto/rand"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// The keys of the table meta.
+const (
+	metaVersioning = "versioning"
+	metaPublic     = "public_uuid"
+	metaPrivate    = "private_uuid"
+	metaClock      = "clock"
+	metaReserved   = "reserved"   // see writer.reserved
+	metaSynced     = "synced"     // counts the durable commits
+	metaKeepBases  = "keep_bases" // see KeepBases
+)
+
+// meta is what a database is.
+type meta struct {
+	versioning      Versioning
+	public, private [16]byte
+	reserved        revision.Time // see writer.reserved
+}
+
+func writeMeta(c *conn, versioning Versioning) error {
+	if err := c.set(metaVersioning, string(versioning)); err != nil {
+		return err
+	}
+	if err := c.set(metaClock, int64(0)); err != nil {
+		return err
+	}
+	return c.renewUUIDs()
+}
+
+// renewUUIDs gives the database new names, as a new or copied one needs.
+func (c *conn) renewUUIDs() error {
+	for _, key := range []string{metaPublic, metaPrivate} {
+		uuid := make([]byte, 16)
+		rand.Read(uuid) // never fails
+		if err := c.set(key, uuid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *conn) set(key string, value any) error {
+	s, err := c.stmt(sqlSetMeta)
+	if err != nil {
+		return err
+	}
+	return exec(s, key, value)
+}
+
+// get calls read with the value of a key of meta, if there is one.
+func (c *conn) get(key string, read func(*sqlite3.Stmt)) error {
+	s, err := c.stmt(sqlGetMeta)
+	if err != nil {
+		return err
+	}
+	return query(s, func(s *sqlite3.Stmt) error { read(s); return nil }, key)
+}
+
+func readMeta(c *conn) (m meta, err error) {
+	if m.versioning, err = readVersioning(c); err != nil {
+		return m, err
+	}
+	if m.reserved, err = readTime(c, metaReserved); err != nil {
+		return m, err
+	}
+	for key, uuid := range map[string]*[16]byte{metaPublic: &m.public, metaPrivate: &m.private} {
+		n := 0
+		if err := c.get(key, func(s *sqlite3.Stmt) { n = copy(uuid[:], s.ColumnRawBlob(0)) }); err != nil {
+			return m, err
+		}
+		if n != len(uuid) {
+			return m, damaged()
+		}
+	}
+	return m, nil
+}
+
+func readVersioning(c *conn) (v Versioning, err error) {
+	err = c.get(metaVersioning, func(s *sqlite3.Stmt) { v = Versioning(s.ColumnText(0)) })
+	if err == nil && v != VersionVectors && v != RevTrees {
+		err = damaged()
+	}
+	return v, err
+}
+
+func readTime(c *conn, key string) (t revision.Time, err error) {
+	err = c.get(key, func(s *sqlite3.Stmt) { t = revision.Time(s.ColumnInt64(0)) })
+	return t, err
+}
