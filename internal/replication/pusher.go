@@ -245,9 +245,16 @@ func (p *pusher) run(ctx context.Context) error {
 	if !p.mayBegin(cancel) {
 		return nil
 	}
-	defer p.finish()
+	if err := p.push(ctx); err != nil && ctx.Err() == nil {
+		p.c.s.fail(err) // before it is known that nothing is pushed any more
+	}
+	p.finish()
+	return nil
+}
+
+func (p *pusher) push(ctx context.Context) error {
 	if p.c.s.active == nil {
-		if err := p.begin(ctx); err != nil && ctx.Err() == nil {
+		if err := p.begin(ctx); err != nil {
 			return err
 		}
 	}

@@ -37,6 +37,7 @@ type Session struct {
 	agreed atomic.Pointer[agreement]
 
 	begun atomic.Bool   // the active side has started its work
+	ended atomic.Bool   // the work is over
 	state chan struct{} // capacity 1: something has changed that may end the session
 
 	group sync.WaitGroup
@@ -95,7 +96,7 @@ func (s *Session) Run(ctx context.Context) error {
 	s.group.Go(func() {
 		err := s.conn.Run(s.work)
 		closed <- err
-		s.end(err)
+		s.endWith(err)
 	})
 	finished := make(chan struct{})
 	if s.active != nil {
@@ -108,9 +109,15 @@ func (s *Session) Run(ctx context.Context) error {
 		})
 	}
 	err := s.await(ctx, finished, closed)
-	s.end(err)
+	s.endWith(err)
 	s.group.Wait()
 	return err
+}
+
+// endWith ends what works for the session.
+func (s *Session) endWith(err error) {
+	s.ended.Store(true)
+	s.end(err)
 }
 
 // await waits for whatever ends the session, and says goodbye. Meanwhile it watches the peer.
@@ -186,15 +193,16 @@ func (s *Session) LookAgain() {
 
 // Busy reports whether there is anything left to do just now.
 func (s *Session) Busy() bool {
-	if s.active != nil && !s.begun.Load() || s.failed() {
-		return true // the handshake is still to come, or the end
+	if s.active != nil && !s.begun.Load() {
+		return true // the handshake is still to come
 	}
 	for _, c := range s.all() {
 		if c.busy() {
 			return true
 		}
 	}
-	return s.receiver.busy()
+	// Last: what ends has nothing left to do, either, but not before this is true.
+	return s.receiver.busy() || s.failed() || s.ended.Load()
 }
 
 // stateChanged says that Busy may have changed.
