@@ -27,7 +27,8 @@ func DeleteDatabase(path string) error {
 // folderOf returns the folder of the database that a user calls path.
 func folderOf(path string) (string, error) {
 	if path == "" {
-		return "", fault.Invalid.Says("the path of the database is empty")
+		return "", fault.Invalid.Says("the path of the database is empty").
+			Try("give the path of the database's folder")
 	}
 	folder := filepath.Clean(path)
 	switch name := filepath.Base(folder); strings.TrimSuffix(name, store.Extension) {

@@ -67,7 +67,7 @@ func CheckCollectionName(scope, name string) error {
 		return err
 	}
 	if name == DefaultName && scope != DefaultName {
-		return fault.Invalid.Says("the default collection is in the default scope, not in %s", scope)
+		return badName("the default collection is in the default scope, not in %s", scope)
 	}
 	return checkName("collection", name)
 }
@@ -77,15 +77,20 @@ func checkName(what, name string) error {
 	case name == DefaultName:
 		return nil
 	case name == "":
-		return fault.Invalid.Says("the %s name is empty", what)
+		return badName("the %s name is empty", what)
 	case len(name) > maxName:
-		return fault.Invalid.Says("the %s name has more than 251 characters", what)
+		return badName("the %s name has more than 251 characters", what)
 	case name[0] == '_' || name[0] == '%':
-		return fault.Invalid.Says("the %s name %q begins with %c", what, name, name[0])
+		return badName("the %s name %q begins with %c", what, name, name[0])
 	case strings.ContainsFunc(name, func(r rune) bool { return !isNameChar(r) }):
-		return fault.Invalid.Says("the %s name %.60q has another character than A-Z a-z 0-9 _ %% -", what, name)
+		return badName("the %s name %.60q has another character than A-Z a-z 0-9 _ %% -", what, name)
 	}
 	return nil
+}
+
+func badName(format string, args ...any) *fault.Error {
+	return fault.Invalid.Says(format, args...).
+		Try("name a collection scope.collection, with letters, digits, _, % and - in both")
 }
 
 func isNameChar(r rune) bool {

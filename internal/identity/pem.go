@@ -26,7 +26,8 @@ func FromPEM(data []byte, password string) (*Identity, error) {
 		return nil, err
 	}
 	if len(keys) != 1 {
-		return nil, fault.WrongFormat.In(op, "").Says("there are %d private keys, want one", len(keys))
+		return nil, fault.WrongFormat.In(op, "").Says("there are %d private keys, want one", len(keys)).
+			Try("give a PEM file with one private key and its certificates")
 	}
 	if _, err := someCerts(op, certs); err != nil {
 		return nil, err

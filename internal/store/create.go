@@ -19,7 +19,7 @@ func initialise(ctx context.Context, c *conn, o Options) (meta, error) {
 	}
 	if empty {
 		if o.MustExist {
-			return meta{}, fault.NotFound.Says("there is no database here")
+			return meta{}, noDatabase()
 		}
 		if err := retryBusy(ctx, func() error { return create(c, o) }); err != nil {
 			return meta{}, err

@@ -72,7 +72,8 @@ func openFolder(ctx context.Context, path string, o Options) (*DB, error) {
 	}
 	m, err := initialise(ctx, c, o)
 	if err != nil {
-		return nil, errors.Join(closing(c, sqlFault(err, "open database", path)), a.close())
+		err = about(sqlFault(err, "open database", path), "open database", path)
+		return nil, errors.Join(closing(c, err), a.close())
 	}
 	o.Secret = nil // it has served
 	// The log is there now, and durable commits go by its name.

@@ -74,7 +74,7 @@ func prepareFolder(path string, o Options) (exists bool, err error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if o.MustExist {
-			return false, noDatabase(path)
+			return false, noDatabase().In("open database", path)
 		}
 	case err != nil:
 		return false, fileFault(err, "open database", path)
@@ -84,7 +84,7 @@ func prepareFolder(path string, o Options) (exists bool, err error) {
 	case Exists(path):
 		return true, nil
 	case o.MustExist:
-		return false, noDatabase(path)
+		return false, noDatabase().In("open database", path)
 	default:
 		if err := checkVacant(path); err != nil {
 			return false, err
@@ -122,8 +122,8 @@ func removeUnborn(path string, disk Disk) {
 	}
 }
 
-func noDatabase(path string) error {
-	return fault.NotFound.In("open database", path).Says("there is no database here").
+func noDatabase() *fault.Error {
+	return fault.NotFound.Says("there is no database here").
 		Try("check the path, or create the database first")
 }
 

@@ -164,7 +164,7 @@ func unmarshal(der []byte, into any) error {
 }
 
 func malformed(format string, args ...any) error {
-	return fault.WrongFormat.Says("malformed key file: "+format, args...)
+	return fault.WrongFormat.Says("malformed key file: "+format, args...).Try("give a whole PKCS#12 file")
 }
 
 func unsupported(format string, args ...any) error {
