@@ -50,8 +50,11 @@ func newBlobPut(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if err := attach(ctx, coll, args[1], args[2], blob); err != nil {
+					return err
+				}
 				fmt.Fprintln(a.out, blob.Digest())
-				return attach(ctx, coll, args[1], args[2], blob)
+				return nil
 			})
 		}),
 	}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime"
 	"strings"
+	"syscall"
 )
 
 // The most that is read of a file, in bytes.
@@ -20,6 +22,9 @@ const (
 func (a *app) open(name string) (io.ReadCloser, error) {
 	if name == "-" {
 		return io.NopCloser(a.in), nil
+	}
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.EISDIR}
 	}
 	return os.Open(name)
 }
@@ -70,6 +75,10 @@ func writeFile(name string, mode os.FileMode, content io.Reader) error {
 		partial = name
 	}
 	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	var notOpened *fs.PathError
+	if errors.As(err, &notOpened) {
+		return &fs.PathError{Op: "write", Path: name, Err: notOpened.Err}
+	}
 	if err != nil {
 		return err
 	}

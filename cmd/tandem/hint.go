@@ -1,40 +1,68 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
+	"io/fs"
+	"syscall"
 
 	"github.com/tandemdb/tandem"
 )
 
 // hintOf returns what to try about an error, in terms of the command where it knows better than
-// the library.
+// the library, or where the library knows nothing. About an interruption there is nothing to try.
 func hintOf(err error) string {
 	var hinted hintedError
-	if errors.As(err, &hinted) {
+	switch {
+	case errors.As(err, &hinted):
 		return hinted.hint
+	case errors.Is(err, context.Canceled):
+		return ""
 	}
-	for _, known := range hints {
+	return cmp.Or(hintAmong(hints, err), tandem.HintOf(err), hintAmong(lastHints, err))
+}
+
+func hintAmong(list []knownHint, err error) string {
+	for _, known := range list {
 		if errors.Is(err, known.of) {
 			return known.hint
 		}
 	}
-	return tandem.HintOf(err)
+	return ""
 }
 
-var hints = []struct {
+type knownHint struct {
 	of   error
 	hint string
-}{
-	{
-		tandem.ErrCertUnknownRoot,
-		"trust it with --self-signed (which does not prove who the peer is), --pinned-cert FILE or --ca FILE",
-	},
-	{
-		tandem.ErrUnauthorized,
-		"give --user, and the password with --password-file, TANDEM_PASSWORD or at the prompt",
-	},
-	{tandem.ErrConnectionRefused, "start `tandem serve` there, or check host and port of the URL"},
 }
+
+// hints come before those of the library, lastHints after them.
+var (
+	hints = []knownHint{
+		{
+			tandem.ErrCertUnknownRoot,
+			"trust it with --self-signed (which does not prove who the peer is), --pinned-cert FILE or --ca FILE",
+		},
+		{
+			tandem.ErrUnauthorized,
+			"give --user, and the password with --password-file, TANDEM_PASSWORD or at the prompt",
+		},
+		{tandem.ErrConnectionRefused, "start `tandem serve` there, or check host and port of the URL"},
+	}
+	lastHints = []knownHint{
+		{tandem.ErrBadDocID, "use 1 to 240 bytes of UTF-8 without control characters, and no _ at the beginning"},
+		{tandem.ErrBadJSON, "write a document as one JSON object, with keys and texts in double quotes"},
+		{tandem.ErrBadBody, "write a document as one JSON object, in which no key occurs twice"},
+		{tandem.ErrInvalidURL, "write it as wss://host:port/database"},
+		{tandem.ErrCrypto, "check the password, and that the file is whole"},
+		{tandem.ErrNotFound, "see what is there with `tandem ls`, and the collections with `tandem info`"},
+		{fs.ErrNotExist, "check the name of the file"},
+		{fs.ErrPermission, "check who may read and write the file"},
+		{syscall.EISDIR, "name a file, not a folder"},
+		{syscall.ENOSPC, "free some space, then try again"},
+	}
+)
 
 // hintedError adds a hint to an error.
 type hintedError struct {

@@ -95,9 +95,9 @@ func importError(name string, stored int, err error) error {
 	}
 	hint := "nothing was stored"
 	if stored > 0 {
-		hint = fmt.Sprintf("the first %s of the file are stored, the rest is not", count(stored, "document"))
+		hint = "stored before it: " + count(stored, "document")
 	}
-	if more := tandem.HintOf(err); more != "" {
+	if more := hintOf(err); more != "" {
 		hint += "; " + more
 	}
 	return withHint(err, hint)
@@ -117,8 +117,10 @@ func batches(in io.Reader) iter.Seq2[[]importLine, error] {
 		var batch []importLine
 		size, number := 0, 0
 		for lines.Scan() {
-			number++
 			text := bytes.TrimSpace(lines.Bytes())
+			if number++; number == 1 {
+				text = bytes.TrimPrefix(text, []byte("\ufeff")) // some programs on Windows write it
+			}
 			if len(text) == 0 {
 				continue
 			}
@@ -184,6 +186,10 @@ func ahead[V any](ctx context.Context, seq iter.Seq2[V, error]) iter.Seq2[V, err
 // parseLine makes a document of a JSON object, with the member _id as its ID.
 func parseLine(text []byte) (*tandem.Document, error) {
 	doc, err := tandem.NewDocumentWithBody("", text)
+	var bad *tandem.Error
+	if errors.As(err, &bad) {
+		return nil, bad.In("", "") // the line says on what
+	}
 	if err != nil {
 		return nil, err
 	}

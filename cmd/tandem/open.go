@@ -14,12 +14,15 @@ func (a *app) with(ctx context.Context, path string, do func(*tandem.Database) e
 	return a.withOptions(ctx, path, tandem.Options{MustExist: true}, do)
 }
 
+// withOptions opens a database for do, and closes it. One that was created for do, and holds nothing
+// when do fails, is removed again.
 func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do func(*tandem.Database) error) error {
 	key, err := a.key.encryptionKey(a)
 	if err != nil {
 		return err
 	}
 	o.EncryptionKey = key
+	existed := tandem.Exists(path)
 	db, err := tandem.Open(ctx, path, o)
 	if errors.Is(err, tandem.ErrNotADatabase) && key == nil && tandem.IsEncrypted(path) {
 		return withHint(err, "give the file with its key: --encryption-key-file FILE, or "+envKeyFile)
@@ -27,7 +30,27 @@ func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(db), db.Close())
+	if err = do(db); err != nil && !existed && isUnused(context.WithoutCancel(ctx), db) {
+		_ = db.Delete() // it stays if another process has it open by now
+		return err
+	}
+	return errors.Join(err, db.Close())
+}
+
+// isUnused reports whether nothing was ever stored in a database.
+func isUnused(ctx context.Context, db *tandem.Database) bool {
+	servers, err := db.KnownServers(ctx)
+	if err != nil || len(servers) > 0 {
+		return false
+	}
+	all, err := db.Collections(ctx)
+	for _, coll := range all {
+		last, failed := coll.LastSequence(ctx)
+		if failed != nil || last > 0 {
+			return false
+		}
+	}
+	return err == nil
 }
 
 // collectionFlag is the flag --collection of commands that work on one collection.

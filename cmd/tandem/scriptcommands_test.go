@@ -33,6 +33,7 @@ func commonCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"expiring":  expiring,
 		"base64":    encodeBase64,
 		"documents": documents,
+		"append":    appendFile,
 	}
 }
 
@@ -213,6 +214,15 @@ func documents(ts *testscript.TestScript, neg bool, args []string) {
 		fmt.Fprintf(&text, "{\"_id\":\"doc-%07d\",\"n\":%d,\"text\":%q}\n", i, i, strings.Repeat("text ", 32))
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), text.Bytes(), 0o600))
+}
+
+// append FROM TO writes a file at the end of another.
+func appendFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: append from to")
+	}
+	text := ts.ReadFile(args[1]) + ts.ReadFile(args[0])
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
 }
 
 // fetch URL REGEXP gets a page until it matches.

@@ -49,15 +49,18 @@ func (a *app) sync(ctx context.Context, path string, peer []string, f *syncFlags
 		if cfg.Collections, err = f.collectionConfigurations(ctx, db, cfg.Type); err != nil {
 			return err
 		}
-		if len(f.collections) == 0 {
-			defer a.noteIfEmpty(ctx, cfg.Collections)
-		}
 		if f.forget {
 			if err := db.ForgetServer(ctx, cfg.Endpoint); err != nil {
 				return err
 			}
 		}
-		return a.syncWith(ctx, cfg, f)
+		if err := a.syncWith(ctx, cfg, f); err != nil {
+			return err
+		}
+		if len(f.collections) == 0 {
+			a.noteIfEmpty(ctx, cfg.Collections)
+		}
+		return nil
 	})
 }
 
@@ -81,17 +84,21 @@ func (a *app) syncWith(ctx context.Context, cfg tandem.ReplicatorConfiguration, 
 	if err != nil {
 		return err
 	}
-	return withFingerprint(a.conclude(outcome, f), replicator)
+	return f.withTrust(a.conclude(outcome, f), replicator)
 }
 
-// withFingerprint adds to the error for a peer's unknown certificate how to trust it.
-func withFingerprint(err error, replicator *tandem.Replicator) error {
+// withTrust adds to the error for a peer's certificate how to trust it.
+func (f *syncFlags) withTrust(err error, replicator *tandem.Replicator) error {
 	cert := replicator.ServerCertificate()
-	if cert == nil || !errors.Is(err, tandem.ErrCertUnknownRoot) {
-		return err
+	switch {
+	case cert == nil:
+	case errors.Is(err, tandem.ErrCertUnknownRoot):
+		return withHint(err, "if the peer shows the same fingerprint, trust it with --fingerprint "+tandem.Fingerprint(cert)+
+			"; or use --pinned-cert FILE, --ca FILE or, without proof who the peer is, --self-signed")
+	case errors.Is(err, tandem.ErrCertUntrusted) && f.selfSigned:
+		return withHint(err, "leave out --self-signed: others vouch for the certificate, such as those of --ca FILE")
 	}
-	return withHint(err, "if the peer shows the same fingerprint, trust it with --fingerprint "+tandem.Fingerprint(cert)+
-		"; or use --pinned-cert FILE, --ca FILE or, without proof who the peer is, --self-signed")
+	return err
 }
 
 // outcome is how a replication ended.
