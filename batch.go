@@ -106,7 +106,7 @@ func (b *Batch) Save(c *Collection, d *Document) error {
 func (b *Batch) SaveWithConcurrency(c *Collection, d *Document, control ConcurrencyControl) error {
 	body, err := b.db.withoutContent(d.body)
 	if err != nil {
-		return about(err, "save document", d.id)
+		return fault.About(err, "save document", d.id)
 	}
 	return b.change(c, d, store.Edit{Body: body, FailOnConflict: control == FailOnConflict})
 }
@@ -116,7 +116,7 @@ func (b *Batch) SaveWithConcurrency(c *Collection, d *Document, control Concurre
 func (b *Batch) Import(c *Collection, d *Document) error {
 	body, err := b.db.withoutContent(d.body)
 	if err != nil {
-		return about(err, "import document", d.id)
+		return fault.About(err, "import document", d.id)
 	}
 	return b.change(c, d, store.Edit{Body: body, AllowAbsentBlobs: true})
 }

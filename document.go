@@ -96,7 +96,7 @@ func (d *Document) SetBody(body []byte) error {
 	}
 	compact, _, err := document.Compact(bytes.Clone(body))
 	if err != nil {
-		return about(err, "set body of document", d.id)
+		return fault.About(err, "set body of document", d.id)
 	}
 	d.body = compact
 	return nil
@@ -106,7 +106,7 @@ func (d *Document) SetBody(body []byte) error {
 // values are [json.Number]; a [Blob] can be opened. A body that does not fit is [ErrInvalid].
 func (d *Document) Decode(v any) error {
 	if err := decode(d.body, v); err != nil {
-		return about(err, "decode document", d.id)
+		return fault.About(err, "decode document", d.id)
 	}
 	if d.collection != nil && mayHaveBlobs(d.body) {
 		bindBlobs(v, d.collection.db)
@@ -120,7 +120,7 @@ func (d *Document) Decode(v any) error {
 func (d *Document) Encode(v any) error {
 	text, err := encode(v)
 	if err != nil {
-		return about(err, "encode document", d.id)
+		return fault.About(err, "encode document", d.id)
 	}
 	return d.SetBody(text)
 }
@@ -149,7 +149,7 @@ func (d *Document) Value(key string) (v any, ok bool) {
 func (d *Document) SetValue(key string, v any) error {
 	value, err := valueOf(key, v)
 	if err != nil {
-		return about(err, "set property of document", d.id)
+		return fault.About(err, "set property of document", d.id)
 	}
 	d.body = setMember(d.body, key, value)
 	return nil
@@ -218,12 +218,4 @@ func decode(text []byte, v any) error {
 		return fault.Invalid.Says("the value does not fit").Because(err)
 	}
 	return nil
-}
-
-// about adds to an error what was being done to what, where it does not say so itself.
-func about(err error, op, subject string) error {
-	if f := fault.Of(err); f != nil && f == err && f.Op == "" { //nolint:errorlint // of the outermost error
-		return f.In(op, subject)
-	}
-	return err
 }

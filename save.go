@@ -35,7 +35,7 @@ func (c *Collection) Save(ctx context.Context, d *Document) error {
 func (c *Collection) SaveWithConcurrency(ctx context.Context, d *Document, control ConcurrencyControl) error {
 	body, err := c.db.install(ctx, d.body)
 	if err != nil {
-		return about(err, "save document", d.id)
+		return fault.About(err, "save document", d.id)
 	}
 	return c.change(ctx, d, store.Edit{Body: body, FailOnConflict: control == FailOnConflict})
 }

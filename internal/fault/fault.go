@@ -105,6 +105,15 @@ func Of(err error) *Error {
 	return nil
 }
 
+// About adds to err what was being done to what, if err itself is an *Error that does not say so.
+// Any other error, nil too, is returned as it is.
+func About(err error, op, subject string) error {
+	if e, ok := err.(*Error); ok && e.Op == "" { //nolint:errorlint // a cause says what it was about itself
+		return e.In(op, subject)
+	}
+	return err
+}
+
 // HintOf returns the first hint in err's chain, or "".
 func HintOf(err error) string {
 	for err != nil {

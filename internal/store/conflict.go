@@ -160,7 +160,7 @@ func (tx *Tx) Resolve(c *Collection, r Resolution) (*Document, error) {
 	}
 	next, err := tx.resolved(local, theirs, r)
 	if err != nil {
-		return nil, about(err, op, r.ID)
+		return nil, fault.About(err, op, r.ID)
 	}
 	if err := tx.settle(c, local, theirs, next, r.Remote); err != nil {
 		return next, tx.fault(c, err, op, r.ID)

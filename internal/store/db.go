@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
@@ -72,7 +73,7 @@ func openFolder(ctx context.Context, path string, o Options) (*DB, error) {
 	}
 	m, err := initialise(ctx, c, o)
 	if err != nil {
-		err = about(sqlFault(err, "open database", path), "open database", path)
+		err = fault.About(sqlFault(err, "open database", path), "open database", path)
 		return nil, errors.Join(closing(c, err), a.close())
 	}
 	o.Secret = nil // it has served

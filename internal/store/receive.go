@@ -46,7 +46,7 @@ func (tx *Tx) Receive(c *Collection, in Incoming) (Outcome, error) {
 	const op = "receive document"
 	next, err := tx.prepareIncoming(in)
 	if err != nil {
-		return 0, about(err, op, in.ID)
+		return 0, fault.About(err, op, in.ID)
 	}
 	inserted, err := tx.insert(c, next)
 	if err != nil {

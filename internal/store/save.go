@@ -44,11 +44,11 @@ func (tx *Tx) Save(c *Collection, e Edit) (*Document, error) {
 	const op = "save document"
 	next, err := tx.prepareEdit(e)
 	if err != nil {
-		return nil, about(err, op, e.ID)
+		return nil, fault.About(err, op, e.ID)
 	}
 	if !e.Deleted && e.Parent == "" {
 		if next.Rev, err = tx.edit(revision.Rev{}, next); err != nil {
-			return nil, about(err, op, e.ID)
+			return nil, fault.About(err, op, e.ID)
 		}
 		if inserted, err := tx.insert(c, next); inserted || err != nil {
 			return next, tx.fault(c, err, op, e.ID)
@@ -214,12 +214,4 @@ func (tx *Tx) current(c *Collection, id string) (*Document, error) {
 		return nil, tx.purge(c, head)
 	}
 	return head, nil
-}
-
-// about adds to an error what was being done to what, where it does not say so itself.
-func about(err error, op, subject string) error {
-	if f := fault.Of(err); f != nil && f == err && f.Op == "" { //nolint:errorlint // of the outermost error
-		return f.In(op, subject)
-	}
-	return err
 }
