@@ -79,8 +79,8 @@ func (a *access) useSoon() error { return a.use(context.Background()) }
 
 func (a *access) unuse() { a.users.Release(1) }
 
-// useAlone waits until nobody uses access. Meanwhile new users wait too, but in turns: they may be what an
-// old one waits for, and an old one may wait for the caller.
+// useAlone waits until nobody uses access. New users are held back meanwhile, but only a window at a
+// time: an old user may be waiting for a new one, or for the caller itself.
 func (a *access) useAlone(ctx context.Context) error {
 	return poll(ctx, useLimit, func() (bool, error) {
 		window, cancel := context.WithTimeout(ctx, useWindow)
@@ -97,7 +97,7 @@ func (a *access) replace(keys *seal.Keys, base string) {
 	a.keys, a.vfs = keys, registerVFS(base, keys)
 }
 
-// fail ends all use, and lets somebody else bring the folder in order.
+// fail ends all use of the database and gives up its lock: whoever opens it next mends the folder.
 func (a *access) fail(cause error) error {
 	a.failed = fault.NotOpen.Says("a change of the encryption was cut off").Because(cause).
 		Try("close the database and open it again: it has the old key or the new one")

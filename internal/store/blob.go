@@ -137,8 +137,8 @@ func (b *Blob) Close() error {
 	return b.ReadSeekCloser.Close()
 }
 
-// OpenBlob opens the content of a blob, which the caller closes. There being none is
-// fault.NotFound, malformed text fault.Invalid.
+// OpenBlob opens the content of a blob, which the caller closes. It fails with fault.NotFound if
+// the content is not here, and with fault.Invalid for a malformed digest.
 func (db *DB) OpenBlob(digest string) (*Blob, error) {
 	const op = "read blob"
 	key, ok := keyOf(digest)

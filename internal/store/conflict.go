@@ -52,8 +52,8 @@ func (tx *Tx) storeConflict(c *Collection, head, next *Document, remote Remote) 
 	return Conflicted, tx.mark(c, head)
 }
 
-// ConflictOf returns the conflict of a document; if there are several, the one with the
-// remote of the lowest number. There being none is fault.NotFound.
+// ConflictOf returns the conflict of a document, or fault.NotFound; if there are several, the one
+// with the remote of the lowest number.
 func (tx *Tx) ConflictOf(c *Collection, id string) (*Conflict, error) {
 	local, err := tx.Document(c, id)
 	if err != nil {

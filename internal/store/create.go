@@ -40,7 +40,8 @@ func initialise(ctx context.Context, c *conn, o Options) (meta, error) {
 	return m, nil
 }
 
-// identify reports whether the file is empty, and refuses one that is not ours to touch.
+// identify reports whether the file is empty, and refuses one that another program, or a later
+// version of this one, has made.
 func identify(c *conn) (empty bool, err error) {
 	tables, err := pragma(c, `SELECT count(*) FROM sqlite_schema`)
 	if err != nil {

@@ -39,8 +39,8 @@ type DB struct {
 // and [Options].MustExist is not set. The context bounds the opening alone.
 //
 // It fails with fault.NotFound (missing, with MustExist), fault.NotADatabase (something else
-// is there, or the key is missing or wrong), fault.TooNew, fault.CorruptData, fault.NotWriteable, or fault.Invalid when the
-// options do not fit the database.
+// is there, or the key is missing or wrong), fault.TooNew, fault.CorruptData,
+// fault.NotWriteable, or fault.Invalid when the options do not fit the database.
 func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -150,10 +150,10 @@ func (db *DB) Path() string { return db.path }
 // Name returns the database's name: the folder's without its extension.
 func (db *DB) Name() string { return databaseName(db.path) }
 
-// PublicUUID returns what names the database towards peers.
+// PublicUUID returns the UUID that peers know the database by.
 func (db *DB) PublicUUID() [16]byte { return db.meta.public }
 
-// PrivateUUID returns what names this very copy; it is never sent to a peer as it is.
+// PrivateUUID returns the UUID of this very copy, which is never sent to a peer as it is.
 func (db *DB) PrivateUUID() [16]byte { return db.meta.private }
 
 // Source returns the source of the versions that local edits get.

@@ -55,8 +55,8 @@ func (tx *Tx) NextExpiry(c *Collection) (at time.Time, err error) {
 	return at, tx.fault(c, err, "find next expiry", c.FullName())
 }
 
-// The expirer purges at most this many documents in one transaction, and looks at the clock
-// at least this often: it may be set, or stand still while a computer sleeps.
+// The expirer purges at most expiryBatch documents in one transaction, and looks at the clock at
+// least every expiryCheck: it may be set, or stand still while a computer sleeps.
 const (
 	expiryBatch = 500
 	expiryCheck = time.Minute

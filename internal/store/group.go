@@ -16,7 +16,7 @@ type group struct {
 
 	durable  bool
 	blobs    bool // a document refers to blobs
-	reserve  bool // a version is ahead of what the clock may give
+	reserve  bool // a version is ahead of the reserved time: see writer.reserved
 	settings bool // a setting changed
 	expiring bool // an expiry was set
 	foreign  bool // others have committed since the last group
@@ -93,7 +93,7 @@ func (w *writer) begin(g *group) error {
 	return err
 }
 
-// call runs fn with tx and ends tx, come what may.
+// call runs fn with tx, and turns a panic into an error.
 func (w *writer) call(tx *Tx, fn func(*Tx) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

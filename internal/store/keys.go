@@ -19,15 +19,16 @@ const keyFile = "key.json"
 
 const maxKeyFile = 64 << 10 // bytes that are read of one
 
-// settleFolder shares the folder once it is in order: no change of its encryption is half done, and
-// a database that is to be encrypted has a key. Only one who is alone may see to that.
+// settleFolder takes the shared lock of a folder in order: no change of its encryption is half done,
+// and a database that is to be encrypted has a key. What is still to do for that is done under the
+// exclusive lock.
 func settleFolder(ctx context.Context, lock *folderLock, o Options) error {
 	return poll(ctx, busyTimeout, func() (bool, error) {
 		if err := lock.share(ctx); err != nil {
 			return false, err
 		}
 		if isSettled(lock.path, o) {
-			// What is not complete has nobody who writes on it: he would be alone.
+			// Nobody is writing this folder: that takes the exclusive lock. It was cut off.
 			return true, files{o.Disk}.removeAll(filepath.Join(lock.path, resealing))
 		}
 		seized, err := lock.seize()

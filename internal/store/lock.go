@@ -10,8 +10,8 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// lockFile is locked by everyone who has the database open, and alone by who changes how its
-// files are written. SQLite's own locks cannot serve: they go with the file that is replaced.
+// lockFile is locked, shared, by everyone who has the database open, and exclusively by whoever
+// replaces its files. SQLite's own locks cannot serve: they vanish with the file that is replaced.
 const lockFile = "lock"
 
 // lockPause is how long to wait before a lock is asked for again, the folder's or SQLite's.
@@ -36,8 +36,8 @@ func (l *folderLock) share(ctx context.Context) error {
 	return poll(ctx, busyTimeout, func() (bool, error) { return tryLock(l.file, false) })
 }
 
-// seize takes the folder for the caller alone, if nobody shares it. Otherwise the caller has no
-// lock any more.
+// seize takes the folder for the caller alone, if nobody else shares it. Otherwise the caller has
+// lost its own share, too.
 func (l *folderLock) seize() (bool, error) { return tryLock(l.file, true) }
 
 // close gives the lock up.

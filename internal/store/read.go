@@ -14,8 +14,8 @@ type Select struct {
 	LiveOnly bool // leave tombstones out; they still count towards the limit
 }
 
-// Document returns a document with its body. A tombstone is returned too, with Deleted set.
-// There being none is fault.NotFound.
+// Document returns a document with its body, or fault.NotFound. A tombstone is returned too, with
+// Deleted set.
 func (tx *Tx) Document(c *Collection, id string) (*Document, error) {
 	return tx.find(c, id, sqlDocByID)
 }

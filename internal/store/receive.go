@@ -15,8 +15,8 @@ type Incoming struct {
 	Deleted bool
 	Body    []byte // as document.Compact returned it; nil means {}
 
-	// Remote is who sent it, and is remembered to have it; 0 for a client of ours, of which
-	// nothing is remembered.
+	// Remote is the peer that sent it, and is noted to have it. It is 0 for a client of a
+	// listener, of which nothing is noted.
 	Remote Remote
 
 	// AllowAbsentBlobs stores the document though the content of its blobs is not here: the
@@ -40,8 +40,8 @@ const (
 // Receive stores a revision that a peer has sent, if it is newer than what is here
 // (spec/versioning.md §A3, §B4). A conflict is kept as the remote's head, or refused with
 // fault.Conflict. It fails with fault.BadDocID, with fault.BadRevisionID (a version from the
-// future, or in a database of tree revisions, or a generation near the last), and with fault.NotFound if a blob of the body
-// has no content here.
+// future, or in a database of tree revisions, or a generation near the last), and with
+// fault.NotFound if a blob of the body has no content here.
 func (tx *Tx) Receive(c *Collection, in Incoming) (Outcome, error) {
 	const op = "receive document"
 	next, err := tx.prepareIncoming(in)
@@ -101,8 +101,8 @@ func (tx *Tx) prepareIncoming(in Incoming) (*Document, error) {
 }
 
 // lookInto finds the flags of a checked body. Most bodies have none of the words that blobs
-// and attachments need, so that a search for these, and for escapes which could hide them,
-// saves reading the JSON once more.
+// and attachments need: searching for these, and for escapes that could hide them, is quicker
+// than reading the JSON once more.
 func lookInto(body []byte) (int64, error) {
 	if !bytes.Contains(body, []byte("@type")) && !bytes.Contains(body, []byte("_attachments")) &&
 		!bytes.Contains(body, []byte(`\u`)) {
@@ -151,7 +151,7 @@ func (tx *Tx) receiveOver(c *Collection, next *Document, in Incoming) (Outcome, 
 	}
 }
 
-// order says what next is to head.
+// order compares next, which remote has sent, with head.
 func (tx *Tx) order(c *Collection, head, next *Document, remote Remote) (revision.Order, error) {
 	has := head.remote.of(remote, head.Rev.ID)
 	order := revision.Receive(head.Rev, head.Deleted, has, next.Rev)
@@ -173,8 +173,8 @@ func (tx *Tx) bodyOfHead(c *Collection, head *Document) ([]byte, error) {
 	return full.Body, nil
 }
 
-// acknowledge remembers that remote has rev, which is head or older. Old news does not
-// replace the knowledge that it has the head.
+// acknowledge remembers that remote has rev, which is head or older. That it is known to have the
+// head is not forgotten for an older one.
 func (tx *Tx) acknowledge(c *Collection, head *Document, remote Remote, rev revision.Rev) error {
 	if remote == 0 {
 		return nil

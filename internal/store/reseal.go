@@ -18,9 +18,9 @@ import (
 //
 // From one secret to another, only the key file is written anew: the data stays encrypted as it
 // is. To encrypt a database, or to remove its encryption, all of it is written anew, which takes as
-// much free space as the database has, and time during which everybody else waits; nobody else may
-// have it open (fault.Busy), in this process neither, nor may a blob be open. Whatever cuts the change
-// off, the database is as it was or as it shall be when it is opened next.
+// much free space as the database has, and everybody else waits meanwhile. No other DB may have it
+// open, in this process or another, and no blob may be open: that is fault.Busy. If the change is cut
+// off, the database is as it was, or as it was to be, when it is opened next.
 func (db *DB) ChangeKey(ctx context.Context, to *seal.Secret) error {
 	const op = "change encryption"
 	err := db.writer.submit(&request{ctx: ctx, alone: func(*conn) error { return db.changeKey(ctx, to) }})
@@ -58,8 +58,8 @@ func (db *DB) changeKey(ctx context.Context, to *seal.Secret) error {
 	return db.blobs.files.replace(db.path, keyFile, text)
 }
 
-// The folders that a database is written anew in. One with the first name is not complete; one with
-// the second is what the database shall be, and is put in its place by whoever comes first.
+// The folders that a database is written anew in. One of the first name is not complete, and is
+// removed. One of the second name is complete, and whoever comes first puts it in place.
 const (
 	resealing = "resealed" + partSuffix
 	resealed  = "resealed"

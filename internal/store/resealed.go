@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// finishReseal brings in order what a change of the encryption has left in the folder of a
+// finishReseal completes or clears away what a change of the encryption has left in the folder of a
 // database that nobody has open. Each step may be repeated, so this may be cut off and begin again.
 func finishReseal(path string, files files) error {
 	if err := files.removeAll(filepath.Join(path, resealing)); err != nil {
@@ -31,8 +31,8 @@ func finishReseal(path string, files files) error {
 	return files.removeAll(filepath.Join(path, resealing))
 }
 
-// moveKeyIn copies the key file, and removes the one there is if there shall be none. The copy's
-// source stays: that it is missing has a meaning, each time this is done.
+// moveKeyIn copies the key file into place, or removes the one in place if the database is to have
+// none. It does not move it: when this step is repeated, a missing file must still mean none.
 func (f files) moveKeyIn(path, from string) error {
 	text, err := readKeyFile(from)
 	if err == nil {

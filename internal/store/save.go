@@ -65,8 +65,9 @@ func (tx *Tx) Save(c *Collection, e Edit) (*Document, error) {
 }
 
 // Touch writes the head of a document once more, as a new revision of the same content, if it
-// is still rev. It ends what no comparison can: two peers that each claim to have seen the
-// other's revision. Nothing happens where the document is gone, or its head another or in conflict.
+// is still rev. That settles what no comparison can: two peers that each claim to have seen the
+// other's revision. It does nothing if the document is gone, if its head is another revision, or
+// if that is in conflict.
 func (tx *Tx) Touch(c *Collection, id string, rev revision.ID) error {
 	const op = "touch document"
 	head, err := tx.Document(c, id)

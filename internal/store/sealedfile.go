@@ -29,8 +29,8 @@ func (f *sealedFile) span(off int64, size int) (buf []byte, start int64) {
 
 func roundUp(size int64) int64 { return (size + seal.SectorSize - 1) &^ (seal.SectorSize - 1) }
 
-// ReadAt implements [io.ReaderAt]. A sector whose writing was cut off at the end of the file was never
-// there.
+// ReadAt implements [io.ReaderAt]. A sector at the end of the file whose writing was cut off counts as
+// never written.
 func (f *sealedFile) ReadAt(p []byte, off int64) (int, error) {
 	buf, start := f.span(off, len(p))
 	n, err := f.File.ReadAt(buf, start)
@@ -50,7 +50,7 @@ func (f *sealedFile) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// WriteAt implements [io.WriterAt]. Of the sectors at both ends it keeps what is not written.
+// WriteAt implements [io.WriterAt]. What p does not cover of the first and the last sector stays.
 func (f *sealedFile) WriteAt(p []byte, off int64) (int, error) {
 	buf, start := f.span(off, len(p))
 	skip := int(off - start)
@@ -90,10 +90,10 @@ func (f *sealedFile) keep(sector []byte, at int64) error {
 // Truncate keeps whole sectors.
 func (f *sealedFile) Truncate(size int64) error { return f.File.Truncate(roundUp(size)) }
 
-// SectorSize promises nothing about what is smaller.
+// SectorSize tells SQLite that a write may touch all of a sector of the cipher.
 func (f *sealedFile) SectorSize() int { return max(f.File.SectorSize(), seal.SectorSize) }
 
-// DeviceCharacteristics leaves out what does not hold when a write touches its neighbours.
+// DeviceCharacteristics leaves out the promises that do not hold when a write touches its neighbours.
 func (f *sealedFile) DeviceCharacteristics() vfs.DeviceCharacteristic {
 	const kept = vfs.IOCAP_ATOMIC512 | vfs.IOCAP_IMMUTABLE | vfs.IOCAP_SEQUENTIAL | vfs.IOCAP_SUBPAGE_READ |
 		vfs.IOCAP_UNDELETABLE_WHEN_OPEN

@@ -10,9 +10,9 @@ import (
 	"github.com/tandemdb/tandem/internal/seal"
 )
 
-// system is a file system of SQLite that passes all on to another. It tells SQLite when the disk is
-// full, and with keys it encrypts what it passes on. It is registered under a random name while a
-// database is open, so that no key is ever part of SQL or of a file name.
+// system is a file system of SQLite that passes everything on to another. It tells SQLite when the
+// disk is full, and with keys it encrypts what it passes on. It is registered under a random name
+// while a database is open, so that no key is ever part of SQL or of a file name.
 //
 // The shared memory file is not encrypted: it has the numbers and checksums of pages, no content.
 type system struct {
@@ -28,7 +28,7 @@ func registerVFS(base string, keys *seal.Keys) (name string) {
 	return name
 }
 
-// Open is for what has no name.
+// Open opens a temporary file, which has no name; SQLite calls OpenFilename for all others.
 func (s *system) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
 	if name == "" {
 		return s.OpenFilename(nil, flags)

@@ -79,9 +79,9 @@ type writer struct {
 	clock      revision.Time
 	clockSaved revision.Time
 
-	// reserved is on disk for good, and the clock is past it after each restart. A version beyond
-	// both it and the wall clock may not leave this process: if a power cut took it back, its time
-	// would be given again, and peers would take the later edit for an old one.
+	// reserved is on disk for good, and after each restart the clock begins past it. A version
+	// beyond both it and the wall clock must not leave this process: if a power cut took that back,
+	// its time would be given again, and peers would take the later edit for an old one.
 	reserved revision.Time
 	counters map[int64]*counters
 	since    time.Time // when the present run of groups without a pause began
