@@ -1,10 +1,13 @@
 package tandem_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -238,6 +241,42 @@ func TestFiltersSeeDocumentsAndFlags(t *testing.T) { // §4
 	}
 	if p := status.Progress; p.Push.Documents != 3 || p.Pull.Documents != 2 || p.Pull.Failed != 1 {
 		t.Errorf("progress %+v, want 3 pushed, 2 pulled, 1 failed", p)
+	}
+}
+
+func TestAPanickingFilterRefusesNothing(t *testing.T) {
+	theirs, ours, url := peers(t)
+	save(t, theirs, "pulled", `{}`)
+	save(t, ours, "pushed", `{}`)
+	var log bytes.Buffer
+	filtered := func(filter tandem.ReplicationFilter) *tandem.Replicator {
+		return replicator(t, url, ours, func(c *tandem.ReplicatorConfiguration) {
+			c.Collections[0].PushFilter, c.Collections[0].PullFilter = filter, filter
+			c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		})
+	}
+	r := filtered(func(d *tandem.Document, _ tandem.DocumentFlags) bool {
+		if !strings.HasPrefix(d.ID(), "later") {
+			panic("not yet")
+		}
+		return true
+	})
+	events := eventsOf(r)
+	syncOnce(t, r)
+	for _, what := range []string{"push pushed", "pull pulled"} {
+		if e := events()[what]; !errors.Is(e.Err, tandem.ErrUnexpected) {
+			t.Errorf("%s: %v, want an unexpected error", what, e.Err)
+		}
+	}
+	if n := strings.Count(log.String(), "panicked"); n != 2 {
+		t.Errorf("the log tells of %d panics, want 2:\n%s", n, &log)
+	}
+	save(t, theirs, "later pulled", `{}`) // what comes after them does not move the checkpoint past them
+	save(t, ours, "later pushed", `{}`)
+	syncOnce(t, r)
+	syncOnce(t, filtered(func(*tandem.Document, tandem.DocumentFlags) bool { return true }))
+	for _, coll := range []*tandem.Collection{theirs, ours} {
+		wantIDs(t, "in the end", sortedIDs(t, coll), "later pulled", "later pushed", "pulled", "pushed")
 	}
 }
 

@@ -143,7 +143,8 @@ type CollectionConfiguration struct {
 
 // ReplicationFilter reports whether a document may pass. It is called on goroutines of the
 // replicator, may be slow, and must not change the document. What a push filter refuses is
-// not pushed; what a pull filter refuses is not stored, and is reported as an error.
+// not pushed; what a pull filter refuses is not stored, and is reported as an error. A panic
+// ([ErrUnexpected]) refuses nothing: the document waits for the next run.
 type ReplicationFilter func(doc *Document, flags DocumentFlags) bool
 
 // DocumentFlags tell what happened to a replicated document, as a set of bits.

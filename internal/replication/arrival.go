@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"slices"
 
 	"github.com/tandemdb/tandem/blip"
@@ -48,8 +50,12 @@ func (a *arrival) read(ctx context.Context) error {
 		return err
 	}
 	if a.c.opts.PullFilter != nil {
-		if ok, err := callFilter(a.c.opts.PullFilter, a.preview(), false); err != nil || !ok {
-			return refusedByFilter(a.store.ID, err)
+		ok, err := callFilter(a.c.s.log, a.c.opts.PullFilter, a.preview(), false)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return refusedByFilter(a.store.ID)
 		}
 	}
 	if !a.info.HasBlobs && !a.info.HasAttachments {
@@ -230,12 +236,15 @@ func (a *arrival) refuse() {
 	if push := c.pusher(); push != nil && c.s.active != nil {
 		push.pullMet(a.store.ID)
 	}
-	if transient {
+	switch {
+	case transient:
 		c.s.leave(a.err)
 		c.pull.leaveOpen(a.want)
-		return
+	case errors.Is(a.err, fault.Unexpected): // a filter that panicked has refused nothing
+		c.pull.leaveOpen(a.want)
+	default:
+		c.pull.done(a.want)
 	}
-	c.pull.done(a.want)
 }
 
 // isOurTrouble reports whether an error says nothing against the revision, but that it
@@ -253,19 +262,17 @@ func isOurTrouble(err error) bool {
 
 func isNotFound(err error) bool { return errors.Is(err, fault.NotFound) }
 
-// callFilter asks a filter, and turns its panic into an error.
-func callFilter(filter Filter, doc *store.Document, accessRemoved bool) (ok bool, err error) {
+// callFilter asks a filter, and turns its panic into fault.Unexpected.
+func callFilter(log *slog.Logger, filter Filter, doc *store.Document, accessRemoved bool) (ok bool, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fault.Unexpected.Says("the filter panicked: %v", r)
+			log.Error("filter panicked", "document", doc.ID, "panic", r, "stack", string(debug.Stack()))
+			err = fault.Unexpected.In("filter document", doc.ID).Says("the filter panicked: %v", r)
 		}
 	}()
 	return filter(doc, accessRemoved), nil
 }
 
-func refusedByFilter(id string, err error) error {
-	if err != nil {
-		return fault.Unexpected.In("filter document", id).Because(err)
-	}
+func refusedByFilter(id string) error {
 	return fault.Forbidden.In("filter document", id).Says("refused by the filter")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -182,7 +183,7 @@ func passes(filter Filter, doc *store.Document) bool {
 	if filter == nil {
 		return true
 	}
-	ok, err := callFilter(filter, doc, false)
+	ok, err := callFilter(slog.New(slog.DiscardHandler), filter, doc, false)
 	return ok && err == nil
 }
 

@@ -147,13 +147,20 @@ func (p *pusher) isForPeer(doc *store.Document) bool {
 	case p.isEcho(doc):
 		return false
 	case p.c.opts.PushFilter != nil:
-		ok, err := callFilter(p.c.opts.PushFilter, doc, false)
-		if err != nil {
-			p.c.report(DocumentEvent{ID: doc.ID, Push: true, Err: refusedByFilter(doc.ID, err)})
-		}
-		return ok && err == nil
+		return p.passesFilter(doc)
 	}
 	return true
+}
+
+// passesFilter asks the push filter. One that panics has refused nothing: the sequence stays
+// pending, and the next session asks again.
+func (p *pusher) passesFilter(doc *store.Document) bool {
+	ok, err := callFilter(p.c.s.log, p.c.opts.PushFilter, doc, false)
+	if err != nil {
+		p.pending(doc.Sequence)
+		p.c.report(DocumentEvent{ID: doc.ID, Push: true, Err: err})
+	}
+	return ok
 }
 
 // peerHasIt reports whether the peer has shown in this session that it has the document's

@@ -400,9 +400,12 @@ func (c *collection) loseAccess(ctx context.Context, id string) error {
 	event := DocumentEvent{ID: id, AccessRemoved: true}
 	keep := c.s.active.KeepLost || c.opts.DocIDs != nil
 	if !keep && c.opts.PullFilter != nil {
-		ok, err := callFilter(c.opts.PullFilter, &store.Document{ID: id, Body: []byte("{}")}, true)
-		if err != nil || !ok {
-			keep, event.Err = true, refusedByFilter(id, err)
+		ok, err := callFilter(c.s.log, c.opts.PullFilter, &store.Document{ID: id, Body: []byte("{}")}, true)
+		switch {
+		case err != nil:
+			keep, event.Err = true, err
+		case !ok:
+			keep, event.Err = true, refusedByFilter(id)
 		}
 	}
 	if !keep {
