@@ -114,15 +114,20 @@ func (p *pusher) conflicting(it *item, a answer) {
 	p.hold(it, fault.RemoteConflict.In("push", it.id).Says("the peer has another revision, %q", a.Rev))
 }
 
-// hold keeps an item until the pull has brought the peer's revision; without a pull it fails.
+// hold keeps an item until the pull has brought the peer's revision. Without a pull it fails, unless
+// it was offered only because no checkpoint vouches for it: the peer has gone on from there, and no edit
+// of ours is refused.
 func (p *pusher) hold(it *item, err error) {
-	if !p.c.opts.Pull {
+	switch {
+	case p.c.opts.Pull:
+		it.state, it.since, it.met = held, time.Now(), false
+		p.heldItems++
+		p.lookLater(lookup{id: it.id}) // it may have come already
+	case it.before == it.rev.ID:
+		p.obsolete(it)
+	default:
 		p.done(it, err)
-		return
 	}
-	it.state, it.since, it.met = held, time.Now(), false
-	p.heldItems++
-	p.lookLater(lookup{id: it.id}) // it may have come already
 }
 
 func (p *pusher) want(it *item) {
