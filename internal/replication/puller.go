@@ -323,7 +323,8 @@ func (p *puller) ancestors(head *store.Document, remote, announced revision.ID) 
 	if remote != "" {
 		candidates = append(candidates, remote)
 	}
-	if !p.c.s.common.Deltas && announced.IsTree() {
+	// Beside a version Sync Gateway takes one tree revision, and no more.
+	if !p.c.s.common.Deltas && head.Rev.ID.IsTree() && announced.IsTree() {
 		candidates = append(candidates, head.Rev.History.Ancestors...)
 	}
 	known := make([]revision.ID, 0, 2)

@@ -106,3 +106,33 @@ func TestBlobsOfOneCollectionDoNotStrandAnother(t *testing.T) {
 		t.Errorf("ended with %v", err)
 	}
 }
+
+// TestAVersionIsNamedWithOneTreeRevision announces a tree revision of a document that was upgraded and
+// edited here: Sync Gateway takes a version followed by one tree revision, and no more.
+func TestAVersionIsNamedWithOneTreeRevision(t *testing.T) {
+	a := newPeer(t, store.VersionVectors)
+	var answer string
+	pull := func(announced string, revs ...[2]string) {
+		l := meetActive(t, a, func(cfg *replication.Active) {
+			cfg.Deltas = false
+			cfg.Collections[0].Push = false
+		}, politely, func(l *listener) {
+			answer = l.ask("changes", "collection=0", announced)
+			for _, rev := range revs {
+				l.tell("rev", "collection=0 "+rev[0], rev[1])
+			}
+			l.tell("norev", "collection=0 id=doc rev=4-dd sequence=2", "")
+			caughtUp(l)
+		})
+		if err := l.await(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pull(`[[1,"doc","3-cc"]]`, [2]string{"id=doc rev=3-cc history=2-bb,1-aa sequence=1", "{}"})
+	a.put("doc", `{"n":2}`)
+	pull(`[[2,"doc","4-dd"]]`)
+	version, _, _ := strings.Cut(a.contents()["doc"], " ")
+	if want := fmt.Sprintf(`[[%q,"3-cc"]]`, version); answer != want {
+		t.Errorf("answered %s, want %s", answer, want)
+	}
+}
