@@ -179,7 +179,7 @@ func (a *arrival) preview() *store.Document {
 func (a *arrival) finish(ctx context.Context) {
 	c := a.c
 	if a.removed && a.err == nil {
-		a.err = c.loseAccess(ctx, a.store.ID)
+		a.err = c.loseAccess(ctx, a.store.ID, a.want)
 	}
 	if a.err != nil {
 		a.refuse()
@@ -226,7 +226,7 @@ func (a *arrival) refuse() {
 	}
 	c.s.refuse(a.req, answer)
 	if a.delta && (errors.Is(a.err, fault.DeltaBase) || errors.Is(a.err, fault.CorruptDelta)) {
-		c.pull.again(a.store.ID, a.want)
+		c.pull.again(a.want)
 		return
 	}
 	c.report(DocumentEvent{

@@ -368,7 +368,7 @@ func (p *puller) settle(ctx context.Context, known, lost []change) error {
 		}
 	}
 	for _, c := range lost {
-		if err := p.c.loseAccess(ctx, c.ID); err != nil {
+		if err := p.c.loseAccess(ctx, c.ID, nil); err != nil {
 			return err
 		}
 	}
@@ -393,8 +393,9 @@ func (p *puller) reply(req *blip.Request, answers []answer) {
 	req.Reply(m)
 }
 
-// loseAccess purges a document that the user may not see any more, unless told to keep it.
-func (c *collection) loseAccess(ctx context.Context, id string) error {
+// loseAccess purges a document that the user may not see any more, unless told to keep it. w is the
+// want that was answered so; nil if all are.
+func (c *collection) loseAccess(ctx context.Context, id string, w *want) error {
 	if c.s.active == nil {
 		return nil
 	}
@@ -410,6 +411,7 @@ func (c *collection) loseAccess(ctx context.Context, id string) error {
 		}
 	}
 	if !keep {
+		c.pull.lose(id, w) // before the purge: a revision that is stored after it would stay
 		err := c.s.db.Update(ctx, func(tx *store.Tx) error { return tx.Purge(c.store(), id) })
 		if err != nil && !isNotFound(err) {
 			return err

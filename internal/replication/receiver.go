@@ -194,7 +194,11 @@ func (r *receiver) gather(first *arrival) []*arrival {
 func (r *receiver) storeAll(ctx context.Context, batch []*arrival) {
 	err := r.s.db.Update(ctx, func(tx *store.Tx) error {
 		for _, a := range batch {
-			if a.err == nil && !a.removed {
+			switch {
+			case a.err != nil || a.removed:
+			case a.want != nil && a.want.lost.Load():
+				a.outcome = store.AlreadyKnown // and purged
+			default:
 				a.outcome, a.err = tx.Receive(a.c.store(), a.store)
 			}
 		}

@@ -2,19 +2,23 @@ package replication
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// want is a revision that was asked for.
+// want is a revision that was asked for, until it is stored or never will be.
 type want struct {
-	rev   revision.ID
-	text  string          // the sequence as announced
-	seq   *remoteSequence // active side only
-	size  int
-	since time.Time
+	id      string
+	rev     revision.ID
+	text    string          // the sequence as announced
+	seq     *remoteSequence // active side only; nil once it is left open
+	size    int
+	since   time.Time
+	arrived bool        // and not yet stored
+	lost    atomic.Bool // the user may not see it any more: it is not to be stored
 }
 
 // register notes the revisions asked for, before the peer can hear of it.
@@ -28,7 +32,7 @@ func (p *puller) register(changes []change, answers []answer, seqs []*remoteSequ
 			continue
 		}
 		p.wanted[c.ID] = append(p.wanted[c.ID],
-			&want{rev: c.Rev.ID, text: c.Sequence, seq: seqs[i], size: c.Size, since: now})
+			&want{id: c.ID, rev: c.Rev.ID, text: c.Sequence, seq: seqs[i], size: c.Size, since: now})
 		p.count++
 		p.bytes += c.Size
 	}
@@ -39,59 +43,84 @@ func (p *puller) register(changes []change, answers []answer, seqs []*remoteSequ
 	}
 }
 
-// arrived takes the want that a rev or norev message fulfils off the list; nil if nobody
-// had asked. The sequence tells which; a peer that sends another is believed by the ID.
+// arrived finds the want that a rev or norev message fulfils; nil if nobody had asked. The
+// sequence tells which; a peer that sends another is believed by the revision, and else by the ID.
 func (p *puller) arrived(id, sequence string, rev revision.ID) *want {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	wants := p.wanted[id]
-	if len(wants) == 0 {
-		return nil
+	var found *want
+	likeness := 0
+	for _, w := range p.wanted[id] {
+		alike := 1
+		switch {
+		case w.arrived:
+			continue
+		case w.text == sequence:
+			alike = 3
+		case w.rev == rev:
+			alike = 2
+		}
+		if alike > likeness {
+			found, likeness = w, alike
+		}
 	}
-	i := slices.IndexFunc(wants, func(w *want) bool { return w.text == sequence })
-	if i < 0 {
-		i = max(0, slices.IndexFunc(wants, func(w *want) bool { return w.rev == rev }))
+	if found != nil {
+		found.arrived = true
 	}
-	w := wants[i]
-	if len(wants) == 1 {
-		delete(p.wanted, id)
-	} else {
-		p.wanted[id] = slices.Delete(wants, i, i+1)
-	}
-	return w
+	return found
 }
 
-// again puts a want back: the peer is going to send the revision once more.
-func (p *puller) again(id string, w *want) {
+// again says that the peer is going to send the revision once more.
+func (p *puller) again(w *want) {
 	if w == nil {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	w.since = time.Now()
-	p.wanted[id] = append(p.wanted[id], w)
+	w.since, w.arrived = time.Now(), false
+}
+
+// lose says that the user may not see a document any more: what was asked for before, up to the want
+// last or all if it is nil, is not to be stored.
+func (p *puller) lose(id string, last *want) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, w := range p.wanted[id] {
+		w.lost.Store(true)
+		if w == last {
+			return
+		}
+	}
 }
 
 // done says that what was wanted is stored, or never will be.
-func (p *puller) done(wants ...*want) {
-	var seqs []*remoteSequence
-	p.mu.Lock()
-	for _, w := range wants {
-		if w != nil {
-			p.count--
-			p.bytes -= w.size
-			if w.seq != nil {
-				seqs = append(seqs, w.seq)
-			}
+func (p *puller) done(w *want) {
+	if w != nil {
+		p.mu.Lock()
+		p.forgetLocked(w)
+		p.mu.Unlock()
+		if w.seq != nil {
+			p.c.counters.pullCompleted.Add(1)
+			p.c.check.completeRemote(w.seq)
 		}
 	}
-	p.mu.Unlock()
 	p.hasRoom()
-	p.c.counters.pullCompleted.Add(uint64(len(seqs)))
-	if p.c.check != nil {
-		p.c.check.completeRemote(seqs...)
-	}
 	p.c.s.stateChanged()
+}
+
+func (p *puller) forgetLocked(w *want) {
+	wants := p.wanted[w.id]
+	i := slices.Index(wants, w)
+	switch {
+	case i < 0:
+		return
+	case len(wants) == 1:
+		delete(p.wanted, w.id)
+	default:
+		p.wanted[w.id] = slices.Delete(wants, i, i+1)
+	}
+	p.count--
+	p.bytes -= w.size
 }
 
 // leaveOpen says that what was wanted did not arrive and is not to count as done: the
@@ -100,12 +129,11 @@ func (p *puller) leaveOpen(w *want) {
 	if w == nil {
 		return
 	}
-	open := *w
-	if open.seq != nil {
-		p.c.check.leaveRemote(open.seq)
-		open.seq = nil
+	if w.seq != nil {
+		p.c.check.leaveRemote(w.seq)
+		w.seq = nil
 	}
-	p.done(&open)
+	p.done(w)
 }
 
 // overdue reports whether the peer owes a revision since before the given time.
@@ -114,7 +142,7 @@ func (p *puller) overdue(before time.Time) bool {
 	defer p.mu.Unlock()
 	for _, wants := range p.wanted {
 		for _, w := range wants {
-			if w.since.Before(before) {
+			if !w.arrived && w.since.Before(before) {
 				return true
 			}
 		}

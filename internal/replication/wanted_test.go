@@ -136,3 +136,39 @@ func TestAVersionIsNamedWithOneTreeRevision(t *testing.T) {
 		t.Errorf("answered %s, want %s", answer, want)
 	}
 }
+
+// TestWhatIsLostWhileItsBlobIsFetchedDoesNotCome takes the access to a document away while its
+// revision waits for a blob.
+func TestWhatIsLostWhileItsBlobIsFetchedDoesNotCome(t *testing.T) {
+	for name, c := range map[string]struct {
+		keep   bool
+		stored int
+	}{"purged": {false, 0}, "kept": {true, 1}} {
+		t.Run(name, func(t *testing.T) {
+			a := newPeer(t, store.RevTrees)
+			asked, release := make(chan struct{}), make(chan struct{})
+			fetch := func(r *blip.Request) {
+				close(asked)
+				go func() {
+					<-release
+					r.Reply(&blip.Message{Body: []byte("Hello, blob!")})
+				}()
+			}
+			l := meetActive(t, a, func(cfg *replication.Active) { cfg.KeepLost = c.keep }, but("getAttachment", fetch),
+				func(l *listener) {
+					l.ask("changes", "collection=0", `[[1,"doc","1-aa"]]`)
+					l.tell("rev", "collection=0 id=doc rev=1-aa sequence=1", blobBody)
+					<-asked
+					l.ask("changes", "collection=0", `[[2,"doc","1-aa",2]]`)
+					close(release)
+					caughtUp(l)
+				})
+			if err := l.await(); err != nil {
+				t.Errorf("ended with %v", err)
+			}
+			if stored := a.contents(); len(stored) != c.stored {
+				t.Errorf("stored is %v, want %d documents", stored, c.stored)
+			}
+		})
+	}
+}
