@@ -3,7 +3,6 @@ package blip
 import (
 	"bufio"
 	"errors"
-	"io"
 	"iter"
 
 	"github.com/klauspost/compress/flate"
@@ -102,5 +101,3 @@ func (s *frameSource) Read(p []byte) (int, error) {
 	z.in = z.in[n:]
 	return n, nil
 }
-
-var _ io.Reader = (*frameSource)(nil)

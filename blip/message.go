@@ -25,7 +25,7 @@ type Message struct {
 	Urgent bool
 	// NoReply says that no reply is wanted. Requests only.
 	NoReply bool
-	// Compress allows to deflate the message; [Config] says when that happens.
+	// Compress allows the message to be deflated; [Config] says when that happens.
 	Compress bool
 	// Sink takes the body of the reply as it arrives, in place of memory. An error of its Write fails this request
 	// only. It is called by the Conn's reader, which it must not keep waiting. Requests only.
@@ -65,7 +65,7 @@ func (r *Request) Reply(m *Message) {
 	r.answer(TypeRPY, m)
 }
 
-// ReplyError answers the request with an error, in one of the domains of the field ("HTTP", "BLIP", …).
+// ReplyError answers the request with an error, in one of the protocol's domains ("HTTP", "BLIP", …).
 func (r *Request) ReplyError(domain string, code int, text string) {
 	r.answer(TypeERR, errorMessage(domain, code, text))
 }

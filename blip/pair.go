@@ -40,7 +40,7 @@ func (p *pairEnd) Read(ctx context.Context) ([]byte, error) {
 	if len(p.rest) == 0 {
 		batch, err := p.in.receive(ctx, p.spent)
 		if closed, ok := err.(*CloseError); ok && closed.Code != closeDropped { //nolint:errorlint // made by receive
-			p.out.echo(closed)
+			p.out.end(closed) // the echo, unless this side has said its own goodbye
 		}
 		if err != nil {
 			return nil, err
@@ -164,9 +164,6 @@ func (s *stream) end(e *CloseError) {
 	}
 	s.moved.Broadcast()
 }
-
-// echo answers the goodbye e, unless this side has said its own.
-func (s *stream) echo(e *CloseError) { s.end(e) }
 
 // awaitEnd waits for the other side's goodbye.
 func (s *stream) awaitEnd(ctx context.Context) error {

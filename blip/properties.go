@@ -46,8 +46,8 @@ func (p Properties) Value(key string) string {
 	return value
 }
 
-// Bool reads the value of key as the field does: true or yes, false or no, in any case, else an integer that is not
-// zero. What is absent or anything else is false.
+// Bool reads the value of key as peers write it: true or yes, in any case, or an integer other than zero. Anything
+// else, and what is absent, is false.
 func (p Properties) Bool(key string) bool {
 	value := p.Value(key)
 	switch {
@@ -61,7 +61,7 @@ func (p Properties) Bool(key string) bool {
 	}
 }
 
-// Int reads the value of key as a decimal integer. What is absent or anything else gives otherwise.
+// Int reads the value of key as a decimal integer. It returns otherwise if there is none.
 func (p Properties) Int(key string, otherwise int64) int64 {
 	value := p.Value(key)
 	if value == "" {
