@@ -15,7 +15,8 @@ type Disk interface {
 	VFS() string
 
 	// Step is asked before each step on another file or on a folder; newPath is for StepRename
-	// alone. The step fails with the error it returns, and is not done then. Syncs are left to the disk.
+	// alone. If it returns an error, the step is not done and fails with that. A sync is not done
+	// by the caller either way: it is left to the disk.
 	Step(kind Step, path, newPath string) error
 }
 
