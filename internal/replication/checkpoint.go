@@ -2,6 +2,7 @@ package replication
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -66,12 +67,7 @@ func parseCheckpoint(text []byte) (c checkpoint, rev string, err error) {
 			c.done = append(c.done, span{pair[0], pair[0] + pair[1]})
 		}
 	}
-	slices.SortFunc(c.done, func(a, b span) int {
-		if a.first < b.first {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(c.done, func(a, b span) int { return cmp.Compare(a.first, b.first) })
 	c.done = merge(c.done)
 	if isSequence(body.Remote) { // else the pull begins anew
 		c.remote = string(body.Remote)
@@ -80,6 +76,14 @@ func parseCheckpoint(text []byte) (c checkpoint, rev string, err error) {
 		rev = body.GatewayRev
 	}
 	return c, rev, nil
+}
+
+func (c checkpoint) equal(o checkpoint) bool {
+	if c.remote != o.remote {
+		return false
+	}
+	now := time.Time{}
+	return bytes.Equal(c.encode(now), o.encode(now))
 }
 
 // isSequence reports whether JSON text is a number or a string, as every peer's sequences are.

@@ -1,7 +1,6 @@
 package replication
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -340,12 +339,4 @@ func (k *checkpointer) fetch(ctx context.Context) (body []byte, rev string, err 
 		return nil, "", fmt.Errorf("read checkpoint at the peer: %w", fromPeer(err))
 	}
 	return reply.Body, reply.Properties.Value(propRev), nil
-}
-
-func (c checkpoint) equal(o checkpoint) bool {
-	if c.remote != o.remote {
-		return false
-	}
-	now := time.Time{}
-	return bytes.Equal(c.encode(now), o.encode(now))
 }

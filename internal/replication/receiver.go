@@ -16,13 +16,13 @@ import (
 
 // Bounds of what was received and is not yet stored.
 const (
-	arrivedBytes   = 32 << 20 // bodies waiting to be looked at or stored
-	blobWaitBytes  = 64 << 20 // bodies waiting for their blobs
-	commitRevs     = 1_000    // revisions in one transaction
-	commitBytes    = 4 << 20
-	arrivedRevs    = 64
-	stagedRevs     = 256
-	blobsPerSesson = 8 // revisions fetching blobs at once
+	arrivedBytes    = 32 << 20 // bodies waiting to be looked at or stored
+	blobWaitBytes   = 64 << 20 // bodies waiting for their blobs
+	commitRevs      = 1_000    // revisions in one transaction
+	commitBytes     = 4 << 20
+	arrivedRevs     = 64
+	stagedRevs      = 256
+	blobsPerSession = 8 // revisions fetching blobs at once
 )
 
 // receiver takes revisions from message to disk, in two stages that run side by side:
@@ -39,7 +39,7 @@ type receiver struct {
 	space    *semaphore.Weighted // of arrivedBytes
 	inWork   atomic.Int64
 
-	fetching  *semaphore.Weighted // of blobsPerSesson
+	fetching  *semaphore.Weighted // of blobsPerSession
 	waiting   atomic.Int64        // revisions that wait for blobs
 	waitBytes atomic.Int64
 }
@@ -50,7 +50,7 @@ func newReceiver(s *Session) *receiver {
 		arrivals: make(chan *arrival, arrivedRevs),
 		staged:   make(chan *arrival, stagedRevs),
 		space:    semaphore.NewWeighted(arrivedBytes),
-		fetching: semaphore.NewWeighted(blobsPerSesson),
+		fetching: semaphore.NewWeighted(blobsPerSession),
 	}
 }
 

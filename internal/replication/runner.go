@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -31,7 +32,20 @@ const (
 
 // String names the activity.
 func (a Activity) String() string {
-	return [...]string{"stopped", "offline", "connecting", "idle", "busy"}[a]
+	switch a {
+	case Stopped:
+		return "stopped"
+	case Offline:
+		return "offline"
+	case Connecting:
+		return "connecting"
+	case Idle:
+		return "idle"
+	case Busy:
+		return "busy"
+	default:
+		return "unknown"
+	}
 }
 
 // Status is a snapshot of a [Runner].
@@ -228,7 +242,7 @@ func (r *Runner) maxAttempts() int {
 	case r.retry.MaxAttempts > 0:
 		return r.retry.MaxAttempts
 	case r.cfg.Continuous:
-		return int(^uint(0) >> 1)
+		return math.MaxInt
 	}
 	return 10
 }

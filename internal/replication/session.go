@@ -88,7 +88,7 @@ func newSession(pipe blip.Pipe, common Common) *Session {
 
 // Run holds the conversation. It returns nil when a one-shot session has done its work, or
 // when ctx has ended and the session was closed in order; otherwise what ended it, as the
-// error that belongs into a replicator's status. It leaves no goroutine behind.
+// error that belongs in a replicator's status. It leaves no goroutine behind.
 func (s *Session) Run(ctx context.Context) error {
 	s.work, s.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	defer s.end(nil)
