@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	gosync "sync"
+	"sync/atomic"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/delta"
@@ -21,6 +22,9 @@ type script struct {
 	n    int // of the connection
 	conn *blip.Conn
 
+	// fetches says of the documents whose blobs the recorded peer fetches when it has: it answers revisions afterwards.
+	fetches map[string]*countdown
+
 	mu          gosync.Mutex               // guards the following
 	collections []string                   // as agreed with our side
 	answers     map[string][]any           // to announced revisions, by their key; used up one by one
@@ -30,11 +34,32 @@ type script struct {
 	bases       map[string]map[string]bool // revisions of a document that our side may use for deltas
 }
 
+// countdown closes a channel when the last of several things has happened.
+type countdown struct {
+	left atomic.Int64
+	over chan struct{}
+}
+
+func (c *countdown) one() {
+	if c.left.Add(-1) == 0 {
+		close(c.over)
+	}
+}
+
 func newScript(p *replay, n int) *script {
 	c := &script{
 		p: p, n: n, collections: p.r.collections(n), answers: make(map[string][]any),
 		replies: make(map[string][]said), sequences: make(map[string]string),
 		taken: make(map[string]bool), bases: make(map[string]map[string]bool),
+		fetches: make(map[string]*countdown),
+	}
+	for _, req := range p.r.requests(!p.passive) {
+		if id := req.props.Value("docID"); req.conn == n && id != "" {
+			if c.fetches[id] == nil {
+				c.fetches[id] = &countdown{over: make(chan struct{})}
+			}
+			c.fetches[id].left.Add(1)
+		}
 	}
 	for _, req := range p.r.requests(p.passive) {
 		reply := p.r.answerTo(req)
@@ -144,6 +169,12 @@ func (c *script) answer(req *blip.Request, m said, collection string) {
 		c.p.beforeAnswer(m)
 		c.answerEntries(req, m, collection)
 	case "rev":
+		if fetches := c.fetches[m.props.Value("id")]; fetches != nil {
+			select {
+			case <-fetches.over:
+			case <-c.p.ctx.Done():
+			}
+		}
 		replyAs(req, c.replyToRev(m))
 	case "getAttachment":
 		if content, ok := c.p.blobs[m.props.Value("digest")]; ok {
@@ -219,6 +250,9 @@ func (c *script) send(m said) {
 	msg := &blip.Message{NoReply: m.noReply, Properties: c.p.translate(m), Body: m.body}
 	collection := c.p.r.collectionOf(m)
 	err := c.conn.Send(msg, func(reply *blip.Reply, err error) {
+		if fetches := c.fetches[m.props.Value("docID")]; fetches != nil {
+			defer fetches.one()
+		}
 		got := said{conn: m.conn, passive: c.p.passive, reply: true}
 		var refusal *blip.Error
 		switch {

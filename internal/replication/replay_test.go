@@ -108,7 +108,6 @@ type replay struct {
 
 func replayOne(t *testing.T, r *recording, ours *ourSide, blobs map[string][]byte) {
 	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	ours.t = t
 	p := &replay{
 		t: t, ctx: ctx, r: r, passive: ours.passive, ours: ours, blobs: blobs, ledger: newLedger(),
@@ -117,6 +116,7 @@ func replayOne(t *testing.T, r *recording, ours *ourSide, blobs map[string][]byt
 	}
 	p.missing, p.beyond = mayDiffer(r.name, p.passive)
 	defer p.abort()
+	defer cancel()
 	ours.prepare(r)
 	p.ledger.state(ours.early...)
 	p.findSince()

@@ -38,20 +38,22 @@ func FuzzReceive(f *testing.F) {
 		if err != nil {
 			return
 		}
-		err = db.Update(background, func(tx *store.Tx) error {
-			in := store.Incoming{ID: id, Rev: rev, Body: compact, Deleted: deleted, Remote: 1}
-			outcome, err := tx.Receive(c, in)
-			if err != nil || outcome != store.Stored {
-				return err
-			}
-			got, err := tx.Document(c, id)
-			if err != nil {
-				return err
-			}
-			if got.Rev.ID != rev.ID || string(got.Body) != string(compact) || got.Known(1) != rev.ID {
-				t.Errorf("got %+v", got)
-			}
-			return nil
+		fuzzing.Within(t, 4<<20+512*uint64(len(body)+len(history)), func() { // with a transaction
+			err = db.Update(background, func(tx *store.Tx) error {
+				in := store.Incoming{ID: id, Rev: rev, Body: compact, Deleted: deleted, Remote: 1}
+				outcome, err := tx.Receive(c, in)
+				if err != nil || outcome != store.Stored {
+					return err
+				}
+				got, err := tx.Document(c, id)
+				if err != nil {
+					return err
+				}
+				if got.Rev.ID != rev.ID || string(got.Body) != string(compact) || got.Known(1) != rev.ID {
+					t.Errorf("got %+v", got)
+				}
+				return nil
+			})
 		})
 		if err != nil && fault.Of(err) == nil {
 			t.Errorf("got %v, which is no error of ours", err)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/fuzzing"
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
@@ -76,7 +77,9 @@ func FuzzParseEndpoint(f *testing.F) {
 	f.Add("wss://[fe80::1%25eth0]/a/b")
 	f.Add("wss://[fe80::1%25\xa2]/a/b")
 	f.Fuzz(func(t *testing.T, raw string) {
-		e, err := transport.ParseEndpoint(raw)
+		var e transport.Endpoint
+		var err error
+		fuzzing.Bounded(t, len(raw), func() { e, err = transport.ParseEndpoint(raw) })
 		if err != nil {
 			return
 		}
