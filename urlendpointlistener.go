@@ -241,7 +241,7 @@ func (l *URLEndpointListener) StopWhenIdle(ctx context.Context) error {
 }
 
 // goodbyeTime is how long clients that have nothing to do may take to leave.
-const goodbyeTime = 2 * time.Second
+const goodbyeTime = 5 * time.Second
 
 func (l *URLEndpointListener) running() *transport.Server {
 	l.mu.Lock()
