@@ -48,9 +48,19 @@ func (p *puller) register(changes []change, answers []answer, seqs []*remoteSequ
 func (p *puller) arrived(id, sequence string, rev revision.ID) *want {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var found *want
+	w := mostAlike(p.wanted[id], sequence, rev)
+	if w == nil {
+		w = p.bySequenceLocked(sequence)
+	}
+	if w != nil {
+		w.arrived = true
+	}
+	return w
+}
+
+func mostAlike(wants []*want, sequence string, rev revision.ID) (found *want) {
 	likeness := 0
-	for _, w := range p.wanted[id] {
+	for _, w := range wants {
 		alike := 1
 		switch {
 		case w.arrived:
@@ -64,10 +74,20 @@ func (p *puller) arrived(id, sequence string, rev revision.ID) *want {
 			found, likeness = w, alike
 		}
 	}
-	if found != nil {
-		found.arrived = true
-	}
 	return found
+}
+
+// bySequenceLocked finds a want whatever the document's ID: one that is no UTF-8 reads otherwise in an
+// announcement, which is JSON, than in a property.
+func (p *puller) bySequenceLocked(sequence string) *want {
+	for _, wants := range p.wanted {
+		for _, w := range wants {
+			if !w.arrived && w.text == sequence {
+				return w
+			}
+		}
+	}
+	return nil
 }
 
 // again says that the peer is going to send the revision once more.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	gosync "sync"
 	"testing"
@@ -168,6 +169,25 @@ func TestWhatIsLostWhileItsBlobIsFetchedDoesNotCome(t *testing.T) {
 			}
 			if stored := a.contents(); len(stored) != c.stored {
 				t.Errorf("stored is %v, want %d documents", stored, c.stored)
+			}
+		})
+	}
+}
+
+// TestAnIDThatIsNoUTF8SpoilsItsDocumentAlone pulls what Sync Gateway lets other clients make: such IDs,
+// which read otherwise in an announcement than in the revision's properties. Items of an entry that
+// nobody knows yet do no harm either.
+func TestAnIDThatIsNoUTF8SpoilsItsDocumentAlone(t *testing.T) {
+	for name, id := range map[string]string{"bytes": "a\xff", "half a surrogate": `a\ud800`} {
+		t.Run(name, func(t *testing.T) {
+			a := newPeer(t, store.RevTrees)
+			l := meetActive(t, a, nil, politely, offers(`[[1,"`+id+`","1-aa"],[2,"b","1-bb",0,9,"x",{},[],1,2]]`,
+				[2]string{"id=_otherwise rev=1-aa sequence=1", "{}"}, [2]string{"id=b rev=1-bb sequence=2", "{}"}))
+			if err := l.await(); err != nil {
+				t.Errorf("ended with %v", err)
+			}
+			if events := l.events.sorted(); !slices.Equal(events, []string{"pull _otherwise LiteCore/29", "pull b"}) {
+				t.Errorf("reported %q", events)
 			}
 		})
 	}
