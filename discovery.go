@@ -15,22 +15,41 @@ import (
 // [URLEndpointListenerConfiguration].Advertise.
 const DiscoveryService = discovery.Service
 
-// DiscoveredPeer is what a listener on the local network tells of itself: its Name, its
-// Database, the Fingerprint of its certificate and, from URLs, where it is. Nothing of it is
-// proved; a replicator that pins the fingerprint proves it.
+// DiscoveredPeer is what a listener on the local network tells of itself. Nothing of it is
+// proved; a replicator that pins the fingerprint proves it. Its fields and method:
+//
+//	Name        string       // unique on the network, and made for people
+//	Database    string       // as in the URL
+//	Protocols   []string     // the WebSocket subprotocols, best first
+//	Fingerprint string       // of its certificate, as Fingerprint gives it; "" without TLS
+//	Insecure    bool         // it uses no TLS
+//	Port        uint16
+//	Host        string       // the host name
+//	Addrs       []netip.Addr // best first
+//	URLs() []string          // for NewURLEndpoint, best first
 type DiscoveredPeer = discovery.Peer
 
-// DiscoveryEvent tells that a peer appeared, changed or vanished.
+// DiscoveryEvent tells of one change of one peer. Its fields:
+//
+//	Change PeerChange
+//	Peer   DiscoveredPeer // of one that vanished the last state
 type DiscoveryEvent = discovery.Event
 
-// The changes of a [DiscoveryEvent].
+// PeerChange is what has happened to a peer.
+type PeerChange = discovery.Change
+
+// The changes of peers.
 const (
 	PeerAppeared = discovery.Appeared
 	PeerChanged  = discovery.Changed
 	PeerVanished = discovery.Vanished
 )
 
-// PeerBrowser watches the peers of the local networks: see [BrowsePeers].
+// PeerBrowser watches the peers of the local networks: see [BrowsePeers]. Its methods:
+//
+//	Events() <-chan DiscoveryEvent // closed at the end
+//	Peers() []DiscoveredPeer       // those that are there now
+//	Close() error                  // ends it, and waits
 type PeerBrowser = discovery.Browser
 
 // BrowsePeers looks for peers on the local networks until the browser is closed or ctx ends.

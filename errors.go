@@ -2,9 +2,16 @@ package tandem
 
 import "github.com/tandemdb/tandem/internal/fault"
 
-// Error is one failure: a domain and a code, what was being done (Op) to what (Subject), a
-// message, a hint for people and the cause; all but domain and code may be empty. It is
-// immutable. For [errors.Is], two of the same domain and code are the same.
+// Error is one failure. For [errors.Is], two of the same domain and code are the same. It is
+// immutable. All its fields but the first two may be empty:
+//
+//	Domain  Domain
+//	Code    int
+//	Op      string // what was being done: "open database"
+//	Subject string // to what: a path, a document ID, a URL
+//	Message string // what went wrong
+//	Hint    string // what people may try: see HintOf
+//	Err     error  // the cause
 type Error = fault.Error
 
 // Domain says which family an error code belongs to.

@@ -29,7 +29,7 @@ func (l *URLEndpointListener) Statistics() ListenerStatistics {
 	l.mu.Unlock()
 	total.Connections += uint64(len(sessions))
 	for _, session := range sessions {
-		total.Progress.Add(session.Progress())
+		total.Progress.add(session.Progress())
 	}
 	total.Progress.Busy = false
 	return total
@@ -50,7 +50,7 @@ func (l *URLEndpointListener) left(session *replication.Session, err error) {
 	defer l.mu.Unlock()
 	delete(l.sessions, session)
 	l.past.Connections++
-	l.past.Progress.Add(progress)
+	l.past.Progress.add(progress)
 	if err != nil && !errors.Is(err, fault.PeerClosed) && !errors.Is(err, context.Canceled) {
 		l.past.Failures++
 	}

@@ -44,7 +44,23 @@ const (
 )
 
 // Explanation says why a document has, or has not, been replicated.
-type Explanation = replication.Explanation
+type Explanation struct {
+	State    DocumentState
+	Reason   string   // for people
+	Revision string   // what we have; "" if nothing
+	Remote   string   // what the peer is known to have; "" if nothing
+	Refusal  *Refusal // nil if the document was not refused
+}
+
+// Refusal is why a document was not replicated the last time. Its fields:
+//
+//	Time     time.Time
+//	Push     bool   // refused by the peer; otherwise by us
+//	Revision string // which was refused
+//	Domain   Domain // of the error
+//	Code     int
+//	Message  string
+type Refusal = replication.Refusal
 
 // Explain says how a document of one of the configuration's collections stands with the peer:
 // whether it is there, and if not, why. Another collection is [ErrInvalid].
@@ -53,7 +69,8 @@ func (r *Replicator) Explain(ctx context.Context, c *Collection, id string) (Exp
 	if err != nil {
 		return Explanation{}, err
 	}
-	return replication.Explain(ctx, r.db.store, r.cfg.Endpoint.String(), opts, id)
+	e, err := replication.Explain(ctx, r.db.store, r.cfg.Endpoint.String(), opts, id)
+	return Explanation(e), err
 }
 
 func (r *Replicator) pushOptions(c *Collection) (replication.CollectionOptions, error) {

@@ -43,14 +43,42 @@ func (s ReplicatorStatus) same(o ReplicatorStatus) bool {
 }
 
 // ReplicatorProgress counts what a run has done, over all its connections.
-type ReplicatorProgress = replication.Progress
+type ReplicatorProgress struct {
+	// Busy says that something is being sent, received or resolved.
+	Busy bool
 
-// DirectionProgress is the part of [ReplicatorProgress] in one direction.
+	Push, Pull DirectionProgress
+
+	Conflicts      uint64 // conflicts resolved
+	DeltasSent     uint64
+	DeltasReceived uint64
+	DeltasRefused  uint64 // sent, refused by the peer, and sent again whole
+	DeltaSaved     uint64 // bytes of bodies that deltas did not send
+	BlobsSent      uint64
+	BlobsReceived  uint64
+	BlobBytes      uint64 // received
+
+	BytesSent, BytesReceived uint64 // on the connection, before TLS
+}
+
+func (p *ReplicatorProgress) add(o replication.Progress) {
+	sum := replication.Progress(*p)
+	sum.Add(o)
+	*p = ReplicatorProgress(sum)
+}
+
+// DirectionProgress is the part of [ReplicatorProgress] in one direction. Its fields:
+//
+//	Completed uint64 // revisions dealt with, of Total
+//	Total     uint64 // revisions known to be dealt with; may grow
+//	Documents uint64 // documents that have arrived
+//	Failed    uint64 // documents that have not
+//	Bytes     uint64 // of bodies that have arrived
 type DirectionProgress = replication.Direction
 
 func publicStatus(s replication.Status) ReplicatorStatus {
 	return ReplicatorStatus{
-		Activity: s.Activity, Progress: s.Progress, Err: s.Err, Attempt: s.Attempt, NextRetry: s.NextRetry,
+		Activity: s.Activity, Progress: ReplicatorProgress(s.Progress), Err: s.Err, Attempt: s.Attempt, NextRetry: s.NextRetry,
 	}
 }
 

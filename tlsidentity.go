@@ -4,23 +4,90 @@ import (
 	"crypto"
 	"crypto/x509"
 	"errors"
+	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/identity"
 )
 
 // TLSIdentity is a private key and the certificate chain that proves it. It is immutable and
-// safe for use from any goroutine. Its Check tells whether it is good for a use at a moment,
-// its Warning whether it will soon expire; ExportPKCS12 and ExportPEM take it elsewhere.
+// safe for use from any goroutine. Its methods:
+//
+//	Label() string                             // "" if it is not from a store
+//	Fingerprint() string                       // of its own certificate, as Fingerprint gives it
+//	Expiration() time.Time                     // of its own certificate
+//	Leaf() *x509.Certificate                   // its own certificate
+//	Certificates() []*x509.Certificate         // the chain, its own first
+//	Certs() [][]byte                           // the chain in DER
+//	CertificatesPEM() []byte                   // the chain in PEM, for those who pin it
+//	TLSCertificate() tls.Certificate           // for crypto/tls
+//	Check(uses TLSUsage, now time.Time) error  // ErrCertExpired, or ErrCrypto for another use
+//	Warning(now time.Time) string              // for people, from 30 days before it expires
+//	ExportPKCS12(password string) ([]byte, error)
+//	ExportPEM(password string) ([]byte, error) // key and chain; "" leaves the key in clear text
+//
+// A key that cannot leave its device cannot be exported: [ErrUnsupported].
 type TLSIdentity = identity.Identity
 
 // TLSIdentityOptions describe an identity to be created. CommonName is the only one needed.
-type TLSIdentityOptions = identity.Options
+type TLSIdentityOptions struct {
+	// Usage is what the identity is for. Zero means ServerUsage and ClientUsage.
+	Usage TLSUsage
+
+	// CommonName names the owner: a host, a device, a person. It must not be empty.
+	CommonName string
+
+	// The further attributes of the subject; empty ones are left out.
+	Organization, OrganizationalUnit, Country, Locality, State string
+
+	// The alternative names of the subject. A client that verifies host names needs a DNS
+	// name or an address here.
+	Emails   []string
+	DNSNames []string
+	IPs      []netip.Addr
+	URIs     []*url.URL
+
+	// Expires is when the identity ends, to the second. Zero means one year from now.
+	Expires time.Time
+
+	// AllowPast permits an identity that has expired already, for tests.
+	AllowPast bool
+
+	// Label is the name to store the identity under. Empty means that it is not stored.
+	Label string
+
+	// Issuer signs the identity, and its chain follows in that of the identity. It needs
+	// IssuerUsage. Nil means self-signed.
+	Issuer *TLSIdentity
+
+	// Key is the private key to use, such as one in a TPM. Nil means a new one on P-256.
+	Key crypto.Signer
+}
 
 // TLSIdentityStore keeps identities under labels. Implement it to keep them elsewhere, or
 // take one of [DefaultIdentityStore], [MemoryIdentityStore], [FolderIdentityStore],
-// [KeyringIdentityStore] and [PKCS12IdentityStore].
-type TLSIdentityStore = identity.Store
+// [KeyringIdentityStore] and [PKCS12IdentityStore]. Its methods may be called from any
+// goroutine, and one that fails leaves the store as it was.
+//
+// A label is any text of 1 to 256 bytes in valid UTF-8 without control characters; others are
+// [ErrInvalid].
+type TLSIdentityStore interface {
+	// Load returns the identity under label, or ErrNotFound.
+	Load(label string) (*TLSIdentity, error)
+
+	// Save keeps id under label. When replaces is nil the label must be free, else the error
+	// is ErrCrypto; otherwise the label must hold just replaces, else it is ErrConflict. A key
+	// that cannot leave its device is ErrUnsupported in every store that outlives the process.
+	Save(label string, id, replaces *TLSIdentity) error
+
+	// Delete removes key and certificates under label, damaged ones too. An unknown label is
+	// ErrNotFound.
+	Delete(label string) error
+
+	// Labels returns all labels, sorted.
+	Labels() ([]string, error)
+}
 
 // TLSUsage says what an identity may be used for, as a set of bits.
 type TLSUsage = identity.Usage
@@ -34,12 +101,28 @@ const (
 
 // PKCS12Options choose what [IdentityFromPKCS12] takes from a file. The zero value takes its
 // only key.
-type PKCS12Options = identity.PKCS12Options
+type PKCS12Options struct {
+	// Alias names the key, by its friendly name. Empty means the only one.
+	Alias string
+
+	// KeyPassword opens the key. Empty means that the password of the file does.
+	KeyPassword string
+}
 
 // IdentityFolderOptions say how a [FolderIdentityStore] protects its private keys: by a
 // passphrase, by the key store of the operating system, or (the zero value) by the permissions
 // of the files alone.
-type IdentityFolderOptions = identity.FolderOptions
+type IdentityFolderOptions struct {
+	// Passphrase encrypts the keys. Empty means that it does not.
+	Passphrase string
+
+	// Keyring encrypts the keys under a random secret, which is kept in the key store of the
+	// operating system. It excludes a passphrase.
+	Keyring bool
+
+	// Rounds is the number of derivation rounds for Passphrase. Zero means 600,000.
+	Rounds int
+}
 
 // The environment variables that [DefaultIdentityStore] heeds.
 const (
@@ -61,7 +144,7 @@ func MemoryIdentityStore() TLSIdentityStore { return identity.Memory() }
 // mode 0700: labels.json, which maps labels to files, and a PEM file of mode 0600 for each
 // identity, its certificates and its key as PKCS#8, encrypted as o says.
 func FolderIdentityStore(path string, o IdentityFolderOptions) TLSIdentityStore {
-	return identity.Folder(path, o)
+	return identity.Folder(path, identity.FolderOptions(o))
 }
 
 // KeyringIdentityStore returns the store in the operating system's key store (Keychain,
@@ -81,13 +164,13 @@ func PKCS12IdentityStore(path, password string) TLSIdentityStore {
 // and an issuer that may not sign are [ErrCrypto]; an expiry in the past is [ErrInvalid].
 func CreateIdentity(store TLSIdentityStore, opts TLSIdentityOptions) (*TLSIdentity, error) {
 	if opts.Label == "" {
-		return identity.Create(nil, opts)
+		return identity.Create(nil, identity.Options(opts))
 	}
 	store, err := orDefault(store)
 	if err != nil {
 		return nil, err
 	}
-	return identity.Create(store, opts)
+	return identity.Create(store, identity.Options(opts))
 }
 
 // GetIdentity returns the identity under label, and nil without an error when there is none.
@@ -154,7 +237,7 @@ func orDefault(store TLSIdentityStore) (TLSIdentityStore, error) {
 // a key without its certificate, [ErrNotFound] for an unknown alias, [ErrInvalid] for several
 // keys without an alias, and others for files that cannot be read.
 func IdentityFromPKCS12(data []byte, password string, opts PKCS12Options) (*TLSIdentity, error) {
-	return identity.FromPKCS12(data, password, opts)
+	return identity.FromPKCS12(data, password, identity.PKCS12Options(opts))
 }
 
 // IdentityFromPEM reads an identity from PEM: one key, and the certificates that belong to it.
