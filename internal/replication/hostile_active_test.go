@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	gosync "sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tandemdb/tandem/blip"
@@ -365,4 +367,47 @@ func TestAGoodbyeIsTheReasonWhateverIsUnderWay(t *testing.T) { // E-01 X-11
 			})
 		}
 	}
+}
+
+// dripping gives a piece of a blob each time that the link has room for one.
+type dripping struct {
+	io.Reader
+	every time.Duration
+}
+
+func (d dripping) Read(p []byte) (int, error) {
+	time.Sleep(d.every)
+	return d.Reader.Read(p[:min(len(p), 10_000)])
+}
+
+// TestABigBlobMayTakeLong pulls a document whose blob takes much longer than any other message may, and one
+// that comes after it.
+func TestABigBlobMayTakeLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newPeerInBubble(t, store.RevTrees)
+		content := bytes.Repeat([]byte("x"), 4_000_000)
+		s := meetActive(t, a, nil, func(r *blip.Request) {
+			if r.Profile() == "getAttachment" {
+				r.Reply(&blip.Message{BodyReader: dripping{bytes.NewReader(content), patience / 20}})
+				return
+			}
+			politely(r)
+		}, func(l *listener) {
+			l.mustAsk("[[],[]]", "changes", "collection=0", `[[1,"big","1-aa"],[2,"small","1-bb"]]`)
+			caughtUp(l)
+			body := fmt.Sprintf(`{"b":{"@type":"blob","digest":%q,"length":%d}}`, digestOf(content), len(content))
+			l.conn.Send(&blip.Message{ //nolint:errcheck // its callback is told
+				Properties: withProps("rev", "collection=0 id=big rev=1-aa sequence=1"), Body: []byte(body),
+			}, func(*blip.Reply, error) {
+				l.tell("rev", "collection=0 id=small rev=1-bb sequence=2", "{}")
+			})
+		})
+		<-s.over
+		if s.err != nil {
+			t.Errorf("ended with %v", s.err)
+		}
+		if got := a.contents(); len(got) != 2 {
+			t.Errorf("stored is %v", got)
+		}
+	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,8 +28,21 @@ type peer struct {
 
 func newPeer(t testing.TB, versioning store.Versioning) *peer {
 	t.Helper()
+	return openPeer(t, store.Options{Versioning: versioning})
+}
+
+// newPeerInBubble makes a peer for a synctest bubble: nothing watches its files.
+func newPeerInBubble(t testing.TB, versioning store.Versioning) *peer {
+	t.Helper()
+	disk := storetest.NewDisk()
+	t.Cleanup(disk.Close)
+	return openPeer(t, store.Options{Versioning: versioning, Disk: disk})
+}
+
+func openPeer(t testing.TB, options store.Options) *peer {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "peer.tandem")
-	db, err := store.Open(t.Context(), path, store.Options{Versioning: versioning})
+	db, err := store.Open(t.Context(), path, options)
 	if err != nil {
 		t.Fatal(err)
 	}

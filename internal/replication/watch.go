@@ -15,6 +15,7 @@ type watch struct {
 	ticker   *time.Ticker // when to look
 	received int64        // bytes, when last looked
 	since    time.Time    // nothing has come since
+	fetching time.Time    // when blobs were last awaited
 }
 
 func (s *Session) newWatch() *watch {
@@ -27,9 +28,13 @@ func (w *watch) look(now time.Time) error {
 	if n := w.s.conn.Stats().Received.Bytes; n != w.received {
 		w.received, w.since = n, now
 	}
+	if w.s.receiver.waiting.Load() > 0 { // the peer may send the next revision when it is rid of these
+		w.fetching = now
+	}
 	for _, c := range w.s.all() {
 		silent := now.Sub(w.since) >= w.patience && c.pull.overdue(now.Add(-w.patience))
-		if silent || c.pull.overdue(now.Add(-10*w.patience)) {
+		owing := now.Sub(w.fetching) >= 10*w.patience && c.pull.overdue(now.Add(-10*w.patience))
+		if silent || owing {
 			return fault.Timeout.In("pull", c.store().FullName()).
 				Says("the peer has not sent revisions that it had promised")
 		}
