@@ -3,6 +3,8 @@ package replication_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +27,7 @@ func newSubscriber(t *testing.T, p *peer) *subscriber {
 	s := &subscriber{versioning: p.db.Versioning(), told: told}
 	s.stranger = meet(t, func(pipe blip.Pipe) *replication.Session {
 		return replication.NewPassive(pipe, replication.Passive{
-			Common:      replication.Common{DB: p.db, ReplyTimeout: patience, Log: testLog(t)},
+			Common:      replication.Common{DB: p.db, Deltas: true, ReplyTimeout: patience, Log: testLog(t)},
 			Collections: []*store.Collection{p.coll},
 		})
 	}, func(r *blip.Request) { told <- r })
@@ -50,6 +52,19 @@ func (s *subscriber) next() *blip.Request {
 	}
 }
 
+// mustHear expects announcements of these documents, in this order, until the listener says that this was all.
+func (s *subscriber) mustHear(want ...string) {
+	s.t.Helper()
+	var all []string
+	for ids, reply := s.announcement(); len(ids) > 0; ids, reply = s.announcement() {
+		all = append(all, ids...)
+		reply()
+	}
+	if !slices.Equal(all, want) {
+		s.t.Errorf("told of %v, want %v", all, want)
+	}
+}
+
 // announcement returns which documents the next message announces: the tombstones begin with a minus. All
 // are refused as known. None of them means caught up.
 func (s *subscriber) announcement() (ids []string, reply func()) {
@@ -67,6 +82,62 @@ func (s *subscriber) announcement() (ids []string, reply func()) {
 		ids = append(ids, id)
 	}
 	return ids, func() { r.Reply(&blip.Message{Body: []byte("[]")}) }
+}
+
+// TestASubscriptionSaysWhatItWants asks for parts of what there is, in all forms that clients have
+// (spec/replication.md §5).
+func TestASubscriptionSaysWhatItWants(t *testing.T) {
+	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+		p := newPeer(t, v)
+		for _, id := range []string{"a", "b", "c", "d"} {
+			p.put(id, `{}`)
+		}
+		p.delete("c")
+		for name, c := range map[string]struct{ props, body, want string }{
+			"all":                    {"", "", "a b d -c"},
+			"since the third":        {"since=3", "", "d -c"},
+			"since it, in quotes":    {`since="3"`, "", "d -c"},
+			"since the last":         {"since=5", "", ""},
+			"since a time to come":   {"since=500", "", ""},
+			"since what is not ours": {`since="12:117"`, "", "a b d -c"},
+			"since nothing":          {"since=", "", "a b d -c"},
+			"since null":             {"since=null", "", "a b d -c"},
+			"live ones":              {"activeOnly=true", "", "a b d"},
+			"live ones by 1":         {"activeOnly=1", "", "a b d"},
+			"in small batches":       {"batch=1", "", "a b d -c"},
+			"in absurd batches":      {"batch=-7", "", "a b d -c"},
+			"by ID":                  {"", `{"docIDs":["c","b","missing"]}`, "b -c"},
+			"by no ID":               {"", `{"docIDs":[]}`, ""},
+			"by IDs that are none":   {"", `{"docIDs":["",null]}`, ""},
+			"by null":                {"", `{"docIDs":null}`, "a b d -c"},
+			"a body without IDs":     {"", `{}`, "a b d -c"},
+			"a body of noise":        {"", `{"docIDs":[`, "a b d -c"},
+			"what others understand": {"revocations=true requestPlus=true future=false client_sgr2=true x=y", "", "a b d -c"},
+			"continuously":           {"continuous=true", "", "a b d -c"},
+			"continuously, by ID":    {"continuous=1", `{"docIDs":["a"]}`, "a"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				s := newSubscriber(t, p)
+				s.mustAsk("", "subChanges", fmt.Sprintf("collection=0 versioning=%s %s", v, c.props), c.body)
+				s.mustHear(strings.Fields(c.want)...)
+			})
+		}
+	})
+}
+
+// TestOneFeedAtATime refuses a second subscription while one runs; after one that is over, or was refused,
+// there may be another.
+func TestOneFeedAtATime(t *testing.T) {
+	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+		s := newSubscriber(t, newPeer(t, v))
+		props := fmt.Sprintf("collection=0 continuous=true versioning=%s", v)
+		s.mustAsk("LiteCore/19", "subChanges", props+" filter=sync_gateway/bychannel", "")
+		s.mustAsk("", "subChanges", props, "")
+		s.mustAsk("HTTP/500", "subChanges", props, "")
+		s.mustAsk("", "unsubChanges", "collection=0", "")
+		s.mustAsk("", "unsubChanges", "collection=0", "") // that none runs is no error
+		s.mustAsk("", "subChanges", props, "")
+	})
 }
 
 // TestWhatIsDeletedDuringTheFirstFeedIsTold deletes documents that a client has been offered already,
