@@ -17,30 +17,13 @@ func setMember(object document.Value, name string, value document.Value) []byte 
 			old, found = value, true
 		}
 		if old != nil {
-			dst = appendMember(dst, key, old)
+			dst = document.AppendMember(dst, key, old)
 		}
 	}
 	if !found && value != nil {
-		dst = appendMember(dst, document.AppendQuoted(nil, []byte(name)), value)
+		dst = document.AppendMember(dst, document.AppendQuoted(nil, []byte(name)), value)
 	}
-	return enclose(dst, 0, '{', '}')
-}
-
-// appendMember appends a member after a comma, and enclose makes an object or array of what was
-// appended since open.
-func appendMember(dst []byte, key, value document.Value) []byte {
-	dst = append(dst, ',')
-	dst = append(dst, key...)
-	dst = append(dst, ':')
-	return append(dst, value...)
-}
-
-func enclose(dst []byte, open int, opening, closing byte) []byte {
-	if len(dst) == open {
-		return append(dst, opening, closing)
-	}
-	dst[open] = opening
-	return append(dst, closing)
+	return document.Enclose(dst, 0, '{', '}')
 }
 
 // resolve follows a JSON pointer (RFC 6901); nil means that it leads nowhere.

@@ -63,7 +63,7 @@ func (in *installer) append(dst []byte, v document.Value) []byte {
 		for item := range v.Items() {
 			dst = in.append(append(dst, ','), item)
 		}
-		return enclose(dst, open, '[', ']')
+		return document.Enclose(dst, open, '[', ']')
 	case document.Object:
 		if isInline(v) {
 			return in.appendBlob(dst, v)
@@ -73,7 +73,7 @@ func (in *installer) append(dst []byte, v document.Value) []byte {
 			dst = append(append(append(dst, ','), key...), ':')
 			dst = in.append(dst, value)
 		}
-		return enclose(dst, open, '{', '}')
+		return document.Enclose(dst, open, '{', '}')
 	default:
 		return append(dst, v...)
 	}

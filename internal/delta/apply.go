@@ -96,7 +96,7 @@ func applyObject(dst []byte, o, d document.Value) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return closed(dst, open, '{', '}'), nil
+	return document.Enclose(dst, open, '{', '}'), nil
 }
 
 func applyAdditions(dst []byte, olds document.Index, d document.Value) ([]byte, error) {
@@ -156,14 +156,5 @@ func applyCut(dst []byte, open int, tail document.Value) ([]byte, error) {
 	for item := range tail.Items() {
 		dst = append(append(dst, ','), item...)
 	}
-	return closed(dst, open, '[', ']'), nil
-}
-
-// closed makes a container of what was appended since open, each part after a comma.
-func closed(dst []byte, open int, opening, closing byte) []byte {
-	if len(dst) == open {
-		return append(dst, opening, closing)
-	}
-	dst[open] = opening
-	return append(dst, closing)
+	return document.Enclose(dst, open, '[', ']'), nil
 }

@@ -25,12 +25,12 @@ func WithAttachments(body []byte, revpos uint64) ([]byte, error) {
 	list := keptEntries(v)
 	eachBlob(v, func(pointer string, blob Value) {
 		name := AppendQuoted(nil, []byte(blobEntry+pointer))
-		list = appendMember(list, name, attachmentOf(blob, revpos))
+		list = AppendMember(list, name, attachmentOf(blob, revpos))
 	})
 	if len(list) == 0 {
 		return body, nil
 	}
-	return appendWithList(v, enclose(list, 0, '{', '}')), nil
+	return appendWithList(v, Enclose(list, 0, '{', '}')), nil
 }
 
 // keptEntries returns the attachments of v not named after blobs, each after a comma.
@@ -38,7 +38,7 @@ func keptEntries(v Value) []byte {
 	var list []byte
 	for key, entry := range v.Member(attachmentsKey).Members() {
 		if !strings.HasPrefix(string(key.Text()), blobEntry) {
-			list = appendMember(list, key, entry)
+			list = AppendMember(list, key, entry)
 		}
 	}
 	return list
@@ -51,14 +51,14 @@ func attachmentOf(blob Value, revpos uint64) Value {
 		switch string(key.Text()) {
 		case "@type", "data", "stub", "revpos":
 		default:
-			entry = appendMember(entry, key, value)
+			entry = AppendMember(entry, key, value)
 		}
 	}
 	entry = append(entry, `,"stub":true`...)
 	if revpos > 0 {
 		entry = strconv.AppendUint(append(entry, `,"revpos":`...), revpos, 10)
 	}
-	return enclose(entry, 0, '{', '}')
+	return Enclose(entry, 0, '{', '}')
 }
 
 // appendWithList returns the object v with list as its only _attachments, at the end.
@@ -66,11 +66,11 @@ func appendWithList(v, list Value) []byte {
 	out := make([]byte, 0, len(v)+len(list)+len(attachmentsName)+2)
 	for key, value := range v.Members() {
 		if string(key.Text()) != attachmentsKey {
-			out = appendMember(out, key, value)
+			out = AppendMember(out, key, value)
 		}
 	}
-	out = appendMember(out, Value(attachmentsName), list)
-	return enclose(out, 0, '{', '}')
+	out = AppendMember(out, Value(attachmentsName), list)
+	return Enclose(out, 0, '{', '}')
 }
 
 // FromGateway returns a body from a Sync Gateway in the form it is stored in (spec/documents.md §4):
@@ -91,7 +91,7 @@ func FromGateway(body []byte) (clean []byte, dangling []string, err error) {
 	g := incoming{entries: list.Index(), used: map[string]bool{}}
 	clean = g.document(v)
 	if kept := g.kept(list); len(kept) > 0 {
-		clean = appendWithList(clean, enclose(kept, 0, '{', '}'))
+		clean = appendWithList(clean, Enclose(kept, 0, '{', '}'))
 	}
 	return clean, g.dangling(clean), nil
 }
@@ -110,7 +110,7 @@ func (g *incoming) document(v Value) []byte {
 			out = g.appendValue(out, value, escapePointer(name))
 		}
 	}
-	return enclose(out, 0, '{', '}')
+	return Enclose(out, 0, '{', '}')
 }
 
 func (g *incoming) appendValue(dst []byte, v Value, pointer string) []byte {
@@ -122,7 +122,7 @@ func (g *incoming) appendValue(dst []byte, v Value, pointer string) []byte {
 			dst = g.appendValue(append(dst, ','), item, pointer+"/"+strconv.Itoa(i))
 			i++
 		}
-		return enclose(dst, open, '[', ']')
+		return Enclose(dst, open, '[', ']')
 	case Object:
 		if v.isBlob() {
 			return append(dst, g.blob(v, pointer)...)
@@ -131,7 +131,7 @@ func (g *incoming) appendValue(dst []byte, v Value, pointer string) []byte {
 			dst = append(append(append(dst, ','), key...), ':')
 			dst = g.appendValue(dst, value, pointer+escapePointer(key.Text()))
 		}
-		return enclose(dst, open, '{', '}')
+		return Enclose(dst, open, '{', '}')
 	default:
 		return append(dst, v...)
 	}
@@ -158,15 +158,15 @@ func replaced(blob, entry Value) Value {
 	var out []byte
 	for key, value := range blob.Members() {
 		if !slices.Contains(described, string(key.Text())) {
-			out = appendMember(out, key, value)
+			out = AppendMember(out, key, value)
 		}
 	}
 	for key, value := range entry.Members() {
 		if slices.Contains(described, string(key.Text())) {
-			out = appendMember(out, key, value)
+			out = AppendMember(out, key, value)
 		}
 	}
-	return enclose(out, 0, '{', '}')
+	return Enclose(out, 0, '{', '}')
 }
 
 // kept returns the entries that do not stand for blobs, each after a comma.
@@ -175,7 +175,7 @@ func (g *incoming) kept(list Value) []byte {
 	for key, entry := range list.Members() {
 		name := string(key.Text())
 		if !g.used[name] && !isNumberedBlob(name) {
-			out = appendMember(out, key, entry)
+			out = AppendMember(out, key, entry)
 		}
 	}
 	return out

@@ -57,7 +57,7 @@ func (m *merger) object(base, local, remote Value, pointer string) Value {
 	add := func(key, l, r Value) {
 		name := key.Text()
 		if v := m.value(bases[string(name)], l, r, pointer+escapePointer(name)); v != nil {
-			out = appendMember(out, key, v)
+			out = AppendMember(out, key, v)
 		}
 	}
 	for key, value := range local.Members() {
@@ -68,5 +68,5 @@ func (m *merger) object(base, local, remote Value, pointer string) Value {
 			add(key, nil, value)
 		}
 	}
-	return enclose(out, 0, '{', '}')
+	return Enclose(out, 0, '{', '}')
 }

@@ -31,14 +31,14 @@ func appendCanonical(dst []byte, v Value) []byte {
 		for item := range v.Items() {
 			dst = appendCanonical(append(dst, ','), item)
 		}
-		return enclose(dst, open, '[', ']')
+		return Enclose(dst, open, '[', ']')
 	case Object:
 		open := len(dst)
 		for _, m := range sortedMembers(v) {
 			dst = append(AppendQuoted(append(dst, ','), m.name), ':')
 			dst = appendCanonical(dst, m.value)
 		}
-		return enclose(dst, open, '{', '}')
+		return Enclose(dst, open, '{', '}')
 	default:
 		return append(dst, v...)
 	}
@@ -56,23 +56,6 @@ func sortedMembers(v Value) []member {
 	}
 	slices.SortFunc(all, func(a, b member) int { return bytes.Compare(a.name, b.name) })
 	return all
-}
-
-// enclose makes a container of what was appended since open, each part after a comma.
-func enclose(dst []byte, open int, opening, closing byte) []byte {
-	if len(dst) == open {
-		return append(dst, opening, closing)
-	}
-	dst[open] = opening
-	return append(dst, closing)
-}
-
-// appendMember appends a member after a comma, for [enclose].
-func appendMember(dst []byte, key, value Value) []byte {
-	dst = append(dst, ',')
-	dst = append(dst, key...)
-	dst = append(dst, ':')
-	return append(dst, value...)
 }
 
 // Equal reports whether two bodies are equal by value: see [SameValue]. Malformed ones are
@@ -101,10 +84,10 @@ func appendPlain(dst []byte, v Value) []byte {
 	open := len(dst)
 	for key, value := range v.Members() {
 		if !isReserved(key.Text()) {
-			dst = appendMember(dst, key, value)
+			dst = AppendMember(dst, key, value)
 		}
 	}
-	return enclose(dst, open, '{', '}')
+	return Enclose(dst, open, '{', '}')
 }
 
 func isReserved(name []byte) bool { return len(name) > 0 && name[0] == '_' }

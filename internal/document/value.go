@@ -183,3 +183,22 @@ func (v Value) Index() Index {
 	}
 	return index
 }
+
+// AppendMember appends a comma, key, which is a JSON string, a colon and value. [Enclose] makes an
+// object of the members appended in this way.
+func AppendMember(dst []byte, key, value Value) []byte {
+	dst = append(dst, ',')
+	dst = append(dst, key...)
+	dst = append(dst, ':')
+	return append(dst, value...)
+}
+
+// Enclose makes an object or array of what was appended to dst since its length was open, each part
+// after a comma: it puts opening in the place of the first comma, and closing at the end.
+func Enclose(dst []byte, open int, opening, closing byte) []byte {
+	if len(dst) == open {
+		return append(dst, opening, closing)
+	}
+	dst[open] = opening
+	return append(dst, closing)
+}
