@@ -9,5 +9,6 @@
 // "hint: what to try".
 //
 // The exit status is 0 if all was done, 2 if the command line makes no sense, and 1 otherwise.
-// The first SIGINT or SIGTERM ends the command in good order, the second at once.
+// The first SIGINT or SIGTERM ends the command in good order, the second at once. A command whose
+// output nobody reads any more ends in good order, too, with status 1.
 package main

@@ -30,13 +30,24 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	defer context.AfterFunc(ctx, stop)() // a second signal finds the default: the process ends
+	signal.Ignore(syscall.SIGPIPE)       // so that a command whose reader goes can tidy up
+	ctx, gone := context.WithCancelCause(ctx)
+	defer gone(nil)
 
-	a := &app{in: stdin, out: bufio.NewWriter(stdout), err: stderr}
+	a := &app{
+		in: &input{from: stdin, interrupted: ctx.Done()}, keyboard: terminalOf(stdin),
+		out: bufio.NewWriter(outlet{stdout, gone}),
+		err: outlet{stderr, gone}, screen: terminalOf(stderr),
+		interrupted: ctx.Done(),
+	}
 	root := newRoot(a)
 	root.SetArgs(args)
 	found, err := root.ExecuteContextC(ctx)
 	if flushed := a.out.Flush(); err == nil && flushed != nil {
 		err, a.started = fmt.Errorf("write results: %w", flushed), true
+	}
+	if err != nil && errors.Is(context.Cause(ctx), errNobodyReads) {
+		return statusFailed
 	}
 	return a.report(found, err)
 }
@@ -46,6 +57,10 @@ type app struct {
 	in  io.Reader
 	out *bufio.Writer // for results; flushed at the end
 	err io.Writer     // for everything else
+
+	keyboard    *os.File        // standard input, if it is a terminal
+	screen      *os.File        // standard error, if it is one
+	interrupted <-chan struct{} // closed when the command has to end
 
 	verbose bool
 	key     keyFlag
@@ -112,9 +127,6 @@ func (e usageError) Error() string { return e.text }
 
 func usage(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 
-// errSilent ends a command with status 1 when everything has been said.
-var errSilent = errors.New("not all was done")
-
 // report tells what went wrong and returns the exit status.
 func (a *app) report(c *cobra.Command, err error) int {
 	var wrongUse usageError
@@ -124,7 +136,6 @@ func (a *app) report(c *cobra.Command, err error) int {
 	case !a.started || errors.As(err, &wrongUse):
 		fmt.Fprintf(a.err, "tandem: %v\nhint: see %s --help\n", err, c.CommandPath())
 		return statusUsage
-	case errors.Is(err, errSilent):
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(a.err, "tandem: interrupted")
 	default:

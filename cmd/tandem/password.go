@@ -2,11 +2,9 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // envPassword is the environment variable that passwords may come from.
@@ -29,15 +27,11 @@ func (f *passwordFlag) password(a *app, prompt string) (string, error) {
 	if password, ok := os.LookupEnv(envPassword); ok {
 		return password, nil
 	}
-	terminal, ok := a.in.(*os.File)
-	if !ok || !term.IsTerminal(int(terminal.Fd())) {
+	if a.keyboard == nil {
 		return "", withHint(errors.New("there is no password"),
 			"give it with --password-file or in the environment variable "+envPassword)
 	}
-	fmt.Fprint(a.err, prompt+": ")
-	password, err := term.ReadPassword(int(terminal.Fd()))
-	fmt.Fprintln(a.err)
-	return string(password), err
+	return a.askSecret(prompt)
 }
 
 // loginFlags are the flags --user and --password-file.

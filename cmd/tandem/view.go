@@ -8,7 +8,6 @@ import (
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
-	"golang.org/x/term"
 
 	"github.com/tandemdb/tandem"
 )
@@ -19,10 +18,11 @@ type view interface {
 	close()
 }
 
-// newView returns bars for a one-shot replication on a terminal, and otherwise lines.
+// newView returns bars for a one-shot replication on a terminal that can draw them, and otherwise
+// lines.
 func (a *app) newView(continuous bool) view {
-	if f, ok := a.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) && !continuous {
-		return newBars(f)
+	if a.screen != nil && os.Getenv("TERM") != "dumb" && !continuous {
+		return newBars(a.screen)
 	}
 	return &lines{a: a, continuous: continuous}
 }
