@@ -17,8 +17,9 @@ type Database struct {
 }
 
 // Open opens the database at path, and creates it if there is none. A database is a folder
-// whose name ends in ".tandem", which is appended to the path if it is missing. The context
-// bounds the opening alone. The database should be closed after use.
+// whose name ends in ".tandem", which is appended to the path if it is missing; folders above
+// it are created too. The context bounds the opening alone. The database should be closed after
+// use.
 //
 // The error is [ErrNotFound] (with MustExist), [ErrNotADatabase], [ErrTooNew], [ErrCorrupt],
 // [ErrNotWriteable], or [ErrInvalid] for options that do not fit the database or a path that

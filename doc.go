@@ -20,6 +20,14 @@
 // to 2^64−1 are exact. Where numbers come out as part of an untyped value, in a map for
 // example, they are [encoding/json.Number], which is exact too.
 //
+// # Sync
+//
+// A [URLEndpointListener] lets peers in; a [Replicator] connects to one. Both are made from a
+// configuration, then started. [Replicator.Status] and change listeners say how it goes,
+// [Replicator.Wait] waits for it. Peers know each other by a [TLSIdentity], by passwords, or by
+// what discovery tells: see [FindPeer] and [ReplicatorConfigurationForPeer]. What was changed on
+// both sides is settled by default rules or by a [ConflictResolver].
+//
 // # Who may do what at once
 //
 // A [Database], a [Collection] and a [Blob] may be used from any goroutine. A [Document] and a
@@ -36,5 +44,6 @@
 //
 // Errors are, or wrap, an [*Error]: a domain and a code in Couchbase Lite's numbering, what was
 // being done to what, and often a hint for people (see [HintOf]). To decide on one, compare it
-// with the variables of this package: errors.Is(err, tandem.ErrNotFound).
+// with the variables of this package: errors.Is(err, tandem.ErrNotFound). What was cut off by its
+// context fails with the context's error.
 package tandem

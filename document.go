@@ -12,7 +12,8 @@ import (
 )
 
 // Document is a JSON object with an ID: a copy in memory, whose changes reach the database only
-// by [Collection.Save]. It is for one goroutine at a time.
+// by [Collection.Save]. It is for one goroutine at a time. Make one with [NewDocument]: the zero
+// value has no ID, and cannot be saved.
 type Document struct {
 	id         string
 	body       []byte          // compact and valid; never changed in place
@@ -116,11 +117,15 @@ func (d *Document) Decode(v any) error {
 
 // Encode replaces the whole document by v, a struct or a map, as [json.Marshal] does, except
 // that < > & are not escaped. NaN and infinity are [ErrBadJSON], another value than an object
-// is [ErrBadBody]. JSON text is for [Document.SetBody].
+// is [ErrBadBody]. JSON text is for [Document.SetBody], or goes in as a [json.RawMessage].
 func (d *Document) Encode(v any) error {
 	text, err := encode(v)
 	if err != nil {
 		return fault.About(err, "encode document", d.id)
+	}
+	if text[0] != '{' {
+		return fault.CorruptRevision.In("encode document", d.id).Says("a value of type %T is no JSON object", v).
+			Try("give a struct or a map that is not nil; JSON text goes in with SetBody, or as a json.RawMessage")
 	}
 	return d.SetBody(text)
 }

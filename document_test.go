@@ -133,9 +133,13 @@ func TestValuesWithoutJSONFormAreRefused(t *testing.T) {
 		"an array":  {[]int{1}, tandem.ErrBadBody},
 		"null":      {nil, tandem.ErrBadBody},
 		"bytes":     {[]byte(`{}`), tandem.ErrBadBody},
+		"nil map":   {map[string]any(nil), tandem.ErrBadBody},
 	}
 	for name, v := range values {
 		wantError(t, name, d.Encode(v.value), v.want)
+	}
+	if hint := tandem.HintOf(d.Encode([]byte(`{}`))); !strings.Contains(hint, "SetBody") {
+		t.Errorf("the hint for bytes is %q, want it to tell of SetBody", hint)
 	}
 	wantError(t, "NaN as a property", d.SetValue("n", math.NaN()), tandem.ErrBadJSON)
 	wantError(t, "a key that is no text", d.SetValue("\xff", 1), tandem.ErrBadJSON)

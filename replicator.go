@@ -96,7 +96,8 @@ func (r *Replicator) Close() {
 
 // Wait waits until the replicator is stopped, or idle if it is continuous, and returns the
 // status's error. What was saved before the call has been pushed by then, or was refused. When
-// ctx ends first, Wait returns ctx's error.
+// ctx ends first, Wait returns ctx's error: without a deadline it waits for a peer that is
+// unreachable for as long as the replicator tries.
 func (r *Replicator) Wait(ctx context.Context) error {
 	changed := make(chan struct{}, 1)
 	token := r.statusListeners.add(func(ReplicatorStatus) {

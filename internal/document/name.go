@@ -77,7 +77,7 @@ func checkName(what, name string) error {
 	case name == DefaultName:
 		return nil
 	case name == "":
-		return badName("the %s name is empty", what)
+		return badName("the %s name is empty; the default one is %s", what, DefaultName)
 	case len(name) > maxName:
 		return badName("the %s name has more than 251 characters", what)
 	case name[0] == '_' || name[0] == '%':

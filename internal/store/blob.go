@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"crypto/sha1" // the protocol names blobs so
+	"errors"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
 	"sync"
 
@@ -155,6 +157,9 @@ func (db *DB) OpenBlob(digest string) (*Blob, error) {
 	blob, err := db.blobs.open(key)
 	if err != nil {
 		db.access.unuse()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fault.NotFound.In(op, digest).Says("its content is not in the database")
+		}
 		return nil, fileFault(err, op, digest)
 	}
 	blob.unuse = sync.OnceFunc(db.access.unuse)

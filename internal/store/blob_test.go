@@ -56,7 +56,7 @@ func TestBlobs(t *testing.T) {
 	if db.HasBlob(digest) {
 		t.Error("there is a blob before")
 	}
-	if _, err := db.OpenBlob(digest); !errors.Is(err, fault.NotFound) {
+	if _, err := db.OpenBlob(digest); !errors.Is(err, fault.NotFound) || strings.Contains(err.Error(), db.Path()) {
 		t.Errorf("open a missing blob: got %v", err)
 	}
 	if _, err := db.OpenBlob("../../etc/passwd"); !errors.Is(err, fault.Invalid) {
