@@ -31,7 +31,7 @@ func TestWithoutAuthenticatorEverybodyIsLetIn(t *testing.T) {
 }
 
 // T-06, X-09, R-16: by password, with TLS and without.
-func TestPasswords(t *testing.T) {
+func TestAPasswordListenerRefusesEverythingElse(t *testing.T) {
 	client := newIdentity(t, "client")
 	for name, configure := range map[string]func(*tandem.URLEndpointListenerConfiguration){
 		"wss": func(*tandem.URLEndpointListenerConfiguration) {}, "ws": clearText,

@@ -8,7 +8,7 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-func TestChangesSince(t *testing.T) {
+func TestChangesSinceGivesTheLatestChangeOfEachDocument(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, c *tandem.Collection) {
 		a := save(t, c, "a", `{}`)
 		save(t, c, "b", `{}`)
@@ -31,7 +31,7 @@ func TestChangesSince(t *testing.T) {
 
 // Many documents take several portions, in which none is left out or doubled, and the loop may
 // change the database.
-func TestSequencesOfManyDocuments(t *testing.T) {
+func TestManyDocumentsAreGivenWithoutAGap(t *testing.T) {
 	c := newCollection(t)
 	const n = 2500
 	check(t, c.Database().InBatch(t.Context(), func(b *tandem.Batch) error {

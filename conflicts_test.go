@@ -87,7 +87,7 @@ func requireEqual(t *testing.T, a, b *tandem.Collection, ids []string) {
 	}
 }
 
-func TestResolvers(t *testing.T) { // C-04
+func TestAResolversAnswerReachesBothSides(t *testing.T) { // C-04
 	boom := errors.New("boom")
 	for name, x := range map[string]struct {
 		resolve tandem.ConflictResolver
@@ -197,7 +197,7 @@ func TestAResolverIsWarnedOfAnotherID(t *testing.T) {
 	}
 }
 
-func TestPendingDocuments(t *testing.T) {
+func TestPendingIsWhatAPushWouldTake(t *testing.T) {
 	_, ours, url := pair(t, tandem.Options{}, "pulled")
 	put(t, ours, "new", `{}`)
 	put(t, ours, "left out", `{}`)

@@ -165,7 +165,7 @@ func TestANewDocumentHasAnIDOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestValue(t *testing.T) {
+func TestValueReturnsEachKindOfProperty(t *testing.T) {
 	d := newDocument(t, "a", `{"n":null,"b":true,"i":3.0,"s":"x","a":[1],"o":{"k":"v"},"\u0061\/b":"escaped"}`)
 	want := map[string]any{
 		"n": nil, "b": true, "i": jsonNumber("3.0"), "s": "x",

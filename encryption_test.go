@@ -95,7 +95,7 @@ func TestAnEncryptionKeyDoesNotPrint(t *testing.T) {
 	}
 }
 
-func TestKeysThatAreNone(t *testing.T) {
+func TestEmptyAndShortKeysAreRefused(t *testing.T) {
 	if _, err := tandem.NewEncryptionKey([]byte("short")); !errors.Is(err, tandem.ErrInvalid) {
 		t.Errorf("short key: got %v", err)
 	}

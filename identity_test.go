@@ -147,7 +147,7 @@ func TestIdentitiesWithoutLabelAreNotStored(t *testing.T) {
 }
 
 // I-02, I-03, I-04, I-05, I-28, X-21
-func TestWhatACertificateSays(t *testing.T) {
+func TestACertificateSaysWhatWasAskedFor(t *testing.T) {
 	for name, c := range map[string]struct {
 		usage tandem.TLSUsage
 		want  []x509.ExtKeyUsage
@@ -185,7 +185,7 @@ func TestWhatACertificateSays(t *testing.T) {
 }
 
 // I-03, I-06, X-21, and other wishes that cannot be fulfilled: the store stays as it was.
-func TestWhatCannotBeCreated(t *testing.T) {
+func TestImpossibleIdentitiesAreNotCreated(t *testing.T) {
 	issuer := newIdentity(t, "no issuer")
 	for name, c := range map[string]struct {
 		o    tandem.TLSIdentityOptions
@@ -248,7 +248,7 @@ func TestTheFolderKeepsKeysToItself(t *testing.T) {
 }
 
 // I-14: stores that were tampered with are errors, and stay as they are.
-func TestDamagedStores(t *testing.T) {
+func TestADamagedStoreIsReportedAndLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	store := tandem.FolderIdentityStore(dir, tandem.IdentityFolderOptions{})
 	for _, label := range []string{"a", "b"} {
@@ -293,7 +293,7 @@ func pemFiles(t *testing.T, dir string, suffix ...string) []string {
 }
 
 // I-15, I-16, I-17, I-18, I-19, I-20, I-31, X-23
-func TestPKCS12(t *testing.T) {
+func TestPKCS12FilesAreImportedOrRefused(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("internal", "identity", "pkcs", "testdata", "modern.p12")) // of OpenSSL
 	check(t, err)
 	id, err := tandem.IdentityFromPKCS12(data, "secret", tandem.PKCS12Options{})
@@ -336,7 +336,7 @@ func TestPKCS12(t *testing.T) {
 }
 
 // I-16: one file with two entries, each found by its alias.
-func TestPKCS12WithSeveralEntries(t *testing.T) {
+func TestAnAliasChoosesAmongSeveralPKCS12Entries(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "two.p12")
 	file := tandem.PKCS12IdentityStore(path, "pw")
 	for _, name := range []string{"one", "two"} {
@@ -357,7 +357,7 @@ func TestPKCS12WithSeveralEntries(t *testing.T) {
 }
 
 // I-27, I-32, X-22: a chain of three, from PEM in any order, is served whole.
-func TestAChainOfThree(t *testing.T) {
+func TestAChainOfThreeIsKeptWhole(t *testing.T) {
 	root := newAuthority(t, "root")
 	middle := newIdentity(t, "middle", issuedBy(root), usage(tandem.IssuerUsage))
 	leaf := newIdentity(t, "leaf", issuedBy(middle))

@@ -15,7 +15,7 @@ func firstUse(ask func(*x509.Certificate) bool) configureReplicator {
 }
 
 // Trust on first use: asked once, kept in the database, and never again for another certificate.
-func TestTrustOnFirstUse(t *testing.T) {
+func TestTrustOnFirstUseHoldsFromThenOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
 	db := openAt(t, path, tandem.Options{})
 	ours := defaultIn(t, db)

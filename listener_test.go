@@ -141,7 +141,7 @@ func TestAListenersConfigurationIsRefusedForAllThatIsWrong(t *testing.T) {
 	}
 }
 
-func TestAListenersDefaults(t *testing.T) { // L-06 N-03 X-02
+func TestAListenerSharesTheDefaultCollectionByDefault(t *testing.T) { // L-06 N-03 X-02
 	db := newDatabase(t, tandem.Options{})
 	cfg, err := tandem.ListenerConfigurationForDatabase(t.Context(), db)
 	check(t, err)

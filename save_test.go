@@ -37,7 +37,7 @@ func TestTheLastWriterWins(t *testing.T) {
 	})
 }
 
-func TestFailOnConflict(t *testing.T) {
+func TestFailOnConflictRefusesAnOutdatedEdit(t *testing.T) {
 	const fail = tandem.FailOnConflict
 	eachVersioning(t, func(t *testing.T, c *tandem.Collection) {
 		ctx := t.Context()
@@ -116,7 +116,7 @@ func TestSaveWithHandlerSeesADeletion(t *testing.T) {
 	}
 }
 
-func TestDelete(t *testing.T) {
+func TestADeletedDocumentLeavesATombstone(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, c *tandem.Collection) {
 		ctx := t.Context()
 		d := save(t, c, "a", `{"n":0}`)

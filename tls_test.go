@@ -58,7 +58,7 @@ func TestTLSIsOnUnlessItIsTurnedOff(t *testing.T) {
 }
 
 // T-02, T-19: what crosses the network begins with a request in clear text, or is TLS.
-func TestTheWire(t *testing.T) {
+func TestTLSHidesTheHandshake(t *testing.T) {
 	for name, configure := range map[string]func(*tandem.URLEndpointListenerConfiguration){
 		"ws": clearText, "wss": func(*tandem.URLEndpointListenerConfiguration) {},
 	} {
@@ -299,7 +299,7 @@ func TestTrustInACertificateThatWasIssued(t *testing.T) {
 }
 
 // R-11, and a fingerprint in any form in which people write it.
-func TestFormsOfPins(t *testing.T) {
+func TestPinsAreTakenInEveryForm(t *testing.T) {
 	l, _ := share(t)
 	leaf := l.TLSIdentity().Leaf()
 	encoded := base64.StdEncoding.EncodeToString(leaf.Raw)
@@ -490,7 +490,7 @@ func TestAListenerWarnsOfExpiry(t *testing.T) {
 
 // T-13, A-10: the roots of the system are those of a process of its own. They convince a
 // replicator that was told nothing else, and never a listener that has a list.
-func TestRootsOfTheSystem(t *testing.T) {
+func TestTheRootsOfTheSystemAreTrusted(t *testing.T) {
 	if file := os.Getenv(roleVariable); file != "" {
 		checkSystemRoots(t, file)
 		fmt.Print("result: done\n")

@@ -374,7 +374,7 @@ func TestCallEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestWaitQueued(t *testing.T) {
+func TestWaitQueuedWaitsForTheQueueToShrink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn, peer := withPeer(t, blip.Config{})
 		for range 20 {

@@ -10,7 +10,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fuzzing"
 )
 
-func TestTypedProperties(t *testing.T) {
+func TestPropertiesAreReadAsTruthsAndNumbers(t *testing.T) {
 	cases := map[string]struct {
 		yes    bool
 		number int64 // with -7 as default

@@ -128,7 +128,7 @@ func exchange(t *testing.T, plans []plan) {
 
 // Requests begin in the order of Send, small ones do not wait for large ones, and urgent ones overtake what has
 // begun.
-func TestOrderOfFrames(t *testing.T) {
+func TestFramesTakeTurnsAndRequestsKeepTheirOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		plans := drawPlans(rt)
 		synctest.Test(t, func(t *testing.T) { checkOrder(t, plans) })
@@ -251,7 +251,7 @@ func TestDecodeUndoesAppend(t *testing.T) {
 }
 
 // Another deflate library, several flushes within a frame, and output that fills the window exactly.
-func TestInflateForeignStreams(t *testing.T) {
+func TestStreamsOfOtherDeflatersAreInflated(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	var out bytes.Buffer
 	deflate, err := flate.NewWriter(&out, 6)

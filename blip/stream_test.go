@@ -61,7 +61,7 @@ func TestBodyIsStreamedFromReaderToSink(t *testing.T) {
 	}
 }
 
-func TestUnreadableBody(t *testing.T) {
+func TestAnUnreadableBodyFailsItsMessage(t *testing.T) {
 	errDisk := errors.New("disk on fire")
 	bad := func(good int) *source {
 		return &source{Reader: io.MultiReader(bytes.NewReader(make([]byte, good)), iotest.ErrReader(errDisk))}
@@ -178,7 +178,7 @@ func TestPropertiesTheWireCannotCarry(t *testing.T) {
 	}
 }
 
-func TestLargestProperties(t *testing.T) {
+func TestTheLargestPropertiesPass(t *testing.T) {
 	a, _ := connect(t, blip.Config{}, blip.Config{Handler: echo})
 	value := strings.Repeat("x", 102_397)
 	reply, err := call(t, a, &blip.Message{Properties: blip.Props("a", value), Body: []byte("body")})

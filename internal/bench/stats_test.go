@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestQuantiles(t *testing.T) {
+func TestQuantilesAreOfTheSortedValues(t *testing.T) {
 	for name, c := range map[string]struct {
 		values []float64
 		part   float64

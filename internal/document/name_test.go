@@ -9,7 +9,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-func TestIDsOfDocuments(t *testing.T) {
+func TestIDsOfDocumentsAreChecked(t *testing.T) {
 	for id, ok := range map[string]bool{
 		"a": true, "über/страница 😀": true, strings.Repeat("x", 240): true, "-_~%": true,
 		"": false, strings.Repeat("x", 241): false, "_design": false, "a\n": false, "a\x00": false, "a\x7f": false, "\xff": false,
@@ -29,7 +29,7 @@ func TestIDsOfDocuments(t *testing.T) {
 	}
 }
 
-func TestNamesOfCollections(t *testing.T) {
+func TestNamesOfCollectionsAreChecked(t *testing.T) {
 	for text, want := range map[string][2]string{
 		"_default": {"_default", "_default"}, "_default._default": {"_default", "_default"}, "users": {"_default", "users"},
 		"_default.users": {"_default", "users"}, "shop.Users_1-%": {"shop", "Users_1-%"},

@@ -151,10 +151,10 @@ func offers(announced string, revs ...[2]string) func(*listener) {
 
 const someDigest = "sha1-ArH2IhJgRp/90GRqSAdAfa750BE=" // of "Hello, blob!"
 
-// TestHostileListeners lets our active side, with a document "mine", call listeners who do
+// TestHostileListenersEndTheSessionAtMost lets our active side, with a document "mine", call listeners who do
 // not keep to the protocol. It ends as it should, tells of each document, and stores what
 // was in order.
-func TestHostileListeners(t *testing.T) {
+func TestHostileListenersEndTheSessionAtMost(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer func(*blip.Request)
 		then   func(*listener)

@@ -72,7 +72,7 @@ func TestSourceIsUnpaddedBase64(t *testing.T) {
 }
 
 // The examples of spec/versioning.md §B5, and a recorded one.
-func TestEncodedTreeIDs(t *testing.T) {
+func TestTreeIDsAreEncodedAsVersions(t *testing.T) {
 	for id, want := range map[revision.ID]revision.ID{
 		"2-1111":                     "21111000000@Revision+Tree+Encoding",
 		"1-68656c6c6f20776f726c64":   "168656c6c6f@Revision+Tree+Encoding",

@@ -126,8 +126,8 @@ func TestADamagedKeyFileIsRefused(t *testing.T) {
 	}
 }
 
-// TestKeyFileOfFormat1 opens files that were written when the format was made.
-func TestKeyFileOfFormat1(t *testing.T) {
+// TestAKeyFileOfFormat1IsStillRead opens files that were written when the format was made.
+func TestAKeyFileOfFormat1IsStillRead(t *testing.T) {
 	if *update {
 		writeTestdata(t)
 	}
@@ -163,7 +163,7 @@ func TestASecretDoesNotPrint(t *testing.T) {
 	}
 }
 
-func TestSecretsThatAreNone(t *testing.T) {
+func TestEmptyAndShortSecretsAreRefused(t *testing.T) {
 	if _, err := seal.Passphrase(""); !errors.Is(err, fault.Invalid) {
 		t.Errorf("empty passphrase: got %v", err)
 	}

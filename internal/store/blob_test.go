@@ -50,7 +50,7 @@ func readBlob(t testing.TB, db *store.DB, digest string) string {
 	return string(content)
 }
 
-func TestBlobs(t *testing.T) {
+func TestABlobIsStoredOnceUnderItsDigest(t *testing.T) {
 	db := open(t, store.Options{})
 	const digest = "sha1-ArH2IhJgRp/90GRqSAdAfa750BE="
 	if db.HasBlob(digest) {
@@ -226,7 +226,7 @@ func TestCheckFindsDamage(t *testing.T) {
 	}
 }
 
-func TestCopy(t *testing.T) {
+func TestACopyIsAnotherDatabaseWithTheSameContent(t *testing.T) {
 	db := open(t, store.Options{Versioning: store.RevTrees})
 	c := defaults(t, db)
 	digest := putBlob(t, db, "content")

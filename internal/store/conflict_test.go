@@ -116,7 +116,7 @@ func TestTouchMakesANewRevisionOfTheSameContent(t *testing.T) {
 	}
 }
 
-func TestResolve(t *testing.T) {
+func TestResolveStoresWhatWasDecided(t *testing.T) {
 	const local, theirs, merge = `{"base":1,"local":1}`, `{"base":1,"theirs":1}`, `{"merged":true}`
 	for name, tt := range map[string]struct {
 		resolution store.Resolution
@@ -229,7 +229,7 @@ func (x conflicted) isOver(t *testing.T) {
 	sound(t, x.db)
 }
 
-func TestConflictsWithTwoRemotes(t *testing.T) {
+func TestConflictsWithTwoRemotesAreSettledOneByOne(t *testing.T) {
 	x := makeConflict(t, store.RevTrees, false)
 	second := remote(t, x.db, "wss://second/db")
 	other := store.Incoming{ID: "a", Rev: rev(t, "2-ee", "1-aa"), Body: []byte(`{"second":1}`), Remote: second}

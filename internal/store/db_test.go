@@ -150,7 +150,7 @@ func TestDamageWhileReadingIsReported(t *testing.T) {
 	}
 }
 
-func TestReadOnlyFolder(t *testing.T) {
+func TestAReadOnlyFolderIsNotOpened(t *testing.T) {
 	if os.Geteuid() == 0 || runtime.GOOS == "windows" {
 		t.Skip("permissions do not hold for this user")
 	}
@@ -178,7 +178,7 @@ func TestReadOnlyFolder(t *testing.T) {
 	}
 }
 
-func TestExistsAndDelete(t *testing.T) {
+func TestADeletedDatabaseExistsNoMore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notes.tandem")
 	if err := store.Delete(path); !errors.Is(err, fault.NotFound) || store.Exists(path) {
 		t.Errorf("before: got %v", err)
@@ -218,7 +218,7 @@ func TestReopeningKeepsEverything(t *testing.T) {
 	}
 }
 
-func TestUpgradeVersioning(t *testing.T) {
+func TestAnUpgradeConcernsNewEditsAlone(t *testing.T) {
 	db := open(t, store.Options{Versioning: store.RevTrees})
 	c := defaults(t, db)
 	old := save(t, db, c, "a", `{}`)
@@ -239,7 +239,7 @@ func TestUpgradeVersioning(t *testing.T) {
 	sound(t, db)
 }
 
-func TestCollections(t *testing.T) {
+func TestCollectionsAreSharedByAllWhoHaveTheDatabaseOpen(t *testing.T) {
 	db := open(t, store.Options{})
 	other := openAt(t, db.Path(), store.Options{})
 	made, err := db.CreateCollection(background, "shop", "items")
@@ -299,7 +299,7 @@ func TestCollections(t *testing.T) {
 	sound(t, db)
 }
 
-func TestExpiry(t *testing.T) {
+func TestDocumentsGoWhenTheirTimeComes(t *testing.T) {
 	db := open(t, store.Options{})
 	other := openAt(t, db.Path(), store.Options{})
 	c := defaults(t, db)
@@ -378,7 +378,7 @@ func wait(t testing.TB, sub *store.Subscription, done func() bool) {
 	}
 }
 
-func TestCheckpointsAndInfo(t *testing.T) {
+func TestCheckpointsAndSmallValuesAreKept(t *testing.T) {
 	db := open(t, store.Options{})
 	update(t, db, func(tx *store.Tx) error {
 		for i, want := range []string{"1-cc", "2-cc"} {

@@ -218,7 +218,7 @@ func TestTheKeyMustFit(t *testing.T) {
 	}
 }
 
-func TestALostOrDamagedKeyFile(t *testing.T) {
+func TestALostOrDamagedKeyFileIsReported(t *testing.T) {
 	secret := rawKey(t, testKey)
 	damage := map[string]func(file string) error{
 		"lost":    os.Remove,

@@ -43,7 +43,7 @@ type machine struct {
 	last  store.Sequence
 }
 
-func TestModel(t *testing.T) {
+func TestTheStoreAgreesWithAModel(t *testing.T) {
 	for _, v := range []store.Versioning{store.VersionVectors, store.RevTrees} {
 		t.Run(string(v), func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) { runMachine(t, rt, v) })

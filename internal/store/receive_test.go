@@ -149,7 +149,7 @@ func TestReceiveRaisesTheClock(t *testing.T) {
 	}
 }
 
-func TestKnownRevisions(t *testing.T) {
+func TestWhatRemotesHaveIsKnown(t *testing.T) {
 	db := open(t, store.Options{Versioning: store.RevTrees})
 	c := defaults(t, db)
 	one, two := remote(t, db, "wss://one/db"), remote(t, db, "wss://two/db")
@@ -205,7 +205,7 @@ func TestKnownRevisions(t *testing.T) {
 	sound(t, db)
 }
 
-func TestKeepBases(t *testing.T) {
+func TestTheLastBodyIsKeptAsABaseWhenAskedFor(t *testing.T) {
 	db := open(t, store.Options{})
 	c := defaults(t, db)
 	kept := func(d *store.Document) bool {

@@ -21,7 +21,7 @@ func trySave(db *store.DB, c *store.Collection, e store.Edit) (d *store.Document
 	return d, err
 }
 
-func TestConcurrencyControl(t *testing.T) {
+func TestAnEditFailsUnlessTheHeadIsAsExpected(t *testing.T) {
 	db := open(t, store.Options{Versioning: store.RevTrees})
 	c := defaults(t, db)
 	live := save(t, db, c, "live", `{}`)
@@ -124,7 +124,7 @@ func TestVersionsGrowAcrossReopening(t *testing.T) {
 	}
 }
 
-func TestChangeFeed(t *testing.T) {
+func TestTheFeedGivesEachDocumentOnceInTheOrderOfChanges(t *testing.T) {
 	db := open(t, store.Options{})
 	c := defaults(t, db)
 	for i := range 5 {

@@ -92,7 +92,7 @@ func get(t testing.TB, db *store.DB, c *store.Collection, id string) (d *store.D
 	return d
 }
 
-func TestSaveReadDelete(t *testing.T) {
+func TestEachEditContinuesFromTheLast(t *testing.T) {
 	for _, v := range []store.Versioning{store.VersionVectors, store.RevTrees} {
 		t.Run(string(v), func(t *testing.T) {
 			db := open(t, store.Options{Versioning: v})

@@ -88,7 +88,7 @@ func TestViewIsASnapshot(t *testing.T) {
 	})
 }
 
-func TestMisuseOfATransaction(t *testing.T) {
+func TestMisuseOfATransactionIsAnError(t *testing.T) {
 	db := open(t, store.Options{})
 	c := defaults(t, db)
 	var old *store.Tx

@@ -29,7 +29,7 @@ func TestEverybodyIsWelcomeWithoutAuthenticator(t *testing.T) { // A-01
 	}
 }
 
-func TestPasswords(t *testing.T) { // T-06, X-09
+func TestOnlyTheRightPasswordIsLetIn(t *testing.T) { // T-06, X-09
 	for _, cert := range []*signed{nil, issue(t, nil, nil)} {
 		cfg := transport.ServerConfig{Authenticator: transport.StaticPassword("jöhn", "pä:ss")}
 		trust := transport.Trust{SelfSignedOnly: true}
@@ -135,7 +135,7 @@ func TestGuessingPasswordsIsSlowedDownAndThenStopped(t *testing.T) {
 	checkFault(t, err, fault.WebSocket, http.StatusTooManyRequests)
 }
 
-func TestClientCertificates(t *testing.T) {
+func TestClientCertificatesAreJudged(t *testing.T) {
 	root := issue(t, nil, authority)
 	middle := issue(t, root, authority)
 	client := issue(t, middle, nil)

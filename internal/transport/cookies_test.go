@@ -30,7 +30,7 @@ func visit(t *testing.T, jar *transport.Cookies, url string, parents bool, set .
 	return parsed(t, requests()[1]).Header.Get("Cookie")
 }
 
-func TestCookies(t *testing.T) {
+func TestCookiesAreSentWhereTheyBelong(t *testing.T) {
 	const home = "ws://peer.example.com/a/db"
 	tests := map[string]struct {
 		set     string

@@ -76,7 +76,7 @@ func TestAPeerMayAskForAProxy(t *testing.T) {
 	}
 }
 
-func TestBadProxies(t *testing.T) {
+func TestBadProxiesAreRefused(t *testing.T) {
 	for _, location := range []string{"", "/db", "https://127.0.0.1:1", "http://u:p@127.0.0.1:1", "http://:80", "http://h:99999"} {
 		e, _ := rawServer(t, func(string) string { return redirect(305, location) })
 		_, err := transport.Dial(t.Context(), transport.DialConfig{Endpoint: e, Protocols: []string{cbm4}})
@@ -89,7 +89,7 @@ func TestBadProxies(t *testing.T) {
 	checkFault(t, err, fault.Network, fault.InvalidRedirect.Code)
 }
 
-func TestBadRedirects(t *testing.T) {
+func TestBadRedirectsAreRefused(t *testing.T) {
 	for location, want := range map[string]*fault.Error{
 		"/db/_blipsync":          fault.TooManyRedirects, // to itself
 		"relative":               fault.InvalidRedirect,

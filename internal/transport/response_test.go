@@ -16,7 +16,7 @@ import (
 
 const interim = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
 
-func TestListenersAnswers(t *testing.T) {
+func TestAListenersAnswerDecidesTheDial(t *testing.T) {
 	with := func(old, replacement string) func(string) string {
 		return func(request string) string { return strings.Replace(switching(request), old, replacement, 1) }
 	}
@@ -127,7 +127,7 @@ func TestARefusalWithoutAnEndIsARefusal(t *testing.T) { // E-05
 	<-over
 }
 
-func TestUnreachablePeers(t *testing.T) { // E-02, E-09
+func TestUnreachablePeersAreToldApart(t *testing.T) { // E-02, E-09
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ func config(change func(*transport.ServerConfig)) transport.ServerConfig {
 	return cfg
 }
 
-func TestPorts(t *testing.T) { // N-01, N-02, N-03, N-18
+func TestAServerListensAtTheChosenOrAFreePort(t *testing.T) { // N-01, N-02, N-03, N-18
 	s := listen(t, transport.ServerConfig{})
 	if s.Port() < 1 || s.Port() > 65535 {
 		t.Errorf("port %d", s.Port())
@@ -67,7 +67,7 @@ func TestABusyPortIsAnErrorAndDisturbsNobody(t *testing.T) { // N-05, X-03, E-08
 	}
 }
 
-func TestUnknownInterfaces(t *testing.T) { // X-04, E-08
+func TestUnknownInterfacesAreErrors(t *testing.T) { // X-04, E-08
 	for _, name := range []string{"foo", "1.1.1.256", "192.0.2.1", "lo:", "localhost"} {
 		_, err := transport.Listen(t.Context(), config(func(c *transport.ServerConfig) { c.Interface = name }))
 		if !errors.Is(err, fault.UnknownHost) {
@@ -378,7 +378,7 @@ func canceled() context.Context {
 	return ctx
 }
 
-func TestConnectionLimits(t *testing.T) {
+func TestConnectionsBeyondALimitAreRefused(t *testing.T) {
 	for name, limits := range map[string]transport.Limits{
 		"in all": {Connections: 2}, "of one address": {PerAddress: 2},
 	} {
