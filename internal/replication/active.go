@@ -13,8 +13,9 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// drive leads the conversation from the active side: it agrees on collections and
-// checkpoints, starts both directions, and for a one-shot session returns when both are done.
+// drive leads the conversation from the active side: it agrees on collections and checkpoints,
+// starts both directions, and decides how to go on whenever both have come to rest. It returns
+// when a one-shot session has done its work.
 func (s *Session) drive(ctx context.Context) error {
 	if err := s.meet(ctx); err != nil {
 		return err
@@ -26,7 +27,7 @@ func (s *Session) drive(ctx context.Context) error {
 	}
 	s.begun.Store(true)
 	s.stateChanged()
-	arrived, mayStartOver := uint64(0), !s.active.StartedOver
+	last := rest{mayStartOver: !s.active.StartedOver}
 	for {
 		select {
 		case <-ctx.Done():
@@ -36,41 +37,56 @@ func (s *Session) drive(ctx context.Context) error {
 		if s.Busy() {
 			continue
 		}
-		// What was resolved on the way is pushed in the same run; what was pulled is looked at, so
-		// that the checkpoint vouches for it.
-		if now := s.arrived(); now != arrived {
-			arrived = now
-			more, err := s.pushFurther(ctx)
-			if err != nil {
-				return err
-			}
-			if more {
-				continue
-			}
-		}
-		held := s.holding()
-		if held && mayStartOver {
-			return s.startOver(ctx)
-		}
-		mayStartOver = mayStartOver || !held
-		if held || !s.active.Continuous {
-			more, err := s.giveUpWaiting(ctx)
-			if err != nil {
-				return err
-			}
-			if more {
-				continue
-			}
-		}
-		if !s.active.Continuous {
-			return s.finish(ctx)
-		}
-		if err := s.leftBehind(); err != nil {
-			s.saveCheckpoints(ctx)
+		if done, err := s.goOn(ctx, &last); done || err != nil {
 			return err
 		}
-		s.saveSoon()
 	}
+}
+
+// rest is what drive found when both directions had come to rest the last time.
+type rest struct {
+	arrived      uint64 // what the pull and the resolver had written
+	mayStartOver bool   // the pull has not started over for what is held
+}
+
+// goOn decides how a session at rest goes on: it pushes what has come up, starts over, ends a
+// one-shot session, which done tells, or lets a continuous one wait.
+func (s *Session) goOn(ctx context.Context, last *rest) (done bool, err error) {
+	if more, err := s.pushArrived(ctx, last); more || err != nil {
+		return false, err
+	}
+	held := s.holding()
+	if held && last.mayStartOver {
+		return true, s.startOver(ctx)
+	}
+	last.mayStartOver = last.mayStartOver || !held
+	if held || !s.active.Continuous {
+		if more, err := s.giveUpWaiting(ctx); more || err != nil {
+			return false, err
+		}
+	}
+	if !s.active.Continuous {
+		s.finish(ctx)
+		return true, nil
+	}
+	if err := s.leftBehind(); err != nil {
+		s.saveCheckpoints(ctx)
+		return true, err
+	}
+	s.saveSoon()
+	return false, nil
+}
+
+// pushArrived looks at what the pull and the resolver have written since the last rest: what was
+// resolved is pushed in the same run, and what was pulled is looked at, so that the checkpoint
+// vouches for it. It reports whether there is more to push.
+func (s *Session) pushArrived(ctx context.Context, last *rest) (more bool, err error) {
+	now := s.arrived()
+	if now == last.arrived {
+		return false, nil
+	}
+	last.arrived = now
+	return s.pushFurther(ctx)
 }
 
 // ErrStartOver ends a session that has to be followed by another one at once: the peer
@@ -119,11 +135,10 @@ func (s *Session) startOver(ctx context.Context) error {
 }
 
 // finish saves where we are; then a one-shot session is over.
-func (s *Session) finish(ctx context.Context) error {
+func (s *Session) finish(ctx context.Context) {
 	for _, c := range s.all() {
 		s.saved(c.check, c.check.save(ctx))
 	}
-	return nil
 }
 
 // giveUpWaiting ends the wait of documents for a pull that has brought everything there is,
