@@ -48,7 +48,7 @@ func (a SessionAuthenticator) authenticate(cfg *transport.DialConfig) {
 type ClientCertificateAuthenticator struct{ Identity *TLSIdentity }
 
 func (a ClientCertificateAuthenticator) check() error {
-	if a.Identity == nil {
+	if a.Identity == nil || len(a.Identity.Certificates()) == 0 {
 		return fault.Invalid.In("configure replicator", "").Says("the client certificate has no identity")
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"sync"
 
+	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -28,6 +29,9 @@ func Open(ctx context.Context, path string, o Options) (*Database, error) {
 	folder, err := folderOf(path)
 	if err != nil {
 		return nil, err
+	}
+	if err := o.EncryptionKey.check(); err != nil {
+		return nil, fault.About(err, "open database", folder)
 	}
 	opened, err := store.Open(ctx, folder, o.forStore())
 	if err != nil {

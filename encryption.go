@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/seal"
 	"github.com/tandemdb/tandem/internal/store"
 )
@@ -12,7 +13,8 @@ import (
 const EncryptionKeySize = seal.KeySize
 
 // EncryptionKey opens an encrypted database: a key or a passphrase. It is immutable, and prints as
-// "(secret)". Its value is for [Options] and [Database.ChangeEncryptionKey]; nil means no encryption.
+// "(secret)". It is for [Options] and [Database.ChangeEncryptionKey], where nil means no encryption, and
+// the zero value is [ErrInvalid].
 type EncryptionKey struct{ secret *seal.Secret }
 
 // NewEncryptionKey returns an encryption key of 32 bytes, which should be random. Another size is
@@ -41,6 +43,14 @@ func (k *EncryptionKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, "(secret)") 
 
 // MarshalText gives "(secret)", so that no encoder of logs writes the key.
 func (k *EncryptionKey) MarshalText() ([]byte, error) { return []byte("(secret)"), nil }
+
+// check refuses the zero value, which must not pass for no encryption.
+func (k *EncryptionKey) check() error {
+	if k != nil && k.secret == nil {
+		return fault.Invalid.Says("the encryption key is empty").Try("make one with NewEncryptionKey or NewPassphraseKey")
+	}
+	return nil
+}
 
 func (k *EncryptionKey) forStore() *seal.Secret {
 	if k == nil {
@@ -73,5 +83,8 @@ func (db *Database) IsEncrypted() bool { return db.store.Encrypted() }
 // database opens afterwards with the old key or with the new one, and is complete. What was not encrypted
 // before may remain readable in parts of the disk that are free now.
 func (db *Database) ChangeEncryptionKey(ctx context.Context, key *EncryptionKey) error {
+	if err := key.check(); err != nil {
+		return fault.About(err, "change encryption key", db.Path())
+	}
 	return db.store.ChangeKey(ctx, key.forStore())
 }

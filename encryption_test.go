@@ -103,3 +103,22 @@ func TestEmptyAndShortKeysAreRefused(t *testing.T) {
 		t.Errorf("empty passphrase: got %v", err)
 	}
 }
+
+// A key that nobody made must not pass for none: that would store in clear text, or decrypt.
+func TestAZeroKeyIsRefused(t *testing.T) {
+	zero := new(tandem.EncryptionKey)
+	path := filepath.Join(t.TempDir(), "db")
+	_, err := tandem.Open(t.Context(), path, tandem.Options{EncryptionKey: zero})
+	wantError(t, "open", err, tandem.ErrInvalid)
+	wantError(t, "validate", tandem.Options{EncryptionKey: zero}.Validate(), tandem.ErrInvalid)
+	if tandem.Exists(path) {
+		t.Error("there is a database")
+	}
+	key, err := tandem.NewEncryptionKey(make([]byte, tandem.EncryptionKeySize))
+	check(t, err)
+	db := openAt(t, path, tandem.Options{EncryptionKey: key})
+	wantError(t, "change", db.ChangeEncryptionKey(t.Context(), zero), tandem.ErrInvalid)
+	if !db.IsEncrypted() {
+		t.Error("the encryption is gone")
+	}
+}

@@ -117,6 +117,10 @@ func TestImpossibleListenersAreNotMade(t *testing.T) { // L-04 L-05 X-06, §8.1
 		_, err := tandem.NewURLEndpointListener(tandem.URLEndpointListenerConfiguration{Collections: colls})
 		wantError(t, "collections: "+name, err, tandem.ErrInvalid)
 	}
+	_, err := tandem.NewURLEndpointListener(tandem.URLEndpointListenerConfiguration{
+		Collections: []*tandem.Collection{one}, TLSIdentity: new(tandem.TLSIdentity),
+	})
+	wantError(t, "empty identity", err, tandem.ErrInvalid)
 	for name, auth := range map[string]*tandem.ListenerAuthenticator{ // which would let in everybody, or nobody
 		"zero":        {},
 		"password":    tandem.ListenerPasswordAuthenticator(nil),

@@ -29,7 +29,7 @@ func (l *URLEndpointListener) SetTLSIdentity(id *TLSIdentity) error {
 		return fault.NotOpen.In(op, "").Says("the listener is not running")
 	case l.cfg.DisableTLS:
 		return fault.Invalid.In(op, "").Says("the listener has no TLS")
-	case id == nil:
+	case id == nil || len(id.Certificates()) == 0:
 		return fault.Invalid.In(op, "").Says("there is no identity")
 	}
 	if err := id.Check(ServerUsage, time.Now()); err != nil {

@@ -1,6 +1,10 @@
 package tandem
 
-import "github.com/tandemdb/tandem/internal/store"
+import (
+	"errors"
+
+	"github.com/tandemdb/tandem/internal/store"
+)
 
 // Versioning is the form of the revisions that a database gives to its edits. Peers of both
 // forms exist; databases that sync with each other should have the same.
@@ -37,7 +41,9 @@ type Options struct {
 }
 
 // Validate reports settings that cannot work, as [ErrInvalid].
-func (o Options) Validate() error { return o.forStore().Validate() }
+func (o Options) Validate() error {
+	return errors.Join(o.EncryptionKey.check(), o.forStore().Validate())
+}
 
 func (o Options) forStore() store.Options {
 	return store.Options{

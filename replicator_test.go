@@ -96,6 +96,9 @@ func TestImpossibleReplicatorsAreNotMade(t *testing.T) { // §4
 		"pointer to a nameless certificate": func(c *tandem.ReplicatorConfiguration) {
 			c.Authenticator = &tandem.ClientCertificateAuthenticator{}
 		},
+		"empty certificate": func(c *tandem.ReplicatorConfiguration) {
+			c.Authenticator = tandem.ClientCertificateAuthenticator{Identity: new(tandem.TLSIdentity)}
+		},
 		"nil collection": func(c *tandem.ReplicatorConfiguration) { c.AddCollection(nil) },
 	} {
 		cfg := tandem.ReplicatorConfiguration{Endpoint: endpoint}

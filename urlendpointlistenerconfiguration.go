@@ -86,6 +86,7 @@ func (c URLEndpointListenerConfiguration) Validate() error {
 			break
 		}
 	}
+	check(c.TLSIdentity == nil || len(c.TLSIdentity.Certificates()) > 0, "the TLS identity is empty")
 	if c.Authenticator != nil {
 		check(c.Authenticator.auth != nil, "the authenticator has nothing to decide by")
 		check(!c.DisableTLS || !c.Authenticator.auth.NeedsTLS(), "clients can be known by certificate only with TLS")

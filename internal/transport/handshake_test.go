@@ -118,6 +118,9 @@ func TestOurOwnClientUnderstandsEveryRefusal(t *testing.T) {
 	if want := "I only speak BLIP_3+CBMobile_4, and you offer BLIP_3+CBMobile_3"; !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
 	}
+	if hint := fault.HintOf(err); !strings.Contains(hint, "the same versioning") {
+		t.Errorf("the hint is %q, want it to tell of the versioning", hint)
+	}
 }
 
 func FuzzRequest(f *testing.F) {

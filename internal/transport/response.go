@@ -64,11 +64,12 @@ func (r *response) refusal() error {
 }
 
 var statusHints = map[int]string{
-	http.StatusUnauthorized:       "check user name and password",
-	http.StatusForbidden:          "check what this user may do on the peer",
-	http.StatusNotFound:           "check the database's name at the end of the URL",
-	http.StatusTooManyRequests:    "wait a minute after too many wrong passwords",
-	http.StatusServiceUnavailable: "the peer is busy or stopping; try again later",
+	http.StatusUnauthorized:        "check user name and password",
+	http.StatusForbidden:           "check what this user may do on the peer",
+	http.StatusNotFound:            "check the database's name at the end of the URL",
+	http.StatusTooManyRequests:     "wait a minute after too many wrong passwords",
+	http.StatusInternalServerError: "if it is about protocols, both databases need the same versioning: version-vectors or rev-trees",
+	http.StatusServiceUnavailable:  "the peer is busy or stopping; try again later",
 }
 
 // message is the listener's own explanation: a JSON reason, a text, or the status line.
