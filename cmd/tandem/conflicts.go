@@ -23,6 +23,9 @@ func newConflicts(a *app) *cobra.Command {
 		Example: "  tandem conflicts notes\n  tandem conflicts notes milk --json",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: a.do(func(ctx context.Context, args []string) error {
+			if limit < 0 {
+				return usage("--limit cannot be negative")
+			}
 			id := ""
 			if len(args) == 2 {
 				id = args[1]
@@ -39,7 +42,7 @@ func newConflicts(a *app) *cobra.Command {
 	coll.add(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line, with both bodies")
 	c.Flags().BoolVar(&all, "all", false, "of all collections")
-	c.Flags().IntVar(&limit, "limit", 100, "list so many at most; 0 lists all")
+	c.Flags().IntVar(&limit, "limit", 100, "list so `many` at most; 0 lists all")
 	return c
 }
 

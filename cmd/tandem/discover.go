@@ -25,6 +25,9 @@ func newDiscover(a *app) *cobra.Command {
 		Example: "  tandem discover\n  tandem discover --watch --json",
 		Args:    cobra.NoArgs,
 		RunE: a.do(func(ctx context.Context, _ []string) error {
+			if wait < 0 {
+				return usage("--wait cannot be negative")
+			}
 			if !watch {
 				var cancel context.CancelFunc
 				ctx, cancel = context.WithTimeout(ctx, wait)

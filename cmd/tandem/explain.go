@@ -47,7 +47,7 @@ func (a *app) explain(ctx context.Context, coll *tandem.Collection, id string, u
 		}
 	}
 	if len(urls) == 0 {
-		a.note("this database has not been synced with any peer yet")
+		a.note("no sync of this database with a peer began here; ask the database of the peer that connects to this one")
 	}
 	encoder := a.jsonLines()
 	for _, url := range urls {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -100,7 +101,9 @@ func (a *app) listIdentities(store tandem.TLSIdentityStore, labels []string, asJ
 		}
 	}
 	if unread > 0 {
-		return fmt.Errorf("%d of %d identities cannot be read", unread, len(labels))
+		return errors.Join(table.Flush(), withHint(
+			fmt.Errorf("identities that cannot be read: %d of %d", unread, len(labels)),
+			"see the reasons above; tandem identity delete removes what is of no use"))
 	}
 	return table.Flush()
 }

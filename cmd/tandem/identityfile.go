@@ -76,8 +76,8 @@ func newIdentityExport(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "export LABEL",
 		Short: "Write an identity with its key to a PKCS#12 or PEM file",
-		Long: "export writes key and certificates to a new file that only this user may read, encrypted\n" +
-			"under a password. The certificates alone come from `tandem identity show --pem`.",
+		Long: "export writes key and certificates to a file that only this user may read, encrypted under\n" +
+			"a password. A file of that name is replaced. The certificates alone come from `tandem identity show --pem`.",
 		Example: "  tandem identity export shop --p12 shop.p12 --password-file pw",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.do(func(_ context.Context, args []string) error {

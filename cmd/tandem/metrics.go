@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"time"
@@ -26,7 +27,7 @@ func serveMetrics(
 	}
 	socket, err := net.Listen("tcp", net.JoinHostPort(host, port))
 	if err != nil {
-		return "", nil, withHint(err, "choose another address for --metrics")
+		return "", nil, withHint(fmt.Errorf("serve metrics at %s: %w", addr, err), "choose another address for --metrics")
 	}
 	registry := prometheus.NewRegistry()
 	if err := registry.Register(metrics{listener}); err != nil {

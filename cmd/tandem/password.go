@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -52,6 +53,9 @@ func (f *loginFlags) login(a *app) (user, password string, err error) {
 			return "", "", usage("--password-file needs --user")
 		}
 		return "", "", nil
+	}
+	if strings.Contains(f.user, ":") {
+		return "", "", usage("--user %s: a user's name cannot hold a colon", f.user)
 	}
 	password, err = f.password(a, "password of "+f.user)
 	return f.user, password, err

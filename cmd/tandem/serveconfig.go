@@ -22,6 +22,9 @@ func (f *serveFlags) configuration(ctx context.Context, a *app, db *tandem.Datab
 		Advertise:        f.advertisedName(db),
 		Logger:           a.logger(),
 	}
+	if f.maxConnections < 0 {
+		return cfg, nil, usage("--max-connections cannot be negative")
+	}
 	if cfg.Collections, err = chooseCollections(ctx, db, f.collections, findCollection); err != nil {
 		return cfg, nil, err
 	}

@@ -33,19 +33,29 @@ func newSync(a *app) *cobra.Command {
 	return c
 }
 
+// sync runs a replication. With --json it tells the outcome even of one that could not begin.
 func (a *app) sync(ctx context.Context, path string, peer []string, f *syncFlags) error {
+	begun, err := a.syncDatabase(ctx, path, peer, f)
+	if err == nil || begun || !f.asJSON {
+		return err
+	}
+	return errors.Join(err, a.jsonLines().Encode(outcome{err: err}.summary(0)))
+}
+
+// syncDatabase reports whether the replication has begun; if so, its outcome was told.
+func (a *app) syncDatabase(ctx context.Context, path string, peer []string, f *syncFlags) (begun bool, err error) {
 	cfg, err := f.configuration(a)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := f.setPeer(ctx, &cfg, peer); err != nil {
-		return err
+		return false, err
 	}
 	if cfg.Authenticator, err = f.authenticator(a); err != nil {
-		return err
+		return false, err
 	}
 	o := tandem.Options{MustExist: cfg.Type == tandem.Push}
-	return a.withOptions(ctx, path, o, func(db *tandem.Database) error {
+	err = a.withOptions(ctx, path, o, func(db *tandem.Database) error {
 		if cfg.Collections, err = f.collectionConfigurations(ctx, db, cfg.Type); err != nil {
 			return err
 		}
@@ -54,7 +64,7 @@ func (a *app) sync(ctx context.Context, path string, peer []string, f *syncFlags
 				return err
 			}
 		}
-		if err := a.syncWith(ctx, cfg, f); err != nil {
+		if begun, err = a.syncWith(ctx, cfg, f); err != nil {
 			return err
 		}
 		if len(f.collections) == 0 {
@@ -62,6 +72,7 @@ func (a *app) sync(ctx context.Context, path string, peer []string, f *syncFlags
 		}
 		return nil
 	})
+	return begun, err
 }
 
 // noteIfEmpty says why nothing has come to a database that has never held more than its empty
@@ -75,16 +86,17 @@ func (a *app) noteIfEmpty(ctx context.Context, all []tandem.CollectionConfigurat
 	}
 }
 
-func (a *app) syncWith(ctx context.Context, cfg tandem.ReplicatorConfiguration, f *syncFlags) error {
+// syncWith replicates and tells the outcome, unless it cannot begin.
+func (a *app) syncWith(ctx context.Context, cfg tandem.ReplicatorConfiguration, f *syncFlags) (begun bool, err error) {
 	replicator, err := tandem.NewReplicator(cfg)
 	if err != nil {
-		return err
+		return false, err
 	}
 	outcome, err := a.replicate(ctx, replicator, f)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return f.withTrust(a.conclude(outcome, f), replicator)
+	return true, f.withTrust(a.conclude(outcome, f), replicator)
 }
 
 // withTrust adds to the error for a peer's certificate how to trust it.

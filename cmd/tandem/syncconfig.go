@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -59,13 +61,16 @@ func (f *syncFlags) add(c *cobra.Command) {
 	flags.DurationVar(&f.timeout, "timeout", 0, "`time` after which to give up, such as 30s (default never)")
 	flags.IntVar(&f.attempts, "attempts", 0, "`times` to try to connect (default 1, with --continuous no limit)")
 	flags.StringVar(&f.discover, "discover", "", "`name` of the peer, or of its database, to find on the local network")
-	flags.BoolVar(&f.asJSON, "json", false, "print one JSON object at the end")
+	flags.BoolVar(&f.asJSON, "json", false, "print one JSON object at the end, however it ends")
 	flags.BoolVar(&f.stats, "stats", false, "tell about deltas and blobs at the end")
 	c.MarkFlagsMutuallyExclusive("self-signed", "pinned-cert", "fingerprint", "ca", "trust-on-first-use")
 }
 
 // configuration makes that of the replicator, but for its peer, authenticator and collections.
 func (f *syncFlags) configuration(a *app) (cfg tandem.ReplicatorConfiguration, err error) {
+	if f.timeout < 0 || f.attempts < 0 {
+		return cfg, usage("--timeout and --attempts cannot be negative")
+	}
 	cfg = tandem.ReplicatorConfiguration{
 		Type:                                  f.direction(),
 		Continuous:                            f.continuous,
@@ -145,6 +150,9 @@ func (f *syncFlags) setPeer(ctx context.Context, cfg *tandem.ReplicatorConfigura
 		defer cancel()
 	}
 	peer, err := tandem.FindPeer(ctx, f.discover, nil)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return withHint(fmt.Errorf("find peer %s: none has appeared within %s", f.discover, f.timeout), tandem.HintOf(err))
+	}
 	if err != nil {
 		return err
 	}

@@ -108,6 +108,8 @@ func (e *Explanation) judgePush(doc *store.Document, opts CollectionOptions, don
 		e.Reason = "the push filter refuses it"
 	case done.covers(uint64(doc.Sequence)):
 		e.Reason = "an earlier run has left it out, by its filter or because the peer refused it; reset the checkpoint to try again"
+	case e.Remote == "":
+		e.State, e.Reason = StatePending, "it has not been pushed yet"
 	default:
 		e.State, e.Reason = StatePending, "it has changed since the last push"
 	}
