@@ -142,7 +142,7 @@ func TestContextEndsATransaction(t *testing.T) {
 }
 
 // unhurried lets others run before it tells its user that it is done.
-type unhurried struct{ context.Context } //nolint:containedctx // it is one
+type unhurried struct{ context.Context }
 
 func (c unhurried) Done() <-chan struct{} {
 	for range 10 {
