@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 }
 
 // setup gives each script an identity store of its own, the documents of the demo in $DATA,
-// and the data shared by all projects of the field in $SHARED, if they are here.
+// and the recordings beside the work tree in $SHARED, if they are here.
 func setup(env *testscript.Env) error {
 	data, err := filepath.Abs("demo")
 	if err != nil {

@@ -62,8 +62,8 @@ func orderOf(aDescends, bDescends bool) Order {
 }
 
 // compareLegacy says what the tree revision is to the version (spec/versioning.md §B5).
-// A version whose history does not name the tree revision is in conflict with it: what the
-// rule leaves open is decided such that no content is lost.
+// A version whose history does not name the tree revision is in conflict with it: where the
+// rule leaves it open, no content must be lost.
 func compareLegacy(tree, version Rev) Order {
 	if version.ID.Source() != LegacySource {
 		return orderOf(false, version.Contains(tree.ID))
@@ -135,7 +135,7 @@ func (r Rev) timeOf(source Source) Time {
 	return 0
 }
 
-// containsEncoded reports whether t stands for a tree ID that r is or has for an ancestor.
+// containsEncoded reports whether t stands for a tree ID that is r itself, or an ancestor of r.
 func (r Rev) containsEncoded(t Time) bool {
 	if r.ID.IsTree() && r.ID.encodedTime() == t {
 		return true
@@ -156,5 +156,5 @@ func sameSet(a, b []ID) bool {
 	return !slices.ContainsFunc(a, func(id ID) bool { return !slices.Contains(b, id) })
 }
 
-// isLegacy reports whether r is a tree revision, be it encoded.
+// isLegacy reports whether r is a tree revision, encoded or not.
 func (r Rev) isLegacy() bool { return r.ID.Encoded().Source() == LegacySource }

@@ -111,7 +111,7 @@ func TestProposalAcceptsDescendants(t *testing.T) {
 }
 
 // C-02: the rules of spec/conflicts.md §3.
-func TestDefaultWinnerFollowsTheField(t *testing.T) {
+func TestDefaultWinnerFollowsTheRules(t *testing.T) {
 	for name, x := range map[string]struct {
 		local, remote               revision.Rev
 		localDeleted, remoteDeleted bool

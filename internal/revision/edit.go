@@ -10,7 +10,7 @@ import (
 // EditTree returns the tree revision of an edit. parent is what it replaces, zero for a
 // new document. canonicalBody is the body with sorted keys and no whitespace, "{}" for none.
 // The same edit of the same parent has the same ID on every peer (spec/versioning.md §A1).
-// A parent that is a version counts as none: such databases refuse versions before.
+// A parent that is a version counts as none: a database of tree revisions never stores one.
 func EditTree(parent Rev, deleted bool, canonicalBody []byte) Rev {
 	if !parent.ID.IsTree() {
 		parent = Rev{}
@@ -115,7 +115,7 @@ func Join(incoming, local Rev) Rev {
 }
 
 // Complete returns incoming with the ancestors that its sender left out because local has them
-// (spec/versioning.md §A2), be it a descendant of local or in conflict with it.
+// (spec/versioning.md §A2), whether it descends from local or is in conflict with it.
 func Complete(incoming, local Rev) Rev {
 	known, list := local.tail(), incoming.History.Ancestors
 	for i, id := range list {
@@ -147,7 +147,7 @@ func (r Rev) seeing(other Rev) Rev {
 	return r
 }
 
-// tail returns the tree IDs that a descendant of r has for ancestors.
+// tail returns the tree IDs that are ancestors of a descendant of r.
 func (r Rev) tail() []ID {
 	if r.ID.IsTree() {
 		return prepend(r.ID, r.History.Ancestors)

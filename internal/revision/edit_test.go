@@ -9,7 +9,7 @@ import (
 )
 
 // The examples of spec/versioning.md §A1.
-func TestEditTreeGivesTheFieldsDigests(t *testing.T) {
+func TestEditTreeGivesTheProtocolsDigests(t *testing.T) {
 	root := revision.EditTree(revision.Rev{}, false, []byte(`{"a":1}`))
 	if want := revision.ID("1-66c183b8980c2066b2d6ecd701d3823bc0c1b838"); root.ID != want {
 		t.Errorf("root is %s, want %s", root.ID, want)

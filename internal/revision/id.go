@@ -207,8 +207,8 @@ func nibble(c byte) Time {
 	return 0
 }
 
-// Is reports whether id and other name the same revision, be it in different forms: a tree ID
-// is the same as its encoded form.
+// Is reports whether id and other name the same revision, in the same form or not: a tree ID is
+// the same as its encoded form.
 func (id ID) Is(other ID) bool {
 	return id == other || id != "" && other != "" && id.IsTree() != other.IsTree() && id.Encoded() == other.Encoded()
 }

@@ -13,7 +13,7 @@
 // A database is encrypted under a random data key of 32 bytes, which never changes while the
 // database is encrypted. The key file keeps it wrapped (AES-256-GCM) under a key derived from
 // the [Secret]: from a passphrase with argon2id, from a raw key with HKDF-SHA256; salt and costs
-// are in the file. So changing the secret means to write the key file anew, and nothing else.
+// are in the file. So changing the secret means writing the key file anew, and nothing else.
 // The tag of the wrapped key tells a wrong secret. From the data key HKDF-SHA256 gives one key for
 // each purpose: the database file, its log, its journal, blobs, and names of blobs.
 //

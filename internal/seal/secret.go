@@ -17,7 +17,7 @@ type Secret struct {
 	key        [KeySize]byte
 }
 
-// Passphrase makes a secret of a text, taken as it is: it is the user's to type it alike each
+// Passphrase makes a secret of a text, taken as it is: the user has to type it the same way each
 // time. An empty one is fault.Invalid.
 func Passphrase(text string) (*Secret, error) {
 	if text == "" {
