@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -191,6 +192,48 @@ func TestCloseMayBeCalledByMany(t *testing.T) {
 	closers.Wait()
 }
 
+func TestADatabaseIsUsedFromManyGoroutines(t *testing.T) { // P-04
+	const goroutines, rounds = 8, 10
+	c := newCollection(t)
+	ids := listen(t, c)
+	use := func(me, round int) error {
+		id := fmt.Sprintf("%d-%d", me, round)
+		if err := c.Put(t.Context(), id, map[string]int{"round": round}); err != nil {
+			return err
+		}
+		err := c.Database().InBatch(t.Context(), func(b *tandem.Batch) error {
+			var was struct{ Round int }
+			if err := b.Get(c, id, &was); err != nil {
+				return err
+			}
+			return b.Put(c, id, map[string]int{"round": was.Round + 1})
+		})
+		for _, readErr := range c.All(t.Context()) {
+			err = errors.Join(err, readErr)
+		}
+		return err
+	}
+	var users sync.WaitGroup
+	for me := range goroutines {
+		users.Go(func() {
+			for round := range rounds {
+				if err := use(me, round); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	users.Wait()
+	want, heard := make(map[string]string), make(map[string]bool)
+	for i := range goroutines * rounds {
+		want[fmt.Sprintf("%d-%d", i/rounds, i%rounds)] = fmt.Sprintf(`{"round":%d}`, i%rounds+1)
+	}
+	wantContents(t, c, want)
+	for len(heard) < len(want) {
+		heard[receive(t, "a change", ids)] = true
+	}
+}
+
 // X-15, L-14: closing or deleting the database ends what uses it, and nothing starts again.
 func TestTheEndOfADatabaseEndsItsUsers(t *testing.T) {
 	ends := map[string]func(*tandem.Database) error{
@@ -291,7 +334,7 @@ func TestCheckFindsDamage(t *testing.T) {
 	}
 }
 
-func TestCancelledCallsEnd(t *testing.T) {
+func TestCancelledCallsEnd(t *testing.T) { // P-04
 	c := newCollection(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	cancel()

@@ -246,7 +246,7 @@ func TestARunningListenerRenewsItsAnonymousIdentity(t *testing.T) {
 	}
 }
 
-// T-13, T-16, T-17, T-23, X-20, R-08, R-09
+// T-13, T-16, T-17, T-23, X-20, R-08, R-09, R-10
 func TestTrustInACertificateThatWasIssued(t *testing.T) {
 	ca, other := newAuthority(t, "our CA"), newAuthority(t, "another CA")
 	server := newIdentity(t, "server", issuedBy(ca), usage(tandem.ServerUsage))

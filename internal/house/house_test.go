@@ -121,6 +121,29 @@ func TestNoFileIsTooLong(t *testing.T) {
 	}
 }
 
+// P-06: a binary needs nothing but the system, since nothing of ours or below it is C.
+func TestNothingNeedsCgo(t *testing.T) {
+	t.Setenv("CGO_ENABLED", "1") // as otherwise such files are left out in silence
+	const cgo = "{{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}}"
+	if needs := strings.Fields(string(run(t, "go", "list", "-deps", "-f", cgo, module+"/..."))); len(needs) > 0 {
+		t.Errorf("these packages need cgo: %s", needs)
+	}
+}
+
+// What a reader has to be told before the library serves him on his platform.
+func TestTheReadmeTellsWhatPlatformsNeed(t *testing.T) {
+	readme := strings.Join(strings.Fields(string(tracked(t, "README.md")["README.md"])), " ")
+	for id, statement := range map[string]string{
+		"P-01": "no part of it needs a licence key",
+		"P-02": "iOS asks for a local-network permission text in the app's bundle",
+		"P-03": "Android has to allow clear-text traffic in the manifest",
+	} {
+		if !strings.Contains(readme, statement) {
+			t.Errorf("%s: README.md does not say that %s", id, statement)
+		}
+	}
+}
+
 // TestNoMachinePaths guards against the paths of whoever's machine a file was written on.
 func TestNoMachinePaths(t *testing.T) {
 	ofMachine := regexp.MustCompile(`(?:^|[^\w.~/$})-])/(?:wo` + `rk|ro` + `ot|Us` + `ers/\w+|ho` + `me/\w+)/`)

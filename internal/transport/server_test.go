@@ -8,8 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -102,6 +104,9 @@ func TestEveryURLCanBeDialled(t *testing.T) { // N-06, N-10, N-12, N-13, N-14, N
 		if len(urls) == 0 {
 			t.Error("no URLs")
 		}
+		if where != "0.0.0.0" {
+			checkLinkLocal(t, urls)
+		}
 		for _, raw := range urls {
 			u, err := url.Parse(raw)
 			if err != nil || u.Port() != fmt.Sprint(s.Port()) || u.Path != "/my db" || u.Scheme != "ws" {
@@ -114,6 +119,28 @@ func TestEveryURLCanBeDialled(t *testing.T) { // N-06, N-10, N-12, N-13, N-14, N
 			checkReached(t, s, transport.DialConfig{Endpoint: e})
 		}
 		_ = s.Close(t.Context())
+	}
+}
+
+// checkLinkLocal checks that the link-local IPv6 addresses of this host are among urls, with their zones.
+func checkLinkLocal(t *testing.T, urls []string) {
+	t.Helper()
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range interfaces {
+		addrs, _ := i.Addrs()
+		for _, addr := range addrs {
+			prefix, err := netip.ParsePrefix(addr.String())
+			if ip := prefix.Addr(); err != nil || i.Flags&net.FlagUp == 0 || !ip.Is6() || !ip.IsLinkLocalUnicast() {
+				continue
+			}
+			want := "[" + prefix.Addr().String() + "%25" + i.Name + "]:"
+			if !slices.ContainsFunc(urls, func(u string) bool { return strings.Contains(u, want) }) {
+				t.Errorf("no URL has %s: %q", want, urls)
+			}
+		}
 	}
 }
 
