@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"runtime"
@@ -53,14 +54,12 @@ func (a *app) bench(ctx context.Context, cfg bench.Config, asJSON bool, plot str
 	if err := cfg.Validate(); err != nil {
 		return usage("%v", err)
 	}
-	report, err := bench.Run(ctx, cfg)
+	report, err := measure(ctx, cfg, plot)
+	if ctx.Err() != nil {
+		return ctx.Err() // in place of what became of the other processes
+	}
 	if err != nil {
 		return err
-	}
-	if plot != "" {
-		if err := create(plot, report.WritePlot); err != nil {
-			return err
-		}
 	}
 	if asJSON {
 		encoder := json.NewEncoder(a.out)
@@ -68,6 +67,21 @@ func (a *app) bench(ctx context.Context, cfg bench.Config, asJSON bool, plot str
 		return encoder.Encode(report)
 	}
 	return report.WriteTable(a.out)
+}
+
+// measure also draws the plot, if it has a name. What cannot be written is known before the time is
+// spent.
+func measure(ctx context.Context, cfg bench.Config, plot string) (report bench.Report, err error) {
+	if plot == "" {
+		return bench.Run(ctx, cfg)
+	}
+	err = create(plot, func(w io.Writer) error {
+		if report, err = bench.Run(ctx, cfg); err != nil {
+			return err
+		}
+		return report.WritePlot(w)
+	})
+	return report, err
 }
 
 // newBenchPeer is the command of the processes that bench starts.
@@ -113,15 +127,17 @@ func orProfile(err error, name string) error {
 	return create(name, func(w io.Writer) error { return pprof.Lookup("allocs").WriteTo(w, 0) })
 }
 
-// create creates a file, and keeps it if write succeeds.
+// create creates a file, and keeps it if write succeeds. What is no regular file, a device for
+// example, is kept in any case.
 func create(name string, write func(io.Writer) error) error {
 	file, err := os.Create(name)
 	if err != nil {
 		return err
 	}
-	err = write(file)
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
+	info, err := file.Stat()
+	err = errors.Join(err, write(file), file.Close())
+	if err != nil && info != nil && info.Mode().IsRegular() {
+		err = errors.Join(err, os.Remove(name))
 	}
 	return err
 }
