@@ -230,27 +230,11 @@ func eachItem(body []byte, fn func(item []jsontext.Value) error) error {
 	if _, err := dec.ReadToken(); err != nil {
 		return notJSON(err)
 	}
-	var item []jsontext.Value
-	var texts []byte // of the items
+	var r entryReader
 	for dec.PeekKind() == '[' {
-		if _, err := dec.ReadToken(); err != nil {
-			return notJSON(err)
-		}
-		item, texts = item[:0], texts[:0]
-		for dec.PeekKind() != ']' {
-			value, err := dec.ReadValue()
-			if err != nil {
-				return notJSON(err)
-			}
-			if len(item) == maxEntryItems {
-				continue // of a protocol to come
-			}
-			from := len(texts)
-			texts = append(texts, value...)
-			item = append(item, texts[from:])
-		}
-		if _, err := dec.ReadToken(); err != nil {
-			return notJSON(err)
+		item, err := r.read(dec)
+		if err != nil {
+			return err
 		}
 		if err := fn(item); err != nil {
 			return err
@@ -266,6 +250,37 @@ func eachItem(body []byte, fn func(item []jsontext.Value) error) error {
 		return malformed("more text follows the array")
 	}
 	return nil
+}
+
+// entryReader reads the items of one array after the other into the same memory.
+type entryReader struct {
+	items []jsontext.Value
+	texts []byte // of the items
+}
+
+// read reads the array that comes next. Items beyond maxEntryItems, of a protocol to come, are
+// left out.
+func (r *entryReader) read(dec *jsontext.Decoder) ([]jsontext.Value, error) {
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, notJSON(err)
+	}
+	r.items, r.texts = r.items[:0], r.texts[:0]
+	for dec.PeekKind() != ']' {
+		value, err := dec.ReadValue()
+		if err != nil {
+			return nil, notJSON(err)
+		}
+		if len(r.items) == maxEntryItems {
+			continue
+		}
+		from := len(r.texts)
+		r.texts = append(r.texts, value...)
+		r.items = append(r.items, r.texts[from:])
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, notJSON(err)
+	}
+	return r.items, nil
 }
 
 // appendChange adds the entry of a changes message that announces a revision: by its ID, which
