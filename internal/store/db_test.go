@@ -378,7 +378,7 @@ func wait(t testing.TB, sub *store.Subscription, done func() bool) {
 	}
 }
 
-func TestCheckpointsAndSmallValuesAreKept(t *testing.T) {
+func TestAPeersCheckpointIsReplacedByWhoHasSeenItsRevision(t *testing.T) {
 	db := open(t, store.Options{})
 	update(t, db, func(tx *store.Tx) error {
 		for i, want := range []string{"1-cc", "2-cc"} {
@@ -402,6 +402,13 @@ func TestCheckpointsAndSmallValuesAreKept(t *testing.T) {
 		if _, _, ok, err := tx.PeerCheckpoint("none"); ok || err != nil {
 			t.Errorf("got %v %v", ok, err)
 		}
+		return nil
+	})
+}
+
+func TestALocalCheckpointIsTheLastThatWasSet(t *testing.T) {
+	db := open(t, store.Options{})
+	update(t, db, func(tx *store.Tx) error {
 		for _, body := range []string{"one", "two"} {
 			if err := tx.SetLocalCheckpoint("cp", []byte(body)); err != nil {
 				return err
@@ -410,6 +417,13 @@ func TestCheckpointsAndSmallValuesAreKept(t *testing.T) {
 				t.Errorf("got %q, %v", got, err)
 			}
 		}
+		return nil
+	})
+}
+
+func TestSmallValuesAreKeptBySpaceAndKey(t *testing.T) {
+	db := open(t, store.Options{})
+	update(t, db, func(tx *store.Tx) error {
 		for _, pair := range []string{"a", "b", "c"} {
 			if err := tx.SetInfo("cookies", pair, []byte(pair)); err != nil {
 				return err
@@ -425,14 +439,17 @@ func TestCheckpointsAndSmallValuesAreKept(t *testing.T) {
 			t.Errorf("got %q, %v", got, err)
 		}
 		var all []string
-		err = tx.Infos("cookies", func(key string, value []byte) error {
+		err := tx.Infos("cookies", func(key string, value []byte) error {
 			all = append(all, key+"="+string(value))
 			return nil
 		})
 		same(t, all, "a=a", "c=c")
 		return err
 	})
-	view(t, db, func(tx *store.Tx) error {
+}
+
+func TestAViewGivesAnUnknownRemoteNoNumber(t *testing.T) {
+	view(t, open(t, store.Options{}), func(tx *store.Tx) error {
 		if r, err := tx.RemoteFor("wss://unknown"); r != 0 || err != nil {
 			t.Errorf("got %d, %v", r, err)
 		}
