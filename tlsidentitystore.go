@@ -1,8 +1,6 @@
 package tandem
 
-import (
-	"github.com/tandemdb/tandem/internal/identity"
-)
+import "github.com/tandemdb/tandem/internal/identity"
 
 // TLSIdentityStore keeps identities under labels. Implement it to keep them elsewhere, or
 // take one of [DefaultIdentityStore], [MemoryIdentityStore], [FolderIdentityStore],

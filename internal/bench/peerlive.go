@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -95,9 +96,5 @@ func (p *peer) arrived(ctx context.Context, documents int) (map[string]int64, er
 func (a *arrivals) snapshot() map[string]int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	at := make(map[string]int64, len(a.at))
-	for id, when := range a.at {
-		at[id] = when
-	}
-	return at
+	return maps.Clone(a.at)
 }

@@ -1,5 +1,7 @@
 package pkcs
 
+import "cmp"
+
 // Rounds is the number of derivation rounds for a password that a person chose.
 const Rounds = 600_000
 
@@ -11,10 +13,7 @@ type encryptedKey struct {
 // EncryptKey encrypts a PKCS#8 key into the form of a PEM block "ENCRYPTED PRIVATE KEY",
 // with so many derivation rounds; zero means [Rounds].
 func EncryptKey(pkcs8 []byte, password string, rounds int) ([]byte, error) {
-	if rounds == 0 {
-		rounds = Rounds
-	}
-	scheme, data, err := encrypt(pkcs8, password, rounds)
+	scheme, data, err := encrypt(pkcs8, password, cmp.Or(rounds, Rounds))
 	if err != nil {
 		return nil, err
 	}
