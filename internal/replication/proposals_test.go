@@ -1,6 +1,7 @@
 package replication_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -33,4 +34,32 @@ func TestWhatThePeerHasGoneOnFromIsNoConflict(t *testing.T) {
 			t.Errorf("after an edit reported %q, want the conflict", events)
 		}
 	})
+}
+
+// TestWhatThePeerHasGoneOnFromIsLeftAlone is the same with a pull whose filter refuses the peer's
+// revision: the document stays as it is, on both sides.
+func TestWhatThePeerHasGoneOnFromIsLeftAlone(t *testing.T) {
+	a := newPeer(t, store.RevTrees)
+	pullOnly := func(cfg *replication.Active) { cfg.Collections[0].Push = false }
+	pulled := meetActive(t, a, pullOnly, politely,
+		offers(`[[1,"doc","1-aa"]]`, [2]string{"id=doc rev=1-aa sequence=1", `{"n":1}`}))
+	if err := pulled.await(); err != nil {
+		t.Fatal(err)
+	}
+	before := a.contents()
+	refuseAll := func(cfg *replication.Active) {
+		cfg.StartedOver = true
+		cfg.Collections[0].PullFilter = func(*store.Document, bool) bool { return false }
+	}
+	l := meetActive(t, a, refuseAll, but("proposeChanges", saying(`[{"status":409,"rev":"2-bb"}]`)),
+		offers(`[[2,"doc","2-bb"]]`, [2]string{"id=doc rev=2-bb history=1-aa sequence=2", `{"n":2}`}))
+	if err := l.await(); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	if events := l.events.sorted(); !slices.Equal(events, []string{"pull doc WebSocket/403"}) {
+		t.Errorf("reported %q, want what the filter has refused", events)
+	}
+	if after := a.contents(); !maps.Equal(after, before) {
+		t.Errorf("stored is %v, want %v", after, before)
+	}
 }
