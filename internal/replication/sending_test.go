@@ -67,7 +67,7 @@ func TestARevisionComesWithItsHistory(t *testing.T) {
 		"of one alone":           {"maxHistory=1", "[]", nil},
 		"as long as there is":    {"maxHistory=500", "[]", ancestors[:49]},
 		"as long as by default":  {"maxHistory=0", "[]", ancestors[:49]},
-		"an ancestor beyond":     {"maxHistory=3", fmt.Sprintf("[%q]", ancestors[4]), ancestors[:2]},
+		"an ancestor beyond":     {"maxHistory=3", fmt.Sprintf("[%q]", ancestors[4]), []string{ancestors[0], ancestors[4]}},
 		"as long as in no words": {"maxHistory=many", "[]", ancestors[:49]},
 	} {
 		t.Run(name, func(t *testing.T) {

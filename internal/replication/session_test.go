@@ -209,6 +209,27 @@ func TestOneShotMovesEverythingBothWays(t *testing.T) {
 	})
 }
 
+// TestManyEditsAreNoConflict edits more often than a history is long, while the peers are apart.
+func TestManyEditsAreNoConflict(t *testing.T) {
+	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+		for _, n := range []int{48, 49, 50, 120} {
+			a, p := newPeer(t, v), newPeer(t, v)
+			a.put("ours", `{}`)
+			p.put("theirs", `{}`)
+			sync(t, a, p)
+			for i := range n {
+				a.put("ours", fmt.Sprintf(`{"n":%d}`, i))
+				p.put("theirs", fmt.Sprintf(`{"n":%d}`, i))
+			}
+			got := sync(t, a, p).active.Progress()
+			if got.Conflicts != 0 || got.Push.Documents != 1 || got.Push.Failed != 0 || got.Pull.Documents != 1 {
+				t.Errorf("after %d edits on either side: %d conflicts, push %+v, pull %+v", n, got.Conflicts, got.Push, got.Pull)
+			}
+			requireSame(t, a, p, 2)
+		}
+	})
+}
+
 func requireSame(t testing.TB, a, p *peer, n int) {
 	t.Helper()
 	ours, theirs := a.contents(), p.contents()

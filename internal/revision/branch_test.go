@@ -45,7 +45,7 @@ func TestSupersededRevisionsAreStored(t *testing.T) {
 			t.Errorf("%q: %v (-want +got)\n%s", r.History, err, diff)
 		}
 	}
-	if got := superseding(tree("1-a"), "3-x", "2-x", "1-x").Pruned(3).History.Superseded; len(got) != 2 || got[0] != "3-x" {
+	if got := superseding(tree("1-a"), "3-x", "2-x", "1-x").Pruned(3, nil).History.Superseded; len(got) != 2 || got[0] != "3-x" {
 		t.Errorf("pruned to %v, want the newest two", got)
 	}
 }

@@ -8,18 +8,28 @@ import "slices"
 // local is zero if there is no document. remoteKnown is the newest revision which the sender
 // is known to have, "" if none; a passive peer that lets a document be created anew over a tombstone,
 // as Sync Gateway does, passes local's ID. If local is what the sender had, and incoming does not know of it,
-// incoming is Newer in two cases where nothing is lost: local is a tombstone and the document was created
-// anew, or local is a tree revision and the sender has forgotten trees.
+// incoming is Newer in three cases where nothing is lost: local is a tombstone and the document was created
+// anew, local is a tree revision and the sender has forgotten trees, or so many edits came after it that
+// the history does not go back so far.
 func Receive(local Rev, localDeleted bool, remoteKnown ID, incoming Rev) Order {
 	order := Compare(incoming, local)
 	if order != Conflict || !local.ID.Is(remoteKnown) {
 		return order
 	}
 	forgotten := local.isLegacy() && !incoming.isLegacy()
-	if forgotten || localDeleted && !related(local, incoming) {
+	if forgotten || isBeyond(local, incoming) || localDeleted && !related(local, incoming) {
 		return Newer
 	}
 	return Conflict
+}
+
+// isBeyond reports whether all that is named of incoming's history is younger than the tree revision local.
+func isBeyond(local, incoming Rev) bool {
+	if !local.ID.IsTree() || !incoming.ID.IsTree() {
+		return false
+	}
+	oldest := incoming.tail()[len(incoming.History.Ancestors)]
+	return oldest.Generation() > local.ID.Generation()
 }
 
 // related reports whether a and b have any revision in common.

@@ -30,6 +30,11 @@ func TestReceiveKeepsWhatIsNotCovered(t *testing.T) {
 		"legacy with local work":              {tree("2-b", "1-a"), false, "1-a", vector(a1), revision.Conflict},
 		"legacy in the history":               {tree("2-b", "1-a"), false, "", upgraded(a1, "2-b"), revision.Newer},
 		"tree conflict that the peer had":     {tree("2-b", "1-a"), false, "2-b", tree("2-x", "1-a"), revision.Conflict},
+		"so much younger than what it had":    {tree("2-b", "1-a"), false, "2-b", tree("9-x", "8-x", "7-x"), revision.Newer},
+		"younger without any history":         {tree("2-b", "1-a"), false, "2-b", tree("9-x"), revision.Newer},
+		"as much younger than local work":     {tree("2-b", "1-a"), false, "1-a", tree("9-x", "8-x", "7-x"), revision.Conflict},
+		"as much younger, from a stranger":    {tree("2-b", "1-a"), false, "", tree("9-x", "8-x", "7-x"), revision.Conflict},
+		"a branch that begins beside it":      {tree("2-b", "1-a"), false, "2-b", tree("4-x", "3-x", "2-x"), revision.Conflict},
 		"tree revision after an upgrade here": {upgraded(a1, "3-c"), false, "", tree("4-d", "3-c"), revision.Conflict},
 	} {
 		t.Run(name, func(t *testing.T) {

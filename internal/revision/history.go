@@ -149,11 +149,21 @@ func nilIfEmpty(ids []ID) []ID {
 }
 
 // Pruned returns r with at most depth−1 ancestors, so that depth counts r itself, and as many
-// superseded revisions. Versions are never dropped: there is one per source.
-func (r Rev) Pruned(depth int) Rev {
-	keep := max(depth-1, 0)
-	r.History.Ancestors = firstOf(r.History.Ancestors, keep)
-	r.History.Superseded = firstOf(r.History.Superseded, keep)
+// superseded revisions. Of the older ancestors it keeps those for which keep is true: what a peer is
+// known to have has to stay, for else r could not be told to descend from it. A nil keep keeps none.
+// Versions are never dropped: there is one per source.
+func (r Rev) Pruned(depth int, keep func(ID) bool) Rev {
+	n := max(depth-1, 0)
+	recent := firstOf(r.History.Ancestors, n)
+	if keep != nil {
+		for _, id := range r.History.Ancestors[len(recent):] {
+			if keep(id) {
+				recent = append(recent, id)
+			}
+		}
+	}
+	r.History.Ancestors = recent
+	r.History.Superseded = firstOf(r.History.Superseded, n)
 	return r
 }
 

@@ -1,6 +1,9 @@
 package revision
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // DefaultHistory is how many revisions a history has at most when the peer did not say,
 // the revision itself included (spec/versioning.md §A2).
@@ -88,21 +91,27 @@ func (r Rev) Vector() string {
 //
 // maxHistory is the peer's limit of revisions, counting r itself; zero means
 // [DefaultHistory]. known tells which tree IDs the peer has, and nil that it has none: the
-// ancestors end with the first of them. Versions are always sent.
+// ancestors end with the first of them, even if that leaves out some before it. Versions are always sent.
 func (r Rev) WireHistory(maxHistory int, known func(ID) bool) string {
 	if maxHistory <= 0 {
 		maxHistory = DefaultHistory
 	}
-	tail := r.Pruned(maxHistory).History.Ancestors
-	if known != nil {
-		for i, id := range tail {
-			if known(id) {
-				tail = tail[:i+1]
-				break
-			}
-		}
-	}
 	var b strings.Builder
-	r.History.write(&b, tail)
+	r.History.write(&b, r.History.ancestorsTo(known, maxHistory-1))
 	return b.String()
+}
+
+// ancestorsTo returns at most limit ancestors: the first ones, up to one that is known.
+func (h History) ancestorsTo(known func(ID) bool, limit int) []ID {
+	at := -1
+	if known != nil {
+		at = slices.IndexFunc(h.Ancestors, known)
+	}
+	switch {
+	case 0 <= at && at < limit:
+		return h.Ancestors[:at+1]
+	case at < 0 || limit == 0:
+		return firstOf(h.Ancestors, limit)
+	}
+	return append(slices.Clone(h.Ancestors[:limit-1]), h.Ancestors[at])
 }

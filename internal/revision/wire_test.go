@@ -3,6 +3,7 @@ package revision_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -182,7 +183,9 @@ func TestWireHistoryEndsWhereThePeerKnows(t *testing.T) {
 		"the default limit":      {tree, 0, nil, chain(59, 11)},
 		"limit of one":           {tree, 1, nil, ""},
 		"known is included":      {tree, 20, has("57-ab0057"), chain(59, 57)},
-		"known beyond the limit": {tree, 4, has("50-ab0050"), chain(59, 57)},
+		"known beyond the limit": {tree, 4, has("50-ab0050"), chain(59, 58) + ",50-ab0050"},
+		"known beyond a limit 1": {tree, 1, has("50-ab0050"), ""},
+		"known at the limit":     {tree, 4, has("57-ab0057"), chain(59, 57)},
 		"vectors are not cut":    {mixed, 1, nil, string(b1) + ";" + string(c1)},
 		"legacy past, unknown":   {mixed, 50, has("9-z"), string(b1) + ";" + string(c1) + ",3-c,2-b,1-a"},
 		"legacy past, known":     {mixed, 50, has("3-c"), string(b1) + ";" + string(c1) + ",3-c"},
@@ -198,8 +201,21 @@ func TestWireHistoryEndsWhereThePeerKnows(t *testing.T) {
 func TestPrunedCountsTheRevisionItself(t *testing.T) {
 	tree := revision.Rev{ID: "5-e", History: revision.History{Ancestors: ids{"4-d", "3-c"}}}
 	for depth, want := range map[int]int{0: 0, 1: 0, 2: 1, 3: 2, 4: 2} {
-		if got := len(tree.Pruned(depth).History.Ancestors); got != want {
+		if got := len(tree.Pruned(depth, nil).History.Ancestors); got != want {
 			t.Errorf("Pruned(%d) keeps %d ancestors, want %d", depth, got, want)
+		}
+	}
+}
+
+func TestPrunedKeepsWhatAPeerHas(t *testing.T) {
+	tree := revision.Rev{ID: "60-ab", History: revision.History{Ancestors: split(chain(59, 1))}}
+	known := func(id revision.ID) bool { return id == "3-ab0003" || id == "58-ab0058" || id == "7-ab0007" }
+	for depth, want := range map[int]string{
+		4: chain(59, 57) + ",7-ab0007,3-ab0003", 1: "58-ab0058,7-ab0007,3-ab0003", 99: chain(59, 1),
+	} {
+		got := tree.Pruned(depth, known).History.Ancestors
+		if !slices.Equal(got, split(want)) {
+			t.Errorf("Pruned(%d) keeps %v, want %s", depth, got, want)
 		}
 	}
 }

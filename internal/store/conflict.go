@@ -205,7 +205,7 @@ func (tx *Tx) resolved(local, theirs *Document, r Resolution) (*Document, error)
 	default:
 		next.Rev = tx.merged(local, theirs)
 	}
-	next.Rev = tx.prune(next.Rev)
+	next.Rev = tx.prune(next.Rev, local)
 	return next, err
 }
 

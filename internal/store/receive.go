@@ -82,7 +82,7 @@ func (tx *Tx) prepareIncoming(in Incoming) (*Document, error) {
 	if len(in.Body) > MaxBody {
 		return nil, tooLarge(len(in.Body))
 	}
-	next := &Document{ID: in.ID, Rev: tx.prune(in.Rev), Body: in.Body, Size: len(in.Body)}
+	next := &Document{ID: in.ID, Rev: tx.prune(in.Rev, nil), Body: in.Body, Size: len(in.Body)}
 	if len(in.Body) == 0 {
 		next.Body = emptyBody
 	}
@@ -127,7 +127,7 @@ func (tx *Tx) receiveOver(c *Collection, next *Document, in Incoming) (Outcome, 
 		return 0, err
 	}
 	if order == revision.Newer {
-		next.Rev = tx.prune(revision.Join(next.Rev, head.Rev))
+		next.Rev = tx.prune(revision.Join(next.Rev, head.Rev), head)
 	}
 	switch order {
 	case revision.Newer:
@@ -146,7 +146,7 @@ func (tx *Tx) receiveOver(c *Collection, next *Document, in Incoming) (Outcome, 
 			return 0, fault.Conflict.In("receive document", in.ID).
 				Says("revision %s is in conflict with %s", in.Rev.ID, head.Rev.ID)
 		}
-		next.Rev = tx.prune(revision.Complete(next.Rev, head.Rev))
+		next.Rev = tx.prune(revision.Complete(next.Rev, head.Rev), head)
 		return tx.storeConflict(c, head, next, in.Remote)
 	}
 }

@@ -96,6 +96,7 @@ func (tx *Tx) saveOver(c *Collection, head, next *Document) (err error) {
 	if next.Rev, err = tx.edit(head.Rev, next); err != nil {
 		return err
 	}
+	next.Rev = tx.prune(next.Rev, head)
 	if !next.Deleted {
 		next.Expiry = head.Expiry
 	}
@@ -193,16 +194,23 @@ func checkEdit(head *Document, e Edit) error {
 // edit gives the revision of a local edit of parent, which is zero for a new document.
 func (tx *Tx) edit(parent revision.Rev, next *Document) (revision.Rev, error) {
 	if tx.db.Versioning() == VersionVectors {
-		return tx.prune(revision.EditVersion(parent, tx.nextTime(), tx.db.Source())), nil
+		return revision.EditVersion(parent, tx.nextTime(), tx.db.Source()), nil
 	}
 	canonical, err := document.Canonical(next.Body)
 	if err != nil {
 		return revision.Rev{}, err
 	}
-	return tx.prune(revision.EditTree(parent, next.Deleted, canonical)), nil
+	return revision.EditTree(parent, next.Deleted, canonical), nil
 }
 
-func (tx *Tx) prune(rev revision.Rev) revision.Rev { return rev.Pruned(tx.db.options.MaxHistory) }
+// prune shortens a history, but for what remotes are known to have of the document with this head, nil for none.
+func (tx *Tx) prune(rev revision.Rev, head *Document) revision.Rev {
+	var keep func(revision.ID) bool
+	if head != nil && head.remote != "" {
+		keep = func(id revision.ID) bool { return head.remote.names(id, head.Rev.ID) }
+	}
+	return rev.Pruned(tx.db.options.MaxHistory, keep)
+}
 
 // current reads the head that is about to be changed; nil means there is none. A document
 // whose time has come is purged at last.
