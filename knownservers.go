@@ -93,7 +93,7 @@ func (r *Replicator) trust(ctx context.Context) (transport.Trust, error) {
 		trust.FirstUse = r.meeting()
 		return trust, nil
 	}
-	trust.PinnedSHA256, err = identity.FingerprintBytes(known.Fingerprint)
+	trust.PinnedSHA256, err = identity.ParseFingerprint(known.Fingerprint)
 	return trust, err
 }
 

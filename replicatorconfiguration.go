@@ -218,7 +218,7 @@ func (c ReplicatorConfiguration) trust() (transport.Trust, error) {
 		trust.Pinned = pinned[0].Raw
 	}
 	if c.PinnedServerFingerprint != "" {
-		sum, err := identity.FingerprintBytes(c.PinnedServerFingerprint)
+		sum, err := identity.ParseFingerprint(c.PinnedServerFingerprint)
 		if err != nil {
 			return trust, fault.Invalid.In("configure replicator", "").Says("the pinned fingerprint cannot be read").Because(err)
 		}

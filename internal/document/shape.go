@@ -69,16 +69,6 @@ func Equal(a, b []byte) bool {
 	return cmp.Or(errX, errY) == nil && SameValue(x, y)
 }
 
-// Strip returns body without its top-level keys that begin with an underscore, as a receiver
-// stores it (spec/documents.md §3); body itself if it has none or is malformed.
-func Strip(body []byte) []byte {
-	compact, info, err := Compact(body)
-	if err != nil || !info.HasReserved {
-		return body
-	}
-	return appendPlain(make([]byte, 0, len(compact)), compact)
-}
-
 // appendPlain appends the object v without its reserved members.
 func appendPlain(dst []byte, v Value) []byte {
 	open := len(dst)

@@ -4,7 +4,6 @@ import "syscall"
 
 // The database's and the replicator's errors (spec/api-behaviour.md §7, "CBL").
 var (
-	Unimplemented   = code(Tandem, 2, "not implemented")
 	BadRevisionID   = code(Tandem, 4, "malformed revision ID")
 	CorruptRevision = code(Tandem, 5, "malformed revision data")
 	NotOpen         = code(Tandem, 6, "not open")
@@ -46,7 +45,6 @@ var (
 	CertUnknownRoot    = code(Network, 11, "certificate of an unknown root")
 	InvalidRedirect    = code(Network, 12, "invalid redirect")
 	NetworkUnknown     = code(Network, 13, "unknown network error")
-	CertRevoked        = code(Network, 14, "certificate was revoked")
 	CertNameMismatch   = code(Network, 15, "certificate is for another host name")
 	NetworkReset       = code(Network, 16, "network reset")
 	ConnectionAborted  = code(Network, 17, "connection aborted")

@@ -36,9 +36,9 @@ func ParseCertificates(data []byte) ([]*x509.Certificate, error) {
 	return someCerts(op, certs)
 }
 
-// DecodeBase64 decodes standard Base64 with or without padding, white space and line ends.
+// decodeBase64 decodes standard Base64 with or without padding, white space and line ends.
 // It fails with [fault.WrongFormat].
-func DecodeBase64(text []byte) ([]byte, error) {
+func decodeBase64(text []byte) ([]byte, error) {
 	packed := bytes.TrimRight(bytes.Join(bytes.Fields(text), nil), "=")
 	data, err := base64.RawStdEncoding.DecodeString(string(packed))
 	if err != nil {
@@ -54,7 +54,7 @@ func fromBase64(data []byte) []byte {
 	if !bytes.HasPrefix(text, []byte("M")) && !bytes.HasPrefix(text, []byte("LS0t")) {
 		return data
 	}
-	if decoded, err := DecodeBase64(text); err == nil {
+	if decoded, err := decodeBase64(text); err == nil {
 		return decoded
 	}
 	return data

@@ -20,11 +20,8 @@ type Time uint64
 // Source names the database that wrote a version: 16 bytes in unpadded standard base64.
 type Source string
 
-// The sources that are not databases (spec/versioning.md §B1).
-const (
-	LegacySource  Source = "Revision+Tree+Encoding" // a tree revision ID written as a version
-	UnknownSource Source = "Unknown+Source"         // Sync Gateway does not know who wrote it
-)
+// LegacySource is no database: a version of it is a tree revision ID, encoded (spec/versioning.md §B1).
+const LegacySource Source = "Revision+Tree+Encoding"
 
 // The bounds of what is accepted from peers.
 const (

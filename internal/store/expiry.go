@@ -27,8 +27,8 @@ func (tx *Tx) SetExpiry(c *Collection, id string, at time.Time) error {
 	return nil
 }
 
-// Expired returns the IDs of documents whose time has come, the oldest first, at most limit.
-func (tx *Tx) Expired(c *Collection, limit int) (ids []string, err error) {
+// expired returns the IDs of documents whose time has come, the oldest first, at most limit.
+func (tx *Tx) expired(c *Collection, limit int) (ids []string, err error) {
 	s, err := tx.collStmt(c, sqlExpired)
 	if err != nil {
 		return nil, err
@@ -40,8 +40,8 @@ func (tx *Tx) Expired(c *Collection, limit int) (ids []string, err error) {
 	return ids, tx.fault(c, err, "list expired documents", c.FullName())
 }
 
-// NextExpiry returns when the next document of c expires, the zero time if none does.
-func (tx *Tx) NextExpiry(c *Collection) (at time.Time, err error) {
+// nextExpiry returns when the next document of c expires, the zero time if none does.
+func (tx *Tx) nextExpiry(c *Collection) (at time.Time, err error) {
 	s, err := tx.collStmt(c, sqlNextExpiry)
 	if err != nil {
 		return at, err
@@ -115,7 +115,7 @@ func (tx *Tx) earliest() (first time.Time, err error) {
 		return first, err
 	}
 	for _, c := range all {
-		at, err := tx.NextExpiry(c)
+		at, err := tx.nextExpiry(c)
 		if err != nil {
 			return first, err
 		}
@@ -132,7 +132,7 @@ func (tx *Tx) purgeExpired() error {
 		return err
 	}
 	for _, c := range all {
-		ids, err := tx.Expired(c, expiryBatch)
+		ids, err := tx.expired(c, expiryBatch)
 		if err != nil {
 			return err
 		}

@@ -154,7 +154,7 @@ func (s *Server) welcome(nc net.Conn, br *bufio.Reader, r *http.Request, a accep
 	c := &Conn{
 		Conn:     websocket.New(nc, websocket.Config{Reader: br, Heartbeat: heartbeat}),
 		seen:     Seen{Server: r.UserAgent(), CorrelationID: a.id},
-		protocol: a.protocol, user: a.user, local: nc.LocalAddr(), remote: nc.RemoteAddr(),
+		protocol: a.protocol, user: a.user, remote: nc.RemoteAddr(),
 	}
 	if t, ok := nc.(*tls.Conn); ok {
 		c.seen.Certificates = t.ConnectionState().PeerCertificates

@@ -19,7 +19,6 @@ type Conn struct {
 	seen     Seen
 	protocol string
 	user     string
-	local    net.Addr
 	remote   net.Addr
 }
 
@@ -49,9 +48,6 @@ func (c *Conn) ServerHeader() string { return c.seen.Server }
 
 // User returns the name with which a client passed the password check, or "".
 func (c *Conn) User() string { return c.user }
-
-// LocalAddr returns this side's address.
-func (c *Conn) LocalAddr() net.Addr { return c.local }
 
 // RemoteAddr returns the peer's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.remote }

@@ -123,7 +123,7 @@ func (d *dialer) attempt(ctx context.Context) (c *Conn, err error) {
 		Client: true, Reader: br, Heartbeat: cmp.Or(d.cfg.Heartbeat, defaultHeartbeat),
 	})
 	return &Conn{
-		Conn: ws, seen: d.seen, protocol: res.protocol(), local: nc.LocalAddr(), remote: nc.RemoteAddr(),
+		Conn: ws, seen: d.seen, protocol: res.protocol(), remote: nc.RemoteAddr(),
 	}, nil
 }
 
