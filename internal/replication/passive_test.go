@@ -107,7 +107,7 @@ func TestProposalsAreJudged(t *testing.T) {
 			"a child of null":            {fmt.Sprintf(`["a",%q,null]`, a.child), conflict},
 			"another child of the first": {fmt.Sprintf(`["a",%q,%q]`, a.beside, a.first), conflict},
 			"a new document":             {fmt.Sprintf(`["new",%q]`, a.first), "[]"},
-			"an edit of what is gone":    {fmt.Sprintf(`["new",%q,%q]`, a.current, a.first), `[{"status":409,"rev":""}]`},
+			"an edit of what is gone":    {fmt.Sprintf(`["new",%q,%q]`, a.current, a.first), "[]"},
 			"anew over a tombstone":      {fmt.Sprintf(`["dead",%q]`, a.child), "[]"},
 			"a child of a tombstone":     {fmt.Sprintf(`["dead",%q,%q]`, a.child, tombstone), "[]"},
 			"beside a tombstone":         {fmt.Sprintf(`["dead",%q,%q]`, a.child, a.first), fmt.Sprintf(`[{"status":409,"rev":%q}]`, tombstone)},
@@ -124,6 +124,25 @@ func TestProposalsAreJudged(t *testing.T) {
 			if got := s.ask("proposeChanges", "collection=0 conflictIncludesRev=true", all); got != want {
 				t.Errorf("%s: among others it is answered %s, want %s", name, got, want)
 			}
+		}
+	})
+}
+
+// TestAnEditOfAPurgedDocumentIsTaken pushes one as LiteCore does: as a delta first, and then whole. Refused, it
+// would be dropped by that client without a word.
+func TestAnEditOfAPurgedDocumentIsTaken(t *testing.T) {
+	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+		p := newPeer(t, v)
+		s := meetPassive(t, p)
+		s.mustAsk("[{}]", "getCollections", "", oneCollection)
+		a := pushTwice(p, s)
+		p.update(func(tx *store.Tx) error { return tx.Purge(p.coll, "a") })
+		s.mustAsk("[]", "proposeChanges", "collection=0 conflictIncludesRev=true", fmt.Sprintf(`[["a",%q,%q]]`, a.child, a.current))
+		rev := fmt.Sprintf("collection=0 id=a noconflicts=1 rev=%s history=%s", a.child, a.current)
+		s.mustAsk("HTTP/422", "rev", rev+" deltaSrc="+a.current, `{"n":3}`)
+		s.mustAsk("", "rev", rev, `{"n":3}`)
+		if got, want := p.contents()["a"], a.child+` {"n":3}`; got != want {
+			t.Errorf("stored is %s, want %s", got, want)
 		}
 	})
 }

@@ -77,16 +77,14 @@ const (
 
 // Proposal answers an item of a proposeChanges message (spec/replication.md §7): [Accept], [Known] or
 // [Refuse]. cur is the local revision, zero if there is no document; parent is what the
-// sender believes it to be, "" for none. A descendant of cur is accepted whatever the parent.
+// sender believes it to be, "" for none. A descendant of cur is accepted whatever the parent; so is
+// the edit of a document that is not here any more, as by Sync Gateway: LiteCore refuses that, and
+// as a client it takes such a refusal for the end of the matter.
 func Proposal(cur Rev, curDeleted bool, proposed Rev, parent ID) int {
-	if cur.IsZero() {
-		if parent == "" {
-			return Accept
-		}
-		return Refuse
-	}
 	order := Compare(proposed, cur)
 	switch {
+	case cur.IsZero():
+		return Accept
 	case order == Same || order == Older:
 		return Known
 	case order == Newer || cur.ID.Is(parent) || parent == "" && curDeleted:

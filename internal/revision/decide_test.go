@@ -87,7 +87,7 @@ func TestProposalAcceptsDescendants(t *testing.T) {
 		want     int
 	}{
 		"new document":                        {revision.Rev{}, false, tree("1-a"), "", revision.Accept},
-		"document that is gone":               {revision.Rev{}, false, tree("2-b"), "1-a", revision.Refuse},
+		"document that is gone":               {revision.Rev{}, false, tree("2-b"), "1-a", revision.Accept},
 		"present":                             {tree("2-b", "1-a"), false, tree("2-b"), "1-a", revision.Known},
 		"right parent":                        {tree("2-b", "1-a"), false, tree("3-c"), "2-b", revision.Accept},
 		"parent several generations ago":      {tree("2-b", "1-a"), false, tree("9-x"), "2-b", revision.Accept},
