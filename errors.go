@@ -131,7 +131,8 @@ var (
 	ErrInvalidURL = fault.InvalidURL
 
 	// ErrCrypto reports a wrong password of a key, a key without its certificate, or an
-	// identity whose label is taken.
+	// identity whose label is taken; of a document, that it has a property to be encrypted,
+	// which is not done here.
 	ErrCrypto = fault.Crypto
 
 	// ErrPeerClosed reports that the peer has ended the connection in the regular way.

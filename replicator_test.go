@@ -283,6 +283,26 @@ func TestAPanickingFilterRefusesNothing(t *testing.T) {
 	}
 }
 
+// spec/documents.md §5: nobody encrypts here, so such a property does not leave in clear text.
+func TestAPropertyToBeEncryptedIsNotPushed(t *testing.T) {
+	theirs, ours, url := peers(t)
+	save(t, ours, "secret", `{"pin":{"@type":"encryptable","value":"1234"}}`)
+	save(t, ours, "plain", `{"about":"\"@type\":\"encryptable\""}`)
+	save(t, theirs, "sealed", `{"encrypted$pin":{"alg":"CB_MOBILE_CUSTOM","ciphertext":"AAAA"}}`)
+	r := replicator(t, url, ours)
+	events := eventsOf(r)
+	syncOnce(t, r)
+	wantError(t, "event", events()["push secret"].Err, tandem.ErrCrypto)
+	wantIDs(t, "theirs", sortedIDs(t, theirs), "plain", "sealed")
+	wantBody(t, ours, "sealed", `{"encrypted$pin":{"alg":"CB_MOBILE_CUSTOM","ciphertext":"AAAA"}}`)
+	if pending, err := r.PendingDocumentIDs(t.Context(), ours); err != nil || len(pending) > 0 {
+		t.Errorf("pending are %v (%v), want none: it was refused for good", pending, err)
+	}
+	save(t, ours, "secret", `{"pin":"changed"}`)
+	syncOnce(t, r)
+	wantBody(t, theirs, "secret", `{"pin":"changed"}`)
+}
+
 // eventsOf collects the events of a replicator, by direction and document.
 func eventsOf(r *tandem.Replicator) (events func() map[string]tandem.ReplicatedDocument) {
 	var mu sync.Mutex

@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -103,6 +104,10 @@ func (p *pusher) compose(tx *store.Tx, it *item, doc *store.Document) (*blip.Mes
 		doc = newer
 		it.rev, it.deleted = doc.Rev, doc.Deleted
 	}
+	if p.c.s.active != nil && bytes.Contains(doc.Body, []byte(encryptableMark)) {
+		return p.refuseToSend(it, fault.Crypto.In("push", it.id).Says("it has a property to be encrypted").
+			Try("encrypt the property itself: there is no encryption of properties here")), nil
+	}
 	m := p.c.message(profileRev)
 	m.Compress = true
 	m.Properties.Add(propID, it.id)
@@ -127,6 +132,16 @@ func (p *pusher) compose(tx *store.Tx, it *item, doc *store.Document) (*blip.Mes
 		m.Properties.Add(propReplacedRev, string(replaced))
 	}
 	return m, p.putBody(tx, m, it, doc)
+}
+
+// encryptableMark is in the text of every document with a property that must not leave in clear
+// text (spec/documents.md §5). Inside a string its quotes would be escaped.
+const encryptableMark = `"@type":"encryptable"`
+
+// refuseToSend reports why a revision stays here for good, and makes the norev for it.
+func (p *pusher) refuseToSend(it *item, err error) *blip.Message {
+	p.c.report(DocumentEvent{ID: it.id, Revision: string(it.rev.ID), Push: true, Deleted: it.deleted, Err: err})
+	return p.noRev(it, 403, "the document stays here")
 }
 
 // deletedBranch tells a peer with trees that our revision replaces the one it has on another
