@@ -171,6 +171,9 @@ func (f *conflicts) resolved(doc *store.Document) {
 // attempt resolves, starting again while the document changes under the resolver. It returns nil
 // if there is no conflict any more.
 func (f *conflicts) attempt(ctx context.Context, id string) (*store.Document, error) {
+	if f.c.opts.Resolver == nil {
+		return f.byRules(ctx, id)
+	}
 	for range maxResolveAttempts {
 		conflict, err := f.load(ctx, id)
 		if err != nil || conflict == nil {
@@ -180,15 +183,9 @@ func (f *conflicts) attempt(ctx context.Context, id string) (*store.Document, er
 		if err != nil {
 			return nil, err
 		}
-		resolution := store.Resolution{
-			ID: id, Remote: conflict.stored.With,
-			Local: conflict.stored.Local.Rev.ID, Theirs: conflict.stored.Remote.Rev.ID,
-			Winner: decision.Winner, Body: decision.Body, Why: f.why(conflict),
-			Deleted: decision.Winner == store.Merged && decision.Body == nil,
-		}
 		var doc *store.Document
 		err = f.c.s.db.Update(ctx, func(tx *store.Tx) (err error) {
-			doc, err = tx.Resolve(f.c.store(), resolution)
+			doc, err = tx.Resolve(f.c.store(), f.resolution(conflict, decision))
 			return err
 		})
 		switch {
@@ -201,6 +198,29 @@ func (f *conflicts) attempt(ctx context.Context, id string) (*store.Document, er
 	}
 	return nil, fault.Conflict.In("resolve", id).
 		Says("the document changed %d times while its conflict was being resolved", maxResolveAttempts)
+}
+
+// byRules resolves by the default rules. They ask nobody, so that one transaction does it, and no
+// edit comes between.
+func (f *conflicts) byRules(ctx context.Context, id string) (doc *store.Document, err error) {
+	err = f.c.s.db.Update(ctx, func(tx *store.Tx) error {
+		conflict, err := f.read(tx, id)
+		if err != nil || conflict == nil {
+			return err
+		}
+		doc, err = tx.Resolve(f.c.store(), f.resolution(conflict, conflict.byRules()))
+		return err
+	})
+	return doc, err
+}
+
+func (f *conflicts) resolution(l *loadedConflict, d Decision) store.Resolution {
+	return store.Resolution{
+		ID: l.ID, Remote: l.stored.With,
+		Local: l.stored.Local.Rev.ID, Theirs: l.stored.Remote.Rev.ID,
+		Winner: d.Winner, Body: d.Body, Why: f.why(l),
+		Deleted: d.Winner == store.Merged && d.Body == nil,
+	}
 }
 
 // isOver reports whether a document's conflict has ended without us.
@@ -229,39 +249,47 @@ type loadedConflict struct {
 	stored *store.Conflict
 }
 
+// byRules decides by the default rules (spec/conflicts.md §3).
+func (l *loadedConflict) byRules() Decision {
+	local, remote := l.stored.Local, l.stored.Remote
+	if revision.DefaultWinner(local.Rev, remote.Rev, local.Deleted, remote.Deleted) {
+		return Decision{Winner: store.LocalWins}
+	}
+	return Decision{Winner: store.RemoteWins}
+}
+
 // load reads both sides; the conflict is nil if it is gone.
-func (f *conflicts) load(ctx context.Context, id string) (*loadedConflict, error) {
-	l := &loadedConflict{Conflict: Conflict{Collection: f.c.store(), ID: id}}
-	err := f.c.s.db.View(ctx, func(tx *store.Tx) (err error) {
-		l.stored, err = tx.ConflictOf(f.c.store(), id)
+func (f *conflicts) load(ctx context.Context, id string) (l *loadedConflict, err error) {
+	err = f.c.s.db.View(ctx, func(tx *store.Tx) error {
+		l, err = f.read(tx, id)
 		return err
 	})
+	return l, err
+}
+
+func (f *conflicts) read(tx *store.Tx, id string) (*loadedConflict, error) {
+	stored, err := tx.ConflictOf(f.c.store(), id)
 	if isNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	l.Base = l.stored.Base
-	if !l.stored.Local.Deleted {
-		l.Local = l.stored.Local
+	l := &loadedConflict{Conflict: Conflict{Collection: f.c.store(), ID: id, Base: stored.Base}, stored: stored}
+	if !stored.Local.Deleted {
+		l.Local = stored.Local
 	}
-	if !l.stored.Remote.Deleted {
-		l.Remote = l.stored.Remote
+	if !stored.Remote.Deleted {
+		l.Remote = stored.Remote
 	}
 	return l, nil
 }
 
-// decide asks the resolver, or applies the default rules; these also settle what leaves a
-// resolver no choice: a document deleted on both sides.
+// decide asks the resolver. The default rules settle what leaves it no choice: a document deleted on
+// both sides.
 func (f *conflicts) decide(ctx context.Context, l *loadedConflict) (d Decision, err error) {
-	resolver := f.c.opts.Resolver
-	if resolver == nil || l.Local == nil && l.Remote == nil {
-		local, remote := l.stored.Local, l.stored.Remote
-		if revision.DefaultWinner(local.Rev, remote.Rev, local.Deleted, remote.Deleted) {
-			return Decision{Winner: store.LocalWins}, nil
-		}
-		return Decision{Winner: store.RemoteWins}, nil
+	if l.Local == nil && l.Remote == nil {
+		return l.byRules(), nil
 	}
 	defer func() {
 		if r := recover(); r != nil {
@@ -269,7 +297,7 @@ func (f *conflicts) decide(ctx context.Context, l *loadedConflict) (d Decision, 
 			err = fault.Unexpected.In("resolve conflict of", l.ID).Says("the resolver panicked: %v", r)
 		}
 	}()
-	if d, err = resolver(ctx, l.Conflict); err != nil {
+	if d, err = f.c.opts.Resolver(ctx, l.Conflict); err != nil {
 		return d, fmt.Errorf("resolve conflict of %s: %w", l.ID, err)
 	}
 	return d, nil

@@ -207,3 +207,28 @@ func waitFor(ctx context.Context, arrived <-chan string, id string) {
 		}
 	}
 }
+
+// TestEditsInQuickSuccessionLeaveNoConflict edits one document on both sides faster than conflicts are
+// resolved, while a continuous session runs (C-05).
+func TestEditsInQuickSuccessionLeaveNoConflict(t *testing.T) {
+	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+		a, p := newPeer(t, v), newPeer(t, v)
+		var log eventLog
+		l := connect(t, a, p, func(active *replication.Active, _ *replication.Passive) {
+			active.Continuous, active.Documents = true, log.add
+		})
+		for n := range 500 {
+			a.put("doc", fmt.Sprintf(`{"a":%d}`, n))
+			p.put("doc", fmt.Sprintf(`{"p":%d}`, n))
+		}
+		l.stop()
+		if err := l.wait(t); err != nil {
+			t.Error(err)
+		}
+		if len(log.failed) > 0 {
+			t.Errorf("events report %v", log.failed)
+		}
+		sync(t, a, p)
+		requireSame(t, a, p, 1)
+	})
+}
