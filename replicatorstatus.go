@@ -71,7 +71,7 @@ func (p *ReplicatorProgress) add(o replication.Progress) {
 //
 //	Completed uint64 // revisions dealt with, of Total
 //	Total     uint64 // revisions known to be dealt with; may grow
-//	Documents uint64 // documents that have arrived
+//	Documents uint64 // documents that have arrived; not those that were there already
 //	Failed    uint64 // documents that have not
 //	Bytes     uint64 // of bodies that have arrived
 type DirectionProgress = replication.Direction

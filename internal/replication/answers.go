@@ -163,7 +163,10 @@ func (p *pusher) done(it *item, err error) {
 	if it.state != offered || err != nil {
 		p.count(it)
 		p.c.counters.pushCompleted.Add(1)
-		p.c.report(DocumentEvent{ID: it.id, Revision: string(it.rev.ID), Push: true, Deleted: it.deleted, Err: err})
+		p.c.report(DocumentEvent{
+			ID: it.id, Revision: string(it.rev.ID), Push: true, Deleted: it.deleted, Err: err,
+			counted: err == nil && !it.taken,
+		})
 	}
 	p.release(it)
 }

@@ -143,5 +143,5 @@ type DocumentEvent struct {
 	Err           error  // nil when the document has arrived
 	Transient     bool   // Err may pass; the document is tried again
 
-	counted bool // as arrived, in an earlier session
+	counted bool // as arrived, in an earlier session or not by this replication
 }

@@ -94,6 +94,7 @@ type item struct {
 	since    time.Time        // when it was held
 	met      bool             // held, and the pull has met the peer's revision all the same
 	refused  bool             // the peer has forbidden it once
+	taken    bool             // sent, and the peer has taken it; it may have had it before
 }
 
 // lookup is a document to look at again. Its sequences stay pending until then.

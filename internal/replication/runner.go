@@ -232,7 +232,7 @@ func (r *Runner) attempt(ctx context.Context) (good bool, err error) {
 	r.session = nil
 	r.past.Add(progress)
 	r.mu.Unlock()
-	moved := progress.Push.Documents+progress.Pull.Documents > 0
+	moved := progress.Push.Completed > progress.Push.Failed || progress.Pull.Documents > 0
 	stuck := is(err, fault.WebSocket, 503) || isDiskTrouble(err) // neither is over at once
 	return r.cfg.Continuous && !stuck || moved, err
 }

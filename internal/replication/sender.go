@@ -244,6 +244,7 @@ func (p *pusher) replied(it *item, isDelta bool, err error) {
 	case err == nil:
 		p.c.counters.pushBytes.Add(uint64(it.weight))
 		p.c.counters.deltaSaved.Add(uint64(it.saved))
+		it.taken = true
 		p.settle(it)
 	case isDelta && isDeltaRefusal(err):
 		p.c.counters.deltasRefused.Add(1)
