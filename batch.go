@@ -31,8 +31,9 @@ type documentState struct {
 // that it has saved are what they were before.
 //
 // fn must make its changes through b alone: other methods that change the database would wait
-// for the batch to end, for ever. It may read without b, but then sees the state before the
-// batch. Nobody else can write meanwhile, so fn should be quick.
+// for the batch to end, until their context does. It may read without b, but then sees the state
+// before the batch. Nobody else can write meanwhile, so fn should be quick. Once ctx has ended, the
+// batch does not begin, and the methods of b fail with ctx's error.
 func (db *Database) InBatch(ctx context.Context, fn func(b *Batch) error) error {
 	b := &Batch{db: db, ended: make(chan error, 1), committed: make(chan error, 1)}
 	begun := make(chan *store.Tx)

@@ -101,6 +101,18 @@ func TestABatchThatCannotBeginIsNotCalled(t *testing.T) {
 	wantError(t, "a context that is done", err, context.Canceled)
 }
 
+func TestABatchEndsWithItsContext(t *testing.T) {
+	c := newCollection(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	err := c.Database().InBatch(ctx, func(b *tandem.Batch) error {
+		check(t, b.Put(c, "before", struct{}{}))
+		cancel()
+		return b.Put(c, "after", struct{}{})
+	})
+	wantError(t, "a batch whose context has ended", err, context.Canceled)
+	wantContents(t, c, map[string]string{})
+}
+
 func TestABatchGoesOnAfterARefusal(t *testing.T) {
 	c := newCollection(t)
 	stale := save(t, c, "a", `{"n":0}`)

@@ -42,7 +42,8 @@ func (tx *Tx) requireBlobs(d *Document, mayBeAbsent bool) error {
 		if mayBeAbsent {
 			return tx.SetInfo(absentBlobs, digest, []byte{1})
 		}
-		return fault.NotFound.Says("the content of blob %s is missing", digest)
+		return fault.NotFound.Says("the content of blob %s is not in this database", digest).
+			Try("store the content first, then the document that refers to it")
 	})
 }
 
