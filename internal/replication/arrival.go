@@ -182,7 +182,9 @@ func (a *arrival) finish(ctx context.Context) {
 		a.err = c.loseAccess(ctx, a.store.ID, a.want)
 	}
 	if a.err != nil {
-		a.refuse()
+		if ctx.Err() == nil { // what the session's end has stopped is no news, and comes again
+			a.refuse()
+		}
 		return
 	}
 	if a.delta {
