@@ -66,11 +66,11 @@ func (s *Session) goOn(ctx context.Context, last *rest) (done bool, err error) {
 		}
 	}
 	if !s.active.Continuous {
-		s.finish(ctx)
+		s.saveCheckpoints(ctx)
 		return true, nil
 	}
 	if err := s.leftBehind(); err != nil {
-		s.saveCheckpoints(ctx)
+		s.saveInTime(ctx)
 		return true, err
 	}
 	s.saveSoon()
@@ -132,13 +132,6 @@ func (s *Session) startOver(ctx context.Context) error {
 		}
 	}
 	return ErrStartOver
-}
-
-// finish saves where we are; then a one-shot session is over.
-func (s *Session) finish(ctx context.Context) {
-	for _, c := range s.all() {
-		s.saved(c.check, c.check.save(ctx))
-	}
 }
 
 // giveUpWaiting ends the wait of documents for a pull that has brought everything there is,
@@ -285,9 +278,9 @@ func (c *collection) begin(ctx context.Context) error {
 	if err := c.conflicts.findOld(ctx); err != nil {
 		return err
 	}
-	s.goes(c.check.run)
-	s.goes(c.conflicts.run)
-	s.goes(c.pull.run)
+	s.spawn(c.check.run)
+	s.spawn(c.conflicts.run)
+	s.spawn(c.pull.run)
 	since, remote := c.check.start()
 	if c.opts.Push {
 		push := newPusher(c, pushOptions{
@@ -307,7 +300,7 @@ func (c *collection) begin(ctx context.Context) error {
 		c.mu.Lock()
 		c.push = push
 		c.mu.Unlock()
-		s.goes(push.run)
+		s.spawn(push.run)
 	}
 	if c.opts.Pull {
 		c.subscribe(remote)

@@ -97,7 +97,7 @@ func (s *Session) later(task func(context.Context)) {
 		return
 	}
 	if s.tasking.CompareAndSwap(false, true) {
-		s.goes(s.doTasks)
+		s.spawn(s.doTasks)
 	}
 }
 

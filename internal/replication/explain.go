@@ -251,7 +251,7 @@ func (c *collection) remember(events []DocumentEvent) {
 		if err != nil {
 			continue
 		}
-		c.s.goes(func(ctx context.Context) error {
+		c.s.spawn(func(ctx context.Context) error {
 			err := c.s.db.Update(ctx, func(tx *store.Tx) error {
 				return tx.SetInfo(refusalSpace(c.s.remote, c.store()), e.ID, text)
 			})

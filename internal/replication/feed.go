@@ -210,7 +210,7 @@ func (p *pusher) mark() {
 	p.marking = true
 	batch := p.settling
 	p.settling = nil
-	p.c.s.goes(func(ctx context.Context) error {
+	p.c.s.spawn(func(ctx context.Context) error {
 		err := p.c.s.db.Update(ctx, func(tx *store.Tx) error {
 			for _, it := range batch {
 				err := tx.MarkTaken(p.c.store(), it.id, p.c.s.remote, it.rev, it.before)

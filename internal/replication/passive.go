@@ -103,7 +103,7 @@ func fullName(name string) string {
 func (s *Session) share(byIndex []*collection) {
 	s.agreeOn(byIndex)
 	for _, c := range s.all() {
-		s.goes(c.pull.run)
+		s.spawn(c.pull.run)
 	}
 }
 
@@ -226,7 +226,7 @@ func (c *collection) subChanges(req *blip.Request) error {
 		replacements: req.Properties.Bool(propSendReplacement),
 	})
 	req.Reply(&blip.Message{})
-	s.goes(c.push.run)
+	s.spawn(c.push.run)
 	return nil
 }
 

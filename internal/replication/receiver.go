@@ -56,8 +56,8 @@ func newReceiver(s *Session) *receiver {
 
 // start starts the stages, with the first revision: many peers never send one.
 func (r *receiver) start() {
-	r.s.goes(r.prepare)
-	r.s.goes(r.commit)
+	r.s.spawn(r.prepare)
+	r.s.spawn(r.commit)
 }
 
 func (r *receiver) busy() bool { return r.inWork.Load() > 0 }
@@ -118,7 +118,7 @@ func (r *receiver) fetchBlobs(a *arrival) {
 	r.space.Release(a.weight) // the road must not be held up by what waits for the connection
 	weight := a.weight
 	a.weight = 0
-	r.s.goes(func(ctx context.Context) error {
+	r.s.spawn(func(ctx context.Context) error {
 		if a.err == nil {
 			a.err = r.fetchAll(ctx, a)
 		}

@@ -100,7 +100,7 @@ func (s *Session) Run(ctx context.Context) error {
 	})
 	finished := make(chan struct{})
 	if s.active != nil {
-		s.goes(func(work context.Context) error {
+		s.spawn(func(work context.Context) error {
 			err := s.drive(work)
 			if err == nil && work.Err() == nil {
 				close(finished)
@@ -138,7 +138,7 @@ func (s *Session) await(ctx context.Context, finished <-chan struct{}, closed ch
 			if s.active == nil {
 				return s.bye(closed, 1001, "the listener has stopped")
 			}
-			s.saveCheckpoints(s.work) //nolint:contextcheck // ctx has ended; the goodbye is still to be said
+			s.saveInTime(s.work) //nolint:contextcheck // ctx has ended; the goodbye is still to be said
 			return s.bye(closed, 1000, "")
 		}
 	}
@@ -161,8 +161,8 @@ func (s *Session) bye(closed <-chan error, code int, reason string) error {
 	return s.softLocked()
 }
 
-// goes runs part of the session on its own goroutine; its error ends the session.
-func (s *Session) goes(part func(ctx context.Context) error) {
+// spawn runs part of the session on its own goroutine; its error ends the session.
+func (s *Session) spawn(part func(ctx context.Context) error) {
 	s.group.Go(func() {
 		if err := part(s.work); err != nil && s.work.Err() == nil {
 			s.fail(err)
@@ -249,12 +249,19 @@ func (s *Session) all() []*collection {
 // vectors reports whether the database writes version vectors.
 func (s *Session) vectors() bool { return s.db.Versioning() == store.VersionVectors }
 
+// saveCheckpoints saves the checkpoints of all collections, where there are any to save.
 func (s *Session) saveCheckpoints(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, farewell)
-	defer cancel()
 	for _, c := range s.all() {
 		if c.check != nil {
 			s.saved(c.check, c.check.save(ctx))
 		}
 	}
+}
+
+// saveInTime is saveCheckpoints for a session that does not end by itself: it takes no longer than
+// farewell.
+func (s *Session) saveInTime(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, farewell)
+	defer cancel()
+	s.saveCheckpoints(ctx)
 }
