@@ -25,6 +25,7 @@ func newCreate(a *app) *cobra.Command {
 		}),
 	}
 	c.Flags().StringVar(&versioning, "versioning", string(tandem.VersionVectors), "`form` of revisions: version-vectors or rev-trees")
+	completeFlag(c, "versioning", string(tandem.VersionVectors), string(tandem.RevTrees))
 	return c
 }
 

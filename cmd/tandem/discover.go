@@ -92,7 +92,7 @@ func (a *app) printPeer(change string, peer tandem.DiscoveredPeer, asJSON bool) 
 	if change != "" {
 		change += " "
 	}
-	_, err := fmt.Fprintf(a.out, "%s%q %s %s %s\n",
-		change, facts.Name, facts.Database, strings.Join(facts.URLs, " "), facts.Fingerprint)
+	_, err := fmt.Fprintln(a.out, printable(fmt.Sprintf("%s%q %s %s %s",
+		change, facts.Name, facts.Database, strings.Join(facts.URLs, " "), facts.Fingerprint)))
 	return err
 }

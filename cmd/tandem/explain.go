@@ -56,7 +56,7 @@ func (a *app) explain(ctx context.Context, coll *tandem.Collection, id string, u
 			return err
 		}
 		if !asJSON {
-			fmt.Fprintf(a.out, "%s: %s: %s\n", url, e.State, e.Reason)
+			fmt.Fprintln(a.out, printable(fmt.Sprintf("%s: %s: %s", url, e.State, e.Reason)))
 			continue
 		}
 		line := explained{url, string(e.State), e.Reason, e.Revision, e.Remote}

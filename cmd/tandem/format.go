@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // jsonLines returns an encoder that writes each value as a line to standard output.
@@ -11,6 +13,17 @@ func (a *app) jsonLines() *json.Encoder {
 	encoder := json.NewEncoder(a.out)
 	encoder.SetEscapeHTML(false)
 	return encoder
+}
+
+// printable makes a text fit for a terminal, which would obey some characters. A part of it may come
+// from a peer.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 // count renders a number of things.

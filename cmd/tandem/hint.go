@@ -48,12 +48,15 @@ var (
 			tandem.ErrUnauthorized,
 			"give --user, and the password with --password-file, TANDEM_PASSWORD or at the prompt",
 		},
+		{tandem.ErrCertRequired, "give --identity LABEL, whose certificate the peer knows"},
+		{tandem.ErrCertRejected, "give --identity another label: one with a certificate that the peer trusts"},
 		{tandem.ErrConnectionRefused, "start `tandem serve` there, or check host and port of the URL"},
 	}
 	lastHints = []knownHint{
 		{tandem.ErrBadDocID, "use 1 to 240 bytes of UTF-8 without control characters, and no _ at the beginning"},
 		{tandem.ErrBadJSON, "write a document as one JSON object, with keys and texts in double quotes"},
 		{tandem.ErrBadBody, "write a document as one JSON object, in which no key occurs twice"},
+		{tandem.ErrForbidden, "carry changes in the direction that the peer allows, with --pull or --push, or ask its operator"},
 		{tandem.ErrInvalidURL, "write it as wss://host:port/database"},
 		{tandem.ErrCrypto, "check the password, and that the file is whole"},
 		{tandem.ErrNotFound, "see what is there with `tandem ls`, and the collections with `tandem info`"},

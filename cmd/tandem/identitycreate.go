@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,6 +64,7 @@ func (f *createFlags) add(c *cobra.Command) {
 	flags.StringSliceVar(&f.emails, "email", nil, "e-mail `addresses`")
 	flags.StringVar(&f.expires, "expires", "", "ISO 8601 `time` at which it ends (default in one year)")
 	flags.StringSliceVar(&f.usages, "usage", nil, "`uses`: server, client, issuer (default server,client)")
+	completeFlag(c, "usage", slices.Sorted(maps.Keys(usageNames))...)
 	flags.StringVar(&f.issuer, "issuer", "", "`label` of the identity that signs it (default itself)")
 }
 

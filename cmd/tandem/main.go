@@ -109,6 +109,13 @@ func group(c *cobra.Command) *cobra.Command {
 	return c
 }
 
+// completeFlag has the shell complete the values of a flag.
+func completeFlag(c *cobra.Command, flag string, values ...string) {
+	if err := c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // there is no such flag
+	}
+}
+
 // action is what a subcommand does.
 type action func(ctx context.Context, args []string) error
 
@@ -134,15 +141,15 @@ func (a *app) report(c *cobra.Command, err error) int {
 	case err == nil:
 		return statusDone
 	case !a.started || errors.As(err, &wrongUse):
-		fmt.Fprintf(a.err, "tandem: %v\nhint: see %s --help\n", err, c.CommandPath())
+		a.note("tandem: %v\nhint: see %s --help", err, c.CommandPath())
 		return statusUsage
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(a.err, "tandem: interrupted")
+		a.note("tandem: interrupted")
 	default:
-		fmt.Fprintln(a.err, "tandem:", err)
+		a.note("tandem: %v", err)
 	}
 	if hint := hintOf(err); hint != "" {
-		fmt.Fprintln(a.err, "hint:", hint)
+		a.note("hint: %s", hint)
 	}
 	return statusFailed
 }
@@ -157,4 +164,6 @@ func (a *app) logger() *slog.Logger {
 }
 
 // note tells something on standard error.
-func (a *app) note(format string, args ...any) { fmt.Fprintf(a.err, format+"\n", args...) }
+func (a *app) note(format string, args ...any) {
+	fmt.Fprintln(a.err, printable(fmt.Sprintf(format, args...)))
+}

@@ -100,6 +100,14 @@ func TestRunReportsResultsThatCannotBeWritten(t *testing.T) {
 	}
 }
 
+func TestControlCharactersDoNotReachTheTerminal(t *testing.T) {
+	var stderr strings.Builder
+	run([]string{"get", filepath.Join(t.TempDir(), "\x1b[31m\a"), "a"}, strings.NewReader(""), io.Discard, &stderr)
+	if strings.ContainsAny(stderr.String(), "\x1b\a") || !strings.Contains(stderr.String(), "\ufffd[31m\ufffd.tandem") {
+		t.Errorf("stderr %q", stderr.String())
+	}
+}
+
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("disk full") }

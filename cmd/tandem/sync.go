@@ -104,6 +104,9 @@ func (f *syncFlags) withTrust(err error, replicator *tandem.Replicator) error {
 	cert := replicator.ServerCertificate()
 	switch {
 	case cert == nil:
+	case errors.Is(err, tandem.ErrCertUnknownRoot) && f.firstUse:
+		return withHint(err, "if the peer's certificate was replaced on purpose, sync once with --forget; it is "+
+			tandem.Fingerprint(cert)+" now")
 	case errors.Is(err, tandem.ErrCertUnknownRoot):
 		return withHint(err, "if the peer shows the same fingerprint, trust it with --fingerprint "+tandem.Fingerprint(cert)+
 			"; or use --pinned-cert FILE, --ca FILE or, without proof who the peer is, --self-signed")
@@ -138,7 +141,9 @@ func (a *app) replicate(ctx context.Context, replicator *tandem.Replicator, f *s
 
 	if f.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("sync: not done after %s", f.timeout))
+		ctx, cancel = context.WithTimeoutCause(ctx, f.timeout, withHint(
+			fmt.Errorf("sync: not done after %s", f.timeout),
+			"give it longer, or check what answers at the URL; what has arrived is safe"))
 		defer cancel()
 	}
 	begin := time.Now()

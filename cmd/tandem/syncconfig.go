@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,6 +65,7 @@ func (f *syncFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.discover, "discover", "", "`name` of the peer, or of its database, to find on the local network")
 	flags.BoolVar(&f.asJSON, "json", false, "print one JSON object at the end, however it ends")
 	flags.BoolVar(&f.stats, "stats", false, "tell about deltas and blobs at the end")
+	completeFlag(c, "resolver", slices.Sorted(maps.Keys(resolvers))...)
 	c.MarkFlagsMutuallyExclusive("self-signed", "pinned-cert", "fingerprint", "ca", "trust-on-first-use")
 }
 
