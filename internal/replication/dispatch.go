@@ -87,9 +87,9 @@ func (s *Session) refuse(req *blip.Request, err error) {
 	req.ReplyError(domain, code, text)
 }
 
-// later has a slow request done, which does not depend on the order of others: after the ones
-// before it, on a goroutine that ends when there are no more. It blocks while too many wait,
-// which holds back the peer: tasks need nothing from the connection.
+// later does a slow request whose order among others does not matter: after the ones before it, on
+// a goroutine that ends when there are no more. It blocks while too many wait, which holds back the
+// peer; since tasks need nothing from the connection, that passes.
 func (s *Session) later(task func(context.Context)) {
 	select {
 	case s.tasks <- task:

@@ -32,7 +32,7 @@ func fromPeer(err error) error {
 	return fault.Remote.Because(reply)
 }
 
-// fromStranger makes an error that we have answered to a peer into one that users see: the
+// fromStranger turns an error with which we have answered a peer into one that users see: the
 // domains of the wire mean nothing to them.
 func fromStranger(err error) error {
 	if e := fault.Of(err); e != nil && (e.Domain == fault.BLIP || e.Domain == fault.HTTP) {

@@ -48,7 +48,7 @@ func (p *pusher) countUnmet(ctx context.Context) error {
 	return nil
 }
 
-// overSpace is where the store's small values keep for which revisions of ours a pull has
+// overSpace is the space of the store's small values that say for which of our revisions a pull has
 // started over, so that the next session does not do it again.
 func (p *pusher) overSpace() string {
 	return fmt.Sprintf("started over %d %s", p.c.s.remote, p.c.store().FullName())

@@ -22,7 +22,7 @@ type Progress struct {
 
 // Direction is the progress of one direction.
 type Direction struct {
-	Completed uint64 // revisions dealt with, of Total
+	Completed uint64 // revisions dealt with, out of Total
 	Total     uint64 // revisions known to be dealt with; may grow
 	Documents uint64 // documents that have arrived; not those that were there already
 	Failed    uint64 // documents that have not

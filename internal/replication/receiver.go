@@ -27,10 +27,10 @@ const (
 
 // receiver takes revisions from message to disk, in two stages that run side by side:
 // prepare reads and checks them, commit stores all that are ready in one transaction and
-// then answers them. Revisions that need blobs wait beside the road until these are here.
+// then answers them. Revisions that need blobs are set aside until these are here.
 //
-// The road is bounded: when it is full, the connection is read no further until some of it
-// is stored. Nothing on it needs the connection, so this always ends.
+// What is in the stages is bounded: when they are full, the connection is read no further
+// until some of it is stored. Nothing in them needs the connection, so this always ends.
 type receiver struct {
 	s        *Session
 	begin    sync.Once
@@ -62,7 +62,7 @@ func (r *receiver) start() {
 
 func (r *receiver) busy() bool { return r.inWork.Load() > 0 }
 
-// revArrived puts a received revision on the road.
+// revArrived hands a received revision to the first stage.
 func (c *collection) revArrived(req *blip.Request) error {
 	s := c.s
 	if s.shared != nil && s.shared.ReadOnly || s.active != nil && !c.opts.Pull {
@@ -115,7 +115,7 @@ func (r *receiver) fetchBlobs(a *arrival) {
 	if bytes > blobWaitBytes && waiting > 1 {
 		a.err = fault.New(fault.WebSocket, 503, "too many revisions wait for their blobs")
 	}
-	r.space.Release(a.weight) // the road must not be held up by what waits for the connection
+	r.space.Release(a.weight) // what waits for the connection must not hold up the stages
 	weight := a.weight
 	a.weight = 0
 	r.s.spawn(func(ctx context.Context) error {
