@@ -40,6 +40,14 @@
 // the end of the process; with [Options].FullSync it also survives a power cut, without it the
 // last moments before one may be lost, but never what a peer was told is stored.
 //
+// # Functions of yours
+//
+// Listeners, filters, resolvers and authenticators are called on goroutines of this package. They may
+// use the database, and must not call Close of what they are called by, which waits for them. One
+// that decides something (a filter, a resolver, an authenticator) may panic: that is told and
+// logged, and decides nothing or against the peer, as its comment says. A panic of a mere listener
+// ends the program, as on any goroutine.
+//
 // # Errors
 //
 // Errors are, or wrap, an [*Error]: a domain and a code in Couchbase Lite's numbering, what was

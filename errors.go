@@ -91,8 +91,12 @@ var (
 	// ErrNotFoundRemotely reports that the peer has no such database or collection.
 	ErrNotFoundRemotely = fault.NotFoundRemotely
 
-	// ErrUnknownHost reports a host or network interface that does not exist.
+	// ErrUnknownHost reports a host that does not exist, or a listener's network interface.
 	ErrUnknownHost = fault.UnknownHost
+
+	// ErrUnknownInterface reports that this device has not the network interface that a
+	// replicator is to connect from. A continuous one waits for it.
+	ErrUnknownInterface = fault.UnknownInterface
 
 	// ErrAddressInUse reports that another program has the port.
 	ErrAddressInUse = fault.AddressInUse

@@ -83,7 +83,8 @@ func (r *Replicator) Stop() {
 }
 
 // Close is [Replicator.Stop], and waits until the replicator has stopped and its listeners
-// have heard of it. It must not be called from a listener. The replicator can be started again.
+// have heard of it. It must not be called from a listener, a filter or a resolver, for which it
+// waits. The replicator can be started again.
 func (r *Replicator) Close() {
 	r.Stop()
 	r.mu.Lock()

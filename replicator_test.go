@@ -283,6 +283,17 @@ func TestAPanickingFilterRefusesNothing(t *testing.T) {
 	}
 }
 
+func TestAReplicatorConnectsFromItsInterface(t *testing.T) { // §4
+	theirs, ours, url := peers(t)
+	save(t, ours, "a", `{}`)
+	from := func(name string) func(*tandem.ReplicatorConfiguration) {
+		return func(c *tandem.ReplicatorConfiguration) { c.NetworkInterface = name }
+	}
+	endWith(t, replicator(t, url, ours, from("foo")), tandem.ErrUnknownInterface)
+	syncOnce(t, replicator(t, url, ours, from("127.0.0.1")))
+	wantIDs(t, "theirs", sortedIDs(t, theirs), "a")
+}
+
 // spec/documents.md §5: nobody encrypts here, so such a property does not leave in clear text.
 func TestAPropertyToBeEncryptedIsNotPushed(t *testing.T) {
 	theirs, ours, url := peers(t)

@@ -111,7 +111,8 @@ type ReplicatorConfiguration struct {
 	// AcceptParentDomainCookies lets the peer set cookies for the domains above its own.
 	AcceptParentDomainCookies bool
 
-	// NetworkInterface is the local IP address or interface to connect from.
+	// NetworkInterface is the local IP address or interface to connect from. Empty means any,
+	// one that is not there is [ErrUnknownInterface].
 	NetworkInterface string
 
 	// Proxy is an HTTP proxy to tunnel through: http://[user:password@]host:port.
