@@ -72,23 +72,25 @@ func (a *app) warnReadable(file string) {
 func writeFile(name string, mode os.FileMode, content io.Reader) error {
 	partial := name + ".part"
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		partial = name
+		return fill(name, mode, content)
 	}
-	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	var notOpened *fs.PathError
-	if errors.As(err, &notOpened) {
-		return &fs.PathError{Op: "write", Path: name, Err: notOpened.Err}
+	err := fill(partial, mode, content)
+	if err == nil {
+		return os.Rename(partial, name)
 	}
+	_ = os.Remove(partial) // it may not even be there
+	var failed *fs.PathError
+	if errors.As(err, &failed) && failed.Path == partial {
+		return &fs.PathError{Op: "write", Path: name, Err: failed.Err}
+	}
+	return err
+}
+
+func fill(name string, mode os.FileMode, content io.Reader) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
 	if err != nil {
 		return err
 	}
 	_, err = io.Copy(f, content)
-	err = errors.Join(err, f.Close())
-	switch {
-	case partial == name:
-		return err
-	case err == nil:
-		return os.Rename(partial, name)
-	}
-	return errors.Join(err, os.Remove(partial))
+	return errors.Join(err, f.Close())
 }
