@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"errors"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -45,18 +46,19 @@ type Options struct {
 	Disk Disk
 }
 
-// Validate reports the first setting that cannot work, as fault.Invalid.
+// Validate reports every setting that cannot work, as fault.Invalid.
 func (o Options) Validate() error {
+	var errs []error
 	switch o.Versioning {
 	case "", VersionVectors, RevTrees:
 	default:
-		return fault.Invalid.Says("unknown versioning %q", o.Versioning).
-			Try("use version-vectors or rev-trees")
+		errs = append(errs, fault.Invalid.Says("unknown versioning %q", o.Versioning).
+			Try("use version-vectors or rev-trees"))
 	}
 	if o.MaxHistory < 0 {
-		return fault.Invalid.Says("maximum history is %d, want 1 or more (0 for the default)", o.MaxHistory)
+		errs = append(errs, fault.Invalid.Says("maximum history is %d, want 1 or more (0 for the default)", o.MaxHistory))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // baseVFS names the file system of SQLite that files are kept in, "" the operating system's.
