@@ -98,7 +98,7 @@ func (db *Database) conflictPage(
 }
 
 // Remotes lists the URLs of the peers that replicators of this database have connected to, or
-// have tried to, in the order of the alphabet.
+// have tried to, sorted.
 func (db *Database) Remotes(ctx context.Context) (urls []string, err error) {
 	err = db.store.View(ctx, func(tx *store.Tx) error {
 		all, err := tx.Remotes()

@@ -40,8 +40,7 @@ type Conflict struct {
 // A resolver is called on goroutines of the replicator, for several documents at once. It may
 // be slow, and may use the database. If the document changes meanwhile, it is called again.
 //
-// Without a resolver a deletion wins, then the later edit, then the peer's: see
-// [DefaultConflictResolver].
+// Without a resolver a deletion wins, or else the later edit: see [DefaultConflictResolver].
 type ConflictResolver func(ctx context.Context, c Conflict) (*Document, error)
 
 // LocalWins resolves each conflict in favour of what we have.
@@ -52,6 +51,8 @@ func RemoteWins(_ context.Context, c Conflict) (*Document, error) { return c.Rem
 
 // LatestWins resolves each conflict in favour of the later edit. A deletion, which has no time
 // any more, loses against an edit. With revision trees the longer history counts as later.
+// Between edits of the same moment, or histories of the same length, the revision IDs decide, so
+// that every peer decides alike.
 func LatestWins(_ context.Context, c Conflict) (*Document, error) {
 	switch {
 	case c.LocalDocument == nil:
@@ -65,7 +66,7 @@ func LatestWins(_ context.Context, c Conflict) (*Document, error) {
 }
 
 // DefaultConflictResolver applies the rules that hold without a resolver
-// (spec/conflicts.md §3): a deletion wins, then the later edit, then the peer's.
+// (spec/conflicts.md §3): a deletion wins, or else the later edit, as in [LatestWins].
 func DefaultConflictResolver(ctx context.Context, c Conflict) (*Document, error) {
 	if c.LocalDocument == nil || c.RemoteDocument == nil {
 		return nil, nil //nolint:nilnil // nil is the deletion

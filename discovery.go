@@ -59,8 +59,8 @@ func BrowsePeers(ctx context.Context) (*PeerBrowser, error) {
 }
 
 // FindPeer waits for the peer whose name or database is name: one of known, else the first on
-// the local networks. It waits until ctx ends, without a deadline for ever, and fails with
-// [ErrUnknownHost] then. Peers that are there answer within a second or two.
+// the local networks. It waits until ctx ends, for ever if that has no deadline, and then fails
+// with [ErrUnknownHost]. Peers that are there answer within a second or two.
 func FindPeer(ctx context.Context, name string, known []DiscoveredPeer) (DiscoveredPeer, error) {
 	return discovery.Find(ctx, name, known, discovery.Options{})
 }

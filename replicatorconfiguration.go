@@ -84,12 +84,12 @@ type ReplicatorConfiguration struct {
 	AcceptOnlySelfSignedServerCertificate bool
 
 	// PinnedServerCertificate is a certificate that has to be in the server's chain: PEM,
-	// DER, or the Base64 of either. Names and dates do not count then.
+	// DER, or the Base64 of either. Names and dates do not count then. Empty pins none.
 	PinnedServerCertificate []byte
 
 	// PinnedServerFingerprint is the [Fingerprint] that the server's certificate has to have,
 	// in any common form. Names and dates do not count then.
-	// PinnedServerCertificate takes precedence.
+	// PinnedServerCertificate takes precedence. Empty pins none.
 	PinnedServerFingerprint string
 
 	// TrustOnFirstUse, unless nil, is asked about the certificate of a server that the
@@ -101,7 +101,7 @@ type ReplicatorConfiguration struct {
 	// the replicator within Timeout; a panic counts as false.
 	TrustOnFirstUse func(cert *x509.Certificate) bool
 
-	// TrustedRootCertificates replace the system's roots.
+	// TrustedRootCertificates replace the system's roots. Empty leaves these in force.
 	TrustedRootCertificates []*x509.Certificate
 
 	// Headers are added to the request. They may replace User-Agent, Host and
@@ -115,7 +115,7 @@ type ReplicatorConfiguration struct {
 	// one that is not there is [ErrUnknownInterface].
 	NetworkInterface string
 
-	// Proxy is an HTTP proxy to tunnel through: http://[user:password@]host:port.
+	// Proxy is an HTTP proxy to tunnel through: http://[user:password@]host:port. Nil means none.
 	Proxy *url.URL
 
 	// Timeout bounds each attempt to connect. Zero means 15 s.
