@@ -28,16 +28,24 @@ func newNodes(t *testing.T, n int) []*node {
 	return nodes
 }
 
-func (n *node) follow(t *testing.T, other *node) {
+func (n *node) follow(t *testing.T, other *node, configure ...func(*tandem.ReplicatorConfiguration)) {
 	t.Helper()
-	r := replicator(t, other.url, n.coll, func(c *tandem.ReplicatorConfiguration) { c.Continuous = true })
+	r := replicator(t, other.url, n.coll, append(configure, continuous)...)
 	check(t, r.Start())
 	n.out = append(n.out, r)
 }
 
+// part ends what the node has followed.
+func (n *node) part() {
+	for _, r := range n.out {
+		r.Close()
+	}
+	n.out = nil
+}
+
 // TestTopologiesConverge also sees to it that documents nobody edits stay the revisions they
 // are, and that a mesh at rest sends nothing.
-func TestTopologiesConverge(t *testing.T) { // L-21 L-22 L-23 L-24 R-15 X-28 X-29
+func TestTopologiesConverge(t *testing.T) { // L-21 L-22 L-23 L-24 R-15 X-28
 	for name, x := range map[string]struct {
 		nodes int
 		links [][2]int
@@ -75,6 +83,54 @@ func TestTopologiesConverge(t *testing.T) { // L-21 L-22 L-23 L-24 R-15 X-28 X-2
 			})
 		})
 	}
+}
+
+// Three groups part from each other, go on by themselves and meet again; meanwhile a peer has left
+// for good and another has come.
+func TestGroupsThatMeetAgainAgree(t *testing.T) { // X-29
+	merging := func(c *tandem.ReplicatorConfiguration) { c.Collections[0].ConflictResolver = tandem.MergeFields }
+	nodes := newNodes(t, 6)
+	save(t, nodes[0].coll, "shared", `{"group 0":"","group 1":"","group 2":""}`)
+	for _, n := range nodes[1:] {
+		n.follow(t, nodes[0], merging)
+	}
+	eventually(t, func() bool { return allSame(t, nodes, 61) })
+
+	for _, n := range nodes {
+		n.part()
+	}
+	for group := range 3 {
+		first, second := nodes[2*group], nodes[2*group+1]
+		second.follow(t, first, merging)
+		change(t, first.coll, "shared", fmt.Sprintf("group %d", group), "was here")
+		saveWithBlob(t, second.coll, fmt.Sprintf("photo %d", group), []byte("of this group"), true)
+		eventually(t, func() bool { return allSame(t, []*node{first, second}, 62) })
+	}
+
+	left, late := nodes[5], newNodes(t, 1)[0]
+	left.part()
+	check(t, left.coll.Database().Close())
+	late.follow(t, nodes[0], merging)
+	nodes = append(nodes[:5], late)
+	for _, n := range []*node{nodes[2], nodes[4]} {
+		n.follow(t, nodes[0], merging)
+	}
+	eventually(t, func() bool { return allSame(t, nodes, 64) })
+	for _, n := range nodes {
+		wantBody(t, n.coll, "shared", `{"group 0":"was here","group 1":"was here","group 2":"was here"}`)
+		for group := range 3 {
+			id := fmt.Sprintf("photo %d", group)
+			wantBlob(t, read(t, n.coll, id).Blob("blob"), id+"of this group", "text/plain")
+		}
+	}
+}
+
+// change sets a property of a stored document.
+func change(t *testing.T, c *tandem.Collection, id, key string, value any) {
+	t.Helper()
+	d := read(t, c, id)
+	check(t, d.SetValue(key, value))
+	check(t, c.Save(t.Context(), d))
 }
 
 func revisions(t *testing.T, c *tandem.Collection) map[string]string {
