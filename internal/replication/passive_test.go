@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
 )
@@ -145,6 +146,30 @@ func TestAnEditOfAPurgedDocumentIsTaken(t *testing.T) {
 			t.Errorf("stored is %s, want %s", got, want)
 		}
 	})
+}
+
+// TestADocumentIsCreatedAnewOverATombstone by a client that never heard of that: with version vectors, what was
+// accepted as a proposal is stored, and others that have the tombstone take it too.
+func TestADocumentIsCreatedAnewOverATombstone(t *testing.T) {
+	const v = store.VersionVectors
+	fresh, p, other := newPeer(t, v), newPeer(t, v), newPeer(t, v)
+	p.put("a", `{"n":1}`)
+	sync(t, other, p)
+	p.delete("a")
+	sync(t, other, p)
+	fresh.put("a", `{"n":2}`)
+	pushOnly := func(active *replication.Active, _ *replication.Passive) { active.Collections[0].Pull = false }
+	if got := sync(t, fresh, p, pushOnly).active.Progress().Push; got.Documents != 1 || got.Failed != 0 {
+		t.Errorf("pushed %+v", got)
+	}
+	if got := sync(t, other, p).active.Progress(); got.Conflicts != 0 || got.Pull.Documents != 1 {
+		t.Errorf("another has %d conflicts and pulled %+v", got.Conflicts, got.Pull)
+	}
+	requireSame(t, fresh, p, 1)
+	requireSame(t, other, p, 1)
+	if got := p.contents()["a"]; !strings.HasSuffix(got, `{"n":2}`) {
+		t.Errorf("stored is %s", got)
+	}
 }
 
 // TestRepliesToProposalsSayWhatWeTake looks at the properties, of which deltas is said once

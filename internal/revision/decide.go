@@ -6,8 +6,7 @@ import "slices"
 // Newer is to be stored, Same and Older are here already, Conflict is for the resolver or to be refused.
 //
 // local is zero if there is no document. remoteKnown is the newest revision which the sender
-// is known to have, "" if none; a passive peer that lets a document be created anew over a tombstone,
-// as Sync Gateway does, passes local's ID. If local is what the sender had, and incoming does not know of it,
+// is known to have, "" if none. If local is what the sender had, and incoming does not know of it,
 // incoming is Newer in three cases where nothing is lost: local is a tombstone and the document was created
 // anew, local is a tree revision and the sender has forgotten trees, or so many edits came after it that
 // the history does not go back so far.
@@ -21,6 +20,13 @@ func Receive(local Rev, localDeleted bool, remoteKnown ID, incoming Rev) Order {
 		return Newer
 	}
 	return Conflict
+}
+
+// CreatedAnew reports whether a client may have created a document without having heard of its
+// tombstone. A listener may store it: as a version it has then seen the tombstone, and replaces it
+// everywhere. A tree revision could not tell that, and would meet the tombstone as a conflict.
+func CreatedAnew(tombstone, incoming Rev) bool {
+	return !tombstone.isLegacy() && !incoming.isLegacy() && !related(tombstone, incoming)
 }
 
 // isBeyond reports whether all that is named of incoming's history is younger than the tree revision local.

@@ -155,6 +155,9 @@ func (tx *Tx) receiveOver(c *Collection, next *Document, in Incoming) (Outcome, 
 func (tx *Tx) order(c *Collection, head, next *Document, remote Remote) (revision.Order, error) {
 	has := head.remote.of(remote, head.Rev.ID)
 	order := revision.Receive(head.Rev, head.Deleted, has, next.Rev)
+	if remote == 0 && order == revision.Conflict && head.Deleted && !next.Deleted && revision.CreatedAnew(head.Rev, next.Rev) {
+		return revision.Newer, nil
+	}
 	if order != revision.Conflict || head.Deleted != next.Deleted || !revision.SameMerge(head.Rev, next.Rev) {
 		return order, nil
 	}
