@@ -213,21 +213,31 @@ func syncStrictly(t *testing.T, a, p *peer, configure func(*replication.Active))
 }
 
 // TestTheStrictestListenerConverges has two peers sync with a third that is as strict as Couchbase
-// Lite, in turn and in any direction, while all three edit, delete and create the same few documents.
+// Lite, in turn and in any direction, while all three edit, delete, purge and create the same few
+// documents; half of the databases of trees are upgraded on the way.
 func TestTheStrictestListenerConverges(t *testing.T) { // C-02 C-03
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		for seed := range uint64(10) {
-			t.Run(fmt.Sprint(seed), func(t *testing.T) { convergeStrictly(t, v, rand.New(rand.NewPCG(seed, 1))) })
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				convergeStrictly(t, v, seed%2 == 0, rand.New(rand.NewPCG(seed, 1)))
+			})
 		}
 	})
 }
 
-func convergeStrictly(t *testing.T, v store.Versioning, random *rand.Rand) {
+func convergeStrictly(t *testing.T, v store.Versioning, upgrade bool, random *rand.Rand) {
 	p := newPeer(t, v)
 	actives := []*peer{newPeer(t, v), newPeer(t, v)}
 	all := append(slices.Clone(actives), p)
 	padding := strings.Repeat("long enough for a delta ", 10)
 	for n := range 40 {
+		for _, x := range all {
+			if upgrade && n == 20 && v == store.RevTrees {
+				if err := x.db.UpgradeVersioning(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
 		id := fmt.Sprint("d", random.IntN(4))
 		who := all[random.IntN(len(all))]
 		switch random.IntN(9) {
