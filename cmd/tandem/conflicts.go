@@ -40,7 +40,8 @@ func newConflicts(a *app) *cobra.Command {
 		}),
 	}
 	coll.add(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line, with both bodies")
+	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line: time, collection, id, peer, winner, why, revision, and local\n"+
+		"and remote with revision, deleted and body")
 	c.Flags().BoolVar(&all, "all", false, "of all collections")
 	c.Flags().IntVar(&limit, "limit", 100, "list so `many` at most; 0 lists all")
 	return c

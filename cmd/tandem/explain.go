@@ -26,7 +26,7 @@ func newExplain(a *app) *cobra.Command {
 		}),
 	}
 	coll.add(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line")
+	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line: peer, state, reason and, if known, revision and remoteRevision")
 	return c
 }
 

@@ -45,7 +45,7 @@ func newIdentityList(a *app) *cobra.Command {
 			return a.listIdentities(store, labels, asJSON)
 		}),
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line")
+	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line, as of identity show")
 	return c
 }
 
@@ -132,7 +132,7 @@ func newIdentityShow(a *app) *cobra.Command {
 			return a.showIdentity(factsOf(id))
 		}),
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "as a JSON object")
+	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object: label, fingerprint, subject, issuer, names, begins and expires")
 	c.Flags().BoolVar(&asPEM, "pem", false, "the certificates as PEM")
 	c.MarkFlagsMutuallyExclusive("json", "pem")
 	return c

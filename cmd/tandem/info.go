@@ -33,7 +33,8 @@ func newInfo(a *app) *cobra.Command {
 			})
 		}),
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "as a JSON object")
+	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object: name, path, uuid, versioning, encrypted, bytes, and collections\n"+
+		"with name, documents and lastSequence")
 	return c
 }
 

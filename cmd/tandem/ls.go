@@ -24,7 +24,7 @@ func newList(a *app) *cobra.Command {
 		}),
 	}
 	coll.add(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line, with id, rev and seq")
+	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line: id, rev, seq and, if it is, deleted")
 	c.Flags().BoolVar(&deleted, "deleted", false, "include deleted documents")
 	return c
 }

@@ -22,7 +22,10 @@ func newSync(a *app) *cobra.Command {
 			"URL is what `tandem serve` prints, or the address of a database of Sync Gateway:\n" +
 			"wss://host:port/database with TLS, ws://host:port/database without. With --discover the peer\n" +
 			"is found on the local network instead, and held to the fingerprint that it advertises.\n\n" +
-			"The exit status is 0 if everything has arrived. Documents that did not are listed.",
+			"The exit status is 0 if everything has arrived. Documents that did not are listed.\n\n" +
+			"With --json standard output is one object: status (done, stopped or failed), error (a text or\n" +
+			"null), pushed, pulled, failed (documents), conflicts, deltasSent, deltasReceived, bytesSent,\n" +
+			"bytesReceived and seconds.",
 		Example: "  tandem sync copy wss://host:4984/travel --user u --password-file pw --self-signed\n" +
 			"  tandem sync copy wss://host:4984/travel --pull --continuous --collection travel.airlines\n" +
 			"  tandem sync copy --discover travel@host",
