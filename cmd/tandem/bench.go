@@ -39,7 +39,7 @@ func newBench(a *app) *cobra.Command {
 	flags.BoolVar(&asJSON, "json", false, "print the report as JSON")
 	flags.StringVar(&plot, "plot", "", "draw the rate over progress into a PNG `file`")
 	flags.StringVar(&cfg.Profiles, "profiles", "", "write profiles of each process into a `folder`")
-	c.MarkFlagsMutuallyExclusive("quick", "full")
+	exclusive(c, "quick", "full")
 	c.AddCommand(newBenchPeer(a))
 	return c
 }

@@ -134,7 +134,7 @@ func newIdentityShow(a *app) *cobra.Command {
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object: label, fingerprint, subject, issuer, names, begins and expires")
 	c.Flags().BoolVar(&asPEM, "pem", false, "the certificates as PEM")
-	c.MarkFlagsMutuallyExclusive("json", "pem")
+	exclusive(c, "json", "pem")
 	return c
 }
 

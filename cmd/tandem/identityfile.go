@@ -40,8 +40,7 @@ func newIdentityImport(a *app) *cobra.Command {
 	c.Flags().StringVar(&alias, "alias", "", "`name` of the key in a PKCS#12 file with several")
 	c.Flags().StringVar(&keyPasswordFile, "key-password-file", "", "`file` with the password of the key, if it has another one")
 	password.add(c)
-	c.MarkFlagsMutuallyExclusive("p12", "pem")
-	c.MarkFlagsOneRequired("p12", "pem")
+	oneOf(c, "p12", "pem")
 	return c
 }
 
@@ -103,8 +102,7 @@ func newIdentityExport(a *app) *cobra.Command {
 	c.Flags().StringVar(&p12, "p12", "", "PKCS#12 `file` to write")
 	c.Flags().StringVar(&pem, "pem", "", "PEM `file` to write")
 	password.add(c)
-	c.MarkFlagsMutuallyExclusive("p12", "pem")
-	c.MarkFlagsOneRequired("p12", "pem")
+	oneOf(c, "p12", "pem")
 	return c
 }
 

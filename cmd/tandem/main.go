@@ -109,13 +109,6 @@ func group(c *cobra.Command) *cobra.Command {
 	return c
 }
 
-// completeFlag has the shell complete the values of a flag.
-func completeFlag(c *cobra.Command, flag string, values ...string) {
-	if err := c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // there is no such flag
-	}
-}
-
 // action is what a subcommand does.
 type action func(ctx context.Context, args []string) error
 

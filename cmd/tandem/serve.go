@@ -71,9 +71,9 @@ func (f *serveFlags) add(c *cobra.Command) {
 	flags.IntVar(&f.maxConnections, "max-connections", 0, "most `peers` at once (default 1000)")
 	flags.StringVar(&f.metrics, "metrics", "", "answer Prometheus at this `host:port`; without a host on this machine only")
 	flags.BoolVar(&f.drain, "drain", false, "at the end wait for peers that are replicating")
-	c.MarkFlagsMutuallyExclusive("user", "users-file", "client-ca")
-	c.MarkFlagsMutuallyExclusive("no-tls", "identity")
-	c.MarkFlagsMutuallyExclusive("no-tls", "client-ca")
+	exclusive(c, "user", "users-file", "client-ca")
+	exclusive(c, "no-tls", "identity")
+	exclusive(c, "no-tls", "client-ca")
 }
 
 func (a *app) serve(ctx context.Context, db *tandem.Database, f *serveFlags) error {

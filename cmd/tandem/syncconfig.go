@@ -66,7 +66,7 @@ func (f *syncFlags) add(c *cobra.Command) {
 	flags.BoolVar(&f.asJSON, "json", false, "print one JSON object at the end, however it ends")
 	flags.BoolVar(&f.stats, "stats", false, "tell about deltas and blobs at the end")
 	completeFlag(c, "resolver", slices.Sorted(maps.Keys(resolvers))...)
-	c.MarkFlagsMutuallyExclusive("self-signed", "pinned-cert", "fingerprint", "ca", "trust-on-first-use")
+	exclusive(c, "self-signed", "pinned-cert", "fingerprint", "ca", "trust-on-first-use")
 }
 
 // configuration makes that of the replicator, but for its peer, authenticator and collections.
