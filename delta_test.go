@@ -25,7 +25,7 @@ func manual(edited int) string {
 	return string(text)
 }
 
-func TestAnEditOfOneFieldMovesAsADelta(t *testing.T) { // D-01 D-02 D-03 D-04 D-05 D-07
+func TestAnEditOfOneFieldMovesAsADelta(t *testing.T) { // D-01 D-02 D-03 D-04 D-05 D-06 D-07
 	whole := uint64(len(manual(1)))
 	if whole < 90_000 {
 		t.Fatalf("the document has %d bytes, want about 100,000", whole)

@@ -67,6 +67,24 @@ func ExampleReplicator() { // R-13 L-27
 	// Output: Buy milk
 }
 
+// A resolver that takes what we have, and adds what the peer has ticked off.
+func ExampleConflictResolver() {
+	phone, remove := exampleTasks()
+	defer remove()
+
+	var cfg tandem.ReplicatorConfiguration
+	cfg.AddCollection(phone)
+	cfg.Collections[0].ConflictResolver = func(ctx context.Context, c tandem.Conflict) (*tandem.Document, error) {
+		if c.LocalDocument == nil || c.RemoteDocument == nil { // one side has deleted it
+			return tandem.DefaultConflictResolver(ctx, c)
+		}
+		if done, _ := c.RemoteDocument.Value("done"); done != true {
+			return c.LocalDocument, nil
+		}
+		return c.LocalDocument, c.LocalDocument.SetValue("done", true)
+	}
+}
+
 // exampleDatabases returns the databases of two devices; the first has a note.
 func exampleDatabases() (kitchen, phone *tandem.Database, remove func()) {
 	first, removeFirst := exampleTasks()

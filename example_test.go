@@ -130,6 +130,32 @@ func ExampleDocument_SetBlob() {
 	// Output: Dear Ada
 }
 
+// A blob may be a field of a struct.
+func ExampleBlob() {
+	tasks, remove := exampleTasks()
+	defer remove()
+	ctx := context.Background()
+
+	type recipe struct {
+		Title string       `json:"title"`
+		Photo *tandem.Blob `json:"photo,omitempty"`
+	}
+	photo := tandem.NewBlob("image/jpeg", []byte("a picture of pancakes"))
+	if err := tasks.Put(ctx, "pancakes", recipe{Title: "Pancakes", Photo: photo}); err != nil {
+		log.Fatal(err)
+	}
+	var stored recipe
+	if err := tasks.Get(ctx, "pancakes", &stored); err != nil {
+		log.Fatal(err)
+	}
+	content, err := stored.Photo.Content()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s: %s\n", stored.Title, content)
+	// Output: Pancakes: a picture of pancakes
+}
+
 // exampleTasks returns a collection of a new database, and what removes that.
 func exampleTasks() (tasks *tandem.Collection, remove func()) {
 	ctx := context.Background()
