@@ -68,7 +68,7 @@ func (a *app) explain(ctx context.Context, coll *tandem.Collection, id string, u
 }
 
 func explainOne(ctx context.Context, coll *tandem.Collection, id, url string) (tandem.Explanation, error) {
-	endpoint, err := tandem.NewURLEndpoint(url)
+	endpoint, err := parseEndpoint(url)
 	if err != nil {
 		return tandem.Explanation{}, err
 	}

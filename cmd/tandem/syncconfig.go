@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"time"
 
@@ -144,7 +145,7 @@ func (f *syncFlags) setPeer(ctx context.Context, cfg *tandem.ReplicatorConfigura
 		return usage("want the URL of the peer, or --discover NAME")
 	}
 	if len(args) == 1 {
-		cfg.Endpoint, err = tandem.NewURLEndpoint(args[0])
+		cfg.Endpoint, err = parseEndpoint(args[0])
 		return err
 	}
 	if f.timeout > 0 {
@@ -168,6 +169,15 @@ func (f *syncFlags) setPeer(ctx context.Context, cfg *tandem.ReplicatorConfigura
 		cfg.PinnedServerFingerprint = found.PinnedServerFingerprint
 	}
 	return nil
+}
+
+// parseEndpoint reads the URL of a peer.
+func parseEndpoint(text string) (tandem.URLEndpoint, error) {
+	endpoint, err := tandem.NewURLEndpoint(text)
+	if u, _ := url.Parse(text); err != nil && u != nil && u.User != nil {
+		return endpoint, withHint(err, "give the name with --user, and the password with --password-file or "+envPassword)
+	}
+	return endpoint, err
 }
 
 func (f *syncFlags) collectionConfigurations(
