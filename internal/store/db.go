@@ -128,9 +128,6 @@ func (db *DB) Close() error {
 	return db.err
 }
 
-// Closed returns a channel that is closed as soon as [DB.Close] begins.
-func (db *DB) Closed() <-chan struct{} { return db.closing }
-
 // enter registers a use of db, which Close waits for; leave ends it.
 func (db *DB) enter(op string) error {
 	db.mu.Lock()

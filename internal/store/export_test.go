@@ -10,3 +10,6 @@ import (
 func SealedFile(file vfs.File, keys *seal.Keys) vfs.File {
 	return &sealedFile{File: file, sectors: keys.Sectors("database")}
 }
+
+// Closed returns a channel that is closed as soon as [DB.Close] begins.
+func (db *DB) Closed() <-chan struct{} { return db.closing }
