@@ -64,6 +64,46 @@ func TestLegacyFormIsAboutTheDefaultCollection(t *testing.T) {
 	}
 }
 
+// TestLegacyFormNamesNoCollection has a listener send all that it sends to a peer from before collections.
+func TestLegacyFormNamesNoCollection(t *testing.T) {
+	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+		p := newPeer(t, v)
+		p.put("a", `{}`)
+		p.put("gone", `{}`)
+		s := newLegacySubscriber(t, p)
+		heard := func(profile string) *blip.Request {
+			t.Helper()
+			r := s.next()
+			if index, given := r.Properties.Get("collection"); given || r.Profile() != profile {
+				t.Errorf("the listener says %s of collection %q, want %s of none", r.Profile(), index, profile)
+			}
+			return r
+		}
+		versioning := map[store.Versioning]string{store.VersionVectors: "versioning=version-vectors"}[v] // older ones say nothing
+		s.mustAsk("", "subChanges", versioning, "")
+		changes := heard("changes")
+		heard("changes") // no more
+		p.update(func(tx *store.Tx) error { return tx.Purge(p.coll, "gone") })
+		changes.Reply(&blip.Message{Body: []byte("[[],[]]")})
+		heard("rev").Reply(nil)
+		heard("norev")
+		content := []byte("Hello, blob!")
+		s.mustAsk("[]", "proposeChanges", "", `[["b","1-aa"]]`)
+		stored := make(chan error, 1)
+		err := s.conn.Send(&blip.Message{
+			Properties: withProps("rev", "id=b rev=1-aa"),
+			Body:       fmt.Appendf(nil, `{"b":{"@type":"blob","digest":%q}}`, digestOf(content)),
+		}, func(_ *blip.Reply, err error) { stored <- err })
+		if err != nil {
+			t.Fatal(err)
+		}
+		heard("getAttachment").Reply(&blip.Message{Body: content})
+		if err := <-stored; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestLegacyFormNeedsTheDefaultCollection refuses it where another collection is shared.
 func TestLegacyFormNeedsTheDefaultCollection(t *testing.T) {
 	p := newPeer(t, store.RevTrees)

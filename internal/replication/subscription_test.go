@@ -23,6 +23,14 @@ type subscriber struct {
 // newSubscriber agrees with a listener on the default collection of p.
 func newSubscriber(t *testing.T, p *peer) *subscriber {
 	t.Helper()
+	s := newLegacySubscriber(t, p)
+	s.mustAsk("[{}]", "getCollections", "", oneCollection)
+	return s
+}
+
+// newLegacySubscriber meets a listener on the default collection of p, and says nothing yet.
+func newLegacySubscriber(t *testing.T, p *peer) *subscriber {
+	t.Helper()
 	told := make(chan *blip.Request, 1_000)
 	s := &subscriber{versioning: p.db.Versioning(), told: told}
 	s.stranger = meet(t, func(pipe blip.Pipe) *replication.Session {
@@ -31,7 +39,6 @@ func newSubscriber(t *testing.T, p *peer) *subscriber {
 			Collections: []*store.Collection{p.coll},
 		})
 	}, func(r *blip.Request) { told <- r })
-	s.mustAsk("[{}]", "getCollections", "", oneCollection)
 	return s
 }
 
