@@ -222,11 +222,7 @@ func (c *collection) pulled(id string) {
 func (a *arrival) refuse() {
 	c := a.c
 	transient := isOurTrouble(a.err)
-	answer := a.err
-	if transient { // another code would be the end of the matter for the sender
-		answer = fault.New(fault.WebSocket, 503, "the peer cannot store it now").Because(a.err)
-	}
-	c.s.refuse(a.req, answer)
+	c.s.refuse(a.req, a.err)
 	if a.delta && (errors.Is(a.err, fault.DeltaBase) || errors.Is(a.err, fault.CorruptDelta)) {
 		c.pull.again(a.want)
 		return
@@ -249,8 +245,8 @@ func (a *arrival) refuse() {
 	}
 }
 
-// isOurTrouble reports whether an error says nothing against the revision, but that it
-// could not be stored or completed now.
+// isOurTrouble reports whether an error says nothing against what the peer has sent or asked for, but that it
+// could not be done now.
 func isOurTrouble(err error) bool {
 	e := fault.Of(err)
 	switch {

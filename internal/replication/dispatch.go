@@ -80,9 +80,14 @@ func (s *Session) collectionOf(req *blip.Request) (*collection, error) {
 	return all[index], nil
 }
 
-// refuse answers a request with an error.
+// refuse answers a request with an error. What is our own trouble becomes 503, after which a peer tries again
+// later: another code would be the end of the matter for it.
 func (s *Session) refuse(req *blip.Request, err error) {
-	domain, code, text := toPeer(err)
+	answer := err
+	if isOurTrouble(err) {
+		answer = fault.New(fault.WebSocket, 503, "the peer cannot do it now").Because(err)
+	}
+	domain, code, text := toPeer(answer)
 	s.log.Debug("refused a request", "profile", req.Profile(), "error", err)
 	req.ReplyError(domain, code, text)
 }

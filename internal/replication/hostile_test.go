@@ -301,3 +301,22 @@ func treeHistory(from, n int) string {
 	}
 	return strings.Join(revs, ",")
 }
+
+// TestOurTroubleIsNoReasonToStayAway asks what needs the database after that was closed: a client that is
+// answered 503 comes back, and one that is told a code of another domain stops for good.
+func TestOurTroubleIsNoReasonToStayAway(t *testing.T) {
+	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+		p := newPeer(t, v)
+		first, second := meetPassive(t, p), meetPassive(t, p)
+		second.mustAsk("[{}]", "getCollections", "", oneCollection)
+		if err := p.db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		first.mustAsk("HTTP/503", "getCollections", "", oneCollection)
+		second.mustAsk("HTTP/503", "getCheckpoint", "collection=0 client=x", "")
+		second.mustAsk("HTTP/502", "setCheckpoint", "collection=0 client=x", "{}")
+		second.mustAsk("HTTP/503", "proposeChanges", "collection=0", `[["a","1-aa"]]`)
+		second.mustAsk("HTTP/503", "changes", "collection=0", `[[1,"a","1-aa"]]`)
+		second.mustAsk("HTTP/503", "rev", "collection=0 id=a rev=1-aa", "{}")
+	})
+}
