@@ -152,8 +152,14 @@ func (f *conflicts) resolve(ctx context.Context, id string) {
 	}
 }
 
+// errUnsteady reports that a document changed each time that its conflict was being resolved.
+var errUnsteady = errors.New("the document does not come to rest")
+
+// failed reports a conflict that stays. What may pass is for the next session; a one-shot run, which
+// ends anyhow, is none the worse for a document that does not come to rest.
 func (f *conflicts) failed(id string, err error) {
-	event := DocumentEvent{ID: id, Err: err, Transient: isDiskTrouble(err)}
+	unsteady := f.c.s.active.Continuous && errors.Is(err, errUnsteady)
+	event := DocumentEvent{ID: id, Err: err, Transient: unsteady || isDiskTrouble(err)}
 	if event.Transient {
 		f.c.s.leave(err)
 	}
@@ -196,7 +202,7 @@ func (f *conflicts) attempt(ctx context.Context, id string) (*store.Document, er
 		}
 		return doc, err
 	}
-	return nil, fault.Conflict.In("resolve", id).
+	return nil, fault.Conflict.In("resolve", id).Because(errUnsteady).
 		Says("the document changed %d times while its conflict was being resolved", maxResolveAttempts)
 }
 

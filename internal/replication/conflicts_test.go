@@ -94,6 +94,26 @@ func TestADocumentThatAlwaysChangesStaysInConflict(t *testing.T) {
 	requireSame(t, a, p, 1)
 }
 
+// A continuous session would wait for ever: it ends when all else is done, to be tried again.
+func TestADocumentThatAlwaysChangesIsTriedAgain(t *testing.T) {
+	a, p := inConflict(t, store.VersionVectors, "doc")
+	calls := 0
+	l := connect(t, a, p, func(active *replication.Active, _ *replication.Passive) {
+		active.Continuous = true
+		active.Collections[0].Resolver = func(context.Context, replication.Conflict) (replication.Decision, error) {
+			calls++
+			a.put("doc", fmt.Sprintf(`{"edit":%d}`, calls))
+			return merged(`{}`)
+		}
+	})
+	if err := <-l.activeErr; !errors.Is(err, fault.New(fault.WebSocket, 503, "")) {
+		t.Errorf("ended with %v, want 503", err)
+	}
+	<-l.passiveErr
+	sync(t, a, p)
+	requireSame(t, a, p, 1)
+}
+
 func TestAConflictMayEndWhileItIsResolved(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		a, p := inConflict(t, v, "doc")
