@@ -482,7 +482,7 @@ func TestAListenerWarnsOfExpiry(t *testing.T) {
 			t.Error("it does not say which certificate")
 		}
 		check(t, l.SetTLSIdentity(newIdentity(t, "till", expires(time.Hour+time.Minute))))
-		if !strings.Contains(log.String(), "expires in 1 hours") {
+		if !strings.Contains(log.String(), "expires in 1 hour,") {
 			t.Errorf("%s: nothing is said of the new identity: %q", name, log.String())
 		}
 	}

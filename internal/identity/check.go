@@ -44,12 +44,24 @@ func (id *Identity) Warning(now time.Time) string {
 		return "expired at " + stamp(leaf.NotAfter)
 	case now.Before(leaf.NotBefore):
 		return "not valid before " + stamp(leaf.NotBefore)
-	case left < 24*time.Hour:
-		return fmt.Sprintf("expires in %d hours, at %s", int(left.Hours()), stamp(leaf.NotAfter))
 	case left < WarnBefore:
-		return fmt.Sprintf("expires in %d days, at %s", int(left.Hours()/24), stamp(leaf.NotAfter))
+		return "expires " + soon(left) + ", at " + stamp(leaf.NotAfter)
 	}
 	return ""
+}
+
+// soon says when it is, in full hours or, from two days on, in full days.
+func soon(left time.Duration) string {
+	switch hours := int(left.Hours()); {
+	case hours == 0:
+		return "within the hour"
+	case hours == 1:
+		return "in 1 hour"
+	case hours < 48:
+		return fmt.Sprintf("in %d hours", hours)
+	default:
+		return fmt.Sprintf("in %d days", hours/24)
+	}
 }
 
 func allows(cert *x509.Certificate, use x509.ExtKeyUsage) bool {

@@ -180,6 +180,10 @@ func TestWarningComesThirtyDaysBeforeTheExpiry(t *testing.T) {
 	}{
 		"early":   {end.Add(-31 * 24 * time.Hour), ""},
 		"days":    {end.Add(-29*24*time.Hour - time.Hour), "expires in 29 days, at " + end.Format(time.RFC3339)},
+		"2 days":  {end.Add(-49 * time.Hour), "expires in 2 days, at " + end.Format(time.RFC3339)},
+		"a day":   {end.Add(-47*time.Hour - time.Minute), "expires in 47 hours, at " + end.Format(time.RFC3339)},
+		"an hour": {end.Add(-time.Hour - time.Minute), "expires in 1 hour, at " + end.Format(time.RFC3339)},
+		"minutes": {end.Add(-time.Minute), "expires within the hour, at " + end.Format(time.RFC3339)},
 		"hours":   {end.Add(-3*time.Hour - time.Minute), "expires in 3 hours, at " + end.Format(time.RFC3339)},
 		"expired": {end.Add(time.Second), "expired at " + end.Format(time.RFC3339)},
 		"future":  {begin.Add(-time.Hour), "not valid before " + begin.Format(time.RFC3339)},
