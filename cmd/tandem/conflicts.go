@@ -86,6 +86,9 @@ func (a *app) conflicts(ctx context.Context, db *tandem.Database, coll *tandem.C
 			return err
 		}
 	}
+	if n == 0 {
+		a.note("no conflict was resolved")
+	}
 	return nil
 }
 

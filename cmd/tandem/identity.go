@@ -42,6 +42,9 @@ func newIdentityList(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(labels) == 0 {
+				a.note("there is no identity")
+			}
 			return a.listIdentities(store, labels, asJSON)
 		}),
 	}
