@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -93,7 +95,24 @@ func newRoot(a *app) *cobra.Command {
 		newServe(a), newSync(a), newExplain(a), newConflicts(a), newDiscover(a), newIdentity(a), newBench(a),
 	)
 	group(root)
+	nameOperands(root)
 	return root
+}
+
+// nameOperands makes each subcommand tell a wrong number of operands in the words of its help.
+func nameOperands(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		if fits := sub.Args; fits != nil && !sub.HasSubCommands() {
+			sub.Args = func(c *cobra.Command, args []string) error {
+				if fits(c, args) == nil {
+					return nil
+				}
+				_, operands, _ := strings.Cut(c.Use, " ")
+				return fmt.Errorf("%s takes %s, not %s", c.CommandPath(), cmp.Or(operands, "no arguments"), count(len(args), "argument"))
+			}
+		}
+		nameOperands(sub)
+	}
 }
 
 // group makes a command that has only subcommands fail without one, instead of giving help
