@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
@@ -74,48 +73,6 @@ type peerLimits struct {
 	replacements bool
 }
 
-// item is one revision on its way to the peer. A document has one at a time.
-type item struct {
-	id       string
-	seq      store.Sequence
-	rev      revision.Rev
-	deleted  bool
-	size     int
-	parent   revision.ID   // what we believe that the peer has
-	before   revision.ID   // what the database knew that it has
-	known    []revision.ID // what the peer has said that it has
-	state    itemState
-	counted  bool             // as one of the total
-	whole    bool             // a delta was refused
-	saved    int              // bytes, by a delta that was not answered yet
-	attempts int              // proposals
-	weight   int              // bytes awaiting a reply
-	newer    []store.Sequence // the document's changes since; look at it when this is done
-	since    time.Time        // when it was held
-	met      bool             // held, and the pull has met the peer's revision all the same
-	refused  bool             // the peer has forbidden it once
-	taken    bool             // sent, and the peer has taken it; it may have had it before
-}
-
-// lookup is a document to look at again. Its sequences stay pending until then.
-type lookup struct {
-	id       string
-	seqs     []store.Sequence
-	evenDone bool // though the checkpoint says that its sequence is done
-}
-
-// itemState is where an item stands: offered → ready → sent → settling → gone, with
-// offered → held when the peer has another revision, until the pull has brought it.
-type itemState int
-
-const (
-	offered itemState = iota
-	ready
-	sent
-	settling
-	held
-)
-
 func newPusher(c *collection, opts pushOptions) *pusher {
 	p := &pusher{
 		c: c, opts: opts, cursor: opts.since,
@@ -180,63 +137,6 @@ func (p *pusher) stop() {
 	if p.cancel != nil {
 		p.cancel()
 	}
-}
-
-// received tells that a revision came from this peer: a passive feed leaves it out.
-func (p *pusher) received(id string, rev revision.ID) {
-	if p.echo == nil {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.echo[id] = rev
-}
-
-// post hands a job to run, and counts as work until it is done.
-func (p *pusher) post(job func() error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.idle = false
-	p.inbox.put(job)
-}
-
-// remoteMoved tells that the pull has learnt what the peer has of a document.
-func (p *pusher) remoteMoved(id string) {
-	p.post(func() error {
-		if it := p.current[id]; it != nil && it.state == held {
-			p.lookLater(lookup{id: id})
-		}
-		return nil
-	})
-}
-
-// peerHas tells that the peer has announced a revision that we have, or an older one: if it
-// lacks ours, though it had it once, it is pushed again.
-func (p *pusher) peerHas(id string) {
-	p.post(func() error {
-		p.lookLater(lookup{id: id, evenDone: true})
-		return nil
-	})
-}
-
-// refresh has the feed read once more, and counts as work until it is.
-func (p *pusher) refresh() {
-	p.post(func() error {
-		p.exhausted = false
-		return nil
-	})
-}
-
-// lookLater has a document looked at again, once however often it is asked for.
-func (p *pusher) lookLater(l lookup) {
-	waiting := p.againFor[l.id]
-	if waiting == nil {
-		p.againFor[l.id] = &l
-		p.again = append(p.again, &l)
-		return
-	}
-	waiting.seqs = append(waiting.seqs, l.seqs...)
-	waiting.evenDone = waiting.evenDone || l.evenDone
 }
 
 // run pushes until ctx ends; the passive side of a one-shot subscription until all was sent.
@@ -355,70 +255,4 @@ func (p *pusher) setIdle(idle bool) {
 	if idle != was {
 		p.c.s.stateChanged()
 	}
-}
-
-// offer announces the next changes, if the peer has not too many to answer already. It
-// reports whether it did anything.
-func (p *pusher) offer(ctx context.Context) (bool, error) {
-	if p.batches >= announcementsInWork || len(p.ready) > 3*changesPerBatch {
-		return false, nil
-	}
-	if len(p.parts) > 0 {
-		part := p.parts[0]
-		p.parts = p.parts[1:]
-		return true, p.announce(part)
-	}
-	batch, err := p.nextBatch(ctx)
-	if err != nil {
-		return false, err
-	}
-	if len(batch) == 0 && p.inFlight == 0 && p.batches == 0 && len(p.ready) == 0 {
-		batch, p.lastTries = p.lastTries, nil
-	}
-	if len(batch) > 0 {
-		return true, p.announce(batch)
-	}
-	if !p.announced && p.c.s.active == nil && p.exhausted {
-		p.announced = true
-		return true, p.announceCaughtUp()
-	}
-	return false, nil
-}
-
-// announce sends one batch; the reply goes to the inbox.
-func (p *pusher) announce(batch []*item) error {
-	profile := profileChanges
-	if p.c.s.active != nil {
-		profile = profileProposeChanges
-	}
-	m := p.c.message(profile)
-	m.Urgent, m.Compress = true, true
-	body := []byte{'['}
-	for i, it := range batch {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		if p.c.s.active != nil {
-			body = appendProposal(body, it.id, it.rev.Vector(), it.parent, it.size)
-		} else {
-			body = appendChange(body, uint64(it.seq), it.id, it.rev.ID, it.deleted, it.size)
-		}
-		it.attempts++
-	}
-	m.Body = append(body, ']')
-	if p.c.s.active != nil {
-		m.Properties.Add(propConflictRev, yes)
-	}
-	p.batches++
-	return p.c.s.conn.Send(m, func(reply *blip.Reply, err error) {
-		p.inbox.put(func() error { return p.answered(batch, reply, err) })
-	})
-}
-
-// announceCaughtUp tells that everything which existed at the start was announced.
-func (p *pusher) announceCaughtUp() error {
-	m := p.c.message(profileChanges)
-	m.Urgent, m.NoReply = true, true
-	m.Body = []byte("[]")
-	return p.c.s.conn.Send(m, nil)
 }

@@ -1,0 +1,73 @@
+package replication
+
+import (
+	"context"
+
+	"github.com/tandemdb/tandem/blip"
+)
+
+// offer announces the next changes, if the peer has not too many to answer already. It
+// reports whether it did anything.
+func (p *pusher) offer(ctx context.Context) (bool, error) {
+	if p.batches >= announcementsInWork || len(p.ready) > 3*changesPerBatch {
+		return false, nil
+	}
+	if len(p.parts) > 0 {
+		part := p.parts[0]
+		p.parts = p.parts[1:]
+		return true, p.announce(part)
+	}
+	batch, err := p.nextBatch(ctx)
+	if err != nil {
+		return false, err
+	}
+	if len(batch) == 0 && p.inFlight == 0 && p.batches == 0 && len(p.ready) == 0 {
+		batch, p.lastTries = p.lastTries, nil
+	}
+	if len(batch) > 0 {
+		return true, p.announce(batch)
+	}
+	if !p.announced && p.c.s.active == nil && p.exhausted {
+		p.announced = true
+		return true, p.announceCaughtUp()
+	}
+	return false, nil
+}
+
+// announce sends one batch; the reply goes to the inbox.
+func (p *pusher) announce(batch []*item) error {
+	profile := profileChanges
+	if p.c.s.active != nil {
+		profile = profileProposeChanges
+	}
+	m := p.c.message(profile)
+	m.Urgent, m.Compress = true, true
+	body := []byte{'['}
+	for i, it := range batch {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		if p.c.s.active != nil {
+			body = appendProposal(body, it.id, it.rev.Vector(), it.parent, it.size)
+		} else {
+			body = appendChange(body, uint64(it.seq), it.id, it.rev.ID, it.deleted, it.size)
+		}
+		it.attempts++
+	}
+	m.Body = append(body, ']')
+	if p.c.s.active != nil {
+		m.Properties.Add(propConflictRev, yes)
+	}
+	p.batches++
+	return p.c.s.conn.Send(m, func(reply *blip.Reply, err error) {
+		p.inbox.put(func() error { return p.answered(batch, reply, err) })
+	})
+}
+
+// announceCaughtUp tells that everything which existed at the start was announced.
+func (p *pusher) announceCaughtUp() error {
+	m := p.c.message(profileChanges)
+	m.Urgent, m.NoReply = true, true
+	m.Body = []byte("[]")
+	return p.c.s.conn.Send(m, nil)
+}

@@ -1,0 +1,50 @@
+package replication
+
+import (
+	"time"
+
+	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// item is one revision on its way to the peer. A document has one at a time.
+type item struct {
+	id       string
+	seq      store.Sequence
+	rev      revision.Rev
+	deleted  bool
+	size     int
+	parent   revision.ID   // what we believe that the peer has
+	before   revision.ID   // what the database knew that it has
+	known    []revision.ID // what the peer has said that it has
+	state    itemState
+	counted  bool             // as one of the total
+	whole    bool             // a delta was refused
+	saved    int              // bytes, by a delta that was not answered yet
+	attempts int              // proposals
+	weight   int              // bytes awaiting a reply
+	newer    []store.Sequence // the document's changes since; look at it when this is done
+	since    time.Time        // when it was held
+	met      bool             // held, and the pull has met the peer's revision all the same
+	refused  bool             // the peer has forbidden it once
+	taken    bool             // sent, and the peer has taken it; it may have had it before
+}
+
+// itemState is where an item stands: offered → ready → sent → settling → gone, with
+// offered → held when the peer has another revision, until the pull has brought it.
+type itemState int
+
+const (
+	offered itemState = iota
+	ready
+	sent
+	settling
+	held
+)
+
+// lookup is a document to look at again. Its sequences stay pending until then.
+type lookup struct {
+	id       string
+	seqs     []store.Sequence
+	evenDone bool // though the checkpoint says that its sequence is done
+}

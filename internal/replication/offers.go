@@ -1,0 +1,206 @@
+package replication
+
+import (
+	"context"
+	"slices"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// answerChanges asks for the announced revisions that we lack (spec/replication.md §6).
+func (p *puller) answerChanges(ctx context.Context, req *blip.Request) error {
+	changes, err := parseChanges(req.Body)
+	if err != nil {
+		return err
+	}
+	if len(changes) == 0 {
+		p.mu.Lock()
+		p.awaiting = false
+		p.mu.Unlock()
+		req.Reply(&blip.Message{})
+		return nil
+	}
+	if err := p.waitForRoom(ctx); err != nil {
+		return err
+	}
+	p.c.counters.pullTotal.Add(uint64(len(changes)))
+	seqs := p.enter(changes)
+	answers, known, lost, err := p.decide(ctx, changes)
+	if err != nil {
+		return err
+	}
+	if err := p.settle(ctx, known, lost); err != nil {
+		return err
+	}
+	p.register(changes, answers, seqs)
+	p.reply(req, answers)
+	return nil
+}
+
+// enter puts the peer's sequences on the checkpoint's list, in their order.
+func (p *puller) enter(changes []change) []*remoteSequence {
+	if p.c.check == nil {
+		return make([]*remoteSequence, len(changes))
+	}
+	texts := make([]string, len(changes))
+	for i, c := range changes {
+		texts[i] = c.Sequence
+	}
+	return p.c.check.addRemote(texts)
+}
+
+// decide answers each change; known are those of which the database does not know that the
+// peer has them; lost are those that the user may not see any more.
+func (p *puller) decide(ctx context.Context, changes []change) (answers []answer, known, lost []change, err error) {
+	ids := make([]string, len(changes))
+	for i, c := range changes {
+		ids[i] = c.ID
+	}
+	heads, err := p.heads(ctx, ids)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	answers = make([]answer, len(changes))
+	for i, c := range changes {
+		head := heads[i]
+		if c.lost() {
+			lost = append(lost, c)
+			continue
+		}
+		if c.Bad == nil && c.Rev.ID.IsVersion() && !p.c.s.vectors() {
+			c.Bad = fault.BadRevisionID.Says("the version %s is none for a database of revision trees", c.Rev.ID)
+		}
+		if c.Bad != nil {
+			answers[i] = answer{Status: 400}
+			if p.c.s.active != nil {
+				p.c.report(DocumentEvent{ID: c.ID, Deleted: c.Flags&flagDeleted != 0, Err: c.Bad})
+			}
+			continue
+		}
+		answers[i] = p.want(head, c)
+		if !answers[i].Send && answers[i].Status == 0 && p.isNews(head, c) {
+			known = append(known, c)
+		}
+	}
+	return answers, known, lost, nil
+}
+
+// isNews reports whether the database knows another revision of the peer than the one announced.
+// What it announces of a document that this session has pushed is older than the push.
+func (p *puller) isNews(head *store.Document, c change) bool {
+	return p.c.s.remote != 0 && head.Known(p.c.s.remote) != c.Rev.ID && !p.c.check.isNew(head.Sequence)
+}
+
+// want answers one change, given the local document or nil.
+func (p *puller) want(head *store.Document, c change) answer {
+	if head == nil {
+		return answer{Send: true}
+	}
+	remote := head.Known(p.c.s.remote)
+	if head.Conflicted && p.c.s.remote != 0 && remote.Is(c.Rev.ID) {
+		return answer{} // it came before, and is for the resolver
+	}
+	switch revision.Wanted(head.Rev, c.Rev) {
+	case revision.Same, revision.Older:
+		return answer{}
+	case revision.Conflict:
+		if p.c.s.active == nil {
+			return answer{Status: 409}
+		}
+	case revision.Newer:
+	}
+	return answer{Send: true, Known: p.ancestors(head, remote, c.Rev.ID)}
+}
+
+// ancestors names revisions of the document that its history may end with, or that a delta
+// may start from.
+func (p *puller) ancestors(head *store.Document, remote, announced revision.ID) []revision.ID {
+	candidates := []revision.ID{head.Rev.ID}
+	if head.Deleted && p.c.s.common.Deltas {
+		candidates = nil
+	}
+	if remote != "" {
+		candidates = append(candidates, remote)
+	}
+	// Beside a version Sync Gateway takes one tree revision, and no more.
+	if !p.c.s.common.Deltas && head.Rev.ID.IsTree() && announced.IsTree() {
+		candidates = append(candidates, head.Rev.History.Ancestors...)
+	}
+	known := make([]revision.ID, 0, 2)
+	for _, id := range candidates {
+		older := !id.IsTree() || !announced.IsTree() || id.Generation() < announced.Generation()
+		if older && !slices.Contains(known, id) && len(known) < knownRevsAnswered {
+			known = append(known, id)
+		}
+	}
+	return known
+}
+
+// heads reads the documents with these IDs; nil stands for one that does not exist.
+func (p *puller) heads(ctx context.Context, ids []string) ([]*store.Document, error) {
+	var heads []*store.Document
+	err := p.c.s.db.View(ctx, func(tx *store.Tx) (err error) {
+		heads, err = tx.Heads(p.c.store(), ids)
+		return err
+	})
+	return heads, err
+}
+
+// settle writes down what the changes tell without any revision being sent.
+func (p *puller) settle(ctx context.Context, known, lost []change) error {
+	if len(known) > 0 {
+		err := p.c.s.db.Update(ctx, func(tx *store.Tx) error {
+			for _, c := range known {
+				if err := tx.MarkKnown(p.c.store(), c.ID, p.c.s.remote, c.Rev.ID); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if push := p.c.pusher(); push != nil && p.c.s.active != nil {
+		for _, c := range known { // a peer that has lost what it had, gets it again
+			push.peerHas(c.ID)
+		}
+	}
+	for _, c := range lost {
+		if err := p.c.loseAccess(ctx, c.ID, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loseAccess purges a document that the user may not see any more, unless told to keep it. w is the
+// want that was answered so; nil if all are.
+func (c *collection) loseAccess(ctx context.Context, id string, w *want) error {
+	if c.s.active == nil {
+		return nil
+	}
+	event := DocumentEvent{ID: id, AccessRemoved: true}
+	keep := c.s.active.KeepLost || c.opts.DocIDs != nil
+	if !keep && c.opts.PullFilter != nil {
+		ok, err := callFilter(c.s.log, c.opts.PullFilter, &store.Document{ID: id, Body: []byte("{}")}, true)
+		switch {
+		case err != nil:
+			keep, event.Err = true, err
+		case !ok:
+			keep, event.Err = true, refusedByFilter(id)
+		}
+	}
+	if !keep {
+		c.pull.lose(id, w) // before the purge: a revision that is stored after it would stay
+		err := c.s.db.Update(ctx, func(tx *store.Tx) error { return tx.Purge(c.store(), id) })
+		if err != nil && !isNotFound(err) {
+			return err
+		}
+	}
+	c.report(event)
+	return nil
+}

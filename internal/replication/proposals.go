@@ -1,0 +1,56 @@
+package replication
+
+import (
+	"context"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// answerProposals says which of the proposed revisions fit upon ours (spec/replication.md §7).
+func (p *puller) answerProposals(ctx context.Context, req *blip.Request) error {
+	proposals, err := parseProposals(req.Body)
+	if err != nil {
+		return err
+	}
+	if len(proposals) == 0 {
+		req.Reply(&blip.Message{})
+		return nil
+	}
+	if err := p.waitForRoom(ctx); err != nil {
+		return err
+	}
+	ids := make([]string, len(proposals))
+	for i, proposal := range proposals {
+		ids[i] = proposal.ID
+	}
+	heads, err := p.heads(ctx, ids)
+	if err != nil {
+		return err
+	}
+	tellRev := req.Properties.Bool(propConflictRev)
+	answers := make([]answer, len(proposals))
+	for i, proposal := range proposals {
+		answers[i] = p.judge(heads[i], proposal, tellRev)
+	}
+	p.reply(req, answers)
+	return nil
+}
+
+func (p *puller) judge(head *store.Document, proposal proposal, tellRev bool) answer {
+	var current revision.Rev
+	deleted := false
+	if head != nil {
+		current, deleted = head.Rev, head.Deleted
+	}
+	if proposal.Bad != nil || proposal.Rev.ID.IsVersion() && !p.c.s.vectors() {
+		return answer{Status: 400}
+	}
+	status := revision.Proposal(current, deleted, proposal.Rev, proposal.Parent)
+	a := answer{Status: status}
+	if status == revision.Refuse && tellRev {
+		a.Rev, a.HasRev = current.Vector(), true
+	}
+	return a
+}
