@@ -38,7 +38,7 @@ demo: ## two peers with real documents sync before your eyes
 
 .PHONY: test
 test: ## run every test with the race detector (needs a C compiler)
-	@CGO_ENABLED=1 go test -race $(TESTFLAGS) ./...
+	@CGO_ENABLED=1 go test -race -timeout 15m $(TESTFLAGS) ./...
 
 .PHONY: bench
 bench: build ## measure two peers on this machine, in a minute (BENCHFLAGS=--full: everything)

@@ -42,6 +42,7 @@ func TestConflictLogIsBounded(t *testing.T) {
 		"many":          {conflicts: 10_500, size: 10, want: 10_000},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			x := makeConflict(t, store.VersionVectors, false)
 			x.logConflicts(t, tt.conflicts, tt.size)
 			var log []*store.LoggedConflict

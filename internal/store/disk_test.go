@@ -35,6 +35,7 @@ func powerCut(t *testing.T, d *storetest.Disk, db *store.DB, seed uint64) (path 
 func TestPowerCutLosesNothingThatWasPromised(t *testing.T) { atRest(t, powerCuts) }
 
 func powerCuts(t *testing.T, o store.Options) {
+	t.Parallel()
 	d := newDisk(t)
 	o.Disk = d
 	db := open(t, o)

@@ -46,6 +46,7 @@ type machine struct {
 func TestTheStoreAgreesWithAModel(t *testing.T) {
 	for _, v := range []store.Versioning{store.VersionVectors, store.RevTrees} {
 		t.Run(string(v), func(t *testing.T) {
+			t.Parallel()
 			rapid.Check(t, func(rt *rapid.T) { runMachine(t, rt, v) })
 		})
 	}
