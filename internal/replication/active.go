@@ -239,7 +239,7 @@ func (s *Session) askCollections(ctx context.Context, all []*collection) ([]json
 	}
 	m := &blip.Message{Body: text}
 	m.Properties.Add(propProfile, profileGetCollections)
-	reply, err := s.conn.Call(ctx, m)
+	reply, err := s.call(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -338,7 +338,7 @@ func (c *collection) subscribe(since string) {
 		m.Body = text
 	}
 	c.pull.subscribed()
-	err := s.conn.Send(m, func(_ *blip.Reply, err error) {
+	err := s.send(m, func(_ *blip.Reply, err error) {
 		if err != nil {
 			s.fail(fmt.Errorf("subscribe to changes of %s: %w", c.store().FullName(), fromPeer(err)))
 		}

@@ -59,7 +59,7 @@ func (p *pusher) announce(batch []*item) error {
 		m.Properties.Add(propConflictRev, yes)
 	}
 	p.batches++
-	return p.c.s.conn.Send(m, func(reply *blip.Reply, err error) {
+	return p.c.s.send(m, func(reply *blip.Reply, err error) {
 		p.inbox.put(func() error { return p.answered(batch, reply, err) })
 	})
 }
@@ -69,5 +69,5 @@ func (p *pusher) announceCaughtUp() error {
 	m := p.c.message(profileChanges)
 	m.Urgent, m.NoReply = true, true
 	m.Body = []byte("[]")
-	return p.c.s.conn.Send(m, nil)
+	return p.c.s.send(m, nil)
 }

@@ -241,7 +241,7 @@ func (f *blobFetcher) receive(
 	if blob.Length >= 0 {
 		m.Sink = &bounded{w: w, left: blob.Length, digest: blob.Digest}
 	}
-	_, err = c.s.conn.Call(ctx, m)
+	_, err = c.s.call(ctx, m)
 	var refusal *blip.Error
 	if !errors.As(err, &refusal) {
 		return err

@@ -296,7 +296,7 @@ func (k *checkpointer) saveRemotely(ctx context.Context, body []byte) error {
 		m.Properties.Add(propClient, k.id)
 		m.Properties.Add(propRev, k.rev)
 		m.Body = body
-		reply, err := k.c.s.conn.Call(ctx, m)
+		reply, err := k.c.s.call(ctx, m)
 		if err == nil {
 			k.rev = reply.Properties.Value(propRev)
 			return nil
@@ -330,7 +330,7 @@ func (k *checkpointer) reread(ctx context.Context) error {
 func (k *checkpointer) fetch(ctx context.Context) (body []byte, rev string, err error) {
 	m := k.c.message(profileGetCheckpoint)
 	m.Properties.Add(propClient, k.id)
-	reply, err := k.c.s.conn.Call(ctx, m)
+	reply, err := k.c.s.call(ctx, m)
 	if err != nil {
 		var refusal *blip.Error
 		if errors.As(err, &refusal) && refusal.Code == 404 && refusal.Domain == string(fault.HTTP) {

@@ -12,6 +12,9 @@ import (
 // handle passes an incoming request to its handler. It runs on the connection's reader and
 // does not block for long: see each handler.
 func (s *Session) handle(req *blip.Request) {
+	if s.traced {
+		s.trace("received", req.Properties, req.Body)
+	}
 	if err := s.dispatch(req); err != nil {
 		s.refuse(req, err)
 	}

@@ -71,14 +71,14 @@ func sequencesOf(items []*item) []store.Sequence {
 func (p *pusher) sendOne(it *item, m *blip.Message) error {
 	if m.NoReply {
 		p.obsolete(it)
-		return p.c.s.conn.Send(m, nil)
+		return p.c.s.send(m, nil)
 	}
 	it.state = sent
 	it.weight = len(m.Body)
 	p.unreplied += it.weight
 	p.inFlight++
 	_, isDelta := m.Properties.Get(propDeltaSrc)
-	return p.c.s.conn.Send(m, func(_ *blip.Reply, err error) {
+	return p.c.s.send(m, func(_ *blip.Reply, err error) {
 		p.inbox.put(func() error {
 			p.replied(it, isDelta, err)
 			return nil

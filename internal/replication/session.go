@@ -25,6 +25,7 @@ type Session struct {
 	db       *store.DB
 	conn     *blip.Conn
 	log      *slog.Logger
+	traced   bool         // the log wants to hear of each message
 	remote   store.Remote // of the active side; 0 on the passive
 	receiver *receiver
 	blobs    *blobFetcher
@@ -78,6 +79,7 @@ func newSession(pipe blip.Pipe, common Common) *Session {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.traced = s.log.Enabled(context.Background(), slog.LevelDebug)
 	s.conn = blip.NewConn(pipe, blip.Config{
 		Handler: s.handle, ReplyTimeout: common.ReplyTimeout, Compression: common.Compression,
 	})
