@@ -121,7 +121,8 @@ type ReplicatorConfiguration struct {
 	// Timeout bounds each attempt to connect. Zero means 15 s.
 	Timeout time.Duration
 
-	// Logger receives what is worth knowing beyond status and events. Nil logs nothing.
+	// Logger receives what is worth knowing beyond status and events. At level Debug it hears of each
+	// message of the protocol: its properties, and its body unless that is a document's. Nil logs nothing.
 	Logger *slog.Logger
 }
 

@@ -57,7 +57,8 @@ type URLEndpointListenerConfiguration struct {
 	// Zero means 300 s.
 	Heartbeat time.Duration
 
-	// Logger receives what happens to connections. Nil logs nothing.
+	// Logger receives what happens to connections. At level Debug it hears of each message of the protocol: its
+	// properties, and its body unless that is a document's. Nil logs nothing.
 	Logger *slog.Logger
 }
 
