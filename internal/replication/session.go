@@ -79,7 +79,6 @@ func newSession(pipe blip.Pipe, common Common) *Session {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.traced = s.log.Enabled(context.Background(), slog.LevelDebug)
 	s.conn = blip.NewConn(pipe, blip.Config{
 		Handler: s.handle, ReplyTimeout: common.ReplyTimeout, Compression: common.Compression,
 	})
@@ -94,6 +93,7 @@ func newSession(pipe blip.Pipe, common Common) *Session {
 func (s *Session) Run(ctx context.Context) error {
 	s.work, s.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	defer s.end(nil)
+	s.traced = s.log.Enabled(s.work, slog.LevelDebug)
 	closed := make(chan error, 1)
 	s.group.Go(func() {
 		err := s.conn.Run(s.work)
