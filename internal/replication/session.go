@@ -93,7 +93,7 @@ func newSession(pipe blip.Pipe, common Common) *Session {
 func (s *Session) Run(ctx context.Context) error {
 	s.work, s.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	defer s.end(nil)
-	s.traced = s.log.Enabled(s.work, slog.LevelDebug)
+	s.traced = s.log.Enabled(ctx, slog.LevelDebug)
 	closed := make(chan error, 1)
 	s.group.Go(func() {
 		err := s.conn.Run(s.work)
