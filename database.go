@@ -13,6 +13,7 @@ import (
 // [Database.Close] they fail with [ErrNotOpen].
 type Database struct {
 	store        *store.DB
+	noDeltas     bool // of the options
 	services     services
 	stopServices sync.Once
 }
@@ -37,7 +38,7 @@ func Open(ctx context.Context, path string, o Options) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Database{store: opened}, nil
+	return &Database{store: opened, noDeltas: o.DisableDeltaSync}, nil
 }
 
 // Close stops all that uses the database (replicators, listeners, change listeners), waits

@@ -32,16 +32,20 @@ func TestAnEditOfOneFieldMovesAsADelta(t *testing.T) { // D-01 D-02 D-03 D-04 D-
 	}
 	for name, x := range map[string]struct {
 		listener, replicator bool // deltas are on
+		theirs, ours         bool // the database has turned them off
 		wantDelta            bool
 	}{
 		"both":            {listener: true, replicator: true, wantDelta: true},
 		"listener only":   {listener: true},
 		"replicator only": {replicator: true}, // the default of both
+
+		"not in the listener's database":   {listener: true, replicator: true, theirs: true},
+		"not in the replicator's database": {listener: true, replicator: true, ours: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, versioning := range []tandem.Versioning{tandem.RevTrees, tandem.VersionVectors} {
-				theirs := defaultOf(t, openTemp(t, "server", tandem.Options{Versioning: versioning}))
-				ours := defaultOf(t, openTemp(t, "client", tandem.Options{Versioning: versioning}))
+				theirs := defaultOf(t, openTemp(t, "server", tandem.Options{Versioning: versioning, DisableDeltaSync: x.theirs}))
+				ours := defaultOf(t, openTemp(t, "client", tandem.Options{Versioning: versioning, DisableDeltaSync: x.ours}))
 				l := serve(t, tandem.URLEndpointListenerConfiguration{
 					Collections: []*tandem.Collection{theirs}, EnableDeltaSync: x.listener,
 				})

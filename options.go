@@ -34,6 +34,10 @@ type Options struct {
 	// always safe.
 	FullSync bool
 
+	// DisableDeltaSync has all replicators and listeners of this Database send and ask for whole
+	// documents only, whatever their own settings.
+	DisableDeltaSync bool
+
 	// EncryptionKey opens a database that is encrypted, and encrypts one that is created. Nil is for a
 	// database that is not encrypted. One that does not fit is [ErrNotADatabase]. See
 	// [Database.ChangeEncryptionKey].

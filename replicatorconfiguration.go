@@ -76,7 +76,8 @@ type ReplicatorConfiguration struct {
 	// DisableAutoPurge keeps documents that the user has lost access to.
 	DisableAutoPurge bool
 
-	// DisableDeltaSync sends and asks for whole documents only.
+	// DisableDeltaSync sends and asks for whole documents only. Deltas also need that the peer has
+	// them on, and that [Options.DisableDeltaSync] has not turned them off for the database.
 	DisableDeltaSync bool
 
 	// AcceptOnlySelfSignedServerCertificate accepts each certificate that is signed with its own

@@ -33,7 +33,7 @@ func newReplicatorRun(r *Replicator, o startOptions) *replicatorRun {
 	run.runner = replication.NewRunner(replication.Active{
 		Common: replication.Common{
 			DB:        r.db.store,
-			Deltas:    !r.cfg.DisableDeltaSync,
+			Deltas:    !r.cfg.DisableDeltaSync && !r.db.noDeltas,
 			Documents: run.documentsReplicated,
 			Log:       r.cfg.Logger,
 		},

@@ -89,11 +89,13 @@ func (l *URLEndpointListener) Start() error {
 // keepDeltaBases has the database keep the bodies that edits replace, as bases of deltas to
 // clients: of these nothing is known while they are away.
 func (l *URLEndpointListener) keepDeltaBases() error {
-	if !l.cfg.EnableDeltaSync {
+	if !l.deltas() {
 		return nil
 	}
 	return l.db.store.KeepBases(context.Background(), true)
 }
+
+func (l *URLEndpointListener) deltas() bool { return l.cfg.EnableDeltaSync && !l.db.noDeltas }
 
 func (l *URLEndpointListener) listen() error {
 	id, err := l.chooseIdentity()
@@ -144,7 +146,7 @@ func (l *URLEndpointListener) serve(ctx context.Context, conn *transport.Conn) {
 		Common: replication.Common{
 			DB:       l.db.store,
 			Protocol: conn.Protocol(),
-			Deltas:   l.cfg.EnableDeltaSync,
+			Deltas:   l.deltas(),
 			Log:      l.cfg.Logger,
 			Changed:  l.notify,
 		},

@@ -38,7 +38,8 @@ type URLEndpointListenerConfiguration struct {
 	// ReadOnly refuses changes from clients.
 	ReadOnly bool
 
-	// EnableDeltaSync sends and takes changes of documents as deltas.
+	// EnableDeltaSync sends and takes changes of documents as deltas, unless
+	// [Options.DisableDeltaSync] turns them off for the database.
 	EnableDeltaSync bool
 
 	// Advertise is the name under which peers on the local networks find the listener, of at
