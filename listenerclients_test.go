@@ -164,6 +164,35 @@ func TestAReadOnlyListenerIsPulledFromAlone(t *testing.T) { // C-01 X-07 X-18, Â
 	clients.Wait()
 }
 
+// Explain tells of a peer that refuses the whole push, until it takes one.
+func TestARefusedPushIsExplained(t *testing.T) {
+	theirs, ours := newCollection(t), newCollection(t)
+	save(t, ours, "ours", `{}`)
+	explained := func(r *tandem.Replicator, want tandem.DocumentState) tandem.Explanation {
+		t.Helper()
+		e, err := r.Explain(t.Context(), ours, "ours")
+		if err != nil || e.State != want {
+			t.Errorf("explained as %+v (%v), want %s", e, err, want)
+		}
+		return e
+	}
+
+	l := offer(t, theirs, func(c *tandem.URLEndpointListenerConfiguration) { c.ReadOnly = true })
+	r := replicator(t, l.URLs()[0], ours)
+	endWith(t, r, tandem.ErrForbidden)
+	if e := explained(r, tandem.DocumentRefused); e.Refusal == nil || e.Refusal.Code != 403 || !e.Refusal.Push {
+		t.Errorf("the refusal is %+v, want a push that was refused with 403", e.Refusal)
+	}
+
+	port := uint16(l.Port())
+	l.Stop()
+	offer(t, theirs, func(c *tandem.URLEndpointListenerConfiguration) { c.Port = port })
+	syncOnce(t, r)
+	explained(r, tandem.DocumentSynced)
+	save(t, ours, "ours", `{"edit":1}`)
+	explained(r, tandem.DocumentPending)
+}
+
 func TestADeletedCollectionEndsItsClientsAlone(t *testing.T) { // X-25
 	ctx := t.Context()
 	doomedIn := func(db *tandem.Database) *tandem.Collection {

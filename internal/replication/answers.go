@@ -16,6 +16,10 @@ func (p *pusher) answered(batch []*item, reply *blip.Reply, err error) error {
 	if err != nil {
 		return p.batchRefused(batch, err)
 	}
+	if p.c.s.active != nil && !p.accepted {
+		p.accepted = true
+		p.c.forgetAll()
+	}
 	p.peer.read(reply.Properties)
 	answers, err := parseAnswers(reply.Body, len(batch))
 	if err != nil {
@@ -42,6 +46,9 @@ func (p *pusher) batchRefused(batch []*item, err error) error {
 	forAll := is(err, fault.WebSocket, 403) || is(err, fault.WebSocket, 409)
 	switch {
 	case p.c.s.active != nil && !errors.Is(err, fault.Remote):
+		if !fault.IsTransient(err) {
+			p.c.rememberAll(err)
+		}
 		return fmt.Errorf("push %s: %w", p.c.store().FullName(), err)
 	case p.c.s.active == nil && forAll:
 		p.c.s.log.Warn("the peer refuses our changes", "error", err)

@@ -2,12 +2,9 @@ package replication
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
-	"time"
 
-	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -35,19 +32,6 @@ type Explanation struct {
 	Refusal  *Refusal
 }
 
-// Refusal is a remembered failure of one document.
-type Refusal struct {
-	Time     time.Time    `json:"time"`
-	Push     bool         `json:"push"`
-	Revision string       `json:"revision"`
-	Domain   fault.Domain `json:"domain"`
-	Code     int          `json:"code"`
-	Message  string       `json:"message"`
-}
-
-// maxRefusals bounds how many documents' refusals are remembered for each peer and collection.
-const maxRefusals = 10_000
-
 // Explain says how a document stands with the peer at remote, under the given options.
 func Explain(ctx context.Context, db *store.DB, remote string, opts CollectionOptions, id string) (Explanation, error) {
 	var e Explanation
@@ -63,11 +47,19 @@ func Explain(ctx context.Context, db *store.DB, remote string, opts CollectionOp
 		if e.Refusal, err = refusalOf(tx, number, opts.Collection, id); err != nil {
 			return err
 		}
+		whole, err := refusalOf(tx, number, opts.Collection, allDocuments)
+		if err != nil {
+			return err
+		}
 		done, err := anyPositionOf(tx, db, remote, opts)
 		if err != nil {
 			return err
 		}
 		e.judge(doc, number, opts, done)
+		if e.State == StatePending && whole != nil {
+			e.State, e.Refusal = StateRefused, whole
+			e.Reason = fmt.Sprintf("the peer takes nothing that is pushed (%s %d): %s", whole.Domain, whole.Code, whole.Message)
+		}
 		return nil
 	})
 	return e, err
@@ -215,50 +207,4 @@ func positionOf(tx *store.Tx, db *store.DB, remote string, opts CollectionOption
 		done.look(done.done[0].end - 1)
 	}
 	return done, nil
-}
-
-// refusalSpace is where the store's small values keep refusals.
-func refusalSpace(remote store.Remote, c *store.Collection) string {
-	return fmt.Sprintf("refused %d %s", remote, c.FullName())
-}
-
-func refusalOf(tx *store.Tx, remote store.Remote, c *store.Collection, id string) (*Refusal, error) {
-	text, err := tx.Info(refusalSpace(remote, c), id)
-	if err != nil || text == nil {
-		return nil, err
-	}
-	r := new(Refusal)
-	if err := json.Unmarshal(text, r); err != nil {
-		return nil, nil //nolint:nilerr,nilnil // nothing that could be told
-	}
-	return r, nil
-}
-
-// remember notes the failures among events, for Explain.
-func (c *collection) remember(events []DocumentEvent) {
-	if c.s.remote == 0 {
-		return
-	}
-	for _, e := range events {
-		if e.Err == nil || e.Transient || c.refusals.Add(1) > maxRefusals {
-			continue
-		}
-		r := Refusal{Time: time.Now(), Push: e.Push, Revision: e.Revision, Message: e.Err.Error()}
-		if f := fault.Of(e.Err); f != nil {
-			r.Domain, r.Code = f.Domain, f.Code
-		}
-		text, err := json.Marshal(r)
-		if err != nil {
-			continue
-		}
-		c.s.spawn(func(ctx context.Context) error {
-			err := c.s.db.Update(ctx, func(tx *store.Tx) error {
-				return tx.SetInfo(refusalSpace(c.s.remote, c.store()), e.ID, text)
-			})
-			if err != nil {
-				c.s.log.Warn("a refusal is not remembered", "document", e.ID, "error", err)
-			}
-			return nil
-		})
-	}
 }

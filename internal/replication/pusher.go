@@ -30,6 +30,7 @@ type pusher struct {
 	exhausted bool           // nothing was after cursor when last looked
 	announced bool           // the caught-up message was sent (passive side)
 	batches   int            // announcements without a reply
+	accepted  bool           // the peer has answered one
 	current   map[string]*item
 	heldItems int       // of current, those in state held
 	again     []*lookup // documents to look at again, out of turn

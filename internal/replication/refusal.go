@@ -1,0 +1,106 @@
+package replication
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// Refusal is a remembered failure of one document.
+type Refusal struct {
+	Time     time.Time    `json:"time"`
+	Push     bool         `json:"push"`
+	Revision string       `json:"revision"`
+	Domain   fault.Domain `json:"domain"`
+	Code     int          `json:"code"`
+	Message  string       `json:"message"`
+}
+
+// maxRefusals bounds how many documents' refusals are remembered for each peer and collection.
+const maxRefusals = 10_000
+
+// allDocuments is the ID under which it is remembered that a peer refuses whatever is pushed.
+const allDocuments = ""
+
+// refusalSpace is where the store's small values keep refusals.
+func refusalSpace(remote store.Remote, c *store.Collection) string {
+	return fmt.Sprintf("refused %d %s", remote, c.FullName())
+}
+
+func refusalOf(tx *store.Tx, remote store.Remote, c *store.Collection, id string) (*Refusal, error) {
+	text, err := tx.Info(refusalSpace(remote, c), id)
+	if err != nil || text == nil {
+		return nil, err
+	}
+	r := new(Refusal)
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, nil //nolint:nilerr,nilnil // nothing that could be told
+	}
+	return r, nil
+}
+
+// remember notes the failures among events, for Explain.
+func (c *collection) remember(events []DocumentEvent) {
+	if c.s.remote == 0 {
+		return
+	}
+	for _, e := range events {
+		if e.Err == nil || e.Transient || c.refusals.Add(1) > maxRefusals {
+			continue
+		}
+		text := newRefusal(e.Push, e.Revision, e.Err).encode()
+		c.s.spawn(func(ctx context.Context) error {
+			c.noteRefusal(ctx, e.ID, text)
+			return nil
+		})
+	}
+}
+
+// rememberAll notes that the peer refuses whatever is pushed.
+func (c *collection) rememberAll(err error) {
+	c.noteRefusal(c.s.work, allDocuments, newRefusal(true, "", err).encode())
+}
+
+// forgetAll notes that it does not, or not any more.
+func (c *collection) forgetAll() {
+	c.s.spawn(func(ctx context.Context) error {
+		var whole *Refusal
+		err := c.s.db.View(ctx, func(tx *store.Tx) (err error) {
+			whole, err = refusalOf(tx, c.s.remote, c.store(), allDocuments)
+			return err
+		})
+		if err == nil && whole != nil {
+			c.noteRefusal(ctx, allDocuments, nil)
+		}
+		return nil
+	})
+}
+
+func (c *collection) noteRefusal(ctx context.Context, id string, text []byte) {
+	err := c.s.db.Update(ctx, func(tx *store.Tx) error {
+		return tx.SetInfo(refusalSpace(c.s.remote, c.store()), id, text)
+	})
+	if err != nil {
+		c.s.log.Warn("a refusal is not remembered", "document", id, "error", err)
+	}
+}
+
+func newRefusal(push bool, rev string, err error) Refusal {
+	r := Refusal{Time: time.Now(), Push: push, Revision: rev, Message: err.Error()}
+	if f := fault.Of(err); f != nil {
+		r.Domain, r.Code = f.Domain, f.Code
+	}
+	return r
+}
+
+func (r Refusal) encode() []byte {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return nil // such texts, numbers and times have a form in JSON
+	}
+	return text
+}
