@@ -13,6 +13,8 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
+	"slices"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -104,6 +106,7 @@ func createAt(store Store, opts Options, now time.Time) (*Identity, error) {
 
 func (o Options) validate(store Store, now time.Time) error {
 	invalid := fault.Invalid.In("create identity", o.Label)
+	noHost := slices.IndexFunc(o.DNSNames, isNoHost)
 	switch {
 	case o.CommonName == "":
 		return fault.Crypto.In("create identity", o.Label).Says("the common name is missing").
@@ -114,6 +117,9 @@ func (o Options) validate(store Store, now time.Time) error {
 		return invalid.Says("the expiry is after the year 9999")
 	case o.Country != "" && len(o.Country) != 2:
 		return invalid.Says("the country %q is not a code of two letters", o.Country)
+	case noHost >= 0:
+		return invalid.Says("%q is not the name of a host", o.DNSNames[noHost]).
+			Try("write it as in host.example.com or *.example.com, in ASCII")
 	case o.Usage > Server|Client|Issue:
 		return invalid.Says("unknown usage %d", o.Usage)
 	case o.Label != "" && store == nil:
@@ -127,6 +133,11 @@ func (o Options) validate(store Store, now time.Time) error {
 	}
 	return checkLabel("create identity", o.Label)
 }
+
+// hostName is a name such as a certificate may have: with a wildcard in front, if any.
+var hostName = regexp.MustCompile(`^(\*\.)?([\w-]{1,63}\.)*[\w-]{1,63}$`)
+
+func isNoHost(name string) bool { return len(name) > 253 || !hostName.MatchString(name) }
 
 func (id *Identity) mayIssue() bool {
 	leaf := id.certs[0]

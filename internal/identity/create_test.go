@@ -38,7 +38,7 @@ func TestCreatedIdentityHasItsAttributes(t *testing.T) {
 	link, _ := url.Parse("https://example.com/till/7")
 	id := create(t, nil, identity.Options{
 		CommonName: "till 7", Organization: "Öl & Co", OrganizationalUnit: "Tills", Country: "DE",
-		Locality: "Köln", State: "NRW", Emails: []string{"till@example.com"}, DNSNames: []string{"till7.local"},
+		Locality: "Köln", State: "NRW", Emails: []string{"till@example.com"}, DNSNames: []string{"till7.local", "*.tills.example.com"},
 		IPs: []netip.Addr{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::7")}, URIs: []*url.URL{link},
 	})
 	leaf := id.Leaf()
@@ -48,7 +48,7 @@ func TestCreatedIdentityHasItsAttributes(t *testing.T) {
 	if leaf.Issuer.String() != leaf.Subject.String() || len(id.Certs()) != 1 {
 		t.Error("not self-signed")
 	}
-	for _, host := range []string{"till7.local", "192.0.2.7", "2001:db8::7"} {
+	for _, host := range []string{"till7.local", "a.tills.example.com", "192.0.2.7", "2001:db8::7"} {
 		if err := leaf.VerifyHostname(host); err != nil {
 			t.Error(err)
 		}
@@ -131,6 +131,8 @@ func TestCreateRefusesWhatCannotWork(t *testing.T) {
 		"year 10000":      {identity.Options{CommonName: "x", Expires: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}, fault.Invalid},
 		"label, no store": {identity.Options{CommonName: "x", Label: "x"}, fault.Invalid},
 		"issuer":          {identity.Options{CommonName: "x", Issuer: plain}, fault.Crypto},
+		"host":            {identity.Options{CommonName: "x", DNSNames: []string{"a.example.com", "not a host"}}, fault.Invalid},
+		"empty host":      {identity.Options{CommonName: "x", DNSNames: []string{""}}, fault.Invalid},
 		"e-mail":          {identity.Options{CommonName: "x", Emails: []string{"ü@example.com"}}, fault.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
