@@ -27,6 +27,10 @@ type Config struct {
 	// elsewhere. Nil answers every request with BLIP/404.
 	Handler func(*Request)
 
+	// InOrder tells for which profiles the Handler gets requests in the order of their numbers: one that is
+	// complete waits for those of these profiles that the peer began before it. Nil means for none.
+	InOrder func(profile string) bool
+
 	// MaxMessage is the largest incoming message held in memory, in bytes; a larger one ends the connection with
 	// code 1009. Bodies that go to a Sink do not count. Zero means 64 MiB.
 	MaxMessage int64
@@ -68,6 +72,9 @@ func (c Config) Validate() error {
 func (c Config) withDefaults() Config {
 	if c.Handler == nil {
 		c.Handler = refuse
+	}
+	if c.InOrder == nil {
+		c.InOrder = func(string) bool { return false }
 	}
 	c.MaxMessage = cmp.Or(c.MaxMessage, 64<<20)
 	c.MaxBuffered = cmp.Or(c.MaxBuffered, 256<<20)

@@ -19,6 +19,8 @@ type incoming struct {
 	received int64  // bytes received, as acknowledgements count them
 	acked    int64
 
+	unordered bool // the properties are complete, and others need not wait for it
+
 	sink    io.Writer // nil: the body stays in memory
 	props   Properties
 	sinking bool  // props is complete, the rest goes to sink
@@ -51,6 +53,24 @@ func (in *incoming) startSinking() error {
 	in.sinking, in.props, in.data = true, props, nil
 	in.drain(body)
 	return nil
+}
+
+// isOrdered reports whether later requests may have to wait for this one, which is incomplete: its profile is
+// such a one, or is still to come.
+func (in *incoming) isOrdered(profile func(string) bool) (bool, error) {
+	if in.unordered {
+		return false, nil
+	}
+	section, rest, err := cutProperties(in.data)
+	if rest == nil || err != nil {
+		return true, err
+	}
+	props, err := parseProperties(section)
+	if err != nil {
+		return true, err
+	}
+	in.unordered = !profile(props.Value("Profile"))
+	return !in.unordered, nil
 }
 
 // drain gives a piece of the body to the sink, until that fails.

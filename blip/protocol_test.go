@@ -154,6 +154,39 @@ func TestOddButLegalFramesPass(t *testing.T) {
 	}
 }
 
+// TestRequestsInOrderWaitForEarlierOnes has messages take turns, so that a short one is complete before a long one
+// that began earlier (spec/blip.md §7, §11). Profiles that keep their order wait; others do not.
+func TestRequestsInOrderWaitForEarlierOnes(t *testing.T) {
+	handled := make(chan string, 10)
+	_, peer := withPeer(t, blip.Config{
+		InOrder: func(profile string) bool { return profile == "ordered" },
+		Handler: func(r *blip.Request) { handled <- fmt.Sprint(r.Number) },
+	})
+	ordered, other := blip.Props("Profile", "ordered"), blip.Props("Profile", "other")
+	mustHandle := func(want string) {
+		t.Helper()
+		if got := <-handled; got != want {
+			t.Fatalf("request %s was handled, want %s", got, want)
+		}
+	}
+	peer.Send(1, blip.MoreComing, ordered.Append(nil))
+	peer.Send(2, blip.MoreComing, other.Append(nil))
+	peer.SendMessage(3, blip.NoReply, ordered, "")
+	peer.Send(4, blip.MoreComing, nil) // what it is going to be nobody knows
+	peer.SendMessage(5, 0, ordered, "")
+	peer.SendMessage(6, 0, other, "")
+	mustHandle("6")
+	peer.Send(1, 0, nil)
+	mustHandle("1")
+	mustHandle("3") // before 2, which is of another profile
+	peer.Send(2, 0, nil)
+	mustHandle("2")
+	peer.Send(4, blip.MoreComing, other.Append(nil))
+	mustHandle("5")
+	peer.Send(4, 0, nil)
+	mustHandle("4")
+}
+
 func TestLateReplyIsIgnored(t *testing.T) {
 	conn, peer := withPeer(t, blip.Config{})
 	results := make(chan error, 4)

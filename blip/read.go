@@ -1,8 +1,10 @@
 package blip
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/tandemdb/tandem/internal/fault"
 )
@@ -13,6 +15,8 @@ type reader struct {
 	dec      *Decoder
 	last     uint64               // number of the last request begun
 	requests map[uint64]*incoming // incomplete ones
+	waiting  []*Request           // complete, and to be handled after earlier ones that are not; by number
+	blocker  uint64               // the one that the first of them was last found to wait for
 }
 
 // read receives until the pipe ends or the peer breaks a rule; then the error is ours to tell it.
@@ -71,10 +75,13 @@ func (r *reader) request(f Frame) error {
 	}
 	if f.Flags&MoreComing != 0 {
 		r.requests[f.Number] = in
-		return nil
+	} else {
+		delete(r.requests, f.Number)
+		if err := r.complete(f.Number, in); err != nil {
+			return err
+		}
 	}
-	delete(r.requests, f.Number)
-	return r.deliver(f.Number, in)
+	return r.release()
 }
 
 // grow adds a frame to a message, within the limits, and acknowledges it when due.
@@ -105,8 +112,8 @@ func (c *Conn) sendACK(number uint64, kind Flags, total int64) {
 	c.wake.Signal()
 }
 
-// deliver hands a complete request to the handler.
-func (r *reader) deliver(number uint64, in *incoming) error {
+// complete takes a complete request: it is handled now, or waits for earlier ones.
+func (r *reader) complete(number uint64, in *incoming) error {
 	props, body, err := in.finish()
 	if err != nil {
 		return err
@@ -120,11 +127,53 @@ func (r *reader) deliver(number uint64, in *incoming) error {
 		conn:       r.conn,
 		held:       in.held,
 	}
-	r.conn.cfg.Handler(request)
-	if request.NoReply {
-		r.conn.held.Add(-in.held)
+	if !r.conn.cfg.InOrder(request.Profile()) {
+		r.deliver(request)
+		return nil
+	}
+	i, _ := slices.BinarySearchFunc(r.waiting, number, func(r *Request, n uint64) int { return cmp.Compare(r.Number, n) })
+	r.waiting = slices.Insert(r.waiting, i, request)
+	return nil
+}
+
+// release hands over the requests that have nothing more to wait for.
+func (r *reader) release() error {
+	for len(r.waiting) > 0 {
+		first := r.waiting[0]
+		if blocked, err := r.blocked(first.Number); blocked || err != nil {
+			return err
+		}
+		r.waiting = slices.Delete(r.waiting, 0, 1)
+		r.deliver(first)
 	}
 	return nil
+}
+
+// blocked reports whether a request has to wait for one before it, which blocker remembers.
+func (r *reader) blocked(number uint64) (bool, error) {
+	if in := r.requests[r.blocker]; in != nil && r.blocker < number {
+		if ordered, err := in.isOrdered(r.conn.cfg.InOrder); ordered || err != nil {
+			return ordered, err
+		}
+	}
+	for earlier, in := range r.requests {
+		if earlier > number {
+			continue
+		}
+		if ordered, err := in.isOrdered(r.conn.cfg.InOrder); ordered || err != nil {
+			r.blocker = earlier
+			return ordered, err
+		}
+	}
+	return false, nil
+}
+
+// deliver hands a complete request to the handler.
+func (r *reader) deliver(request *Request) {
+	r.conn.cfg.Handler(request)
+	if request.NoReply {
+		r.conn.held.Add(-request.held)
+	}
 }
 
 // reply takes a frame of a reply.

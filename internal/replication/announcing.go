@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tandemdb/tandem/blip"
 )
@@ -34,7 +35,9 @@ func (p *pusher) offer(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// announce sends one batch; the reply goes to the inbox.
+// announce sends one batch, or as much of it as goes into a frame, and keeps the rest for later: a message
+// of several frames could be overtaken by the next one, and few peers put them in order. The reply goes to
+// the inbox.
 func (p *pusher) announce(batch []*item) error {
 	profile := profileChanges
 	if p.c.s.active != nil {
@@ -42,19 +45,22 @@ func (p *pusher) announce(batch []*item) error {
 	}
 	m := p.c.message(profile)
 	m.Urgent, m.Compress = true, true
-	body := []byte{'['}
+	m.Body = []byte{'['}
 	for i, it := range batch {
+		body := m.Body
 		if i > 0 {
 			body = append(body, ',')
 		}
-		if p.c.s.active != nil {
-			body = appendProposal(body, it.id, it.rev.Vector(), it.parent, it.size)
-		} else {
-			body = appendChange(body, uint64(it.seq), it.id, it.rev.ID, it.deleted, it.size)
+		body = p.appendAnnouncement(body, it)
+		if i > 0 && len(body) > announcementBytes {
+			p.parts = slices.Insert(p.parts, 0, batch[i:])
+			batch = batch[:i:i]
+			break
 		}
+		m.Body = body
 		it.attempts++
 	}
-	m.Body = append(body, ']')
+	m.Body = append(m.Body, ']')
 	if p.c.s.active != nil {
 		m.Properties.Add(propConflictRev, yes)
 	}
@@ -62,6 +68,13 @@ func (p *pusher) announce(batch []*item) error {
 	return p.c.s.send(m, func(reply *blip.Reply, err error) {
 		p.inbox.put(func() error { return p.answered(batch, reply, err) })
 	})
+}
+
+func (p *pusher) appendAnnouncement(body []byte, it *item) []byte {
+	if p.c.s.active != nil {
+		return appendProposal(body, it.id, it.rev.Vector(), it.parent, it.size)
+	}
+	return appendChange(body, uint64(it.seq), it.id, it.rev.ID, it.deleted, it.size)
 }
 
 // announceCaughtUp tells that everything which existed at the start was announced.

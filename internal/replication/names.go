@@ -60,6 +60,7 @@ const yes = "true"
 // Limits of spec/replication.md §13, and ours where the protocol leaves them open.
 const (
 	changesPerBatch      = 200      // entries in one changes or proposeChanges message
+	announcementBytes    = 15 << 10 // of the body of one: it goes into a frame, whole
 	announcementsInWork  = 5        // changes or proposeChanges messages awaiting their reply
 	announcementsQueued  = 64       // incoming ones not yet answered; a peer that sends more is cut off
 	defaultHistory       = 50       // length of a rev's history when the peer does not say

@@ -38,7 +38,7 @@ type pusher struct {
 	proposals []*item                // to be proposed again, with another parent
 	lastTries []*item                // forbidden by the peer; to be proposed once more when all else is done
 	overFor   map[string]revision.ID // documents for which an earlier session has started over; nil until needed
-	parts     [][]*item              // of batches that the peer has refused as a whole
+	parts     [][]*item              // of batches that were too large, or that the peer has refused as a whole
 	ready     []*item                // wanted by the peer, to be sent
 	unreplied int                    // bytes of revs without a reply
 	inFlight  int                    // the same, counted

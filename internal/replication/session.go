@@ -81,6 +81,7 @@ func newSession(pipe blip.Pipe, common Common) *Session {
 	}
 	s.conn = blip.NewConn(pipe, blip.Config{
 		Handler: s.handle, ReplyTimeout: common.ReplyTimeout, Compression: common.Compression,
+		InOrder: func(profile string) bool { return profile == profileChanges },
 	})
 	s.receiver = newReceiver(s)
 	s.blobs = newBlobFetcher(s)

@@ -77,9 +77,14 @@ func (s *subscriber) mustHear(want ...string) {
 func (s *subscriber) announcement() (ids []string, reply func()) {
 	s.t.Helper()
 	r := s.next()
+	return idsIn(s.t, r), func() { r.Reply(&blip.Message{Body: []byte("[]")}) }
+}
+
+func idsIn(t testing.TB, r *blip.Request) (ids []string) {
+	t.Helper()
 	var entries [][]any
 	if err := json.Unmarshal(r.Body, &entries); err != nil || r.Profile() != "changes" {
-		s.t.Fatalf("the listener says %s %s", r.Profile(), r.Body)
+		t.Fatalf("the listener says %s %s", r.Profile(), r.Body)
 	}
 	for _, e := range entries {
 		id := fmt.Sprint(e[1])
@@ -88,7 +93,7 @@ func (s *subscriber) announcement() (ids []string, reply func()) {
 		}
 		ids = append(ids, id)
 	}
-	return ids, func() { r.Reply(&blip.Message{Body: []byte("[]")}) }
+	return ids
 }
 
 // TestASubscriptionSaysWhatItWants asks for parts of what there is, in all forms that clients have
@@ -181,6 +186,39 @@ func TestWhatIsDeletedDuringTheFirstFeedIsTold(t *testing.T) {
 		}
 		if !told["-d0"] || told["-old"] || len(told) != 61 {
 			t.Errorf("told of %v, want of each document, and that d0 was deleted", told)
+		}
+	})
+}
+
+// TestAnnouncementsCannotOvertakeEachOther offers documents with long IDs. Each message goes into one frame, so
+// that a peer which handles messages as they are complete gets them in order, and the caught-up one last
+// (spec/blip.md §7, §11).
+func TestAnnouncementsCannotOvertakeEachOther(t *testing.T) {
+	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+		p := newPeer(t, v)
+		var want []string
+		for i := range 150 {
+			id := fmt.Sprintf("%03d%s", i, strings.Repeat("x", 237))
+			p.put(id, `{}`)
+			want = append(want, id)
+		}
+		s := newSubscriber(t, p)
+		s.subscribe("")
+		var all []string
+		for {
+			r := s.next()
+			if size := len(r.Properties.Append(nil)) + len(r.Body); size > blip.MaxFrame-100 {
+				t.Errorf("an announcement of %d bytes needs several frames", size)
+			}
+			ids := idsIn(t, r)
+			if len(ids) == 0 {
+				break
+			}
+			all = append(all, ids...)
+			r.Reply(&blip.Message{Body: []byte("[]")})
+		}
+		if !slices.Equal(all, want) {
+			t.Errorf("told of %d documents, want %d in their order", len(all), len(want))
 		}
 	})
 }
