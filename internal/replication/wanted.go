@@ -116,13 +116,13 @@ func (p *puller) lose(id string, last *want) {
 // done says that what was wanted is stored, or never will be.
 func (p *puller) done(w *want) {
 	if w != nil {
-		p.mu.Lock()
-		p.forgetLocked(w)
-		p.mu.Unlock()
-		if w.seq != nil {
+		if w.seq != nil { // first: a session with nothing left to do saves its checkpoint and ends
 			p.c.counters.pullCompleted.Add(1)
 			p.c.check.completeRemote(w.seq)
 		}
+		p.mu.Lock()
+		p.forgetLocked(w)
+		p.mu.Unlock()
 	}
 	p.hasRoom()
 	p.c.s.stateChanged()
