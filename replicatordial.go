@@ -1,6 +1,7 @@
 package tandem
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -97,16 +98,26 @@ func (r *Replicator) loadCookies(ctx context.Context) (*transport.Cookies, error
 	return cookies, nil
 }
 
-// saveCookies keeps what the peer has set. Losing it costs a login, no more.
+// saveCookies keeps what the peer has set, and forgets what it has taken back. Losing it costs a login, no more.
 func (r *Replicator) saveCookies(ctx context.Context) {
 	r.mu.Lock()
 	cookies := r.cookies
 	r.mu.Unlock()
 	text, err := cookies.MarshalJSON()
-	if err != nil || string(text) == "null" || string(text) == "[]" {
+	if err != nil {
 		return
 	}
-	err = r.db.store.Update(ctx, func(tx *store.Tx) error { return tx.SetInfo(cookieSpace, cookieKey, text) })
+	if string(text) == "null" || string(text) == "[]" {
+		text = nil
+	}
+	var kept []byte
+	err = r.db.store.View(ctx, func(tx *store.Tx) (err error) {
+		kept, err = tx.Info(cookieSpace, cookieKey)
+		return err
+	})
+	if err == nil && !bytes.Equal(kept, text) {
+		err = r.db.store.Update(ctx, func(tx *store.Tx) error { return tx.SetInfo(cookieSpace, cookieKey, text) })
+	}
 	if err != nil && r.cfg.Logger != nil {
 		r.cfg.Logger.Warn("replicator: cookies are not kept", "error", err)
 	}
