@@ -137,10 +137,13 @@ func (p *pusher) hold(it *item, err error) {
 	}
 }
 
+// want has a revision sent, after the document's earlier one.
 func (p *pusher) want(it *item) {
 	it.state = ready
-	p.ready = append(p.ready, it)
 	p.count(it)
+	if !it.behind {
+		p.ready = append(p.ready, it)
+	}
 }
 
 // count counts an item as one to be dealt with, once.
@@ -196,5 +199,19 @@ func (p *pusher) release(it *item) {
 	}
 	if len(it.newer) > 0 {
 		p.lookLater(lookup{id: it.id, seqs: it.newer})
+	}
+	if it.later != nil {
+		p.follow(it, it.later)
+	}
+}
+
+// follow has later sent, if it is wanted, now that the document's earlier revision it is gone.
+func (p *pusher) follow(it, later *item) {
+	later.behind = false
+	if it.taken {
+		later.parent = it.rev.ID
+	}
+	if later.state == ready {
+		p.ready = append(p.ready, later)
 	}
 }

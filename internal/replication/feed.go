@@ -89,20 +89,24 @@ func (p *pusher) readFeed(tx *store.Tx, batch []*item, limit int) ([]*item, erro
 }
 
 // consider returns an item for the document's current revision, or nil if it is not for the
-// peer or has to wait for an earlier one.
+// peer, or is not to be proposed before an earlier one is done. A passive peer announces it all the same:
+// its client takes it that sequences come in order, and would not ask again for one before the last it has done.
 func (p *pusher) consider(doc *store.Document, evenDone bool) *item {
-	if it := p.current[doc.ID]; it != nil {
-		if it.state != held {
-			if doc.Sequence != it.seq {
-				it.newer = append(it.newer, doc.Sequence)
-				p.pending(doc.Sequence)
-			}
-			return nil
+	earlier := p.current[doc.ID]
+	switch {
+	case earlier == nil:
+	case earlier.state == held:
+		if doc.Sequence == earlier.seq {
+			return p.unhold(earlier, doc)
 		}
-		if doc.Sequence == it.seq {
-			return p.unhold(it, doc)
-		}
-		p.obsolete(it)
+		p.obsolete(earlier)
+		earlier = nil
+	case doc.Sequence == earlier.seq:
+		return nil
+	case p.c.s.active != nil:
+		earlier.newer = append(earlier.newer, doc.Sequence)
+		p.pending(doc.Sequence)
+		return nil
 	}
 	if p.peerHasIt(doc, evenDone) || !p.isForPeer(doc) || !evenDone && p.c.check != nil && p.c.check.finished(doc.Sequence) {
 		return nil
@@ -110,6 +114,9 @@ func (p *pusher) consider(doc *store.Document, evenDone bool) *item {
 	it := &item{
 		id: doc.ID, seq: doc.Sequence, rev: doc.Rev, deleted: doc.Deleted, size: doc.Size,
 		parent: doc.Known(p.c.s.remote), before: doc.Known(p.c.s.remote),
+	}
+	if earlier != nil {
+		earlier.later, it.behind = it, true
 	}
 	p.current[doc.ID] = it
 	p.pending(doc.Sequence)

@@ -7,7 +7,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// item is one revision on its way to the peer. A document has one at a time.
+// item is one revision on its way to the peer. A document has one at a time, but that a passive peer
+// announces later ones already.
 type item struct {
 	id       string
 	seq      store.Sequence
@@ -23,7 +24,9 @@ type item struct {
 	saved    int              // bytes, by a delta that was not answered yet
 	attempts int              // proposals
 	weight   int              // bytes awaiting a reply
-	newer    []store.Sequence // the document's changes since; look at it when this is done
+	newer    []store.Sequence // active side: the document's changes since; look at it when this is done
+	later    *item            // passive side: the document's next revision, announced already
+	behind   bool             // of such a one: it is not sent before the earlier one is done
 	since    time.Time        // when it was held
 	met      bool             // held, and the pull has met the peer's revision all the same
 	refused  bool             // the peer has forbidden it once

@@ -25,15 +25,15 @@ type pusher struct {
 
 	// The following belong to run.
 
-	cursor    store.Sequence // everything up to here was looked at
-	fresh     store.Sequence // what came after it, came during this session; on the passive side, during this subscription
-	exhausted bool           // nothing was after cursor when last looked
-	announced bool           // the caught-up message was sent (passive side)
-	batches   int            // announcements without a reply
-	accepted  bool           // the peer has answered one
-	current   map[string]*item
-	heldItems int       // of current, those in state held
-	again     []*lookup // documents to look at again, out of turn
+	cursor    store.Sequence   // everything up to here was looked at
+	fresh     store.Sequence   // what came after it, came during this session; on the passive side, during this subscription
+	exhausted bool             // nothing was after cursor when last looked
+	announced bool             // the caught-up message was sent (passive side)
+	batches   int              // announcements without a reply
+	accepted  bool             // the peer has answered one
+	current   map[string]*item // the newest announced of each document
+	heldItems int              // of current, those in state held
+	again     []*lookup        // documents to look at again, out of turn
 	againFor  map[string]*lookup
 	proposals []*item                // to be proposed again, with another parent
 	lastTries []*item                // forbidden by the peer; to be proposed once more when all else is done
@@ -244,7 +244,7 @@ func (p *pusher) step(ctx context.Context) error {
 // pull, which counts for itself.
 func (p *pusher) nothingLeft() bool {
 	return p.exhausted && p.batches == 0 && len(p.again) == 0 && len(p.proposals) == 0 && len(p.parts) == 0 && len(p.lastTries) == 0 &&
-		len(p.current) == p.heldItems
+		len(p.current) == p.heldItems && len(p.ready) == 0 && p.inFlight == 0
 }
 
 func (p *pusher) setIdle(idle bool) {

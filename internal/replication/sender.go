@@ -102,8 +102,11 @@ func (p *pusher) compose(tx *store.Tx, it *item, doc *store.Document) (*blip.Mes
 		}
 		replaced = it.rev.ID
 		doc = newer
-		it.rev, it.deleted = doc.Rev, doc.Deleted
 	}
+	if p.c.s.active == nil && it.parent == doc.Rev.ID {
+		return p.noRev(it, 410, "it came in place of an earlier revision"), nil
+	}
+	it.rev, it.deleted = doc.Rev, doc.Deleted
 	if p.c.s.active != nil && bytes.Contains(doc.Body, []byte(encryptableMark)) {
 		return p.refuseToSend(it, fault.Crypto.In("push", it.id).Says("it has a property to be encrypted").
 			Try("encrypt the property itself: there is no encryption of properties here")), nil

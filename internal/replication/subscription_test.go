@@ -269,3 +269,69 @@ func TestUnsubscribedIsOver(t *testing.T) {
 		}
 	})
 }
+
+// TestChangesAreToldInTheirOrder edits a document again while its revision is on its way, and then another: the
+// client is told of the former first. It takes it that what comes later is newer, and would start the next
+// session after it.
+func TestChangesAreToldInTheirOrder(t *testing.T) {
+	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+		p := newPeer(t, v)
+		p.put("a", `{"n":1}`)
+		s := newSubscriber(t, p)
+		s.subscribe("continuous=true")
+		first := p.revOf("a")
+		s.want("blobs=true", "[[]]")
+		under := s.mustSay("rev", "id=a rev="+first+" sequence=1")
+		p.put("a", `{"n":2}`)
+		second := p.revOf("a")
+		p.put("b", `{}`)
+		for told := 0; told < 2; {
+			r := s.next()
+			var entries [][]any
+			if err := json.Unmarshal(r.Body, &entries); err != nil {
+				t.Fatalf("the listener says %s %s", r.Profile(), r.Body)
+			}
+			items := []string{}
+			for _, e := range entries {
+				told++
+				if want := float64(told + 1); e[0] != want {
+					t.Errorf("told of sequence %v, want %v", e[0], want)
+				}
+				items = append(items, "[]")
+			}
+			r.Reply(&blip.Message{Body: []byte("[" + strings.Join(items, ",") + "]")})
+		}
+		s.mustSay("rev", "id=b rev="+p.revOf("b")+" sequence=3").Reply(&blip.Message{})
+		under.Reply(&blip.Message{}) // one revision of a document at a time
+		props := "id=a rev=" + second + " sequence=2"
+		if v == store.RevTrees {
+			props += " history=" + first
+		}
+		s.mustSay("rev", props).Reply(&blip.Message{})
+	})
+}
+
+// TestAReplacementIsSentOnce edits a document between its announcement and the answer, and has both revisions
+// wanted: the newer one is sent in place of the older one, and not once more.
+func TestAReplacementIsSentOnce(t *testing.T) {
+	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+		p := newPeer(t, v)
+		p.put("a", `{"n":1}`)
+		s := newSubscriber(t, p)
+		s.subscribe("continuous=true sendReplacementRevs=true")
+		first := p.revOf("a")
+		older := s.next()
+		p.put("a", `{"n":2}`)
+		second := p.revOf("a")
+		newer := s.mustSay("changes", "")
+		wanted := &blip.Message{Properties: withProps("", "sendReplacementRevs=true")[1:], Body: []byte("[[]]")}
+		newer.Reply(wanted)
+		older.Reply(wanted)
+		props := "id=a rev=" + second + " sequence=1"
+		if v == store.RevTrees {
+			props += " history=" + first
+		}
+		s.mustSay("rev", props+" replacedRev="+first).Reply(&blip.Message{})
+		s.mustSay("norev", "id=a rev="+second+" sequence=2 error=410")
+	})
+}
