@@ -58,6 +58,7 @@ func (p *pusher) announce(batch []*item) error {
 			break
 		}
 		m.Body = body
+		it.asked = it.rev.ID
 		it.attempts++
 	}
 	m.Body = append(m.Body, ']')

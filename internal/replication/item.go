@@ -13,6 +13,7 @@ type item struct {
 	id       string
 	seq      store.Sequence
 	rev      revision.Rev
+	asked    revision.ID // what was announced last; rev may have come in its place
 	deleted  bool
 	size     int
 	parent   revision.ID   // what we believe that the peer has

@@ -89,7 +89,6 @@ func (p *pusher) sendOne(it *item, m *blip.Message) error {
 // compose makes the rev message for an item; doc is the document at its sequence, nil if
 // that was replaced since. It makes a norev where nothing can be sent.
 func (p *pusher) compose(tx *store.Tx, it *item, doc *store.Document) (*blip.Message, error) {
-	var replaced revision.ID
 	if doc == nil || doc.Rev.ID != it.rev.ID {
 		newer, err := tx.Document(p.c.store(), it.id)
 		switch {
@@ -100,7 +99,6 @@ func (p *pusher) compose(tx *store.Tx, it *item, doc *store.Document) (*blip.Mes
 		case !p.peer.replacements || newer.Conflicted || !newer.Rev.Contains(it.rev.ID):
 			return p.noRev(it, 410, "the document was changed"), nil
 		}
-		replaced = it.rev.ID
 		doc = newer
 	}
 	if p.c.s.active == nil && it.parent == doc.Rev.ID {
@@ -131,8 +129,8 @@ func (p *pusher) compose(tx *store.Tx, it *item, doc *store.Document) (*blip.Mes
 	if superseded := it.rev.History.Superseded; len(superseded) > 0 {
 		m.Properties.Add(propSuperseded, revision.JoinIDs(superseded))
 	}
-	if replaced != "" {
-		m.Properties.Add(propReplacedRev, string(replaced))
+	if it.rev.ID != it.asked {
+		m.Properties.Add(propReplacedRev, string(it.asked))
 	}
 	return m, p.putBody(tx, m, it, doc)
 }
@@ -169,7 +167,7 @@ func (p *pusher) noRev(it *item, status int, reason string) *blip.Message {
 	m := p.c.message(profileNoRev)
 	m.NoReply = true
 	m.Properties.Add(propID, it.id)
-	m.Properties.Add(propRev, string(it.rev.ID))
+	m.Properties.Add(propRev, string(it.asked))
 	m.Properties.Add(propSequence, strconv.FormatUint(uint64(it.seq), 10))
 	m.Properties.Add(propError, strconv.Itoa(status))
 	m.Properties.Add(propReason, reason)

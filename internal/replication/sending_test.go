@@ -195,6 +195,51 @@ func TestADeltaThatIsRefused(t *testing.T) {
 	})
 }
 
+// TestAReplacementThatIsRefusedAsADelta resends it as the replacement of what was asked for, whatever became of
+// the document meanwhile; so the client knows which of its wishes that is.
+func TestAReplacementThatIsRefusedAsADelta(t *testing.T) {
+	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+		for name, edits := range map[string]int{"and stays": 0, "and is replaced": 1} {
+			t.Run(name, func(t *testing.T) {
+				p := newPeer(t, v)
+				if err := p.db.KeepBases(context.Background(), true); err != nil {
+					t.Fatal(err)
+				}
+				body := func(n int) string { return fmt.Sprintf(`{"n":%d,"text":%q}`, n, strings.Repeat("x", 500)) }
+				var revs [4]string
+				put := func(n int) {
+					p.put("a", body(n))
+					revs[n] = p.revOf("a")
+				}
+				put(1)
+				s := newSubscriber(t, p)
+				s.subscribe("sendReplacementRevs=true")
+				announced := s.next()
+				put(2)
+				announced.Reply(&blip.Message{ // the client has got the first meanwhile, from another peer
+					Properties: withProps("", "blobs=true deltas=true sendReplacementRevs=true")[1:],
+					Body:       fmt.Appendf(nil, "[[%q]]", revs[1]),
+				})
+				props := func(n int) string {
+					history := ""
+					if v == store.RevTrees {
+						history = " history=" + strings.Join([]string{revs[2], revs[1]}[3-n:], ",")
+					}
+					return fmt.Sprintf("id=a rev=%s sequence=1%s replacedRev=%s", revs[n], history, revs[1])
+				}
+				r := s.mustSay("rev", props(2)+" deltaSrc="+revs[1])
+				for n := range edits {
+					put(3 + n)
+				}
+				r.ReplyError("HTTP", 422, "no")
+				if r = s.mustSay("rev", props(2+edits)); string(r.Body) != body(2+edits) {
+					t.Errorf("body is %s", r.Body)
+				}
+			})
+		}
+	})
+}
+
 // TestNoDeltaWithoutABase sends whole what the client has not said to have the base of, or takes no deltas for.
 func TestNoDeltaWithoutABase(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
