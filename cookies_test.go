@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tandemdb/tandem"
 )
 
-// TestCookiesAreKeptUntilThePeerTakesThemBack syncs through a gateway that gives a session and later ends it.
-// Each replicator is a new one: the cookies are in the database (spec/handshake.md §3).
+// TestCookiesAreKeptUntilThePeerTakesThemBack syncs through a gateway that gives sessions and ends them, at last
+// along with a refusal. Each replicator is a new one: the cookies are in the database (spec/handshake.md §3).
 func TestCookiesAreKeptUntilThePeerTakesThemBack(t *testing.T) {
 	l := offer(t, newCollection(t))
 	target, err := url.Parse("http" + strings.TrimPrefix(l.URLs()[0], "ws"))
@@ -23,6 +25,9 @@ func TestCookiesAreKeptUntilThePeerTakesThemBack(t *testing.T) {
 		if set != "" {
 			r.Header.Set("Set-Cookie", set)
 		}
+		if strings.HasPrefix(set, "refused") {
+			r.StatusCode = http.StatusUnauthorized
+		}
 		return nil
 	}
 	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -33,12 +38,16 @@ func TestCookiesAreKeptUntilThePeerTakesThemBack(t *testing.T) {
 
 	ours := newCollection(t)
 	var got []string
-	for _, set = range []string{"session=a; Path=/", "", "session=; Path=/; Max-Age=0", ""} {
+	for _, set = range []string{"session=a; Path=/", "", "session=; Path=/; Max-Age=0", "refused=b; Path=/", ""} {
 		r := replicator(t, "ws"+strings.TrimPrefix(gateway.URL, "http")+target.Path, ours)
-		endWith(t, r, nil)
+		var want error
+		if strings.HasPrefix(set, "refused") {
+			want = tandem.ErrUnauthorized
+		}
+		endWith(t, r, want)
 		got = append(got, <-sent)
 	}
-	if want := []string{"", "session=a", "session=a", ""}; !slices.Equal(got, want) {
+	if want := []string{"", "session=a", "session=a", "", "refused=b"}; !slices.Equal(got, want) {
 		t.Errorf("cookies %q, want %q", got, want)
 	}
 }

@@ -28,6 +28,7 @@ func (r *Replicator) dial(ctx context.Context) (blip.Pipe, string, error) {
 		r.saw(transport.Seen{Certificates: conn.PeerCertificates(), CorrelationID: conn.CorrelationID()})
 	case errors.As(err, &failed):
 		r.saw(failed.Seen)
+		r.saveCookies(ctx)
 		return nil, "", r.explain(ctx, failed.Err)
 	default:
 		return nil, "", err
