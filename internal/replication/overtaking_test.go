@@ -59,7 +59,7 @@ func TestTheEndOfTheFeedWaitsForWhatCameBefore(t *testing.T) {
 // frameByFrame is a listener that says just what the test does.
 type frameByFrame struct {
 	*bliptest.Peer
-	ctx context.Context //nolint:containedctx // the test's
+	ctx context.Context
 	t   *testing.T
 }
 
