@@ -3,6 +3,7 @@ package tandem
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -12,6 +13,7 @@ import (
 // Batch is a transaction under way: see [Database.InBatch]. Its methods are those of
 // [Collection] with the collection as an argument, and see the changes of the batch so far.
 type Batch struct {
+	ctx  context.Context //nolint:containedctx // a Batch is the extent of one call
 	db   *Database
 	tx   *store.Tx
 	undo []documentState // to restore if the batch fails
@@ -35,7 +37,7 @@ type documentState struct {
 // before the batch. Nobody else can write meanwhile, so fn should be quick. Once ctx has ended, the
 // batch does not begin, and the methods of b fail with ctx's error.
 func (db *Database) InBatch(ctx context.Context, fn func(b *Batch) error) error {
-	b := &Batch{db: db, ended: make(chan error, 1), committed: make(chan error, 1)}
+	b := &Batch{ctx: ctx, db: db, ended: make(chan error, 1), committed: make(chan error, 1)}
 	begun := make(chan *store.Tx)
 	go func() { // which waits for fn: a panic is the caller's, and must not end the writer
 		b.committed <- db.store.Update(ctx, func(tx *store.Tx) error {
@@ -97,15 +99,20 @@ func (b *Batch) Get(c *Collection, id string, v any) error {
 	return d.Decode(v)
 }
 
-// Save is [Collection.Save]. Blobs of the document must be stored already: [ErrNotFound] says
-// that one is not. Use [Database.CreateBlob] before the batch.
+// CreateBlob is [Database.CreateBlob]. What it has stored stays if the batch fails, until
+// [Database.Compact] removes it.
+func (b *Batch) CreateBlob(contentType string, r io.Reader) (*Blob, error) {
+	return b.db.createBlob(b.ctx, contentType, r, func(w *store.BlobWriter) (string, int64, error) { return w.CommitIn(b.tx) })
+}
+
+// Save is [Collection.Save]. The content of new blobs is stored as by [Batch.CreateBlob].
 func (b *Batch) Save(c *Collection, d *Document) error {
 	return b.SaveWithConcurrency(c, d, LastWriteWins)
 }
 
-// SaveWithConcurrency is [Collection.SaveWithConcurrency], under the condition of [Batch.Save].
+// SaveWithConcurrency is [Collection.SaveWithConcurrency], with new blobs as in [Batch.Save].
 func (b *Batch) SaveWithConcurrency(c *Collection, d *Document, control ConcurrencyControl) error {
-	body, err := b.db.withoutContent(d.body)
+	body, err := install(d.body, b.CreateBlob)
 	if err != nil {
 		return fault.About(err, "save document", d.id)
 	}
@@ -115,14 +122,14 @@ func (b *Batch) SaveWithConcurrency(c *Collection, d *Document, control Concurre
 // Import is [Batch.Save] for data from elsewhere: the content of blobs that the document refers
 // to may be missing. Peers then get the document without the content, too.
 func (b *Batch) Import(c *Collection, d *Document) error {
-	body, err := b.db.withoutContent(d.body)
+	body, err := install(d.body, b.CreateBlob)
 	if err != nil {
 		return fault.About(err, "import document", d.id)
 	}
 	return b.change(c, d, store.Edit{Body: body, AllowAbsentBlobs: true})
 }
 
-// Put is [Collection.Put], under the condition of [Batch.Save].
+// Put is [Collection.Put], with new blobs as in [Batch.Save].
 func (b *Batch) Put(c *Collection, id string, v any) error {
 	d := &Document{id: id}
 	if err := d.Encode(v); err != nil {

@@ -126,21 +126,31 @@ func TestABatchGoesOnAfterARefusal(t *testing.T) {
 	wantContents(t, c, map[string]string{"a": `{"n":1}`, "before": `{}`, "after": `{}`})
 }
 
-func TestABatchTakesStoredBlobsOnly(t *testing.T) {
+func TestABatchStoresBlobs(t *testing.T) {
 	c := newCollection(t)
-	b := tandem.NewBlob("", []byte("content"))
-	put := func(batch *tandem.Batch) error { return batch.Put(c, "a", map[string]any{"b": b}) }
-	err := c.Database().InBatch(t.Context(), put)
-	wantError(t, "a blob that is not stored", err, tandem.ErrNotFound)
-	if tandem.HintOf(err) == "" {
-		t.Error("the error has no hint")
-	}
-	r, err := b.Open()
-	check(t, err)
-	_, err = c.Database().CreateBlob(t.Context(), "", r)
-	check(t, err)
-	check(t, c.Database().InBatch(t.Context(), put))
-	wantBlob(t, read(t, c, "a").Blob("b"), "content", "")
+	db := c.Database()
+	var waiting *tandem.Blob
+	check(t, db.InBatch(t.Context(), func(b *tandem.Batch) (err error) {
+		check(t, b.Put(c, "a", map[string]any{"b": tandem.NewBlob("text/plain", []byte("content"))}))
+		if waiting, err = b.CreateBlob("", strings.NewReader("of no document yet")); err != nil {
+			return err
+		}
+		return b.Put(c, "c", map[string]any{"again": tandem.NewBlob("", []byte("content"))})
+	}))
+	doomed := tandem.NewBlob("", []byte("of a batch that fails"))
+	failed := errors.New("no")
+	err := db.InBatch(t.Context(), func(b *tandem.Batch) error {
+		check(t, b.Put(c, "d", map[string]any{"b": doomed}))
+		return failed
+	})
+	wantError(t, "a batch that fails", err, failed)
+
+	check(t, db.Compact(t.Context()))
+	wantBlob(t, read(t, c, "a").Blob("b"), "content", "text/plain")
+	wantBlob(t, read(t, c, "c").Blob("again"), "content", "")
+	wantBlob(t, waiting, "of no document yet", "")
+	_, err = db.OpenBlob(doomed.Digest())
+	wantError(t, "the blob of a batch that failed", err, tandem.ErrNotFound)
 }
 
 func TestABatchIsOfOneDatabase(t *testing.T) {

@@ -47,6 +47,12 @@ func NewBlob(contentType string, content []byte) *Blob {
 // CreateBlob stores all that r gives, and returns the blob. A document that refers to it should
 // be saved within a day: otherwise [Database.Compact] removes it.
 func (db *Database) CreateBlob(ctx context.Context, contentType string, r io.Reader) (*Blob, error) {
+	return db.createBlob(ctx, contentType, r, func(w *store.BlobWriter) (string, int64, error) { return w.Commit(ctx, "") })
+}
+
+func (db *Database) createBlob(
+	ctx context.Context, contentType string, r io.Reader, commit func(*store.BlobWriter) (digest string, length int64, err error),
+) (*Blob, error) {
 	w, err := db.store.BlobWriter(ctx)
 	if err != nil {
 		return nil, err
@@ -55,7 +61,7 @@ func (db *Database) CreateBlob(ctx context.Context, contentType string, r io.Rea
 	if _, err := io.Copy(w, readerUntil{ctx, r}); err != nil {
 		return nil, readFault(err)
 	}
-	digest, length, err := w.Commit(ctx, "")
+	digest, length, err := commit(w)
 	if err != nil {
 		return nil, err
 	}

@@ -4,37 +4,27 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"io"
 	"strconv"
 
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// install stores the blobs whose content body carries, in "data" members, and returns body
-// with references to them instead.
+// createBlob is [Database.CreateBlob] or [Batch.CreateBlob].
+type createBlob func(contentType string, r io.Reader) (*Blob, error)
+
 func (db *Database) install(ctx context.Context, body []byte) ([]byte, error) {
-	if !mayBeInline(body) {
-		return body, nil
-	}
-	in := installer{save: func(b *Blob) error {
-		_, err := db.CreateBlob(ctx, b.contentType, bytes.NewReader(b.content))
-		return err
-	}}
-	return in.text(body)
+	return install(body, func(contentType string, r io.Reader) (*Blob, error) { return db.CreateBlob(ctx, contentType, r) })
 }
 
-// withoutContent is install for a body whose blobs must be stored already.
-func (db *Database) withoutContent(body []byte) ([]byte, error) {
+// install stores the blobs whose content body carries, in "data" members, and returns body
+// with references to them instead.
+func install(body []byte, create createBlob) ([]byte, error) {
 	if !mayBeInline(body) {
 		return body, nil
 	}
-	in := installer{save: func(b *Blob) error {
-		if db.store.HasBlob(b.digest) {
-			return nil
-		}
-		return fault.NotFound.Says("the content of blob %s is not stored", b.digest).
-			Try("store it before the batch, with Database.CreateBlob")
-	}}
+	in := installer{create: create}
 	return in.text(body)
 }
 
@@ -44,8 +34,8 @@ func mayBeInline(body []byte) bool { return bytes.Contains(body, []byte(`"data":
 
 // installer copies a body and takes the content out of its blobs.
 type installer struct {
-	save func(*Blob) error
-	err  error // the first, which ends the work
+	create createBlob
+	err    error // the first, which ends the work
 }
 
 func (in *installer) text(body []byte) ([]byte, error) {
@@ -87,7 +77,7 @@ func (in *installer) appendBlob(dst []byte, v document.Value) []byte {
 		return dst
 	}
 	b := NewBlob(string(v.Member("content_type").Text()), content)
-	if in.err = in.save(b); in.err != nil {
+	if _, in.err = in.create(b.contentType, bytes.NewReader(content)); in.err != nil {
 		return dst
 	}
 	v = setMember(v, "data", nil)

@@ -75,6 +75,18 @@ func (w *BlobWriter) content() io.Writer {
 // is stored and the error is fault.CorruptData. A document should refer to the blob within a
 // day: otherwise [DB.Compact] removes it.
 func (w *BlobWriter) Commit(ctx context.Context, want string) (digest string, size int64, err error) {
+	return w.commit(want, func(digest string) error {
+		return w.db.Update(ctx, func(tx *Tx) error { return tx.addPending(digest) })
+	})
+}
+
+// CommitIn is Commit within a transaction that is under way. If that fails later, [DB.Compact]
+// removes the blob.
+func (w *BlobWriter) CommitIn(tx *Tx) (digest string, size int64, err error) {
+	return w.commit("", tx.addPending)
+}
+
+func (w *BlobWriter) commit(want string, addPending func(digest string) error) (digest string, size int64, err error) {
 	if w.file == nil {
 		return "", 0, w.over()
 	}
@@ -88,9 +100,8 @@ func (w *BlobWriter) Commit(ctx context.Context, want string) (digest string, si
 	if err := w.closeFile(key); err != nil {
 		return "", 0, fileFault(err, "write blob", digest)
 	}
-	// A clean-up by any process must know of the blob before the file has its name.
-	err = w.db.Update(ctx, func(tx *Tx) error { return tx.addPending(digest) })
-	if err != nil {
+	// A clean-up by any process must know of the blob before the file has its name, or wait until it does.
+	if err := addPending(digest); err != nil {
 		return "", 0, err
 	}
 	if err := w.db.blobs.adopt(part, key); err != nil {
