@@ -42,13 +42,31 @@ func Compare(a, b Rev) Order {
 	case a.IsZero():
 		return Older
 	case a.ID.IsTree() && b.ID.IsTree():
-		return orderOf(a.replaces(b.ID), b.replaces(a.ID))
+		return compareTrees(a, b)
 	case a.ID.IsTree():
 		return compareLegacy(a, b)
 	case b.ID.IsTree():
 		return compareLegacy(b, a).Inverse()
 	}
 	return orderOf(a.hasSeen(b.ID), b.hasSeen(a.ID))
+}
+
+// compareTrees compares tree revisions. If each has superseded the other, because two peers settled the same
+// conflict differently, the later one replaces the other everywhere.
+func compareTrees(a, b Rev) Order {
+	aDescends, bDescends := a.replaces(b.ID), b.replaces(a.ID)
+	if aDescends && bDescends {
+		aDescends, bDescends = isLaterTree(a.ID, b.ID), isLaterTree(b.ID, a.ID)
+	}
+	return orderOf(aDescends, bDescends)
+}
+
+// isLaterTree reports whether a is of a higher generation than b, or has the higher ID of the same.
+func isLaterTree(a, b ID) bool {
+	if a.Generation() != b.Generation() {
+		return a.Generation() > b.Generation()
+	}
+	return a > b
 }
 
 func orderOf(aDescends, bDescends bool) Order {
@@ -103,7 +121,17 @@ func (r Rev) Contains(id ID) bool {
 
 // replaces reports whether the tree revision id is an ancestor of r, or was superseded by it.
 func (r Rev) replaces(id ID) bool {
-	return slices.Contains(r.History.Ancestors, id) || slices.Contains(r.History.Superseded, id)
+	return slices.Contains(r.History.Ancestors, id) || r.hasSuperseded(id)
+}
+
+func (r Rev) hasSuperseded(id ID) bool {
+	return r.ID.IsTree() && slices.Contains(r.History.Superseded, id)
+}
+
+// MayHaveBeaten reports whether id, which r contains, may have lost a conflict to r. Whoever has id may have
+// settled that conflict the other way.
+func (r Rev) MayHaveBeaten(id ID) bool {
+	return r.ID.IsVersion() && id.IsVersion() || r.hasSuperseded(id)
 }
 
 // hasSeen reports whether the version id is r's, or before it. Encoded tree IDs have no order but

@@ -30,14 +30,18 @@ func TestCompareDecidesEveryCombination(t *testing.T) {
 		a, b revision.Rev
 		want revision.Order
 	}{
-		"nothing and nothing":                   {revision.Rev{}, revision.Rev{}, revision.Same},
-		"something and nothing":                 {vector(a1), revision.Rev{}, revision.Newer},
-		"same tree":                             {tree("2-b", "1-a"), tree("2-b"), revision.Same},
-		"child":                                 {tree("2-b", "1-a"), tree("1-a"), revision.Newer},
-		"descendant":                            {tree("3-c", "2-b", "1-a"), tree("1-a"), revision.Newer},
-		"branch":                                {tree("3-c", "2-b", "1-a"), tree("2-x", "1-a"), revision.Conflict},
-		"branch of the same generation":         {tree("2-b", "1-a"), tree("2-x", "1-a"), revision.Conflict},
-		"higher generation, history cut":        {tree("9-c"), tree("1-a"), revision.Conflict},
+		"nothing and nothing":            {revision.Rev{}, revision.Rev{}, revision.Same},
+		"something and nothing":          {vector(a1), revision.Rev{}, revision.Newer},
+		"same tree":                      {tree("2-b", "1-a"), tree("2-b"), revision.Same},
+		"child":                          {tree("2-b", "1-a"), tree("1-a"), revision.Newer},
+		"descendant":                     {tree("3-c", "2-b", "1-a"), tree("1-a"), revision.Newer},
+		"branch":                         {tree("3-c", "2-b", "1-a"), tree("2-x", "1-a"), revision.Conflict},
+		"branch of the same generation":  {tree("2-b", "1-a"), tree("2-x", "1-a"), revision.Conflict},
+		"higher generation, history cut": {tree("9-c"), tree("1-a"), revision.Conflict},
+		"later, and each has superseded the other": {
+			superseding(tree("2-y", "1-a"), "2-x"), superseding(tree("2-x", "1-a"), "2-y"), revision.Newer,
+		},
+		"of a higher generation, the same":      {superseding(tree("3-a"), "2-x"), superseding(tree("2-x"), "3-a"), revision.Newer},
 		"same version, other history":           {vector(a1, b1), vector(a1, c1), revision.Same},
 		"later of the same source":              {vector(a2), vector(a1), revision.Newer},
 		"has seen the other":                    {vector(a1, b1), vector(b1), revision.Newer},

@@ -66,6 +66,8 @@ func Wanted(local, announced Rev) Order {
 		return Compare(announced, local)
 	case local.ID.Is(announced.ID):
 		return Same
+	case local.hasSuperseded(announced.ID) && isLaterTree(announced.ID, local.ID):
+		return Newer
 	case local.Contains(announced.ID):
 		return Older
 	case local.ID.IsTree() && local.ID.Generation() < announced.ID.Generation():
@@ -91,12 +93,28 @@ func Proposal(cur Rev, curDeleted bool, proposed Rev, parent ID) int {
 	switch {
 	case cur.IsZero():
 		return Accept
+	case cur.hasSuperseded(proposed.ID):
+		return prefer(cur, proposed.ID, parent)
+	case order == Conflict && cur.Contains(proposed.ID): // and it cur: a new revision has to settle it
+		return Refuse
 	case order == Same || order == Older:
 		return Known
 	case order == Newer || cur.ID.Is(parent) || parent == "" && curDeleted:
 		return Accept
 	}
 	return Refuse
+}
+
+// prefer answers a proposal of what cur has superseded. One that replaces cur with it has seen cur, and
+// the later one is to stay: see [Compare].
+func prefer(cur Rev, proposed, parent ID) int {
+	switch later, replaces := isLaterTree(proposed, cur.ID), cur.ID.Is(parent); {
+	case later && replaces:
+		return Accept
+	case later || replaces:
+		return Refuse
+	}
+	return Known
 }
 
 // DefaultWinner reports whether the local side of a conflict wins by the default rule
@@ -119,8 +137,5 @@ func DefaultWinner(local, remote Rev, localDeleted, remoteDeleted bool) bool {
 		}
 		return a.Source() > b.Source()
 	}
-	if a, b := local.ID.Generation(), remote.ID.Generation(); a != b {
-		return a > b
-	}
-	return local.ID > remote.ID
+	return isLaterTree(local.ID, remote.ID)
 }

@@ -67,6 +67,8 @@ func TestWantedAsksForWhatMayBeNew(t *testing.T) {
 		"encoded form of the tree":      {tree("2-b"), vector(encoded), revision.Same},
 		"tree revision of the past":     {upgraded(a1, "2-b", "1-a"), tree("2-b"), revision.Older},
 		"tree revision of another past": {upgraded(a1, "2-b", "1-a"), tree("3-c"), revision.Conflict},
+		"later, superseded":             {superseding(tree("2-b"), "2-x"), tree("2-x"), revision.Newer},
+		"earlier, superseded":           {superseding(tree("2-x"), "2-b"), tree("2-b"), revision.Older},
 		"tree form of the encoded":      {vector(encoded), tree("2-b"), revision.Same},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -123,6 +125,11 @@ func TestProposalAcceptsDescendants(t *testing.T) {
 		"vector that is dominated":            {vector(a1, b1), false, vector(b1), "", revision.Known},
 		"legacy parent":                       {tree("2-b", "1-a"), false, vector(a1), "2-b", revision.Accept},
 		"encoded legacy parent":               {tree("2-b"), false, vector(a1), revision.ID("2-b").Encoded(), revision.Accept},
+		"later, superseded":                   {superseding(tree("2-b"), "2-x"), false, tree("2-x"), "1-a", revision.Refuse},
+		"later, superseded, right parent":     {superseding(tree("2-b"), "2-x"), false, tree("2-x"), "2-b", revision.Accept},
+		"earlier, superseded":                 {superseding(tree("2-x"), "2-b"), false, tree("2-b"), "1-a", revision.Known},
+		"earlier, superseded, right parent":   {superseding(tree("2-x"), "2-b"), false, tree("2-b"), "2-x", revision.Refuse},
+		"vectors that have seen each other":   {vector(a1, b1), false, vector(b1, a1), a1, revision.Refuse},
 		"tree revision after an upgrade here": {upgraded(a1, "3-c"), false, tree("4-d"), "3-c", revision.Refuse},
 	} {
 		t.Run(name, func(t *testing.T) {
