@@ -90,15 +90,7 @@ func Absorb(winner, loser Rev) Rev {
 	known.addAll(winner, true)
 	known.addAll(loser, true)
 	known.set(loser.ID.Encoded())
-	r := Rev{ID: winner.ID.Encoded()}
-	drop := []Source{r.ID.Source()}
-	if merges := winner.History.Merges; known.allNewest(merges, r.ID.Source()) {
-		r.History.Merges = merges
-		for _, id := range merges {
-			drop = append(drop, id.Source())
-		}
-	}
-	r.History.Previous = known.without(drop...)
+	r := Rev{ID: winner.ID.Encoded(), History: History{Merges: winner.History.Merges}}.knowing(known)
 	r.History.Ancestors = joinTails(winner, loser)
 	return r
 }
@@ -137,13 +129,23 @@ func (r Rev) seeing(other Rev) Rev {
 		return r
 	}
 	var known sources
-	known.add(r.History.Previous...)
+	known.addAll(r, false)
 	known.addAll(other, false)
+	return r.knowing(known)
+}
+
+// knowing returns the version r with the history that tells of all that is known. What it has merged stays
+// told as that while nothing later of the same sources is known.
+func (r Rev) knowing(known sources) Rev {
+	merges := r.History.Merges
+	if !known.allNewest(merges, r.ID.Source()) {
+		merges = nil
+	}
 	drop := []Source{r.ID.Source()}
-	for _, id := range r.History.Merges {
+	for _, id := range merges {
 		drop = append(drop, id.Source())
 	}
-	r.History.Previous = known.without(drop...)
+	r.History.Merges, r.History.Previous = merges, known.without(drop...)
 	return r
 }
 

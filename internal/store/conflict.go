@@ -219,15 +219,20 @@ func (tx *Tx) merged(local, theirs *Document) revision.Rev {
 func (tx *Tx) content(local, theirs *Document, r Resolution) (*Document, Winner, error) {
 	if r.Winner == Merged {
 		merge, err := tx.prepareEdit(Edit{ID: r.ID, Body: r.Body, Deleted: r.Deleted})
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, 0, err
-		case !sameContent(merge, theirs) && !sameContent(merge, local):
-			return merge, Merged, nil
-		case !sameContent(merge, theirs):
+		}
+		isOurs, isTheirs := sameContent(merge, local), sameContent(merge, theirs)
+		if isOurs && isTheirs { // each peer has to decide for the same revision
+			isTheirs = !revision.DefaultWinner(local.Rev, theirs.Rev, local.Deleted, theirs.Deleted)
+		}
+		switch {
+		case isTheirs:
+			r.Winner = RemoteWins
+		case isOurs:
 			r.Winner = LocalWins
 		default:
-			r.Winner = RemoteWins
+			return merge, Merged, nil
 		}
 	}
 	won := local

@@ -247,20 +247,35 @@ func TestConflictsWithTwoRemotesAreSettledOneByOne(t *testing.T) {
 	sound(t, x.db)
 }
 
+// Of equal merges the later one stays, and has then seen the other.
 func TestEqualMergesAreNoConflict(t *testing.T) {
-	x := makeConflict(t, store.VersionVectors, false)
-	body := []byte(`{"merged":1}`)
-	d, err := x.resolve(store.Resolution{Winner: store.Merged, Body: body})
-	if err != nil {
-		t.Fatal(err)
-	}
-	theirs := revision.MergeVersions(x.theirs, x.local.Rev, 1<<52, revision.SourceFrom([16]byte{9}))
-	o, err := receive(x.db, x.c, store.Incoming{ID: "a", Rev: theirs, Body: []byte(`{"merged":1}`), Remote: x.with})
-	if o != store.AlreadyKnown || err != nil {
-		t.Errorf("got %v, %v", o, err)
-	}
-	if got := get(t, x.db, x.c, "a"); got.Rev.ID != d.Rev.ID {
-		t.Errorf("got %v, want %v", got.Rev, d.Rev)
+	for name, later := range map[string]bool{"theirs is later": true, "theirs is earlier": false} {
+		t.Run(name, func(t *testing.T) {
+			x := makeConflict(t, store.VersionVectors, false)
+			body := []byte(`{"merged":1}`)
+			ours, err := x.resolve(store.Resolution{Winner: store.Merged, Body: body})
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := revision.Time(1 << 52)
+			if later {
+				at = ours.Rev.ID.Time() + 1<<16
+			}
+			theirs := revision.MergeVersions(x.theirs, x.local.Rev, at, revision.SourceFrom([16]byte{9}))
+			o, err := receive(x.db, x.c, store.Incoming{ID: "a", Rev: theirs, Body: []byte(`{"merged": 1}`), Remote: x.with})
+			if o != store.Stored || err != nil {
+				t.Errorf("got %v, %v", o, err)
+			}
+			stays, goes := ours.Rev.ID, theirs.ID
+			if later {
+				stays, goes = goes, stays
+			}
+			got := get(t, x.db, x.c, "a")
+			if got.Rev.ID != stays || !got.Rev.Contains(goes) || got.Conflicted || got.Known(x.with) != theirs.ID {
+				t.Errorf("got %v, known %s, want %s that has seen %s", got.Rev, got.Known(x.with), stays, goes)
+			}
+			sound(t, x.db)
+		})
 	}
 }
 

@@ -122,23 +122,19 @@ func (tx *Tx) receiveOver(c *Collection, next *Document, in Incoming) (Outcome, 
 		_, err := tx.insert(c, next)
 		return Stored, err
 	}
-	order, err := tx.order(c, head, next, in.Remote)
-	if err != nil {
-		return 0, err
-	}
-	if order == revision.Newer {
-		next.Rev = tx.prune(revision.Join(next.Rev, head.Rev), head)
+	order := receivedOrder(head, next, in.Remote)
+	if order == revision.Conflict {
+		merge, err := tx.sameMerge(c, head, next)
+		if err != nil {
+			return 0, err
+		}
+		if merge != nil {
+			return Stored, tx.storeSameMerge(c, merge, next, in.Remote)
+		}
 	}
 	switch order {
 	case revision.Newer:
-		next.remote = head.remote.moved(head.Rev.ID, next.Rev.ID)
-		if in.Remote != 0 {
-			next.remote = next.remote.with(in.Remote, next.Rev.ID, next.Rev.ID)
-		}
-		if !next.Deleted {
-			next.Expiry = head.Expiry
-		}
-		return Stored, tx.replace(c, head, next)
+		return Stored, tx.storeNewer(c, head, next, in.Remote)
 	case revision.Same, revision.Older:
 		return AlreadyKnown, tx.acknowledge(c, head, in.Remote, in.Rev)
 	default:
@@ -151,29 +147,54 @@ func (tx *Tx) receiveOver(c *Collection, next *Document, in Incoming) (Outcome, 
 	}
 }
 
-// order compares next, which remote has sent, with head.
-func (tx *Tx) order(c *Collection, head, next *Document, remote Remote) (revision.Order, error) {
+// storeNewer puts next, which remote has sent, in the place of head.
+func (tx *Tx) storeNewer(c *Collection, head, next *Document, remote Remote) error {
+	next.Rev = tx.prune(revision.Join(next.Rev, head.Rev), head)
+	next.remote = head.remote.moved(head.Rev.ID, next.Rev.ID)
+	if remote != 0 {
+		next.remote = next.remote.with(remote, next.Rev.ID, next.Rev.ID)
+	}
+	if !next.Deleted {
+		next.Expiry = head.Expiry
+	}
+	return tx.replace(c, head, next)
+}
+
+// sameMerge returns head with its body if next differs from it in nothing but who has merged the same
+// versions to the same content (spec/versioning.md §B4), else nil.
+func (tx *Tx) sameMerge(c *Collection, head, next *Document) (*Document, error) {
+	if head.Deleted != next.Deleted || !revision.SameMerge(head.Rev, next.Rev) {
+		return nil, nil //nolint:nilnil // it is not
+	}
+	full, err := tx.lookup(c, head.ID, sqlDocByID)
+	if err != nil || !document.Equal(full.Body, next.Body) {
+		return nil, err
+	}
+	return full, nil
+}
+
+// storeSameMerge keeps the later one of two such merges, so that all peers end with the same. It has
+// then seen the other: what is edited upon either is in conflict with none.
+func (tx *Tx) storeSameMerge(c *Collection, head, next *Document, remote Remote) error {
+	if !revision.DefaultWinner(head.Rev, next.Rev, false, false) {
+		return tx.storeNewer(c, head, next, remote)
+	}
+	later := *head
+	later.Rev = tx.prune(revision.Join(head.Rev, next.Rev), head)
+	if remote != 0 {
+		later.remote = later.remote.with(remote, next.Rev.ID, later.Rev.ID)
+	}
+	return tx.replace(c, head, &later)
+}
+
+// receivedOrder compares next, which remote has sent, with head.
+func receivedOrder(head, next *Document, remote Remote) revision.Order {
 	has := head.remote.of(remote, head.Rev.ID)
 	order := revision.Receive(head.Rev, head.Deleted, has, next.Rev)
 	if remote == 0 && order == revision.Conflict && head.Deleted && !next.Deleted && revision.CreatedAnew(head.Rev, next.Rev) {
-		return revision.Newer, nil
+		return revision.Newer
 	}
-	if order != revision.Conflict || head.Deleted != next.Deleted || !revision.SameMerge(head.Rev, next.Rev) {
-		return order, nil
-	}
-	body, err := tx.bodyOfHead(c, head)
-	if err == nil && document.Equal(body, next.Body) {
-		return revision.Same, nil
-	}
-	return order, err
-}
-
-func (tx *Tx) bodyOfHead(c *Collection, head *Document) ([]byte, error) {
-	full, err := tx.lookup(c, head.ID, sqlDocByID)
-	if err != nil {
-		return nil, err
-	}
-	return full.Body, nil
+	return order
 }
 
 // acknowledge remembers that remote has rev, which is head or older. That it is known to have the
