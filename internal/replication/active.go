@@ -55,8 +55,8 @@ func (s *Session) goOn(ctx context.Context, last *rest) (done bool, err error) {
 	if more, err := s.pushArrived(ctx, last); more || err != nil {
 		return false, err
 	}
-	held := s.holding()
-	if held && last.mayStartOver {
+	held, inVain := s.holding()
+	if held && !inVain && last.mayStartOver {
 		return true, s.startOver(ctx)
 	}
 	last.mayStartOver = last.mayStartOver || !held
@@ -98,30 +98,32 @@ var ErrStartOver = errors.New("the pull has to start over")
 // refused ours for: its feed may be late. A one-shot pull brings all there is, or nothing.
 const holdPatience = 2 * time.Second
 
-// holding reports whether a push waits for what the pull has not brought. If it is too early
-// to tell, the session is woken later.
-func (s *Session) holding() bool {
+// holding reports whether a push waits for what the pull has not brought, and whether it would be in
+// vain to start over for that. If it is too early to tell, the session is woken later.
+func (s *Session) holding() (held, inVain bool) {
+	inVain = true
 	for _, c := range s.all() {
 		push := c.pusher()
 		if push == nil {
 			continue
 		}
-		since := push.unmetSince()
+		since, vain := push.unmetSince()
 		if since.IsZero() {
 			continue
 		}
 		early := holdPatience - time.Since(since)
-		if !s.active.Continuous || early <= 0 {
-			return true
+		if s.active.Continuous && early > 0 {
+			time.AfterFunc(early, s.stateChanged)
+			continue
 		}
-		time.AfterFunc(early, s.stateChanged)
+		held, inVain = true, inVain && vain
 	}
-	return false
+	return held, inVain
 }
 
 func (s *Session) startOver(ctx context.Context) error {
 	for _, c := range s.all() {
-		if push := c.pusher(); push != nil && !push.unmetSince().IsZero() {
+		if push := c.pusher(); push != nil && push.isUnmet() {
 			if err := push.rememberOver(ctx); err != nil {
 				return err
 			}

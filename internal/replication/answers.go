@@ -103,17 +103,21 @@ func (p *pusher) takeProposalAnswer(it *item, a answer) {
 }
 
 // conflicting handles a proposal that the peer finds in conflict. If what it has is an
-// ancestor of ours, or it has nothing, the parent was wrong and is corrected; otherwise the
-// pull has to bring its revision first.
+// ancestor of ours, or it has nothing, the parent was wrong and is corrected. If it has seen ours, too,
+// a new revision of ours is made. Otherwise the pull has to bring its revision first.
 func (p *pusher) conflicting(it *item, a answer) {
 	theirs, err := revision.ParseVector(a.Rev)
+	seen := a.HasRev && err == nil && it.rev.Contains(theirs.ID)
 	switch {
 	case it.attempts >= maxResolveAttempts:
 	case a.HasRev && a.Rev == "" && it.parent != "":
 		it.parent = ""
 		p.proposals = append(p.proposals, it)
 		return
-	case a.HasRev && err == nil && it.rev.Contains(theirs.ID) && theirs.ID != it.parent:
+	case seen && isMutual(it, theirs) && !p.touched[it.id]:
+		p.touchLater(it)
+		return
+	case seen && theirs.ID != it.parent:
 		it.parent = theirs.ID
 		p.proposals = append(p.proposals, it)
 		return
@@ -127,14 +131,18 @@ func (p *pusher) conflicting(it *item, a answer) {
 func (p *pusher) hold(it *item, err error) {
 	switch {
 	case p.c.opts.Pull:
-		it.state, it.since, it.met = held, time.Now(), false
-		p.heldItems++
+		p.keep(it)
 		p.lookLater(lookup{id: it.id}) // it may have come already
 	case it.before == it.rev.ID:
 		p.obsolete(it)
 	default:
 		p.done(it, err)
 	}
+}
+
+func (p *pusher) keep(it *item) {
+	it.state, it.since, it.met = held, time.Now(), false
+	p.heldItems++
 }
 
 // want has a revision sent, after the document's earlier one.
@@ -173,10 +181,15 @@ func (p *pusher) done(it *item, err error) {
 	if it.state != offered || err != nil {
 		p.count(it)
 		p.c.counters.pushCompleted.Add(1)
-		p.c.report(DocumentEvent{
-			ID: it.id, Revision: string(it.rev.ID), Push: true, Deleted: it.deleted, Err: err,
-			counted: err == nil && !it.taken,
-		})
+		if err != nil || it.taken || !it.again {
+			p.c.report(DocumentEvent{
+				ID: it.id, Revision: string(it.rev.ID), Push: true, Deleted: it.deleted, Err: err,
+				counted: err == nil && !it.taken,
+			})
+		}
+	}
+	if err == nil {
+		delete(p.touched, it.id)
 	}
 	p.release(it)
 }

@@ -212,7 +212,7 @@ func (a *arrival) finish(ctx context.Context) {
 
 // pulled tells a push that waits for it what the pull has brought.
 func (c *collection) pulled(id string) {
-	if push := c.pusher(); push != nil && c.s.active != nil && !push.unmetSince().IsZero() {
+	if push := c.pusher(); push != nil && c.s.active != nil && push.isUnmet() {
 		push.remoteMoved(id)
 	}
 }

@@ -113,7 +113,7 @@ func (p *pusher) consider(doc *store.Document, evenDone bool) *item {
 	}
 	it := &item{
 		id: doc.ID, seq: doc.Sequence, rev: doc.Rev, deleted: doc.Deleted, size: doc.Size,
-		parent: doc.Known(p.c.s.remote), before: doc.Known(p.c.s.remote),
+		parent: doc.Known(p.c.s.remote), before: doc.Known(p.c.s.remote), again: evenDone,
 	}
 	if earlier != nil {
 		earlier.later, it.behind = it, true

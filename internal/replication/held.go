@@ -11,11 +11,17 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// unmetSince returns since when an item waits for what the pull does not bring, zero if none does.
-func (p *pusher) unmetSince() time.Time {
+// unmetSince returns since when an item waits for what the pull does not bring, zero if none does. inVain
+// says that an earlier session has started over for each of them already.
+func (p *pusher) unmetSince() (since time.Time, inVain bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.unmet
+	return p.unmet, p.inVain
+}
+
+func (p *pusher) isUnmet() bool {
+	since, _ := p.unmetSince()
+	return !since.IsZero()
 }
 
 // pullMet tells that the pull has met the peer's revision of a document, and not stored it.
@@ -29,22 +35,26 @@ func (p *pusher) pullMet(id string) {
 }
 
 // countUnmet finds out since when items wait for a revision that the pull does not bring.
-// Those that an earlier session has started over for in vain are not among them.
 func (p *pusher) countUnmet(ctx context.Context) error {
 	var oldest time.Time
+	inVain := true
 	if p.heldItems > 0 {
 		if err := p.readOverFor(ctx); err != nil {
 			return err
 		}
 		for id, it := range p.current {
-			if it.state == held && !it.met && p.overFor[id] != it.rev.ID && (oldest.IsZero() || it.since.Before(oldest)) {
+			if it.state != held || it.met {
+				continue
+			}
+			inVain = inVain && p.overFor[id] == it.rev.ID
+			if oldest.IsZero() || it.since.Before(oldest) {
 				oldest = it.since
 			}
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.unmet = oldest
+	p.unmet, p.inVain = oldest, inVain
 	return nil
 }
 
@@ -122,10 +132,8 @@ func (p *pusher) giveUpHeld(ctx context.Context) (more bool, err error) {
 			continue
 		}
 		if it.parent != "" && it.rev.Contains(it.parent) && !p.touched[id] {
-			p.touched[id], more = true, true
-			touch := func(tx *store.Tx) error { return tx.Touch(p.c.store(), id, it.rev.ID) }
-			err = errors.Join(err, p.c.s.db.Update(ctx, touch))
-			p.lookLater(lookup{id: id})
+			more = true
+			err = errors.Join(err, p.touch(ctx, it))
 			continue
 		}
 		p.c.report(DocumentEvent{
@@ -134,4 +142,27 @@ func (p *pusher) giveUpHeld(ctx context.Context) (more bool, err error) {
 		p.release(it)
 	}
 	return more, err
+}
+
+// isMutual reports whether a peer that has theirs, and refuses the item, has seen our version as we have
+// seen theirs: two that settle the same conflict each take the other's side, perhaps.
+func isMutual(it *item, theirs revision.Rev) bool {
+	if !it.rev.ID.IsVersion() || !theirs.ID.IsVersion() {
+		return false
+	}
+	return theirs.Contains(it.rev.ID) || theirs.ID == it.parent // which it has refused as the parent
+}
+
+// touchLater has touch called for an item of which the peer's answer was read just now.
+func (p *pusher) touchLater(it *item) {
+	p.keep(it)
+	p.inbox.put(func() error { return p.touch(p.c.s.work, it) })
+}
+
+// touch makes a new revision of what the item is to bring, which is offered in its place. It is done once
+// until the peer takes something of the document.
+func (p *pusher) touch(ctx context.Context, it *item) error {
+	p.touched[it.id] = true
+	p.lookLater(lookup{id: it.id})
+	return p.c.s.db.Update(ctx, func(tx *store.Tx) error { return tx.Touch(p.c.store(), it.id, it.rev.ID) })
 }

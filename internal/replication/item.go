@@ -31,6 +31,7 @@ type item struct {
 	since    time.Time        // when it was held
 	met      bool             // held, and the pull has met the peer's revision all the same
 	refused  bool             // the peer has forbidden it once
+	again    bool             // offered once more, though it was done; if the peer has it, there is nothing to tell
 	taken    bool             // sent, and the peer has taken it; it may have had it before
 }
 

@@ -89,9 +89,12 @@ func (p *puller) decide(ctx context.Context, changes []change) (answers []answer
 }
 
 // isNews reports whether the database knows another revision of the peer than the one announced.
-// What it announces of a document that this session has pushed is older than the push.
+// What it announces of a document that this session has pushed is older than the push, as a rule; but
+// it may also have settled a conflict with that in favour of the other since.
 func (p *puller) isNews(head *store.Document, c change) bool {
-	return p.c.s.remote != 0 && head.Known(p.c.s.remote) != c.Rev.ID && !p.c.check.isNew(head.Sequence)
+	known := head.Known(p.c.s.remote)
+	return p.c.s.remote != 0 && known != c.Rev.ID &&
+		(!p.c.check.isNew(head.Sequence) || known == head.Rev.ID && head.Rev.MayHaveBeaten(c.Rev.ID))
 }
 
 // want answers one change, given the local document or nil.

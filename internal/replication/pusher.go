@@ -42,15 +42,16 @@ type pusher struct {
 	ready     []*item                // wanted by the peer, to be sent
 	unreplied int                    // bytes of revs without a reply
 	inFlight  int                    // the same, counted
-	touched   map[string]bool
-	settling  []*item // the peer has them, and the database is still to hear of it
-	marking   bool    // a transaction of those is on its way
+	touched   map[string]bool        // documents of which a new revision was made, and not taken yet
+	settling  []*item                // the peer has them, and the database is still to hear of it
+	marking   bool                   // a transaction of those is on its way
 	peer      peerLimits
 
 	mu      sync.Mutex // guards the following
 	target  store.Sequence
 	idle    bool
 	unmet   time.Time // since when the longest waiting item was not met by the pull; zero if none waits
+	inVain  bool      // an earlier session has started over for all of those
 	stopped bool
 	echo    map[string]revision.ID // received from this peer, and not yet met in the feed
 	cancel  context.CancelFunc
