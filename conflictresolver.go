@@ -95,6 +95,8 @@ func MergeFields(ctx context.Context, c Conflict) (*Document, error) {
 	switch {
 	case err != nil:
 		return nil, err
+	case bytes.Equal(merged, winner.Body()): // before the other: where both are equal, each peer decides for the same
+		return winner, nil
 	case bytes.Equal(merged, local):
 		return c.LocalDocument, nil
 	case bytes.Equal(merged, remote):
