@@ -213,6 +213,9 @@ func (p *pusher) release(it *item) {
 	if len(it.newer) > 0 {
 		p.lookLater(lookup{id: it.id, seqs: it.newer})
 	}
+	if it.theirs != "" {
+		p.lookLater(lookup{id: it.id, theirs: it.theirs})
+	}
 	if it.later != nil {
 		p.follow(it, it.later)
 	}

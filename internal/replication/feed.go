@@ -1,9 +1,11 @@
 package replication
 
 import (
+	"cmp"
 	"context"
 	"math"
 
+	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -39,7 +41,7 @@ func (p *pusher) lookAgain(tx *store.Tx, batch []*item, limit int) ([]*item, err
 			return batch, err
 		}
 		if doc != nil {
-			if it := p.consider(doc, next.evenDone); it != nil {
+			if it := p.consider(doc, next.theirs); it != nil {
 				batch = append(batch, it)
 			}
 		} else if it := p.current[next.id]; it != nil && it.state == held {
@@ -74,7 +76,7 @@ func (p *pusher) readFeed(tx *store.Tx, batch []*item, limit int) ([]*item, erro
 				break
 			}
 			p.cursor = doc.Sequence
-			if it := p.consider(doc, false); it != nil {
+			if it := p.consider(doc, ""); it != nil {
 				batch = append(batch, it)
 			}
 		}
@@ -91,7 +93,8 @@ func (p *pusher) readFeed(tx *store.Tx, batch []*item, limit int) ([]*item, erro
 // consider returns an item for the document's current revision, or nil if it is not for the
 // peer, or is not to be proposed before an earlier one is done. A passive peer announces it all the same:
 // its client takes it that sequences come in order, and would not ask again for one before the last it has done.
-func (p *pusher) consider(doc *store.Document, evenDone bool) *item {
+// theirs is what the peer has announced just now, "" if nothing.
+func (p *pusher) consider(doc *store.Document, theirs revision.ID) *item {
 	earlier := p.current[doc.ID]
 	switch {
 	case earlier == nil:
@@ -102,18 +105,20 @@ func (p *pusher) consider(doc *store.Document, evenDone bool) *item {
 		p.obsolete(earlier)
 		earlier = nil
 	case doc.Sequence == earlier.seq:
+		earlier.theirs = cmp.Or(theirs, earlier.theirs)
 		return nil
 	case p.c.s.active != nil:
 		earlier.newer = append(earlier.newer, doc.Sequence)
 		p.pending(doc.Sequence)
 		return nil
 	}
-	if p.peerHasIt(doc, evenDone) || !p.isForPeer(doc) || !evenDone && p.c.check != nil && p.c.check.finished(doc.Sequence) {
+	if p.peerHasIt(doc, theirs) || !p.isForPeer(doc) || theirs == "" && p.c.check != nil && p.c.check.finished(doc.Sequence) {
 		return nil
 	}
+	known := doc.Known(p.c.s.remote)
 	it := &item{
 		id: doc.ID, seq: doc.Sequence, rev: doc.Rev, deleted: doc.Deleted, size: doc.Size,
-		parent: doc.Known(p.c.s.remote), before: doc.Known(p.c.s.remote), again: evenDone,
+		parent: cmp.Or(theirs, known), before: known, again: theirs != "",
 	}
 	if earlier != nil {
 		earlier.later, it.behind = it, true
@@ -172,8 +177,11 @@ func (p *pusher) passesFilter(doc *store.Document) bool {
 
 // peerHasIt reports whether the peer has shown in this session that it has the document's
 // revision. What it had before and no checkpoint vouches for, a power cut may have taken.
-func (p *pusher) peerHasIt(doc *store.Document, announced bool) bool {
-	return p.c.s.remote != 0 && doc.Known(p.c.s.remote) == doc.Rev.ID && (announced || doc.Sequence > p.fresh)
+func (p *pusher) peerHasIt(doc *store.Document, theirs revision.ID) bool {
+	if theirs != "" {
+		return theirs == doc.Rev.ID
+	}
+	return p.c.s.remote != 0 && doc.Known(p.c.s.remote) == doc.Rev.ID && doc.Sequence > p.fresh
 }
 
 func (p *pusher) isEcho(doc *store.Document) bool {

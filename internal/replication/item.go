@@ -25,6 +25,7 @@ type item struct {
 	saved    int              // bytes, by a delta that was not answered yet
 	attempts int              // proposals
 	weight   int              // bytes awaiting a reply
+	theirs   revision.ID      // what the peer has announced meanwhile: ours is offered again after this
 	newer    []store.Sequence // active side: the document's changes since; look at it when this is done
 	later    *item            // passive side: the document's next revision, announced already
 	behind   bool             // of such a one: it is not sent before the earlier one is done
@@ -49,7 +50,7 @@ const (
 
 // lookup is a document to look at again. Its sequences stay pending until then.
 type lookup struct {
-	id       string
-	seqs     []store.Sequence
-	evenDone bool // though the checkpoint says that its sequence is done
+	id     string
+	seqs   []store.Sequence
+	theirs revision.ID // what the peer has announced, though the database or the checkpoint may say that it has ours; "" for no news
 }

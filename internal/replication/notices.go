@@ -30,11 +30,11 @@ func (p *pusher) remoteMoved(id string) {
 	})
 }
 
-// peerHas tells that the peer has announced a revision that we have, or an older one: if it
+// peerHas tells that the peer has announced theirs, a revision that we have, or an older one: if it
 // lacks ours, though it had it once, it is pushed again.
-func (p *pusher) peerHas(id string) {
+func (p *pusher) peerHas(id string, theirs revision.ID) {
 	p.post(func() error {
-		p.lookLater(lookup{id: id, evenDone: true})
+		p.lookLater(lookup{id: id, theirs: theirs})
 		return nil
 	})
 }
@@ -56,5 +56,7 @@ func (p *pusher) lookLater(l lookup) {
 		return
 	}
 	waiting.seqs = append(waiting.seqs, l.seqs...)
-	waiting.evenDone = waiting.evenDone || l.evenDone
+	if l.theirs != "" {
+		waiting.theirs = l.theirs
+	}
 }

@@ -89,12 +89,12 @@ func (p *puller) decide(ctx context.Context, changes []change) (answers []answer
 }
 
 // isNews reports whether the database knows another revision of the peer than the one announced.
-// What it announces of a document that this session has pushed is older than the push, as a rule; but
-// it may also have settled a conflict with that in favour of the other since.
+// What it announces of a document that this session has pushed is older than the push, as a rule. But what
+// it announces as it happens may be the outcome of a conflict with that, settled in favour of the other.
 func (p *puller) isNews(head *store.Document, c change) bool {
 	known := head.Known(p.c.s.remote)
 	return p.c.s.remote != 0 && known != c.Rev.ID &&
-		(!p.c.check.isNew(head.Sequence) || known == head.Rev.ID && head.Rev.MayHaveBeaten(c.Rev.ID))
+		(!p.c.check.isNew(head.Sequence) || p.isCaughtUp() && head.Rev.MayHaveBeaten(c.Rev.ID))
 }
 
 // want answers one change, given the local document or nil.
@@ -168,8 +168,8 @@ func (p *puller) settle(ctx context.Context, known, lost []change) error {
 		}
 	}
 	if push := p.c.pusher(); push != nil && p.c.s.active != nil {
-		for _, c := range known { // a peer that has lost what it had, gets it again
-			push.peerHas(c.ID)
+		for _, c := range known { // a peer that has lost or rejected what it had, gets it again
+			push.peerHas(c.ID, c.Rev.ID)
 		}
 	}
 	for _, c := range lost {

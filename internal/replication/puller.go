@@ -69,6 +69,13 @@ func (c *collection) announced(req *blip.Request) error {
 	}
 }
 
+// isCaughtUp reports whether the peer has told of all that there was at the start.
+func (p *puller) isCaughtUp() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.awaiting
+}
+
 // isIdle reports whether a message announces nothing, wants no answer, and does not end our wait either. A
 // peer may send one each time that it finds nothing to announce.
 func (p *puller) isIdle(req *blip.Request) bool {
