@@ -214,7 +214,7 @@ func (p *pusher) release(it *item) {
 		p.lookLater(lookup{id: it.id, seqs: it.newer})
 	}
 	if it.theirs != "" {
-		p.lookLater(lookup{id: it.id, theirs: it.theirs})
+		p.lookLater(lookup{id: it.id, ours: it.rev.ID, theirs: it.theirs})
 	}
 	if it.later != nil {
 		p.follow(it, it.later)

@@ -41,7 +41,11 @@ func (p *pusher) lookAgain(tx *store.Tx, batch []*item, limit int) ([]*item, err
 			return batch, err
 		}
 		if doc != nil {
-			if it := p.consider(doc, next.theirs); it != nil {
+			theirs := next.theirs
+			if doc.Rev.ID != next.ours {
+				theirs = "" // it is about an earlier revision
+			}
+			if it := p.consider(doc, theirs); it != nil {
 				batch = append(batch, it)
 			}
 		} else if it := p.current[next.id]; it != nil && it.state == held {

@@ -52,5 +52,6 @@ const (
 type lookup struct {
 	id     string
 	seqs   []store.Sequence
-	theirs revision.ID // what the peer has announced, though the database or the checkpoint may say that it has ours; "" for no news
+	ours   revision.ID // what we had when the peer announced theirs
+	theirs revision.ID // what the peer has announced though it had, for all we know, ours; "" for no news
 }

@@ -30,11 +30,11 @@ func (p *pusher) remoteMoved(id string) {
 	})
 }
 
-// peerHas tells that the peer has announced theirs, a revision that we have, or an older one: if it
+// peerHas tells that the peer has announced a revision that we have, or an older one: if it
 // lacks ours, though it had it once, it is pushed again.
-func (p *pusher) peerHas(id string, theirs revision.ID) {
+func (p *pusher) peerHas(n news) {
 	p.post(func() error {
-		p.lookLater(lookup{id: id, theirs: theirs})
+		p.lookLater(lookup{id: n.ID, ours: n.ours, theirs: n.Rev.ID})
 		return nil
 	})
 }
@@ -57,6 +57,6 @@ func (p *pusher) lookLater(l lookup) {
 	}
 	waiting.seqs = append(waiting.seqs, l.seqs...)
 	if l.theirs != "" {
-		waiting.theirs = l.theirs
+		waiting.ours, waiting.theirs = l.ours, l.theirs
 	}
 }

@@ -54,7 +54,7 @@ func (p *puller) enter(changes []change) []*remoteSequence {
 
 // decide answers each change; known are those of which the database does not know that the
 // peer has them; lost are those that the user may not see any more.
-func (p *puller) decide(ctx context.Context, changes []change) (answers []answer, known, lost []change, err error) {
+func (p *puller) decide(ctx context.Context, changes []change) (answers []answer, known []news, lost []change, err error) {
 	ids := make([]string, len(changes))
 	for i, c := range changes {
 		ids[i] = c.ID
@@ -82,10 +82,16 @@ func (p *puller) decide(ctx context.Context, changes []change) (answers []answer
 		}
 		answers[i] = p.want(head, c)
 		if !answers[i].Send && answers[i].Status == 0 && p.isNews(head, c) {
-			known = append(known, c)
+			known = append(known, news{c, head.Rev.ID})
 		}
 	}
 	return answers, known, lost, nil
+}
+
+// news is a change that the peer has announced when we had a revision that is not older.
+type news struct {
+	change
+	ours revision.ID
 }
 
 // isNews reports whether the database knows another revision of the peer than the one announced.
@@ -153,7 +159,7 @@ func (p *puller) heads(ctx context.Context, ids []string) ([]*store.Document, er
 }
 
 // settle writes down what the changes tell without any revision being sent.
-func (p *puller) settle(ctx context.Context, known, lost []change) error {
+func (p *puller) settle(ctx context.Context, known []news, lost []change) error {
 	if len(known) > 0 {
 		err := p.c.s.db.Update(ctx, func(tx *store.Tx) error {
 			for _, c := range known {
@@ -169,7 +175,7 @@ func (p *puller) settle(ctx context.Context, known, lost []change) error {
 	}
 	if push := p.c.pusher(); push != nil && p.c.s.active != nil {
 		for _, c := range known { // a peer that has lost or rejected what it had, gets it again
-			push.peerHas(c.ID, c.Rev.ID)
+			push.peerHas(c)
 		}
 	}
 	for _, c := range lost {

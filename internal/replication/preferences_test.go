@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,11 +45,11 @@ func (p *peer) receive(rev revision.Rev, body string) {
 	})
 }
 
-// become waits until both peers have the same.
-func become(t *testing.T, a, p *peer) {
+// agree waits until both peers have the same, and are at rest.
+func (c *connection) agree(t *testing.T, a, p *peer) {
 	t.Helper()
 	deadline := time.After(30 * time.Second)
-	for !maps.Equal(a.contents(), p.contents()) {
+	for l := c.link.Load(); l == nil || l.active.Busy() || !maps.Equal(a.contents(), p.contents()); l = c.link.Load() {
 		select {
 		case <-time.After(time.Millisecond):
 		case <-deadline:
@@ -62,17 +63,19 @@ func become(t *testing.T, a, p *peer) {
 type connection struct {
 	stop context.CancelFunc
 	done chan error
+	link atomic.Pointer[link]
 }
 
 func keepConnected(t *testing.T, a, p *peer) *connection {
 	ctx, stop := context.WithCancel(t.Context())
-	c := &connection{stop, make(chan error, 1)}
+	c := &connection{stop: stop, done: make(chan error, 1)}
 	go func() {
 		var err error
 		for over := false; ctx.Err() == nil && (err == nil || over); {
 			l := connect(t, a, p, func(active *replication.Active, _ *replication.Passive) {
 				active.Continuous, active.StartedOver = true, over
 			})
+			c.link.Store(l)
 			context.AfterFunc(ctx, l.stop)
 			err = <-l.activeErr
 			<-l.passiveErr
@@ -126,9 +129,9 @@ func TestAPeerThatPrefersAnotherRevisionLaterAgrees(t *testing.T) {
 					turns.receive(x.first, `{"n":1}`)
 					a.put("other", "{}")
 					l := keepConnected(t, a, p)
-					become(t, a, p)
+					l.agree(t, a, p)
 					turns.prefer(x.second, `{"n":2}`)
-					become(t, a, p)
+					l.agree(t, a, p)
 					l.end(t)
 				})
 			}
