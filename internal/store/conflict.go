@@ -35,6 +35,9 @@ func (tx *Tx) storeConflict(c *Collection, head, next *Document, remote Remote) 
 			return 0, err
 		}
 	}
+	if !head.Rev.Contains(base) || !next.Rev.Contains(base) {
+		base = "" // no ancestor of both: next may have been on its way while the remote took another
+	}
 	s, err := tx.collWriting(c, sqlAddKept)
 	if err != nil {
 		return 0, err

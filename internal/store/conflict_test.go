@@ -279,6 +279,31 @@ func TestEqualMergesAreNoConflict(t *testing.T) {
 	}
 }
 
+// What the remote is known to have is no base of a revision that it sent before it had that.
+func TestABaseIsAnAncestorOfBoth(t *testing.T) {
+	for _, v := range []store.Versioning{store.VersionVectors, store.RevTrees} {
+		t.Run(string(v), func(t *testing.T) {
+			x := makeConflict(t, v, false)
+			d, err := x.resolve(store.Resolution{Winner: store.Merged, Body: []byte(`{"merged":1}`)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			update(t, x.db, func(tx *store.Tx) error { return tx.MarkKnown(x.c, "a", x.with, d.Rev.ID) })
+			late := revision.EditVersion(x.theirs, 1<<52, revision.SourceFrom([16]byte{9}))
+			if v == store.RevTrees {
+				late = revision.EditTree(x.theirs, false, []byte(`{"late":1}`))
+			}
+			in := store.Incoming{ID: "a", Rev: late, Body: []byte(`{"late":1}`), Remote: x.with}
+			if o, err := receive(x.db, x.c, in); o != store.Conflicted || err != nil {
+				t.Fatalf("got %v, %v", o, err)
+			}
+			if k, err := x.conflict(); err != nil || k.Base != nil {
+				t.Errorf("the base is %s (%v), want none", k.Base, err)
+			}
+		})
+	}
+}
+
 func TestSecondConflictKeepsTheBase(t *testing.T) {
 	x := makeConflict(t, store.VersionVectors, false)
 	later := revision.EditVersion(x.theirs, 1<<52, revision.SourceFrom([16]byte{9}))
