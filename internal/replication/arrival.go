@@ -222,11 +222,12 @@ func (c *collection) pulled(id string) {
 func (a *arrival) refuse() {
 	c := a.c
 	transient := isOurTrouble(a.err)
-	c.s.refuse(a.req, a.err)
 	if a.delta && (errors.Is(a.err, fault.DeltaBase) || errors.Is(a.err, fault.CorruptDelta)) {
-		c.pull.again(a.want)
+		c.pull.again(a.want) // before the peer hears of it, and sends it
+		c.s.refuse(a.req, a.err)
 		return
 	}
+	c.s.refuse(a.req, a.err)
 	c.report(DocumentEvent{
 		ID: a.store.ID, Revision: a.req.Properties.Value(propRev), Deleted: a.store.Deleted,
 		Err: a.err, Transient: transient,
