@@ -134,7 +134,7 @@ func (r *Replicator) remember(ctx context.Context, chain []*x509.Certificate) er
 	}
 	address := r.cfg.Endpoint.endpoint.Address()
 	server := KnownServer{Fingerprint: Fingerprint(chain[0]), Since: time.Now().UTC().Truncate(time.Second)}
-	if known, err := r.db.knownServer(ctx, address); err != nil || known != nil && known.Fingerprint == server.Fingerprint {
+	if known, err := r.db.knownServer(ctx, address); err != nil || known != nil && known.owns(chain) {
 		return err
 	}
 	text, err := json.Marshal(server)
@@ -146,11 +146,17 @@ func (r *Replicator) remember(ctx context.Context, chain []*x509.Certificate) er
 		if err != nil {
 			return err
 		}
-		if known != nil && known.Fingerprint != server.Fingerprint { // another replicator was first
+		if known != nil && !known.owns(chain) { // another replicator was first
 			return changedServer(r.cfg.Endpoint, *known)
 		}
 		return tx.SetInfo(knownServerSpace, address, text)
 	})
+}
+
+// owns reports whether the server is the one that has shown chain.
+func (s *KnownServer) owns(chain []*x509.Certificate) bool {
+	sum, err := identity.ParseFingerprint(s.Fingerprint)
+	return err == nil && transport.Owns(chain, sum)
 }
 
 // explain gives err another form if a known server has shown another certificate than before.

@@ -89,7 +89,8 @@ type ReplicatorConfiguration struct {
 	PinnedServerCertificate []byte
 
 	// PinnedServerFingerprint is the [Fingerprint] that the server's certificate has to have,
-	// in any common form. Names and dates do not count then.
+	// in any common form; or a former certificate of the same key, which the server shows with
+	// it. Names and dates do not count then.
 	// PinnedServerCertificate takes precedence. Empty pins none.
 	PinnedServerFingerprint string
 

@@ -229,6 +229,45 @@ func TestTheAnonymousIdentityIsReplacedBeforeItExpires(t *testing.T) {
 	}
 }
 
+// The renewed identity of a listener is still the one that peers have pinned or known.
+func TestAPinOfTheAnonymousIdentityOutlivesItsRenewal(t *testing.T) {
+	for name, trust := range map[string]func(old *tandem.TLSIdentity) configureReplicator{
+		"certificate": func(old *tandem.TLSIdentity) configureReplicator {
+			return func(c *tandem.ReplicatorConfiguration) { c.PinnedServerCertificate = old.Leaf().Raw }
+		},
+		"fingerprint": func(old *tandem.TLSIdentity) configureReplicator {
+			return func(c *tandem.ReplicatorConfiguration) { c.PinnedServerFingerprint = old.Fingerprint() }
+		},
+		"trust on first use": func(*tandem.TLSIdentity) configureReplicator {
+			met := 0
+			return func(c *tandem.ReplicatorConfiguration) {
+				c.TrustOnFirstUse = func(*x509.Certificate) bool { met++; return met == 1 }
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			coll, client := newCollection(t), newCollection(t)
+			store := tandem.MemoryIdentityStore()
+			old := newIdentity(t, "old", expires(23*time.Hour))
+			l := serve(t, tandem.URLEndpointListenerConfiguration{Collections: []*tandem.Collection{coll}, TLSIdentity: old})
+			port, configure := l.Port(), trust(old)
+			_, err := attemptWith(t, client, l.URLs()[0], configure)
+			check(t, err)
+			l.Stop()
+
+			check(t, store.Save(anonymousLabel(coll.Database()), old, nil))
+			l = serve(t, tandem.URLEndpointListenerConfiguration{
+				Collections: []*tandem.Collection{coll}, IdentityStore: store, Port: uint16(port),
+			})
+			if l.TLSIdentity().Fingerprint() == old.Fingerprint() {
+				t.Fatal("the identity is not renewed")
+			}
+			_, err = attemptWith(t, client, l.URLs()[0], configure)
+			check(t, err)
+		})
+	}
+}
+
 // and while the listener runs.
 func TestARunningListenerRenewsItsAnonymousIdentity(t *testing.T) {
 	coll := newCollection(t)

@@ -173,8 +173,10 @@ func IdentityFromKeyAndCerts(key crypto.Signer, certs []*x509.Certificate) (*TLS
 }
 
 // AnonymousIdentity returns the self-signed identity that a listener on the database uses
-// when it is given none: kept in store, the same for all listeners and after restarts,
-// renewed when less than a day of validity is left. A nil store means [DefaultIdentityStore].
+// when it is given none: kept in store, the same for all listeners and after restarts. It lasts
+// twenty years, and is renewed with its own key when it is not valid now, or for less than a
+// day; its former certificates stay in its chain, and pins of them hold. A nil store means
+// [DefaultIdentityStore].
 func AnonymousIdentity(store TLSIdentityStore, db *Database) (*TLSIdentity, error) {
 	store, err := orDefault(store)
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// arrange orders certs as a chain: the one of the key first, then each one's issuer. Those
-// that belong nowhere follow in their old order when rest is set, else they are dropped.
-// Without a certificate for the key the order stays.
+// arrange orders certs as a chain: the one of the key first, then each one's issuer, then other
+// certificates of the key. Those that belong nowhere follow in their old order when rest is
+// set, else they are dropped. Without a certificate for the key the order stays.
 func arrange(certs []*x509.Certificate, public crypto.PublicKey, rest bool) []*x509.Certificate {
 	at := slices.IndexFunc(certs, func(c *x509.Certificate) bool { return matches(c, public) })
 	if at < 0 {
@@ -23,8 +23,10 @@ func arrange(certs []*x509.Certificate, public crypto.PublicKey, rest bool) []*x
 		pool = slices.DeleteFunc(pool, last.Equal)
 		at = slices.IndexFunc(pool, func(c *x509.Certificate) bool { return issued(last, c) })
 	}
-	if rest {
-		chain = append(chain, pool...)
+	for _, cert := range pool {
+		if rest || matches(cert, public) {
+			chain = append(chain, cert)
+		}
 	}
 	return chain
 }

@@ -87,11 +87,12 @@ func createAt(store Store, opts Options, now time.Time) (*Identity, error) {
 	key := opts.Key
 	if key == nil {
 		var err error
-		if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-			return nil, fault.Crypto.In("create identity", opts.Label).Because(err)
+		if key, err = newKey(opts.Label); err != nil {
+			return nil, err
 		}
 	}
-	id, err := opts.sign(key, now)
+	from, to := opts.validity(now)
+	id, err := opts.sign(key, from, to)
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +103,14 @@ func createAt(store Store, opts Options, now time.Time) (*Identity, error) {
 		return nil, err
 	}
 	return id.labelled(opts.Label), nil
+}
+
+func newKey(label string) (crypto.Signer, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fault.Crypto.In("create identity", label).Because(err)
+	}
+	return key, nil
 }
 
 func (o Options) validate(store Store, now time.Time) error {
@@ -144,8 +153,20 @@ func (id *Identity) mayIssue() bool {
 	return leaf.IsCA && (leaf.KeyUsage == 0 || leaf.KeyUsage&x509.KeyUsageCertSign != 0)
 }
 
-func (o Options) sign(key crypto.Signer, now time.Time) (*Identity, error) {
-	template := o.template(key, now)
+// validity returns the moments between which the identity is valid.
+func (o Options) validity(now time.Time) (from, to time.Time) {
+	from, to = now.Add(-backdate), o.Expires
+	if to.IsZero() {
+		to = now.Add(defaultValidity)
+	}
+	if to.Before(from) {
+		from = to.Add(-backdate)
+	}
+	return from, to
+}
+
+func (o Options) sign(key crypto.Signer, from, to time.Time) (*Identity, error) {
+	template := o.template(key, from, to)
 	parent, signer := template, key
 	var chain []*x509.Certificate
 	if o.Issuer != nil {
@@ -162,21 +183,13 @@ func (o Options) sign(key crypto.Signer, now time.Time) (*Identity, error) {
 	return FromKeyAndCerts(key, append([]*x509.Certificate{cert}, chain...))
 }
 
-func (o Options) template(key crypto.Signer, now time.Time) *x509.Certificate {
+func (o Options) template(key crypto.Signer, from, to time.Time) *x509.Certificate {
 	usage := cmp.Or(o.Usage, Server|Client)
-	expires := o.Expires
-	if expires.IsZero() {
-		expires = now.Add(defaultValidity)
-	}
-	begins := now.Add(-backdate)
-	if expires.Before(begins) {
-		begins = expires.Add(-backdate)
-	}
 	c := &x509.Certificate{
 		SerialNumber:          serial(),
 		Subject:               o.subject(),
-		NotBefore:             begins.UTC(),
-		NotAfter:              expires.UTC(),
+		NotBefore:             from.UTC(),
+		NotAfter:              to.UTC(),
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		BasicConstraintsValid: true,
 		IsCA:                  usage&Issue != 0,

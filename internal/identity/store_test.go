@@ -1,8 +1,10 @@
 package identity_test
 
 import (
+	"bytes"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -153,8 +155,8 @@ func TestAnonymousIdentityIsSharedAndRenewed(t *testing.T) {
 		if first.Label() != identity.AnonymousLabel(uuid) {
 			t.Errorf("label is %q", first.Label())
 		}
-		if got := first.Expiration(); !got.Equal(now.AddDate(1, 0, 0)) {
-			t.Errorf("expires at %v, want a year after %v", got, now)
+		if got := first.Expiration(); !got.Equal(now.AddDate(20, 0, 0)) {
+			t.Errorf("expires at %v, want twenty years after %v", got, now)
 		}
 		late := first.Expiration().Add(-24 * time.Hour)
 		if again := anonymous(t, reopen(), uuid, late); again.Fingerprint() != first.Fingerprint() {
@@ -173,11 +175,46 @@ func TestAnonymousIdentityIsSharedAndRenewed(t *testing.T) {
 	})
 }
 
+// Whoever has pinned an anonymous identity must recognize it for ever, whatever the clock of the
+// listener has been through, and wherever the identity is kept.
+func TestAnonymousIdentityIsRecognizedForEver(t *testing.T) {
+	at := func(year int) time.Time { return time.Date(year, 3, 1, 12, 0, 0, 0, time.UTC) }
+	for name, years := range map[string][]int{
+		"three generations":                     {2030, 2051, 2072, 2093},
+		"a clock that was ahead":                {2044, 2030, 2044},
+		"a clock that begins anew at each boot": {2030, 1970, 2030, 1970, 2031, 1970, 2031},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachStore(t, func(t *testing.T, _ identity.Store, reopen func() identity.Store) {
+				anonymous(t, reopen(), [16]byte{9}, at(years[0])) // a neighbour in the store
+				first := anonymous(t, reopen(), [16]byte{1}, at(years[0]))
+				for _, year := range years[1:] {
+					id := anonymous(t, reopen(), [16]byte{1}, at(year))
+					if err := id.Check(identity.Server|identity.Client, at(year)); err != nil {
+						t.Errorf("in %d: %v", year, err)
+					}
+					if !slices.ContainsFunc(id.Certificates(), first.Leaf().Equal) {
+						t.Fatalf("in %d: the first certificate is not in the chain of %d", year, len(id.Certs()))
+					}
+					if len(id.Certs()) > len(years) {
+						t.Errorf("in %d: the chain has %d certificates", year, len(id.Certs()))
+					}
+					for _, cert := range id.Certificates() {
+						if !bytes.Equal(cert.RawSubjectPublicKeyInfo, first.Leaf().RawSubjectPublicKeyInfo) {
+							t.Errorf("in %d: a certificate is of another key", year)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
 //
 func TestAnonymousIdentityIsOneForAllWhoStartAtOnce(t *testing.T) {
 	eachStore(t, func(t *testing.T, _ identity.Store, reopen func() identity.Store) {
 		now := time.Now()
-		for _, at := range []time.Time{now, now.AddDate(2, 0, 0)} { // made, then renewed
+		for _, at := range []time.Time{now, now.AddDate(20, 0, 0)} { // made, then renewed
 			var wg sync.WaitGroup
 			prints := make([]string, 8)
 			for i := range prints {

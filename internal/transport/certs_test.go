@@ -27,6 +27,19 @@ func issue(t testing.TB, up *signed, change func(*x509.Certificate)) *signed {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return issueFor(t, key, up, change)
+}
+
+// renew makes another certificate of the key of old, which is shown after it.
+func renew(t testing.TB, old *signed) *signed {
+	t.Helper()
+	renewed := issueFor(t, old.key, nil, nil)
+	renewed.up = old
+	return renewed
+}
+
+func issueFor(t testing.TB, key *ecdsa.PrivateKey, up *signed, change func(*x509.Certificate)) *signed {
+	t.Helper()
 	serial, _ := rand.Int(rand.Reader, big.NewInt(1<<62))
 	template := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: "test " + serial.String()},

@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -38,6 +39,12 @@ func TestServerCertificatesAreJudged(t *testing.T) { // T-10, T-13, T-14, T-17, 
 	}
 	selfSigned := transport.Trust{SelfSignedOnly: true}
 	pin := func(s *signed) transport.Trust { return transport.Trust{Pinned: s.cert.Raw} }
+	sum := func(s *signed) transport.Trust {
+		sum := sha256.Sum256(s.cert.Raw)
+		return transport.Trust{PinnedSHA256: sum[:]}
+	}
+	impostor := issue(t, nil, nil)
+	impostor.up = own // shows the certificate that its victims have pinned
 	tests := map[string]struct {
 		server *signed
 		trust  transport.Trust
@@ -71,6 +78,13 @@ func TestServerCertificatesAreJudged(t *testing.T) { // T-10, T-13, T-14, T-17, 
 		"wrong pin":                          {leaf, pin(other), 11},
 		"wrong pin, self-signed only":        {own, transport.Trust{Pinned: other.cert.Raw, SelfSignedOnly: true}, 11},
 		"pin against self-signed only":       {leaf, transport.Trust{Pinned: leaf.cert.Raw, SelfSignedOnly: true}, 0},
+		"pinned before its renewal":          {renew(t, renew(t, own)), pin(own), 0},
+		"fingerprint":                        {own, sum(own), 0},
+		"fingerprint before its renewal":     {renew(t, renew(t, own)), sum(own), 0},
+		"fingerprint of the issuer":          {leaf, sum(root), 11},
+		"renewed, self-signed only":          {renew(t, own), selfSigned, 0},
+		"impostor with the pinned one":       {impostor, pin(own), 11},
+		"impostor with the fingerprint":      {impostor, sum(own), 11},
 		"foreign leaf below a pinned root":   {&signed{own.cert, own.key, root}, pin(root), 11},
 	}
 	for name, test := range tests {

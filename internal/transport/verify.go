@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -14,11 +15,13 @@ import (
 // system. One field decides, in the order Pinned, PinnedSHA256, FirstUse, SelfSignedOnly, Roots.
 type Trust struct {
 	// Pinned is a certificate in DER. A server is good if its chain holds exactly this one:
-	// as leaf, or as an issuer that truly signed the chain below it. Neither names nor dates
-	// matter then: whoever gets a certificate from a pinned issuer is trusted. Empty means no pin.
+	// as leaf, as a former certificate of the leaf's key, or as an issuer that truly signed the
+	// chain below it. Neither names nor dates matter then: whoever gets a certificate from a
+	// pinned issuer is trusted. Empty means no pin.
 	Pinned []byte
-	// PinnedSHA256 is the SHA-256 of the server's own certificate in DER, whose names and
-	// dates do not matter then. Empty means no pin.
+	// PinnedSHA256 is the SHA-256 of the server's own certificate in DER, or of a former
+	// certificate of the same key in its chain. Names and dates do not matter then. Empty
+	// means no pin.
 	PinnedSHA256 []byte
 	// FirstUse decides about the server's own certificate, whose names and dates do not
 	// matter then. That the server has its key is not proved before Dial returns. Nil does
@@ -40,7 +43,7 @@ func (t Trust) verify(chain []*x509.Certificate, host string) error {
 	case len(t.Pinned) > 0:
 		return t.verifyPin(chain)
 	case len(t.PinnedSHA256) > 0:
-		return t.verifyFingerprint(chain[0])
+		return t.verifyFingerprint(chain)
 	case t.FirstUse != nil:
 		return t.verifyFirstUse(chain[0])
 	case t.SelfSignedOnly:
@@ -54,18 +57,32 @@ func (t Trust) verifyPin(chain []*x509.Certificate) error {
 		if !bytes.Equal(cert.Raw, t.Pinned) {
 			continue
 		}
-		if i == 0 || verifyAt(chain, pool(chain[i:i+1]), goodTime(chain[:i+1])) == nil {
+		if ofOneKey(cert, chain[0]) || verifyAt(chain, pool(chain[i:i+1]), goodTime(chain[:i+1])) == nil {
 			return nil
 		}
 	}
 	return notPinned()
 }
 
-func (t Trust) verifyFingerprint(leaf *x509.Certificate) error {
-	if sum := sha256.Sum256(leaf.Raw); !bytes.Equal(sum[:], t.PinnedSHA256) {
+func (t Trust) verifyFingerprint(chain []*x509.Certificate) error {
+	if !Owns(chain, t.PinnedSHA256) {
 		return notPinned()
 	}
 	return nil
+}
+
+// Owns reports whether a peer that has proved to have the key of chain's leaf is the owner of
+// the certificate with this SHA-256: it is the leaf, or another certificate of the leaf's key
+// in chain, such as the one before its renewal.
+func Owns(chain []*x509.Certificate, sum []byte) bool {
+	return slices.ContainsFunc(chain, func(cert *x509.Certificate) bool {
+		own := sha256.Sum256(cert.Raw)
+		return bytes.Equal(own[:], sum) && ofOneKey(cert, chain[0])
+	})
+}
+
+func ofOneKey(a, b *x509.Certificate) bool {
+	return bytes.Equal(a.RawSubjectPublicKeyInfo, b.RawSubjectPublicKeyInfo)
 }
 
 func (t Trust) verifyFirstUse(leaf *x509.Certificate) error {
