@@ -105,6 +105,12 @@ func Of(err error) *Error {
 	return nil
 }
 
+// HasCode reports whether the first *Error in err's chain has this domain and code.
+func HasCode(err error, domain Domain, code int) bool {
+	e := Of(err)
+	return e != nil && e.Domain == domain && e.Code == code
+}
+
 // About adds to err what was being done to what, if err itself is an *Error that does not say so.
 // Any other error, nil too, is returned as it is.
 func About(err error, op, subject string) error {

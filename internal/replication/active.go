@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -209,7 +210,7 @@ func (s *Session) meet(ctx context.Context) error {
 		return s.meetLegacy(ctx, all)
 	}
 	if err != nil {
-		return fmt.Errorf("agree on collections: %w", fromPeer(err))
+		return fmt.Errorf("agree on collections: %w", wire.FromPeer(err))
 	}
 	for i, c := range all {
 		var body []byte
@@ -240,7 +241,7 @@ func (s *Session) askCollections(ctx context.Context, all []*collection) ([]json
 		return nil, fault.Unexpected.Because(err)
 	}
 	m := &blip.Message{Body: text}
-	m.Properties.Add(propProfile, profileGetCollections)
+	m.Properties.Add(wire.PropProfile, wire.ProfileGetCollections)
 	reply, err := s.call(ctx, m)
 	if err != nil {
 		return nil, err
@@ -313,24 +314,24 @@ func (c *collection) begin(ctx context.Context) error {
 // subscribe asks the peer for its changes.
 func (c *collection) subscribe(since string) {
 	s := c.s
-	m := c.message(profileSubChanges)
+	m := c.message(wire.ProfileSubChanges)
 	if since != "" {
-		m.Properties.Add(propSince, since)
+		m.Properties.Add(wire.PropSince, since)
 	}
 	if s.active.Continuous {
-		m.Properties.Add(propContinuous, yes)
+		m.Properties.Add(wire.PropContinuous, wire.Yes)
 	}
-	m.Properties.Add(propBatch, fmt.Sprint(changesPerBatch))
+	m.Properties.Add(wire.PropBatch, fmt.Sprint(changesPerBatch))
 	if since == "" && c.isEmpty() {
-		m.Properties.Add(propActiveOnly, yes)
+		m.Properties.Add(wire.PropActiveOnly, wire.Yes)
 	}
 	if len(c.opts.Channels) > 0 {
-		m.Properties.Add(propFilter, filterByChannel)
-		m.Properties.Add(propChannels, strings.Join(c.opts.Channels, ","))
+		m.Properties.Add(wire.PropFilter, wire.FilterByChannel)
+		m.Properties.Add(wire.PropChannels, strings.Join(c.opts.Channels, ","))
 	}
-	m.Properties.Add(propSendReplacement, yes)
-	m.Properties.Add(propVersioning, string(s.db.Versioning()))
-	m.Properties.Add(propRevocations, yes)
+	m.Properties.Add(wire.PropSendReplacement, wire.Yes)
+	m.Properties.Add(wire.PropVersioning, string(s.db.Versioning()))
+	m.Properties.Add(wire.PropRevocations, wire.Yes)
 	if c.opts.DocIDs != nil {
 		text, err := json.Marshal(map[string][]string{"docIDs": c.opts.DocIDs})
 		if err != nil {
@@ -342,7 +343,7 @@ func (c *collection) subscribe(since string) {
 	c.pull.subscribed()
 	err := s.send(m, func(_ *blip.Reply, err error) {
 		if err != nil {
-			s.fail(fmt.Errorf("subscribe to changes of %s: %w", c.store().FullName(), fromPeer(err)))
+			s.fail(fmt.Errorf("subscribe to changes of %s: %w", c.store().FullName(), wire.FromPeer(err)))
 		}
 	})
 	if err != nil {

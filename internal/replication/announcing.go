@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 )
 
 // offer announces the next changes, if the peer has not too many to answer already. It
@@ -39,9 +40,9 @@ func (p *pusher) offer(ctx context.Context) (bool, error) {
 // of several frames could be overtaken by the next one, and few peers put them in order. The reply goes to
 // the inbox.
 func (p *pusher) announce(batch []*item) error {
-	profile := profileChanges
+	profile := wire.ProfileChanges
 	if p.c.s.active != nil {
-		profile = profileProposeChanges
+		profile = wire.ProfileProposeChanges
 	}
 	m := p.c.message(profile)
 	m.Urgent, m.Compress = true, true
@@ -63,7 +64,7 @@ func (p *pusher) announce(batch []*item) error {
 	}
 	m.Body = append(m.Body, ']')
 	if p.c.s.active != nil {
-		m.Properties.Add(propConflictRev, yes)
+		m.Properties.Add(wire.PropConflictRev, wire.Yes)
 	}
 	p.batches++
 	return p.c.s.send(m, func(reply *blip.Reply, err error) {
@@ -73,14 +74,14 @@ func (p *pusher) announce(batch []*item) error {
 
 func (p *pusher) appendAnnouncement(body []byte, it *item) []byte {
 	if p.c.s.active != nil {
-		return appendProposal(body, it.id, it.rev.Vector(), it.parent, it.size)
+		return wire.AppendProposal(body, it.id, it.rev.Vector(), it.parent, it.size)
 	}
-	return appendChange(body, uint64(it.seq), it.id, it.rev.ID, it.deleted, it.size)
+	return wire.AppendChange(body, uint64(it.seq), it.id, it.rev.ID, it.deleted, it.size)
 }
 
 // announceCaughtUp tells that everything which existed at the start was announced.
 func (p *pusher) announceCaughtUp() error {
-	m := p.c.message(profileChanges)
+	m := p.c.message(wire.ProfileChanges)
 	m.Urgent, m.NoReply = true, true
 	m.Body = []byte("[]")
 	return p.c.s.send(m, nil)

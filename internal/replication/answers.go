@@ -7,6 +7,7 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
@@ -21,7 +22,7 @@ func (p *pusher) answered(batch []*item, reply *blip.Reply, err error) error {
 		p.c.forgetAll()
 	}
 	p.peer.read(reply.Properties)
-	answers, err := parseAnswers(reply.Body, len(batch))
+	answers, err := wire.ParseAnswers(reply.Body, len(batch))
 	if err != nil {
 		return fault.Remote.Because(err)
 	}
@@ -42,8 +43,8 @@ func (p *pusher) batchRefused(batch []*item, err error) error {
 	if !errors.As(err, &refusal) {
 		return nil // the connection has ended, and tells why itself
 	}
-	err = fromPeer(err)
-	forAll := is(err, fault.WebSocket, 403) || is(err, fault.WebSocket, 409)
+	err = wire.FromPeer(err)
+	forAll := fault.HasCode(err, fault.WebSocket, 403) || fault.HasCode(err, fault.WebSocket, 409)
 	switch {
 	case p.c.s.active != nil && !errors.Is(err, fault.Remote):
 		if !fault.IsTransient(err) {
@@ -62,14 +63,14 @@ func (p *pusher) batchRefused(batch []*item, err error) error {
 }
 
 func (l *peerLimits) read(props blip.Properties) {
-	l.maxHistory = int(props.Int(propMaxHistory, defaultHistory))
-	l.blobs = props.Bool(propBlobs)
-	l.deltas = l.deltas || props.Bool(propDeltas)
-	l.replacements = l.replacements || props.Bool(propSendReplacement)
+	l.maxHistory = int(props.Int(wire.PropMaxHistory, defaultHistory))
+	l.blobs = props.Bool(wire.PropBlobs)
+	l.deltas = l.deltas || props.Bool(wire.PropDeltas)
+	l.replacements = l.replacements || props.Bool(wire.PropSendReplacement)
 }
 
 // takeChangeAnswer handles one item of the reply to changes.
-func (p *pusher) takeChangeAnswer(it *item, a answer) {
+func (p *pusher) takeChangeAnswer(it *item, a wire.Answer) {
 	switch {
 	case a.Send:
 		it.known = a.Known
@@ -82,7 +83,7 @@ func (p *pusher) takeChangeAnswer(it *item, a answer) {
 }
 
 // takeProposalAnswer handles one item of the reply to proposeChanges (spec/replication.md §7).
-func (p *pusher) takeProposalAnswer(it *item, a answer) {
+func (p *pusher) takeProposalAnswer(it *item, a wire.Answer) {
 	switch {
 	case a.Status == 0:
 		p.want(it)
@@ -105,7 +106,7 @@ func (p *pusher) takeProposalAnswer(it *item, a answer) {
 // conflicting handles a proposal that the peer finds in conflict. If what it has is an
 // ancestor of ours, or it has nothing, the parent was wrong and is corrected. If it has seen ours, too,
 // a new revision of ours is made. Otherwise the pull has to bring its revision first.
-func (p *pusher) conflicting(it *item, a answer) {
+func (p *pusher) conflicting(it *item, a wire.Answer) {
 	theirs, err := revision.ParseVector(a.Rev)
 	seen := a.HasRev && err == nil && it.rev.Contains(theirs.ID)
 	switch {

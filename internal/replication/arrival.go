@@ -12,6 +12,7 @@ import (
 	"github.com/tandemdb/tandem/internal/delta"
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
 )
@@ -39,7 +40,7 @@ func (a *arrival) read(ctx context.Context) error {
 		return err
 	}
 	body := a.req.Body
-	if source, given := a.req.Properties.Get(propDeltaSrc); given && !a.store.Deleted {
+	if source, given := a.req.Properties.Get(wire.PropDeltaSrc); given && !a.store.Deleted {
 		a.delta = true
 		var err error
 		if body, err = a.applyDelta(ctx, source); err != nil {
@@ -84,22 +85,22 @@ func (a *arrival) readProperties() error {
 	if err := document.CheckID(a.store.ID); err != nil {
 		return err
 	}
-	rev, err := revision.ParseVector(props.Value(propRev))
+	rev, err := revision.ParseVector(props.Value(wire.PropRev))
 	if err != nil || rev.ID.IsVersion() && !s.vectors() {
-		return fault.New(fault.HTTP, 400, fmt.Sprintf("revision %q is none for this database", props.Value(propRev)))
+		return fault.New(fault.HTTP, 400, fmt.Sprintf("revision %q is none for this database", props.Value(wire.PropRev)))
 	}
-	if a.store.Rev, err = revision.ParseRev(props.Value(propRev), props.Value(propHistory)); err != nil {
+	if a.store.Rev, err = revision.ParseRev(props.Value(wire.PropRev), props.Value(wire.PropHistory)); err != nil {
 		return err
 	}
-	if s.active != nil && props.Value(propSequence) == "" {
+	if s.active != nil && props.Value(wire.PropSequence) == "" {
 		return fault.New(fault.HTTP, 400, "the revision has no sequence")
 	}
-	a.store.Deleted = props.Bool(propDeleted)
+	a.store.Deleted = props.Bool(wire.PropDeleted)
 	a.store.Remote = s.remote
 	if a.store.Rev.ID.IsTree() {
 		a.store.Rev = a.store.Rev.SupersedeIDs(slices.Concat(
-			revision.ParseDeletedBranch(props.Value(propDeletedBranch)),
-			revision.ParseTreeIDs(props.Value(propSuperseded))))
+			revision.ParseDeletedBranch(props.Value(wire.PropDeletedBranch)),
+			revision.ParseTreeIDs(props.Value(wire.PropSuperseded))))
 	}
 	a.store.RefuseConflict = s.active == nil
 	return nil
@@ -229,7 +230,7 @@ func (a *arrival) refuse() {
 	}
 	c.s.refuse(a.req, a.err)
 	c.report(DocumentEvent{
-		ID: a.store.ID, Revision: a.req.Properties.Value(propRev), Deleted: a.store.Deleted,
+		ID: a.store.ID, Revision: a.req.Properties.Value(wire.PropRev), Deleted: a.store.Deleted,
 		Err: a.err, Transient: transient,
 	})
 	if push := c.pusher(); push != nil && c.s.active != nil {
@@ -245,21 +246,6 @@ func (a *arrival) refuse() {
 		c.pull.done(a.want)
 	}
 }
-
-// isOurTrouble reports whether an error says nothing against what the peer has sent or asked for, but that it
-// could not be done now.
-func isOurTrouble(err error) bool {
-	e := fault.Of(err)
-	switch {
-	case e == nil, fault.IsTransient(err):
-		return true // without a fault: a context's end, most likely
-	case e.Domain == fault.POSIX, e.Domain == fault.SQLite, e.Domain == fault.Network:
-		return true
-	}
-	return isDiskTrouble(err) || errors.Is(err, fault.NotOpen)
-}
-
-func isNotFound(err error) bool { return errors.Is(err, fault.NotFound) }
 
 // callFilter asks a filter, and turns its panic into fault.Unexpected.
 func callFilter(log *slog.Logger, filter Filter, doc *store.Document, accessRemoved bool) (ok bool, err error) {

@@ -12,11 +12,12 @@ import (
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 )
 
 // getAttachment sends a blob, streamed from its file (spec/replication.md §10).
 func (c *collection) getAttachment(req *blip.Request) error {
-	digest := req.Properties.Value(propDigest)
+	digest := req.Properties.Value(wire.PropDigest)
 	if document.CheckDigest(digest) != nil {
 		return fault.Invalid.Says("malformed digest %q", digest)
 	}
@@ -29,7 +30,7 @@ func (c *collection) getAttachment(req *blip.Request) error {
 		}
 		c.counters.blobsSent.Add(1)
 		body := &gatedBlob{ReadCloser: blob, gate: &c.s.blobGate}
-		req.Reply(&blip.Message{BodyReader: body, Compress: req.Properties.Bool(propCompress)})
+		req.Reply(&blip.Message{BodyReader: body, Compress: req.Properties.Bool(wire.PropCompress)})
 	})
 	return nil
 }
@@ -97,9 +98,9 @@ func (b *gatedBlob) Close() error {
 func (c *collection) proveAttachment(req *blip.Request) error {
 	nonce := req.Body
 	if len(nonce) == 0 || len(nonce) > maxAttachmentNonce {
-		return malformed("a nonce of %d bytes, want 1 to %d", len(nonce), maxAttachmentNonce)
+		return wire.Malformed("a nonce of %d bytes, want 1 to %d", len(nonce), maxAttachmentNonce)
 	}
-	digest := req.Properties.Value(propDigest)
+	digest := req.Properties.Value(wire.PropDigest)
 	if document.CheckDigest(digest) != nil {
 		return fault.Invalid.Says("malformed digest %q", digest)
 	}
@@ -206,11 +207,11 @@ func (f *blobFetcher) download(ctx context.Context, c *collection, docID string,
 		return err
 	}
 	defer w.Abort() // harmless after Commit
-	m := c.message(profileGetAttachment)
-	m.Properties.Add(propDigest, blob.Digest)
-	m.Properties.Add(propDocID, docID)
+	m := c.message(wire.ProfileGetAttachment)
+	m.Properties.Add(wire.PropDigest, blob.Digest)
+	m.Properties.Add(wire.PropDocID, docID)
 	if document.Compressible(blob.ContentType) {
-		m.Properties.Add(propCompress, yes)
+		m.Properties.Add(wire.PropCompress, wire.Yes)
 	}
 	if err := f.receive(ctx, c, m, blob, w); err != nil {
 		return err
@@ -246,7 +247,7 @@ func (f *blobFetcher) receive(
 	if !errors.As(err, &refusal) {
 		return err
 	}
-	if err = fromPeer(err); isNotFound(err) || is(err, fault.WebSocket, 404) {
+	if err = wire.FromPeer(err); isNotFound(err) || fault.HasCode(err, fault.WebSocket, 404) {
 		return fmt.Errorf("%w: %w", errAbsent, err)
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -292,22 +293,22 @@ func (k *checkpointer) take() (position checkpoint, dirty bool) {
 // reading it again: whatever another run has written there, ours is the truth now.
 func (k *checkpointer) saveRemotely(ctx context.Context, body []byte) error {
 	for range maxCheckpointRetries {
-		m := k.c.message(profileSetCheckpoint)
-		m.Properties.Add(propClient, k.id)
-		m.Properties.Add(propRev, k.rev)
+		m := k.c.message(wire.ProfileSetCheckpoint)
+		m.Properties.Add(wire.PropClient, k.id)
+		m.Properties.Add(wire.PropRev, k.rev)
 		m.Body = body
 		reply, err := k.c.s.call(ctx, m)
 		if err == nil {
-			k.rev = reply.Properties.Value(propRev)
+			k.rev = reply.Properties.Value(wire.PropRev)
 			return nil
 		}
-		err = fromPeer(err)
+		err = wire.FromPeer(err)
 		switch {
 		case isConflict(err):
 			if err := k.reread(ctx); err != nil {
 				return err
 			}
-		case is(err, fault.WebSocket, 404) && k.rev != "": // Sync Gateway has lost it
+		case fault.HasCode(err, fault.WebSocket, 404) && k.rev != "": // Sync Gateway has lost it
 			k.rev = ""
 		default:
 			return fmt.Errorf("save checkpoint at the peer: %w", err)
@@ -328,15 +329,15 @@ func (k *checkpointer) reread(ctx context.Context) error {
 
 // fetch reads the peer's copy; all is empty if it has none.
 func (k *checkpointer) fetch(ctx context.Context) (body []byte, rev string, err error) {
-	m := k.c.message(profileGetCheckpoint)
-	m.Properties.Add(propClient, k.id)
+	m := k.c.message(wire.ProfileGetCheckpoint)
+	m.Properties.Add(wire.PropClient, k.id)
 	reply, err := k.c.s.call(ctx, m)
 	if err != nil {
 		var refusal *blip.Error
 		if errors.As(err, &refusal) && refusal.Code == 404 && refusal.Domain == string(fault.HTTP) {
 			return nil, "", nil
 		}
-		return nil, "", fmt.Errorf("read checkpoint at the peer: %w", fromPeer(err))
+		return nil, "", fmt.Errorf("read checkpoint at the peer: %w", wire.FromPeer(err))
 	}
-	return reply.Body, reply.Properties.Value(propRev), nil
+	return reply.Body, reply.Properties.Value(wire.PropRev), nil
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -38,9 +39,9 @@ func (c *collection) store() *store.Collection { return c.opts.Collection }
 // message returns a new request about this collection.
 func (c *collection) message(profile string) *blip.Message {
 	m := &blip.Message{Properties: make(blip.Properties, 0, 8)}
-	m.Properties.Add(propProfile, profile)
+	m.Properties.Add(wire.PropProfile, profile)
 	if c.index >= 0 {
-		m.Properties.Add(propCollection, strconv.Itoa(c.index))
+		m.Properties.Add(wire.PropCollection, strconv.Itoa(c.index))
 	}
 	return m
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 )
 
 // handle passes an incoming request to its handler. It runs on the connection's reader and
@@ -22,24 +23,24 @@ func (s *Session) handle(req *blip.Request) {
 
 // handlers answer the requests about one collection. An error becomes the error reply.
 var handlers = map[string]func(*collection, *blip.Request) error{
-	profileGetCheckpoint:   (*collection).getCheckpoint,
-	profileSetCheckpoint:   (*collection).setCheckpoint,
-	profileSubChanges:      (*collection).subChanges,
-	profileUnsubChanges:    (*collection).unsubChanges,
-	profileChanges:         (*collection).announced,
-	profileProposeChanges:  (*collection).announced,
-	profileRev:             (*collection).revArrived,
-	profileNoRev:           (*collection).noRevArrived,
-	profileGetAttachment:   (*collection).getAttachment,
-	profileProveAttachment: (*collection).proveAttachment,
+	wire.ProfileGetCheckpoint:   (*collection).getCheckpoint,
+	wire.ProfileSetCheckpoint:   (*collection).setCheckpoint,
+	wire.ProfileSubChanges:      (*collection).subChanges,
+	wire.ProfileUnsubChanges:    (*collection).unsubChanges,
+	wire.ProfileChanges:         (*collection).announced,
+	wire.ProfileProposeChanges:  (*collection).announced,
+	wire.ProfileRev:             (*collection).revArrived,
+	wire.ProfileNoRev:           (*collection).noRevArrived,
+	wire.ProfileGetAttachment:   (*collection).getAttachment,
+	wire.ProfileProveAttachment: (*collection).proveAttachment,
 }
 
 func (s *Session) dispatch(req *blip.Request) error {
 	profile := req.Profile()
 	switch profile {
-	case profileGetCollections:
+	case wire.ProfileGetCollections:
 		return s.getCollections(req)
-	case profilePing:
+	case wire.ProfilePing:
 		req.Reply(nil)
 		return nil
 	}
@@ -57,7 +58,7 @@ func (s *Session) dispatch(req *blip.Request) error {
 // collectionOf finds the collection that a request is about. The first message of a
 // passive session decides between the two forms of spec/replication.md §2.
 func (s *Session) collectionOf(req *blip.Request) (*collection, error) {
-	text, given := req.Properties.Get(propCollection)
+	text, given := req.Properties.Get(wire.PropCollection)
 	if s.agreed.Load() == nil && s.shared != nil && !given {
 		if err := s.beginLegacy(); err != nil {
 			return nil, err
@@ -90,7 +91,7 @@ func (s *Session) refuse(req *blip.Request, err error) {
 	if isOurTrouble(err) {
 		answer = fault.New(fault.WebSocket, 503, "the peer cannot do it now").Because(err)
 	}
-	domain, code, text := toPeer(answer)
+	domain, code, text := wire.ToPeer(answer)
 	s.log.Debug("refused a request", "profile", req.Profile(), "error", err)
 	req.ReplyError(domain, code, text)
 }

@@ -6,13 +6,14 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
 // answerChanges asks for the announced revisions that we lack (spec/replication.md §6).
 func (p *puller) answerChanges(ctx context.Context, req *blip.Request) error {
-	changes, err := parseChanges(req.Body)
+	changes, err := wire.ParseChanges(req.Body, store.MaxBody)
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func (p *puller) answerChanges(ctx context.Context, req *blip.Request) error {
 }
 
 // enter puts the peer's sequences on the checkpoint's list, in their order.
-func (p *puller) enter(changes []change) []*remoteSequence {
+func (p *puller) enter(changes []wire.Change) []*remoteSequence {
 	if p.c.check == nil {
 		return make([]*remoteSequence, len(changes))
 	}
@@ -54,7 +55,7 @@ func (p *puller) enter(changes []change) []*remoteSequence {
 
 // decide answers each change; known are those of which the database does not know that the
 // peer has them; lost are those that the user may not see any more.
-func (p *puller) decide(ctx context.Context, changes []change) (answers []answer, known []news, lost []change, err error) {
+func (p *puller) decide(ctx context.Context, changes []wire.Change) (answers []wire.Answer, known []news, lost []wire.Change, err error) {
 	ids := make([]string, len(changes))
 	for i, c := range changes {
 		ids[i] = c.ID
@@ -63,10 +64,10 @@ func (p *puller) decide(ctx context.Context, changes []change) (answers []answer
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	answers = make([]answer, len(changes))
+	answers = make([]wire.Answer, len(changes))
 	for i, c := range changes {
 		head := heads[i]
-		if c.lost() {
+		if c.Lost() {
 			lost = append(lost, c)
 			continue
 		}
@@ -74,9 +75,9 @@ func (p *puller) decide(ctx context.Context, changes []change) (answers []answer
 			c.Bad = fault.BadRevisionID.Says("the version %s is none for a database of revision trees", c.Rev.ID)
 		}
 		if c.Bad != nil {
-			answers[i] = answer{Status: 400}
+			answers[i] = wire.Answer{Status: 400}
 			if p.c.s.active != nil {
-				p.c.report(DocumentEvent{ID: c.ID, Deleted: c.Flags&flagDeleted != 0, Err: c.Bad})
+				p.c.report(DocumentEvent{ID: c.ID, Deleted: c.Flags&wire.FlagDeleted != 0, Err: c.Bad})
 			}
 			continue
 		}
@@ -90,38 +91,38 @@ func (p *puller) decide(ctx context.Context, changes []change) (answers []answer
 
 // news is a change that the peer has announced when we had a revision that is not older.
 type news struct {
-	change
+	wire.Change
 	ours revision.ID
 }
 
 // isNews reports whether the database knows another revision of the peer than the one announced.
 // What it announces of a document that this session has pushed is older than the push, as a rule. But what
 // it announces as it happens may be the outcome of a conflict with that, settled in favour of the other.
-func (p *puller) isNews(head *store.Document, c change) bool {
+func (p *puller) isNews(head *store.Document, c wire.Change) bool {
 	known := head.Known(p.c.s.remote)
 	return p.c.s.remote != 0 && known != c.Rev.ID &&
 		(!p.c.check.isNew(head.Sequence) || p.isCaughtUp() && head.Rev.MayHaveBeaten(c.Rev.ID))
 }
 
 // want answers one change, given the local document or nil.
-func (p *puller) want(head *store.Document, c change) answer {
+func (p *puller) want(head *store.Document, c wire.Change) wire.Answer {
 	if head == nil {
-		return answer{Send: true}
+		return wire.Answer{Send: true}
 	}
 	remote := head.Known(p.c.s.remote)
 	if head.Conflicted && p.c.s.remote != 0 && remote.Is(c.Rev.ID) {
-		return answer{} // it came before, and is for the resolver
+		return wire.Answer{} // it came before, and is for the resolver
 	}
 	switch revision.Wanted(head.Rev, c.Rev) {
 	case revision.Same, revision.Older:
-		return answer{}
+		return wire.Answer{}
 	case revision.Conflict:
 		if p.c.s.active == nil {
-			return answer{Status: 409}
+			return wire.Answer{Status: 409}
 		}
 	case revision.Newer:
 	}
-	return answer{Send: true, Known: p.ancestors(head, remote, c.Rev.ID)}
+	return wire.Answer{Send: true, Known: p.ancestors(head, remote, c.Rev.ID)}
 }
 
 // ancestors names revisions of the document that its history may end with, or that a delta
@@ -141,7 +142,7 @@ func (p *puller) ancestors(head *store.Document, remote, announced revision.ID) 
 	known := make([]revision.ID, 0, 2)
 	for _, id := range candidates {
 		older := !id.IsTree() || !announced.IsTree() || id.Generation() < announced.Generation()
-		if older && !slices.Contains(known, id) && len(known) < knownRevsAnswered {
+		if older && !slices.Contains(known, id) && len(known) < wire.MaxKnown {
 			known = append(known, id)
 		}
 	}
@@ -159,7 +160,7 @@ func (p *puller) heads(ctx context.Context, ids []string) ([]*store.Document, er
 }
 
 // settle writes down what the changes tell without any revision being sent.
-func (p *puller) settle(ctx context.Context, known []news, lost []change) error {
+func (p *puller) settle(ctx context.Context, known []news, lost []wire.Change) error {
 	if len(known) > 0 {
 		err := p.c.s.db.Update(ctx, func(tx *store.Tx) error {
 			for _, c := range known {

@@ -10,6 +10,7 @@ import (
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -23,15 +24,15 @@ func (r collectionsRequest) check() error {
 	seen := make(map[string]bool, len(r.Collections))
 	for _, name := range r.Collections {
 		if seen[fullName(name)] {
-			return malformed("collection %q is named twice", name)
+			return wire.Malformed("collection %q is named twice", name)
 		}
 		seen[fullName(name)] = true
 	}
 	switch {
 	case len(r.Collections) == 0:
-		return malformed("getCollections names no collection")
+		return wire.Malformed("getCollections names no collection")
 	case len(r.Collections) != len(r.CheckpointIDs):
-		return malformed("getCollections has %d collections and %d checkpoint IDs",
+		return wire.Malformed("getCollections has %d collections and %d checkpoint IDs",
 			len(r.Collections), len(r.CheckpointIDs))
 	}
 	return nil
@@ -44,11 +45,11 @@ func (s *Session) getCollections(req *blip.Request) error {
 		return fault.New(fault.BLIP, 404, "the active peer has no collections to offer")
 	}
 	if s.agreed.Load() != nil {
-		return malformed("getCollections has to be the first message")
+		return wire.Malformed("getCollections has to be the first message")
 	}
 	var body collectionsRequest
 	if err := json.Unmarshal(req.Body, &body); err != nil {
-		return notJSON(err)
+		return wire.NotJSON(err)
 	}
 	if err := body.check(); err != nil {
 		return err
@@ -150,9 +151,9 @@ func (s *Session) readCheckpoint(client string) (body []byte, rev string, err er
 
 // getCheckpoint answers with the peer's checkpoint.
 func (c *collection) getCheckpoint(req *blip.Request) error {
-	client := req.Properties.Value(propClient)
+	client := req.Properties.Value(wire.PropClient)
 	if client == "" {
-		return malformed("getCheckpoint names no client")
+		return wire.Malformed("getCheckpoint names no client")
 	}
 	body, rev, err := c.s.readCheckpoint(client)
 	if err != nil {
@@ -162,7 +163,7 @@ func (c *collection) getCheckpoint(req *blip.Request) error {
 		return fault.New(fault.HTTP, 404, "no checkpoint of that client")
 	}
 	reply := &blip.Message{Body: body}
-	reply.Properties.Add(propRev, rev)
+	reply.Properties.Add(wire.PropRev, rev)
 	req.Reply(reply)
 	return nil
 }
@@ -170,14 +171,14 @@ func (c *collection) getCheckpoint(req *blip.Request) error {
 // setCheckpoint stores the peer's checkpoint. The reply waits until it, and with it
 // everything it vouches for, is safely on disk.
 func (c *collection) setCheckpoint(req *blip.Request) error {
-	client := req.Properties.Value(propClient)
+	client := req.Properties.Value(wire.PropClient)
 	if client == "" {
-		return malformed("setCheckpoint names no client")
+		return wire.Malformed("setCheckpoint names no client")
 	}
 	c.s.later(func(ctx context.Context) {
 		var rev string
 		err := c.s.db.UpdateDurable(ctx, func(tx *store.Tx) (err error) {
-			rev, err = tx.SetPeerCheckpoint(client, req.Properties.Value(propRev), req.Body)
+			rev, err = tx.SetPeerCheckpoint(client, req.Properties.Value(wire.PropRev), req.Body)
 			return err
 		})
 		switch {
@@ -188,7 +189,7 @@ func (c *collection) setCheckpoint(req *blip.Request) error {
 			req.ReplyError(string(fault.HTTP), 502, "the checkpoint could not be stored")
 		default:
 			reply := &blip.Message{}
-			reply.Properties.Add(propRev, rev)
+			reply.Properties.Add(wire.PropRev, rev)
 			req.Reply(reply)
 		}
 	})
@@ -201,10 +202,10 @@ func (c *collection) subChanges(req *blip.Request) error {
 	if s.shared == nil {
 		return fault.New(fault.Tandem, 501, "an active peer takes no subscriptions")
 	}
-	if err := c.checkVersioning(req.Properties.Value(propVersioning)); err != nil {
+	if err := c.checkVersioning(req.Properties.Value(wire.PropVersioning)); err != nil {
 		return err
 	}
-	if filter, given := req.Properties.Get(propFilter); given {
+	if filter, given := req.Properties.Get(wire.PropFilter); given {
 		return fault.Unsupported.Says("this peer has no filter %q", filter)
 	}
 	c.mu.Lock()
@@ -212,18 +213,18 @@ func (c *collection) subChanges(req *blip.Request) error {
 	if c.push != nil && !c.push.ended() {
 		return fault.New(fault.HTTP, 500, "this collection is subscribed to already")
 	}
-	since, err := strconv.ParseUint(strings.Trim(req.Properties.Value(propSince), `"`), 10, 64)
+	since, err := strconv.ParseUint(strings.Trim(req.Properties.Value(wire.PropSince), `"`), 10, 64)
 	if err != nil {
 		since = 0 // not a sequence of ours: all of it, then
 	}
 	c.push = newPusher(c, pushOptions{
 		since:      store.Sequence(since),
-		continuous: req.Properties.Bool(propContinuous),
-		liveOnly:   req.Properties.Bool(propActiveOnly),
+		continuous: req.Properties.Bool(wire.PropContinuous),
+		liveOnly:   req.Properties.Bool(wire.PropActiveOnly),
 		docIDs:     subscribedIDs(req.Body),
-		batch:      req.Properties.Int(propBatch, changesPerBatch),
+		batch:      req.Properties.Int(wire.PropBatch, changesPerBatch),
 
-		replacements: req.Properties.Bool(propSendReplacement),
+		replacements: req.Properties.Bool(wire.PropSendReplacement),
 	})
 	req.Reply(&blip.Message{})
 	s.spawn(c.push.run)

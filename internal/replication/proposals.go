@@ -4,13 +4,14 @@ import (
 	"context"
 
 	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
 // answerProposals says which of the proposed revisions fit upon ours (spec/replication.md §7).
 func (p *puller) answerProposals(ctx context.Context, req *blip.Request) error {
-	proposals, err := parseProposals(req.Body)
+	proposals, err := wire.ParseProposals(req.Body)
 	if err != nil {
 		return err
 	}
@@ -29,8 +30,8 @@ func (p *puller) answerProposals(ctx context.Context, req *blip.Request) error {
 	if err != nil {
 		return err
 	}
-	tellRev := req.Properties.Bool(propConflictRev)
-	answers := make([]answer, len(proposals))
+	tellRev := req.Properties.Bool(wire.PropConflictRev)
+	answers := make([]wire.Answer, len(proposals))
 	for i, proposal := range proposals {
 		answers[i] = p.judge(heads[i], proposal, tellRev)
 	}
@@ -38,17 +39,17 @@ func (p *puller) answerProposals(ctx context.Context, req *blip.Request) error {
 	return nil
 }
 
-func (p *puller) judge(head *store.Document, proposal proposal, tellRev bool) answer {
+func (p *puller) judge(head *store.Document, proposal wire.Proposal, tellRev bool) wire.Answer {
 	var current revision.Rev
 	deleted := false
 	if head != nil {
 		current, deleted = head.Rev, head.Deleted
 	}
 	if proposal.Bad != nil || proposal.Rev.ID.IsVersion() && !p.c.s.vectors() {
-		return answer{Status: 400}
+		return wire.Answer{Status: 400}
 	}
 	status := revision.Proposal(current, deleted, proposal.Rev, proposal.Parent)
-	a := answer{Status: status}
+	a := wire.Answer{Status: status}
 	if status == revision.Refuse && tellRev {
 		a.Rev, a.HasRev = current.Vector(), true
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 )
 
 // puller decides which announced revisions of one collection are wanted, and keeps account
@@ -100,9 +101,9 @@ func (p *puller) run(ctx context.Context) error {
 		case req := <-p.queue:
 			if err := p.answer(ctx, req); err != nil {
 				p.c.s.refuse(req, err)
-				if p.c.s.active != nil && p.c.opts.Pull && req.Profile() == profileChanges {
+				if p.c.s.active != nil && p.c.opts.Pull && req.Profile() == wire.ProfileChanges {
 					// To go on would pass over what the message announces.
-					return fmt.Errorf("pull %s: %w", p.c.store().FullName(), fromStranger(err))
+					return fmt.Errorf("pull %s: %w", p.c.store().FullName(), wire.FromStranger(err))
 				}
 			}
 			p.mu.Lock()
@@ -115,7 +116,7 @@ func (p *puller) run(ctx context.Context) error {
 
 func (p *puller) answer(ctx context.Context, req *blip.Request) error {
 	s := p.c.s
-	switch proposing := req.Profile() == profileProposeChanges; {
+	switch proposing := req.Profile() == wire.ProfileProposeChanges; {
 	case s.shared != nil && s.shared.ReadOnly:
 		return fault.New(fault.HTTP, 403, "attempting to push to a read-only peer")
 	case proposing && s.active != nil:
@@ -166,19 +167,19 @@ func (p *puller) hasRoom() {
 }
 
 // reply answers an announcement, and says what we can take (spec/replication.md §6).
-func (p *puller) reply(req *blip.Request, answers []answer) {
-	m := &blip.Message{Body: appendAnswers(nil, answers), Compress: true, Urgent: true}
+func (p *puller) reply(req *blip.Request, answers []wire.Answer) {
+	m := &blip.Message{Body: wire.AppendAnswers(nil, answers), Compress: true, Urgent: true}
 	if !p.c.s.vectors() {
-		m.Properties.Add(propMaxHistory, strconv.Itoa(defaultHistory))
+		m.Properties.Add(wire.PropMaxHistory, strconv.Itoa(defaultHistory))
 	}
-	m.Properties.Add(propBlobs, yes)
+	m.Properties.Add(wire.PropBlobs, wire.Yes)
 	p.mu.Lock()
 	first := !p.answered
 	p.answered = true
 	p.mu.Unlock()
 	if p.c.s.common.Deltas && first {
-		m.Properties.Add(propDeltas, yes)
+		m.Properties.Add(wire.PropDeltas, wire.Yes)
 	}
-	m.Properties.Add(propSendReplacement, yes)
+	m.Properties.Add(wire.PropSendReplacement, wire.Yes)
 	req.Reply(m)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
 )
@@ -69,9 +70,9 @@ func (c *collection) revArrived(req *blip.Request) error {
 		return fault.New(fault.HTTP, 403, "this peer takes no revisions")
 	}
 	a := &arrival{c: c, req: req, weight: min(int64(len(req.Body))+256, arrivedBytes)}
-	a.store.ID = req.Properties.Value(propID)
-	a.want = c.pull.arrived(a.store.ID, req.Properties.Value(propSequence),
-		revision.ID(req.Properties.Value(propRev)))
+	a.store.ID = req.Properties.Value(wire.PropID)
+	a.want = c.pull.arrived(a.store.ID, req.Properties.Value(wire.PropSequence),
+		revision.ID(req.Properties.Value(wire.PropRev)))
 	if err := s.receiver.space.Acquire(s.work, a.weight); err != nil {
 		return err
 	}

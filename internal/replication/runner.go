@@ -233,7 +233,7 @@ func (r *Runner) attempt(ctx context.Context) (good bool, err error) {
 	r.past.Add(progress)
 	r.mu.Unlock()
 	moved := progress.Push.Completed > progress.Push.Failed || progress.Pull.Documents > 0
-	stuck := is(err, fault.WebSocket, 503) || isDiskTrouble(err) // neither is over at once
+	stuck := fault.HasCode(err, fault.WebSocket, 503) || isDiskTrouble(err) // neither is over at once
 	return r.cfg.Continuous && !stuck || moved, err
 }
 
@@ -262,7 +262,7 @@ func (r *Runner) mayPass(err error) bool {
 
 // hungUp reports whether the peer hung up before it answered the request to connect.
 func hungUp(err error) bool {
-	return (is(err, fault.WebSocket, 400) || errors.Is(err, fault.TLSHandshake)) &&
+	return (fault.HasCode(err, fault.WebSocket, 400) || errors.Is(err, fault.TLSHandshake)) &&
 		(errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF))
 }
 

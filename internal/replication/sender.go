@@ -11,6 +11,7 @@ import (
 	"github.com/tandemdb/tandem/internal/delta"
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
 )
@@ -77,7 +78,7 @@ func (p *pusher) sendOne(it *item, m *blip.Message) error {
 	it.weight = len(m.Body)
 	p.unreplied += it.weight
 	p.inFlight++
-	_, isDelta := m.Properties.Get(propDeltaSrc)
+	_, isDelta := m.Properties.Get(wire.PropDeltaSrc)
 	return p.c.s.send(m, func(_ *blip.Reply, err error) {
 		p.inbox.put(func() error {
 			p.replied(it, isDelta, err)
@@ -109,28 +110,28 @@ func (p *pusher) compose(tx *store.Tx, it *item, doc *store.Document) (*blip.Mes
 		return p.refuseToSend(it, fault.Crypto.In("push", it.id).Says("it has a property to be encrypted").
 			Try("encrypt the property itself: there is no encryption of properties here")), nil
 	}
-	m := p.c.message(profileRev)
+	m := p.c.message(wire.ProfileRev)
 	m.Compress = true
-	m.Properties.Add(propID, it.id)
-	m.Properties.Add(propRev, string(it.rev.ID))
-	m.Properties.Add(propSequence, strconv.FormatUint(uint64(it.seq), 10))
+	m.Properties.Add(wire.PropID, it.id)
+	m.Properties.Add(wire.PropRev, string(it.rev.ID))
+	m.Properties.Add(wire.PropSequence, strconv.FormatUint(uint64(it.seq), 10))
 	if it.deleted {
-		m.Properties.Add(propDeleted, "1")
+		m.Properties.Add(wire.PropDeleted, "1")
 	}
 	if history := it.rev.WireHistory(p.peer.maxHistory, it.peerHas); history != "" {
-		m.Properties.Add(propHistory, history)
+		m.Properties.Add(wire.PropHistory, history)
 	}
 	switch branch := it.deletedBranch(); {
 	case branch != "":
-		m.Properties.Add(propDeletedBranch, branch)
+		m.Properties.Add(wire.PropDeletedBranch, branch)
 	case p.c.s.active != nil:
-		m.Properties.Add(propNoConflicts, yes)
+		m.Properties.Add(wire.PropNoConflicts, wire.Yes)
 	}
 	if superseded := it.rev.History.Superseded; len(superseded) > 0 {
-		m.Properties.Add(propSuperseded, revision.JoinIDs(superseded))
+		m.Properties.Add(wire.PropSuperseded, revision.JoinIDs(superseded))
 	}
 	if it.rev.ID != it.asked {
-		m.Properties.Add(propReplacedRev, string(it.asked))
+		m.Properties.Add(wire.PropReplacedRev, string(it.asked))
 	}
 	return m, p.putBody(tx, m, it, doc)
 }
@@ -164,13 +165,13 @@ func (it *item) peerHas(id revision.ID) bool {
 }
 
 func (p *pusher) noRev(it *item, status int, reason string) *blip.Message {
-	m := p.c.message(profileNoRev)
+	m := p.c.message(wire.ProfileNoRev)
 	m.NoReply = true
-	m.Properties.Add(propID, it.id)
-	m.Properties.Add(propRev, string(it.asked))
-	m.Properties.Add(propSequence, strconv.FormatUint(uint64(it.seq), 10))
-	m.Properties.Add(propError, strconv.Itoa(status))
-	m.Properties.Add(propReason, reason)
+	m.Properties.Add(wire.PropID, it.id)
+	m.Properties.Add(wire.PropRev, string(it.asked))
+	m.Properties.Add(wire.PropSequence, strconv.FormatUint(uint64(it.seq), 10))
+	m.Properties.Add(wire.PropError, strconv.Itoa(status))
+	m.Properties.Add(wire.PropReason, reason)
 	return m
 }
 
@@ -195,7 +196,7 @@ func (p *pusher) putBody(tx *store.Tx, m *blip.Message, it *item, doc *store.Doc
 	if err != nil || len(diff) >= len(body) {
 		return nil //nolint:nilerr // a delta is only a saving; without one the body goes whole
 	}
-	m.Properties.Add(propDeltaSrc, string(base))
+	m.Properties.Add(wire.PropDeltaSrc, string(base))
 	m.Body = diff
 	p.c.counters.deltasSent.Add(1)
 	it.saved = len(body) - len(diff)
@@ -240,18 +241,18 @@ func (p *pusher) replied(it *item, isDelta bool, err error) {
 	if ended(err) {
 		return
 	}
-	err = fromPeer(err)
+	err = wire.FromPeer(err)
 	switch {
 	case err == nil:
 		p.c.counters.pushBytes.Add(uint64(it.weight))
 		p.c.counters.deltaSaved.Add(uint64(it.saved))
 		it.taken = true
 		p.settle(it)
-	case isDelta && isDeltaRefusal(err):
+	case isDelta && wire.IsDeltaRefusal(err):
 		p.c.counters.deltasRefused.Add(1)
 		it.whole, it.saved, it.state = true, 0, ready
 		p.ready = append([]*item{it}, p.ready...)
-	case is(err, fault.WebSocket, 403) && p.c.s.active != nil && !it.refused:
+	case fault.HasCode(err, fault.WebSocket, 403) && p.c.s.active != nil && !it.refused:
 		it.refused, it.state = true, offered // another document of this push may open the door
 		p.lastTries = append(p.lastTries, it)
 	case isDelta && !fault.IsTransient(err): // it expects no other revision now: from the start, whole

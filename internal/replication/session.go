@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -81,7 +82,7 @@ func newSession(pipe blip.Pipe, common Common) *Session {
 	}
 	s.conn = blip.NewConn(pipe, blip.Config{
 		Handler: s.handle, ReplyTimeout: common.ReplyTimeout, Compression: common.Compression,
-		InOrder: func(profile string) bool { return profile == profileChanges },
+		InOrder: func(profile string) bool { return profile == wire.ProfileChanges },
 	})
 	s.receiver = newReceiver(s)
 	s.blobs = newBlobFetcher(s)

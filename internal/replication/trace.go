@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 )
 
 // send sends a message, and tells the log of it and of its reply.
@@ -46,7 +47,7 @@ func (s *Session) trace(what string, properties blip.Properties, body []byte) {
 		attributes = append(attributes, slog.String(p.Key, p.Value))
 	}
 	attributes = append(attributes, slog.Int("bytes", len(body)))
-	if len(body) > 0 && properties.Value(propProfile) != profileRev {
+	if len(body) > 0 && properties.Value(wire.PropProfile) != wire.ProfileRev {
 		attributes = append(attributes, slog.String("body", string(body[:min(len(body), maxTraced)])))
 	}
 	s.log.LogAttrs(s.work, slog.LevelDebug, what, attributes...)
@@ -54,8 +55,8 @@ func (s *Session) trace(what string, properties blip.Properties, body []byte) {
 
 // traceReply tells the log of the reply to a message with these properties.
 func (s *Session) traceReply(about blip.Properties, reply *blip.Reply, err error) {
-	attributes := []slog.Attr{slog.String(propProfile, about.Value(propProfile))}
-	for _, name := range []string{propCollection, propID, propRev, propDigest} {
+	attributes := []slog.Attr{slog.String(wire.PropProfile, about.Value(wire.PropProfile))}
+	for _, name := range []string{wire.PropCollection, wire.PropID, wire.PropRev, wire.PropDigest} {
 		if value, ok := about.Get(name); ok {
 			attributes = append(attributes, slog.String(name, value))
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 )
 
 // fail ends the session because of err; the first reason counts. Why a connection ended is
@@ -21,23 +22,24 @@ func (s *Session) fail(err error) {
 	}
 	s.mu.Unlock()
 	if first {
-		code := s.closeCode(err)
-		s.conn.Close(code, closeReason(code, err))
+		code := wire.CloseCode(err, s.closeCode())
+		s.conn.Close(code, wire.CloseReason(code, err))
 	}
+}
+
+// closeCode is the close code for an error that calls for none in particular. From the passive side
+// 1000 would stop the peer for good.
+func (s *Session) closeCode() int {
+	if s.active == nil {
+		return wire.CloseTryAgain
+	}
+	return wire.CloseNormal
 }
 
 func (s *Session) failed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err != nil
-}
-
-func closeReason(code int, err error) string {
-	if code == 1000 {
-		return ""
-	}
-	_, _, text := toPeer(err)
-	return text
 }
 
 // setback remembers what went wrong without ending the session; a one-shot session ends with it.
@@ -135,18 +137,5 @@ func (s *Session) ending(err error) error {
 	if s.err != nil {
 		return s.err
 	}
-	return fromPeer(err)
-}
-
-// closedByPeer maps a close code to the error of spec/handshake.md §8: there the codes that
-// LiteCore does not know count as none.
-func closedByPeer(closed *blip.CloseError) error {
-	code := closed.Code
-	switch {
-	case code == 1000:
-		code = fault.PeerClosed.Code
-	case code > 1011 && code < 4000:
-		code = 1005
-	}
-	return fault.New(fault.WebSocket, code, "").Because(closed)
+	return wire.FromPeer(err)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
@@ -22,7 +23,7 @@ type want struct {
 }
 
 // register notes the revisions asked for, before the peer can hear of it.
-func (p *puller) register(changes []change, answers []answer, seqs []*remoteSequence) {
+func (p *puller) register(changes []wire.Change, answers []wire.Answer, seqs []*remoteSequence) {
 	var done []*remoteSequence
 	now := time.Now()
 	p.mu.Lock()
@@ -172,10 +173,10 @@ func (p *puller) overdue(before time.Time) bool {
 
 // noRevArrived handles a promise that the peer cannot keep (spec/replication.md §9).
 func (c *collection) noRevArrived(req *blip.Request) error {
-	id := req.Properties.Value(propID)
-	w := c.pull.arrived(id, req.Properties.Value(propSequence), revision.ID(req.Properties.Value(propRev)))
+	id := req.Properties.Value(wire.PropID)
+	w := c.pull.arrived(id, req.Properties.Value(wire.PropSequence), revision.ID(req.Properties.Value(wire.PropRev)))
 	c.s.log.Info("the peer has withdrawn a revision", "document", id,
-		"error", req.Properties.Value(propError), "reason", req.Properties.Value(propReason))
+		"error", req.Properties.Value(wire.PropError), "reason", req.Properties.Value(wire.PropReason))
 	c.pull.done(w)
 	req.Reply(&blip.Message{})
 	return nil

@@ -1,4 +1,4 @@
-package replication
+package wire
 
 import (
 	"bytes"
@@ -21,10 +21,10 @@ func eachItem(body []byte, fn func(item []jsontext.Value) error) error {
 	case len(body) == 0 || kind == 'n':
 		return nil
 	case kind != '[':
-		return malformed("body is not an array")
+		return Malformed("body is not an array")
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return notJSON(err)
+		return NotJSON(err)
 	}
 	var r entryReader
 	for dec.PeekKind() == '[' {
@@ -37,13 +37,13 @@ func eachItem(body []byte, fn func(item []jsontext.Value) error) error {
 		}
 	}
 	if dec.PeekKind() != ']' {
-		return malformed("entry is not an array")
+		return Malformed("entry is not an array")
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return notJSON(err)
+		return NotJSON(err)
 	}
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return malformed("more text follows the array")
+		return Malformed("more text follows the array")
 	}
 	return nil
 }
@@ -58,13 +58,13 @@ type entryReader struct {
 // left out.
 func (r *entryReader) read(dec *jsontext.Decoder) ([]jsontext.Value, error) {
 	if _, err := dec.ReadToken(); err != nil {
-		return nil, notJSON(err)
+		return nil, NotJSON(err)
 	}
 	r.items, r.texts = r.items[:0], r.texts[:0]
 	for dec.PeekKind() != ']' {
 		value, err := dec.ReadValue()
 		if err != nil {
-			return nil, notJSON(err)
+			return nil, NotJSON(err)
 		}
 		if len(r.items) == maxEntryItems {
 			continue
@@ -74,14 +74,14 @@ func (r *entryReader) read(dec *jsontext.Decoder) ([]jsontext.Value, error) {
 		r.items = append(r.items, r.texts[from:])
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return nil, notJSON(err)
+		return nil, NotJSON(err)
 	}
 	return r.items, nil
 }
 
 func text(v jsontext.Value) (string, error) {
 	if v.Kind() != '"' {
-		return "", malformed("%.40s is not a string", v)
+		return "", Malformed("%.40s is not a string", v)
 	}
 	if bytes.IndexByte(v, '\\') < 0 {
 		return string(v[1 : len(v)-1]), nil
@@ -107,15 +107,17 @@ func number(v jsontext.Value) int {
 // flags reads the deletion flags, which were a boolean in the second protocol.
 func flags(v jsontext.Value) int {
 	if v.Kind() == 't' {
-		return flagDeleted
+		return FlagDeleted
 	}
 	return number(v)
 }
 
-func malformed(format string, args ...any) error {
+// Malformed is the error for a message whose body or properties have the wrong form.
+func Malformed(format string, args ...any) error {
 	return fault.New(fault.BLIP, 400, fmt.Sprintf(format, args...))
 }
 
-func notJSON(err error) error {
+// NotJSON is the error for a body that is no JSON text.
+func NotJSON(err error) error {
 	return fault.New(fault.BLIP, 400, "not valid JSON").Because(err)
 }

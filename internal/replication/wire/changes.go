@@ -1,4 +1,4 @@
-package replication
+package wire
 
 import (
 	"bytes"
@@ -10,21 +10,20 @@ import (
 
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/revision"
-	"github.com/tandemdb/tandem/internal/store"
 )
 
 // The bits of a changes entry's deletion flags (spec/replication.md §6).
 const (
-	flagDeleted = 1
-	flagRevoked = 2 // the user lost access to the document
-	flagRemoved = 4 // the document left the user's channels
+	FlagDeleted = 1 // the revision is a tombstone
+	FlagRevoked = 2 // the user lost access to the document
+	FlagRemoved = 4 // the document left the user's channels
 )
 
 // maxEntryItems is how much of an entry is read.
 const maxEntryItems = 8
 
-// change is one entry of a changes message: a revision the sender has to offer.
-type change struct {
+// Change is one entry of a changes message: a revision the sender has to offer.
+type Change struct {
 	Sequence string // the sender's own, as JSON text; opaque
 	ID       string
 	Rev      revision.Rev
@@ -33,21 +32,21 @@ type change struct {
 	Bad      error // why the entry makes no sense; the others may
 }
 
-// lost reports whether the entry says that access to the document was lost.
-func (c change) lost() bool {
-	return c.Flags&flagRemoved != 0 && c.Flags != flagRemoved|flagDeleted || c.Flags&flagRevoked != 0
+// Lost reports whether the entry says that access to the document was lost.
+func (c Change) Lost() bool {
+	return c.Flags&FlagRemoved != 0 && c.Flags != FlagRemoved|FlagDeleted || c.Flags&FlagRevoked != 0
 }
 
-// proposal is one entry of a proposeChanges message: a revision and what it builds upon.
-type proposal struct {
+// Proposal is one entry of a proposeChanges message: a revision and what it builds upon.
+type Proposal struct {
 	ID     string
 	Rev    revision.Rev
 	Parent revision.ID // newest revision the proposer knows the receiver to have, or ""
 	Bad    error       // why the entry makes no sense; the others may
 }
 
-// answer is one item of the reply to either message.
-type answer struct {
+// Answer is one item of the reply to either message.
+type Answer struct {
 	Status int           // 0 with Send false: not wanted (changes) or accepted (proposeChanges)
 	Send   bool          // the item was an array
 	Known  []revision.ID // revisions of the document that the receiver has, newest first
@@ -55,15 +54,16 @@ type answer struct {
 	HasRev bool          // the 409 named a revision, even an empty one
 }
 
-// parseChanges reads the body of a changes message. An empty body and null mean caught up.
-func parseChanges(body []byte) ([]change, error) {
-	var changes []change
+// ParseChanges reads the body of a changes message. An empty body and null mean caught up. A size
+// beyond largest is cut to that.
+func ParseChanges(body []byte, largest int) ([]Change, error) {
+	var changes []Change
 	err := eachItem(body, func(item []jsontext.Value) error {
 		if len(item) < 3 {
-			return malformed("changes entry of %d items, want at least 3", len(item))
+			return Malformed("changes entry of %d items, want at least 3", len(item))
 		}
-		if kind := item[0].Kind(); kind != '0' && kind != '"' || len(item[0]) > maxSequence || !utf8.Valid(item[0]) {
-			return malformed("%.40s is no sequence", item[0])
+		if kind := item[0].Kind(); kind != '0' && kind != '"' || len(item[0]) > MaxSequence || !utf8.Valid(item[0]) {
+			return Malformed("%.40s is no sequence", item[0])
 		}
 		id, err := text(item[1])
 		if err != nil {
@@ -73,13 +73,13 @@ func parseChanges(body []byte) ([]change, error) {
 		if err != nil {
 			return err
 		}
-		c := change{Sequence: string(item[0]), ID: id}
+		c := Change{Sequence: string(item[0]), ID: id}
 		c.Rev, c.Bad = named(id, rev)
 		if len(item) > 3 {
 			c.Flags = flags(item[3])
 		}
 		if len(item) > 4 {
-			c.Size = min(max(0, number(item[4])), store.MaxBody)
+			c.Size = min(max(0, number(item[4])), largest)
 		}
 		changes = append(changes, c)
 		return nil
@@ -87,12 +87,12 @@ func parseChanges(body []byte) ([]change, error) {
 	return changes, err
 }
 
-// parseProposals reads the body of a proposeChanges message.
-func parseProposals(body []byte) ([]proposal, error) {
-	var proposals []proposal
+// ParseProposals reads the body of a proposeChanges message.
+func ParseProposals(body []byte) ([]Proposal, error) {
+	var proposals []Proposal
 	err := eachItem(body, func(item []jsontext.Value) error {
 		if len(item) < 2 {
-			return malformed("proposeChanges entry of %d items, want at least 2", len(item))
+			return Malformed("proposeChanges entry of %d items, want at least 2", len(item))
 		}
 		id, err := text(item[0])
 		if err != nil {
@@ -102,7 +102,7 @@ func parseProposals(body []byte) ([]proposal, error) {
 		if err != nil {
 			return err
 		}
-		p := proposal{ID: id}
+		p := Proposal{ID: id}
 		p.Rev, p.Bad = named(id, rev)
 		if len(item) > 2 && item[2].Kind() == '"' && len(item[2]) > len(`""`) {
 			parent, err := vector(item[2])
@@ -122,24 +122,24 @@ func named(id, rev string) (revision.Rev, error) {
 	return revision.ParseVector(rev)
 }
 
-// parseAnswers reads the reply to n announced revisions. Items that are missing are zero,
+// ParseAnswers reads the reply to n announced revisions. Items that are missing are zero,
 // and a body that is no array leaves all of them so.
-func parseAnswers(body []byte, n int) ([]answer, error) {
-	answers := make([]answer, n)
+func ParseAnswers(body []byte, n int) ([]Answer, error) {
+	answers := make([]Answer, n)
 	dec := jsontext.NewDecoder(bytes.NewReader(body))
 	if len(body) == 0 || dec.PeekKind() != '[' {
 		return answers, nil
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return nil, notJSON(err)
+		return nil, NotJSON(err)
 	}
 	for i := 0; dec.PeekKind() != ']'; i++ {
 		item, err := dec.ReadValue()
 		if err != nil {
-			return nil, notJSON(err)
+			return nil, NotJSON(err)
 		}
 		if i >= n {
-			return nil, malformed("reply of more than %d items", n)
+			return nil, Malformed("reply of more than %d items", n)
 		}
 		if answers[i], err = parseAnswer(item); err != nil {
 			return nil, err
@@ -148,57 +148,57 @@ func parseAnswers(body []byte, n int) ([]answer, error) {
 	return answers, nil
 }
 
-func parseAnswer(item jsontext.Value) (answer, error) {
+func parseAnswer(item jsontext.Value) (Answer, error) {
 	switch item.Kind() {
 	case '0':
-		return answer{Status: number(item)}, nil
+		return Answer{Status: number(item)}, nil
 	case '[':
 		return parseKnown(item)
 	case '{':
 		return parseRefusal(item)
 	case 'n', 't', 'f', '"', 0, ']', '}':
-		return answer{}, nil
+		return Answer{}, nil
 	}
-	return answer{}, nil
+	return Answer{}, nil
 }
 
-func parseKnown(item jsontext.Value) (answer, error) {
-	a := answer{Send: true}
+func parseKnown(item jsontext.Value) (Answer, error) {
+	a := Answer{Send: true}
 	if len(item) == len("[]") { // most often
 		return a, nil
 	}
 	dec := jsontext.NewDecoder(bytes.NewReader(item))
 	if _, err := dec.ReadToken(); err != nil {
-		return a, notJSON(err)
+		return a, NotJSON(err)
 	}
 	for dec.PeekKind() == '"' {
 		tok, err := dec.ReadToken()
 		if err != nil {
-			return a, notJSON(err)
+			return a, NotJSON(err)
 		}
 		// One that we cannot read is one that we do not have: it is no base for anything.
-		if rev, err := revision.ParseVector(tok.String()); err == nil && len(a.Known) < 2*knownRevsAnswered {
+		if rev, err := revision.ParseVector(tok.String()); err == nil && len(a.Known) < 2*MaxKnown {
 			a.Known = append(a.Known, rev.ID)
 		}
 	}
 	return a, nil
 }
 
-func parseRefusal(item jsontext.Value) (answer, error) {
-	var a answer
+func parseRefusal(item jsontext.Value) (Answer, error) {
+	var a Answer
 	dec := jsontext.NewDecoder(bytes.NewReader(item))
 	if _, err := dec.ReadToken(); err != nil {
-		return a, notJSON(err)
+		return a, NotJSON(err)
 	}
 	for dec.PeekKind() == '"' {
 		key, err := dec.ReadToken()
 		if err != nil {
-			return a, notJSON(err)
+			return a, NotJSON(err)
 		}
 		name := key.String()
 		value, err := dec.ReadValue()
 		if err != nil {
-			return a, notJSON(err)
+			return a, NotJSON(err)
 		}
 		switch name {
 		case "status":
@@ -213,9 +213,9 @@ func parseRefusal(item jsontext.Value) (answer, error) {
 	return a, nil
 }
 
-// appendChange adds the entry of a changes message that announces a revision: by its ID, which
+// AppendChange adds the entry of a changes message that announces a revision: by its ID, which
 // tells a receiver all it needs, and which every peer can read.
-func appendChange(b []byte, sequence uint64, id string, rev revision.ID, deleted bool, size int) []byte {
+func AppendChange(b []byte, sequence uint64, id string, rev revision.ID, deleted bool, size int) []byte {
 	b = strconv.AppendUint(append(b, '['), sequence, 10)
 	b = appendText(append(b, ','), id)
 	b = appendText(append(b, ','), string(rev))
@@ -227,8 +227,8 @@ func appendChange(b []byte, sequence uint64, id string, rev revision.ID, deleted
 	return append(strconv.AppendInt(b, int64(size), 10), ']')
 }
 
-// appendProposal adds the entry of a proposeChanges message.
-func appendProposal(b []byte, id, rev string, parent revision.ID, size int) []byte {
+// AppendProposal adds the entry of a proposeChanges message.
+func AppendProposal(b []byte, id, rev string, parent revision.ID, size int) []byte {
 	b = appendText(append(b, '['), id)
 	b = appendText(append(b, ','), rev)
 	b = appendText(append(b, ','), string(parent))
@@ -236,8 +236,8 @@ func appendProposal(b []byte, id, rev string, parent revision.ID, size int) []by
 	return append(strconv.AppendInt(b, int64(size), 10), ']')
 }
 
-// appendAnswers writes the reply to changes or proposeChanges; trailing zeros are left out.
-func appendAnswers(b []byte, answers []answer) []byte {
+// AppendAnswers writes the reply to changes or proposeChanges; trailing zeros are left out.
+func AppendAnswers(b []byte, answers []Answer) []byte {
 	for len(answers) > 0 {
 		last := answers[len(answers)-1]
 		if last.Send || last.Status != 0 {
@@ -255,7 +255,7 @@ func appendAnswers(b []byte, answers []answer) []byte {
 	return append(b, ']')
 }
 
-func (a answer) append(b []byte) []byte {
+func (a Answer) append(b []byte) []byte {
 	switch {
 	case a.Send:
 		b = append(b, '[')

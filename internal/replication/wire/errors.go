@@ -1,0 +1,117 @@
+package wire
+
+import (
+	"errors"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// FromPeer turns the peer's error reply, or its goodbye, into the error that users see
+// (spec/replication.md §12).
+func FromPeer(err error) error {
+	if err == nil {
+		return nil // most often; reply would take memory
+	}
+	var closed *blip.CloseError
+	if errors.As(err, &closed) {
+		return closedByPeer(closed)
+	}
+	var reply *blip.Error
+	if !errors.As(err, &reply) {
+		return err
+	}
+	switch domain := fault.Domain(reply.Domain); domain {
+	case fault.HTTP:
+		return fault.New(fault.WebSocket, reply.Code, peerSays(reply.Text))
+	case fault.Tandem, fault.POSIX, fault.SQLite, fault.Fleece, fault.Network, fault.WebSocket, fault.TLS:
+		return fault.New(domain, reply.Code, peerSays(reply.Text))
+	case fault.BLIP:
+		return fault.Remote.Says("the peer refused a request: %s", reply.Text).Because(reply)
+	}
+	return fault.Remote.Because(reply)
+}
+
+// closedByPeer maps a close code to the error of spec/handshake.md §8: there the codes that
+// LiteCore does not know count as none.
+func closedByPeer(closed *blip.CloseError) error {
+	code := closed.Code
+	switch {
+	case code == 1000:
+		code = fault.PeerClosed.Code
+	case code > 1011 && code < 4000:
+		code = 1005
+	}
+	return fault.New(fault.WebSocket, code, "").Because(closed)
+}
+
+// FromStranger turns an error with which we have answered a peer into one that users see: the
+// domains of the wire mean nothing to them.
+func FromStranger(err error) error {
+	if e := fault.Of(err); e != nil && (e.Domain == fault.BLIP || e.Domain == fault.HTTP) {
+		return fault.Remote.Says("the peer sent what makes no sense").Because(err)
+	}
+	return err
+}
+
+func peerSays(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "the peer says: " + text
+}
+
+// ToPeer gives the domain, code and text of the error reply that tells the peer of err. The
+// causes stay here: they may name files.
+func ToPeer(err error) (domain string, code int, text string) {
+	e := fault.Of(err)
+	switch {
+	case e == nil:
+		return string(fault.Tandem), fault.Unexpected.Code, "unexpected error"
+	case errors.Is(err, fault.DeltaBase), errors.Is(err, fault.CorruptDelta):
+		return string(fault.HTTP), 422, e.Because(nil).Error()
+	case e.Domain == fault.WebSocket && e.Code < 1000:
+		return string(fault.HTTP), e.Code, e.Because(nil).Error()
+	}
+	return string(e.Domain), e.Code, e.Because(nil).Error()
+}
+
+// IsDeltaRefusal reports whether a peer's reply to a delta asks for the whole body.
+func IsDeltaRefusal(err error) bool {
+	return fault.HasCode(err, fault.WebSocket, 422) || errors.Is(err, fault.DeltaBase) || errors.Is(err, fault.CorruptDelta)
+}
+
+// Close codes of spec/handshake.md §8.
+const (
+	CloseNormal   = 1000
+	CloseLeaving  = 1001 // the listener stops
+	CloseProtocol = 1002
+	CloseTryAgain = 4001 // may pass: the peer comes back
+	CloseForGood  = 4002 // a new attempt cannot mend it
+)
+
+// CloseCode returns the code that tells the peer why a session ends because of err: otherwise,
+// unless err calls for another.
+func CloseCode(err error, otherwise int) int {
+	switch {
+	case err == nil:
+		return CloseNormal
+	case errors.Is(err, fault.ProtocolError):
+		return CloseProtocol
+	case errors.Is(err, fault.Unexpected), errors.Is(err, fault.Remote),
+		fault.HasCode(err, fault.WebSocket, 400), fault.HasCode(err, fault.WebSocket, 403):
+		return CloseForGood
+	case fault.HasCode(err, fault.WebSocket, 503):
+		return CloseTryAgain
+	}
+	return otherwise
+}
+
+// CloseReason returns the text beside a close code.
+func CloseReason(code int, err error) string {
+	if code == CloseNormal {
+		return ""
+	}
+	_, _, text := ToPeer(err)
+	return text
+}

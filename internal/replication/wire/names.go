@@ -1,0 +1,64 @@
+package wire
+
+// The profiles of spec/replication.md §1.
+const (
+	ProfileGetCollections  = "getCollections"
+	ProfileGetCheckpoint   = "getCheckpoint"
+	ProfileSetCheckpoint   = "setCheckpoint"
+	ProfileSubChanges      = "subChanges"
+	ProfileUnsubChanges    = "unsubChanges"
+	ProfileChanges         = "changes"
+	ProfileProposeChanges  = "proposeChanges"
+	ProfileRev             = "rev"
+	ProfileNoRev           = "norev"
+	ProfileGetAttachment   = "getAttachment"
+	ProfileProveAttachment = "proveAttachment"
+	ProfilePing            = "PING" // of clients in JavaScript (spec/handshake.md §7)
+)
+
+// The properties of messages; each is described beside the message that carries it.
+const (
+	PropActiveOnly      = "activeOnly"
+	PropBatch           = "batch"
+	PropBlobs           = "blobs"
+	PropChannels        = "channels"
+	PropClient          = "client"
+	PropCollection      = "collection"
+	PropCompress        = "compress"
+	PropConflictRev     = "conflictIncludesRev"
+	PropContinuous      = "continuous"
+	PropDeleted         = "deleted"
+	PropDeletedBranch   = "deleted_branch"
+	PropDeltaSrc        = "deltaSrc"
+	PropDeltas          = "deltas"
+	PropDigest          = "digest"
+	PropDocID           = "docID"
+	PropError           = "error"
+	PropFilter          = "filter"
+	PropHistory         = "history"
+	PropID              = "id"
+	PropMaxHistory      = "maxHistory"
+	PropNoConflicts     = "noconflicts"
+	PropProfile         = "Profile"
+	PropReason          = "reason"
+	PropReplacedRev     = "replacedRev"
+	PropRev             = "rev"
+	PropRevocations     = "revocations"
+	PropSendReplacement = "sendReplacementRevs"
+	PropSequence        = "sequence"
+	PropSince           = "since"
+	PropSuperseded      = "superseded" // ours: what a tree revision has replaced on other branches
+	PropVersioning      = "versioning"
+)
+
+// FilterByChannel is Sync Gateway's filter for a list of channels.
+const FilterByChannel = "sync_gateway/bychannel"
+
+// Yes is how a true property is written: Sync Gateway tests for this exact text.
+const Yes = "true"
+
+// Limits of what a message names.
+const (
+	MaxKnown    = 10  // ancestors named in one answer to changes
+	MaxSequence = 200 // bytes of a peer's sequence as JSON
+)
