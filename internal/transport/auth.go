@@ -2,13 +2,17 @@ package transport
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -19,7 +23,7 @@ import (
 // a panic of theirs refuses the client.
 type Authenticator struct {
 	password func(user string, password []byte) bool
-	chain    func(chain []*x509.Certificate) bool
+	chain    func(chain []*x509.Certificate) error // nil lets in
 }
 
 // Password lets in clients for whose name and password ok returns true. The bytes are
@@ -43,18 +47,23 @@ func ClientRoots(roots []*x509.Certificate) *Authenticator {
 	for _, root := range roots {
 		trusted.AddCert(root)
 	}
-	return ClientChain(func(chain []*x509.Certificate) bool {
+	return &Authenticator{chain: func(chain []*x509.Certificate) error {
 		_, err := chain[0].Verify(x509.VerifyOptions{
 			Roots: trusted, Intermediates: pool(chain[1:]), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 		})
-		return err == nil
-	})
+		return err
+	}}
 }
 
 // ClientChain lets in clients for whose certificate chain, leaf first, ok returns true.
 // Nothing else is checked but that the client has the leaf's key. It needs TLS.
 func ClientChain(ok func(chain []*x509.Certificate) bool) *Authenticator {
-	return &Authenticator{chain: ok}
+	return &Authenticator{chain: func(chain []*x509.Certificate) error {
+		if !ok(chain) {
+			return errors.New("the listener's function said no")
+		}
+		return nil
+	}}
 }
 
 // NeedsTLS reports an authenticator by certificate.
@@ -67,11 +76,32 @@ func (a *Authenticator) verify(log *slog.Logger, chain []*x509.Certificate) erro
 	if len(chain) == 0 {
 		return fault.CertRequired
 	}
-	if !contained(log, func() bool { return a.chain(chain) }) {
-		return fault.CertRejected.Says("the client's certificate was refused")
+	reason := errors.New("the authenticator panicked")
+	if contained(log, func() bool { reason = a.chain(chain); return reason == nil }) {
+		return nil
 	}
-	return nil
+	leaf := chain[0]
+	return fault.CertRejected.Says("the client's certificate was refused (%s, issued by %s, fingerprint %s)",
+		named(leaf.Subject), named(leaf.Issuer), fingerprint(leaf)).Because(reason)
 }
+
+// fingerprint is the form of package identity.
+func fingerprint(cert *x509.Certificate) string {
+	sum := sha256.Sum256(cert.Raw)
+	return strings.ReplaceAll(fmt.Sprintf("% X", sum), " ", ":")
+}
+
+// named renders a name that a client claims, so that it cannot play with whoever reads the log.
+func named(name pkix.Name) string {
+	text := strings.Map(printable, name.String())
+	if len(text) > maxLogged {
+		text = strings.ToValidUTF8(text[:maxLogged], "") + "…"
+	}
+	return strconv.Quote(text)
+}
+
+// maxLogged bounds the names of a client in the log, in bytes.
+const maxLogged = 200
 
 // admit checks an Authorization header, and returns the user's name.
 func (a *Authenticator) admit(log *slog.Logger, header string) (user string, ok bool) {

@@ -2,8 +2,11 @@ package transport_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -203,6 +206,76 @@ func TestClientCertificatesAreJudged(t *testing.T) { // A-08 to A-16, X-10
 				t.Errorf("the listener saw %d certificates, want %d", len(chain), len(test.client.chain()))
 			}
 		})
+	}
+}
+
+// Why a client was refused, and who it was, is for the listener's log alone.
+func TestTheLogTellsWhichCertificateWasRefusedAndWhy(t *testing.T) {
+	root := issue(t, nil, authority)
+	past := func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }
+	evil := func(c *x509.Certificate) {
+		c.Subject.CommonName = "evil\x1b[2J\nlevel=INFO " + strings.Repeat("x", 300)
+	}
+	for name, test := range map[string]struct {
+		client *signed
+		judge  *transport.Authenticator
+		want   string
+	}{
+		"of another root": {issue(t, nil, nil), transport.ClientRoots([]*x509.Certificate{root.cert}), "unknown authority"},
+		"expired":         {issue(t, root, past), transport.ClientRoots([]*x509.Certificate{root.cert}), "has expired"},
+		"for servers":     {issue(t, root, forServers), transport.ClientRoots([]*x509.Certificate{root.cert}), "incompatible key usage"},
+		"by a function":   {issue(t, root, nil), transport.ClientChain(func([]*x509.Certificate) bool { return false }), "said no"},
+		"with a hostile name": {
+			issue(t, nil, evil),
+			transport.ClientChain(func([]*x509.Certificate) bool { panic("no") }), "panicked",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lines := make(logLines, 10)
+			s := listen(t, transport.ServerConfig{
+				Certificate: issue(t, nil, nil).tls(), Authenticator: test.judge,
+				Logger: slog.New(slog.NewTextHandler(lines, nil)),
+			})
+			_, err := dial(t, s, transport.DialConfig{
+				Trust: transport.Trust{SelfSignedOnly: true}, ClientCertificate: test.client.tls(),
+			})
+			checkFault(t, err, fault.Network, fault.CertRejected.Code)
+			sum := sha256.Sum256(test.client.cert.Raw)
+			line := lines.with(t, "TLS handshake failed")
+			for _, want := range []string{
+				strings.ReplaceAll(fmt.Sprintf("% X", sum), " ", ":"), test.client.cert.Subject.CommonName[:4], test.want,
+			} {
+				if !strings.Contains(line, want) {
+					t.Errorf("the log says %q, want %q in it", line, want)
+				}
+			}
+			if len(line) > 1500 || strings.ContainsAny(line[:len(line)-1], "\x1b\n") {
+				t.Errorf("the client's name is in the log as it is: %q", line)
+			}
+		})
+	}
+}
+
+// logLines collects the lines of a log.
+type logLines chan string
+
+func (l logLines) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
+}
+
+// with waits for the first line that holds text.
+func (l logLines) with(t *testing.T, text string) string {
+	t.Helper()
+	for {
+		select {
+		case line := <-l:
+			if strings.Contains(line, text) {
+				return line
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("the log does not say %q", text)
+		}
 	}
 }
 
