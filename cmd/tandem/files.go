@@ -51,11 +51,23 @@ func (a *app) firstLine(file string) (string, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", err
 	}
+	if line, err = withoutMark(line); err != nil {
+		return "", fmt.Errorf("read secret from %s: %w", file, err)
+	}
 	line = strings.TrimRight(line, "\r\n")
 	if line == "" {
 		return "", fmt.Errorf("read secret from %s: the first line is empty", file)
 	}
 	return line, nil
+}
+
+// withoutMark returns the first line of a text without the byte order mark that some editors
+// begin a file with. A text in UTF-16 is an error.
+func withoutMark(line string) (string, error) {
+	if strings.HasPrefix(line, "\xff\xfe") || strings.HasPrefix(line, "\xfe\xff") {
+		return "", withHint(errors.New("the file is text in UTF-16"), "save it as UTF-8, or as ASCII")
+	}
+	return strings.TrimPrefix(line, "\ufeff"), nil
 }
 
 // warnReadable warns of a file with a secret that others may read. On Windows the permissions

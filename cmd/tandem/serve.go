@@ -122,7 +122,7 @@ func (a *app) announce(listener *tandem.URLEndpointListener) error {
 // warnExpiry warns of an identity that expires soon.
 func (a *app) warnExpiry(id *tandem.TLSIdentity) {
 	if warning := id.Warning(time.Now()); warning != "" {
-		a.note("warning: %s", warning)
+		a.note("warning: the certificate %s", warning)
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
@@ -46,7 +47,7 @@ func readUsers(file string) (*users, error) {
 	u, err := parseUsers(f)
 	if err != nil {
 		return nil, withHint(fmt.Errorf("read users from %s: %w", file, err),
-			"write a line user:hash for each user, for example with htpasswd -B")
+			cmp.Or(hintOf(err), "write a line user:hash for each user, for example with htpasswd -B"))
 	}
 	return u, nil
 }
@@ -55,7 +56,14 @@ func parseUsers(r io.Reader) (*users, error) {
 	u := &users{hashes: make(map[string]hash), checking: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}
 	lines := bufio.NewScanner(r)
 	for number := 1; lines.Scan(); number++ {
-		line := strings.TrimSpace(lines.Text())
+		line := lines.Text()
+		if number == 1 {
+			var err error
+			if line, err = withoutMark(line); err != nil {
+				return nil, err
+			}
+		}
+		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}

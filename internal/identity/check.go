@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -25,25 +26,37 @@ func (id *Identity) Check(uses Usage, now time.Time) error {
 		return fault.CertExpired.In(op, id.label).Says("the certificate expired at %s", stamp(leaf.NotAfter)).
 			Try("create or import a new identity")
 	case uses&Server != 0 && !allows(leaf, x509.ExtKeyUsageServerAuth):
-		return fault.Crypto.In(op, id.label).Says("the certificate is not for server authentication")
+		return fault.Crypto.In(op, id.label).Says("the certificate is not for server authentication").
+			Try("use one that is: tandem identity create LABEL --usage server")
 	case uses&Client != 0 && !allows(leaf, x509.ExtKeyUsageClientAuth):
-		return fault.Crypto.In(op, id.label).Says("the certificate is not for client authentication")
+		return fault.Crypto.In(op, id.label).Says("the certificate is not for client authentication").
+			Try("use one that is: tandem identity create LABEL --usage client")
 	case uses&Issue != 0 && !id.mayIssue():
-		return fault.Crypto.In(op, id.label).Says("the certificate is not for signing others")
+		return fault.Crypto.In(op, id.label).Says("the certificate is not for signing others").
+			Try("use one that is: tandem identity create LABEL --usage issuer")
 	}
 	return nil
 }
 
-// Warning returns a sentence for people when id has expired, is not valid yet, or expires
-// within [WarnBefore]; otherwise "".
+// Warning returns what is wrong with id, for people, in a form that goes on after "the
+// certificate": it has expired, is not valid yet, or expires within [WarnBefore]; or many peers
+// refuse its keys or signatures, which are weak. Otherwise it returns "".
 func (id *Identity) Warning(now time.Time) string {
+	warnings := id.weaknesses()
+	if text := id.dateWarning(now); text != "" {
+		warnings = slices.Insert(warnings, 0, text)
+	}
+	return strings.Join(warnings, "; ")
+}
+
+func (id *Identity) dateWarning(now time.Time) string {
 	leaf := id.certs[0]
 	left := leaf.NotAfter.Sub(now)
 	switch {
 	case left < 0:
 		return "expired at " + stamp(leaf.NotAfter)
 	case now.Before(leaf.NotBefore):
-		return "not valid before " + stamp(leaf.NotBefore)
+		return "is not valid before " + stamp(leaf.NotBefore)
 	case left < WarnBefore:
 		return "expires " + soon(left) + ", at " + stamp(leaf.NotAfter)
 	}

@@ -188,7 +188,7 @@ func TestWarningComesThirtyDaysBeforeTheExpiry(t *testing.T) {
 		"minutes": {end.Add(-time.Minute), "expires within the hour, at " + end.Format(time.RFC3339)},
 		"hours":   {end.Add(-3*time.Hour - time.Minute), "expires in 3 hours, at " + end.Format(time.RFC3339)},
 		"expired": {end.Add(time.Second), "expired at " + end.Format(time.RFC3339)},
-		"future":  {begin.Add(-time.Hour), "not valid before " + begin.Format(time.RFC3339)},
+		"future":  {begin.Add(-time.Hour), "is not valid before " + begin.Format(time.RFC3339)},
 	} {
 		if got := id.Warning(c.at); got != c.want {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)

@@ -52,7 +52,11 @@ func defaultOptions() (FolderOptions, error) {
 	if err != nil {
 		return FolderOptions{}, fault.CantOpen.In("read passphrase", path).Because(err)
 	}
-	line, _, _ := bytes.Cut(data, []byte("\n"))
+	if formatOf(data) == &formatUTF16 {
+		return FolderOptions{}, fault.CantOpen.In("read passphrase", path).Says("it is %s", formatUTF16.name).
+			Try(formatUTF16.hint)
+	}
+	line, _, _ := bytes.Cut(withoutBOM(data), []byte("\n"))
 	line = bytes.TrimSuffix(line, []byte("\r"))
 	if len(line) == 0 {
 		return FolderOptions{}, fault.CantOpen.In("read passphrase", path).Says("the first line is empty")

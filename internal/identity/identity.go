@@ -25,8 +25,9 @@ type Identity struct {
 // label, and is not stored. The key may live in a TPM, an HSM or an agent: only its Public
 // and Sign are used. The public key types are ECDSA, RSA and Ed25519.
 //
-// It fails with [fault.Crypto] when the key is not that of the first certificate, and with
-// [fault.Invalid] when there is no key or no certificate.
+// It fails with [fault.Crypto] when the key is not that of the first certificate, with
+// [fault.Unsupported] for a key that no TLS handshake takes, and with [fault.Invalid] when
+// there is no key or no certificate.
 func FromKeyAndCerts(key crypto.Signer, certs []*x509.Certificate) (*Identity, error) {
 	const op = "build identity"
 	if key == nil {
@@ -41,6 +42,9 @@ func FromKeyAndCerts(key crypto.Signer, certs []*x509.Certificate) (*Identity, e
 	if !matches(certs[0], key.Public()) {
 		return nil, fault.Crypto.In(op, "").Says("the private key does not belong to the first certificate").
 			Try("put the certificate of the key first, or use the key the certificate was made for")
+	}
+	if err := checkKey(op, certs[0].PublicKey); err != nil {
+		return nil, err
 	}
 	return &Identity{certs: slices.Clone(certs), key: key}, nil
 }

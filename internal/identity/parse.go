@@ -21,7 +21,12 @@ func ParseCertificates(data []byte) ([]*x509.Certificate, error) {
 	if len(data) > maxInput {
 		return nil, tooLarge(op)
 	}
-	data = fromBase64(data)
+	data = fromBase64(withoutBOM(data))
+	certs, err := parseCertificates(op, data)
+	return certs, notA("certificates", &formatPEM, data, err)
+}
+
+func parseCertificates(op string, data []byte) ([]*x509.Certificate, error) {
 	if !bytes.Contains(data, []byte("-----BEGIN ")) {
 		certs, err := x509.ParseCertificates(data)
 		if err != nil {

@@ -21,6 +21,12 @@ func FromPEM(data []byte, password string) (*Identity, error) {
 	if len(data) > maxInput {
 		return nil, tooLarge(op)
 	}
+	data = withoutBOM(data)
+	id, err := fromPEM(op, data, password)
+	return id, notA("PEM with a private key and its certificate", &formatPEM, data, err)
+}
+
+func fromPEM(op string, data []byte, password string) (*Identity, error) {
 	certs, keys, err := parsePEM(op, data)
 	if err != nil {
 		return nil, err

@@ -35,9 +35,10 @@ func FromPKCS12(data []byte, password string, opts PKCS12Options) (*Identity, er
 	if len(data) > maxInput {
 		return nil, tooLarge(op)
 	}
-	file, err := pkcs.Open(fromBase64(data), password)
+	data = fromBase64(withoutBOM(data))
+	file, err := pkcs.Open(data, password)
 	if err != nil {
-		return nil, within(op, "", err)
+		return nil, notA("PKCS#12", &formatPKCS12, data, within(op, "", err))
 	}
 	key, err := chooseKey(op, file, opts.Alias)
 	if err != nil {
