@@ -27,23 +27,26 @@ var imports = map[string][]string{
 		"internal/discovery", "internal/delta", "internal/document", "internal/revision", "internal/fault",
 	},
 	"internal/replication": {
-		"internal/replication/wire", "internal/transport", "blip", "internal/store", "internal/delta",
+		"internal/replication/wire", "internal/replication/checkpoint", "internal/transport", "blip", "internal/store", "internal/delta",
 		"internal/document", "internal/revision", "internal/fault",
 	},
-	"internal/replication/wire": {"blip", "internal/document", "internal/revision", "internal/fault"},
-	"internal/transport":        {"blip", "internal/fault"},
-	"blip":                      {"internal/fault"},
-	"internal/store":            {"internal/seal", "internal/document", "internal/revision", "internal/fault"},
-	"internal/seal":             {"internal/fault"},
-	"internal/identity":         {"internal/fault"},
-	"internal/discovery":        {"internal/fault"},
-	"internal/delta":            {"internal/document", "internal/fault"},
-	"internal/document":         {"internal/fault"},
-	"internal/revision":         {"internal/fault"},
-	"internal/fault":            {},
-	"internal/fuzzing":          {}, // for tests only
-	"internal/house":            {},
-	"internal/soak":             {}, // tests only
+	"internal/replication/wire": {
+		"internal/replication/checkpoint", "blip", "internal/document", "internal/revision", "internal/fault",
+	},
+	"internal/replication/checkpoint": {},
+	"internal/transport":              {"blip", "internal/fault"},
+	"blip":                            {"internal/fault"},
+	"internal/store":                  {"internal/seal", "internal/document", "internal/revision", "internal/fault"},
+	"internal/seal":                   {"internal/fault"},
+	"internal/identity":               {"internal/fault"},
+	"internal/discovery":              {"internal/fault"},
+	"internal/delta":                  {"internal/document", "internal/fault"},
+	"internal/document":               {"internal/fault"},
+	"internal/revision":               {"internal/fault"},
+	"internal/fault":                  {},
+	"internal/fuzzing":                {}, // for tests only
+	"internal/house":                  {},
+	"internal/soak":                   {}, // tests only
 }
 
 // only names the packages that alone may import a library, as a prefix of its path.

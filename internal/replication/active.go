@@ -202,6 +202,7 @@ func (s *Session) meet(ctx context.Context) error {
 		all[i] = s.newCollection(i, opts)
 		all[i].conflicts = newConflicts(all[i])
 		all[i].check = newCheckpointer(all[i], checkpointID(s.db, s.active.Remote, &opts))
+		all[i].ledger = all[i].check
 	}
 	theirs, err := s.askCollections(ctx, all)
 	var refusal *blip.Error
@@ -217,7 +218,7 @@ func (s *Session) meet(ctx context.Context) error {
 		rev := ""
 		if string(theirs[i]) != "{}" {
 			body = theirs[i]
-			if _, rev, err = parseCheckpoint(body); err != nil {
+			if _, rev, err = wire.ParseCheckpoint(body); err != nil {
 				body = nil // what cannot be read is no checkpoint: begin anew
 			}
 		}

@@ -170,15 +170,13 @@ func (p *pusher) settle(it *item) {
 		p.done(it, nil)
 		return
 	}
-	p.c.check.arrived(it.seq)
+	p.c.ledger.arrived(it.seq)
 	p.settling = append(p.settling, it)
 }
 
 // done ends an item: its sequence counts as dealt with.
 func (p *pusher) done(it *item, err error) {
-	if p.c.check != nil {
-		p.c.check.completeLocal(it.seq)
-	}
+	p.c.ledger.completeLocal(it.seq)
 	if it.state != offered || err != nil {
 		p.count(it)
 		p.c.counters.pushCompleted.Add(1)

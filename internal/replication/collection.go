@@ -20,8 +20,9 @@ type collection struct {
 	counters counters
 	refusals atomic.Int64 // remembered in this session
 
-	pull      *puller       // receives: on both sides
-	check     *checkpointer // active side only
+	pull      *puller // receives: on both sides
+	ledger    ledger
+	check     *checkpointer // saves the ledger; active side only
 	conflicts *conflicts    // active side only
 
 	mu   sync.Mutex
@@ -29,7 +30,7 @@ type collection struct {
 }
 
 func (s *Session) newCollection(index int, opts CollectionOptions) *collection {
-	c := &collection{s: s, index: index, opts: opts}
+	c := &collection{s: s, index: index, opts: opts, ledger: noLedger{}}
 	c.pull = newPuller(c)
 	return c
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/tandemdb/tandem/internal/replication/checkpoint"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -65,7 +66,7 @@ func Explain(ctx context.Context, db *store.DB, remote string, opts CollectionOp
 	return e, err
 }
 
-func (e *Explanation) judge(doc *store.Document, remote store.Remote, opts CollectionOptions, done localSequences) {
+func (e *Explanation) judge(doc *store.Document, remote store.Remote, opts CollectionOptions, done checkpoint.Local) {
 	set := func(state State, format string, args ...any) { e.State, e.Reason = state, fmt.Sprintf(format, args...) }
 	if doc != nil {
 		e.Revision, e.Remote = string(doc.Rev.ID), string(doc.Known(remote))
@@ -91,14 +92,14 @@ func (e *Explanation) judge(doc *store.Document, remote store.Remote, opts Colle
 	}
 }
 
-func (e *Explanation) judgePush(doc *store.Document, opts CollectionOptions, done localSequences) {
+func (e *Explanation) judgePush(doc *store.Document, opts CollectionOptions, done checkpoint.Local) {
 	e.State = StateFiltered
 	switch {
 	case opts.DocIDs != nil && !idSet(opts.DocIDs)[doc.ID]:
 		e.Reason = "the replication is limited to other documents"
 	case !passes(opts.PushFilter, doc):
 		e.Reason = "the push filter refuses it"
-	case done.covers(uint64(doc.Sequence)):
+	case done.Covers(uint64(doc.Sequence)):
 		e.Reason = "an earlier run has left it out, by its filter or because the peer refused it; reset the checkpoint to try again"
 	case e.Remote == "":
 		e.State, e.Reason = StatePending, "it has not been pushed yet"
@@ -128,7 +129,7 @@ func Pending(ctx context.Context, db *store.DB, remote string, opts CollectionOp
 			return err
 		}
 		wanted := idSet(opts.DocIDs)
-		for since := store.Sequence(done.seen); ; {
+		for since := store.Sequence(done.Seen()); ; {
 			docs, err := tx.Changes(opts.Collection, since, changesPerBatch, store.Select{WithBody: opts.PushFilter != nil})
 			if err != nil {
 				return err
@@ -168,9 +169,9 @@ func IsPending(ctx context.Context, db *store.DB, remote string, opts Collection
 	return pending, err
 }
 
-func isPending(doc *store.Document, remote store.Remote, opts CollectionOptions, wanted map[string]bool, done localSequences) bool {
+func isPending(doc *store.Document, remote store.Remote, opts CollectionOptions, wanted map[string]bool, done checkpoint.Local) bool {
 	return !doc.Conflicted && (remote == 0 || doc.Known(remote) != doc.Rev.ID) &&
-		(wanted == nil || wanted[doc.ID]) && !done.covers(uint64(doc.Sequence)) && passes(opts.PushFilter, doc)
+		(wanted == nil || wanted[doc.ID]) && !done.Covers(uint64(doc.Sequence)) && passes(opts.PushFilter, doc)
 }
 
 func passes(filter Filter, doc *store.Document) bool {
@@ -179,32 +180,4 @@ func passes(filter Filter, doc *store.Document) bool {
 	}
 	ok, err := callFilter(slog.New(slog.DiscardHandler), filter, doc, false)
 	return ok && err == nil
-}
-
-// anyPositionOf is positionOf for the directions that were replicated in, whichever it was.
-func anyPositionOf(tx *store.Tx, db *store.DB, remote string, opts CollectionOptions) (done localSequences, err error) {
-	for _, pull := range []bool{opts.Pull, !opts.Pull} {
-		opts.Push, opts.Pull = true, pull
-		if done, err = positionOf(tx, db, remote, opts); err != nil || done.seen > 0 {
-			break
-		}
-	}
-	return done, err
-}
-
-// positionOf reads what the checkpoint says is done.
-func positionOf(tx *store.Tx, db *store.DB, remote string, opts CollectionOptions) (done localSequences, err error) {
-	text, err := tx.LocalCheckpoint(checkpointID(db, remote, &opts))
-	if err != nil || text == nil {
-		return done, err
-	}
-	position, _, err := parseCheckpoint(text)
-	if err != nil {
-		return done, nil //nolint:nilerr // a checkpoint that cannot be read is none
-	}
-	done.done = position.done
-	if len(done.done) > 0 && done.done[0].first == 0 {
-		done.look(done.done[0].end - 1)
-	}
-	return done, nil
 }

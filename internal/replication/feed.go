@@ -51,11 +51,9 @@ func (p *pusher) lookAgain(tx *store.Tx, batch []*item, limit int) ([]*item, err
 		} else if it := p.current[next.id]; it != nil && it.state == held {
 			p.obsolete(it) // purged
 		}
-		if p.c.check != nil {
-			for _, seq := range next.seqs {
-				if it := p.current[next.id]; it == nil || it.seq != seq {
-					p.c.check.completeLocal(seq)
-				}
+		for _, seq := range next.seqs {
+			if it := p.current[next.id]; it == nil || it.seq != seq {
+				p.c.ledger.completeLocal(seq)
 			}
 		}
 	}
@@ -87,9 +85,7 @@ func (p *pusher) readFeed(tx *store.Tx, batch []*item, limit int) ([]*item, erro
 		if p.exhausted && target != math.MaxInt64 {
 			p.cursor = max(p.cursor, target)
 		}
-		if p.c.check != nil {
-			p.c.check.lookedAt(p.cursor)
-		}
+		p.c.ledger.lookedAt(p.cursor)
 	}
 	return batch, nil
 }
@@ -116,7 +112,7 @@ func (p *pusher) consider(doc *store.Document, theirs revision.ID) *item {
 		p.pending(doc.Sequence)
 		return nil
 	}
-	if p.peerHasIt(doc, theirs) || !p.isForPeer(doc) || theirs == "" && p.c.check != nil && p.c.check.finished(doc.Sequence) {
+	if p.peerHasIt(doc, theirs) || !p.isForPeer(doc) || theirs == "" && p.c.ledger.finished(doc.Sequence) {
 		return nil
 	}
 	known := doc.Known(p.c.s.remote)
@@ -200,16 +196,12 @@ func (p *pusher) isEcho(doc *store.Document) bool {
 }
 
 func (p *pusher) pending(seq store.Sequence) {
-	if p.c.check != nil {
-		p.c.check.addLocal(seq)
-	}
+	p.c.ledger.addLocal(seq)
 }
 
 // obsolete ends an item whose revision nobody needs any more.
 func (p *pusher) obsolete(it *item) {
-	if p.c.check != nil {
-		p.c.check.completeLocal(it.seq)
-	}
+	p.c.ledger.completeLocal(it.seq)
 	p.countLeft(it)
 	p.release(it)
 }

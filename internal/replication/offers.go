@@ -6,6 +6,7 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication/checkpoint"
 	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
@@ -42,15 +43,12 @@ func (p *puller) answerChanges(ctx context.Context, req *blip.Request) error {
 }
 
 // enter puts the peer's sequences on the checkpoint's list, in their order.
-func (p *puller) enter(changes []wire.Change) []*remoteSequence {
-	if p.c.check == nil {
-		return make([]*remoteSequence, len(changes))
-	}
+func (p *puller) enter(changes []wire.Change) []*checkpoint.Sequence {
 	texts := make([]string, len(changes))
 	for i, c := range changes {
 		texts[i] = c.Sequence
 	}
-	return p.c.check.addRemote(texts)
+	return p.c.ledger.addRemote(texts)
 }
 
 // decide answers each change; known are those of which the database does not know that the
@@ -101,7 +99,7 @@ type news struct {
 func (p *puller) isNews(head *store.Document, c wire.Change) bool {
 	known := head.Known(p.c.s.remote)
 	return p.c.s.remote != 0 && known != c.Rev.ID &&
-		(!p.c.check.isNew(head.Sequence) || p.isCaughtUp() && head.Rev.MayHaveBeaten(c.Rev.ID))
+		(!p.c.ledger.isNew(head.Sequence) || p.isCaughtUp() && head.Rev.MayHaveBeaten(c.Rev.ID))
 }
 
 // want answers one change, given the local document or nil.

@@ -145,8 +145,7 @@ func (p *puller) waitForRoom(ctx context.Context) error {
 		p.mu.Lock()
 		full := p.count >= revsWanted || p.bytes >= revBytesWanted
 		p.mu.Unlock()
-		full = full || p.c.s.receiver.waiting.Load() >= revsFetchingBlobs ||
-			p.c.check != nil && p.c.check.openRemote() >= sequencesOpen
+		full = full || p.c.s.receiver.waiting.Load() >= revsFetchingBlobs || p.c.ledger.openRemote() >= sequencesOpen
 		if !full {
 			return nil
 		}

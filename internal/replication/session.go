@@ -51,8 +51,8 @@ type Session struct {
 	soft error      // what went wrong without ending the session
 	left error      // why a document was left for the next session
 
-	unsaved map[*checkpointer]error // checkpoints whose last save has failed
-	leaving bool                    // the goodbye is said: what fails from now on is no news
+	unsaved map[string]error // by checkpoint: why its last save has failed
+	leaving bool             // the goodbye is said: what fails from now on is no news
 }
 
 // NewActive makes the session of the peer that opened the connection.
@@ -257,7 +257,7 @@ func (s *Session) vectors() bool { return s.db.Versioning() == store.VersionVect
 func (s *Session) saveCheckpoints(ctx context.Context) {
 	for _, c := range s.all() {
 		if c.check != nil {
-			s.saved(c.check, c.check.save(ctx))
+			s.saved(c.check.id, c.check.save(ctx))
 		}
 	}
 }

@@ -67,16 +67,16 @@ func alike(a, b error) bool {
 }
 
 // saved remembers how the last save of a checkpoint went: a later success makes up for a failure.
-func (s *Session) saved(k *checkpointer, err error) {
+func (s *Session) saved(id string, err error) {
 	noted := s.note(func() {
 		if err == nil {
-			delete(s.unsaved, k)
+			delete(s.unsaved, id)
 			return
 		}
 		if s.unsaved == nil {
-			s.unsaved = make(map[*checkpointer]error)
+			s.unsaved = make(map[string]error)
 		}
-		s.unsaved[k] = err
+		s.unsaved[id] = err
 	})
 	if noted && err != nil {
 		s.log.Warn("checkpoint is not saved", "error", err)

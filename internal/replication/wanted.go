@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/replication/checkpoint"
 	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/revision"
 )
@@ -14,8 +15,8 @@ import (
 type want struct {
 	id      string
 	rev     revision.ID
-	text    string          // the sequence as announced
-	seq     *remoteSequence // active side only; nil once it is left open
+	text    string               // the sequence as announced
+	seq     *checkpoint.Sequence // active side only; nil once it is left open
 	size    int
 	since   time.Time
 	arrived bool        // and not yet stored
@@ -23,8 +24,8 @@ type want struct {
 }
 
 // register notes the revisions asked for, before the peer can hear of it.
-func (p *puller) register(changes []wire.Change, answers []wire.Answer, seqs []*remoteSequence) {
-	var done []*remoteSequence
+func (p *puller) register(changes []wire.Change, answers []wire.Answer, seqs []*checkpoint.Sequence) {
+	var done []*checkpoint.Sequence
 	now := time.Now()
 	p.mu.Lock()
 	for i, c := range changes {
@@ -39,9 +40,7 @@ func (p *puller) register(changes []wire.Change, answers []wire.Answer, seqs []*
 	}
 	p.mu.Unlock()
 	p.c.counters.pullCompleted.Add(uint64(len(done)))
-	if p.c.check != nil {
-		p.c.check.completeRemote(done...)
-	}
+	p.c.ledger.completeRemote(done...)
 }
 
 // arrived finds the want that a rev or norev message fulfils; nil if nobody had asked. The
@@ -119,7 +118,7 @@ func (p *puller) done(w *want) {
 	if w != nil {
 		if w.seq != nil { // first: a session with nothing left to do saves its checkpoint and ends
 			p.c.counters.pullCompleted.Add(1)
-			p.c.check.completeRemote(w.seq)
+			p.c.ledger.completeRemote(w.seq)
 		}
 		p.mu.Lock()
 		p.forgetLocked(w)
@@ -151,7 +150,7 @@ func (p *puller) leaveOpen(w *want) {
 		return
 	}
 	if w.seq != nil {
-		p.c.check.leaveRemote(w.seq)
+		p.c.ledger.leaveRemote(w.seq)
 		w.seq = nil
 	}
 	p.done(w)

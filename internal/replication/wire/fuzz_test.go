@@ -3,8 +3,10 @@ package wire
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/tandemdb/tandem/internal/fuzzing"
+	"github.com/tandemdb/tandem/internal/replication/checkpoint"
 )
 
 func FuzzChanges(f *testing.F) {
@@ -106,4 +108,48 @@ func FuzzAnswers(f *testing.F) {
 			}
 		}
 	})
+}
+
+func FuzzCheckpoint(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"time":1700000000,"local":42,"localCompleted":[0,43,50,2],"remote":117}`, `{"remote":"12:117","rev":"1-cc"}`, `{"remote":"<&>"}`,
+		`{"local":18446744073709551615}`, `{"localCompleted":[18446744073709551615,1,5]}`, `{"localCompleted":[9,3,1,2,0,1]}`, `{"remote":{"a":[ ]}}`, `{"remote":null}`,
+	} {
+		f.Add([]byte(seed), []byte(`{"local":7,"remote":3}`))
+	}
+	for _, m := range fuzzing.Recorded(f, "setCheckpoint", "getCheckpoint answer") {
+		f.Add(m.Body, m.Body)
+	}
+	f.Fuzz(func(t *testing.T, one, other []byte) {
+		var a checkpoint.Position
+		var err error
+		fuzzing.Bounded(t, len(one), func() { a, _, err = ParseCheckpoint(one) })
+		if err != nil {
+			return
+		}
+		again, _, err := ParseCheckpoint(EncodeCheckpoint(a, time.Unix(1, 0)))
+		if err != nil || !a.Equal(again) {
+			t.Fatalf("%q is %+v, written and read %+v: %v", one, a, again, err)
+		}
+		b, _, err := ParseCheckpoint(other)
+		if err != nil {
+			return
+		}
+		both := checkpoint.Agree(a, b)
+		for i, s := range both.Done {
+			if s.First >= s.End || i > 0 && s.First < both.Done[i-1].End {
+				t.Fatalf("agreed on %v", both.Done)
+			}
+			if !covers(a.Done, s) || !covers(b.Done, s) {
+				t.Fatalf("agreed on %v of %v and %v", s, a.Done, b.Done)
+			}
+		}
+		if both.Remote != "" && both.Remote != a.Remote && both.Remote != b.Remote {
+			t.Fatalf("agreed on %q of %q and %q", both.Remote, a.Remote, b.Remote)
+		}
+	})
+}
+
+func covers(spans []checkpoint.Span, s checkpoint.Span) bool {
+	return slices.ContainsFunc(spans, func(all checkpoint.Span) bool { return all.First <= s.First && s.End <= all.End })
 }

@@ -1,0 +1,221 @@
+package replication
+
+import (
+	"sync"
+
+	"github.com/tandemdb/tandem/internal/replication/checkpoint"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// ledger keeps account of what is done in one collection. Its methods may be called from any
+// goroutine.
+type ledger interface {
+	pushLedger
+	pullLedger
+}
+
+// pushLedger is the account of our sequences.
+type pushLedger interface {
+	// addLocal enters a sequence that the peer is going to be offered.
+	addLocal(seq store.Sequence)
+
+	// lookedAt says that each sequence up to seq was entered, or is not for the peer.
+	lookedAt(seq store.Sequence)
+
+	// arrived says that the peer has what seq stands for; it is complete when that is noted.
+	arrived(seq store.Sequence)
+
+	// completeLocal says that sequences are done.
+	completeLocal(seqs ...store.Sequence)
+
+	// finished reports whether an earlier session has dealt with seq.
+	finished(seq store.Sequence) bool
+
+	// isNew reports whether the peer has got what seq stands for in this session, and not before.
+	isNew(seq store.Sequence) bool
+}
+
+// pullLedger is the account of the peer's sequences.
+type pullLedger interface {
+	// addRemote enters sequences in the order in which they came.
+	addRemote(texts []string) []*checkpoint.Sequence
+
+	// completeRemote says that what the sequences stand for is stored, or never will be. Nil ones
+	// are passed over.
+	completeRemote(seqs ...*checkpoint.Sequence)
+
+	// leaveRemote says that what the sequence stands for is left for the next session.
+	leaveRemote(seq *checkpoint.Sequence)
+
+	// openRemote returns how many sequences come after one that is not done.
+	openRemote() int
+}
+
+// noLedger is for the passive side, where the peer keeps the account of both.
+type noLedger struct{}
+
+func (noLedger) addLocal(store.Sequence)                {}
+func (noLedger) lookedAt(store.Sequence)                {}
+func (noLedger) arrived(store.Sequence)                 {}
+func (noLedger) completeLocal(...store.Sequence)        {}
+func (noLedger) finished(store.Sequence) bool           { return false }
+func (noLedger) isNew(store.Sequence) bool              { return false }
+func (noLedger) completeRemote(...*checkpoint.Sequence) {}
+func (noLedger) leaveRemote(*checkpoint.Sequence)       {}
+func (noLedger) openRemote() int                        { return 0 }
+func (noLedger) addRemote(t []string) []*checkpoint.Sequence {
+	return make([]*checkpoint.Sequence, len(t))
+}
+
+// account is the ledger of the active side, in memory. A [checkpointer] saves it.
+type account struct {
+	wake chan struct{} // capacity 1: there is something to save
+
+	mu     sync.Mutex // guards the following
+	local  checkpoint.Local
+	remote checkpoint.Remote
+	dirty  bool
+	urgent bool
+}
+
+func newAccount() *account { return &account{wake: make(chan struct{}, 1)} }
+
+// goOnFrom sets the starting point.
+func (a *account) goOnFrom(p checkpoint.Position) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.local, a.remote = checkpoint.NewLocal(p.Done), checkpoint.NewRemote(p.Remote)
+}
+
+// start returns where to go on: after which local sequence, and the peer's as JSON text.
+func (a *account) start() (local store.Sequence, remote string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return store.Sequence(a.local.Seen()), a.remote.Last()
+}
+
+func (a *account) addLocal(seq store.Sequence) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.local.Add(uint64(seq))
+}
+
+func (a *account) lookedAt(seq store.Sequence) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if uint64(seq) > a.local.Seen() {
+		a.local.Look(uint64(seq))
+		a.changedLocked()
+	}
+}
+
+func (a *account) arrived(seq store.Sequence) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.local.Arrive(uint64(seq))
+}
+
+func (a *account) completeLocal(seqs ...store.Sequence) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, seq := range seqs {
+		if a.local.Complete(uint64(seq)) {
+			a.changedLocked()
+		}
+	}
+}
+
+func (a *account) finished(seq store.Sequence) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.local.Finished(uint64(seq))
+}
+
+func (a *account) isNew(seq store.Sequence) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.local.IsNew(uint64(seq))
+}
+
+func (a *account) addRemote(texts []string) []*checkpoint.Sequence {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	seqs := make([]*checkpoint.Sequence, len(texts))
+	for i, text := range texts {
+		seqs[i] = a.remote.Add(text)
+	}
+	return seqs
+}
+
+func (a *account) completeRemote(seqs ...*checkpoint.Sequence) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, seq := range seqs {
+		if seq != nil && a.remote.Complete(seq) {
+			a.changedLocked()
+		}
+	}
+}
+
+func (a *account) leaveRemote(seq *checkpoint.Sequence) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.remote.Leave(seq)
+}
+
+func (a *account) openRemote() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.remote.Pending()
+}
+
+// forgetRemote makes the next session pull from the beginning.
+func (a *account) forgetRemote() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.remote.Forget()
+	a.dirty = true
+}
+
+// saveNow asks for a save without waiting for the interval, if there is something to save.
+func (a *account) saveNow() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.dirty {
+		a.urgent = true
+		a.poke()
+	}
+}
+
+func (a *account) isUrgent() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.urgent
+}
+
+// take returns the position to save, and claims it. dirty is false if it has not moved.
+func (a *account) take() (position checkpoint.Position, dirty bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	dirty, a.dirty, a.urgent = a.dirty, false, false
+	return checkpoint.Position{Done: a.local.Done(), Remote: a.remote.Last()}, dirty
+}
+
+// putBack says that what was taken is not saved.
+func (a *account) putBack() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.dirty = true
+}
+
+func (a *account) changedLocked() {
+	a.dirty = true
+	a.poke()
+}
+
+func (a *account) poke() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
