@@ -148,27 +148,41 @@ func TestAnEditOfAPurgedDocumentIsTaken(t *testing.T) {
 	})
 }
 
-// TestADocumentIsCreatedAnewOverATombstone by a client that never heard of that: with version vectors, what was
-// accepted as a proposal is stored, and others that have the tombstone take it too.
-func TestADocumentIsCreatedAnewOverATombstone(t *testing.T) {
-	const v = store.VersionVectors
-	fresh, p, other := newPeer(t, v), newPeer(t, v), newPeer(t, v)
-	p.put("a", `{"n":1}`)
-	sync(t, other, p)
-	p.delete("a")
-	sync(t, other, p)
-	fresh.put("a", `{"n":2}`)
-	pushOnly := func(active *replication.Active, _ *replication.Passive) { active.Collections[0].Pull = false }
-	if got := sync(t, fresh, p, pushOnly).active.Progress().Push; got.Documents != 1 || got.Failed != 0 {
-		t.Errorf("pushed %+v", got)
+// TestATombstoneIsNotOverwrittenUnseen : a client proposes a document as new, and the listener has a tombstone that
+// the client has not seen. Whether the client has edited the document that was deleted, under another URL, or made
+// one of the same ID, the two are in conflict: stored over the tombstone, the revision would live here and be dead
+// on the client, which pulls the tombstone in the same session. So it goes between two LiteCore peers (v4-41b, 41c).
+func TestATombstoneIsNotOverwrittenUnseen(t *testing.T) {
+	elsewhere := func(active *replication.Active, _ *replication.Passive) { active.Remote = "wss://p:4985/db" }
+	pushOnly := func(active *replication.Active, passive *replication.Passive) {
+		elsewhere(active, passive)
+		active.Collections[0].Pull = false
 	}
-	if got := sync(t, other, p).active.Progress(); got.Conflicts != 0 || got.Pull.Documents != 1 {
-		t.Errorf("another has %d conflicts and pulled %+v", got.Conflicts, got.Pull)
-	}
-	requireSame(t, fresh, p, 1)
-	requireSame(t, other, p, 1)
-	if got := p.contents()["a"]; !strings.HasSuffix(got, `{"n":2}`) {
-		t.Errorf("stored is %s", got)
+	for name, alike := range map[string]bool{"an edit": true, "another document": false} {
+		t.Run(name, func(t *testing.T) {
+			const v = store.VersionVectors
+			a, p, other := newPeer(t, v), newPeer(t, v), newPeer(t, v)
+			first := other
+			if alike {
+				first = a
+			}
+			first.put("a", `{"n":1}`)
+			sync(t, first, p)
+			sync(t, other, p)
+			p.delete("a")
+			sync(t, other, p)
+			a.put("a", `{"n":2}`)
+			if got := sync(t, a, p, pushOnly).active.Progress().Push; got.Documents != 0 || got.Failed != 1 {
+				t.Errorf("pushed over the tombstone: %+v", got)
+			}
+			sync(t, a, p, elsewhere)
+			requireSame(t, a, p, 1)
+			sync(t, other, p)
+			requireSame(t, other, p, 1)
+			if got := p.contents()["a"]; !strings.HasSuffix(got, " -") {
+				t.Errorf("the listener has %s, want the deletion, which wins by the default rules", got)
+			}
+		})
 	}
 }
 

@@ -22,13 +22,6 @@ func Receive(local Rev, localDeleted bool, remoteKnown ID, incoming Rev) Order {
 	return Conflict
 }
 
-// CreatedAnew reports whether a client may have created a document without having heard of its
-// tombstone. A listener may store it: as a version it has then seen the tombstone, and replaces it
-// everywhere. A tree revision could not tell that, and would meet the tombstone as a conflict.
-func CreatedAnew(tombstone, incoming Rev) bool {
-	return !tombstone.isLegacy() && !incoming.isLegacy() && !related(tombstone, incoming)
-}
-
 // isBeyond reports whether all that is named of incoming's history is younger than the tree revision local.
 func isBeyond(local, incoming Rev) bool {
 	if !local.ID.IsTree() || !incoming.ID.IsTree() {

@@ -80,24 +80,6 @@ func TestWantedAsksForWhatMayBeNew(t *testing.T) {
 }
 
 // The rule of spec/replication.md §7.
-func TestCreatedAnewIsWhatVersionsCanBe(t *testing.T) {
-	for name, x := range map[string]struct {
-		tombstone, incoming revision.Rev
-		want                bool
-	}{
-		"unheard of":         {vector(a1), vector(b1), true},
-		"from one past":      {vector(a1, c1), vector(b1, c1), false},
-		"trees":              {tree("2-b", "1-a"), tree("1-x"), false},
-		"over a tree":        {tree("2-b", "1-a"), vector(b1), false},
-		"over an encoded":    {revision.Rev{ID: revision.ID("2-b").Encoded()}, vector(b1), false},
-		"a tree, over these": {vector(a1), tree("1-x"), false},
-	} {
-		if got := revision.CreatedAnew(x.tombstone, x.incoming); got != x.want {
-			t.Errorf("%s: CreatedAnew(%v, %v) = %v", name, x.tombstone, x.incoming, got)
-		}
-	}
-}
-
 func TestProposalAcceptsDescendants(t *testing.T) {
 	for name, x := range map[string]struct {
 		cur      revision.Rev

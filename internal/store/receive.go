@@ -190,11 +190,7 @@ func (tx *Tx) storeSameMerge(c *Collection, head, next *Document, remote Remote)
 // receivedOrder compares next, which remote has sent, with head.
 func receivedOrder(head, next *Document, remote Remote) revision.Order {
 	has := head.remote.of(remote, head.Rev.ID)
-	order := revision.Receive(head.Rev, head.Deleted, has, next.Rev)
-	if remote == 0 && order == revision.Conflict && head.Deleted && !next.Deleted && revision.CreatedAnew(head.Rev, next.Rev) {
-		return revision.Newer
-	}
-	return order
+	return revision.Receive(head.Rev, head.Deleted, has, next.Rev)
 }
 
 // acknowledge remembers that remote has rev, which is head or older. That it is known to have the
