@@ -103,6 +103,7 @@ func (a *arrival) readProperties() error {
 			revision.ParseTreeIDs(props.Value(wire.PropSuperseded))))
 	}
 	a.store.RefuseConflict = s.active == nil
+	a.store.FromGateway = isFromGateway(props)
 	return nil
 }
 

@@ -98,7 +98,7 @@ type news struct {
 // it announces as it happens may be the outcome of a conflict with that, settled in favour of the other.
 func (p *puller) isNews(head *store.Document, c wire.Change) bool {
 	known := head.Known(p.c.s.remote)
-	return p.c.s.remote != 0 && known != c.Rev.ID &&
+	return p.c.s.remote != 0 && !known.Is(c.Rev.ID) &&
 		(!p.c.ledger.isNew(head.Sequence) || p.isCaughtUp() && head.Rev.MayHaveBeaten(c.Rev.ID))
 }
 

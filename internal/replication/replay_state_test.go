@@ -19,10 +19,15 @@ import (
 
 // replayNow is the clock of replayed databases: after everything recorded, whatever the
 // date on this machine is.
-var replayNow = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+var replayNow = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 
 // replayRemote is how our active side calls the recorded passive one.
-const replayRemote = "ws://recorded/db"
+func replayRemote(r *recording) string {
+	if strings.HasPrefix(r.name, "v4-41") { // under another URL each time
+		return "ws://recorded/" + r.name
+	}
+	return "ws://recorded/db"
+}
 
 // ourSide is the database of our side, which lives through a story.
 type ourSide struct {
@@ -72,11 +77,15 @@ func newOurSide(t testing.TB, passive, vectors bool, known bodies) *ourSide {
 		}
 		return s
 	}
+	return s
+}
+
+// call finds the number of the peer of a recording, for our active side.
+func (s *ourSide) call(r *recording) {
 	s.update(func(tx *store.Tx) (err error) {
-		s.remote, err = tx.RemoteFor(replayRemote)
+		s.remote, err = tx.RemoteFor(replayRemote(r))
 		return err
 	})
-	return s
 }
 
 func (s *ourSide) update(fn func(tx *store.Tx) error) {
@@ -197,6 +206,7 @@ func (s *ourSide) prepare(r *recording) {
 	if s.passive {
 		s.preparePassive(r)
 	} else {
+		s.call(r)
 		s.prepareActive(r)
 	}
 	for _, m := range r.beginning(s.passive) {
@@ -263,6 +273,11 @@ func (r *recording) continuous() bool {
 // byTestClient says that Sync Gateway's own test client was active. It pulls with its first
 // connection and pushes with the second.
 func (r *recording) byTestClient() bool { return strings.HasPrefix(r.name, "sgc") }
+
+// deletedThere is the deletion that the recording 41b takes for granted, and 41c shows.
+func deletedThere() revision.Rev {
+	return child(revision.Rev{ID: "18ec7b6a7bbd0000@0ITziLqxSdaXMwpx4LE6TQ"}, "18ec7b69fe000000@uZOKBPZPQ0ajqp/KdgkPow")
+}
 
 // putAnnounced stores the revisions that a recorded message of our side announces.
 func (s *ourSide) putAnnounced(r *recording, m said) {
@@ -348,6 +363,9 @@ func (s *ourSide) prepareActive(r *recording) {
 // has accepted children of, or found in conflict with others, and checkpoints.
 func (s *ourSide) preparePassive(r *recording) {
 	s.t.Helper()
+	if strings.HasPrefix(r.name, "v4-41b-") {
+		s.put("_default._default", "c", deletedThere(), true, 0)
+	}
 	announced := make(map[string]bool)
 	for _, m := range r.requests(true) {
 		if base := revision.ID(m.props.Value("deltaSrc")); base != "" && s.head(r.collectionOf(m), m.props.Value("id")) == nil {
@@ -452,7 +470,7 @@ func (s *ourSide) activeConfig(r *recording, conn int) replication.Active {
 		Common: replication.Common{
 			DB: s.db, Deltas: r.takesDeltas(false), ReplyTimeout: patience, Log: testLog(s.t),
 		},
-		Remote: replayRemote,
+		Remote: replayRemote(r),
 	}
 	var opts replication.CollectionOptions
 	for _, m := range r.requests(false) {

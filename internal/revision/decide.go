@@ -22,6 +22,18 @@ func Receive(local Rev, localDeleted bool, remoteKnown ID, incoming Rev) Order {
 	return Conflict
 }
 
+// IsUpgradeOf reports whether incoming is only another name of a revision that local descends from. A Sync
+// Gateway gives each document that it has got as a tree revision a version of its own, and sends that with
+// the tree ID as the first ancestor. The version has the same content: taken for an edit, it would be in conflict
+// with the edit that local is, and might win. The same message from any other peer is an edit.
+func IsUpgradeOf(local, incoming Rev) bool {
+	if !incoming.ID.IsVersion() || len(incoming.History.Ancestors) == 0 {
+		return false
+	}
+	twin := incoming.History.Ancestors[0]
+	return local.ID != twin && local.Contains(twin) && Compare(incoming, local) == Conflict
+}
+
 // isBeyond reports whether all that is named of incoming's history is younger than the tree revision local.
 func isBeyond(local, incoming Rev) bool {
 	if !local.ID.IsTree() || !incoming.ID.IsTree() {

@@ -79,6 +79,34 @@ func TestWantedAsksForWhatMayBeNew(t *testing.T) {
 	}
 }
 
+// A Sync Gateway's version of a tree revision is that revision. Its first ancestor says which.
+func TestAGatewaysVersionOfAnAncestorIsOlder(t *testing.T) {
+	for name, x := range map[string]struct {
+		local, incoming revision.Rev
+		want            bool
+	}{
+		"of an ancestor of a tree":      {tree("3-c", "2-b", "1-a"), upgraded(b1, "2-b", "1-a"), true},
+		"of an older one":               {tree("3-c", "2-b", "1-a"), upgraded(b1, "1-a"), true},
+		"of ours":                       {tree("2-b", "1-a"), upgraded(b1, "2-b", "1-a"), false},
+		"of a later one":                {tree("2-b", "1-a"), upgraded(b1, "3-c", "2-b"), false},
+		"of another branch":             {tree("3-c", "2-b", "1-a"), upgraded(b1, "2-x", "1-a"), false},
+		"of what our version came from": {upgraded(a1, "2-b", "1-a"), upgraded(b1, "2-b", "1-a"), true},
+		"that our version has seen": {
+			revision.Rev{ID: a1, History: revision.History{Previous: []revision.ID{b1}, Ancestors: []revision.ID{"2-b"}}},
+			upgraded(b1, "2-b"), false,
+		},
+		"of no tree":           {tree("2-b", "1-a"), vector(b1), false},
+		"a tree":               {tree("2-b", "1-a"), tree("2-x", "1-a"), false},
+		"of a document unseen": {revision.Rev{}, upgraded(b1, "1-a"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := revision.IsUpgradeOf(x.local, x.incoming); got != x.want {
+				t.Errorf("IsUpgradeOf(%v, %v) = %v, want %v", x.local, x.incoming, got, x.want)
+			}
+		})
+	}
+}
+
 // The rule of spec/replication.md §7.
 func TestProposalAcceptsDescendants(t *testing.T) {
 	for name, x := range map[string]struct {

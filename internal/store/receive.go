@@ -25,6 +25,9 @@ type Incoming struct {
 
 	// RefuseConflict makes a conflict an error. It is one in any case where Remote is 0.
 	RefuseConflict bool
+
+	// FromGateway says that the sender is a Sync Gateway: see [revision.IsUpgradeOf].
+	FromGateway bool
 }
 
 // Outcome tells what became of an incoming revision.
@@ -122,6 +125,9 @@ func (tx *Tx) receiveOver(c *Collection, next *Document, in Incoming) (Outcome, 
 		_, err := tx.insert(c, next)
 		return Stored, err
 	}
+	if in.FromGateway && revision.IsUpgradeOf(head.Rev, in.Rev) {
+		return AlreadyKnown, tx.acknowledgeUpgrade(c, head, in)
+	}
 	order := receivedOrder(head, next, in.Remote)
 	if order == revision.Conflict {
 		merge, err := tx.sameMerge(c, head, next)
@@ -191,6 +197,28 @@ func (tx *Tx) storeSameMerge(c *Collection, head, next *Document, remote Remote)
 func receivedOrder(head, next *Document, remote Remote) revision.Order {
 	has := head.remote.of(remote, head.Rev.ID)
 	return revision.Receive(head.Rev, head.Deleted, has, next.Rev)
+}
+
+// acknowledgeUpgrade remembers that a gateway has what in is another name of. A version of ours has then seen
+// in, so that the gateway takes it as newer; a tree revision is to be offered upon the tree ID.
+func (tx *Tx) acknowledgeUpgrade(c *Collection, head *Document, in Incoming) error {
+	has := head.remote.of(in.Remote, head.Rev.ID)
+	switch {
+	case in.Remote == 0 || has == head.Rev.ID: // it has ours already: in was on its way
+		return nil
+	case head.Rev.ID.IsTree() && has != "" && head.Rev.Contains(has):
+		return nil
+	case head.Rev.ID.IsTree():
+		return tx.markKnown(c, head, in.Remote, revision.Rev{ID: in.Rev.History.Ancestors[0]})
+	}
+	full, err := tx.lookup(c, head.ID, sqlDocByID)
+	if err != nil {
+		return err
+	}
+	later := *full
+	later.Rev = tx.prune(revision.Join(full.Rev, in.Rev), full)
+	later.remote = later.remote.with(in.Remote, in.Rev.ID, later.Rev.ID)
+	return tx.replace(c, full, &later)
 }
 
 // acknowledge remembers that remote has rev, which is head or older. That it is known to have the

@@ -26,6 +26,7 @@ const (
 	PropCollection      = "collection"
 	PropCompress        = "compress"
 	PropConflictRev     = "conflictIncludesRev"
+	PropContentType     = "Content-Type" // of Sync Gateway alone
 	PropContinuous      = "continuous"
 	PropDeleted         = "deleted"
 	PropDeletedBranch   = "deleted_branch"

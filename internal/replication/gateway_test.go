@@ -1,0 +1,308 @@
+package replication_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	gosync "sync"
+	"testing"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/replication"
+	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// gateway answers as a Sync Gateway 4 does, as far as the recordings sg4-40b and sg4-40c and spec/versioning.md §B5
+// tell: each document has a tree revision and a version.
+type gateway struct {
+	t testing.TB
+
+	mu     gosync.Mutex
+	docs   map[string]gatewayDoc
+	seq    int
+	bodies int // received
+}
+
+type gatewayDoc struct {
+	seq     int
+	tree    revision.ID // "" until it is known
+	rev     revision.Rev
+	body    string
+	deleted bool
+}
+
+// gatewaySource is the source of the gateway's versions.
+const gatewaySource = "ZacK1r76z7TlR5yxI4cjOw"
+
+func newGateway(t testing.TB) *gateway { return &gateway{t: t, docs: make(map[string]gatewayDoc)} }
+
+// version gives the nth version of the gateway's own.
+func (g *gateway) version(n int) revision.ID {
+	return revision.NewVersion(revision.Time(0x18a3f2c1d5e10000+n<<16), gatewaySource)
+}
+
+// put stores a document as one that another client has written, over a tree revision if that is not "".
+func (g *gateway) put(id string, tree revision.ID, body string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.seq++
+	g.docs[id] = gatewayDoc{seq: g.seq, tree: tree, rev: revision.Rev{ID: g.version(g.seq)}, body: body}
+}
+
+// contents maps the IDs of documents to their bodies; tombstones have body "-".
+func (g *gateway) contents() map[string]string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all := make(map[string]string)
+	for id, doc := range g.docs {
+		if all[id] = doc.body; doc.deleted {
+			all[id] = "-"
+		}
+	}
+	return all
+}
+
+var gatewayType = blip.Property{Key: "Content-Type", Value: "application/json"}
+
+// meet lets a call the gateway, in both directions, and waits for the end. The gateway answers proposals when it has
+// sent what it had to send.
+func (g *gateway) meet(a *peer, configure ...func(*replication.Active)) *listener {
+	g.t.Helper()
+	sent := make(chan struct{})
+	var answering gosync.WaitGroup
+	l := meetActive(g.t, a, func(active *replication.Active) {
+		for _, c := range configure {
+			c(active)
+		}
+		if !active.Collections[0].Pull {
+			close(sent)
+		}
+	}, func(r *blip.Request) {
+		switch r.Profile() {
+		case "getCollections":
+			r.Reply(&blip.Message{Properties: blip.Properties{gatewayType}, Body: []byte("[{}]")})
+		case "proposeChanges":
+			answering.Go(func() {
+				<-sent
+				r.Reply(&blip.Message{Body: g.judge(r.Body)})
+			})
+		case "rev":
+			g.take(r)
+		default:
+			politely(r)
+		}
+	}, func(l *listener) {
+		defer close(sent)
+		g.feed(l)
+	})
+	if err := l.await(); err != nil {
+		g.t.Errorf("the session ended with %v", err)
+	}
+	answering.Wait()
+	return l
+}
+
+// feed announces everything, and sends what is asked for.
+func (g *gateway) feed(l *listener) {
+	g.mu.Lock()
+	ids := slices.SortedFunc(maps.Keys(g.docs), func(x, y string) int { return g.docs[x].seq - g.docs[y].seq })
+	docs := maps.Clone(g.docs)
+	g.mu.Unlock()
+	var announced []string
+	for _, id := range ids {
+		flag := 0
+		if docs[id].deleted {
+			flag = 1
+		}
+		announced = append(announced, fmt.Sprintf(`[%d,%q,%q,%d]`, docs[id].seq, id, docs[id].rev.ID, flag))
+	}
+	if len(announced) > 0 {
+		var answers []any
+		reply := l.ask("changes", "collection=0 Content-Type=application/json", "["+strings.Join(announced, ",")+"]")
+		if err := json.Unmarshal([]byte(reply), &answers); err != nil {
+			g.t.Errorf("the answer to changes is %s: %v", reply, err)
+		}
+		for i, answer := range answers {
+			if known, ok := answer.([]any); ok {
+				g.send(l, ids[i], docs[ids[i]], known)
+			}
+		}
+	}
+	l.tell("changes", "collection=0 Content-Type=application/json", "null")
+}
+
+// send sends a document; a client that has a tree revision is told of the gateway's.
+func (g *gateway) send(l *listener, id string, doc gatewayDoc, known []any) {
+	history := doc.rev.History
+	history.Ancestors = nil
+	hasTree := slices.ContainsFunc(known, func(k any) bool { return !strings.Contains(fmt.Sprint(k), "@") })
+	if hasTree && doc.tree != "" {
+		history.Ancestors = []revision.ID{doc.tree}
+	}
+	m := &blip.Message{NoReply: true, Body: []byte(doc.body), Properties: withProps("rev", fmt.Sprintf(
+		"collection=0 id=%s rev=%s sequence=%d Content-Type=application/json", id, doc.rev.ID, doc.seq))}
+	if text := history.String(); text != "" {
+		m.Properties.Add("history", text)
+	}
+	if doc.deleted {
+		m.Properties.Add("deleted", "1")
+	}
+	l.conn.Send(m, nil) //nolint:errcheck // await finds a connection that has ended
+}
+
+// judge answers proposals.
+func (g *gateway) judge(body []byte) []byte {
+	var items [][]any
+	if err := json.Unmarshal(body, &items); err != nil {
+		g.t.Errorf("proposals %s: %v", body, err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	answers := make([]any, len(items))
+	for i, item := range items {
+		doc, exists := g.docs[item[0].(string)]
+		proposed, err := revision.ParseVector(item[1].(string))
+		if err != nil {
+			g.t.Errorf("proposal %v: %v", item, err)
+		}
+		parent := ""
+		if len(item) > 2 {
+			parent = item[2].(string)
+		}
+		is := func(id string) bool { return id == string(doc.rev.ID) || doc.tree != "" && id == string(doc.tree) }
+		switch {
+		case !exists, is(parent):
+			answers[i] = 0
+		case is(string(proposed.ID)):
+			answers[i] = 304
+		case proposed.Contains(doc.rev.ID):
+			answers[i] = 0
+		default:
+			answers[i] = map[string]any{"status": 409, "rev": doc.rev.ID}
+		}
+	}
+	text, err := json.Marshal(answers)
+	if err != nil {
+		g.t.Error(err)
+	}
+	return text
+}
+
+// take stores a revision. A tree history that it does not know makes Sync Gateway 4.2 keep the body that it has, also
+// where the vector covers its own version.
+func (g *gateway) take(r *blip.Request) {
+	rev, err := revision.ParseRev(r.Properties.Value("rev"), r.Properties.Value("history"))
+	if err != nil {
+		g.t.Errorf("rev %v: %v", r.Properties, err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.bodies++
+	id := r.Properties.Value("id")
+	doc, exists := g.docs[id]
+	trees := rev.History.Ancestors
+	descends := slices.Contains(trees, doc.tree)
+	switch {
+	case rev.ID.Source() == revision.LegacySource && !exists:
+		r.ReplyError("HTTP", 500, "invalid CV")
+		return
+	case exists && !rev.Contains(doc.rev.ID) && !descends:
+		r.ReplyError("HTTP", 409, "Document revision conflict")
+		return
+	case !exists || rev.ID.IsTree() || len(trees) == 0 || descends:
+		doc.body, doc.deleted = string(r.Body), r.Properties.Bool("deleted")
+	}
+	g.seq++
+	doc.seq, doc.rev = g.seq, rev
+	if rev.ID.IsTree() {
+		doc.tree, doc.rev = rev.ID, revision.Rev{ID: rev.ID.Encoded()}
+	} else {
+		doc.tree = revision.NewTree(doc.tree.Generation()+1, fmt.Sprintf("%040x", g.seq))
+	}
+	g.docs[id] = doc
+	r.Reply(nil)
+}
+
+// upgrade gives what clients have pushed as trees a version of the gateway's own, as it does when it is
+// asked for it over the fourth protocol.
+func (g *gateway) upgrade() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for id, doc := range g.docs {
+		if doc.rev.ID.Source() == revision.LegacySource {
+			doc.rev = revision.Rev{ID: g.version(doc.seq)}
+			g.docs[id] = doc
+		}
+	}
+}
+
+func laterWins(_ context.Context, c replication.Conflict) (replication.Decision, error) {
+	switch {
+	case c.Local == nil:
+		return replication.Decision{Winner: store.RemoteWins}, nil
+	case c.Remote == nil || revision.DefaultWinner(c.Local.Rev, c.Remote.Rev, false, false):
+		return replication.Decision{Winner: store.LocalWins}, nil
+	}
+	return replication.Decision{Winner: store.RemoteWins}, nil
+}
+
+func remoteWins(context.Context, replication.Conflict) (replication.Decision, error) {
+	return replication.Decision{Winner: store.RemoteWins}, nil
+}
+
+// A database of trees is in sync with a Sync Gateway, is edited offline, is upgraded and edited again. The gateway
+// sends the unedited documents back, as versions of its own, before it hears of the edits: none may be lost, by
+// whatever resolver (recorded in sg4-40b-upgrade-unsent).
+func TestAnUpgradeLosesNoEdit(t *testing.T) {
+	for name, resolver := range map[string]replication.Resolver{"by rules": nil, "latest": laterWins, "remote": remoteWins} {
+		t.Run(name, func(t *testing.T) {
+			a, g := newPeer(t, store.RevTrees), newGateway(t)
+			for _, id := range []string{"edited", "edited-twice", "deleted", "after", "deleted-after", "both", "same"} {
+				a.put(id, `{"v":0}`)
+			}
+			g.meet(a)
+			g.upgrade()
+			for _, id := range []string{"edited", "edited-twice", "both"} {
+				a.put(id, `{"v":1}`)
+			}
+			a.put("edited-twice", `{"v":2}`)
+			a.delete("deleted")
+			a.put("new", `{"v":1}`)
+			if err := a.db.UpgradeVersioning(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			a.put("after", `{"v":3}`)
+			a.put("both", `{"v":4}`)
+			a.delete("deleted-after")
+			resolving := func(active *replication.Active) { active.Collections[0].Resolver = resolver }
+			l := g.meet(a, resolving)
+			want := map[string]string{
+				"edited": `{"v":1}`, "edited-twice": `{"v":2}`, "deleted": "-", "after": `{"v":3}`, "deleted-after": "-",
+				"both": `{"v":4}`, "same": `{"v":0}`, "new": `{"v":1}`,
+			}
+			if got := g.contents(); !maps.Equal(got, want) {
+				t.Errorf("the gateway has %v\nwant %v", got, want)
+			}
+			ours := make(map[string]string)
+			for id, text := range a.contents() {
+				_, ours[id], _ = strings.Cut(text, " ")
+			}
+			if !maps.Equal(ours, want) {
+				t.Errorf("the database has %v\nwant %v", ours, want)
+			}
+			for _, event := range l.events.sorted() {
+				if strings.Contains(event, "/") {
+					t.Errorf("reported: %s", event)
+				}
+			}
+			g.meet(a, resolving)
+			if got := g.contents(); !maps.Equal(got, want) {
+				t.Errorf("after another session the gateway has %v\nwant %v", got, want)
+			}
+		})
+	}
+}
