@@ -1,8 +1,10 @@
 package tandem
 
 import (
+	"cmp"
 	"crypto/x509"
 	"net/http"
+	"strings"
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/transport"
@@ -18,7 +20,12 @@ type ReplicatorAuthenticator interface {
 // BasicAuthenticator sends a user name and a password (HTTP Basic). Use it with TLS only.
 type BasicAuthenticator struct{ Username, Password string }
 
-func (a BasicAuthenticator) check() error { return nil }
+func (a BasicAuthenticator) check() error {
+	if strings.Contains(a.Username, ":") {
+		return fault.Invalid.In("configure replicator", "").Says("a user's name cannot hold a colon")
+	}
+	return nil
+}
 
 func (a BasicAuthenticator) authenticate(cfg *transport.DialConfig) {
 	cfg.Credentials = &transport.Credentials{User: a.Username, Password: a.Password}
@@ -30,17 +37,26 @@ type SessionAuthenticator struct {
 	CookieName string // empty means "SyncGatewaySession"
 }
 
-func (a SessionAuthenticator) check() error { return nil }
+func (a SessionAuthenticator) check() error {
+	invalid := fault.Invalid.In("configure replicator", "")
+	switch {
+	case a.SessionID == "":
+		return invalid.Says("the session has no ID")
+	case a.cookie().Valid() != nil: // its error would tell the session
+		return invalid.Says("the session's ID or the name of its cookie has characters that a cookie cannot hold")
+	}
+	return nil
+}
+
+func (a SessionAuthenticator) cookie() *http.Cookie {
+	return &http.Cookie{Name: cmp.Or(a.CookieName, "SyncGatewaySession"), Value: a.SessionID}
+}
 
 func (a SessionAuthenticator) authenticate(cfg *transport.DialConfig) {
-	name := a.CookieName
-	if name == "" {
-		name = "SyncGatewaySession"
-	}
 	if cfg.Headers == nil {
 		cfg.Headers = http.Header{}
 	}
-	cfg.Headers.Add("Cookie", (&http.Cookie{Name: name, Value: a.SessionID}).String())
+	cfg.Headers.Add("Cookie", a.cookie().String())
 }
 
 // ClientCertificateAuthenticator shows a certificate in the TLS handshake, and proves that it

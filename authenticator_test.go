@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -308,6 +310,40 @@ func TestSeveralReplicatorsAtOnce(t *testing.T) {
 		}
 		if n, err := theirs.Count(t.Context()); err != nil || readOnly && n != 1 || !readOnly && n != 6 {
 			t.Errorf("%s: the listener has %d documents (%v)", name, n, err)
+		}
+	}
+}
+
+// A configuration that could never connect is refused before the first attempt, and no error
+// tells a secret.
+func TestACredentialThatCannotBeSentIsRefused(t *testing.T) {
+	coll := newCollection(t)
+	endpoint, err := tandem.NewURLEndpoint("wss://peer.example/db")
+	check(t, err)
+	for name, test := range map[string]struct {
+		configure configureReplicator
+		refused   bool
+	}{
+		"a user":                   {as(tandem.BasicAuthenticator{Username: "ann", Password: "p:q"}), false},
+		"a user with a colon":      {as(tandem.BasicAuthenticator{Username: "ann:secret", Password: "p"}), true},
+		"a session":                {as(tandem.SessionAuthenticator{SessionID: "0123abc"}), false},
+		"no session":               {as(tandem.SessionAuthenticator{}), true},
+		"a session with a line":    {as(tandem.SessionAuthenticator{SessionID: "secret\r\n"}), true},
+		"a cookie with a space":    {as(tandem.SessionAuthenticator{SessionID: "secret", CookieName: "a b"}), true},
+		"a header":                 {func(c *tandem.ReplicatorConfiguration) { c.Headers = http.Header{"X-Mine": {"1"}} }, false},
+		"a header with a space":    {func(c *tandem.ReplicatorConfiguration) { c.Headers = http.Header{"X Mine": {"secret"}} }, true},
+		"a proxy without a scheme": {func(c *tandem.ReplicatorConfiguration) { c.Proxy = &url.URL{Host: "proxy:80"} }, true},
+		"no proxy":                 {func(c *tandem.ReplicatorConfiguration) { c.Proxy = &url.URL{} }, false},
+	} {
+		cfg := tandem.ReplicatorConfiguration{Endpoint: endpoint}
+		cfg.AddCollection(coll)
+		test.configure(&cfg)
+		err := cfg.Validate()
+		if got := errors.Is(err, tandem.ErrInvalid); got != test.refused || !got && err != nil {
+			t.Errorf("%s: got %v, refused should be %t", name, err, test.refused)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: the error tells the secret: %v", name, err)
 		}
 	}
 }

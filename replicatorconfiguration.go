@@ -107,7 +107,8 @@ type ReplicatorConfiguration struct {
 	TrustedRootCertificates []*x509.Certificate
 
 	// Headers are added to the request. They may replace User-Agent, Host and
-	// Authorization, and never those of the handshake.
+	// Authorization, and never those of the handshake. A name or value that HTTP does not
+	// allow is [ErrInvalid].
 	Headers http.Header
 
 	// AcceptParentDomainCookies lets the peer set cookies for the domains above its own.
@@ -117,7 +118,10 @@ type ReplicatorConfiguration struct {
 	// one that is not there is [ErrUnknownInterface].
 	NetworkInterface string
 
-	// Proxy is an HTTP proxy to tunnel through: http://[user:password@]host:port. Nil means none.
+	// Proxy is an HTTP proxy to tunnel through: http://[user:password@]host[:port]. Nil means
+	// the one that the environment variables HTTPS_PROXY (for wss), HTTP_PROXY (for ws) and
+	// NO_PROXY ask for, and an empty URL none. Peers on this machine, in .local and at link-local
+	// addresses are always connected to directly by the variables.
 	Proxy *url.URL
 
 	// Timeout bounds each attempt to connect. Zero means 15 s.
@@ -182,6 +186,9 @@ func (c ReplicatorConfiguration) Validate() error {
 		"accepting only self-signed certificates excludes root certificates")
 	check(c.TrustOnFirstUse == nil || !c.AcceptOnlySelfSignedServerCertificate && len(c.TrustedRootCertificates) == 0,
 		"trust on first use excludes root certificates, and accepting only self-signed ones")
+	for _, err := range transport.CheckRequest(c.Headers, c.Proxy) {
+		check(false, err.Error())
+	}
 	if c.Authenticator != nil {
 		errs = append(errs, c.Authenticator.check())
 	}

@@ -76,7 +76,7 @@ func (a *Authenticator) verify(log *slog.Logger, chain []*x509.Certificate) erro
 	if len(chain) == 0 {
 		return fault.CertRequired
 	}
-	reason := errors.New("the authenticator panicked")
+	reason := errors.New("the function that decides has failed")
 	if contained(log, func() bool { reason = a.chain(chain); return reason == nil }) {
 		return nil
 	}

@@ -1,13 +1,9 @@
 package transport
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
-	"encoding/base64"
-	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"strings"
 
@@ -16,19 +12,26 @@ import (
 
 // connect reaches the endpoint by TCP, through the proxy if there is one, and TLS.
 func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
+	proxy, err := d.proxy()
+	if err != nil {
+		return nil, err
+	}
 	address := d.to.Address()
-	if d.cfg.Proxy != nil {
-		address = d.cfg.Proxy.Host
+	if proxy != nil {
+		address = proxyAddress(proxy)
 	}
 	nc, err := d.dialTCP(ctx, address)
-	if err != nil {
+	switch {
+	case err != nil && proxy != nil:
+		return nil, noProxy(proxy, err)
+	case err != nil:
 		return nil, netFault(err)
 	}
 	limitUnsent(nc)
 	stop := context.AfterFunc(ctx, func() { _ = nc.Close() })
 	defer stop()
-	if d.cfg.Proxy != nil {
-		if err := d.tunnel(nc); err != nil {
+	if proxy != nil {
+		if err := d.tunnel(nc, proxy); err != nil {
 			_ = nc.Close()
 			return nil, err
 		}
@@ -69,34 +72,6 @@ func family(a netip.Addr) string {
 	}
 	return "tcp6"
 }
-
-// tunnel asks the proxy to connect to the endpoint.
-func (d *dialer) tunnel(nc net.Conn) error {
-	auth := ""
-	if user := d.cfg.Proxy.User; user != nil {
-		password, _ := user.Password()
-		auth = "Proxy-Authorization: Basic " +
-			base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)) + "\r\n"
-	}
-	to := d.to.Address()
-	if _, err := fmt.Fprintf(nc, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", to, to, auth); err != nil {
-		return netFault(err)
-	}
-	// One byte at a time: what follows the head belongs to the peer behind the proxy.
-	br := bufio.NewReaderSize(&headReader{r: byteReader{nc}, left: maxHead}, 16)
-	res, err := http.ReadResponse(br, &http.Request{Method: http.MethodConnect})
-	if err != nil {
-		return fault.New(fault.WebSocket, http.StatusBadGateway, "the proxy's answer is not HTTP").Because(err)
-	}
-	if res.StatusCode/100 != 2 {
-		return fault.New(fault.WebSocket, res.StatusCode, "the proxy refused: "+res.Status)
-	}
-	return nil
-}
-
-type byteReader struct{ net.Conn }
-
-func (b byteReader) Read(p []byte) (int, error) { return b.Conn.Read(p[:min(1, len(p))]) }
 
 func (d *dialer) tlsConfig() *tls.Config {
 	host, _, _ := strings.Cut(d.to.Host(), "%")

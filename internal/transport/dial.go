@@ -108,7 +108,7 @@ func (d *dialer) attempt(ctx context.Context) (c *Conn, err error) {
 	}
 	defer res.body.Close()
 	switch res.status {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect:
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		return nil, d.follow(res.header.Get("Location"))
 	case http.StatusUseProxy:
 		return nil, d.useProxy(res.header.Get("Location"))

@@ -3,9 +3,13 @@ package transport
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/tandemdb/tandem/internal/fault"
 )
@@ -37,7 +41,9 @@ type DialConfig struct {
 	NetworkInterface string
 	// UserAgent names this program. Empty means "Tandem".
 	UserAgent string
-	// Proxy is an HTTP proxy to tunnel through: http://[user:password@]host:port. Nil means none.
+	// Proxy is an HTTP proxy to tunnel through: http://[user:password@]host[:port]. Nil means
+	// the one that HTTPS_PROXY (for wss), HTTP_PROXY (for ws) and NO_PROXY ask for; an empty URL
+	// means none. Hosts in .local and link-local addresses are never reached through the former.
 	Proxy *url.URL
 }
 
@@ -60,8 +66,39 @@ func (c DialConfig) Validate() error {
 	if c.Trust.SelfSignedOnly && len(c.Trust.Roots) > 0 {
 		wrong("accepting only self-signed certificates excludes root certificates")
 	}
-	if c.Proxy != nil && c.Proxy.Scheme != "http" {
-		wrong("the proxy's URL does not begin with http://")
+	for _, err := range CheckRequest(c.Headers, c.Proxy) {
+		wrong(err.Error())
+	}
+	if c.Credentials != nil && strings.Contains(c.Credentials.User, ":") {
+		wrong("a user's name cannot hold a colon")
 	}
 	return errors.Join(errs...)
+}
+
+// CheckRequest reports which headers and which proxy of a [DialConfig] cannot work.
+func CheckRequest(headers http.Header, proxy *url.URL) (errs []error) {
+	if proxy != nil && *proxy != (url.URL{}) {
+		if err := checkProxy(proxy); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	for name, values := range headers {
+		if err := checkHeader(name, values); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
+// checkHeader reports what cannot be sent. The value is not shown: it may be a secret.
+func checkHeader(name string, values []string) error {
+	if !httpguts.ValidHeaderFieldName(name) {
+		return fmt.Errorf("%q cannot be the name of a header", name)
+	}
+	for _, value := range values {
+		if !httpguts.ValidHeaderFieldValue(value) {
+			return fmt.Errorf("the header %s has a value with control characters", name)
+		}
+	}
+	return nil
 }

@@ -17,7 +17,7 @@ func (d *dialer) follow(location string) error {
 	}
 	to := d.to
 	if u.IsAbs() || u.Host != "" {
-		scheme, ok := map[string]string{"http": "ws", "https": "wss"}[u.Scheme]
+		scheme, ok := map[string]string{"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}[u.Scheme]
 		if !ok || u.Hostname() == "" || !validPort(u.Port()) {
 			return badRedirect(location)
 		}

@@ -1,8 +1,10 @@
 package transport_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -15,7 +17,7 @@ func redirect(status int, location string) string {
 }
 
 func TestRedirectsAreFollowed(t *testing.T) {
-	for _, status := range []int{301, 302, 307} {
+	for _, status := range []int{301, 302, 307, 308} {
 		e, requests := rawServer(t, func(request string) string {
 			if strings.HasPrefix(request, "GET /db/") {
 				return redirect(status, "/other/_blipsync?x=1")
@@ -34,6 +36,52 @@ func TestRedirectsAreFollowed(t *testing.T) {
 			t.Errorf("%d: the second request is %v", status, second)
 		}
 	}
+}
+
+func TestARedirectMayNameAnyOfTheSchemes(t *testing.T) {
+	for _, scheme := range []string{"http", "ws"} {
+		there, requests := rawServer(t, switching)
+		e, _ := rawServer(t, func(string) string {
+			return redirect(308, strings.Replace(there.String(), "ws", scheme, 1)+"/_blipsync")
+		})
+		c, err := transport.Dial(t.Context(), transport.DialConfig{Endpoint: e, Protocols: []string{cbm4}})
+		if err != nil {
+			t.Errorf("%s: %v", scheme, err)
+			continue
+		}
+		_ = c.Abort()
+		if got := parsed(t, requests()[0]).RequestURI; got != "/db/_blipsync" {
+			t.Errorf("%s: the second request is for %s", scheme, got)
+		}
+	}
+}
+
+func TestNoRedirectLeadsFromTLSToClearText(t *testing.T) {
+	for _, scheme := range []string{"http", "ws"} {
+		var location string
+		s := redirectingTLS(t, func() string { return location })
+		location = scheme + "://" + s + "/db/_blipsync"
+		_, err := transport.Dial(t.Context(), transport.DialConfig{
+			Endpoint: endpoint(t, "wss://"+s+"/db"), Protocols: []string{cbm4}, Trust: transport.Trust{SelfSignedOnly: true},
+		})
+		checkFault(t, err, fault.Network, fault.InvalidRedirect.Code)
+		if err != nil && !strings.Contains(err.Error(), "clear text") {
+			t.Errorf("%s: got %v", scheme, err)
+		}
+	}
+}
+
+// redirectingTLS returns the address of a server that redirects everybody.
+func redirectingTLS(t *testing.T, location func() string) string {
+	t.Helper()
+	web := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", location())
+		w.WriteHeader(http.StatusPermanentRedirect)
+	}))
+	web.TLS = &tls.Config{Certificates: []tls.Certificate{*issue(t, nil, nil).tls()}}
+	web.StartTLS()
+	t.Cleanup(web.Close)
+	return web.Listener.Addr().String()
 }
 
 func TestAnotherHostGetsNoCredentials(t *testing.T) {
