@@ -76,7 +76,7 @@ func parseKnownServer(address string, text []byte) (*KnownServer, error) {
 // usesFirst reports whether trust on first use decides.
 func (c ReplicatorConfiguration) usesFirst() bool {
 	return c.TrustOnFirstUse != nil && c.Endpoint.endpoint.Secure() &&
-		len(c.PinnedServerCertificate) == 0 && c.PinnedServerFingerprint == ""
+		c.PinnedServerCertificate == nil && c.PinnedServerFingerprint == ""
 }
 
 // trust returns which certificates are good for the next connection.

@@ -84,8 +84,9 @@ type ReplicatorConfiguration struct {
 	// key, and no other: encryption without proof of who the peer is.
 	AcceptOnlySelfSignedServerCertificate bool
 
-	// PinnedServerCertificate is a certificate that has to be in the server's chain: PEM,
-	// DER, or the Base64 of either. Names and dates do not count then. Empty pins none.
+	// PinnedServerCertificate is the one certificate that has to be in the server's chain: PEM,
+	// DER, or the Base64 of either. Names and dates do not count then. Nil pins none; what holds
+	// no certificate, or several, is [ErrInvalid].
 	PinnedServerCertificate []byte
 
 	// PinnedServerFingerprint is the [Fingerprint] that the server's certificate has to have,
@@ -221,10 +222,15 @@ func (c ReplicatorConfiguration) pulls() bool  { return c.Type != Push }
 
 func (c ReplicatorConfiguration) trust() (transport.Trust, error) {
 	trust := transport.Trust{SelfSignedOnly: c.AcceptOnlySelfSignedServerCertificate, Roots: c.TrustedRootCertificates}
-	if len(c.PinnedServerCertificate) > 0 {
+	if c.PinnedServerCertificate != nil {
 		pinned, err := ParseCertificates(c.PinnedServerCertificate)
 		if err != nil {
 			return trust, fault.Invalid.In("configure replicator", "").Says("the pinned certificate cannot be read").Because(err)
+		}
+		if len(pinned) != 1 {
+			return trust, fault.Invalid.In("configure replicator", "").
+				Says("%d certificates are pinned, want just one", len(pinned)).
+				Try("pin the server's own certificate, or the root that issued it")
 		}
 		trust.Pinned = pinned[0].Raw
 	}

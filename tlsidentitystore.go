@@ -51,7 +51,8 @@ const (
 // user's configuration folder, or the one that TANDEM_IDENTITIES names. On macOS and Windows
 // its keys are encrypted under a secret in the Keychain or Credential Manager; elsewhere they
 // are encrypted under the first line of the file that TANDEM_IDENTITIES_PASSPHRASE_FILE names,
-// or protected by the permissions of the files, which works on a bare server.
+// or protected by the permissions of the files, which works on a bare server. A variable that is
+// set and empty is [ErrInvalid].
 func DefaultIdentityStore() (TLSIdentityStore, error) { return identity.Default() }
 
 // MemoryIdentityStore returns an empty store that lives as long as the process.

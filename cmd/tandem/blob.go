@@ -34,9 +34,6 @@ func newBlobPut(a *app) *cobra.Command {
 		Example: "  tandem blob put notes milk photo milk.png",
 		Args:    cobra.ExactArgs(4),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			if args[1] == "" || args[2] == "" {
-				return usage("the ID of the document or the property is empty")
-			}
 			in, err := a.open(args[3])
 			if err != nil {
 				return err

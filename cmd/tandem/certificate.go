@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/x509"
 	"fmt"
 
@@ -13,11 +14,42 @@ func readCertificates(file string) ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
+	if isBlank(string(data)) {
+		return nil, emptySetting("the file of certificates " + file)
+	}
 	certs, err := tandem.ParseCertificates(data)
 	if err != nil {
-		return nil, fmt.Errorf("read certificates from %s: %w", file, err)
+		return nil, usageError{
+			text: fmt.Sprintf("read certificates from %s: %v", file, err),
+			hint: cmp.Or(tandem.HintOf(err), "name a file of certificates, such as `tandem identity show LABEL --pem` writes"),
+		}
 	}
 	return certs, nil
+}
+
+// readPin reads the one certificate in a file, and returns it as DER.
+func readPin(file string) ([]byte, error) {
+	certs, err := readCertificates(file)
+	if err != nil {
+		return nil, err
+	}
+	if len(certs) != 1 {
+		return nil, usageError{
+			text: fmt.Sprintf("--pinned-cert %s: the file holds %d certificates, and a pin is just one", file, len(certs)),
+			hint: "leave in it the certificate that the peer must show, as `tandem identity show LABEL --pem` writes it",
+		}
+	}
+	return certs[0].Raw, nil
+}
+
+// identityStore returns the store of this user.
+func identityStore() (tandem.TLSIdentityStore, error) {
+	for _, name := range []string{tandem.IdentityFolderVariable, tandem.IdentityPassphraseVariable} {
+		if _, err := environment(name); err != nil {
+			return nil, err
+		}
+	}
+	return tandem.DefaultIdentityStore()
 }
 
 // loadIdentity returns the identity of a label from the store of this user, nil for no label.
@@ -25,7 +57,7 @@ func loadIdentity(label string) (*tandem.TLSIdentity, error) {
 	if label == "" {
 		return nil, nil //nolint:nilnil // no identity is wanted
 	}
-	store, err := tandem.DefaultIdentityStore()
+	store, err := identityStore()
 	if err != nil {
 		return nil, err
 	}

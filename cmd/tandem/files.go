@@ -55,8 +55,8 @@ func (a *app) firstLine(file string) (string, error) {
 		return "", fmt.Errorf("read secret from %s: %w", file, err)
 	}
 	line = strings.TrimRight(line, "\r\n")
-	if line == "" {
-		return "", fmt.Errorf("read secret from %s: the first line is empty", file)
+	if isBlank(line) {
+		return "", emptySetting("read secret from " + nameOfInput(file) + ": the first line")
 	}
 	return line, nil
 }
@@ -68,6 +68,14 @@ func withoutMark(line string) (string, error) {
 		return "", withHint(errors.New("the file is text in UTF-16"), "save it as UTF-8, or as ASCII")
 	}
 	return strings.TrimPrefix(line, "\ufeff"), nil
+}
+
+// nameOfInput names a file, or standard input for -.
+func nameOfInput(file string) string {
+	if file == "-" {
+		return "standard input"
+	}
+	return file
 }
 
 // warnReadable warns of a file with a secret that others may read. On Windows the permissions

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"strings"
@@ -34,7 +35,7 @@ func newIdentityList(a *app) *cobra.Command {
 		Short: "List identities, and warn of those that expire soon",
 		Args:  cobra.NoArgs,
 		RunE: a.do(func(context.Context, []string) error {
-			store, err := tandem.DefaultIdentityStore()
+			store, err := identityStore()
 			if err != nil {
 				return err
 			}
@@ -112,7 +113,7 @@ func (a *app) listIdentities(store tandem.TLSIdentityStore, labels []string, asJ
 }
 
 func newIdentityShow(a *app) *cobra.Command {
-	var asJSON, asPEM bool
+	var asJSON, asPEM, chain bool
 	c := &cobra.Command{
 		Use:   "show LABEL",
 		Short: "Show an identity; the key stays where it is",
@@ -120,15 +121,20 @@ func newIdentityShow(a *app) *cobra.Command {
 			"  tandem identity show shop --pem > shop.pem   # for sync --pinned-cert",
 		Args: cobra.ExactArgs(1),
 		RunE: a.do(func(_ context.Context, args []string) error {
+			if chain && !asPEM {
+				return usage("--chain needs --pem")
+			}
 			id, err := loadIdentity(args[0])
 			if err != nil {
 				return err
 			}
 			a.warnExpiry(id)
 			switch {
-			case asPEM:
+			case chain:
 				_, err = a.out.Write(id.CertificatesPEM())
 				return err
+			case asPEM:
+				return pem.Encode(a.out, &pem.Block{Type: "CERTIFICATE", Bytes: id.Leaf().Raw})
 			case asJSON:
 				return a.jsonLines().Encode(factsOf(id))
 			}
@@ -136,7 +142,8 @@ func newIdentityShow(a *app) *cobra.Command {
 		}),
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object: label, fingerprint, subject, issuer, names, begins and expires")
-	c.Flags().BoolVar(&asPEM, "pem", false, "the certificates as PEM")
+	c.Flags().BoolVar(&asPEM, "pem", false, "the identity's certificate as PEM")
+	c.Flags().BoolVar(&chain, "chain", false, "with --pem: also those of its issuers, after it")
 	exclusive(c, "json", "pem")
 	return c
 }
@@ -158,7 +165,7 @@ func newIdentityDelete(a *app) *cobra.Command {
 		Short: "Delete an identity and its key",
 		Args:  cobra.ExactArgs(1),
 		RunE: a.do(func(_ context.Context, args []string) error {
-			store, err := tandem.DefaultIdentityStore()
+			store, err := identityStore()
 			if err != nil {
 				return err
 			}

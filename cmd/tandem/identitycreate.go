@@ -39,7 +39,7 @@ func newIdentityCreate(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			store, err := tandem.DefaultIdentityStore()
+			store, err := identityStore()
 			if err != nil {
 				return err
 			}

@@ -27,7 +27,7 @@ func newIdentityImport(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			store, err := tandem.DefaultIdentityStore()
+			store, err := identityStore()
 			if err != nil {
 				return err
 			}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/hex"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -25,10 +24,10 @@ func (f *keyFlag) add(c *cobra.Command) {
 func (f *keyFlag) encryptionKey(a *app) (*tandem.EncryptionKey, error) {
 	file := f.file
 	if file == "" {
-		file = os.Getenv(envKeyFile)
-	}
-	if file == "" {
-		return nil, nil
+		var err error
+		if file, err = environment(envKeyFile); file == "" {
+			return nil, err
+		}
 	}
 	return a.readKey(file)
 }

@@ -96,16 +96,19 @@ func newRoot(a *app) *cobra.Command {
 	)
 	group(root)
 	nameOperands(root)
+	refuseEmptyFlags(root)
+	root.SetFlagErrorFunc(flagError)
 	return root
 }
 
-// nameOperands makes each subcommand tell a wrong number of operands in the words of its help.
+// nameOperands makes each subcommand tell a wrong number of operands, or an empty one, in the words
+// of its help.
 func nameOperands(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		if fits := sub.Args; fits != nil && !sub.HasSubCommands() {
 			sub.Args = func(c *cobra.Command, args []string) error {
 				if fits(c, args) == nil {
-					return nil
+					return checkOperands(c, args)
 				}
 				_, operands, _ := strings.Cut(c.Use, " ")
 				return fmt.Errorf("%s takes %s, not %s", c.CommandPath(), cmp.Or(operands, "no arguments"), count(len(args), "argument"))
@@ -140,11 +143,12 @@ func (a *app) do(act action) func(*cobra.Command, []string) error {
 }
 
 // usageError is about a command line that parses and yet makes no sense.
-type usageError struct{ text string }
+// An empty hint refers to the help.
+type usageError struct{ text, hint string }
 
 func (e usageError) Error() string { return e.text }
 
-func usage(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
+func usage(format string, args ...any) error { return usageError{text: fmt.Sprintf(format, args...)} }
 
 // report tells what went wrong and returns the exit status.
 func (a *app) report(c *cobra.Command, err error) int {
@@ -152,8 +156,9 @@ func (a *app) report(c *cobra.Command, err error) int {
 	switch {
 	case err == nil:
 		return statusDone
-	case !a.started || errors.As(err, &wrongUse):
-		a.note("tandem: %v\nhint: see %s --help", err, c.CommandPath())
+	case errors.As(err, &wrongUse) || !a.started:
+		a.note("tandem: %v", err)
+		a.note("hint: %s", cmp.Or(wrongUse.hint, "see "+c.CommandPath()+" --help"))
 		return statusUsage
 	case errors.Is(err, context.Canceled):
 		a.note("tandem: interrupted")

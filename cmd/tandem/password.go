@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,8 +24,8 @@ func (f *passwordFlag) password(a *app, prompt string) (string, error) {
 	if f.file != "" {
 		return a.firstLine(f.file)
 	}
-	if password, ok := os.LookupEnv(envPassword); ok {
-		return password, nil
+	if password, err := environment(envPassword); password != "" || err != nil {
+		return password, err
 	}
 	if a.keyboard == nil {
 		return "", withHint(errors.New("there is no password"),

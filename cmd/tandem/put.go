@@ -31,9 +31,6 @@ func newPut(a *app) *cobra.Command {
 }
 
 func (a *app) parseDocument(id, body string) (*tandem.Document, error) {
-	if id == "" {
-		return nil, usage("the ID of the document is empty")
-	}
 	text := []byte(body)
 	if body == "-" {
 		var err error
@@ -41,8 +38,8 @@ func (a *app) parseDocument(id, body string) (*tandem.Document, error) {
 			return nil, err
 		}
 	}
-	if len(text) == 0 {
-		return nil, usage("the JSON of the document is empty")
+	if isBlank(string(text)) {
+		return nil, emptySetting("the JSON on standard input")
 	}
 	return tandem.NewDocumentWithBody(id, text)
 }

@@ -31,6 +31,11 @@ func (f *serveFlags) configuration(ctx context.Context, a *app, db *tandem.Datab
 	if cfg.TLSIdentity, err = loadIdentity(f.identity); err != nil {
 		return cfg, nil, err
 	}
+	if !f.noTLS && f.identity == "" {
+		if cfg.IdentityStore, err = identityStore(); err != nil {
+			return cfg, nil, err
+		}
+	}
 	auth, reloadUsers, err := f.authenticator(a)
 	cfg.Authenticator = auth
 	return cfg, func(l *tandem.URLEndpointListener) error { //nolint:contextcheck // as listener.Start

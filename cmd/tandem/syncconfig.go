@@ -94,7 +94,7 @@ func (f *syncFlags) configuration(a *app) (cfg tandem.ReplicatorConfiguration, e
 		cfg.MaxAttempts = 1
 	}
 	if f.pinnedCert != "" {
-		if cfg.PinnedServerCertificate, err = readSmall(f.pinnedCert); err != nil {
+		if cfg.PinnedServerCertificate, err = readPin(f.pinnedCert); err != nil {
 			return cfg, err
 		}
 	}

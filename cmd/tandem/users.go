@@ -46,8 +46,10 @@ func readUsers(file string) (*users, error) {
 	defer f.Close()
 	u, err := parseUsers(f)
 	if err != nil {
-		return nil, withHint(fmt.Errorf("read users from %s: %w", file, err),
-			cmp.Or(hintOf(err), "write a line user:hash for each user, for example with htpasswd -B"))
+		return nil, usageError{
+			text: fmt.Sprintf("read users from %s: %v", file, err),
+			hint: cmp.Or(hintOf(err), "write a line user:hash for each user, for example with htpasswd -B"),
+		}
 	}
 	return u, nil
 }

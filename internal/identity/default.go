@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/tandemdb/tandem/internal/fault"
 )
@@ -24,13 +25,16 @@ const (
 //     are protected by the passphrase file if there is one, else by the permissions of the
 //     files: a bare server has no key store, and a desktop's is locked until someone logs in.
 //
-// It fails with [fault.CantOpen] when there is no such folder, or no passphrase in the file.
+// It fails with [fault.CantOpen] when there is no such folder, or no passphrase in the file, and with
+// [fault.Invalid] when a variable is set and empty: keys would be unprotected that were to be encrypted.
 func Default() (Store, error) {
 	opts, err := defaultOptions()
 	if err != nil {
 		return nil, err
 	}
-	if dir := os.Getenv(EnvFolder); dir != "" {
+	if dir, err := variable(EnvFolder); err != nil {
+		return nil, err
+	} else if dir != "" {
 		return Folder(dir, opts), nil
 	}
 	config, err := os.UserConfigDir()
@@ -43,10 +47,20 @@ func Default() (Store, error) {
 	return Folder(filepath.Join(config, "tandem", "identities"), opts), nil
 }
 
+// variable returns an environment variable, "" if it is not set.
+func variable(name string) (string, error) {
+	value, set := os.LookupEnv(name)
+	if set && strings.TrimSpace(value) == "" {
+		return "", fault.Invalid.In("open identity store", "").Says("the environment variable %s is empty", name).
+			Try("give it a value, or unset it")
+	}
+	return value, nil
+}
+
 func defaultOptions() (FolderOptions, error) {
-	path := os.Getenv(EnvPassphrase)
+	path, err := variable(EnvPassphrase)
 	if path == "" {
-		return FolderOptions{}, nil
+		return FolderOptions{}, err
 	}
 	data, err := readFile(path)
 	if err != nil {
