@@ -75,6 +75,23 @@ func TestContentInABodyIsStoredApart(t *testing.T) {
 	}
 }
 
+// A JSON text may write the names of members with escapes.
+func TestABlobIsOneHoweverItIsWritten(t *testing.T) {
+	c := newCollection(t)
+	save(t, c, "a", `{"pic":{"\u0040type":"blob","d\u0061ta":"SGVsbG8="}}`)
+	doc, err := c.Document(t.Context(), "a")
+	check(t, err)
+	if body := string(doc.Body()); strings.Contains(body, "SGVsbG8=") || !strings.Contains(body, `"digest":"sha1-`) {
+		t.Errorf("stored is %s, want a reference to the content", body)
+	}
+	save(t, c, "b", strings.Replace(string(doc.Body()), "digest", `\u0064igest`, 1))
+	var b struct{ Pic *tandem.Blob }
+	doc, err = c.Document(t.Context(), "b")
+	check(t, err)
+	check(t, doc.Decode(&b))
+	wantBlob(t, b.Pic, "Hello", "")
+}
+
 func TestBlobFindsOnlyBlobs(t *testing.T) {
 	body := `{"a/b":{"@type":"blob","digest":"` + helloDigest + `"},"n":null,"t":"x","l":[0,1],"o":{"@type":"blob"}}`
 	d := newDocument(t, "a", body)

@@ -6,7 +6,9 @@ import (
 )
 
 // mayHaveBlobs tells cheaply that most bodies refer to no blob.
-func mayHaveBlobs(body []byte) bool { return bytes.Contains(body, []byte(`"digest":`)) }
+func mayHaveBlobs(body []byte) bool {
+	return bytes.Contains(body, []byte(`"digest":`)) || bytes.Contains(body, []byte(`\u`)) // which may hide the name
+}
 
 // bindBlobs tells the blobs in what v points to, decoded just now, which database has their
 // content: their JSON does not say.

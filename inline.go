@@ -29,8 +29,10 @@ func install(body []byte, create createBlob) ([]byte, error) {
 }
 
 // mayBeInline cheaply sorts out nearly all bodies: those that have no blob with its content in
-// them.
-func mayBeInline(body []byte) bool { return bytes.Contains(body, []byte(`"data":"`)) }
+// them. An escape may hide the name of the member.
+func mayBeInline(body []byte) bool {
+	return bytes.Contains(body, []byte(`"data":"`)) || bytes.Contains(body, []byte(`\u`))
+}
 
 // installer copies a body and takes the content out of its blobs.
 type installer struct {

@@ -314,6 +314,29 @@ func TestAPropertyToBeEncryptedIsNotPushed(t *testing.T) {
 	wantBody(t, theirs, "secret", `{"pin":"changed"}`)
 }
 
+// Whoever sends keeps such a document, also a listener, and however the JSON writes the word.
+func TestAPropertyToBeEncryptedIsNotServed(t *testing.T) {
+	theirs, ours, url := peers(t)
+	for id, body := range map[string]string{
+		"plainly":  `{"pin":{"@type":"encryptable","value":"1234"}}`,
+		"key":      `{"pin":{"\u0040type":"encryptable","value":"1234"}}`,
+		"value":    `{"pin":{"value":"1234","@typ\u0065":"encrypt\u0061ble"}}`,
+		"deep":     `{"a":[{"b":{"pin":{"\u0040type" : "encryptable","value":"1234"}}}]}`,
+		"no type":  `{"pin":{"type":"encryptable","about":"\u0040type"}}`,
+		"no value": `{"@type":"other","encryptable":true}`,
+	} {
+		save(t, theirs, "theirs "+id, body)
+		save(t, ours, "ours "+id, body)
+	}
+	syncOnce(t, replicator(t, url, ours))
+	both := []string{"ours no type", "ours no value", "theirs no type", "theirs no value"}
+	for name, c := range map[string]*tandem.Collection{"theirs": theirs, "ours": ours} {
+		want := append([]string{name + " deep", name + " key", name + " plainly", name + " value"}, both...)
+		slices.Sort(want)
+		wantIDs(t, name, sortedIDs(t, c), want...)
+	}
+}
+
 // eventsOf collects the events of a replicator, by direction and document.
 func eventsOf(r *tandem.Replicator) (events func() map[string]tandem.ReplicatedDocument) {
 	var mu sync.Mutex

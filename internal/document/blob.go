@@ -128,12 +128,13 @@ func (v Value) isBlob() bool {
 }
 
 // blobTest finds out whether an object is a blob, from its members in any order.
-type blobTest struct{ typed, digested bool }
+type blobTest struct{ typed, digested, encryptable bool }
 
 func (t *blobTest) see(name, value []byte) {
 	switch string(name) {
 	case "@type":
-		t.typed = string(Value(value).Text()) == "blob"
+		text := string(Value(value).Text())
+		t.typed, t.encryptable = text == "blob", text == encryptable
 	case "digest":
 		t.digested = CheckDigest(string(Value(value).Text())) == nil
 	}

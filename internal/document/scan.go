@@ -10,6 +10,8 @@ type scanner struct {
 	limit int // levels; zero means MaxDepth
 	info  Info
 
+	encryptable bool // see [HasEncryptable]
+
 	compact bool
 	out     []byte // body up to copied, without whitespace
 	copied  int
@@ -124,6 +126,7 @@ func (s *scanner) object() error {
 		switch {
 		case s.at('}'):
 			s.info.HasBlobs = s.info.HasBlobs || blob.passed()
+			s.encryptable = s.encryptable || blob.encryptable
 			return s.leave()
 		case !s.at(','):
 			return s.bad("want , or } in the object")

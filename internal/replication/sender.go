@@ -1,7 +1,6 @@
 package replication
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -106,7 +105,7 @@ func (p *pusher) compose(tx *store.Tx, it *item, doc *store.Document) (*blip.Mes
 		return p.noRev(it, 410, "it came in place of an earlier revision"), nil
 	}
 	it.rev, it.deleted = doc.Rev, doc.Deleted
-	if p.c.s.active != nil && bytes.Contains(doc.Body, []byte(encryptableMark)) {
+	if document.HasEncryptable(doc.Body) {
 		return p.refuseToSend(it, fault.Crypto.In("push", it.id).Says("it has a property to be encrypted").
 			Try("encrypt the property itself: there is no encryption of properties here")), nil
 	}
@@ -135,10 +134,6 @@ func (p *pusher) compose(tx *store.Tx, it *item, doc *store.Document) (*blip.Mes
 	}
 	return m, p.putBody(tx, m, it, doc)
 }
-
-// encryptableMark is in the text of every document with a property that must not leave in clear
-// text (spec/documents.md §5). Inside a string its quotes would be escaped.
-const encryptableMark = `"@type":"encryptable"`
 
 // refuseToSend reports why a revision stays here for good, and makes the norev for it.
 func (p *pusher) refuseToSend(it *item, err error) *blip.Message {

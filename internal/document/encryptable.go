@@ -1,0 +1,16 @@
+package document
+
+import "bytes"
+
+// HasEncryptable reports whether body, a valid document, has a value that must be encrypted before it leaves
+// the database (spec/documents.md §5), at any depth.
+func HasEncryptable(body []byte) bool {
+	if !bytes.Contains(body, []byte(encryptable)) && !bytes.Contains(body, []byte(`\u`)) {
+		return false // most often: no escape can hide the word
+	}
+	s := scanner{body: body}
+	return s.document() != nil || s.encryptable
+}
+
+// encryptable is the type of such a value.
+const encryptable = "encryptable"
