@@ -6,6 +6,7 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/replication/wire"
+	"github.com/tandemdb/tandem/internal/revision"
 )
 
 // offer announces the next changes, if the peer has not too many to answer already. It
@@ -74,9 +75,18 @@ func (p *pusher) announce(batch []*item) error {
 
 func (p *pusher) appendAnnouncement(body []byte, it *item) []byte {
 	if p.c.s.active != nil {
-		return wire.AppendProposal(body, it.id, it.rev.Vector(), it.parent, it.size)
+		return wire.AppendProposal(body, it.id, it.rev.Vector(), parentOf(it.rev.ID, it.parent), it.size)
 	}
 	return wire.AppendChange(body, uint64(it.seq), it.id, it.rev.ID, it.deleted, it.size)
+}
+
+// parentOf returns the parent to propose rev with, for a peer that has known. What the peer has already is
+// proposed without one: a Sync Gateway that is told to have it asks for it again over the fourth protocol.
+func parentOf(rev, known revision.ID) revision.ID {
+	if known.Is(rev) {
+		return ""
+	}
+	return known
 }
 
 // announceCaughtUp tells that everything which existed at the start was announced.

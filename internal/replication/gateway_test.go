@@ -306,3 +306,22 @@ func TestAnUpgradeLosesNoEdit(t *testing.T) {
 		})
 	}
 }
+
+// Every document is compared again after a reset, and none is sent again. A gateway that is told in a proposal that
+// it has the very revision asks for it over the fourth protocol.
+func TestAResetSendsNoBodyAgain(t *testing.T) {
+	a, g := newPeer(t, store.VersionVectors), newGateway(t)
+	const n = 300
+	for i := range n {
+		a.put(fmt.Sprintf("d%03d", i), `{}`)
+	}
+	reset := func(active *replication.Active) { active.Reset = true }
+	pushOnly := func(active *replication.Active) { active.Collections[0].Pull = false }
+	g.meet(a)
+	g.meet(a, reset)
+	g.meet(a, reset, pushOnly)
+	g.meet(a, func(active *replication.Active) { active.Remote = "ws://elsewhere/db" })
+	if g.bodies != n {
+		t.Errorf("%d bodies were sent, want %d", g.bodies, n)
+	}
+}
