@@ -12,12 +12,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // A collection does what a map does, also with batches that fail, and after opening again.
 func TestACollectionIsAMap(t *testing.T) {
 	dir := t.TempDir()
-	rapid.Check(t, func(t *rapid.T) {
+	testsize.Check(t, func(t *rapid.T) {
 		m := newModel(t, dir)
 		t.Repeat(map[string]func(*rapid.T){
 			"save": func(t *rapid.T) { m.save(t, m) },

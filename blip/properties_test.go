@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fuzzing"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 func TestPropertiesAreReadAsTruthsAndNumbers(t *testing.T) {
@@ -52,7 +53,7 @@ func TestPropertiesOfTwoTheFirstCounts(t *testing.T) {
 
 func TestParseMessageUndoesAppend(t *testing.T) {
 	text := rapid.StringMatching(`[^\x00]*`)
-	rapid.Check(t, func(t *rapid.T) {
+	testsize.Check(t, func(t *rapid.T) {
 		var want blip.Properties
 		for range rapid.IntRange(0, 10).Draw(t, "count") {
 			want.Add(text.Draw(t, "key"), text.Draw(t, "value"))

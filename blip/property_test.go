@@ -15,6 +15,7 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/blip/bliptest"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // plan is a message of a random exchange.
@@ -72,7 +73,7 @@ func drawPlans(t *rapid.T) []plan {
 
 // Any mix of messages arrives intact, and every request is answered once.
 func TestAnyExchangeArrivesIntact(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
+	testsize.Check(t, func(rt *rapid.T) {
 		plans := drawPlans(rt)
 		synctest.Test(t, func(t *testing.T) { exchange(t, plans) })
 	})
@@ -129,7 +130,7 @@ func exchange(t *testing.T, plans []plan) {
 // Requests begin in the order of Send, small ones do not wait for large ones, and urgent ones overtake what has
 // begun.
 func TestFramesTakeTurnsAndRequestsKeepTheirOrder(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
+	testsize.Check(t, func(rt *rapid.T) {
 		plans := drawPlans(rt)
 		synctest.Test(t, func(t *testing.T) { checkOrder(t, plans) })
 	})
@@ -227,7 +228,7 @@ func alternates(numbers []uint64) bool {
 
 // Decode undoes Append, whatever the sizes, levels and mixes of plain and compressed frames.
 func TestDecodeUndoesAppend(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	testsize.Check(t, func(t *rapid.T) {
 		encoder := blip.NewEncoder(rapid.IntRange(1, 9).Draw(t, "level"))
 		decoder := blip.NewDecoder(1 << 20)
 		defer decoder.Close()

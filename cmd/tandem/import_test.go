@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tandemdb/tandem/internal/fuzzing"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 func TestImportReadsInBatches(t *testing.T) {
@@ -70,7 +71,7 @@ func TestImportGivesEachBadLineItsNumber(t *testing.T) {
 
 // What is exported imports as the same document, and exports as the same line.
 func TestImportUndoesExport(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	testsize.Check(t, func(t *rapid.T) {
 		id := rapid.StringMatching(`[a-z"\\<é][ -~é]{0,20}`).Draw(t, "id")
 		value := rapid.SampledFrom([]string{`1.10`, `18446744073709551615`, `"<&\u2028>"`, `{"z":1,"a":[]}`}).Draw(t, "value")
 		first, err := parseLine([]byte(`{"a":` + value + `,"_id":` + string(appendText(nil, id)) + `,"b":null}`))

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,11 +21,12 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 //nolint:gochecknoglobals // flags of the test binary
 var (
-	killRounds = flag.Int("kill.rounds", 12, "how often to kill peers in mid-sync")
+	killRounds = flag.Int("kill.rounds", 0, "how often to kill peers in mid-sync; 0 for as often as the size of the tests says")
 	killSeed   = flag.Uint64("kill.seed", 1, "what happens in the rounds")
 )
 
@@ -35,14 +37,15 @@ var (
 //	go test ./cmd/tandem -run TestKilledPeers -kill.rounds 300 -kill.seed 7
 func TestKilledPeersLoseNothing(t *testing.T) {
 	k := newKilling(t, *killSeed)
-	for k.round = range *killRounds {
+	rounds := cmp.Or(*killRounds, testsize.Pick(3, 12))
+	for k.round = range rounds {
 		k.runRound()
 	}
 	kills := k.kills
 	k.finish()
-	t.Logf("seed %d: %d rounds, %d processes killed, %d edits acknowledged", *killSeed, *killRounds, kills, k.edits)
-	if kills < *killRounds {
-		t.Errorf("only %d processes were killed in %d rounds", kills, *killRounds)
+	t.Logf("seed %d: %d rounds, %d processes killed, %d edits acknowledged", *killSeed, rounds, kills, k.edits)
+	if kills < rounds {
+		t.Errorf("only %d processes were killed in %d rounds", kills, rounds)
 	}
 }
 

@@ -47,6 +47,9 @@ var imports = map[string][]string{
 	"internal/fuzzing":                {}, // for tests only
 	"internal/house":                  {},
 	"internal/soak":                   {}, // tests only
+
+	"internal/testprogress": {},
+	"internal/testsize":     {}, // for tests only
 }
 
 // only names the packages that alone may import a library, as a prefix of its path.

@@ -13,6 +13,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/store/storetest"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // newDisk returns a disk for the test.
@@ -35,6 +36,9 @@ func powerCut(t *testing.T, d *storetest.Disk, db *store.DB, seed uint64) (path 
 func TestPowerCutLosesNothingThatWasPromised(t *testing.T) { atRest(t, powerCuts) }
 
 func powerCuts(t *testing.T, o store.Options) {
+	if o.Secret != nil {
+		testsize.Whole(t)
+	}
 	t.Parallel()
 	d := newDisk(t)
 	o.Disk = d

@@ -14,6 +14,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // modelDoc is what the database ought to have of one document.
@@ -47,7 +48,7 @@ func TestTheStoreAgreesWithAModel(t *testing.T) {
 	for _, v := range []store.Versioning{store.VersionVectors, store.RevTrees} {
 		t.Run(string(v), func(t *testing.T) {
 			t.Parallel()
-			rapid.Check(t, func(rt *rapid.T) { runMachine(t, rt, v) })
+			testsize.Check(t, func(rt *rapid.T) { runMachine(t, rt, v) })
 		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/seal"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // childVariable makes the test program a second process that uses the database it names.
@@ -113,7 +114,7 @@ func (p *process) save(id string) {
 func TestTwoProcessesWriteAtOnce(t *testing.T) { atRest(t, twoProcesses) }
 
 func twoProcesses(t *testing.T, o store.Options) {
-	const each = 300
+	each := testsize.Pick(50, 300)
 	db := open(t, o)
 	c := defaults(t, db)
 	p := startChild(t, db)
@@ -189,7 +190,7 @@ func compactBesideAnother(t *testing.T, o store.Options) {
 			}
 		}
 	})
-	for i := range 50 {
+	for i := range testsize.Pick(15, 50) {
 		id := fmt.Sprint("blob-", i%10)
 		p.save(id)
 		update(t, db, func(tx *store.Tx) error { return tx.Purge(c, id) })

@@ -20,6 +20,7 @@ import (
 	"github.com/tandemdb/tandem/internal/seal"
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/store/storetest"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // directions are the changes of the encryption, each with what a database has before and after.
@@ -140,7 +141,7 @@ func TestAChangeThatIsCutOffAnywhere(t *testing.T) {
 	}
 }
 
-var cutAll = flag.Bool("store.all", false, "cut the power at each step of a change of the encryption, not at every third") //nolint:gochecknoglobals // a flag
+var cutAll = flag.Bool("store.all", false, "cut the power at each step of a change of the encryption, not at some") //nolint:gochecknoglobals // a flag
 
 // TestPowerCutsInAChange cuts the power in a change, and after its last step, with several chances for what was
 // not synced.
@@ -148,7 +149,7 @@ func TestPowerCutsInAChange(t *testing.T) {
 	for name, secrets := range directions(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			by := 3
+			by := testsize.Pick(11, 3)
 			if *cutAll || name == "change" { // which has few steps
 				by = 1
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/seal"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // memoryFile is a file of SQLite, as far as its content goes.
@@ -39,7 +40,7 @@ func (f *memoryFile) Truncate(size int64) error {
 // with a plain file.
 func TestASealedFileReadsAsItWasWritten(t *testing.T) {
 	keys := seal.NewKeys()
-	rapid.Check(t, func(t *rapid.T) {
+	testsize.Check(t, func(t *rapid.T) {
 		below, plain := &memoryFile{}, &memoryFile{}
 		file := store.SealedFile(below, keys)
 		for range rapid.IntRange(1, 20).Draw(t, "writes") {

@@ -1,6 +1,7 @@
 package mesh_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -18,11 +19,12 @@ import (
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 //nolint:gochecknoglobals // flags of the test binary
 var (
-	meshSeeds = flag.Int("mesh.seeds", 30, "how many random meshes to try")
+	meshSeeds = flag.Int("mesh.seeds", 0, "how many random meshes to try; 0 for as many as the size of the tests says")
 	meshSeed  = flag.Uint64("mesh.seed", 0, "try only the mesh of this seed")
 )
 
@@ -35,7 +37,7 @@ func TestMeshesConverge(t *testing.T) {
 		runMesh(t, *meshSeed)
 		return
 	}
-	for seed := range uint64(*meshSeeds) {
+	for seed := range uint64(cmp.Or(*meshSeeds, testsize.Pick(4, 30))) { //nolint:gosec // positive
 		t.Run(fmt.Sprintf("seed %d", seed+1), func(t *testing.T) {
 			t.Parallel()
 			runMesh(t, seed+1)

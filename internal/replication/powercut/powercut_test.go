@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 //nolint:gochecknoglobals // flags of the test binary
@@ -14,9 +15,9 @@ var (
 	cutAll = flag.Bool("powercut.all", false, "try each step, not a part of them")
 )
 
-// stride is how many steps apart the cuts are that are tried by default. It has no common
-// factor with what the steps repeat in.
-const stride = 29
+// stride is how many steps apart the cuts are, unless each is tried. It has no common factor with
+// what the steps repeat in.
+func stride() int { return testsize.Pick(151, 29) }
 
 // TestNothingPromisedIsLost cuts the power of one of two peers at each step of its disk.
 func TestNothingPromisedIsLost(t *testing.T) {
@@ -36,7 +37,7 @@ func sweep(t *testing.T, versioning store.Versioning, victim string) {
 		runCut(t, versioning, victim, *cutAt)
 		return
 	}
-	by := stride
+	by := stride()
 	if *cutAll {
 		by = 1
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // sides names the two peers of a pair.
@@ -58,7 +59,7 @@ func fail(t *testing.T, p *pair, failure error) {
 	p.recovers()
 }
 
-var everyStep = flag.Bool("sim.all", false, "let the disk be full from each step on, not from every sixth alone")
+var everyStep = flag.Bool("sim.all", false, "let the disk be full from each step on, not from some alone")
 
 // TestAFullDiskAtEachStep lets the disk be full from each step of a sync on, in turn.
 func TestAFullDiskAtEachStep(t *testing.T) {
@@ -66,7 +67,7 @@ func TestAFullDiskAtEachStep(t *testing.T) {
 		for _, versioning := range versionings() {
 			t.Run(fmt.Sprintf("%s/%s", victim, versioning), func(t *testing.T) {
 				dir := t.TempDir()
-				stride := 6
+				stride := testsize.Pick(12, 6)
 				if *everyStep {
 					stride = 1
 				}

@@ -1,0 +1,55 @@
+package testsize_test
+
+import (
+	"flag"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/tandemdb/tandem/internal/testsize"
+)
+
+func TestTheVariableDecides(t *testing.T) {
+	for value, want := range map[string]int{"": 3, "all": 100} {
+		t.Setenv(testsize.Variable, value)
+		if got := testsize.Pick(3, 100); got != want {
+			t.Errorf("%q: got %d, want %d", value, got, want)
+		}
+		ran := false
+		t.Run("whole", func(t *testing.T) {
+			testsize.Whole(t)
+			ran = true
+		})
+		if want := value == "all"; ran != want {
+			t.Errorf("%q: a costly test has run: %t, want %t", value, ran, want)
+		}
+	}
+}
+
+func TestAMisspeltValueIsNotTakenForASample(t *testing.T) {
+	t.Setenv(testsize.Variable, "al")
+	defer func() {
+		if recover() == nil {
+			t.Error("it was accepted")
+		}
+	}()
+	testsize.All()
+}
+
+func TestAPropertyIsTriedLessByDefault(t *testing.T) {
+	before := flag.Lookup("rapid.checks").Value.String()
+	if before != "100" {
+		t.Skip("the flag says how many")
+	}
+	t.Cleanup(func() {
+		if err := flag.Set("rapid.checks", before); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Setenv(testsize.Variable, "")
+	tried := 0
+	testsize.Check(t, func(*rapid.T) { tried++ })
+	if tried < 20 || tried > 25 {
+		t.Errorf("%d cases were tried, want 20 or a few more", tried)
+	}
+}
