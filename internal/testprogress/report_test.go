@@ -54,18 +54,22 @@ func TestAReportSaysWhatMatters(t *testing.T) {
 		},
 		"a test that fails": {
 			[]any{starts, writes, event{Action: "fail", Package: "x/ours", Test: "TestA"}, event{Action: "fail", Package: "x/ours"}},
-			[]string{"    here is why\n", "0 tests passed, 1 failed"}, nil,
+			[]string{"    here is why\n", "0 tests passed, 1 failed"},
+			nil,
 		},
 		"a panic, which ends no test": {
 			[]any{
-				starts, writes, event{Action: "output", Package: "x/ours", Output: "FAIL\tx/ours\t0.1s\n"},
+				starts, writes,
+				event{Action: "output", Package: "x/ours", Output: "FAIL\tx/ours\t0.1s\n"},
 				event{Action: "fail", Package: "x/ours"},
 			},
-			[]string{"    here is why\nFAIL\tx/ours\t0.1s\n"}, nil,
+			[]string{"    here is why\nFAIL\tx/ours\t0.1s\n"},
+			nil,
 		},
 		"a package that does not build": {
 			[]any{event{Action: "build-output", ImportPath: "x/ours", Output: "undefined: y\n"}},
-			[]string{"undefined: y\n"}, nil,
+			[]string{"undefined: y\n"},
+			nil,
 		},
 		"no event at all":       {[]any{"go: updates needed"}, []string{"go: updates needed\n"}, nil},
 		"something takes time":  {[]any{starts, 61 * time.Second}, []string{"60 s  0 passed, 0 failed; at work: ours TestA\n"}, nil},
