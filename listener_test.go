@@ -136,9 +136,10 @@ func TestImpossibleListenersAreNotMade(t *testing.T) { // L-04 L-05 X-06, §8.1
 func TestAListenersConfigurationIsRefusedForAllThatIsWrong(t *testing.T) {
 	err := tandem.URLEndpointListenerConfiguration{
 		DisableTLS: true, Authenticator: tandem.ListenerRootsAuthenticator(nil), MaxConnections: -1, Heartbeat: -1,
+		AllowedOrigins: []string{"app.example"},
 	}.Validate()
 	wantError(t, "validate", err, tandem.ErrInvalid)
-	for _, wrong := range []string{"no collection", "only with TLS", "limits", "heartbeat"} {
+	for _, wrong := range []string{"no collection", "only with TLS", "limits", "heartbeat", "no origin"} {
 		if err != nil && !strings.Contains(err.Error(), wrong) {
 			t.Errorf("got error %v, want it to tell of %q", err, wrong)
 		}

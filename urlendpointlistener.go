@@ -3,7 +3,6 @@ package tandem
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -47,7 +46,7 @@ func NewURLEndpointListener(cfg URLEndpointListenerConfiguration) (*URLEndpointL
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	cfg.Collections = slices.Clone(cfg.Collections)
+	cfg = cfg.clone()
 	return &URLEndpointListener{
 		cfg: cfg, db: cfg.Collections[0].Database(),
 		sessions: make(map[*replication.Session]struct{}),
@@ -57,9 +56,7 @@ func NewURLEndpointListener(cfg URLEndpointListenerConfiguration) (*URLEndpointL
 
 // Config returns a copy of the configuration.
 func (l *URLEndpointListener) Config() URLEndpointListenerConfiguration {
-	cfg := l.cfg
-	cfg.Collections = slices.Clone(cfg.Collections)
-	return cfg
+	return l.cfg.clone()
 }
 
 // Start begins to listen; on a running listener it does nothing. It fails with
@@ -104,14 +101,15 @@ func (l *URLEndpointListener) listen() error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	server, err := transport.Listen(ctx, transport.ServerConfig{
-		Database:      l.db.Name(),
-		Protocols:     replication.Protocols(l.db.store.Versioning(), true),
-		Handler:       func(conn *transport.Conn) { l.serve(ctx, conn) },
-		Port:          l.cfg.Port,
-		Interface:     l.cfg.NetworkInterface,
-		Certificate:   certificateOf(id),
-		Authenticator: l.authenticator(),
-		Heartbeat:     l.cfg.Heartbeat,
+		Database:       l.db.Name(),
+		Protocols:      replication.Protocols(l.db.store.Versioning(), true),
+		Handler:        func(conn *transport.Conn) { l.serve(ctx, conn) },
+		Port:           l.cfg.Port,
+		Interface:      l.cfg.NetworkInterface,
+		Certificate:    certificateOf(id),
+		Authenticator:  l.authenticator(),
+		Heartbeat:      l.cfg.Heartbeat,
+		AllowedOrigins: l.cfg.AllowedOrigins,
 		Limits: transport.Limits{
 			Connections: l.cfg.MaxConnections,
 			PerAddress:  l.cfg.MaxConnectionsPerAddress,

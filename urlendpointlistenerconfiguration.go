@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/transport"
 )
 
 // URLEndpointListenerConfiguration says what a listener shares, where and with whom. Only
@@ -34,6 +36,11 @@ type URLEndpointListenerConfiguration struct {
 
 	// Authenticator decides whom to let in. Nil lets in everybody.
 	Authenticator *ListenerAuthenticator
+
+	// AllowedOrigins are the origins whose pages may connect in a browser, such as
+	// "https://app.example.com"; "*" means all. Pages of others are refused, but for those of the
+	// listener's own address. Clients that are no browsers need none.
+	AllowedOrigins []string
 
 	// ReadOnly refuses changes from clients.
 	ReadOnly bool
@@ -93,7 +100,16 @@ func (c URLEndpointListenerConfiguration) Validate() error {
 		check(c.Authenticator.auth != nil, "the authenticator has nothing to decide by")
 		check(!c.DisableTLS || !c.Authenticator.auth.NeedsTLS(), "clients can be known by certificate only with TLS")
 	}
+	if err := transport.CheckOrigins(c.AllowedOrigins); err != nil {
+		check(false, err.Error())
+	}
 	check(min(c.MaxConnections, c.MaxConnectionsPerAddress) >= 0, "limits of connections cannot be negative")
 	check(c.Heartbeat >= 0, "the heartbeat cannot be negative")
 	return errors.Join(errs...)
+}
+
+func (c URLEndpointListenerConfiguration) clone() URLEndpointListenerConfiguration {
+	c.Collections = slices.Clone(c.Collections)
+	c.AllowedOrigins = slices.Clone(c.AllowedOrigins)
+	return c
 }

@@ -30,6 +30,7 @@ func commonCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"status":    status,
 		"poke":      poke,
 		"fetch":     fetch,
+		"knock":     knock,
 		"expiring":  expiring,
 		"base64":    encodeBase64,
 		"documents": documents,
@@ -243,6 +244,28 @@ func fetch(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("%q never appeared; last:\n%s", args[1], page)
+}
+
+// knock URL REGEXP [HEADER...] asks a listener at a ws URL, as a browser does, and matches the
+// status and the page.
+func knock(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: knock url regexp [header...]")
+	}
+	req, err := http.NewRequest(http.MethodGet, "http"+strings.TrimPrefix(args[0], "ws"), nil)
+	ts.Check(err)
+	for _, header := range args[2:] {
+		name, value, _ := strings.Cut(header, ": ")
+		req.Header.Set(name, value)
+	}
+	res, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	page, err := io.ReadAll(res.Body)
+	ts.Check(errors.Join(err, res.Body.Close()))
+	http.DefaultClient.CloseIdleConnections()
+	if got := res.Status + "\n" + string(page); !regexp.MustCompile("(?s)" + args[1]).MatchString(got) {
+		ts.Fatalf("%s: got\n%s\nwant %q", args[0], got, args[1])
+	}
 }
 
 // expiring DURATION VARIABLE puts the time after a duration into a variable.

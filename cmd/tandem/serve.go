@@ -23,6 +23,7 @@ type serveFlags struct {
 	login          loginFlags
 	usersFile      string
 	clientCA       string
+	allowedOrigins []string
 	readOnly       bool
 	delta          bool
 	advertise      bool
@@ -64,6 +65,8 @@ func (f *serveFlags) add(c *cobra.Command) {
 	f.login.add(c)
 	flags.StringVar(&f.usersFile, "users-file", "", "`file` of users and the hashes of their passwords")
 	flags.StringVar(&f.clientCA, "client-ca", "", "let in peers with a certificate of one of the roots in this PEM `file`")
+	flags.StringArrayVar(&f.allowedOrigins, "allow-origin", nil,
+		"`origin` whose pages may sync in a browser, such as https://app.example.com; repeatable")
 	flags.BoolVar(&f.readOnly, "read-only", false, "refuse changes from peers")
 	flags.BoolVar(&f.delta, "delta", false, "send and take changes of documents as deltas")
 	flags.BoolVar(&f.advertise, "advertise", false, "let peers on the local network find this one (tandem discover)")

@@ -16,6 +16,7 @@ func (f *serveFlags) configuration(ctx context.Context, a *app, db *tandem.Datab
 		Port:             f.port,
 		NetworkInterface: f.networkAddress,
 		DisableTLS:       f.noTLS,
+		AllowedOrigins:   f.allowedOrigins,
 		ReadOnly:         f.readOnly,
 		EnableDeltaSync:  f.delta,
 		MaxConnections:   f.maxConnections,

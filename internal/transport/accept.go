@@ -60,7 +60,8 @@ func (s *Server) serve(tcp net.Conn, leave func()) {
 		return
 	}
 	defer s.leave(from)
-	a, no := s.judge(request, from)
+	_, secure := nc.(*tls.Conn)
+	a, no := s.judge(request, from, secure)
 	if no != nil {
 		s.refuse(nc, request, no)
 		return
@@ -122,7 +123,7 @@ func (s *Server) secure(tcp net.Conn) (net.Conn, error) {
 	}
 	var plain tls.RecordHeaderError
 	if errors.As(err, &plain) && plain.Conn != nil && string(plain.RecordHeader[:4]) == "GET " {
-		s.refuse(tcp, nil, refuse(http.StatusBadRequest, "this listener speaks TLS: use wss://"))
+		s.refuse(tcp, nil, refuse(http.StatusBadRequest, "this listener speaks TLS: use wss://, or https:// in a browser"))
 	}
 	return nil, err
 }

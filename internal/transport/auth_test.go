@@ -316,7 +316,7 @@ func TestARefusalWithoutAnAlertIsUnderstood(t *testing.T) {
 func TestBasicAuthenticationOnTheBytes(t *testing.T) {
 	s := listen(t, transport.ServerConfig{Authenticator: transport.StaticPassword("user", "pass")})
 	head, _ := ask(t, s, "GET /db/_blipsync HTTP/1.1\nHost: x\n\n")
-	if !strings.HasPrefix(head, "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic charset=\"UTF-8\"\r\n") {
+	if !strings.HasPrefix(head, "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"Tandem\", charset=\"UTF-8\"\r\n") {
 		t.Errorf("got %q", head)
 	}
 	head, _ = ask(t, s, "GET /db/_blipsync HTTP/1.1\nHost: x\nAuthorization: basic dXNlcjpwYXNz\n\n")

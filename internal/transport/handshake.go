@@ -30,15 +30,30 @@ type accepted struct {
 type refusal struct {
 	status int
 	text   string // for people
-	header string // a header line to add, or ""
+	header string // header lines to add, or ""
+	page   string // HTML in place of the text, or ""
 }
 
 func refuse(status int, text string) *refusal { return &refusal{status: status, text: text} }
 
-// judge makes the checks of spec/handshake.md §5, in that order.
-func (s *Server) judge(r *http.Request, from netip.Addr) (accepted, *refusal) {
+func (no *refusal) body() (kind, text string) {
+	if no.page != "" {
+		return "text/html", no.page
+	}
+	return "text/plain", no.text + "\n"
+}
+
+// judge makes the checks of spec/handshake.md §5, in that order, after those that concern
+// browsers. Secure says that the request came by TLS.
+func (s *Server) judge(r *http.Request, from netip.Addr, secure bool) (accepted, *refusal) {
 	a := accepted{id: newID()}
-	var no *refusal
+	no := pageFor(r, secure)
+	if no == nil {
+		no = s.checkOrigin(r, secure)
+	}
+	if no != nil {
+		return a, no
+	}
 	if a.user, no = s.authenticate(r, from); no != nil {
 		return a, no
 	}
@@ -78,7 +93,7 @@ func (s *Server) authenticate(r *http.Request, from netip.Addr) (user string, no
 		s.pause(s.throttle.failed(from))
 	}
 	no = refuse(http.StatusUnauthorized, "user name or password is wrong or missing")
-	no.header = `WWW-Authenticate: Basic charset="UTF-8"`
+	no.header = `WWW-Authenticate: Basic realm="Tandem", charset="UTF-8"`
 	return "", no
 }
 
@@ -177,11 +192,11 @@ func (s *Server) answer(nc net.Conn, r *http.Request, no *refusal) {
 	if no.header != "" {
 		fmt.Fprintf(&b, "%s\r\n", no.header)
 	}
-	fmt.Fprintf(&b, "Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"+
-		"Content-Length: %d\r\n", len(no.text)+1)
+	kind, body := no.body()
+	fmt.Fprintf(&b, "Connection: close\r\nContent-Type: %s; charset=utf-8\r\nContent-Length: %d\r\n", kind, len(body))
 	s.signature(&b)
 	if r == nil || r.Method != http.MethodHead {
-		b.WriteString(no.text + "\n")
+		b.WriteString(body)
 	}
 	_, _ = nc.Write(b.Bytes())
 }

@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -61,7 +62,6 @@ func TestRequestsAreJudged(t *testing.T) { // L-08
 		"spaces between protocols":  {change("BLIP_3+CBMobile_4,", "other , "), 101, "_3\r\n"},
 		"several protocol lines":    {change(protocol, "Sec-WebSocket-Protocol: x\n"+protocol), 101, "_4\r\n"},
 		"the client's order":        {change("_4,BLIP_3+CBMobile_3", "_3,BLIP_3+CBMobile_4"), 101, "_3\r\n"},
-		"an Origin":                 {change("Host:", "Origin: http://app.example\nHost:"), 101, ""},
 		"absolute form":             {change("GET /db", "GET http://example.com/db"), 101, ""},
 		"no route":                  {change("/db/_blipsync", "/nowhere/at/all"), 404, ""},
 		"a route below":             {change("/db/_blipsync", "/a/db/_blipsync"), 404, ""},
@@ -106,6 +106,114 @@ func TestRequestsAreJudged(t *testing.T) { // L-08
 				t.Error("a refusal without a word")
 			}
 		})
+	}
+}
+
+// A page may connect if it is the listener's own, or allowed; what is no browser always may.
+func TestPagesOfOthersDoNotConnect(t *testing.T) {
+	const browser, native = "Mozilla/5.0 (X11; Linux x86_64)", "okhttp/4.12"
+	type request struct{ host, origin, agent string }
+	tests := map[string]struct {
+		request
+		clear, secure int // the status without TLS, and with
+	}{
+		"no browser":                           {request{"box:4984", "", native}, 101, 101},
+		"an old Sync Gateway":                  {request{"box:4984", "http://localhost", ""}, 101, 101},
+		"a native client, own address":         {request{"192.0.2.1:4984", "http://192.0.2.1:4984", native}, 101, 101},
+		"own address over TLS":                 {request{"192.0.2.1:4984", "https://192.0.2.1:4984", browser}, 101, 101},
+		"own address of IPv6":                  {request{"[::1]:4984", "http://[::1]:4984", browser}, 101, 101},
+		"own name":                             {request{"localhost:4984", "http://localhost:4984", browser}, 101, 101},
+		"own name with the usual port":         {request{"localhost", "http://localhost", browser}, 101, 403},
+		"own name with the usual port of TLS":  {request{"box.example", "https://box.example", browser}, 403, 101},
+		"a name that leads here (rebinding)":   {request{"evil.example:4984", "http://evil.example:4984", browser}, 403, 101},
+		"another host":                         {request{"192.0.2.1:4984", "http://evil.example", browser}, 403, 403},
+		"another port of the host":             {request{"localhost:4984", "http://localhost:3000", browser}, 403, 403},
+		"a native client, another host":        {request{"box:4984", "http://evil.example", native}, 403, 403},
+		"a file":                               {request{"localhost:4984", "file://", browser}, 403, 403},
+		"a sandbox":                            {request{"localhost:4984", "null", browser}, 403, 403},
+		"nonsense":                             {request{"localhost:4984", "http://%zz", browser}, 403, 403},
+		"an allowed one":                       {request{"box:4984", "https://APP.example", browser}, 101, 101},
+		"one with an allowed one in its name":  {request{"box:4984", "https://app.example.evil.example", browser}, 403, 403},
+		"an allowed one over another protocol": {request{"box:4984", "http://app.example", browser}, 403, 403},
+		"two, one of them allowed":             {request{"box:4984", "https://app.example\nOrigin: http://evil.example", browser}, 403, 403},
+	}
+	allowed := []string{"https://app.example"}
+	clear := listen(t, transport.ServerConfig{AllowedOrigins: allowed})
+	secure := listen(t, transport.ServerConfig{AllowedOrigins: allowed, Certificate: issue(t, nil, nil).tls()})
+	for name, test := range tests {
+		text := strings.Replace(good, "Host: example.com:4984\n", "Host: "+test.host+"\n", 1)
+		if test.origin != "" {
+			text = strings.Replace(text, "Connection:", "Origin: "+test.origin+"\nConnection:", 1)
+		}
+		if test.agent != "" {
+			text = strings.Replace(text, "Connection:", "User-Agent: "+test.agent+"\nConnection:", 1)
+		}
+		head, _ := ask(t, clear, text)
+		if want := fmt.Sprintf("HTTP/1.1 %d ", test.clear); !strings.HasPrefix(head, want) {
+			t.Errorf("%s, clear text: got %.20q, want %s", name, head, want)
+		}
+		head = askTLS(t, secure, text)
+		if want := fmt.Sprintf("HTTP/1.1 %d ", test.secure); !strings.HasPrefix(head, want) {
+			t.Errorf("%s, TLS: got %.20q, want %s", name, head, want)
+		}
+	}
+	any := listen(t, transport.ServerConfig{AllowedOrigins: []string{transport.AnyOrigin}})
+	head, _ := ask(t, any, strings.Replace(good, "Host:", "User-Agent: x\nOrigin: http://evil.example\nHost:", 1))
+	if !strings.HasPrefix(head, "HTTP/1.1 101 ") {
+		t.Errorf("with every origin allowed: got %q", head)
+	}
+}
+
+// The page of a stranger cannot even try a password.
+func TestAPageOfOthersIsRefusedBeforeItsPasswordIsLookedAt(t *testing.T) {
+	s := listen(t, transport.ServerConfig{Authenticator: transport.Password(func(string, []byte) bool {
+		t.Error("the password was looked at")
+		return true
+	})})
+	head, _ := ask(t, s, strings.Replace(good, "Host:", "User-Agent: x\nOrigin: http://evil.example\nAuthorization: Basic dTpw\nHost:", 1))
+	if !strings.HasPrefix(head, "HTTP/1.1 403 ") {
+		t.Errorf("got %q, want 403", head)
+	}
+}
+
+func TestOriginsThatNoBrowserSendsAreInvalid(t *testing.T) {
+	for origin, valid := range map[string]bool{
+		"https://app.example": true, "http://localhost:3000": true, "capacitor://localhost": true, "null": true, "*": true, "file://": true,
+		"app.example": false, "https://app.example/": false, "https://app.example/x": false, "": false, "*.example": false,
+	} {
+		cfg := config(func(c *transport.ServerConfig) { c.AllowedOrigins = []string{origin} })
+		if err := cfg.Validate(); (err == nil) != valid || err != nil && !errors.Is(err, fault.Invalid) {
+			t.Errorf("%q: got %v, valid should be %t", origin, err, valid)
+		}
+	}
+}
+
+// A person with a browser is told what this is, whatever the path, and no more than that.
+func TestABrowserIsToldHowToConnect(t *testing.T) {
+	clear := listen(t, transport.ServerConfig{Authenticator: transport.StaticPassword("u", "p")})
+	secure := listen(t, transport.ServerConfig{Certificate: issue(t, nil, nil).tls()})
+	var pages []string
+	for _, path := range []string{"/", "/db", "/db/_blipsync", "/other"} {
+		head, body := ask(t, clear, "GET "+path+" HTTP/1.1\nHost: box:4984\nAccept: text/html,*/*\n\n")
+		if !strings.HasPrefix(head, "HTTP/1.1 426 ") || !strings.Contains(head, "Content-Type: text/html; charset=utf-8\r\n") {
+			t.Errorf("%s: got %q", path, head)
+		}
+		if strings.Contains(head, "WWW-Authenticate") {
+			t.Errorf("%s: the browser is asked for a password: %q", path, head)
+		}
+		pages = append(pages, body)
+	}
+	for i, page := range pages {
+		if !strings.Contains(page, "tandem sync COPY ws://box:4984/DATABASE") || page != pages[0] {
+			t.Errorf("page %d: got %q", i, page)
+		}
+	}
+	_, body := ask(t, clear, "GET / HTTP/1.1\nHost: <b>x\nAccept: text/html\n\n")
+	if strings.Contains(body, "<b>") {
+		t.Errorf("the host is not escaped: %q", body)
+	}
+	if head := askTLS(t, secure, "HEAD / HTTP/1.1\nHost: box:4984\nAccept: text/html\n\n"); !strings.HasPrefix(head, "HTTP/1.1 426 ") {
+		t.Errorf("TLS: got %q", head)
 	}
 }
 

@@ -3,6 +3,7 @@ package transport_test
 import (
 	"bufio"
 	"crypto/sha1"
+	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -110,4 +111,18 @@ func ask(t testing.TB, s *transport.Server, request string) (head, body string) 
 		t.Errorf("the answer did not end well: %v", err)
 	}
 	return head, string(rest)
+}
+
+// askTLS is ask over TLS; it returns the head alone.
+func askTLS(t testing.TB, s *transport.Server, request string) (head string) {
+	t.Helper()
+	nc, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.Port()), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // it asks
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if _, err := io.WriteString(nc, strings.ReplaceAll(request, "\n", "\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	return readHead(bufio.NewReader(nc))
 }

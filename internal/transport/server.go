@@ -44,6 +44,7 @@ func Listen(ctx context.Context, cfg ServerConfig) (*Server, error) {
 	}
 	cfg.Database = URLName(cfg.Database)
 	cfg.Protocols = slices.Clone(cfg.Protocols)
+	cfg.AllowedOrigins = slices.Clone(cfg.AllowedOrigins)
 	cfg.Limits = cfg.Limits.withDefaults()
 	listener, err := bind(ctx, cfg.Interface, cfg.Port)
 	if err != nil {

@@ -30,6 +30,10 @@ type ServerConfig struct {
 	Certificate *tls.Certificate
 	// Authenticator decides who gets in. Nil lets in everybody.
 	Authenticator *Authenticator
+	// AllowedOrigins are those whose pages may connect in a browser, such as
+	// "https://app.example.com", beside what the listener's own address serves. AnyOrigin allows
+	// all. Replicators that are no browsers need none.
+	AllowedOrigins []string
 	// Heartbeat is the silence after which a client gets a PING. Zero means 300 s.
 	Heartbeat time.Duration
 	// Limits bound what clients may cost.
@@ -73,6 +77,9 @@ func (c ServerConfig) Validate() error {
 	}
 	if c.Authenticator.NeedsTLS() && c.Certificate == nil {
 		wrong("clients can be known by certificate only with TLS")
+	}
+	if err := CheckOrigins(c.AllowedOrigins); err != nil {
+		wrong(err.Error())
 	}
 	if c.Heartbeat < 0 || c.Limits.Handshake < 0 {
 		wrong("heartbeat and time limits cannot be negative")

@@ -1,0 +1,43 @@
+package transport
+
+import (
+	"bytes"
+	"html/template"
+	"net/http"
+	"strings"
+)
+
+// pageFor answers a person with a browser, who knocks at the port of replicators. It says the same
+// at every path, and before the password is asked for: nothing that an outsider should not know.
+func pageFor(r *http.Request, secure bool) *refusal {
+	get := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if !get || r.Header.Get("Upgrade") != "" || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		return nil
+	}
+	scheme := "ws"
+	if secure {
+		scheme = "wss"
+	}
+	var page bytes.Buffer
+	if err := pageTemplate.Execute(&page, map[string]string{"URL": scheme + "://" + r.Host + "/DATABASE"}); err != nil {
+		return nil
+	}
+	no := refuse(http.StatusUpgradeRequired, "a browser was shown how to connect")
+	no.header = "Upgrade: websocket\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n" +
+		"X-Content-Type-Options: nosniff"
+	no.page = page.String()
+	return no
+}
+
+var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Tandem</title>
+<h1>A Tandem listener</h1>
+<p>Databases sync with this port. There are no pages here.</p>
+<p>To sync a database with one that is shared here, write its name in place of DATABASE:</p>
+<pre>tandem sync COPY {{.URL}}</pre>
+<p>In a Couchbase Lite app, the endpoint of the replicator is <code>{{.URL}}</code>.</p>
+</html>
+`))
