@@ -173,3 +173,17 @@ func firstOf(ids []ID, n int) []ID {
 	}
 	return ids
 }
+
+// ParseStored reads a revision ID and a history in its stored form, as an export has them. Every
+// error is [fault.BadRevisionID], or [fault.CorruptRevision] for a history that cannot be read.
+func ParseStored(id, history string) (Rev, error) {
+	rev := Rev{ID: ID(id)}
+	if _, err := ParseID(id); err != nil {
+		return Rev{}, err
+	}
+	var err error
+	if rev.History, err = ParseHistory(history); err != nil {
+		return Rev{}, err
+	}
+	return checked(rev)
+}

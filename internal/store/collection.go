@@ -57,16 +57,25 @@ func (db *DB) CreateCollection(ctx context.Context, scope, name string) (c *Coll
 		return c, nil
 	}
 	err = db.Update(ctx, func(tx *Tx) error {
-		if c, err = tx.Collection(scope, name); err == nil {
-			return nil // somebody else was faster
-		}
-		if err := tx.beginWrite(); err != nil {
-			return err
-		}
-		c, err = addCollection(tx.c, scope, name)
-		return sqlFault(err, "create collection", scope+"."+name)
+		c, err = tx.CreateCollection(scope, name)
+		return err
 	})
 	return c, err
+}
+
+// CreateCollection is [DB.CreateCollection] within a transaction.
+func (tx *Tx) CreateCollection(scope, name string) (*Collection, error) {
+	if err := document.CheckCollectionName(scope, name); err != nil {
+		return nil, err
+	}
+	if c, err := tx.Collection(scope, name); !errors.Is(err, fault.NotFound) {
+		return c, err
+	}
+	if err := tx.beginWrite(); err != nil {
+		return nil, err
+	}
+	c, err := addCollection(tx.c, scope, name)
+	return c, sqlFault(err, "create collection", scope+"."+name)
 }
 
 // DeleteCollection removes a collection with all its documents. The default collection

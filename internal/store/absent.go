@@ -1,0 +1,42 @@
+package store
+
+import (
+	"context"
+	"slices"
+
+	"github.com/tandemdb/tandem/internal/document"
+)
+
+// AbsentBlobs lists the digests of blobs, sorted, that documents refer to though the database does
+// not have their content: see [Restored] and [Incoming].
+func (db *DB) AbsentBlobs(ctx context.Context) (digests []string, err error) {
+	if err := db.access.use(ctx); err != nil {
+		return nil, err
+	}
+	defer db.access.unuse()
+	err = db.View(ctx, func(tx *Tx) error {
+		absent := make(map[blobKey]bool) // and whether a document refers to it
+		err := tx.Infos(absentBlobs, func(digest string, _ []byte) error {
+			if key, ok := keyOf(digest); ok && !db.blobs.has(key) {
+				absent[key] = false
+			}
+			return nil
+		})
+		if err != nil || len(absent) == 0 {
+			return err
+		}
+		_, err = tx.eachReferred(nil, func(key blobKey) {
+			if _, listed := absent[key]; listed {
+				absent[key] = true
+			}
+		})
+		for key, referred := range absent {
+			if referred {
+				digests = append(digests, document.Digest(key))
+			}
+		}
+		return err
+	})
+	slices.Sort(digests)
+	return digests, err
+}

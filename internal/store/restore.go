@@ -1,0 +1,94 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// maxRestoredSequence bounds the sequences that an export may ask for: it leaves room for 2^53
+// changes, far more than there ever are.
+const maxRestoredSequence = 1 << 53
+
+// Restored is a document as an export has it.
+type Restored struct {
+	ID      string
+	Body    []byte       // as [Edit].Body
+	Deleted bool         // it is a tombstone
+	Rev     revision.Rev // zero if the export does not say
+
+	// Sequence is the place it had among the changes of its collection, 0 for the next one. Only
+	// a transaction that found the collection without a single change may ask for places: what
+	// reads on from the last sequence would miss them.
+	Sequence Sequence
+}
+
+// Restore stores a document as an export has it, also when the content of its blobs is not here. One
+// that the collection does not know gets the revision of the export; another becomes an edit,
+// unless it is the same already. It reports whether anything has changed. It fails as
+// [Tx.Save] and [Tx.Receive] do, and with fault.Invalid for a sequence that cannot be.
+func (tx *Tx) Restore(c *Collection, r Restored) (changed bool, err error) {
+	head, err := tx.Document(c, r.ID)
+	switch {
+	case errors.Is(err, fault.NotFound):
+		return tx.restoreNew(c, r)
+	case err != nil:
+		return false, err
+	}
+	body, _, err := checkBody(r.Body)
+	if err != nil {
+		return false, fault.About(err, "restore document", r.ID)
+	}
+	if head.Deleted == r.Deleted && (r.Deleted || bytes.Equal(head.Body, body)) {
+		return false, nil
+	}
+	_, err = tx.Save(c, Edit{ID: r.ID, Body: body, Deleted: r.Deleted, AllowAbsentBlobs: true})
+	return err == nil, err
+}
+
+func (tx *Tx) restoreNew(c *Collection, r Restored) (bool, error) {
+	if r.Rev.IsZero() && r.Deleted {
+		return false, nil // there is nothing to delete
+	}
+	k, err := tx.counters(c)
+	if err != nil {
+		return false, err
+	}
+	last := k.last
+	if r.Sequence > 0 {
+		if err := tx.checkFree(c, r.Sequence); err != nil {
+			return false, fault.About(err, "restore document", r.ID)
+		}
+		k.last = int64(r.Sequence) - 1
+	}
+	err = tx.addRestored(c, r)
+	k.last = max(k.last, last)
+	return err == nil, err
+}
+
+func (tx *Tx) addRestored(c *Collection, r Restored) error {
+	if r.Rev.IsZero() {
+		_, err := tx.Save(c, Edit{ID: r.ID, Body: r.Body, AllowAbsentBlobs: true})
+		return err
+	}
+	body, _, err := checkBody(r.Body)
+	if err != nil {
+		return fault.About(err, "restore document", r.ID)
+	}
+	_, err = tx.Receive(c, Incoming{ID: r.ID, Rev: r.Rev, Deleted: r.Deleted, Body: body, AllowAbsentBlobs: true})
+	return err
+}
+
+// checkFree refuses a sequence that is too large or was given.
+func (tx *Tx) checkFree(c *Collection, seq Sequence) error {
+	if seq > maxRestoredSequence {
+		return fault.Invalid.Says("sequence %d is too large", seq)
+	}
+	next, err := tx.Changes(c, seq-1, 1, Select{})
+	if err == nil && len(next) > 0 && next[0].Sequence == seq {
+		err = fault.Invalid.Says("sequence %d occurs twice", seq)
+	}
+	return err
+}
