@@ -30,7 +30,7 @@ func (p *pusher) offer(ctx context.Context) (bool, error) {
 	if len(batch) > 0 {
 		return true, p.announce(batch)
 	}
-	if !p.announced && p.c.s.active == nil && p.exhausted {
+	if !p.announced && !p.opts.proposes && p.exhausted {
 		p.announced = true
 		return true, p.announceCaughtUp()
 	}
@@ -42,7 +42,7 @@ func (p *pusher) offer(ctx context.Context) (bool, error) {
 // the inbox.
 func (p *pusher) announce(batch []*item) error {
 	profile := wire.ProfileChanges
-	if p.c.s.active != nil {
+	if p.opts.proposes {
 		profile = wire.ProfileProposeChanges
 	}
 	m := p.c.message(profile)
@@ -64,7 +64,7 @@ func (p *pusher) announce(batch []*item) error {
 		it.attempts++
 	}
 	m.Body = append(m.Body, ']')
-	if p.c.s.active != nil {
+	if p.opts.proposes {
 		m.Properties.Add(wire.PropConflictRev, wire.Yes)
 	}
 	p.batches++
@@ -74,7 +74,7 @@ func (p *pusher) announce(batch []*item) error {
 }
 
 func (p *pusher) appendAnnouncement(body []byte, it *item) []byte {
-	if p.c.s.active != nil {
+	if p.opts.proposes {
 		return wire.AppendProposal(body, it.id, it.rev.Vector(), parentOf(it.rev.ID, it.parent), it.size)
 	}
 	return wire.AppendChange(body, uint64(it.seq), it.id, it.rev.ID, it.deleted, it.size)

@@ -17,7 +17,7 @@ func (p *pusher) answered(batch []*item, reply *blip.Reply, err error) error {
 	if err != nil {
 		return p.batchRefused(batch, err)
 	}
-	if p.c.s.active != nil && !p.accepted {
+	if p.opts.proposes && !p.accepted {
 		p.accepted = true
 		p.c.forgetAll()
 	}
@@ -27,7 +27,7 @@ func (p *pusher) answered(batch []*item, reply *blip.Reply, err error) error {
 		return fault.Remote.Because(err)
 	}
 	for i, it := range batch {
-		if p.c.s.active != nil {
+		if p.opts.proposes {
 			p.takeProposalAnswer(it, answers[i])
 		} else {
 			p.takeChangeAnswer(it, answers[i])
@@ -46,12 +46,12 @@ func (p *pusher) batchRefused(batch []*item, err error) error {
 	err = wire.FromPeer(err)
 	forAll := fault.HasCode(err, fault.WebSocket, 403) || fault.HasCode(err, fault.WebSocket, 409)
 	switch {
-	case p.c.s.active != nil && !errors.Is(err, fault.Remote):
+	case p.opts.proposes && !errors.Is(err, fault.Remote):
 		if !fault.IsTransient(err) {
 			p.c.rememberAll(err)
 		}
 		return fmt.Errorf("push %s: %w", p.c.store().FullName(), err)
-	case p.c.s.active == nil && forAll:
+	case !p.opts.proposes && forAll:
 		p.c.s.log.Warn("the peer refuses our changes", "error", err)
 		p.stop()
 	case len(batch) > 1:

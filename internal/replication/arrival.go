@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"runtime/debug"
 	"slices"
 
 	"github.com/tandemdb/tandem/blip"
@@ -19,7 +17,7 @@ import (
 
 // arrival is one received revision on its way.
 type arrival struct {
-	c        *collection
+	*intake
 	req      *blip.Request
 	want     *want // nil if nobody had asked
 	weight   int64 // claimed from space
@@ -33,9 +31,17 @@ type arrival struct {
 	err      error
 }
 
+func newArrival(in *intake, req *blip.Request) *arrival {
+	a := &arrival{intake: in, req: req, weight: min(int64(len(req.Body))+256, arrivedBytes)}
+	a.store.ID = req.Properties.Value(wire.PropID)
+	a.want = in.wanted.arrived(a.store.ID, req.Properties.Value(wire.PropSequence),
+		revision.ID(req.Properties.Value(wire.PropRev)))
+	return a
+}
+
 // read makes a revision for the store out of a rev message, checking all that does not
 // depend on the document we have.
-func (a *arrival) read(ctx context.Context) error {
+func (a *arrival) read(ctx context.Context, blobs *blobFetcher) error {
 	if err := a.readProperties(); err != nil {
 		return err
 	}
@@ -51,22 +57,18 @@ func (a *arrival) read(ctx context.Context) error {
 		return err
 	}
 	if a.c.opts.PullFilter != nil {
-		ok, err := callFilter(a.c.s.log, a.c.opts.PullFilter, a.preview(), false)
-		if err != nil {
+		if err := filtered(a.c.s.log, a.c.opts.PullFilter, a.preview(), false); err != nil {
 			return err
-		}
-		if !ok {
-			return refusedByFilter(a.store.ID)
 		}
 	}
 	if !a.info.HasBlobs && !a.info.HasAttachments {
 		return nil
 	}
-	blobs, err := document.Blobs(a.store.Body)
+	named, err := document.Blobs(a.store.Body)
 	if err != nil {
 		return err
 	}
-	a.missing = a.c.s.blobs.missing(blobs)
+	a.missing = blobs.missing(named)
 	for _, blob := range a.missing {
 		if slices.Contains(a.dangling, blob.Digest) {
 			return fault.NotFound.In("receive document", a.store.ID).
@@ -92,8 +94,8 @@ func (a *arrival) readProperties() error {
 	if a.store.Rev, err = revision.ParseRev(props.Value(wire.PropRev), props.Value(wire.PropHistory)); err != nil {
 		return err
 	}
-	if s.active != nil && props.Value(wire.PropSequence) == "" {
-		return fault.New(fault.HTTP, 400, "the revision has no sequence")
+	if err := a.side.checkRev(props); err != nil {
+		return err
 	}
 	a.store.Deleted = props.Bool(wire.PropDeleted)
 	a.store.Remote = s.remote
@@ -102,7 +104,7 @@ func (a *arrival) readProperties() error {
 			revision.ParseDeletedBranch(props.Value(wire.PropDeletedBranch)),
 			revision.ParseTreeIDs(props.Value(wire.PropSuperseded))))
 	}
-	a.store.RefuseConflict = s.active == nil
+	a.store.RefuseConflict = a.side.refusesConflicts()
 	a.store.FromGateway = isFromGateway(props)
 	return nil
 }
@@ -155,7 +157,7 @@ func (a *arrival) readBody(body []byte) error {
 		return err
 	}
 	if info.HasReserved {
-		if a.c.s.active != nil && document.Removed(compact) {
+		if a.side.isRemoval(compact) {
 			a.removed = true
 			return nil
 		}
@@ -181,7 +183,7 @@ func (a *arrival) preview() *store.Document {
 func (a *arrival) finish(ctx context.Context) {
 	c := a.c
 	if a.removed && a.err == nil {
-		a.err = c.loseAccess(ctx, a.store.ID, a.want)
+		a.err = a.side.loseAccess(ctx, a.store.ID, a.want)
 	}
 	if a.err != nil {
 		if ctx.Err() == nil { // what the session's end has stopped is no news, and comes again
@@ -192,12 +194,10 @@ func (a *arrival) finish(ctx context.Context) {
 	if a.delta {
 		c.counters.deltasReceived.Add(1)
 	}
-	if push := c.pusher(); push != nil {
-		push.received(a.store.ID, a.store.Rev.ID)
-	}
+	a.push.received(a.store.ID, a.store.Rev.ID)
 	switch a.outcome {
 	case store.Conflicted:
-		c.conflicts.add(a.store.ID)
+		a.conflicts.add(a.store.ID)
 	case store.Stored:
 		c.counters.pullBytes.Add(uint64(len(a.req.Body)))
 		if !a.removed {
@@ -206,17 +206,10 @@ func (a *arrival) finish(ctx context.Context) {
 	case store.AlreadyKnown:
 	}
 	if a.outcome != store.Conflicted {
-		c.pulled(a.store.ID)
+		a.push.pulled(a.store.ID)
 	}
 	a.req.Reply(&blip.Message{})
-	c.pull.done(a.want)
-}
-
-// pulled tells a push that waits for it what the pull has brought.
-func (c *collection) pulled(id string) {
-	if push := c.pusher(); push != nil && c.s.active != nil && push.isUnmet() {
-		push.remoteMoved(id)
-	}
+	a.wanted.done(a.want)
 }
 
 // refuse answers with an error. After a delta the revision is expected once more, whole;
@@ -225,7 +218,7 @@ func (a *arrival) refuse() {
 	c := a.c
 	transient := isOurTrouble(a.err)
 	if a.delta && (errors.Is(a.err, fault.DeltaBase) || errors.Is(a.err, fault.CorruptDelta)) {
-		c.pull.again(a.want) // before the peer hears of it, and sends it
+		a.wanted.again(a.want) // before the peer hears of it, and sends it
 		c.s.refuse(a.req, a.err)
 		return
 	}
@@ -234,31 +227,14 @@ func (a *arrival) refuse() {
 		ID: a.store.ID, Revision: a.req.Properties.Value(wire.PropRev), Deleted: a.store.Deleted,
 		Err: a.err, Transient: transient,
 	})
-	if push := c.pusher(); push != nil && c.s.active != nil {
-		push.pullMet(a.store.ID)
-	}
+	a.push.pullMet(a.store.ID)
 	switch {
 	case transient:
 		c.s.leave(a.err)
-		c.pull.leaveOpen(a.want)
+		a.wanted.leaveOpen(a.want)
 	case errors.Is(a.err, fault.Unexpected): // a filter that panicked has refused nothing
-		c.pull.leaveOpen(a.want)
+		a.wanted.leaveOpen(a.want)
 	default:
-		c.pull.done(a.want)
+		a.wanted.done(a.want)
 	}
-}
-
-// callFilter asks a filter, and turns its panic into fault.Unexpected.
-func callFilter(log *slog.Logger, filter Filter, doc *store.Document, accessRemoved bool) (ok bool, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			log.Error("filter panicked", "document", doc.ID, "panic", r, "stack", string(debug.Stack()))
-			err = fault.Unexpected.In("filter document", doc.ID).Says("the filter panicked: %v", r)
-		}
-	}()
-	return filter(doc, accessRemoved), nil
-}
-
-func refusedByFilter(id string) error {
-	return fault.Forbidden.In("filter document", id).Says("refused by the filter")
 }

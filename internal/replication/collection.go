@@ -3,7 +3,6 @@ package replication
 import (
 	"context"
 	"strconv"
-	"sync"
 	"sync/atomic"
 
 	"github.com/tandemdb/tandem/blip"
@@ -11,28 +10,16 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// collection is one collection of a session: its options, and the parts that work on it.
+// collection is one collection of a session: its options, and the account of what becomes of its
+// documents. Its methods may be called from any goroutine.
 type collection struct {
-	s     *Session
-	index int // in the peers' common list; -1 in the legacy form, which has no list
-	opts  CollectionOptions
+	s      *engine
+	index  int // in the peers' common list; -1 in the legacy form, which has no list
+	opts   CollectionOptions
+	ledger ledger
 
 	counters counters
 	refusals atomic.Int64 // remembered in this session
-
-	pull      *puller // receives: on both sides
-	ledger    ledger
-	check     *checkpointer // saves the ledger; active side only
-	conflicts *conflicts    // active side only
-
-	mu   sync.Mutex
-	push *pusher // sends; on the passive side nil until the peer subscribes; guarded by mu
-}
-
-func (s *Session) newCollection(index int, opts CollectionOptions) *collection {
-	c := &collection{s: s, index: index, opts: opts, ledger: noLedger{}}
-	c.pull = newPuller(c)
-	return c
 }
 
 func (c *collection) store() *store.Collection { return c.opts.Collection }
@@ -69,19 +56,6 @@ func (c *collection) report(events ...DocumentEvent) {
 		c.s.common.Documents(events)
 	}
 	c.s.progressed()
-}
-
-// pusher returns the part that sends, or nil while there is none.
-func (c *collection) pusher() *pusher {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.push
-}
-
-// busy reports whether anything about the collection is under way.
-func (c *collection) busy() bool {
-	push := c.pusher()
-	return c.pull.busy() || push != nil && push.busy() || c.conflicts != nil && c.conflicts.busy()
 }
 
 // lastSequence returns the sequence of the latest change, 0 if there was none.

@@ -18,7 +18,9 @@ const resolversAtOnce = 4
 // conflicts resolves the conflicts of one collection on the active side (spec/conflicts.md §2):
 // a few documents at a time, and each by one worker.
 type conflicts struct {
-	c *collection
+	c          *collection
+	push       *pushSlot
+	continuous bool // what fails is left for a next session
 
 	mu      sync.Mutex
 	waiting []string        // in order
@@ -27,9 +29,10 @@ type conflicts struct {
 	wake    chan struct{}   // capacity 1
 }
 
-func newConflicts(c *collection) *conflicts {
+func newConflicts(c *collection, push *pushSlot, continuous bool) *conflicts {
 	return &conflicts{
-		c: c, queued: make(map[string]bool), working: make(map[string]bool), wake: make(chan struct{}, 1),
+		c: c, push: push, continuous: continuous,
+		queued: make(map[string]bool), working: make(map[string]bool), wake: make(chan struct{}, 1),
 	}
 }
 
@@ -147,9 +150,7 @@ func (f *conflicts) resolve(ctx context.Context, id string) {
 	case doc != nil:
 		f.resolved(doc)
 	}
-	if push := f.c.pusher(); push != nil {
-		push.remoteMoved(id)
-	}
+	f.push.remoteMoved(id)
 }
 
 // errUnsteady reports that a document changed each time that its conflict was being resolved.
@@ -158,7 +159,7 @@ var errUnsteady = errors.New("the document does not come to rest")
 // failed reports a conflict that stays. What may pass is for the next session; a one-shot run, which
 // ends anyhow, is none the worse for a document that does not come to rest.
 func (f *conflicts) failed(id string, err error) {
-	unsteady := f.c.s.active.Continuous && errors.Is(err, errUnsteady)
+	unsteady := f.continuous && errors.Is(err, errUnsteady)
 	event := DocumentEvent{ID: id, Err: err, Transient: unsteady || isDiskTrouble(err)}
 	if event.Transient {
 		f.c.s.leave(err)

@@ -1,7 +1,6 @@
 package replication
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 
@@ -22,24 +21,28 @@ func (s *Session) handle(req *blip.Request) {
 }
 
 // handlers answer the requests about one collection. An error becomes the error reply.
-var handlers = map[string]func(*collection, *blip.Request) error{
-	wire.ProfileGetCheckpoint:   (*collection).getCheckpoint,
-	wire.ProfileSetCheckpoint:   (*collection).setCheckpoint,
-	wire.ProfileSubChanges:      (*collection).subChanges,
-	wire.ProfileUnsubChanges:    (*collection).unsubChanges,
-	wire.ProfileChanges:         (*collection).announced,
-	wire.ProfileProposeChanges:  (*collection).announced,
-	wire.ProfileRev:             (*collection).revArrived,
-	wire.ProfileNoRev:           (*collection).noRevArrived,
-	wire.ProfileGetAttachment:   (*collection).getAttachment,
-	wire.ProfileProveAttachment: (*collection).proveAttachment,
+var handlers = map[string]func(*Session, *exchange, *blip.Request) error{
+	wire.ProfileGetCheckpoint: func(_ *Session, x *exchange, req *blip.Request) error { return x.getCheckpoint(req) },
+	wire.ProfileSetCheckpoint: func(_ *Session, x *exchange, req *blip.Request) error { return x.setCheckpoint(req) },
+	wire.ProfileSubChanges:    func(s *Session, x *exchange, req *blip.Request) error { return s.role.subChanges(x, req) },
+	wire.ProfileUnsubChanges: func(s *Session, x *exchange, req *blip.Request) error {
+		s.role.unsubChanges(x)
+		req.Reply(&blip.Message{})
+		return nil
+	},
+	wire.ProfileChanges:         func(_ *Session, x *exchange, req *blip.Request) error { return x.pull.announced(req) },
+	wire.ProfileProposeChanges:  func(_ *Session, x *exchange, req *blip.Request) error { return x.pull.announced(req) },
+	wire.ProfileRev:             func(s *Session, x *exchange, req *blip.Request) error { return s.receiver.take(x.pull.intake, req) },
+	wire.ProfileNoRev:           func(_ *Session, x *exchange, req *blip.Request) error { return x.pull.withdrawn(req) },
+	wire.ProfileGetAttachment:   func(s *Session, x *exchange, req *blip.Request) error { return s.blobs.get(x.collection, req) },
+	wire.ProfileProveAttachment: func(s *Session, _ *exchange, req *blip.Request) error { return s.blobs.prove(req) },
 }
 
 func (s *Session) dispatch(req *blip.Request) error {
 	profile := req.Profile()
 	switch profile {
 	case wire.ProfileGetCollections:
-		return s.getCollections(req)
+		return s.role.getCollections(req)
 	case wire.ProfilePing:
 		req.Reply(nil)
 		return nil
@@ -48,19 +51,19 @@ func (s *Session) dispatch(req *blip.Request) error {
 	if !ok {
 		return fault.New(fault.BLIP, 404, fmt.Sprintf("no handler for profile %q", profile))
 	}
-	c, err := s.collectionOf(req)
+	x, err := s.exchangeOf(req)
 	if err != nil {
 		return err
 	}
-	return handler(c, req)
+	return handler(s, x, req)
 }
 
-// collectionOf finds the collection that a request is about. The first message of a
+// exchangeOf finds the collection that a request is about. The first message of a
 // passive session decides between the two forms of spec/replication.md §2.
-func (s *Session) collectionOf(req *blip.Request) (*collection, error) {
+func (s *Session) exchangeOf(req *blip.Request) (*exchange, error) {
 	text, given := req.Properties.Get(wire.PropCollection)
-	if s.agreed.Load() == nil && s.shared != nil && !given {
-		if err := s.beginLegacy(); err != nil {
+	if s.agreed.Load() == nil && !given {
+		if err := s.role.beginLegacy(); err != nil {
 			return nil, err
 		}
 	}
@@ -82,45 +85,4 @@ func (s *Session) collectionOf(req *blip.Request) (*collection, error) {
 		return nil, fault.New(fault.HTTP, 400, fmt.Sprintf("the message names collection %q, which does not exist", text))
 	}
 	return all[index], nil
-}
-
-// refuse answers a request with an error. What is our own trouble becomes 503, after which a peer tries again
-// later: another code would be the end of the matter for it.
-func (s *Session) refuse(req *blip.Request, err error) {
-	answer := err
-	if isOurTrouble(err) {
-		answer = fault.New(fault.WebSocket, 503, "the peer cannot do it now").Because(err)
-	}
-	domain, code, text := wire.ToPeer(answer)
-	s.log.Debug("refused a request", "profile", req.Profile(), "error", err)
-	req.ReplyError(domain, code, text)
-}
-
-// later does a slow request whose order among others does not matter: after the ones before it, on
-// a goroutine that ends when there are no more. It blocks while too many wait, which holds back the
-// peer; since tasks need nothing from the connection, that passes.
-func (s *Session) later(task func(context.Context)) {
-	select {
-	case s.tasks <- task:
-	case <-s.work.Done():
-		return
-	}
-	if s.tasking.CompareAndSwap(false, true) {
-		s.spawn(s.doTasks)
-	}
-}
-
-func (s *Session) doTasks(ctx context.Context) error {
-	for ctx.Err() == nil {
-		select {
-		case task := <-s.tasks:
-			task(ctx)
-		default:
-			s.tasking.Store(false)
-			if len(s.tasks) == 0 || !s.tasking.CompareAndSwap(false, true) { // one may have come just now
-				return nil
-			}
-		}
-	}
-	return nil
 }

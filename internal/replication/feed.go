@@ -107,7 +107,7 @@ func (p *pusher) consider(doc *store.Document, theirs revision.ID) *item {
 	case doc.Sequence == earlier.seq:
 		earlier.theirs = cmp.Or(theirs, earlier.theirs)
 		return nil
-	case p.c.s.active != nil:
+	case p.opts.proposes:
 		earlier.newer = append(earlier.newer, doc.Sequence)
 		p.pending(doc.Sequence)
 		return nil

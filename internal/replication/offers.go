@@ -37,7 +37,7 @@ func (p *puller) answerChanges(ctx context.Context, req *blip.Request) error {
 	if err := p.settle(ctx, known, lost); err != nil {
 		return err
 	}
-	p.register(changes, answers, seqs)
+	p.wanted.register(changes, answers, seqs)
 	p.reply(req, answers)
 	return nil
 }
@@ -74,9 +74,7 @@ func (p *puller) decide(ctx context.Context, changes []wire.Change) (answers []w
 		}
 		if c.Bad != nil {
 			answers[i] = wire.Answer{Status: 400}
-			if p.c.s.active != nil {
-				p.c.report(DocumentEvent{ID: c.ID, Deleted: c.Flags&wire.FlagDeleted != 0, Err: c.Bad})
-			}
+			p.side.unreadable(c)
 			continue
 		}
 		answers[i] = p.want(head, c)
@@ -85,12 +83,6 @@ func (p *puller) decide(ctx context.Context, changes []wire.Change) (answers []w
 		}
 	}
 	return answers, known, lost, nil
-}
-
-// news is a change that the peer has announced when we had a revision that is not older.
-type news struct {
-	wire.Change
-	ours revision.ID
 }
 
 // isNews reports whether the database knows another revision of the peer than the one announced.
@@ -115,7 +107,7 @@ func (p *puller) want(head *store.Document, c wire.Change) wire.Answer {
 	case revision.Same, revision.Older:
 		return wire.Answer{}
 	case revision.Conflict:
-		if p.c.s.active == nil {
+		if p.side.refusesConflicts() {
 			return wire.Answer{Status: 409}
 		}
 	case revision.Newer:
@@ -172,43 +164,13 @@ func (p *puller) settle(ctx context.Context, known []news, lost []wire.Change) e
 			return err
 		}
 	}
-	if push := p.c.pusher(); push != nil && p.c.s.active != nil {
-		for _, c := range known { // a peer that has lost or rejected what it had, gets it again
-			push.peerHas(c)
-		}
+	for _, c := range known { // a peer that has lost or rejected what it had, gets it again
+		p.push.peerHas(c)
 	}
 	for _, c := range lost {
-		if err := p.c.loseAccess(ctx, c.ID, nil); err != nil {
+		if err := p.side.loseAccess(ctx, c.ID, nil); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// loseAccess purges a document that the user may not see any more, unless told to keep it. w is the
-// want that was answered so; nil if all are.
-func (c *collection) loseAccess(ctx context.Context, id string, w *want) error {
-	if c.s.active == nil {
-		return nil
-	}
-	event := DocumentEvent{ID: id, AccessRemoved: true}
-	keep := c.s.active.KeepLost || c.opts.DocIDs != nil
-	if !keep && c.opts.PullFilter != nil {
-		ok, err := callFilter(c.s.log, c.opts.PullFilter, &store.Document{ID: id, Body: []byte("{}")}, true)
-		switch {
-		case err != nil:
-			keep, event.Err = true, err
-		case !ok:
-			keep, event.Err = true, refusedByFilter(id)
-		}
-	}
-	if !keep {
-		c.pull.lose(id, w) // before the purge: a revision that is stored after it would stay
-		err := c.s.db.Update(ctx, func(tx *store.Tx) error { return tx.Purge(c.store(), id) })
-		if err != nil && !isNotFound(err) {
-			return err
-		}
-	}
-	c.report(event)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/replication/checkpoint"
 	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/store"
@@ -49,4 +50,18 @@ func checkpointID(db *store.DB, remote string, c *CollectionOptions) string {
 		fmt.Fprintf(h, " channels=%q", strings.Join(c.Channels, ","))
 	}
 	return "cp-" + base64.StdEncoding.EncodeToString(h.Sum(nil))
+}
+
+// idSet is the set of the IDs that a document can have; nil stays nil, and means all documents.
+func idSet(ids []string) map[string]bool {
+	if ids == nil {
+		return nil
+	}
+	set := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		if document.CheckIncomingID(id) == nil {
+			set[id] = true
+		}
+	}
+	return set
 }

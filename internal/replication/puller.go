@@ -2,40 +2,32 @@ package replication
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"sync"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication/wire"
+	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// puller decides which announced revisions of one collection are wanted, and keeps account
-// of them until they are stored. It serves both roles: an active peer hears changes, a
-// passive one proposeChanges.
+// puller decides which announced revisions of one collection are wanted. It serves both roles: an active
+// peer hears changes, a passive one proposeChanges.
 type puller struct {
-	c     *collection
-	queue chan *blip.Request // announcements, answered in order
+	*intake
+	receiver *receiver
+	queue    chan *blip.Request // announcements, answered in order
 
 	mu       sync.Mutex // guards the following
 	awaiting bool       // subscribed, and the peer has not said that we are caught up
-	caughtUp bool       // it has, be the message still in the queue
+	caughtUp bool       // the caught-up message has arrived, though it may still be queued
 	answered bool       // a reply has said what we take
 	queued   int        // announcements not yet answered
-	wanted   map[string][]*want
-	count    int // of wanted
-	bytes    int // of wanted, as announced
-	room     chan struct{}
 }
 
-func newPuller(c *collection) *puller {
-	return &puller{
-		c:      c,
-		queue:  make(chan *blip.Request, announcementsQueued),
-		wanted: make(map[string][]*want),
-		room:   make(chan struct{}, 1),
-	}
+func newPuller(in *intake, r *receiver) *puller {
+	r.whenRoom(in.wanted.hasRoom)
+	return &puller{intake: in, receiver: r, queue: make(chan *blip.Request, announcementsQueued)}
 }
 
 // subscribed says that the peer was asked for changes and owes a caught-up message.
@@ -47,14 +39,14 @@ func (p *puller) subscribed() {
 
 func (p *puller) busy() bool {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.awaiting || p.queued > 0 || p.count > 0
+	waits := p.awaiting || p.queued > 0
+	p.mu.Unlock()
+	return waits || p.wanted.busy()
 }
 
 // announced queues a changes or proposeChanges message. A peer that does not wait for our
 // answers is cut off before they fill the memory.
-func (c *collection) announced(req *blip.Request) error {
-	p := c.pull
+func (p *puller) announced(req *blip.Request) error {
 	if p.isIdle(req) {
 		return nil
 	}
@@ -65,7 +57,7 @@ func (c *collection) announced(req *blip.Request) error {
 	case p.queue <- req:
 		return nil
 	default:
-		c.s.fail(fault.ProtocolError.Says("the peer sent more than %d announcements at once", announcementsQueued))
+		p.c.s.fail(fault.ProtocolError.Says("the peer sent more than %d announcements at once", announcementsQueued))
 		return nil
 	}
 }
@@ -101,9 +93,8 @@ func (p *puller) run(ctx context.Context) error {
 		case req := <-p.queue:
 			if err := p.answer(ctx, req); err != nil {
 				p.c.s.refuse(req, err)
-				if p.c.s.active != nil && p.c.opts.Pull && req.Profile() == wire.ProfileChanges {
-					// To go on would pass over what the message announces.
-					return fmt.Errorf("pull %s: %w", p.c.store().FullName(), wire.FromStranger(err))
+				if err := p.side.unanswered(req.Profile(), err); err != nil {
+					return err
 				}
 			}
 			p.mu.Lock()
@@ -115,19 +106,13 @@ func (p *puller) run(ctx context.Context) error {
 }
 
 func (p *puller) answer(ctx context.Context, req *blip.Request) error {
-	s := p.c.s
-	switch proposing := req.Profile() == wire.ProfileProposeChanges; {
-	case s.shared != nil && s.shared.ReadOnly:
-		return fault.New(fault.HTTP, 403, "attempting to push to a read-only peer")
-	case proposing && s.active != nil:
-		return fault.New(fault.HTTP, 403, "an active peer takes no proposals")
-	case s.active != nil && !p.c.opts.Pull:
-		return fault.New(fault.HTTP, 403, "this peer does not pull")
-	case proposing:
-		return unlessDeleted(p.answerProposals(ctx, req))
-	default:
-		return unlessDeleted(p.answerChanges(ctx, req))
+	if err := p.side.mayAnnounce(req.Profile()); err != nil {
+		return err
 	}
+	if req.Profile() == wire.ProfileProposeChanges {
+		return unlessDeleted(p.answerProposals(ctx, req))
+	}
+	return unlessDeleted(p.answerChanges(ctx, req))
 }
 
 // unlessDeleted makes of what the store says about a deleted collection what a peer is to hear.
@@ -141,28 +126,14 @@ func unlessDeleted(err error) error {
 // waitForRoom waits until few enough of the wanted revisions are still to come, or wait for
 // their blobs.
 func (p *puller) waitForRoom(ctx context.Context) error {
-	for {
-		p.mu.Lock()
-		full := p.count >= revsWanted || p.bytes >= revBytesWanted
-		p.mu.Unlock()
-		full = full || p.c.s.receiver.waiting.Load() >= revsFetchingBlobs || p.c.ledger.openRemote() >= sequencesOpen
-		if !full {
-			return nil
-		}
+	for p.wanted.isFull() || p.receiver.isFull() || p.c.ledger.openRemote() >= sequencesOpen {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-p.room:
+		case <-p.wanted.room:
 		}
 	}
-}
-
-// hasRoom says that there may be room for more revisions.
-func (p *puller) hasRoom() {
-	select {
-	case p.room <- struct{}{}:
-	default:
-	}
+	return nil
 }
 
 // reply answers an announcement, and says what we can take (spec/replication.md §6).
@@ -181,4 +152,15 @@ func (p *puller) reply(req *blip.Request, answers []wire.Answer) {
 	}
 	m.Properties.Add(wire.PropSendReplacement, wire.Yes)
 	req.Reply(m)
+}
+
+// withdrawn handles a promise that the peer cannot keep (spec/replication.md §9).
+func (p *puller) withdrawn(req *blip.Request) error {
+	id := req.Properties.Value(wire.PropID)
+	w := p.wanted.arrived(id, req.Properties.Value(wire.PropSequence), revision.ID(req.Properties.Value(wire.PropRev)))
+	p.c.s.log.Info("the peer has withdrawn a revision", "document", id,
+		"error", req.Properties.Value(wire.PropError), "reason", req.Properties.Value(wire.PropReason))
+	p.wanted.done(w)
+	req.Reply(&blip.Message{})
+	return nil
 }

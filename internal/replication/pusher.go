@@ -59,6 +59,7 @@ type pusher struct {
 
 // pushOptions says what to send.
 type pushOptions struct {
+	proposes     bool // as the active peer; the passive one offers
 	since        store.Sequence
 	continuous   bool
 	liveOnly     bool            // no tombstones of before the subscription
@@ -87,7 +88,7 @@ func newPusher(c *collection, opts pushOptions) *pusher {
 	p.opts.batch = min(max(opts.batch, 10), changesPerBatch)
 	if opts.continuous {
 		p.target = math.MaxInt64
-		if c.s.active == nil {
+		if !opts.proposes {
 			p.echo = make(map[string]revision.ID)
 		}
 	}
@@ -156,7 +157,7 @@ func (p *pusher) run(ctx context.Context) error {
 }
 
 func (p *pusher) push(ctx context.Context) error {
-	if p.c.s.active == nil {
+	if !p.opts.proposes {
 		if err := p.begin(ctx); err != nil {
 			return err
 		}

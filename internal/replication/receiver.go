@@ -10,8 +10,6 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
-	"github.com/tandemdb/tandem/internal/replication/wire"
-	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -33,7 +31,8 @@ const (
 // What is in the stages is bounded: when they are full, the connection is read no further
 // until some of it is stored. Nothing in them needs the connection, so this always ends.
 type receiver struct {
-	s        *Session
+	s        *engine
+	blobs    *blobFetcher
 	begin    sync.Once
 	arrivals chan *arrival
 	staged   chan *arrival
@@ -43,11 +42,13 @@ type receiver struct {
 	fetching  *semaphore.Weighted // of blobsPerSession
 	waiting   atomic.Int64        // revisions that wait for blobs
 	waitBytes atomic.Int64
+	onRoom    []func() // told when fewer wait; set before the first revision
 }
 
-func newReceiver(s *Session) *receiver {
+func newReceiver(s *engine) *receiver {
 	return &receiver{
 		s:        s,
+		blobs:    newBlobFetcher(s),
 		arrivals: make(chan *arrival, arrivedRevs),
 		staged:   make(chan *arrival, stagedRevs),
 		space:    semaphore.NewWeighted(arrivedBytes),
@@ -63,24 +64,26 @@ func (r *receiver) start() {
 
 func (r *receiver) busy() bool { return r.inWork.Load() > 0 }
 
-// revArrived hands a received revision to the first stage.
-func (c *collection) revArrived(req *blip.Request) error {
-	s := c.s
-	if s.shared != nil && s.shared.ReadOnly || s.active != nil && !c.opts.Pull {
-		return fault.New(fault.HTTP, 403, "this peer takes no revisions")
-	}
-	a := &arrival{c: c, req: req, weight: min(int64(len(req.Body))+256, arrivedBytes)}
-	a.store.ID = req.Properties.Value(wire.PropID)
-	a.want = c.pull.arrived(a.store.ID, req.Properties.Value(wire.PropSequence),
-		revision.ID(req.Properties.Value(wire.PropRev)))
-	if err := s.receiver.space.Acquire(s.work, a.weight); err != nil {
+// isFull reports whether no more revisions should be asked for: too many wait for their blobs.
+func (r *receiver) isFull() bool { return r.waiting.Load() >= revsFetchingBlobs }
+
+// whenRoom has tell called when that may have passed.
+func (r *receiver) whenRoom(tell func()) { r.onRoom = append(r.onRoom, tell) }
+
+// take hands a received revision to the first stage.
+func (r *receiver) take(in *intake, req *blip.Request) error {
+	if err := in.side.mayDeliver(); err != nil {
 		return err
 	}
-	s.receiver.begin.Do(s.receiver.start)
-	s.receiver.inWork.Add(1)
+	a := newArrival(in, req)
+	if err := r.space.Acquire(r.s.work, a.weight); err != nil {
+		return err
+	}
+	r.begin.Do(r.start)
+	r.inWork.Add(1)
 	select {
-	case s.receiver.arrivals <- a:
-	case <-s.work.Done():
+	case r.arrivals <- a:
+	case <-r.s.work.Done():
 	}
 	return nil
 }
@@ -92,7 +95,7 @@ func (r *receiver) prepare(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case a := <-r.arrivals:
-			switch a.err = a.read(ctx); {
+			switch a.err = a.read(ctx, r.blobs); {
 			case a.err == nil && len(a.missing) > 0:
 				r.fetchBlobs(a)
 			default:
@@ -125,8 +128,8 @@ func (r *receiver) fetchBlobs(a *arrival) {
 		}
 		r.waiting.Add(-1)
 		r.waitBytes.Add(-weight)
-		for _, c := range r.s.all() {
-			c.pull.hasRoom() // the bound is that of the session
+		for _, tell := range r.onRoom {
+			tell()
 		}
 		r.stage(ctx, a)
 		return nil
@@ -139,7 +142,7 @@ func (r *receiver) fetchAll(ctx context.Context, a *arrival) error {
 	}
 	defer r.fetching.Release(1)
 	for _, blob := range a.missing {
-		err := r.s.blobs.fetch(ctx, a.c, a.store.ID, blob)
+		err := r.blobs.fetch(ctx, a.c, a.store.ID, blob)
 		switch {
 		case err == nil:
 		case errors.Is(err, errAbsent):

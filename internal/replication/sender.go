@@ -101,7 +101,7 @@ func (p *pusher) compose(tx *store.Tx, it *item, doc *store.Document) (*blip.Mes
 		}
 		doc = newer
 	}
-	if p.c.s.active == nil && it.parent == doc.Rev.ID {
+	if !p.opts.proposes && it.parent == doc.Rev.ID {
 		return p.noRev(it, 410, "it came in place of an earlier revision"), nil
 	}
 	it.rev, it.deleted = doc.Rev, doc.Deleted
@@ -123,7 +123,7 @@ func (p *pusher) compose(tx *store.Tx, it *item, doc *store.Document) (*blip.Mes
 	switch branch := it.deletedBranch(); {
 	case branch != "":
 		m.Properties.Add(wire.PropDeletedBranch, branch)
-	case p.c.s.active != nil:
+	case p.opts.proposes:
 		m.Properties.Add(wire.PropNoConflicts, wire.Yes)
 	}
 	if superseded := it.rev.History.Superseded; len(superseded) > 0 {
@@ -247,7 +247,7 @@ func (p *pusher) replied(it *item, isDelta bool, err error) {
 		p.c.counters.deltasRefused.Add(1)
 		it.whole, it.saved, it.state = true, 0, ready
 		p.ready = append([]*item{it}, p.ready...)
-	case fault.HasCode(err, fault.WebSocket, 403) && p.c.s.active != nil && !it.refused:
+	case fault.HasCode(err, fault.WebSocket, 403) && p.opts.proposes && !it.refused:
 		it.refused, it.state = true, offered // another document of this push may open the door
 		p.lastTries = append(p.lastTries, it)
 	case isDelta && !fault.IsTransient(err): // it expects no other revision now: from the start, whole

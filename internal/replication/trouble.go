@@ -1,59 +1,63 @@
 package replication
 
 import (
+	"context"
 	"errors"
+	"log/slog"
+	"sync"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication/wire"
 )
 
-// fail ends the session because of err; the first reason counts. Why a connection ended is
-// for the connection to say, not for those who find it closed.
-func (s *Session) fail(err error) {
+// trouble is what has gone wrong in a session. Its methods may be called from any goroutine.
+type trouble struct {
+	log  *slog.Logger
+	over context.Context //nolint:containedctx // spans Run: what fails after it is no news
+
+	mu      sync.Mutex       // guards the following
+	err     error            // why the session fails, the first reason
+	soft    error            // what went wrong without ending the session
+	left    error            // why a document was left for the next session
+	unsaved map[string]error // by checkpoint: why its last save has failed
+	leaving bool             // the goodbye is said: what fails from now on is no news
+}
+
+// fails notes why the session ends, and reports whether that is news: the first reason counts. Why a
+// connection ended is for the connection to say, not for those who find it closed.
+func (t *trouble) fails(err error) bool {
 	var closed *blip.CloseError
 	if errors.Is(err, fault.NotConnected) || errors.As(err, &closed) {
-		return
+		return false
 	}
-	s.mu.Lock()
-	first := s.err == nil
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	first := t.err == nil
 	if first {
-		s.err = err
+		t.err = err
 	}
-	s.mu.Unlock()
-	if first {
-		code := wire.CloseCode(err, s.closeCode())
-		s.conn.Close(code, wire.CloseReason(code, err))
-	}
+	return first
 }
 
-// closeCode is the close code for an error that calls for none in particular. From the passive side
-// 1000 would stop the peer for good.
-func (s *Session) closeCode() int {
-	if s.active == nil {
-		return wire.CloseTryAgain
-	}
-	return wire.CloseNormal
-}
-
-func (s *Session) failed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err != nil
+func (t *trouble) failed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err != nil
 }
 
 // setback remembers what went wrong without ending the session; a one-shot session ends with it.
 // People are warned once of what happens to many documents alike, as when the disk is full.
-func (s *Session) setback(err error) {
+func (t *trouble) setback(err error) {
 	if err == nil {
 		return
 	}
-	log := s.log.Warn
-	noted := s.note(func() {
-		if s.soft != nil && alike(s.soft, err) {
-			log = s.log.Debug
+	log := t.log.Warn
+	noted := t.note(func() {
+		if t.soft != nil && alike(t.soft, err) {
+			log = t.log.Debug
 		}
-		s.soft = err
+		t.soft = err
 	})
 	if noted {
 		log("setback", "error", err)
@@ -67,27 +71,27 @@ func alike(a, b error) bool {
 }
 
 // saved remembers how the last save of a checkpoint went: a later success makes up for a failure.
-func (s *Session) saved(id string, err error) {
-	noted := s.note(func() {
+func (t *trouble) saved(id string, err error) {
+	noted := t.note(func() {
 		if err == nil {
-			delete(s.unsaved, id)
+			delete(t.unsaved, id)
 			return
 		}
-		if s.unsaved == nil {
-			s.unsaved = make(map[string]error)
+		if t.unsaved == nil {
+			t.unsaved = make(map[string]error)
 		}
-		s.unsaved[id] = err
+		t.unsaved[id] = err
 	})
 	if noted && err != nil {
-		s.log.Warn("checkpoint is not saved", "error", err)
+		t.log.Warn("checkpoint is not saved", "error", err)
 	}
 }
 
 // note has something written down, unless the session is over: what fails then is no news.
-func (s *Session) note(write func()) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.leaving || s.work.Err() != nil {
+func (t *trouble) note(write func()) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.leaving || t.over.Err() != nil {
 		return false
 	}
 	write()
@@ -95,47 +99,67 @@ func (s *Session) note(write func()) bool {
 }
 
 // softLocked is what went wrong without ending the session, and still is.
-func (s *Session) softLocked() error {
-	if s.soft != nil {
-		return s.soft
+func (t *trouble) softLocked() error {
+	if t.soft != nil {
+		return t.soft
 	}
-	for _, err := range s.unsaved {
+	for _, err := range t.unsaved {
 		return err
 	}
 	return nil
 }
 
 // leave remembers that a document was left for the next session, because of err.
-func (s *Session) leave(err error) {
-	s.setback(err)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.left = err
+func (t *trouble) leave(err error) {
+	t.setback(err)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.left = err
 }
 
 // leftBehind returns an error that may pass, if a document was left for the next session.
-func (s *Session) leftBehind() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.left == nil {
+func (t *trouble) leftBehind() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.left == nil {
 		return nil
 	}
-	return fault.New(fault.WebSocket, 503, "a document has to wait").Because(s.left)
+	return fault.New(fault.WebSocket, 503, "a document has to wait").Because(t.left)
 }
 
-// Err returns the last thing that went wrong without ending the session, or nil.
-func (s *Session) Err() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.softLocked()
+// lastSetback is what went wrong last without ending the session, or nil.
+func (t *trouble) lastSetback() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.softLocked()
 }
 
 // ending names the reason for the end of a connection that we did not ask to end.
-func (s *Session) ending(err error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return s.err
+func (t *trouble) ending(err error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err != nil {
+		return t.err
 	}
 	return wire.FromPeer(err)
+}
+
+// leaveNow says that the goodbye is said.
+func (t *trouble) leaveNow() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.leaving = true
+}
+
+// outcome is the error of a session whose goodbye the connection has answered with err.
+func (t *trouble) outcome(err error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err != nil {
+		return t.err
+	}
+	if err != nil {
+		t.log.Debug("connection did not close in order", "error", err)
+	}
+	return t.softLocked()
 }

@@ -2,10 +2,10 @@ package replication
 
 import (
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/replication/checkpoint"
 	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/revision"
@@ -23,39 +23,76 @@ type want struct {
 	lost    atomic.Bool // the user may not see it any more: it is not to be stored
 }
 
+// wanted keeps account of the revisions of one collection that were asked for. Its methods may be called
+// from any goroutine.
+type wanted struct {
+	c    *collection
+	room chan struct{} // capacity 1: there may be room for more
+
+	mu    sync.Mutex // guards the following
+	byID  map[string][]*want
+	count int
+	bytes int // as announced
+}
+
+func newWanted(c *collection) *wanted {
+	return &wanted{c: c, byID: make(map[string][]*want), room: make(chan struct{}, 1)}
+}
+
+func (l *wanted) busy() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.count > 0
+}
+
+// isFull reports whether no more should be asked for.
+func (l *wanted) isFull() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.count >= revsWanted || l.bytes >= revBytesWanted
+}
+
+// hasRoom says that there may be room for more revisions.
+func (l *wanted) hasRoom() {
+	select {
+	case l.room <- struct{}{}:
+	default:
+	}
+}
+
 // register notes the revisions asked for, before the peer can hear of it.
-func (p *puller) register(changes []wire.Change, answers []wire.Answer, seqs []*checkpoint.Sequence) {
+func (l *wanted) register(changes []wire.Change, answers []wire.Answer, seqs []*checkpoint.Sequence) {
 	var done []*checkpoint.Sequence
 	now := time.Now()
-	p.mu.Lock()
+	l.mu.Lock()
 	for i, c := range changes {
 		if !answers[i].Send {
 			done = append(done, seqs[i])
 			continue
 		}
-		p.wanted[c.ID] = append(p.wanted[c.ID],
+		l.byID[c.ID] = append(l.byID[c.ID],
 			&want{id: c.ID, rev: c.Rev.ID, text: c.Sequence, seq: seqs[i], size: c.Size, since: now})
-		p.count++
-		p.bytes += c.Size
+		l.count++
+		l.bytes += c.Size
 	}
-	p.mu.Unlock()
-	p.c.counters.pullCompleted.Add(uint64(len(done)))
-	p.c.ledger.completeRemote(done...)
+	l.mu.Unlock()
+	l.c.counters.pullCompleted.Add(uint64(len(done)))
+	l.c.ledger.completeRemote(done...)
 }
 
 // arrived finds the want that a rev or norev message fulfils; nil if nobody had asked. The
 // sequence tells which; a peer that sends another is believed by the revision, and else by the ID.
-func (p *puller) arrived(id, sequence string, rev revision.ID) *want {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	w := mostAlike(p.wanted[id], sequence, rev)
-	if w == nil {
-		w = p.bySequenceLocked(sequence)
+func (l *wanted) arrived(id, sequence string, rev revision.ID) *want {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	found := mostAlike(l.byID[id], sequence, rev)
+	if found == nil {
+		found = l.bySequenceLocked(sequence)
 	}
-	if w != nil {
-		w.arrived = true
+	if found != nil {
+		found.arrived = true
 	}
-	return w
+	return found
 }
 
 func mostAlike(wants []*want, sequence string, rev revision.ID) (found *want) {
@@ -79,8 +116,8 @@ func mostAlike(wants []*want, sequence string, rev revision.ID) (found *want) {
 
 // bySequenceLocked finds a want whatever the document's ID: one that is no UTF-8 reads otherwise in an
 // announcement, which is JSON, than in a property.
-func (p *puller) bySequenceLocked(sequence string) *want {
-	for _, wants := range p.wanted {
+func (l *wanted) bySequenceLocked(sequence string) *want {
+	for _, wants := range l.byID {
 		for _, w := range wants {
 			if !w.arrived && w.text == sequence {
 				return w
@@ -91,21 +128,21 @@ func (p *puller) bySequenceLocked(sequence string) *want {
 }
 
 // again says that the peer is going to send the revision once more.
-func (p *puller) again(w *want) {
+func (l *wanted) again(w *want) {
 	if w == nil {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	w.since, w.arrived = time.Now(), false
 }
 
 // lose says that the user may not see a document any more: what was asked for before, up to the want
 // last or all if it is nil, is not to be stored.
-func (p *puller) lose(id string, last *want) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, w := range p.wanted[id] {
+func (l *wanted) lose(id string, last *want) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range l.byID[id] {
 		w.lost.Store(true)
 		if w == last {
 			return
@@ -114,53 +151,53 @@ func (p *puller) lose(id string, last *want) {
 }
 
 // done says that what was wanted is stored, or never will be.
-func (p *puller) done(w *want) {
+func (l *wanted) done(w *want) {
 	if w != nil {
 		if w.seq != nil { // first: a session with nothing left to do saves its checkpoint and ends
-			p.c.counters.pullCompleted.Add(1)
-			p.c.ledger.completeRemote(w.seq)
+			l.c.counters.pullCompleted.Add(1)
+			l.c.ledger.completeRemote(w.seq)
 		}
-		p.mu.Lock()
-		p.forgetLocked(w)
-		p.mu.Unlock()
+		l.mu.Lock()
+		l.forgetLocked(w)
+		l.mu.Unlock()
 	}
-	p.hasRoom()
-	p.c.s.stateChanged()
+	l.hasRoom()
+	l.c.s.stateChanged()
 }
 
-func (p *puller) forgetLocked(w *want) {
-	wants := p.wanted[w.id]
+func (l *wanted) forgetLocked(w *want) {
+	wants := l.byID[w.id]
 	i := slices.Index(wants, w)
 	switch {
 	case i < 0:
 		return
 	case len(wants) == 1:
-		delete(p.wanted, w.id)
+		delete(l.byID, w.id)
 	default:
-		p.wanted[w.id] = slices.Delete(wants, i, i+1)
+		l.byID[w.id] = slices.Delete(wants, i, i+1)
 	}
-	p.count--
-	p.bytes -= w.size
+	l.count--
+	l.bytes -= w.size
 }
 
 // leaveOpen says that what was wanted did not arrive and is not to count as done: the
 // checkpoint stays before it, and the next session asks for it again.
-func (p *puller) leaveOpen(w *want) {
+func (l *wanted) leaveOpen(w *want) {
 	if w == nil {
 		return
 	}
 	if w.seq != nil {
-		p.c.ledger.leaveRemote(w.seq)
+		l.c.ledger.leaveRemote(w.seq)
 		w.seq = nil
 	}
-	p.done(w)
+	l.done(w)
 }
 
 // overdue reports whether the peer owes a revision since before the given time.
-func (p *puller) overdue(before time.Time) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, wants := range p.wanted {
+func (l *wanted) overdue(before time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, wants := range l.byID {
 		for _, w := range wants {
 			if !w.arrived && w.since.Before(before) {
 				return true
@@ -168,15 +205,4 @@ func (p *puller) overdue(before time.Time) bool {
 		}
 	}
 	return false
-}
-
-// noRevArrived handles a promise that the peer cannot keep (spec/replication.md §9).
-func (c *collection) noRevArrived(req *blip.Request) error {
-	id := req.Properties.Value(wire.PropID)
-	w := c.pull.arrived(id, req.Properties.Value(wire.PropSequence), revision.ID(req.Properties.Value(wire.PropRev)))
-	c.s.log.Info("the peer has withdrawn a revision", "document", id,
-		"error", req.Properties.Value(wire.PropError), "reason", req.Properties.Value(wire.PropReason))
-	c.pull.done(w)
-	req.Reply(&blip.Message{})
-	return nil
 }

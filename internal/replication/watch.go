@@ -10,7 +10,8 @@ import (
 // watch finds out that the peer owes revisions and has sent nothing for too long. Requests
 // have their own deadline, in the connection.
 type watch struct {
-	s        *Session
+	s        *engine
+	receiver *receiver
 	patience time.Duration
 	ticker   *time.Ticker // when to look
 	received int64        // bytes, when last looked
@@ -18,24 +19,24 @@ type watch struct {
 	fetching time.Time    // when blobs were last awaited
 }
 
-func (s *Session) newWatch() *watch {
+func newWatch(s *engine, r *receiver) *watch {
 	patience := cmp.Or(s.common.ReplyTimeout, 2*time.Minute)
-	return &watch{s: s, patience: patience, ticker: time.NewTicker(patience / 4), since: time.Now()}
+	return &watch{s: s, receiver: r, patience: patience, ticker: time.NewTicker(patience / 4), since: time.Now()}
 }
 
 // look returns an error if the session should end.
-func (w *watch) look(now time.Time) error {
+func (w *watch) look(now time.Time, all []*exchange) error {
 	if n := w.s.conn.Stats().Received.Bytes; n != w.received {
 		w.received, w.since = n, now
 	}
-	if w.s.receiver.waiting.Load() > 0 { // the peer may send the next revision when it is rid of these
+	if w.receiver.waiting.Load() > 0 { // the peer may send the next revision when it is rid of these
 		w.fetching = now
 	}
-	for _, c := range w.s.all() {
-		silent := now.Sub(w.since) >= w.patience && c.pull.overdue(now.Add(-w.patience))
-		owing := now.Sub(w.fetching) >= 10*w.patience && c.pull.overdue(now.Add(-10*w.patience))
+	for _, x := range all {
+		silent := now.Sub(w.since) >= w.patience && x.pull.wanted.overdue(now.Add(-w.patience))
+		owing := now.Sub(w.fetching) >= 10*w.patience && x.pull.wanted.overdue(now.Add(-10*w.patience))
 		if silent || owing {
-			return fault.Timeout.In("pull", c.store().FullName()).
+			return fault.Timeout.In("pull", x.store().FullName()).
 				Says("the peer has not sent revisions that it had promised")
 		}
 	}

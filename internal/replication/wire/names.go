@@ -52,8 +52,8 @@ const (
 	PropVersioning      = "versioning"
 )
 
-// FilterByChannel is Sync Gateway's filter for a list of channels.
-const FilterByChannel = "sync_gateway/bychannel"
+// filterByChannel is Sync Gateway's filter for a list of channels.
+const filterByChannel = "sync_gateway/bychannel"
 
 // Yes is how a true property is written: Sync Gateway tests for this exact text.
 const Yes = "true"

@@ -1,0 +1,95 @@
+package replication
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tandemdb/tandem/internal/replication/wire"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// engine is what all parts of a session share: the database and the connection, the goroutines and
+// their end, and what has gone wrong. It knows no role.
+type engine struct {
+	link
+	trouble
+	log    *slog.Logger
+	common Common
+	db     *store.DB
+	remote store.Remote // of the active side; 0 on the passive
+	tasks  tasks
+
+	state chan struct{} // capacity 1: something has changed that may end the session
+	ended atomic.Bool   // the work is over
+
+	group sync.WaitGroup
+	work  context.Context //nolint:containedctx // spans Run; handlers start goroutines with it
+	end   context.CancelCauseFunc
+
+	closeCode int // for an error that calls for none in particular
+}
+
+func newEngine(common Common, closeCode int) *engine {
+	log := cmp.Or(common.Log, slog.New(slog.DiscardHandler))
+	e := &engine{
+		link: link{log: log}, trouble: trouble{log: log}, log: log,
+		common: common, db: common.DB,
+		tasks:     tasks{queue: make(chan func(context.Context), 16)},
+		state:     make(chan struct{}, 1),
+		closeCode: closeCode,
+	}
+	e.tasks.spawn = e.spawn
+	return e
+}
+
+// begin starts the life of the session. What works for it ends with endWith.
+func (e *engine) begin(ctx context.Context) {
+	e.work, e.end = context.WithCancelCause(context.WithoutCancel(ctx))
+	e.life, e.over = e.work, e.work
+	e.traced = e.log.Enabled(ctx, slog.LevelDebug)
+}
+
+// endWith ends what works for the session.
+func (e *engine) endWith(err error) {
+	e.ended.Store(true)
+	e.end(err)
+}
+
+// spawn runs part of the session on its own goroutine; its error ends the session.
+func (e *engine) spawn(part func(ctx context.Context) error) {
+	e.group.Go(func() {
+		if err := part(e.work); err != nil && e.work.Err() == nil {
+			e.fail(err)
+		}
+	})
+}
+
+// fail ends the session because of err, if it has not failed yet.
+func (e *engine) fail(err error) {
+	if e.fails(err) {
+		code := wire.CloseCode(err, e.closeCode)
+		e.conn.Close(code, wire.CloseReason(code, err))
+	}
+}
+
+// stateChanged says that there may be nothing left to do, or something again.
+func (e *engine) stateChanged() {
+	select {
+	case e.state <- struct{}{}:
+	default:
+	}
+	e.progressed()
+}
+
+// progressed says that the counts have changed.
+func (e *engine) progressed() {
+	if e.common.Changed != nil {
+		e.common.Changed()
+	}
+}
+
+// vectors reports whether the database writes version vectors.
+func (e *engine) vectors() bool { return e.db.Versioning() == store.VersionVectors }

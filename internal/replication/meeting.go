@@ -1,0 +1,182 @@
+package replication
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication/wire"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// meet agrees with the peer on collections and reads both copies of each checkpoint. A
+// peer that knows no collections is asked in the legacy form, if the default collection is
+// all we want.
+func (l *leader) meet(ctx context.Context) error {
+	err := l.s.db.Update(ctx, func(tx *store.Tx) (err error) {
+		l.s.remote, err = tx.RemoteFor(l.cfg.Remote)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	all := make([]*exchange, len(l.cfg.Collections))
+	for i, opts := range l.cfg.Collections {
+		all[i] = l.exchange(i, opts)
+	}
+	theirs, err := l.askCollections(ctx, all)
+	var refusal *blip.Error
+	if errors.As(err, &refusal) && refusal.Domain == string(fault.BLIP) && refusal.Code == 404 &&
+		len(all) == 1 && all[0].store().FullName() == "_default._default" {
+		return l.meetLegacy(ctx, all)
+	}
+	if err != nil {
+		return fmt.Errorf("agree on collections: %w", wire.FromPeer(err))
+	}
+	for i, x := range all {
+		var body []byte
+		rev := ""
+		if string(theirs[i]) != "{}" {
+			body = theirs[i]
+			if _, rev, err = wire.ParseCheckpoint(body); err != nil {
+				body = nil // what cannot be read is no checkpoint: begin anew
+			}
+		}
+		if err := x.check.begin(ctx, body, rev, l.cfg.Reset); err != nil {
+			return err
+		}
+	}
+	l.s.agreeOn(all)
+	return nil
+}
+
+// exchange makes the parts for one collection.
+func (l *leader) exchange(index int, opts CollectionOptions) *exchange {
+	c := &collection{s: l.s.engine, index: index, opts: opts}
+	check := newCheckpointer(c, checkpointID(l.s.db, l.cfg.Remote, &opts))
+	c.ledger = check
+	x := newExchange(c, l.s.receiver, l.cfg.Continuous, func(w *wanted) pullSide {
+		return hearing{c: c, wanted: w, keepLost: l.cfg.KeepLost}
+	})
+	x.check = check
+	return x
+}
+
+// askCollections sends getCollections. Each collection has to be shared.
+func (l *leader) askCollections(ctx context.Context, all []*exchange) ([]json.RawMessage, error) {
+	var wanted wire.CollectionsRequest
+	for _, x := range all {
+		wanted.Add(x.store().FullName(), x.check.id)
+	}
+	text, err := wanted.Encode()
+	if err != nil {
+		return nil, err
+	}
+	m := &blip.Message{Body: text}
+	m.Properties.Add(wire.PropProfile, wire.ProfileGetCollections)
+	reply, err := l.s.call(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := wire.ParseCollections(reply.Body, len(all))
+	if err != nil {
+		return nil, err
+	}
+	for i, entry := range theirs {
+		if entry == nil {
+			return nil, fault.NotFoundRemotely.
+				Says("collection %q not found on the remote", all[i].store().FullName()).
+				Try("share the collection on the peer, or leave it out of the replication")
+		}
+	}
+	return theirs, nil
+}
+
+// meetLegacy is meet for peers from before collections.
+func (l *leader) meetLegacy(ctx context.Context, all []*exchange) error {
+	x := all[0]
+	x.index = -1
+	body, rev, err := x.check.fetch(ctx)
+	if err != nil {
+		return err
+	}
+	if err := x.check.begin(ctx, body, rev, l.cfg.Reset); err != nil {
+		return err
+	}
+	l.s.agreeOn(all)
+	return nil
+}
+
+// begin starts both directions of one collection.
+func (l *leader) begin(ctx context.Context, x *exchange) error {
+	if err := x.conflicts.findOld(ctx); err != nil {
+		return err
+	}
+	l.s.spawn(x.check.run)
+	l.s.spawn(x.conflicts.run)
+	l.s.spawn(x.pull.run)
+	since, remote := x.check.start()
+	if x.opts.Push {
+		if err := l.push(ctx, x, since); err != nil {
+			return err
+		}
+	}
+	if x.opts.Pull {
+		return l.subscribe(ctx, x, remote)
+	}
+	return nil
+}
+
+func (l *leader) push(ctx context.Context, x *exchange, since store.Sequence) (err error) {
+	push := newPusher(x.collection, pushOptions{
+		proposes:     true,
+		since:        since,
+		continuous:   l.cfg.Continuous,
+		docIDs:       idSet(x.opts.DocIDs),
+		batch:        changesPerBatch,
+		replacements: true,
+	})
+	if push.fresh, err = x.lastSequence(ctx); err != nil {
+		return err
+	}
+	if _, err := push.extend(ctx); err != nil {
+		return err
+	}
+	x.push.set(push)
+	l.s.spawn(push.run)
+	return nil
+}
+
+// subscribe asks the peer for its changes.
+func (l *leader) subscribe(ctx context.Context, x *exchange, since string) error {
+	wanted := wire.Subscription{
+		Since:        since,
+		Continuous:   l.cfg.Continuous,
+		LiveOnly:     since == "" && isEmpty(ctx, x.collection),
+		Batch:        changesPerBatch,
+		Channels:     x.opts.Channels,
+		Replacements: true,
+		Versioning:   string(l.s.db.Versioning()),
+		Revocations:  true,
+		DocIDs:       x.opts.DocIDs,
+	}
+	m := x.message(wire.ProfileSubChanges)
+	if err := wanted.AddTo(m); err != nil {
+		return err
+	}
+	x.pull.subscribed()
+	return l.s.send(m, func(_ *blip.Reply, err error) {
+		if err != nil {
+			l.s.fail(fmt.Errorf("subscribe to changes of %s: %w", x.store().FullName(), wire.FromPeer(err)))
+		}
+	})
+}
+
+// isEmpty reports whether the collection has never held a document.
+func isEmpty(ctx context.Context, c *collection) bool {
+	last, err := c.lastSequence(ctx)
+	return err == nil && last == 0
+}

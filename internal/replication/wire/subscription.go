@@ -1,0 +1,78 @@
+package wire
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// Subscription is what subChanges asks for (spec/replication.md §5).
+type Subscription struct {
+	Since        string // JSON text of the sequence to go on after; "" for the beginning
+	Continuous   bool
+	LiveOnly     bool     // no tombstones before the peer is caught up
+	Batch        int64    // changes in one message
+	Channels     []string // of a Sync Gateway; empty for all
+	Filter       string   // any other filter that is asked for, by name
+	HasFilter    bool     // also one with an empty name
+	Replacements bool     // a newer revision may come in place of the one asked for
+	Revocations  bool     // lost access is to be told
+	Versioning   string   // of the subscriber's database; "" where it does not say
+	DocIDs       []string // nil means all documents
+}
+
+// AddTo writes the subscription into a message.
+func (s *Subscription) AddTo(m *blip.Message) error {
+	flag := func(name string, set bool) {
+		if set {
+			m.Properties.Add(name, Yes)
+		}
+	}
+	if s.Since != "" {
+		m.Properties.Add(PropSince, s.Since)
+	}
+	flag(PropContinuous, s.Continuous)
+	m.Properties.Add(PropBatch, strconv.FormatInt(s.Batch, 10))
+	flag(PropActiveOnly, s.LiveOnly)
+	if len(s.Channels) > 0 {
+		m.Properties.Add(PropFilter, filterByChannel)
+		m.Properties.Add(PropChannels, strings.Join(s.Channels, ","))
+	}
+	flag(PropSendReplacement, s.Replacements)
+	m.Properties.Add(PropVersioning, s.Versioning)
+	flag(PropRevocations, s.Revocations)
+	if s.DocIDs == nil {
+		return nil
+	}
+	body, err := json.Marshal(docIDs{s.DocIDs})
+	if err != nil {
+		return fault.Unexpected.Because(err)
+	}
+	m.Body = body
+	return nil
+}
+
+type docIDs struct {
+	DocIDs []string `json:"docIDs"`
+}
+
+// ReadSubscription reads what a listener heeds of it. A body that cannot be read limits nothing.
+func ReadSubscription(properties blip.Properties, body []byte, batch int64) Subscription {
+	s := Subscription{
+		Since:        strings.Trim(properties.Value(PropSince), `"`),
+		Continuous:   properties.Bool(PropContinuous),
+		LiveOnly:     properties.Bool(PropActiveOnly),
+		Batch:        properties.Int(PropBatch, batch),
+		Replacements: properties.Bool(PropSendReplacement),
+		Versioning:   properties.Value(PropVersioning),
+	}
+	s.Filter, s.HasFilter = properties.Get(PropFilter)
+	var wanted docIDs
+	if len(body) > 0 && json.Unmarshal(body, &wanted) == nil {
+		s.DocIDs = wanted.DocIDs
+	}
+	return s
+}
