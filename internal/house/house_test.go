@@ -42,6 +42,7 @@ var imports = map[string][]string{
 	"internal/discovery":              {"internal/fault"},
 	"internal/delta":                  {"internal/document", "internal/fault"},
 	"internal/document":               {"internal/fault"},
+	"internal/query":                  {"internal/fault"},
 	"internal/revision":               {"internal/fault"},
 	"internal/fault":                  {},
 	"internal/fuzzing":                {}, // for tests only

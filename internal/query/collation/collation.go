@@ -1,0 +1,139 @@
+package collation
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/collate"
+	"golang.org/x/text/language"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Collation says how strings are compared. Its zero value compares their bytes.
+type Collation struct {
+	Unicode          bool   // by the rules of Unicode, else by bytes
+	IgnoreCase       bool   // without Unicode, of ASCII letters only
+	IgnoreDiacritics bool   // only with Unicode
+	Locale           string // whose order Unicode follows; "" means none in particular
+}
+
+// Name returns the name that SQL knows the collation by, one for each that differs.
+func (c Collation) Name() string {
+	switch {
+	case !c.Unicode && !c.IgnoreCase:
+		return "BINARY"
+	case !c.Unicode:
+		return "NOCASE"
+	}
+	name := "TANDEM_UNICODE"
+	if c.IgnoreCase {
+		name += "_NOCASE"
+	}
+	if c.IgnoreDiacritics {
+		name += "_NODIAC"
+	}
+	if c.Locale != "" {
+		name += ":" + c.Locale
+	}
+	return name
+}
+
+// Parse returns the collation of a name, and whether it is one that [Collation.Name] gives.
+func Parse(name string) (Collation, bool) {
+	switch name {
+	case "BINARY":
+		return Collation{}, true
+	case "NOCASE":
+		return Collation{IgnoreCase: true}, true
+	}
+	c := Collation{Unicode: true}
+	options, locale, _ := strings.Cut(name, ":")
+	c.Locale = locale
+	rest, ok := strings.CutPrefix(options, "TANDEM_UNICODE")
+	rest, c.IgnoreCase = strings.CutPrefix(rest, "_NOCASE")
+	rest, c.IgnoreDiacritics = strings.CutPrefix(rest, "_NODIAC")
+	return c, ok && rest == "" && KnownLocale(locale)
+}
+
+// KnownLocale reports whether a locale's name is well-formed; one without an order of its own has the root's.
+func KnownLocale(name string) bool {
+	_, err := language.Parse(name)
+	return name == "" || err == nil
+}
+
+// Comparer returns the order of strings: negative, 0 or positive. Its buffers belong to one goroutine.
+func (c Collation) Comparer() func(a, b string) int {
+	switch {
+	case !c.Unicode && !c.IgnoreCase:
+		return strings.Compare
+	case !c.Unicode:
+		return func(a, b string) int { return strings.Compare(lowerASCII(a), lowerASCII(b)) }
+	}
+	var options []collate.Option
+	if c.IgnoreCase || c.IgnoreDiacritics {
+		options = append(options, collate.IgnoreCase)
+	}
+	if c.IgnoreDiacritics {
+		options = append(options, collate.IgnoreDiacritics)
+	}
+	collator := collate.New(language.Make(c.Locale), options...)
+	if c.IgnoreCase || !c.IgnoreDiacritics {
+		return collator.CompareString
+	}
+	return func(a, b string) int { // the letters, and then whether they are capitals
+		if order := collator.CompareString(a, b); order != 0 {
+			return order
+		}
+		return strings.Compare(caseLevel(a), caseLevel(b))
+	}
+}
+
+// caseLevel has a byte for each letter of the folded s: whether it was a capital.
+func caseLevel(s string) string {
+	var level strings.Builder
+	fold := cases.Fold()
+	for _, r := range norm.NFD.String(s) {
+		if unicode.Is(unicode.Mn, r) {
+			continue
+		}
+		mark := "a"
+		if unicode.IsUpper(r) {
+			mark = "b"
+		}
+		level.WriteString(strings.Repeat(mark, len([]rune(fold.String(string(r))))))
+	}
+	return level.String()
+}
+
+// Fold returns s so that two strings that c does not tell apart have the same characters, for a search
+// inside of strings. That is closer than [Collation.Comparer]: 'ß' stays apart from 'ss' unless case is ignored.
+func (c Collation) Fold(s string) string {
+	if !c.Unicode {
+		if c.IgnoreCase {
+			return lowerASCII(s)
+		}
+		return s
+	}
+	if c.IgnoreDiacritics {
+		s = strings.Map(func(r rune) rune {
+			if unicode.Is(unicode.Mn, r) {
+				return -1
+			}
+			return r
+		}, norm.NFD.String(s))
+	}
+	if c.IgnoreCase {
+		s = cases.Fold().String(s)
+	}
+	return norm.NFC.String(s)
+}
+
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}

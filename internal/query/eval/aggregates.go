@@ -1,0 +1,107 @@
+package eval
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/tandemdb/tandem/internal/query/plan"
+	"github.com/tandemdb/tandem/internal/query/value"
+)
+
+func (e *evaluator) aggregate(x *plan.Aggregate, at env) (value.Value, error) {
+	if x.X == nil {
+		return value.OfInt(int64(len(at.group))), nil
+	}
+	values, err := e.aggregated(x, at)
+	if err != nil {
+		return value.Value{}, err
+	}
+	switch x.Function {
+	case "count":
+		return value.OfInt(int64(len(values))), nil
+	case "array_agg":
+		return value.OfItems(values...), nil
+	case "sum":
+		return sum(values)
+	case "avg":
+		return average(values)
+	}
+	var best value.Value
+	for i, v := range values {
+		c := e.compare(v, best, x.Collation)
+		if i == 0 || x.Function == "max" && c > 0 || x.Function == "min" && c < 0 {
+			best = v
+		}
+	}
+	return best, nil
+}
+
+// aggregated returns the values of the rows that are not MISSING.
+func (e *evaluator) aggregated(x *plan.Aggregate, at env) ([]value.Value, error) {
+	var values []value.Value
+next:
+	for _, r := range at.group {
+		v, err := e.value(x.X, env{row: r, variables: at.variables})
+		if err != nil {
+			return nil, err
+		}
+		if v.IsMissing() {
+			continue
+		}
+		if x.Distinct {
+			for _, other := range values {
+				if e.compare(v, other, x.Collation) == 0 {
+					continue next
+				}
+			}
+		}
+		values = append(values, v)
+	}
+	return values, nil
+}
+
+var errOverflow = errors.New("the sum of integers is out of range")
+
+// sum adds numbers: integers as long as there is nothing else.
+func sum(values []value.Value) (value.Value, error) {
+	if len(values) == 0 {
+		return value.Value{}, nil
+	}
+	total := value.OfInt(0)
+	ints := true
+	for _, v := range values {
+		n := addend(v)
+		ints = ints && n.Kind() == value.Int
+		total = value.Add(total, n)
+	}
+	if ints && total.Kind() != value.Int {
+		return total, errOverflow
+	}
+	return total, nil
+}
+
+func average(values []value.Value) (value.Value, error) {
+	if len(values) == 0 {
+		return value.Value{}, nil
+	}
+	total := 0.0
+	for _, v := range values {
+		total += addend(v).Float()
+	}
+	return value.OfDouble(total / float64(len(values))), nil
+}
+
+// addend returns what a value counts as: text that is no integer, NULL, arrays and objects as doubles.
+func addend(v value.Value) value.Value {
+	switch v.Kind() {
+	case value.String:
+		if i, err := strconv.ParseInt(strings.Trim(v.Text(), " \t\n\v\f\r"), 10, 64); err == nil {
+			return value.OfInt(i)
+		}
+		return value.OfDouble(value.LeadingNumber(v.Text()).Float())
+	case value.Null, value.Array, value.Object:
+		return value.OfDouble(0)
+	}
+	return v.Untagged()
+}

@@ -1,0 +1,138 @@
+package function
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/tandemdb/tandem/internal/query/value"
+)
+
+var regexps = []*Function{
+	ofRegexp("regexp_contains", true, func(re *regexp.Regexp, s string) value.Value {
+		return value.OfBool(re.MatchString(s))
+	}),
+	ofRegexp("regexp_like", true, func(re *regexp.Regexp, s string) value.Value {
+		return value.OfBool(re.MatchString(s))
+	}),
+	ofRegexp("regexp_position", false, func(re *regexp.Regexp, s string) value.Value {
+		at := re.FindStringIndex(s)
+		if at == nil {
+			return value.OfInt(-1)
+		}
+		return value.OfInt(int64(at[0]))
+	}),
+	{Name: "regexp_replace", Least: 3, Most: 4, call: regexpReplace},
+}
+
+func ofRegexp(name string, boolean bool, call func(re *regexp.Regexp, s string) value.Value) *Function {
+	return &Function{Name: name, Least: 2, Most: 2, Boolean: boolean, call: func(_ Env, args []value.Value) (value.Value, error) {
+		if v, absent := firstAbsent(args); absent {
+			return v, nil
+		}
+		if args[0].Kind() != value.String || args[1].Kind() != value.String {
+			return value.NullValue, nil
+		}
+		re, err := compiled(args[1].Text())
+		if err != nil {
+			return value.Value{}, err
+		}
+		return call(re, args[0].Text()), nil
+	}}
+}
+
+func regexpReplace(_ Env, args []value.Value) (value.Value, error) {
+	if v, absent := firstAbsent(args); absent {
+		return v, nil
+	}
+	for _, a := range args[:3] {
+		if a.Kind() != value.String {
+			return value.NullValue, nil
+		}
+	}
+	most := -1
+	if len(args) == 4 {
+		if !args[3].IsNumber() {
+			return value.NullValue, nil
+		}
+		most = int(max(-1, min(args[3].Float(), 1<<30)))
+	}
+	re, err := compiled(args[1].Text())
+	if err != nil {
+		return value.Value{}, err
+	}
+	return replaced(re, args[0].Text(), template(args[2].Text()), most)
+}
+
+// maxReplaced bounds the text that a replacement may make.
+const maxReplaced = 64 << 20
+
+func replaced(re *regexp.Regexp, s, template string, most int) (value.Value, error) {
+	var dst []byte
+	last := 0
+	for _, at := range re.FindAllStringSubmatchIndex(s, most) {
+		dst = append(dst, s[last:at[0]]...)
+		dst = re.ExpandString(dst, template, s, at)
+		last = at[1]
+		if len(dst) > maxReplaced {
+			return value.Value{}, fmt.Errorf("regexp_replace: the text would have more than %d MiB", maxReplaced>>20)
+		}
+	}
+	return value.OfString(string(append(dst, s[last:]...))), nil
+}
+
+// template turns $1 and $& into what Go's regular expressions have for them.
+func template(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '$' {
+			b.WriteByte(s[i])
+			continue
+		}
+		end := i + 1
+		for end < len(s) && end < i+3 && s[end] >= '0' && s[end] <= '9' {
+			end++
+		}
+		switch {
+		case end > i+1:
+			b.WriteString("${" + s[i+1:end] + "}")
+			i = end - 1
+		case strings.HasPrefix(s[i:], "$&"):
+			b.WriteString("${0}")
+			i++
+		case strings.HasPrefix(s[i:], "$$"):
+			b.WriteString("$$")
+			i++
+		default:
+			b.WriteString("$$")
+		}
+	}
+	return b.String()
+}
+
+// maxCompiled bounds the patterns that are kept, and so their memory.
+const maxCompiled = 100
+
+// patterns keeps the regular expressions that were used last, since a query uses one for every row.
+var patterns struct {
+	sync.Mutex
+	compiled map[string]*regexp.Regexp
+}
+
+func compiled(pattern string) (*regexp.Regexp, error) {
+	patterns.Lock()
+	defer patterns.Unlock()
+	if re := patterns.compiled[pattern]; re != nil {
+		return re, nil
+	}
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("the pattern of a regular expression is invalid: %w", err)
+	}
+	if patterns.compiled == nil || len(patterns.compiled) >= maxCompiled {
+		patterns.compiled = map[string]*regexp.Regexp{}
+	}
+	patterns.compiled[pattern] = re
+	return re, nil
+}

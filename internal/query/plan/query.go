@@ -1,0 +1,86 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/query/syntax"
+	"github.com/tandemdb/tandem/internal/query/value"
+)
+
+// Catalog knows the collections of a database.
+type Catalog interface {
+	// Collection returns the names of the collection that a query calls by these, scope "" if it
+	// names none, and whether there is such a collection.
+	Collection(scope, name string) (Collection, bool)
+	// Collections lists the full names of all collections, to suggest one.
+	Collections() []string
+}
+
+// Collection names a collection.
+type Collection struct{ Scope, Name string }
+
+// Query is a statement whose names are resolved.
+type Query struct {
+	Distinct bool
+	Columns  []Column
+	Sources  []Source
+	Where    Expr // nil if there is none
+	GroupBy  []Expr
+	Having   Expr // nil if there is none
+	OrderBy  []Order
+	Limit    Expr // nil if there is none
+	Offset   Expr // nil if there is none
+	Grouped  bool // one row for each group, or for all rows if it has aggregates and no GROUP BY
+	Params   []string
+}
+
+// ColumnNames returns the names of the result columns.
+func (q *Query) ColumnNames() []string {
+	names := make([]string, len(q.Columns))
+	for i, c := range q.Columns {
+		names[i] = c.Name
+	}
+	return names
+}
+
+// Column is a result column.
+type Column struct {
+	Name string
+	X    Expr
+}
+
+// Source is a collection, or with Kind Unnest the items of a property of an earlier source.
+type Source struct {
+	Collection Collection
+	Kind       syntax.JoinKind // of the first source: Inner
+	On         Expr            // nil if there is none
+	Items      Expr            // of Unnest
+	Tombstones bool            // deleted documents are found too, without their properties
+
+	alias   string   // as the query has it, "" if it has none
+	names   []string // what the query may call it by
+	unnamed bool     // Unnest without AS
+}
+
+// Order is a term of ORDER BY.
+type Order struct {
+	X     Expr
+	Desc  bool
+	Nulls syntax.Nulls
+}
+
+// CheckParams refuses parameters that the query does not have. One that is not given is MISSING.
+func (q *Query) CheckParams(given map[string]value.Value) error {
+	for name := range given {
+		if slices.Contains(q.Params, name) {
+			continue
+		}
+		err := fault.InvalidParam.In("run query", "$"+name)
+		if near := syntax.Nearest(name, q.Params); near != "" {
+			return err.Try("did you mean $" + near + "?")
+		}
+		return err.Try("remove it, or use it in the query")
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+package querytest
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/tandemdb/tandem/internal/query/eval"
+	"github.com/tandemdb/tandem/internal/query/plan"
+	"github.com/tandemdb/tandem/internal/query/value"
+)
+
+// Document is a document to load.
+type Document struct {
+	ID         string
+	Sequence   int64
+	Body       []byte
+	Deleted    bool
+	Expiration int64
+}
+
+// Data has the documents of collections by "scope.name".
+type Data map[string][]Document
+
+// folder finds a folder beside the work tree, from the folder of whatever package is tested, or skips the test.
+func folder(t testing.TB, name string) string {
+	t.Helper()
+	for _, up := range []string{"..", "../..", "../../..", "../../../..", "../../../../.."} {
+		path := filepath.Join(up, "shared", name)
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	t.Skipf("there is no ../shared/%s beside the work tree", name)
+	return ""
+}
+
+// step is a line of setup.jsonl.
+type step struct {
+	Op         string
+	Collection string
+	File       string
+	Limit      int
+	ID         string
+	At         int64
+}
+
+// Load reads the documents that the recorded queries run over, or skips the test if they are not on this machine.
+func Load(t testing.TB) Data {
+	t.Helper()
+	data := Data{}
+	vectors := folder(t, "vectors/query")
+	for line := range lines(t, filepath.Join(vectors, "setup.jsonl")) {
+		var s step
+		decode(t, line, &s)
+		name := fullName(s.Collection)
+		switch s.Op {
+		case "load":
+			data[name] = load(t, resolve(t, vectors, s.File), s.Limit)
+		case "delete", "expire":
+			change(data[name], s)
+		}
+	}
+	return data
+}
+
+// change deletes a document, which gives it the next sequence, or makes it expire.
+func change(docs []Document, s step) {
+	var last int64
+	for _, d := range docs {
+		last = max(last, d.Sequence)
+	}
+	for i := range docs {
+		d := &docs[i]
+		if d.ID != s.ID {
+			continue
+		}
+		if d.Expiration = s.At; s.Op == "delete" {
+			d.Deleted, d.Sequence = true, last+1
+		}
+	}
+}
+
+func resolve(t testing.TB, vectors, file string) string {
+	t.Helper()
+	if rest, ok := bytes.CutPrefix([]byte(file), []byte("shared/")); ok {
+		return filepath.Join(folder(t, "data"), "..", string(rest))
+	}
+	if filepath.IsAbs(file) {
+		return "" // the system's empty file
+	}
+	return filepath.Join(vectors, file)
+}
+
+func load(t testing.TB, file string, limit int) []Document {
+	t.Helper()
+	docs := []Document{}
+	if file == "" {
+		return docs
+	}
+	for line := range lines(t, file) {
+		if limit > 0 && len(docs) == limit {
+			break
+		}
+		d := split(t, line)
+		d.Sequence = int64(len(docs) + 1)
+		docs = append(docs, d)
+	}
+	return docs
+}
+
+// split takes the ID out of a body and leaves the rest as it is written.
+func split(t testing.TB, line []byte) Document {
+	t.Helper()
+	var id struct {
+		ID string `json:"_id"`
+	}
+	decode(t, line, &id)
+	members := []byte{}
+	for key, v := range value.FromJSON(line).Members() {
+		if key == "_id" {
+			continue
+		}
+		if len(members) > 0 {
+			members = append(members, ',')
+		}
+		members = append(value.OfString(key).AppendJSON(members), ':')
+		members = v.AppendJSON(members)
+	}
+	return Document{ID: id.ID, Body: append(append([]byte{'{'}, members...), '}')}
+}
+
+// lines gives the lines of a file that are not empty.
+func lines(t testing.TB, file string) func(func([]byte) bool) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(yield func([]byte) bool) {
+		scanner := bufio.NewScanner(bytes.NewReader(text))
+		scanner.Buffer(nil, len(text)+1)
+		for scanner.Scan() {
+			if len(scanner.Bytes()) > 0 && !yield(scanner.Bytes()) {
+				return
+			}
+		}
+	}
+}
+
+func decode(t testing.TB, text []byte, v any) {
+	t.Helper()
+	if err := json.Unmarshal(text, v); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+}
+
+// fullName completes the name of a collection in the default scope.
+func fullName(name string) string {
+	if bytes.IndexByte([]byte(name), '.') < 0 {
+		return "_default." + name
+	}
+	return name
+}
+
+// Collection implements plan.Catalog for a database called q.
+func (d Data) Collection(scope, name string) (plan.Collection, bool) {
+	if scope == "" && (name == "_" || name == "q") {
+		name = "_default"
+	}
+	if scope == "" || scope == "_" {
+		scope = "_default"
+	}
+	_, ok := d[scope+"."+name]
+	return plan.Collection{Scope: scope, Name: name}, ok
+}
+
+// Collections implements plan.Catalog.
+func (d Data) Collections() []string {
+	var names []string
+	for name := range d {
+		names = append(names, name)
+	}
+	return names
+}
+
+// Documents returns the documents for the evaluator.
+func (d Data) Documents() func(plan.Collection) []eval.Document {
+	loaded := map[string][]eval.Document{}
+	for name, docs := range d {
+		for _, doc := range docs {
+			loaded[name] = append(loaded[name], eval.Document{
+				ID: doc.ID, Sequence: doc.Sequence, Deleted: doc.Deleted, Expiration: doc.Expiration, Body: value.FromJSON(doc.Body),
+			})
+		}
+	}
+	return func(c plan.Collection) []eval.Document { return loaded[c.Scope+"."+c.Name] }
+}

@@ -1,0 +1,147 @@
+package syntax
+
+import (
+	"strings"
+)
+
+// The bounds of what is read.
+const (
+	MaxText  = 1 << 20 // bytes of a query
+	MaxDepth = 200     // levels of an expression
+)
+
+// Parse reads a statement. Its error is an [*Error].
+func Parse(query string) (*Select, error) {
+	p, err := newParser(query)
+	if err != nil {
+		return nil, err
+	}
+	s, err := p.statement()
+	if err != nil {
+		return nil, err
+	}
+	p.accept(";")
+	return s, p.end("a clause or the end")
+}
+
+// ParseExpressions reads expressions with commas between them. Its error is an [*Error].
+func ParseExpressions(list string) ([]Expr, error) {
+	p, err := newParser(list)
+	if err != nil {
+		return nil, err
+	}
+	all, err := p.list()
+	if err != nil {
+		return nil, err
+	}
+	return all, p.end("a comma or the end")
+}
+
+// parser reads tokens one ahead. The first error of the lexer is kept and met at its token.
+type parser struct {
+	lex   lexer
+	tok   token // the next token
+	prev  token // the one before it
+	err   error // why there is no next token
+	level int   // of nesting
+}
+
+func newParser(query string) (*parser, error) {
+	if len(query) > MaxText {
+		return nil, Errorf(MaxText, "the text has %d bytes, and may have %d", len(query), MaxText).
+			Try("pass long lists and texts as parameters")
+	}
+	p := &parser{lex: lexer{src: query}}
+	p.advance()
+	return p, nil
+}
+
+func (p *parser) advance() {
+	p.prev = p.tok
+	p.tok, p.err = p.lex.next()
+}
+
+// peek returns the token after the next one; an error of the lexer shows when it is its turn.
+func (p *parser) peek() token {
+	l := p.lex
+	t, _ := l.next()
+	return t
+}
+
+// accept passes over a keyword or mark if it comes next.
+func (p *parser) accept(what string) bool {
+	if p.err != nil || !p.tok.is(what) {
+		return false
+	}
+	p.advance()
+	return true
+}
+
+// expect passes over a keyword or mark that has to come next.
+func (p *parser) expect(what string) error {
+	if p.accept(what) {
+		return nil
+	}
+	return p.fail(what, what)
+}
+
+// fail says what was expected. keywords are looked through for the one that was misspelt.
+func (p *parser) fail(expected string, keywords ...string) error {
+	if p.err != nil {
+		return p.err
+	}
+	err := Errorf(p.tok.start, "expected %s, found %s", expected, p.tok)
+	for _, t := range []token{p.tok, p.prev} {
+		if near := nearest(t, keywords); near != "" {
+			return err.Try("did you mean " + near + " instead of " + t.text + "?")
+		}
+	}
+	if p.tok.kind == word && isReserved(p.tok.text) {
+		return err.Try(strings.ToUpper(p.tok.text) + " is a reserved word: write it in backquotes if it is a name")
+	}
+	return err
+}
+
+func (p *parser) end(expected string) error {
+	if p.err == nil && p.tok.kind == endOfText {
+		return nil
+	}
+	return p.fail(expected, clauses...)
+}
+
+// deeper is called on the way into a nested expression; its result on the way out.
+func (p *parser) deeper() (shallower func(), err error) {
+	if p.level++; p.level > MaxDepth {
+		return nil, Errorf(p.tok.start, "the expression is nested deeper than %d levels", MaxDepth)
+	}
+	return func() { p.level-- }, nil
+}
+
+// node makes the common part of an expression at a position over others.
+func (p *parser) node(at int, below ...Expr) (node, error) {
+	n := node{At: at, levels: 1}
+	for _, x := range below {
+		if x != nil {
+			n.levels = max(n.levels, x.depth()+1)
+		}
+	}
+	if n.levels > MaxDepth {
+		return n, Errorf(at, "the expression is deeper than %d levels", MaxDepth).Try("group its parts with parentheses")
+	}
+	return n, nil
+}
+
+// name reads a name.
+func (p *parser) name(what string) (string, error) {
+	if p.err == nil && (p.tok.kind == quoted || p.tok.kind == word && !isReserved(p.tok.text)) {
+		name := p.tok.text
+		p.advance()
+		return name, nil
+	}
+	return "", p.fail(what)
+}
+
+// atName reports whether a name comes next.
+func (p *parser) atName() bool {
+	return p.err == nil && (p.tok.kind == quoted || p.tok.kind == word && !isReserved(p.tok.text))
+}

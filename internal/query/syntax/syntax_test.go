@@ -1,0 +1,104 @@
+package syntax_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/query/syntax"
+)
+
+func TestAnErrorHasItsPlaceAndAHint(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]struct {
+		pos     int
+		message string // a part of it
+		hint    string // a part of it
+	}{
+		"":                                         {0, "expected SELECT, found the end", ""},
+		"SELCT x FROM one":                         {0, "expected SELECT", "SELECT instead of SELCT"},
+		"SELECT x FORM one":                        {14, "expected a comma, AS or FROM", "FROM instead of FORM"},
+		"SELECT x FROM one WERE y":                 {23, "expected a clause or the end", "WHERE instead of WERE"},
+		"SELECT x FROM one ORDER y":                {24, "expected BY", ""},
+		"SELECT x AS select FROM one":              {12, "expected a name for the column", "backquotes"},
+		"SELECT 1 + FROM one":                      {11, "expected an expression", "FROM is a reserved word"},
+		"SELECT 'x FROM one":                       {18, "begins at byte 7 has no end", ""},
+		"SELECT /* x FROM one":                     {7, "comment has no end", "*/"},
+		"SELECT näme FROM one":                     {8, "'ä' means nothing", "backquotes"},
+		"SELECT 1_000 FROM one":                    {8, "a number cannot be followed by a letter", ""},
+		"SELECT $ FROM one":                        {8, "a parameter needs a name", ""},
+		"SELECT a[x] FROM one":                     {9, "expected an integer", ""},
+		"SELECT a[99999999999] FROM one":           {9, "out of range", ""},
+		"SELECT x FROM travel . airlines":          {21, "no space may stand around the dot", ""},
+		"SELECT x FROM one a JOIN one b":           {30, "expected ON", ""},
+		"SELECT x FROM one ORDER BY x NULLS FRIST": {35, "expected FIRST or LAST", "FIRST instead of FRIST"},
+		"SELECT (SELECT x FROM one) FROM one":      {8, "subqueries are not supported", ""},
+		"SELECT x NOT = 1 FROM one":                {13, "expected NULL, IN, LIKE or BETWEEN", ""},
+	} {
+		_, err := syntax.Parse(query)
+		var got *syntax.Error
+		if !errors.As(err, &got) {
+			t.Errorf("%s: got %v, want a *syntax.Error", query, err)
+			continue
+		}
+		if got.Pos != want.pos || !strings.Contains(got.Message, want.message) || !strings.Contains(got.Hint, want.hint) {
+			t.Errorf("%s:\ngot  %d %q, hint %q\nwant %d %q, hint %q", query, got.Pos, got.Message, got.Hint, want.pos, want.message, want.hint)
+		}
+		if !errors.Is(err, fault.InvalidQuery) {
+			t.Errorf("%s: %v does not match fault.InvalidQuery", query, err)
+		}
+	}
+}
+
+func TestWhatIsTooLongOrTooDeepIsRefused(t *testing.T) {
+	t.Parallel()
+	const deep = 10_000
+	for name, query := range map[string]string{
+		"ten megabytes": "SELECT '" + strings.Repeat("x", 10<<20) + "' FROM one",
+		"parentheses":   "SELECT " + strings.Repeat("(", deep) + "1" + strings.Repeat(")", deep) + " FROM one",
+		"brackets":      "SELECT " + strings.Repeat("[", deep) + strings.Repeat("]", deep) + " FROM one",
+		"minus":         "SELECT " + strings.Repeat("- ", deep) + "x FROM one",
+		"NOT":           "SELECT " + strings.Repeat("NOT ", deep) + "x FROM one",
+		"a chain of +":  "SELECT 1" + strings.Repeat("+1", deep) + " FROM one",
+		"a chain of =":  "SELECT 1" + strings.Repeat("=1", deep) + " FROM one",
+		"CASE":          "SELECT " + strings.Repeat("CASE WHEN 1 THEN ", deep) + " FROM one",
+		"ANY":           "SELECT " + strings.Repeat("ANY x IN ", deep) + " FROM one",
+		"functions":     "SELECT " + strings.Repeat("abs(", deep) + " FROM one",
+		"steps":         "SELECT a" + strings.Repeat(".a", deep) + " FROM one",
+		"mixed":         "SELECT " + strings.Repeat("NOT (-[{'a':", deep) + " FROM one",
+	} {
+		if _, err := syntax.Parse(query); !errors.Is(err, fault.InvalidQuery) {
+			t.Errorf("%s: got %v, want an invalid query", name, err)
+		}
+	}
+}
+
+func TestLongConditionsAreNotDeep(t *testing.T) {
+	t.Parallel()
+	query := "SELECT x FROM one WHERE a = 1" + strings.Repeat(" OR a = 1", 10_000)
+	if _, err := syntax.Parse(query); err != nil {
+		t.Errorf("10,000 conditions: got %v, want none", err)
+	}
+}
+
+// FuzzParse holds that no text makes a panic, and that an error lies within the text.
+func FuzzParse(f *testing.F) {
+	for _, query := range []string{
+		"SELECT DISTINCT a.b[0].c AS d, * FROM travel.hotels h LEFT JOIN _ ON META(h).id = x UNNEST h.r AS r WHERE NOT a IS NULL",
+		"SELECT ANY AND EVERY v IN [1,.5e3,'it''s'] SATISFIES v.x LIKE '%' END FROM q GROUP BY 1 HAVING count(*) > 1 ORDER BY x COLLATE (UNICODE:sv NODIAC) DESC NULLS LAST LIMIT $n OFFSET 2;",
+		"SELECT CASE x WHEN 1 THEN {'a': -1} ELSE `b``c` END, x NOT BETWEEN 1 AND 2, x IN (), count(DISTINCT x) /* c */ FROM one",
+	} {
+		f.Add(query)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		_, err := syntax.Parse(query)
+		var invalid *syntax.Error
+		if err != nil && (!errors.As(err, &invalid) || invalid.Pos < 0 || invalid.Pos > len(query)) {
+			t.Errorf("%q: got %v, want an error within the text", query, err)
+		}
+		if _, err := syntax.ParseExpressions(query); err != nil && !errors.As(err, &invalid) {
+			t.Errorf("%q: got %v, want a *syntax.Error", query, err)
+		}
+	})
+}
