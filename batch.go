@@ -18,6 +18,8 @@ type Batch struct {
 	tx   *store.Tx
 	undo []documentState // to restore if the batch fails
 
+	wasEmpty map[string]bool // by full name: collections as the first Restore found them
+
 	ended     chan error // capacity 1: how fn has ended
 	committed chan error // capacity 1: how the transaction has
 }

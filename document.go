@@ -63,6 +63,15 @@ func (d *Document) RevisionID() string {
 	return string(d.head.Rev.ID)
 }
 
+// RevisionHistory returns, as text, what that revision descends from: "" if that is nothing, or not
+// known. The text is for [RestoreOptions].
+func (d *Document) RevisionHistory() string {
+	if d.head == nil {
+		return ""
+	}
+	return d.head.Rev.History.String()
+}
+
 // Sequence returns the place of that revision among the changes of its collection, from 1. It
 // is 0 for a new document.
 func (d *Document) Sequence() uint64 {
@@ -189,6 +198,27 @@ func (d *Document) Blob(place string) *Blob {
 		b.db = d.collection.db
 	}
 	return &b
+}
+
+// Blobs returns the blobs of the document in the order of their places, those of Sync Gateway's
+// _attachments last. The same content may occur several times.
+func (d *Document) Blobs() []*Blob {
+	if !mayHaveBlobs(d.body) && !bytes.Contains(d.body, []byte(`\u`)) { // which may hide a name
+		return nil
+	}
+	found, _ := document.Blobs(d.body) // a body is valid
+	var all []*Blob
+	for _, f := range found {
+		if document.CheckDigest(f.Digest) != nil {
+			continue
+		}
+		b := &Blob{digest: f.Digest, length: f.Length, contentType: f.ContentType}
+		if d.collection != nil {
+			b.db = d.collection.db
+		}
+		all = append(all, b)
+	}
+	return all
 }
 
 // SetBlob sets a top-level property to a blob, which is stored with the document. nil removes

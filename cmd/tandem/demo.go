@@ -121,15 +121,12 @@ func (d *demo) fill(ctx context.Context) error {
 			return err
 		}
 		defer file.Close()
-		for batch, err := range batches(file) {
-			if err == nil {
-				err = importBatch(ctx, coll, batch)
-			}
-			if err != nil {
-				return err
-			}
-			total += len(batch)
+		im := importer{flags: new(importFlags), collections: map[string]*tandem.Collection{"": coll}}
+		err = d.office.db.InBatch(ctx, func(b *tandem.Batch) error { return im.lines(ctx, b, file) })
+		if err != nil {
+			return err
 		}
+		total += im.read
 	}
 	d.say("   %s stored in %s.\n", count(total, "document"), seconds(time.Since(begin)))
 	return nil

@@ -10,61 +10,140 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
+// exportFlags are those of tandem export.
+type exportFlags struct {
+	collection collectionFlag
+	all        bool
+	meta       bool
+	blobs      string
+}
+
 func newExport(a *app) *cobra.Command {
-	var coll collectionFlag
-	var meta bool
+	var f exportFlags
 	c := &cobra.Command{
 		Use:   "export DB",
 		Short: "Export documents as JSON Lines",
 		Long: "export writes each document of a collection as one line: its ID in the member _id, then its\n" +
 			"members as they are stored. The lines are sorted by ID, so that databases in sync give the\n" +
-			"same bytes.",
-		Example: "  tandem export travel --collection travel.airlines > airlines.jsonl",
-		Args:    cobra.ExactArgs(1),
-		RunE: a.do(func(ctx context.Context, args []string) error {
-			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
-				return a.export(ctx, coll, meta)
-			})
-		}),
+			"same bytes.\n\n" +
+			"With --all it exports every collection, sorted by name, and names that of each document in the\n" +
+			"member _collection, as scope.collection. With --blobs it also writes the content of the blobs that\n" +
+			"the documents refer to, each once, to a file of the folder DIR whose name is its digest.\n" +
+			"With --meta the deleted documents are among the lines, and there are further members:\n" +
+			"_rev, the revision; _seq, its place among the changes of the collection; _deleted, true for a\n" +
+			"deleted document; and _history, what the revision descends from.\n\n" +
+			"`tandem import` reads all of it.",
+		Example: "  tandem export travel --collection travel.airlines > airlines.jsonl\n" +
+			"  tandem export travel --all --meta --blobs travel-blobs > travel.jsonl",
+		Args: cobra.ExactArgs(1),
+		RunE: a.do(func(ctx context.Context, args []string) error { return a.export(ctx, args[0], &f) }),
 	}
-	coll.add(c)
-	c.Flags().BoolVar(&meta, "meta", false, "add _rev, _seq and _deleted, and include deleted documents")
+	f.collection.add(c)
+	flags := c.Flags()
+	flags.BoolVar(&f.all, "all", false, "export all collections, and name that of each document")
+	flags.BoolVar(&f.meta, "meta", false, "add _rev, _seq, _deleted and _history, and include deleted documents")
+	flags.StringVar(&f.blobs, "blobs", "", "write the content of blobs to this `folder`, which is created if there is none")
+	exclusive(c, "all", "collection")
 	return c
 }
 
-func (a *app) export(ctx context.Context, coll *tandem.Collection, meta bool) error {
+func (a *app) export(ctx context.Context, path string, f *exportFlags) error {
+	return a.with(ctx, path, func(db *tandem.Database) error {
+		collections, err := f.collections(ctx, db)
+		if err != nil {
+			return err
+		}
+		e := exporter{a: a, meta: f.meta, named: f.all}
+		if f.blobs != "" {
+			if e.blobs, err = newBlobFolder(f.blobs); err != nil {
+				return err
+			}
+		}
+		for _, coll := range collections {
+			if err := e.collection(ctx, coll); err != nil {
+				return err
+			}
+		}
+		if e.absent > 0 {
+			a.note("warning: not exported, since the database does not have it: the content of %s", count(e.absent, "blob"))
+		}
+		return nil
+	})
+}
+
+func (f *exportFlags) collections(ctx context.Context, db *tandem.Database) ([]*tandem.Collection, error) {
+	if f.all {
+		return db.Collections(ctx)
+	}
+	coll, err := findCollection(ctx, db, f.collection.name)
+	return []*tandem.Collection{coll}, err
+}
+
+// exporter writes documents, and counts what it could not write.
+type exporter struct {
+	a      *app
+	meta   bool
+	named  bool        // each line names its collection
+	blobs  *blobFolder // nil if the content of blobs is not exported
+	absent int         // blobs without content
+}
+
+func (e *exporter) collection(ctx context.Context, coll *tandem.Collection) error {
 	all := coll.All
-	if meta {
+	if e.meta {
 		all = coll.AllWithDeleted
+	}
+	name := ""
+	if e.named {
+		name = coll.FullName()
 	}
 	var line []byte
 	for doc, err := range all(ctx) {
 		if err != nil {
 			return err
 		}
-		line = appendDocument(line[:0], doc, meta)
-		if _, err := a.out.Write(append(line, '\n')); err != nil {
+		line = appendDocument(line[:0], doc, name, e.meta)
+		if _, err := e.a.out.Write(append(line, '\n')); err != nil {
 			return err
 		}
+		if e.blobs == nil {
+			continue
+		}
+		absent, err := e.blobs.saveAll(doc)
+		if err != nil {
+			return err
+		}
+		e.absent += absent
 	}
 	return nil
 }
 
-// appendDocument appends a document as one JSON object: first its ID, with meta what is known
-// about it, and then its body as it is stored.
-func appendDocument(dst []byte, doc *tandem.Document, meta bool) []byte {
+// appendDocument appends a document as one JSON object: first its ID, unless it is "" the name of its
+// collection, with meta what is known about it, and then its body as it is stored.
+func appendDocument(dst []byte, doc *tandem.Document, collection string, meta bool) []byte {
 	dst = appendText(append(dst, `{"_id":`...), doc.ID())
+	if collection != "" {
+		dst = appendText(append(dst, `,"_collection":`...), collection)
+	}
 	if meta {
-		dst = appendText(append(dst, `,"_rev":`...), doc.RevisionID())
-		dst = strconv.AppendUint(append(dst, `,"_seq":`...), doc.Sequence(), 10)
-		if doc.Deleted() {
-			dst = append(dst, `,"_deleted":true`...)
-		}
+		dst = appendMeta(dst, doc)
 	}
 	if members := doc.Body()[1:]; len(members) > 1 {
 		return append(append(dst, ','), members...)
 	}
 	return append(dst, '}')
+}
+
+func appendMeta(dst []byte, doc *tandem.Document) []byte {
+	dst = appendText(append(dst, `,"_rev":`...), doc.RevisionID())
+	dst = strconv.AppendUint(append(dst, `,"_seq":`...), doc.Sequence(), 10)
+	if doc.Deleted() {
+		dst = append(dst, `,"_deleted":true`...)
+	}
+	if history := doc.RevisionHistory(); history != "" {
+		dst = appendText(append(dst, `,"_history":`...), history)
+	}
+	return dst
 }
 
 // appendText appends text, which is valid UTF-8, as a JSON string.

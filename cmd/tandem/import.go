@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,78 +12,198 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
+// importFlags are those of tandem import.
+type importFlags struct {
+	collection  collectionFlag
+	all         bool
+	idField     string
+	blobs       string
+	absentBlobs bool
+}
+
 func newImport(a *app) *cobra.Command {
-	var coll collectionFlag
+	var f importFlags
 	c := &cobra.Command{
 		Use:   "import DB FILE",
 		Short: "Import documents from JSON Lines",
 		Long: "import stores each line of FILE, a JSON object, as a document. Its ID is the member _id, which\n" +
-			"is taken out; without one it gets a new ID. A document of the same ID is replaced. FILE may be\n" +
-			"- for standard input.\n\n" +
-			"Lines are stored 1000 at a time, each time all of them or none. Blobs that documents refer to\n" +
-			"are not in such a file; documents are imported without them.",
+			"is taken out; without one it is the text or whole number in the member that --id-field names,\n" +
+			"which stays, or a new ID. A document of the same ID is replaced; one that is the same already\n" +
+			"stays as it is. FILE may be - for standard input. The file is imported as a whole or, if one of\n" +
+			"its lines is wrong, not at all; others who write to the database wait meanwhile.\n\n" +
+			"import reads what `tandem export` writes. With --all each line goes to the collection that its\n" +
+			"member _collection names, as scope.collection. A line of a deleted document, with _deleted, deletes\n" +
+			"the document. What the database does not know yet gets the revision in _rev and its _history and,\n" +
+			"in a collection without any change, the sequence in _seq; a document that is there is edited.\n\n" +
+			"The content of blobs comes from the folder of --blobs. Without it documents are imported all\n" +
+			"the same, and `tandem check` tells which content is absent.",
 		Example: "  tandem import travel airlines.jsonl --collection travel.airlines\n" +
+			"  tandem import travel travel.jsonl --all --blobs travel-blobs\n" +
 			"  zcat notes.jsonl.gz | tandem import notes -",
 		Args: cobra.ExactArgs(2),
-		RunE: a.do(func(ctx context.Context, args []string) error {
-			in, err := a.open(args[1])
-			if err != nil {
-				return err
-			}
-			defer in.Close()
-			return coll.withNew(ctx, a, args[0], func(coll *tandem.Collection) error {
-				return a.importLines(ctx, coll, args[1], in)
-			})
-		}),
+		RunE: a.do(func(ctx context.Context, args []string) error { return a.importFile(ctx, args[0], args[1], &f) }),
 	}
-	coll.add(c)
+	f.collection.add(c)
+	flags := c.Flags()
+	flags.BoolVar(&f.all, "all", false, "import into the collections that the lines name")
+	flags.StringVar(&f.idField, "id-field", "", "`member` that holds the ID of a line without _id")
+	flags.StringVar(&f.blobs, "blobs", "", "`folder` with the content of blobs, as export --blobs writes it")
+	flags.BoolVar(&f.absentBlobs, "absent-blobs", false, "with --blobs: import documents although that folder lacks content")
+	exclusive(c, "all", "collection")
+	before(c, func() error {
+		if f.absentBlobs && f.blobs == "" {
+			return usage("--absent-blobs needs --blobs")
+		}
+		return nil
+	})
 	return c
 }
 
-func (a *app) importLines(ctx context.Context, coll *tandem.Collection, name string, in io.Reader) error {
-	start, stored := time.Now(), 0
-	for batch, err := range ahead(ctx, batches(in)) {
-		if err == nil {
-			err = importBatch(ctx, coll, batch)
-		}
-		if err != nil {
-			return importError(name, stored, err)
-		}
-		stored += len(batch)
+func (a *app) importFile(ctx context.Context, path, name string, f *importFlags) error {
+	in, err := a.open(name)
+	if err != nil {
+		return err
 	}
-	seconds := time.Since(start).Seconds()
-	a.note("imported %s into %s in %.2f s (%.0f/s)",
-		count(stored, "document"), coll.FullName(), seconds, float64(stored)/seconds)
-	return nil
-}
-
-func importBatch(ctx context.Context, coll *tandem.Collection, batch []importLine) error {
-	return coll.Database().InBatch(ctx, func(b *tandem.Batch) error {
-		for _, line := range batch {
-			if err := b.Import(coll, line.doc); err != nil {
-				return lineError{line.number, err}
-			}
+	defer in.Close()
+	im := importer{flags: f, collections: make(map[string]*tandem.Collection)}
+	if f.blobs != "" {
+		if im.blobs, err = openBlobFolder(f.blobs); err != nil {
+			return err
 		}
+	}
+	return a.withOptions(ctx, path, tandem.Options{}, func(db *tandem.Database) error {
+		start := time.Now()
+		err := db.InBatch(ctx, func(b *tandem.Batch) error { return im.lines(ctx, b, in) })
+		if err != nil {
+			return importError(name, err)
+		}
+		a.tellImport(&im, time.Since(start))
 		return nil
 	})
 }
 
-// importLine is a document with the number of its line, from 1.
-type importLine struct {
-	number int
-	doc    *tandem.Document
+// tellImport says what has become of the lines.
+func (a *app) tellImport(im *importer, took time.Duration) {
+	into := count(len(im.collections), "collection")
+	for _, coll := range im.collections {
+		if len(im.collections) == 1 {
+			into = coll.FullName()
+		}
+	}
+	seconds := took.Seconds()
+	a.note("imported %s into %s in %.2f s (%.0f/s)", count(im.read, "document"), into, seconds, float64(im.read)/seconds)
+	if same := im.read - im.changed; same > 0 {
+		a.note("%d of them changed nothing: the database has the same already", same)
+	}
+	if im.newIDs > 0 {
+		a.note("%s without _id got new IDs; --id-field takes the ID from another member", count(im.newIDs, "document"))
+	}
+	if im.absent > 0 {
+		a.note("warning: the content of %s is absent; `tandem check` tells which", count(im.absent, "blob"))
+	}
 }
 
-// lineError is an error with the number of the line that it is about.
-type lineError struct {
-	number int
-	err    error
+// importer stores lines in a batch.
+type importer struct {
+	flags       *importFlags
+	blobs       *blobFolder                   // nil without --blobs
+	collections map[string]*tandem.Collection // by the name that flag or line gives
+
+	read, changed, newIDs int // documents
+	absent                int // references to blobs without content
 }
 
-func (e lineError) Error() string { return fmt.Sprintf("line %d: %v", e.number, e.err) }
-func (e lineError) Unwrap() error { return e.err }
+// lines stores all lines of in.
+func (im *importer) lines(ctx context.Context, b *tandem.Batch, in io.Reader) error {
+	if !im.flags.all { // it is created even if there is no line
+		if _, err := im.collection(b, im.flags.collection.name); err != nil {
+			return err
+		}
+	}
+	reader := lineReader{idField: im.flags.idField, all: im.flags.all}
+	for batch, err := range ahead(ctx, reader.batches(in)) {
+		if err != nil {
+			return err
+		}
+		for _, line := range batch {
+			if err := im.store(b, line); err != nil {
+				return lineError{line.number, err}
+			}
+		}
+	}
+	return nil
+}
 
-func importError(name string, stored int, err error) error {
+func (im *importer) store(b *tandem.Batch, line importLine) error {
+	name := im.flags.collection.name
+	if im.flags.all {
+		name = line.collection
+	}
+	coll, err := im.collection(b, name)
+	if err != nil {
+		return err
+	}
+	for _, blob := range line.doc.Blobs() {
+		if err := im.storeBlob(b, coll.Database(), blob); err != nil {
+			return err
+		}
+	}
+	changed, err := b.Restore(coll, line.doc, line.meta)
+	if err != nil {
+		return err
+	}
+	im.read++
+	if changed {
+		im.changed++
+	}
+	if line.newID {
+		im.newIDs++
+	}
+	return nil
+}
+
+// collection returns the collection of that name, "" for the default one, and creates it if there is
+// none.
+func (im *importer) collection(b *tandem.Batch, fullName string) (*tandem.Collection, error) {
+	if coll := im.collections[fullName]; coll != nil {
+		return coll, nil
+	}
+	scope, name, err := tandem.DefaultName, tandem.DefaultName, error(nil)
+	if fullName != "" {
+		if scope, name, err = tandem.ParseCollectionName(fullName); err != nil {
+			return nil, err
+		}
+	}
+	coll, err := b.CreateCollection(scope, name)
+	if err == nil {
+		im.collections[fullName] = coll
+	}
+	return coll, err
+}
+
+// storeBlob stores the content of a blob, unless the database has it.
+func (im *importer) storeBlob(b *tandem.Batch, db *tandem.Database, blob *tandem.Blob) error {
+	content, err := db.OpenBlob(blob.Digest())
+	if err == nil {
+		return content.Close()
+	}
+	if !errors.Is(err, tandem.ErrNotFound) {
+		return err
+	}
+	if im.blobs != nil {
+		err = im.blobs.store(b, blob)
+		if !errors.Is(err, errNoContent) {
+			return err
+		}
+		if !im.flags.absentBlobs {
+			return withHint(err, "export with --blobs to the same folder, or import without that content with --absent-blobs")
+		}
+	}
+	im.absent++
+	return nil
+}
+
+func importError(name string, err error) error {
 	var line lineError
 	if errors.As(err, &line) {
 		err = fmt.Errorf("import %s:%d: %w", name, line.number, line.err)
@@ -94,113 +211,8 @@ func importError(name string, stored int, err error) error {
 		err = fmt.Errorf("import %s: %w", name, err)
 	}
 	hint := "nothing was stored"
-	if stored > 0 {
-		hint = "stored before it: " + count(stored, "document")
-	}
 	if more := hintOf(err); more != "" {
 		hint += "; " + more
 	}
 	return withHint(err, hint)
-}
-
-const (
-	importBatchSize  = 1000
-	importBatchBytes = 16 << 20 // of text, after which a batch ends early
-	importMaxLine    = 128 << 20
-)
-
-// batches reads documents, some at a time. An error ends the sequence.
-func batches(in io.Reader) iter.Seq2[[]importLine, error] {
-	return func(yield func([]importLine, error) bool) {
-		lines := bufio.NewScanner(in)
-		lines.Buffer(make([]byte, 64<<10), importMaxLine)
-		var batch []importLine
-		size, number := 0, 0
-		for lines.Scan() {
-			text := bytes.TrimSpace(lines.Bytes())
-			if number++; number == 1 {
-				text = bytes.TrimPrefix(text, []byte("\ufeff")) // some programs on Windows write it
-			}
-			if len(text) == 0 {
-				continue
-			}
-			doc, err := parseLine(text)
-			if err != nil {
-				yield(nil, lineError{number, err})
-				return
-			}
-			batch, size = append(batch, importLine{number, doc}), size+len(text)
-			if len(batch) == importBatchSize || size >= importBatchBytes {
-				if !yield(batch, nil) {
-					return
-				}
-				batch, size = nil, 0
-			}
-		}
-		if err := lines.Err(); err != nil {
-			yield(nil, lineError{number + 1, err})
-		} else if len(batch) > 0 {
-			yield(batch, nil)
-		}
-	}
-}
-
-// readAhead is how many batches are read while one is stored.
-const readAhead = 2
-
-// ahead gives what seq gives, read on a goroutine of its own meanwhile. The end of ctx ends it
-// at once with an error, even if seq waits for input; the goroutine then ends with that wait.
-func ahead[V any](ctx context.Context, seq iter.Seq2[V, error]) iter.Seq2[V, error] {
-	type item struct {
-		value V
-		err   error
-	}
-	return func(yield func(V, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		items := make(chan item, readAhead)
-		go func() {
-			defer close(items)
-			for value, err := range seq {
-				select {
-				case items <- item{value, err}:
-				case <-ctx.Done():
-					return
-				}
-			}
-		}()
-		for {
-			select {
-			case <-ctx.Done():
-				yield(*new(V), ctx.Err())
-				return
-			case next, open := <-items:
-				if !open || !yield(next.value, next.err) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// parseLine makes a document of a JSON object, with the member _id as its ID.
-func parseLine(text []byte) (*tandem.Document, error) {
-	doc, err := tandem.NewDocumentWithBody("", text)
-	var bad *tandem.Error
-	if errors.As(err, &bad) {
-		return nil, bad.In("", "") // the line says on what
-	}
-	if err != nil {
-		return nil, err
-	}
-	id, ok := doc.Value("_id")
-	if !ok {
-		return doc, nil
-	}
-	name, isText := id.(string)
-	if !isText || name == "" {
-		return nil, errors.New("the _id is not a text")
-	}
-	doc.Remove("_id")
-	return tandem.NewDocumentWithBody(name, doc.Body())
 }

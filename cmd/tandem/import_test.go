@@ -21,7 +21,7 @@ func TestImportReadsInBatches(t *testing.T) {
 		fmt.Fprintf(&text, "{\"_id\":\"d%d\"}\n", n)
 	}
 	var sizes []int
-	for batch, err := range batches(strings.NewReader(text.String())) {
+	for batch, err := range (lineReader{}).batches(strings.NewReader(text.String())) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +35,7 @@ func TestImportReadsInBatches(t *testing.T) {
 func TestImportEndsBatchesOfLongLinesEarly(t *testing.T) {
 	line := `{"a":"` + strings.Repeat("x", importBatchBytes/2) + "\"}\n"
 	batchesSeen := 0
-	for batch, err := range batches(strings.NewReader(strings.Repeat(line, 4))) {
+	for batch, err := range (lineReader{}).batches(strings.NewReader(strings.Repeat(line, 4))) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func TestImportGivesEachBadLineItsNumber(t *testing.T) {
 		"{}\n{\"a\":\"\xff\"}\n{}": 2,
 	} {
 		var line lineError
-		for _, err := range batches(strings.NewReader(text)) {
+		for _, err := range (lineReader{}).batches(strings.NewReader(text)) {
 			if err != nil && !errors.As(err, &line) {
 				t.Errorf("%q gives %v, which has no line", text, err)
 			}
@@ -74,17 +74,17 @@ func TestImportUndoesExport(t *testing.T) {
 	testsize.Check(t, func(t *rapid.T) {
 		id := rapid.StringMatching(`[a-z"\\<é][ -~é]{0,20}`).Draw(t, "id")
 		value := rapid.SampledFrom([]string{`1.10`, `18446744073709551615`, `"<&\u2028>"`, `{"z":1,"a":[]}`}).Draw(t, "value")
-		first, err := parseLine([]byte(`{"a":` + value + `,"_id":` + string(appendText(nil, id)) + `,"b":null}`))
+		first, err := (lineReader{}).parse([]byte(`{"a":` + value + `,"_id":` + string(appendText(nil, id)) + `,"b":null}`))
 		if err != nil {
 			t.Fatal(err)
 		}
-		line := appendDocument(nil, first, false)
-		second, err := parseLine(line)
+		line := appendDocument(nil, first.doc, "", false)
+		second, err := (lineReader{}).parse(line)
 		if err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		if second.ID() != id || !bytes.Equal(appendDocument(nil, second, false), line) {
-			t.Errorf("%s came back as %s", line, appendDocument(nil, second, false))
+		if second.doc.ID() != id || !bytes.Equal(appendDocument(nil, second.doc, "", false), line) {
+			t.Errorf("%s came back as %s", line, appendDocument(nil, second.doc, "", false))
 		}
 	})
 }
@@ -94,7 +94,7 @@ func TestInterruptedImportDoesNotWaitForInput(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var last error
-	for _, err := range ahead(ctx, batches(silent)) {
+	for _, err := range ahead(ctx, (lineReader{}).batches(silent)) {
 		last = err
 	}
 	if !errors.Is(last, context.Canceled) {
@@ -112,7 +112,7 @@ func FuzzImport(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		fuzzing.Bounded(t, len(text), func() {
-			for batch, err := range batches(bytes.NewReader(text)) {
+			for batch, err := range (lineReader{}).batches(bytes.NewReader(text)) {
 				if err != nil && batch != nil {
 					t.Fatal("a batch beside an error")
 				}

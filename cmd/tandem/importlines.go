@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strconv"
+
+	"github.com/tandemdb/tandem"
+)
+
+// importLine is a document with what its line tells of it.
+type importLine struct {
+	number     int // of the line, from 1
+	doc        *tandem.Document
+	newID      bool   // the line names none
+	collection string // "" if the line names none
+	meta       tandem.RestoreOptions
+}
+
+// lineError is an error with the number of the line that it is about.
+type lineError struct {
+	number int
+	err    error
+}
+
+func (e lineError) Error() string { return fmt.Sprintf("line %d: %v", e.number, e.err) }
+func (e lineError) Unwrap() error { return e.err }
+
+const (
+	importBatchSize  = 1000
+	importBatchBytes = 16 << 20 // of text, after which a batch ends early
+	importMaxLine    = 128 << 20
+)
+
+// lineReader reads documents from JSON Lines.
+type lineReader struct {
+	idField string // the member that has the ID of a line without _id; "" for none
+	all     bool   // each line names its collection
+}
+
+// batches reads documents, some at a time. An error ends the sequence.
+func (r lineReader) batches(in io.Reader) iter.Seq2[[]importLine, error] {
+	return func(yield func([]importLine, error) bool) {
+		lines := bufio.NewScanner(in)
+		lines.Buffer(make([]byte, 64<<10), importMaxLine)
+		var batch []importLine
+		size, number := 0, 0
+		for lines.Scan() {
+			text := bytes.TrimSpace(lines.Bytes())
+			if number++; number == 1 {
+				text = bytes.TrimPrefix(text, []byte("\ufeff")) // some programs on Windows write it
+			}
+			if len(text) == 0 {
+				continue
+			}
+			line, err := r.parse(text)
+			if err != nil {
+				yield(nil, lineError{number, err})
+				return
+			}
+			line.number = number
+			batch, size = append(batch, line), size+len(text)
+			if len(batch) == importBatchSize || size >= importBatchBytes {
+				if !yield(batch, nil) {
+					return
+				}
+				batch, size = nil, 0
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield(nil, lineError{number + 1, err})
+		} else if len(batch) > 0 {
+			yield(batch, nil)
+		}
+	}
+}
+
+// readAhead is how many batches are read while one is stored.
+const readAhead = 2
+
+// ahead gives what seq gives, read on a goroutine of its own meanwhile. The end of ctx ends it
+// at once with an error, even if seq waits for input; the goroutine then ends with that wait.
+func ahead[V any](ctx context.Context, seq iter.Seq2[V, error]) iter.Seq2[V, error] {
+	type item struct {
+		value V
+		err   error
+	}
+	return func(yield func(V, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		items := make(chan item, readAhead)
+		go func() {
+			defer close(items)
+			for value, err := range seq {
+				select {
+				case items <- item{value, err}:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+		for {
+			select {
+			case <-ctx.Done():
+				yield(*new(V), ctx.Err())
+				return
+			case next, open := <-items:
+				if !open || !yield(next.value, next.err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// parse makes a document of a JSON object: see the help of import.
+func (r lineReader) parse(text []byte) (line importLine, err error) {
+	doc, err := tandem.NewDocumentWithBody("", text)
+	var bad *tandem.Error
+	if errors.As(err, &bad) {
+		return line, bad.In("", "") // the line says on what
+	}
+	if err != nil {
+		return line, err
+	}
+	id, err := r.takeID(doc)
+	if err != nil {
+		return line, err
+	}
+	if bytes.Contains(text, []byte(`"_`)) {
+		if err := line.takeMeta(doc); err != nil {
+			return line, err
+		}
+	}
+	switch {
+	case r.all && line.collection == "":
+		return line, withHint(errors.New("the line has no _collection"), "leave out --all to import into one collection")
+	case !r.all && line.collection != "":
+		return line, withHint(fmt.Errorf("the line is of collection %s", line.collection),
+			"import into the collections that the lines name with --all")
+	}
+	line.newID = id == ""
+	line.doc, err = tandem.NewDocumentWithBody(id, doc.Body())
+	return line, err
+}
+
+// takeID takes the ID out of doc; "" means that there is none.
+func (r lineReader) takeID(doc *tandem.Document) (string, error) {
+	id, err := takeText(doc, "_id")
+	if id != "" || err != nil || r.idField == "" {
+		return id, err
+	}
+	switch value, _ := doc.Value(r.idField); value := value.(type) {
+	case string:
+		if value != "" {
+			return value, nil
+		}
+	case json.Number:
+		if _, err := strconv.ParseInt(value.String(), 10, 64); err == nil {
+			return value.String(), nil
+		}
+	}
+	return "", withHint(fmt.Errorf("the member %q is no text or whole number that could be the ID", r.idField),
+		"name another member with --id-field, or leave it out to have IDs made")
+}
+
+// takeMeta takes what export adds to a document out of doc.
+func (l *importLine) takeMeta(doc *tandem.Document) (err error) {
+	for name, to := range map[string]*string{
+		"_collection": &l.collection, "_rev": &l.meta.RevisionID, "_history": &l.meta.History,
+	} {
+		if *to, err = takeText(doc, name); err != nil {
+			return err
+		}
+	}
+	if value, ok := doc.Value("_deleted"); ok {
+		if l.meta.Deleted, ok = value.(bool); !ok {
+			return errors.New("the _deleted is neither true nor false")
+		}
+		doc.Remove("_deleted")
+	}
+	if value, ok := doc.Value("_seq"); ok {
+		number, _ := value.(json.Number)
+		if l.meta.Sequence, err = strconv.ParseUint(number.String(), 10, 64); err != nil {
+			return errors.New("the _seq is not a whole number from 1")
+		}
+		doc.Remove("_seq")
+	}
+	if l.meta.RevisionID == "" && l.meta.History != "" {
+		return errors.New("the line has a _history without a _rev")
+	}
+	return nil
+}
+
+// takeText takes a member out of doc, "" if there is none.
+func takeText(doc *tandem.Document, name string) (string, error) {
+	value, ok := doc.Value(name)
+	if !ok {
+		return "", nil
+	}
+	text, _ := value.(string)
+	if text == "" {
+		return "", fmt.Errorf("the %s is not a text", name)
+	}
+	doc.Remove(name)
+	return text, nil
+}

@@ -1,0 +1,82 @@
+package tandem
+
+import (
+	"context"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// RestoreOptions is what an export tells of a document beside its ID and its body. The zero value
+// tells nothing.
+type RestoreOptions struct {
+	// RevisionID and History are those of [Document.RevisionID] and [Document.RevisionHistory].
+	RevisionID, History string
+
+	// Sequence is that of [Document.Sequence]. It is heeded in a collection that had not a single
+	// change when the batch began to restore, and otherwise means nothing, as 0 does.
+	Sequence uint64
+
+	// Deleted makes a tombstone of the document.
+	Deleted bool
+}
+
+// Restore stores a document as an export has it, and leaves d as it is. A document that the
+// collection does not know gets the revision that o names; one that it knows is edited, unless it
+// is the same already. The content of blobs may be missing, as with [Batch.Import].
+//
+// It reports whether anything has changed. The error is [ErrInvalid] for a revision or sequence
+// that cannot be in this database, or one of [Batch.Save].
+func (b *Batch) Restore(c *Collection, d *Document, o RestoreOptions) (changed bool, err error) {
+	const op = "restore document"
+	if err := b.check(c); err != nil {
+		return false, err
+	}
+	body, err := install(d.body, b.CreateBlob)
+	if err != nil {
+		return false, fault.About(err, op, d.id)
+	}
+	r := store.Restored{ID: d.id, Body: body, Deleted: o.Deleted}
+	if o.RevisionID != "" {
+		if r.Rev, err = revision.ParseStored(o.RevisionID, o.History); err != nil {
+			return false, fault.Invalid.In(op, d.id).Says("its revision cannot be read").Because(err)
+		}
+	}
+	if r.Sequence, err = b.restoredSequence(c, o.Sequence); err != nil {
+		return false, err
+	}
+	return b.tx.Restore(c.coll, r)
+}
+
+// restoredSequence returns seq if the collection was empty, otherwise 0.
+func (b *Batch) restoredSequence(c *Collection, seq uint64) (store.Sequence, error) {
+	empty, known := b.wasEmpty[c.FullName()]
+	if !known {
+		last, err := b.tx.LastSequence(c.coll)
+		if err != nil {
+			return 0, err
+		}
+		empty = last == 0
+		if b.wasEmpty == nil {
+			b.wasEmpty = make(map[string]bool)
+		}
+		b.wasEmpty[c.FullName()] = empty
+	}
+	if !empty {
+		return 0, nil
+	}
+	return store.Sequence(seq), nil
+}
+
+// CreateCollection is [Database.CreateCollection]. What it has created vanishes if the batch fails.
+func (b *Batch) CreateCollection(scope, name string) (*Collection, error) {
+	return b.db.collection(b.tx.CreateCollection(scope, name))
+}
+
+// AbsentBlobs lists the digests of blobs that documents refer to though their content is not in the
+// database, sorted: documents were imported without it, or a peer that sent them did not have it
+// either. [Database.Check] does not count that as a problem.
+func (db *Database) AbsentBlobs(ctx context.Context) ([]string, error) {
+	return db.store.AbsentBlobs(ctx)
+}
