@@ -17,7 +17,12 @@ type leader struct {
 	cfg *Active
 }
 
-func newLeader(s *Session, cfg *Active) *leader { return &leader{s: s, cfg: cfg} }
+// NewActive makes the session of the peer that opened the connection.
+func NewActive(pipe blip.Pipe, cfg Active) *Session {
+	s := newSession(pipe, cfg.Common, wire.CloseNormal)
+	s.role = &leader{s: s, cfg: &cfg}
+	return s
+}
 
 // lead returns when a one-shot session has done its work.
 func (l *leader) lead(ctx context.Context) (done bool, err error) {

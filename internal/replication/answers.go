@@ -19,7 +19,7 @@ func (p *pusher) answered(batch []*item, reply *blip.Reply, err error) error {
 	}
 	if p.opts.proposes && !p.accepted {
 		p.accepted = true
-		p.c.forgetAll()
+		p.c.refusals.forgetAll()
 	}
 	p.peer.read(reply.Properties)
 	answers, err := wire.ParseAnswers(reply.Body, len(batch))
@@ -48,7 +48,7 @@ func (p *pusher) batchRefused(batch []*item, err error) error {
 	switch {
 	case p.opts.proposes && !errors.Is(err, fault.Remote):
 		if !fault.IsTransient(err) {
-			p.c.rememberAll(err)
+			p.c.refusals.rememberAll(err)
 		}
 		return fmt.Errorf("push %s: %w", p.c.store().FullName(), err)
 	case !p.opts.proposes && forAll:

@@ -28,8 +28,8 @@ type checkpointer struct {
 	saved  checkpoint.Position // as last saved; guarded by saving
 }
 
-func newCheckpointer(c *collection, id string) *checkpointer {
-	return &checkpointer{account: newAccount(), c: c, id: id, saving: make(chan struct{}, 1)}
+func newCheckpointer(c *collection, id string, a *account) *checkpointer {
+	return &checkpointer{account: a, c: c, id: id, saving: make(chan struct{}, 1)}
 }
 
 // begin sets the starting point: what both copies agree on.

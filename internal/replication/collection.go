@@ -3,7 +3,6 @@ package replication
 import (
 	"context"
 	"strconv"
-	"sync/atomic"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/replication/wire"
@@ -19,7 +18,14 @@ type collection struct {
 	ledger ledger
 
 	counters counters
-	refusals atomic.Int64 // remembered in this session
+	refusals refusals
+}
+
+func newCollection(s *engine, index int, opts CollectionOptions, l ledger) *collection {
+	return &collection{
+		s: s, index: index, opts: opts, ledger: l,
+		refusals: refusals{s: s, store: opts.Collection},
+	}
 }
 
 func (c *collection) store() *store.Collection { return c.opts.Collection }
@@ -51,7 +57,7 @@ func (c *collection) report(events ...DocumentEvent) {
 			c.counters.pulled.Add(1)
 		}
 	}
-	c.remember(events)
+	c.refusals.remember(events)
 	if c.s.common.Documents != nil && len(events) > 0 {
 		c.s.common.Documents(events)
 	}

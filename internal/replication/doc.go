@@ -17,4 +17,28 @@
 // it for good (and the listeners were told), or the revision became obsolete. Each message
 // from a peer is bounded in size and number; none can make a session panic or hang: a
 // request without progress ends it. Run returns only when no goroutine of the session is left.
+//
+// # Reading order
+//
+// From top to bottom; a file uses what stands below it. internal/house checks that, and names the few
+// exceptions.
+//
+//	runner.go                                    keeps a session going
+//	explain.go                                   where a document stands, without a session
+//	active.go, meeting.go, passive.go            the roles: what one side does, and the other not
+//	session.go, dispatch.go, watch.go            one conversation
+//	exchange.go                                  the parts that work on one collection
+//	puller.go, offers.go, proposals.go           pull: what is wanted
+//	receiver.go, arrival.go, blobfetch.go        pull: from message to row
+//	intake.go, pullside.go, wanted.go            pull: what is shared, and what differs by role
+//	conflicts.go                                 resolution
+//	pushslot.go                                  what the pull tells the push
+//	pusher.go, held.go, announcing.go            push
+//	answers.go, sender.go, feed.go, item.go, notices.go
+//	peercheckpoint.go, blobsend.go               what a peer may ask for
+//	checkpointer.go, position.go                 how far: both copies
+//	collection.go, ledger.go, refusal.go         one collection: options, and what became of its documents
+//	engine.go, tasks.go, link.go, trouble.go     what all of a session share
+//	filter.go, config.go, progress.go, gateway.go
+//	faults.go, limits.go, inbox.go, behind.go
 package replication

@@ -11,6 +11,7 @@ const (
 	revsAwaiting         = 2_000    // sent revs awaiting their reply
 	revsWanted           = 2_000    // revs asked for and not yet received
 	revBytesWanted       = 16 << 20 // the same in bytes, as far as the peer announced sizes
+	arrivedBytes         = 32 << 20 // bodies that arrived, waiting to be looked at or stored
 	revsFetchingBlobs    = 100      // received revs waiting for their blobs, before we ask for more
 	sequencesOpen        = 10_000   // the peer's sequences after one that is not stored
 	maxAttachmentNonce   = 255      // bytes

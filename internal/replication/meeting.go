@@ -55,13 +55,12 @@ func (l *leader) meet(ctx context.Context) error {
 
 // exchange makes the parts for one collection.
 func (l *leader) exchange(index int, opts CollectionOptions) *exchange {
-	c := &collection{s: l.s.engine, index: index, opts: opts}
-	check := newCheckpointer(c, checkpointID(l.s.db, l.cfg.Remote, &opts))
-	c.ledger = check
+	account := newAccount()
+	c := newCollection(l.s.engine, index, opts, account)
 	x := newExchange(c, l.s.receiver, l.cfg.Continuous, func(w *wanted) pullSide {
 		return hearing{c: c, wanted: w, keepLost: l.cfg.KeepLost}
 	})
-	x.check = check
+	x.check = newCheckpointer(c, checkpointID(l.s.db, l.cfg.Remote, &opts), account)
 	return x
 }
 

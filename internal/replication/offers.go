@@ -139,16 +139,6 @@ func (p *puller) ancestors(head *store.Document, remote, announced revision.ID) 
 	return known
 }
 
-// heads reads the documents with these IDs; nil stands for one that does not exist.
-func (p *puller) heads(ctx context.Context, ids []string) ([]*store.Document, error) {
-	var heads []*store.Document
-	err := p.c.s.db.View(ctx, func(tx *store.Tx) (err error) {
-		heads, err = tx.Heads(p.c.store(), ids)
-		return err
-	})
-	return heads, err
-}
-
 // settle writes down what the changes tell without any revision being sent.
 func (p *puller) settle(ctx context.Context, known []news, lost []wire.Change) error {
 	if len(known) > 0 {

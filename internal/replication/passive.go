@@ -18,6 +18,14 @@ type host struct {
 	cfg *Passive
 }
 
+// NewPassive makes the session of the peer that accepted the connection.
+func NewPassive(pipe blip.Pipe, cfg Passive) *Session {
+	s := newSession(pipe, cfg.Common, wire.CloseTryAgain) // 1000 would stop the peer for good
+	s.role = &host{s: s, cfg: &cfg}
+	s.begun.Store(true)
+	return s
+}
+
 // lead has nothing to lead.
 func (*host) lead(context.Context) (done bool, err error) { return false, nil }
 
@@ -66,7 +74,7 @@ func (h *host) exchange(index int, name string) *exchange {
 		if shared.FullName() != name {
 			continue
 		}
-		c := &collection{s: h.s.engine, index: index, opts: CollectionOptions{Collection: shared}, ledger: noLedger{}}
+		c := newCollection(h.s.engine, index, CollectionOptions{Collection: shared}, noLedger{})
 		if _, err := c.lastSequence(h.s.work); isNotFound(err) {
 			return nil
 		}

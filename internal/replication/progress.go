@@ -31,12 +31,16 @@ type Direction struct {
 
 // counters is Progress as the session's goroutines count it.
 type counters struct {
-	pushTotal, pushCompleted, pushed, pushFailed, pushBytes atomic.Uint64
-	pullTotal, pullCompleted, pulled, pullFailed, pullBytes atomic.Uint64
+	pushCounters
+	pullCounters
 
 	conflicts, deltasSent, deltasReceived, deltasRefused, deltaSaved atomic.Uint64
 	blobsSent, blobsReceived, blobBytes                              atomic.Uint64
 }
+
+type pushCounters struct{ pushTotal, pushCompleted, pushed, pushFailed, pushBytes atomic.Uint64 }
+
+type pullCounters struct{ pullTotal, pullCompleted, pulled, pullFailed, pullBytes atomic.Uint64 }
 
 func (c *counters) addTo(p *Progress) {
 	p.Push.count(&c.pushTotal, &c.pushCompleted, &c.pushed, &c.pushFailed, &c.pushBytes)

@@ -9,6 +9,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/store"
 )
 
 // puller decides which announced revisions of one collection are wanted. It serves both roles: an active
@@ -134,6 +135,16 @@ func (p *puller) waitForRoom(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// heads reads the documents with these IDs; nil stands for one that does not exist.
+func (p *puller) heads(ctx context.Context, ids []string) ([]*store.Document, error) {
+	var heads []*store.Document
+	err := p.c.s.db.View(ctx, func(tx *store.Tx) (err error) {
+		heads, err = tx.Heads(p.c.store(), ids)
+		return err
+	})
+	return heads, err
 }
 
 // reply answers an announcement, and says what we can take (spec/replication.md §6).

@@ -15,7 +15,6 @@ import (
 
 // Bounds of what was received and is not yet stored.
 const (
-	arrivedBytes    = 32 << 20 // bodies waiting to be looked at or stored
 	blobWaitBytes   = 64 << 20 // bodies waiting for their blobs
 	commitRevs      = 1_000    // revisions in one transaction
 	commitBytes     = 4 << 20

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -43,49 +44,56 @@ func refusalOf(tx *store.Tx, remote store.Remote, c *store.Collection, id string
 	return r, nil
 }
 
+// refusals remembers the failures of the documents of one collection, with the peer of the active side.
+type refusals struct {
+	s     *engine
+	store *store.Collection
+	count atomic.Int64 // remembered in this session
+}
+
 // remember notes the failures among events, for Explain.
-func (c *collection) remember(events []DocumentEvent) {
-	if c.s.remote == 0 {
+func (r *refusals) remember(events []DocumentEvent) {
+	if r.s.remote == 0 {
 		return
 	}
 	for _, e := range events {
-		if e.Err == nil || e.Transient || c.refusals.Add(1) > maxRefusals {
+		if e.Err == nil || e.Transient || r.count.Add(1) > maxRefusals {
 			continue
 		}
 		text := newRefusal(e.Push, e.Revision, e.Err).encode()
-		c.s.spawn(func(ctx context.Context) error {
-			c.noteRefusal(ctx, e.ID, text)
+		r.s.spawn(func(ctx context.Context) error {
+			r.note(ctx, e.ID, text)
 			return nil
 		})
 	}
 }
 
 // rememberAll notes that the peer refuses whatever is pushed.
-func (c *collection) rememberAll(err error) {
-	c.noteRefusal(c.s.work, allDocuments, newRefusal(true, "", err).encode())
+func (r *refusals) rememberAll(err error) {
+	r.note(r.s.work, allDocuments, newRefusal(true, "", err).encode())
 }
 
 // forgetAll notes that it does not, or not any more.
-func (c *collection) forgetAll() {
-	c.s.spawn(func(ctx context.Context) error {
+func (r *refusals) forgetAll() {
+	r.s.spawn(func(ctx context.Context) error {
 		var whole *Refusal
-		err := c.s.db.View(ctx, func(tx *store.Tx) (err error) {
-			whole, err = refusalOf(tx, c.s.remote, c.store(), allDocuments)
+		err := r.s.db.View(ctx, func(tx *store.Tx) (err error) {
+			whole, err = refusalOf(tx, r.s.remote, r.store, allDocuments)
 			return err
 		})
 		if err == nil && whole != nil {
-			c.noteRefusal(ctx, allDocuments, nil)
+			r.note(ctx, allDocuments, nil)
 		}
 		return nil
 	})
 }
 
-func (c *collection) noteRefusal(ctx context.Context, id string, text []byte) {
-	err := c.s.db.Update(ctx, func(tx *store.Tx) error {
-		return tx.SetInfo(refusalSpace(c.s.remote, c.store()), id, text)
+func (r *refusals) note(ctx context.Context, id string, text []byte) {
+	err := r.s.db.Update(ctx, func(tx *store.Tx) error {
+		return tx.SetInfo(refusalSpace(r.s.remote, r.store), id, text)
 	})
 	if err != nil {
-		c.s.log.Warn("a refusal is not remembered", "document", id, "error", err)
+		r.s.log.Warn("a refusal is not remembered", "document", id, "error", err)
 	}
 }
 

@@ -47,21 +47,7 @@ type role interface {
 	unsubChanges(x *exchange)
 }
 
-// NewActive makes the session of the peer that opened the connection.
-func NewActive(pipe blip.Pipe, cfg Active) *Session {
-	s := newSession(pipe, cfg.Common, wire.CloseNormal)
-	s.role = newLeader(s, &cfg)
-	return s
-}
-
-// NewPassive makes the session of the peer that accepted the connection.
-func NewPassive(pipe blip.Pipe, cfg Passive) *Session {
-	s := newSession(pipe, cfg.Common, wire.CloseTryAgain) // 1000 would stop the peer for good
-	s.role = &host{s: s, cfg: &cfg}
-	s.begun.Store(true)
-	return s
-}
-
+// newSession makes a session without a role. closeCode is for an error that calls for none in particular.
 func newSession(pipe blip.Pipe, common Common, closeCode int) *Session {
 	s := &Session{engine: newEngine(common, closeCode)}
 	s.conn = blip.NewConn(pipe, blip.Config{
