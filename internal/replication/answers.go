@@ -26,6 +26,9 @@ func (p *pusher) answered(batch []*item, reply *blip.Reply, err error) error {
 	if err != nil {
 		return fault.Remote.Because(err)
 	}
+	if err := p.noteListed(batch, answers); err != nil {
+		return err
+	}
 	for i, it := range batch {
 		if p.opts.proposes {
 			p.takeProposalAnswer(it, answers[i])

@@ -17,6 +17,8 @@ type collection struct {
 	opts   CollectionOptions
 	ledger ledger
 
+	client string // passive side: the ID of the peer's checkpoint; "" until it is known
+
 	counters counters
 	refusals refusals
 }

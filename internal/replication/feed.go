@@ -224,8 +224,7 @@ func (p *pusher) mark() {
 	p.c.s.spawn(func(ctx context.Context) error {
 		err := p.c.s.db.Update(ctx, func(tx *store.Tx) error {
 			for _, it := range batch {
-				err := tx.MarkTaken(p.c.store(), it.id, p.c.s.remote, it.rev, it.before)
-				if err != nil && !isNotFound(err) {
+				if err := p.c.noteTaken(tx, it); err != nil {
 					return err
 				}
 			}

@@ -19,6 +19,7 @@ type item struct {
 	parent   revision.ID   // what we believe that the peer has
 	before   revision.ID   // what the database knew that it has
 	known    []revision.ID // what the peer has said that it has
+	tree     revision.ID   // the tree revision that it had when a version was sent; "" for none
 	state    itemState
 	counted  bool             // as one of the total
 	whole    bool             // a delta was refused

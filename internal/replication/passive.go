@@ -50,6 +50,7 @@ func (h *host) getCollections(req *blip.Request) error {
 			entries[i] = wire.NotShared()
 			continue
 		}
+		all[i].client = wanted.CheckpointIDs[i]
 		body, rev, err := readCheckpoint(h.s.engine, wanted.CheckpointIDs[i])
 		if err != nil {
 			return err

@@ -35,8 +35,32 @@ func (p *puller) answerProposals(ctx context.Context, req *blip.Request) error {
 	for i, proposal := range proposals {
 		answers[i] = p.judge(heads[i], proposal, tellRev)
 	}
+	if err := p.noteProposed(ctx, proposals, answers); err != nil {
+		return err
+	}
 	p.reply(req, answers)
 	return nil
+}
+
+// noteProposed remembers the tree revisions that the peer has and proposes in vain, as we have later ones.
+func (p *puller) noteProposed(ctx context.Context, proposals []wire.Proposal, answers []wire.Answer) error {
+	var trees []wire.Proposal
+	for i, proposal := range proposals {
+		if proposal.Rev.ID.IsTree() && answers[i].Status == revision.Known && p.c.treeSpace() != "" {
+			trees = append(trees, proposal)
+		}
+	}
+	if len(trees) == 0 {
+		return nil
+	}
+	return p.c.s.db.Update(ctx, func(tx *store.Tx) error {
+		for _, proposal := range trees {
+			if err := p.c.noteTree(tx, proposal.ID, proposal.Rev.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (p *puller) judge(head *store.Document, proposal wire.Proposal, tellRev bool) wire.Answer {

@@ -203,6 +203,9 @@ func (r *receiver) storeAll(ctx context.Context, batch []*arrival) {
 				a.outcome = store.AlreadyKnown // and purged
 			default:
 				a.outcome, a.err = tx.Receive(a.c.store(), a.store)
+				if a.err == nil {
+					a.err = a.c.noteArrived(tx, a.store.ID, a.store.Rev)
+				}
 			}
 		}
 		return nil

@@ -83,7 +83,7 @@ var differences = []difference{
 	},
 	{
 		conversation: "sgc-",
-		beyond:       "(proposes|sends) (b\\d|s2) ",
+		beyond:       "(proposes|sends) (b\\d|s2) |proposes s1 ",
 		why:          "the second connection has checkpoints of its own, and offers what none of them vouches for",
 	},
 	{

@@ -117,7 +117,11 @@ func (p *pusher) compose(tx *store.Tx, it *item, doc *store.Document) (*blip.Mes
 	if it.deleted {
 		m.Properties.Add(wire.PropDeleted, "1")
 	}
-	if history := it.rev.WireHistory(p.peer.maxHistory, it.peerHas); history != "" {
+	history, err := p.history(tx, it)
+	if err != nil {
+		return nil, err
+	}
+	if history != "" {
 		m.Properties.Add(wire.PropHistory, history)
 	}
 	switch branch := it.deletedBranch(); {

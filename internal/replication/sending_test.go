@@ -17,6 +17,19 @@ func (p *peer) revOf(id string) string {
 	return strings.Fields(p.contents()[id])[0]
 }
 
+// sequenceOf returns the sequence of a document.
+func (p *peer) sequenceOf(id string) (seq store.Sequence) {
+	p.t.Helper()
+	p.update(func(tx *store.Tx) error {
+		head, err := tx.Head(p.coll, id)
+		if err == nil {
+			seq = head.Sequence
+		}
+		return err
+	})
+	return seq
+}
+
 // want answers the next announcement with items, and the properties of a client's reply.
 func (s *subscriber) want(props, items string) {
 	s.t.Helper()

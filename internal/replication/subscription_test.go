@@ -23,8 +23,14 @@ type subscriber struct {
 // newSubscriber agrees with a listener on the default collection of p.
 func newSubscriber(t *testing.T, p *peer) *subscriber {
 	t.Helper()
+	return newSubscriberAs(t, p, "cp")
+}
+
+// newSubscriberAs is newSubscriber with a checkpoint of that ID.
+func newSubscriberAs(t *testing.T, p *peer, client string) *subscriber {
+	t.Helper()
 	s := newLegacySubscriber(t, p)
-	s.mustAsk("[{}]", "getCollections", "", oneCollection)
+	s.mustAsk("[{}]", "getCollections", "", fmt.Sprintf(`{"checkpoint_ids":[%q],"collections":["_default"]}`, client))
 	return s
 }
 

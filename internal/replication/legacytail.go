@@ -1,0 +1,112 @@
+package replication
+
+import (
+	"fmt"
+
+	"github.com/tandemdb/tandem/internal/replication/wire"
+	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// A document that was written before its database got version vectors has tree IDs in its past, and peers keep
+// one of these or none: see [revision.Rev.VectorHistory]. Here is remembered which one each peer has shown.
+
+// treeSpace is the space of the store's small values that say which tree ID the peer has shown of each document;
+// "" where nothing is remembered. A client is known by the ID of its checkpoint.
+func (c *collection) treeSpace() string {
+	switch {
+	case !c.s.vectors():
+		return ""
+	case c.s.remote != 0:
+		return fmt.Sprintf("tree of %d %s", c.s.remote, c.store().FullName())
+	case c.client != "":
+		return fmt.Sprintf("tree of client %s %s", c.client, c.store().FullName())
+	}
+	return ""
+}
+
+// noteTree remembers that the peer has shown a tree ID of a document; "" is none.
+func (c *collection) noteTree(tx *store.Tx, id string, tree revision.ID) error {
+	space := c.treeSpace()
+	if tree == "" || space == "" {
+		return nil
+	}
+	is, err := tx.Info(space, id)
+	if err != nil || string(is) == string(tree) {
+		return err
+	}
+	return tx.SetInfo(space, id, []byte(tree))
+}
+
+// noteArrived remembers what the peer has shown by sending rev. A remote's tree revision is kept beside the
+// document as what the remote has.
+func (c *collection) noteArrived(tx *store.Tx, id string, rev revision.Rev) error {
+	if rev.ID.IsTree() && c.s.remote != 0 {
+		return nil
+	}
+	return c.noteTree(tx, id, rev.ShownTree())
+}
+
+// noteListed remembers the tree revisions that a client has said it has, before it gets others.
+func (p *pusher) noteListed(batch []*item, answers []wire.Answer) error {
+	if p.c.s.remote != 0 || p.c.treeSpace() == "" {
+		return nil
+	}
+	listed := make(map[string]revision.ID)
+	for i, a := range answers {
+		if len(a.Known) > 0 && a.Known[0].IsTree() && batch[i].rev.ID.IsVersion() {
+			listed[batch[i].id] = a.Known[0]
+		}
+	}
+	if len(listed) == 0 {
+		return nil
+	}
+	return p.c.s.db.Update(p.c.s.work, func(tx *store.Tx) error {
+		for id, tree := range listed {
+			if err := p.c.noteTree(tx, id, tree); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// noteTaken remembers that a remote has taken the item, and which tree revision it had.
+func (c *collection) noteTaken(tx *store.Tx, it *item) error {
+	if err := tx.MarkTaken(c.store(), it.id, c.s.remote, it.rev, it.before); err != nil && !isNotFound(err) {
+		return err
+	}
+	return c.noteTree(tx, it.id, it.tree)
+}
+
+// history returns the history of the item's revision for this peer, "" to send none. It notes in the item
+// which tree revision the peer has.
+func (p *pusher) history(tx *store.Tx, it *item) (string, error) {
+	if !it.rev.ID.IsVersion() {
+		return it.rev.WireHistory(p.peer.maxHistory, it.peerHas), nil
+	}
+	it.tree = ""
+	for _, id := range append([]revision.ID{it.parent}, it.known[:min(len(it.known), 1)]...) {
+		if id.IsTree() {
+			it.tree = id
+		}
+	}
+	var shown revision.ID
+	if space := p.c.treeSpace(); space != "" && it.tree == "" && len(it.rev.History.Ancestors) > 0 {
+		text, err := tx.Info(space, it.id)
+		if err != nil {
+			return "", err
+		}
+		shown = revision.ID(text)
+	}
+	for _, id := range it.known {
+		if shown == "" && id.IsTree() {
+			shown = id
+		}
+	}
+	current := it.tree
+	if current == "" && it.parent.Source() == revision.LegacySource {
+		current = it.parent
+	}
+	return it.rev.VectorHistory(current, shown, p.peer.maxHistory), nil
+}
