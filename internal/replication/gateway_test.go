@@ -29,7 +29,8 @@ type gateway struct {
 
 type gatewayDoc struct {
 	seq     int
-	tree    revision.ID // "" until it is known
+	tree    revision.ID   // "" until it is known
+	trees   []revision.ID // those before it
 	rev     revision.Rev
 	body    string
 	deleted bool
@@ -205,7 +206,8 @@ func (g *gateway) take(r *blip.Request) {
 	id := r.Properties.Value("id")
 	doc, exists := g.docs[id]
 	trees := rev.History.Ancestors
-	descends := slices.Contains(trees, doc.tree)
+	descends := slices.Contains(trees, doc.tree) || rev.ID.IsTree() && !exists
+	lacks := slices.ContainsFunc(trees, func(id revision.ID) bool { return id != doc.tree && !slices.Contains(doc.trees, id) })
 	switch {
 	case rev.ID.Source() == revision.LegacySource && !exists:
 		r.ReplyError("HTTP", 500, "invalid CV")
@@ -213,11 +215,11 @@ func (g *gateway) take(r *blip.Request) {
 	case exists && !rev.Contains(doc.rev.ID) && !descends:
 		r.ReplyError("HTTP", 409, "Document revision conflict")
 		return
-	case !exists || rev.ID.IsTree() || len(trees) == 0 || descends:
+	case !exists || rev.ID.IsTree() || !lacks:
 		doc.body, doc.deleted = string(r.Body), r.Properties.Bool("deleted")
 	}
 	g.seq++
-	doc.seq, doc.rev = g.seq, rev
+	doc.seq, doc.rev, doc.trees = g.seq, rev, append(slices.Clone(trees), append(doc.trees, doc.tree)...)
 	if rev.ID.IsTree() {
 		doc.tree, doc.rev = rev.ID, revision.Rev{ID: rev.ID.Encoded()}
 	} else {
@@ -238,6 +240,10 @@ func (g *gateway) upgrade() {
 			g.docs[id] = doc
 		}
 	}
+}
+
+func localWins(context.Context, replication.Conflict) (replication.Decision, error) {
+	return replication.Decision{Winner: store.LocalWins}, nil
 }
 
 func laterWins(_ context.Context, c replication.Conflict) (replication.Decision, error) {
@@ -323,5 +329,39 @@ func TestAResetSendsNoBodyAgain(t *testing.T) {
 	g.meet(a, func(active *replication.Active) { active.Remote = "ws://elsewhere/db" })
 	if g.bodies != n {
 		t.Errorf("%d bodies were sent, want %d", g.bodies, n)
+	}
+}
+
+// A conflict that our side wins reaches a gateway as it is: under a version that it takes, and without tree IDs that
+// it lacks, which make it keep its own body.
+func TestWhatHasWonReachesTheGateway(t *testing.T) {
+	for name, edited := range map[string]bool{"a tree revision": false, "a version with a past of trees": true} {
+		t.Run(name, func(t *testing.T) {
+			a, g := newPeer(t, store.RevTrees), newGateway(t)
+			g.put("d", "1-ffff", `{"by":"another"}`)
+			a.put("d", `{"n":1}`)
+			a.put("d", `{"by":"us"}`)
+			if err := a.db.UpgradeVersioning(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if edited {
+				a.put("d", `{"by":"us"}`)
+			}
+			resolving := func(active *replication.Active) { active.Collections[0].Resolver = localWins }
+			for range 2 {
+				g.meet(a, resolving)
+				if got := g.contents()["d"]; got != `{"by":"us"}` {
+					t.Fatalf("the gateway has %s", got)
+				}
+			}
+			if rev := revision.ID(a.revOf("d")); rev.Source() == revision.LegacySource || g.docs["d"].rev.ID != rev {
+				t.Errorf("the database has revision %s, the gateway %s", rev, g.docs["d"].rev.ID)
+			}
+			a.put("d", `{"by":"us again"}`)
+			g.meet(a, resolving)
+			if got := g.contents()["d"]; got != `{"by":"us again"}` {
+				t.Errorf("of the next edit the gateway has %s", got)
+			}
+		})
 	}
 }

@@ -184,5 +184,5 @@ func sameSet(a, b []ID) bool {
 	return !slices.ContainsFunc(a, func(id ID) bool { return !slices.Contains(b, id) })
 }
 
-// isLegacy reports whether r is a tree revision, encoded or not.
-func (r Rev) isLegacy() bool { return r.ID.Encoded().Source() == LegacySource }
+// IsLegacy reports whether r is a tree revision, encoded or not.
+func (r Rev) IsLegacy() bool { return r.ID.Encoded().Source() == LegacySource }

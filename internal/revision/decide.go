@@ -15,7 +15,7 @@ func Receive(local Rev, localDeleted bool, remoteKnown ID, incoming Rev) Order {
 	if order != Conflict || !local.ID.Is(remoteKnown) {
 		return order
 	}
-	forgotten := local.isLegacy() && !incoming.isLegacy()
+	forgotten := local.IsLegacy() && !incoming.IsLegacy()
 	if forgotten || isBeyond(local, incoming) || localDeleted && !related(local, incoming) {
 		return Newer
 	}
@@ -132,7 +132,7 @@ func DefaultWinner(local, remote Rev, localDeleted, remoteDeleted bool) bool {
 	if localDeleted != remoteDeleted {
 		return localDeleted
 	}
-	if a, b := local.isLegacy(), remote.isLegacy(); a != b {
+	if a, b := local.IsLegacy(), remote.IsLegacy(); a != b {
 		return b // versions are of a later time than trees
 	}
 	if !local.ID.IsTree() || !remote.ID.IsTree() {

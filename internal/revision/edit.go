@@ -83,7 +83,7 @@ func MergeVersions(local, remote Rev, now Time, me Source) Rev {
 // seen winner, since another peer settled the same conflict the other way. Then a peer that has
 // loser can be told by a merge alone: where local wins, look at [Compare] and use [MergeVersions].
 func Absorb(winner, loser Rev) Rev {
-	if winner.isLegacy() && loser.isLegacy() {
+	if winner.IsLegacy() && loser.IsLegacy() {
 		return winner
 	}
 	var known sources
@@ -93,6 +93,14 @@ func Absorb(winner, loser Rev) Rev {
 	r := Rev{ID: winner.ID.Encoded(), History: History{Merges: winner.History.Merges}}.knowing(known)
 	r.History.Ancestors = joinTails(winner, loser)
 	return r
+}
+
+// Overrule returns the version, made by me at now, that gives the content of winner a place after loser, with
+// which it was in conflict. Winner has a tree revision, which becomes an ancestor.
+func Overrule(winner, loser Rev, now Time, me Source) Rev {
+	r := EditVersion(loser, now, me)
+	r.History.Ancestors = joinTails(loser, winner)
+	return r.seeing(winner)
 }
 
 // Join returns incoming, which descends from local, with all that local knew: the ancestors that the

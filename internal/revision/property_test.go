@@ -112,7 +112,7 @@ func TestMergesAreNewerThanBothSides(t *testing.T) {
 func TestAbsorbingSettlesTheConflict(t *testing.T) {
 	property(t, func(t *rapid.T, w *world) {
 		winner, loser := w.any("winner"), w.any("loser")
-		bothLegacy := isLegacy(winner) && isLegacy(loser)
+		bothLegacy := IsLegacy(winner) && IsLegacy(loser)
 		if revision.Compare(winner, loser) != revision.Conflict || bothLegacy || loser.Contains(winner.ID) {
 			t.Skip("nothing that absorbing settles")
 		}
@@ -126,7 +126,7 @@ func TestAbsorbingSettlesTheConflict(t *testing.T) {
 	})
 }
 
-func isLegacy(r revision.Rev) bool { return r.ID.Encoded().Source() == revision.LegacySource }
+func IsLegacy(r revision.Rev) bool { return r.ID.Encoded().Source() == revision.LegacySource }
 
 // What is written is what strict peers accept, and reads the same.
 func TestTextRoundTrips(t *testing.T) {

@@ -139,7 +139,8 @@ type Resolution struct {
 
 // Resolve ends a conflict and returns the new head with its body (spec/conflicts.md §5). With
 // tree revisions, what is not the remote's own becomes a child of the remote's revision. With
-// version vectors a winner keeps its ID, and its history covers the loser. A merge that
+// version vectors a winner keeps its ID, and its history covers the loser; one with a tree revision
+// gets a new version. A merge that
 // equals one side is stored as that side. The new head has a new sequence in any case; it
 // needs to be pushed unless the remote is known to have it.
 //
@@ -195,11 +196,15 @@ func (tx *Tx) resolved(local, theirs *Document, r Resolution) (*Document, error)
 	switch {
 	case winner == RemoteWins && trees:
 		next.Rev = revision.Supersede(theirs.Rev, local.Rev)
+	case winner == RemoteWins && theirs.Rev.ID.IsTree() && !local.Rev.IsLegacy():
+		next.Rev = tx.overruled(theirs, local)
 	case winner == RemoteWins:
 		next.Rev = revision.Absorb(theirs.Rev, local.Rev)
 	case trees:
 		next.Rev, err = tx.edit(theirs.Rev, next)
 		next.Rev = revision.Supersede(next.Rev, local.Rev)
+	case winner == LocalWins && local.Rev.IsLegacy() && !theirs.Rev.IsLegacy():
+		next.Rev = tx.overruled(local, theirs)
 	case winner == LocalWins:
 		next.Rev = revision.Absorb(local.Rev, theirs.Rev)
 		if revision.Compare(next.Rev, theirs.Rev) != revision.Newer {
@@ -210,6 +215,14 @@ func (tx *Tx) resolved(local, theirs *Document, r Resolution) (*Document, error)
 	}
 	next.Rev = tx.prune(next.Rev, local)
 	return next, err
+}
+
+// overruled gives the content of winner, which has a tree revision, a version of its own after that of loser:
+// the tree revision's encoded form would be one that no other database has, and that some take for none.
+func (tx *Tx) overruled(winner, loser *Document) revision.Rev {
+	next := revision.Overrule(winner.Rev, loser.Rev, tx.nextTime(), tx.db.Source())
+	tx.raiseClock(next.ID.Time())
+	return next
 }
 
 func (tx *Tx) merged(local, theirs *Document) revision.Rev {
