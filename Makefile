@@ -76,6 +76,12 @@ soak: ## one listener and 50 clients at work for MINUTES; leaves soak.csv and so
 	@mkdir -p bin
 	go test ./internal/soak -count=1 -v -timeout 0 -soak.minutes $(MINUTES) -soak.out $(CURDIR)/bin
 
+INTEROP := $(CACHE)/tandem-interop
+.PHONY: interop
+interop: ## let released Couchbase Lite sync with Tandem (needs Java 17, Maven, a C compiler and libicu-dev)
+	@interop/couchbaselite/build $(INTEROP)
+	go test ./interop/couchbaselite -count=1 -timeout 30m -interop $(INTEROP) -interop.table $(CURDIR)/docs/compatibility.md $(TESTFLAGS)
+
 .PHONY: fmt
 fmt: $(GOFUMPT) ## format the code
 	@$(GOFUMPT) -w .

@@ -49,6 +49,7 @@ var imports = map[string][]string{
 	"internal/house":                  {},
 	"internal/soak":                   {}, // tests only
 
+	"interop":               {}, // tests only
 	"internal/testprogress": {},
 	"internal/testsize":     {}, // for tests only
 }

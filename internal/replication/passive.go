@@ -96,7 +96,7 @@ func (h *host) share(byIndex []*exchange) {
 func (h *host) beginLegacy() error {
 	x := h.exchange(-1, "_default._default")
 	if x == nil {
-		return fault.New(fault.BLIP, 400, "the default collection is not shared; ask with getCollections")
+		return fault.New(fault.HTTP, 404, "the default collection is not shared; ask with getCollections")
 	}
 	h.share([]*exchange{x})
 	return nil
