@@ -14,11 +14,13 @@ const pendingTime = 24 * time.Hour
 
 // addPending makes the blob wait for its document.
 func (tx *Tx) addPending(digest string) error {
-	s, err := tx.writing(sqlAddPending)
-	if err != nil {
-		return err
-	}
-	return sqlFault(exec(s, digest, tx.now.Add(pendingTime).UnixMilli()), "write blob", digest)
+	return tx.atomic(func() error {
+		s, err := tx.writing(sqlAddPending, last)
+		if err != nil {
+			return err
+		}
+		return sqlFault(exec(s, digest, tx.now.Add(pendingTime).UnixMilli()), "write blob", digest)
+	})
 }
 
 // absentBlobs is where [Tx.Info] lists the blobs that a document may refer to though their
@@ -28,7 +30,7 @@ const absentBlobs = "absent blobs"
 // requireBlobs refuses a document which refers to content that is not here, unless it may be
 // absent. Within a transaction that writes, what is here stays: clean-up needs the same lock.
 func (tx *Tx) requireBlobs(d *Document, mayBeAbsent bool) error {
-	if d.flags&(flagBlobs|flagAttachments) == 0 {
+	if !d.refersToBlobs() {
 		return nil
 	}
 	return eachBlob(d.Body, func(key blobKey) error {
@@ -40,7 +42,7 @@ func (tx *Tx) requireBlobs(d *Document, mayBeAbsent bool) error {
 			return nil
 		}
 		if mayBeAbsent {
-			return tx.SetInfo(absentBlobs, digest, []byte{1})
+			return tx.setInfo(absentBlobs, digest, []byte{1}, more)
 		}
 		return fault.NotFound.Says("the content of blob %s is not in this database", digest).
 			Try("store the content first, then the document that refers to it")
@@ -49,12 +51,12 @@ func (tx *Tx) requireBlobs(d *Document, mayBeAbsent bool) error {
 
 // ownBlobs ends the waiting of the blobs of d, which is stored now.
 func (tx *Tx) ownBlobs(d *Document) error {
-	if d.flags&(flagBlobs|flagAttachments) == 0 {
+	if !d.refersToBlobs() {
 		return nil
 	}
-	tx.group.blobs = true
+	tx.db.writer.state.blobs = true
 	return eachBlob(d.Body, func(key blobKey) error {
-		s, err := tx.writing(sqlDropPending)
+		s, err := tx.writing(sqlDropPending, more)
 		if err != nil {
 			return err
 		}
@@ -117,7 +119,7 @@ func (tx *Tx) eachReferredIn(c *Collection, do func(blobKey), which collStatemen
 // dropPending removes from orphans what is waiting for its document, and ends the waiting of
 // what has waited too long.
 func (tx *Tx) dropPending(orphans map[blobName]struct{}) error {
-	s, err := tx.writing(sqlDropOldPending)
+	s, err := tx.writing(sqlDropOldPending, more)
 	if err != nil {
 		return err
 	}

@@ -30,12 +30,15 @@ func (tx *Tx) SetPeerCheckpoint(client, expect string, body []byte) (rev string,
 	if is := checkpointRev(n); is != expect {
 		return "", fault.Conflict.In(op, client).Says("the checkpoint is at revision %q, not %q", is, expect)
 	}
-	s, err := tx.writing(sqlSetPeerCheckpoint)
+	err = tx.atomic(func() error {
+		s, err := tx.writing(sqlSetPeerCheckpoint, last)
+		if err != nil {
+			return err
+		}
+		return sqlFault(exec(s, client, n+1, body), op, client)
+	})
 	if err != nil {
 		return "", err
-	}
-	if err := exec(s, client, n+1, body); err != nil {
-		return "", sqlFault(err, op, client)
 	}
 	return checkpointRev(n + 1), nil
 }
@@ -71,9 +74,11 @@ func (tx *Tx) LocalCheckpoint(id string) (body []byte, err error) {
 
 // SetLocalCheckpoint stores the local copy of a replicator's checkpoint.
 func (tx *Tx) SetLocalCheckpoint(id string, body []byte) error {
-	s, err := tx.writing(sqlSetLocalCheckpoint)
-	if err != nil {
-		return err
-	}
-	return sqlFault(exec(s, id, body), "set checkpoint", id)
+	return tx.atomic(func() error {
+		s, err := tx.writing(sqlSetLocalCheckpoint, last)
+		if err != nil {
+			return err
+		}
+		return sqlFault(exec(s, id, body), "set checkpoint", id)
+	})
 }

@@ -64,18 +64,21 @@ func (db *DB) CreateCollection(ctx context.Context, scope, name string) (c *Coll
 }
 
 // CreateCollection is [DB.CreateCollection] within a transaction.
-func (tx *Tx) CreateCollection(scope, name string) (*Collection, error) {
+func (tx *Tx) CreateCollection(scope, name string) (c *Collection, err error) {
 	if err := document.CheckCollectionName(scope, name); err != nil {
 		return nil, err
 	}
 	if c, err := tx.Collection(scope, name); !errors.Is(err, fault.NotFound) {
 		return c, err
 	}
-	if err := tx.beginWrite(); err != nil {
-		return nil, err
-	}
-	c, err := addCollection(tx.c, scope, name)
-	return c, sqlFault(err, "create collection", scope+"."+name)
+	err = tx.atomic(func() error {
+		if err := tx.beginWrite(more); err != nil {
+			return err
+		}
+		c, err = addCollection(tx.c, scope, name)
+		return sqlFault(err, "create collection", scope+"."+name)
+	})
+	return c, err
 }
 
 // DeleteCollection removes a collection with all its documents. The default collection
@@ -89,7 +92,7 @@ func (db *DB) DeleteCollection(ctx context.Context, scope, name string) error {
 		if err != nil {
 			return err
 		}
-		if err := tx.beginWrite(); err != nil {
+		if err := tx.beginWrite(last); err != nil {
 			return err
 		}
 		return sqlFault(dropCollection(tx.c, c.id), "delete collection", c.FullName())
@@ -148,7 +151,7 @@ func (tx *Tx) fault(c *Collection, err error, op, id string) error {
 			return fault.NotFound.In(op, id).Says("the collection %s was deleted", c.FullName())
 		}
 	}
-	return sqlFault(err, op, id)
+	return fault.About(sqlFault(err, op, id), op, id)
 }
 
 func addCollection(c *conn, scope, name string) (*Collection, error) {

@@ -38,7 +38,7 @@ func (tx *Tx) storeConflict(c *Collection, head, next *Document, remote Remote) 
 	if !head.Rev.Contains(base) || !next.Rev.Contains(base) {
 		base = "" // no ancestor of both: next may have been on its way while the remote took another
 	}
-	s, err := tx.collWriting(c, sqlAddKept)
+	s, err := tx.collWriting(c, sqlAddKept, more)
 	if err != nil {
 		return 0, err
 	}
@@ -146,11 +146,19 @@ type Resolution struct {
 //
 // It fails with fault.NotFound when the conflict is gone, and with fault.Conflict when the
 // document has changed.
-func (tx *Tx) Resolve(c *Collection, r Resolution) (*Document, error) {
-	const op = "resolve conflict"
-	if err := tx.mayWrite(); err != nil {
+func (tx *Tx) Resolve(c *Collection, r Resolution) (head *Document, err error) {
+	err = tx.atomic(func() error {
+		head, err = tx.resolve(c, r)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
+	return head, nil
+}
+
+func (tx *Tx) resolve(c *Collection, r Resolution) (*Document, error) {
+	const op = "resolve conflict"
 	local, err := tx.Document(c, r.ID)
 	if err != nil {
 		return nil, err
@@ -279,7 +287,7 @@ func (tx *Tx) settle(c *Collection, local, theirs, next *Document, remote Remote
 		if k.remote != remote {
 			continue
 		}
-		s, err := tx.collWriting(c, which)
+		s, err := tx.collWriting(c, which, more)
 		if err != nil {
 			return err
 		}

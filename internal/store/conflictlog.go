@@ -85,7 +85,7 @@ func (tx *Tx) logConflict(c *Collection, local, theirs, next *Document, r Resolu
 	if err != nil {
 		return err
 	}
-	s, err := tx.writing(sqlLogConflict)
+	s, err := tx.writing(sqlLogConflict, more)
 	if err != nil {
 		return err
 	}
@@ -102,14 +102,14 @@ func (tx *Tx) logConflict(c *Collection, local, theirs, next *Document, r Resolu
 }
 
 func (tx *Tx) pruneConflictLog(last int64) error {
-	s, err := tx.writing(sqlPruneConflictLog)
+	s, err := tx.writing(sqlPruneConflictLog, more)
 	if err != nil {
 		return err
 	}
 	if err := exec(s, last-conflictLogEntries); err != nil {
 		return err
 	}
-	if s, err = tx.writing(sqlPruneConflictBodies); err != nil {
+	if s, err = tx.writing(sqlPruneConflictBodies, more); err != nil {
 		return err
 	}
 	return exec(s, int64(conflictLogBytes))

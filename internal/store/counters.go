@@ -1,6 +1,8 @@
 package store
 
 import (
+	"slices"
+
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -11,63 +13,71 @@ type counters struct {
 	collection int64
 	last       int64 // the last sequence given
 	live       int64 // documents that are not tombstones
-	touched    bool  // differs from the file
 }
 
-// counterState remembers counters, to undo a transaction.
-type counterState struct {
-	of  *counters
-	was counters
-}
+// counterList holds the counters of the collections in use. Copies of a state share it, so it
+// never changes: see with.
+type counterList []counters
 
-func (s counterState) restore() { *s.of = s.was }
-
-// counters gives c's counters to change.
-func (tx *Tx) counters(c *Collection) (*counters, error) {
-	if err := tx.mayWrite(); err != nil {
-		return nil, err
+func (l counterList) of(collection int64) (k counters, ok bool) {
+	if i := l.index(collection); i >= 0 {
+		return l[i], true
 	}
+	return counters{}, false
+}
+
+// with returns the list with k in the place of its collection's counters.
+func (l counterList) with(k counters) counterList {
+	next := slices.Clone(l)
+	if i := l.index(k.collection); i >= 0 {
+		next[i] = k
+		return next
+	}
+	return append(next, k)
+}
+
+func (l counterList) index(collection int64) int {
+	return slices.IndexFunc(l, func(k counters) bool { return k.collection == collection })
+}
+
+// counters gives c's counters; setCounters changes them.
+func (tx *Tx) counters(c *Collection) (counters, error) {
 	w := tx.db.writer
-	k := w.counters[c.id]
-	if k == nil {
-		var err error
-		if k, err = tx.loadCounters(c); err != nil {
-			return nil, err
-		}
-		w.counters[c.id] = k
+	if k, ok := w.state.counters.of(c.id); ok {
+		return k, nil
 	}
-	if n := len(tx.undo); n == 0 || tx.undo[n-1].of != k {
-		tx.undo = append(tx.undo, counterState{of: k, was: *k})
+	k, err := tx.loadCounters(c)
+	if err == nil {
+		tx.setCounters(k)
 	}
-	if !k.touched {
-		k.touched = true
-		tx.group.touched = append(tx.group.touched, k)
-	}
-	return k, nil
+	return k, err
 }
 
-func (tx *Tx) loadCounters(c *Collection) (*counters, error) {
+func (tx *Tx) setCounters(k counters) {
+	w := tx.db.writer
+	w.state.counters = w.state.counters.with(k)
+}
+
+func (tx *Tx) loadCounters(c *Collection) (k counters, err error) {
 	s, err := tx.stmt(sqlGetCounters)
 	if err != nil {
-		return nil, err
+		return k, err
 	}
-	var k *counters
 	err = query(s, func(s *sqlite3.Stmt) error {
-		k = &counters{collection: c.id, last: s.ColumnInt64(0), live: s.ColumnInt64(1)}
+		k = counters{collection: c.id, last: s.ColumnInt64(0), live: s.ColumnInt64(1)}
 		return nil
 	}, c.id)
-	if err == nil && k == nil {
+	if err == nil && k.collection == 0 {
 		err = fault.NotFound.In("use collection", c.FullName()).Says("the collection was deleted")
 	}
 	return k, sqlFault(err, "use collection", c.FullName())
 }
 
-func (k *counters) save(c *conn) error {
+func (k counters) save(c *conn) error {
 	s, err := c.stmt(sqlSetCounters)
 	if err != nil {
 		return err
 	}
-	k.touched = false
 	return exec(s, k.last, k.live, k.collection)
 }
 
@@ -85,13 +95,9 @@ func (tx *Tx) Count(c *Collection) (uint64, error) {
 
 func (tx *Tx) figures(c *Collection) (counters, error) {
 	if tx.group != nil {
-		if k := tx.db.writer.counters[c.id]; k != nil {
-			return *k, tx.alive()
+		if k, ok := tx.db.writer.state.counters.of(c.id); ok {
+			return k, tx.alive()
 		}
 	}
-	k, err := tx.loadCounters(c)
-	if err != nil {
-		return counters{}, err
-	}
-	return *k, nil
+	return tx.loadCounters(c)
 }

@@ -78,6 +78,9 @@ func (d *Document) setFlags(flags int64) {
 	d.HasAttachments = flags&flagAttachments != 0
 }
 
+// refersToBlobs reports whether the body refers to the content of blobs, in whatever form.
+func (d *Document) refersToBlobs() bool { return d.flags&(flagBlobs|flagAttachments) != 0 }
+
 // expired reports whether d's time has come, though it is not purged yet.
 func (d *Document) expired(now time.Time) bool {
 	return !d.Expiry.IsZero() && !d.Expiry.After(now)

@@ -36,7 +36,7 @@ func classify(err error) *fault.Error {
 			Try("check the permissions of its folder and files")
 	case sqlite3.NOTADB:
 		return fault.NotADatabase.Says("not a database, or the wrong encryption key")
-	case sqlite3.CORRUPT:
+	case sqlite3.CORRUPT, sqlite3.CONSTRAINT: // no statement breaks a constraint of a sound file
 		return damaged()
 	case sqlite3.CANTOPEN:
 		if errors.Is(err, fs.ErrPermission) || isTooManyFiles(err) {

@@ -12,19 +12,18 @@ import (
 // document, or only a tombstone.
 func (tx *Tx) SetExpiry(c *Collection, id string, at time.Time) error {
 	const op = "set expiry"
-	head, err := tx.find(c, id, sqlHeadByID)
-	if err != nil {
-		return err
-	}
-	if head.Deleted {
-		return noDocument(op, id)
-	}
-	head.Expiry = at
-	if err := tx.mark(c, head); err != nil {
-		return tx.fault(c, err, op, id)
-	}
-	tx.group.expiring = true
-	return nil
+	return tx.atomic(func() error {
+		head, err := tx.find(c, id, sqlHeadByID)
+		if err != nil {
+			return err
+		}
+		if head.Deleted {
+			return noDocument(op, id)
+		}
+		head.Expiry = at
+		tx.db.writer.state.expiring = true
+		return tx.fault(c, tx.mark(c, head), op, id)
+	})
 }
 
 // expired returns the IDs of documents whose time has come, the oldest first, at most limit.

@@ -14,14 +14,9 @@ type group struct {
 	members []*request
 	after   *request // arrived meanwhile and must run alone
 
-	durable  bool
-	blobs    bool // a document refers to blobs
-	reserve  bool // a version is ahead of the reserved time: see writer.reserved
-	settings bool // a setting changed
-	expiring bool // an expiry was set
-	foreign  bool // others have committed since the last group
-	purged   []Purge
-	touched  []*counters
+	was     state // the writer's, before this group
+	durable bool
+	foreign bool // others have committed since the last group
 }
 
 // commitGroup runs first and whatever else is waiting, commits, and tells each its outcome.
@@ -33,14 +28,16 @@ func (w *writer) commitGroup(first *request) {
 		}
 	}
 	err := w.finish(g)
+	due := w.state.duties
+	w.state.duties = duties{}
 	var syncErr error
-	if err == nil && g.reserve { // before anybody hears of it
+	if err == nil && due.reserve { // before anybody hears of it
 		syncErr = w.guard(w.sync)
 	}
 	if err == nil {
-		w.announce(g) // first, so that whoever is told of success finds its effects
+		w.announce(g, due) // first, so that whoever is told of success finds its effects
 	}
-	if err == nil && g.durable && !g.reserve {
+	if err == nil && g.durable && !due.reserve {
 		syncErr = w.guard(w.sync)
 	}
 	for _, r := range g.members {
@@ -61,10 +58,7 @@ func (w *writer) join(g *group, r *request) {
 		r.finish(sqlFault(err, "write to database", w.db.path))
 		return
 	}
-	tx := &Tx{
-		db: w.db, ctx: r.ctx, c: w.c, now: w.db.options.Now(),
-		group: g, purged: len(g.purged),
-	}
+	tx := &Tx{db: w.db, ctx: r.ctx, c: w.c, now: w.db.options.Now(), group: g, was: w.state}
 	err := w.call(tx, r.fn)
 	if err == nil {
 		err = tx.keep()
@@ -90,6 +84,10 @@ func (w *writer) begin(g *group) error {
 	g.begun = true
 	foreign, err := w.othersCommitted()
 	g.foreign = g.foreign || foreign
+	if err != nil {
+		w.abort(g)
+	}
+	g.was = w.state
 	return err
 }
 
@@ -107,8 +105,8 @@ func (w *writer) call(tx *Tx, fn func(*Tx) error) (err error) {
 func (tx *Tx) keep() error {
 	c := tx.c
 	tx.c = nil
-	if !tx.savepoint {
-		return nil
+	if tx.spoiled != nil || !tx.savepoint {
+		return tx.spoiled
 	}
 	return sqlFault(c.run(sqlRelease), "write to database", tx.db.path)
 }
@@ -117,10 +115,7 @@ func (tx *Tx) keep() error {
 // it, the members so far have failed too.
 func (w *writer) discard(g *group, tx *Tx, cause error) {
 	tx.c = nil
-	for i := len(tx.undo) - 1; i >= 0; i-- {
-		tx.undo[i].restore()
-	}
-	g.purged = g.purged[:tx.purged]
+	w.state = tx.was
 	var undone bool
 	switch {
 	case w.c.GetAutocommit():
@@ -146,17 +141,18 @@ func (w *writer) discard(g *group, tx *Tx, cause error) {
 func (w *writer) rollback(g *group) error {
 	err := w.runAll(sqlRollback)
 	if err == nil {
-		g.begun, g.touched = false, nil
+		g.begun = false
 	}
 	return err
 }
 
-// abort gives up the group's transaction and everything that was cached under it.
+// abort gives up the group's transaction. The state is read anew for the next one.
 func (w *writer) abort(g *group) {
-	w.counters, w.version = nil, 0
+	w.state = state{}
 	if g.begun && !w.c.GetAutocommit() && w.rollback(g) != nil {
 		w.reopen()
 	}
+	g.begun = false
 }
 
 func (w *writer) runAll(which ...statement) error {
@@ -176,7 +172,7 @@ func (w *writer) finish(g *group) error {
 		return nil
 	}
 	var err error
-	if g.blobs { // on disk before the document may be, whoever wrote them
+	if w.state.blobs { // on disk before the document may be, whoever wrote them
 		err = w.db.blobs.syncNames()
 	}
 	if err == nil {
@@ -192,33 +188,29 @@ func (w *writer) finish(g *group) error {
 	return nil
 }
 
-// flush writes what the group changed in the writer's caches.
+// flush writes what the group has changed of the writer's state.
 func (w *writer) flush(g *group) error {
 	if !g.dirty {
-		for _, k := range g.touched { // by one that then had nothing to write
-			k.touched = false
-		}
 		return nil
 	}
-	for _, k := range g.touched {
+	for _, k := range w.state.counters {
+		if was, known := g.was.counters.of(k.collection); known && was == k {
+			continue
+		}
 		if err := k.save(w.c); err != nil {
 			return err
 		}
 	}
-	if g.reserve {
-		w.reserved = w.clock + revision.Time(reserveTime)
-		if err := w.c.set(metaReserved, int64(w.reserved)); err != nil {
+	if w.state.reserve {
+		w.state.reserved = w.state.clock + revision.Time(reserveTime)
+		if err := w.c.set(metaReserved, int64(w.state.reserved)); err != nil {
 			return err
 		}
 	}
-	if w.clock == w.clockSaved {
+	if w.state.clock == g.was.clock {
 		return nil
 	}
-	if err := w.c.set(metaClock, int64(w.clock)); err != nil {
-		return err
-	}
-	w.clockSaved = w.clock
-	return nil
+	return w.c.set(metaClock, int64(w.state.clock))
 }
 
 // sync makes everything committed so far durable: SQLite's log holds the rows, and blobs are on
@@ -242,15 +234,15 @@ func (w *writer) sync() error {
 }
 
 // announce tells the world about a commit.
-func (w *writer) announce(g *group) {
-	if g.settings && w.reload() != nil {
-		w.version = 0 // tried again by the next transaction
+func (w *writer) announce(g *group, due duties) {
+	if due.settings && w.reload() != nil {
+		w.state.fresh = false // tried again by the next transaction
 	}
 	if g.dirty || g.foreign {
-		w.db.signals.purged(g.purged)
+		w.db.signals.purged(due.purged)
 		w.db.signals.notify()
 	}
-	if g.expiring || g.foreign {
+	if due.expiring || g.foreign {
 		w.db.signals.wakeExpirer()
 	}
 }

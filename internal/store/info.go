@@ -41,12 +41,16 @@ func (tx *Tx) Infos(space string, yield func(key string, value []byte) error) er
 // SetInfo stores a small value that is no document: a cookie, the label of an identity. Each
 // user has a space of its own. A nil value removes the key.
 func (tx *Tx) SetInfo(space, key string, value []byte) error {
+	return tx.atomic(func() error { return tx.setInfo(space, key, value, last) })
+}
+
+func (tx *Tx) setInfo(space, key string, value []byte, at place) error {
 	which := sqlSetInfo
 	args := []any{space, key, value}
 	if value == nil {
 		which, args = sqlDeleteInfo, args[:2]
 	}
-	s, err := tx.writing(which)
+	s, err := tx.writing(which, at)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (tx *Tx) succeed(c *Collection, head, next *Document) (flags int64, err err
 		return 0, err
 	}
 	if tx.isBase(head, next) {
-		s, err := tx.collWriting(c, sqlKeepHead)
+		s, err := tx.collWriting(c, sqlKeepHead, more)
 		if err != nil {
 			return 0, err
 		}
@@ -128,7 +128,7 @@ func (tx *Tx) needs(d *Document, base keptRow, conflicts []keptRow) bool {
 }
 
 func (tx *Tx) dropKept(c *Collection, k keptRow) error {
-	s, err := tx.collWriting(c, sqlDropKeptRow)
+	s, err := tx.collWriting(c, sqlDropKeptRow, more)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,15 @@ const (
 // fault.Conflict. It fails with fault.BadDocID, with fault.BadRevisionID (a version from the
 // future, or in a database of tree revisions, or a generation near the last), and with
 // fault.NotFound if a blob of the body has no content here.
-func (tx *Tx) Receive(c *Collection, in Incoming) (Outcome, error) {
+func (tx *Tx) Receive(c *Collection, in Incoming) (outcome Outcome, err error) {
+	err = tx.atomic(func() error {
+		outcome, err = tx.receive(c, in)
+		return err
+	})
+	return outcome, err
+}
+
+func (tx *Tx) receive(c *Collection, in Incoming) (Outcome, error) {
 	const op = "receive document"
 	next, err := tx.prepareIncoming(in)
 	if err != nil {
@@ -67,9 +75,6 @@ func (tx *Tx) Receive(c *Collection, in Incoming) (Outcome, error) {
 }
 
 func (tx *Tx) prepareIncoming(in Incoming) (*Document, error) {
-	if err := tx.mayWrite(); err != nil {
-		return nil, err
-	}
 	if err := document.CheckID(in.ID); err != nil {
 		return nil, err
 	}
@@ -122,8 +127,7 @@ func (tx *Tx) receiveOver(c *Collection, next *Document, in Incoming) (Outcome, 
 		return 0, err
 	}
 	if head == nil { // it had expired
-		_, err := tx.insert(c, next)
-		return Stored, err
+		return Stored, tx.insertNew(c, next)
 	}
 	if in.FromGateway && revision.IsUpgradeOf(head.Rev, in.Rev) {
 		return AlreadyKnown, tx.acknowledgeUpgrade(c, head, in)
@@ -265,23 +269,27 @@ func (tx *Tx) MarkKnown(c *Collection, id string, remote Remote, rev revision.ID
 	if remote == 0 || rev == "" {
 		return fault.Invalid.In("mark revision", id).Says("no remote, or no revision")
 	}
-	head, err := tx.lookup(c, id, sqlHeadByID)
-	if err != nil || head == nil || head.remote.of(remote, head.Rev.ID) == rev {
-		return err
-	}
-	return tx.fault(c, tx.markKnown(c, head, remote, revision.Rev{ID: rev}), "mark revision", id)
+	return tx.atomic(func() error {
+		head, err := tx.lookup(c, id, sqlHeadByID)
+		if err != nil || head == nil || head.remote.of(remote, head.Rev.ID) == rev {
+			return err
+		}
+		return tx.fault(c, tx.markKnown(c, head, remote, revision.Rev{ID: rev}), "mark revision", id)
+	})
 }
 
 // MarkTaken remembers that remote took revision rev of a document, which was offered when it was
 // known to have the revision before. If it was found to have another one meanwhile, that one stays,
 // unless rev came after it: the news of an answer may be older than that of a pull.
 func (tx *Tx) MarkTaken(c *Collection, id string, remote Remote, rev revision.Rev, before revision.ID) error {
-	head, err := tx.lookup(c, id, sqlHeadByID)
-	if err != nil || head == nil {
-		return err
-	}
-	if known := head.remote.of(remote, head.Rev.ID); known != before && !rev.Contains(known) {
-		return nil
-	}
-	return tx.MarkKnown(c, id, remote, rev.ID)
+	return tx.atomic(func() error {
+		head, err := tx.lookup(c, id, sqlHeadByID)
+		if err != nil || head == nil {
+			return err
+		}
+		if known := head.remote.of(remote, head.Rev.ID); known != before && !rev.Contains(known) {
+			return nil
+		}
+		return tx.MarkKnown(c, id, remote, rev.ID)
+	})
 }

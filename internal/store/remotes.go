@@ -16,11 +16,13 @@ func (tx *Tx) RemoteFor(url string) (remote Remote, err error) {
 	if err := query(s, number, url); err != nil || remote != 0 || tx.group == nil {
 		return remote, sqlFault(err, "find remote", url)
 	}
-	if s, err = tx.writing(sqlAddRemote); err != nil {
-		return 0, err
-	}
-	err = query(s, number, url)
-	return remote, sqlFault(err, "add remote", url)
+	err = tx.atomic(func() error {
+		if s, err = tx.writing(sqlAddRemote, last); err != nil {
+			return err
+		}
+		return sqlFault(query(s, number, url), "add remote", url)
+	})
+	return remote, err
 }
 
 // Remotes maps the URLs of all remotes that this database has replicated with to their numbers.

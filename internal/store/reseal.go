@@ -234,7 +234,7 @@ func (db *DB) moveIn(ctx context.Context, next resealedAs) error {
 	ctx = context.WithoutCancel(ctx) // there is no way back
 	w, files := db.writer, db.blobs.files
 	old := w.c
-	w.c, w.counters, w.version = nil, nil, 0
+	w.c, w.state = nil, state{}
 	if err := errors.Join(db.readers.close(), old.close()); err != nil {
 		return err
 	}

@@ -30,6 +30,14 @@ type Restored struct {
 // unless it is the same already. It reports whether anything has changed. It fails as
 // [Tx.Save] and [Tx.Receive] do, and with fault.Invalid for a sequence that cannot be.
 func (tx *Tx) Restore(c *Collection, r Restored) (changed bool, err error) {
+	err = tx.atomic(func() error {
+		changed, err = tx.restore(c, r)
+		return err
+	})
+	return changed && err == nil, err
+}
+
+func (tx *Tx) restore(c *Collection, r Restored) (changed bool, err error) {
 	head, err := tx.Document(c, r.ID)
 	switch {
 	case errors.Is(err, fault.NotFound):
@@ -56,16 +64,21 @@ func (tx *Tx) restoreNew(c *Collection, r Restored) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	last := k.last
+	given := k.last
 	if r.Sequence > 0 {
 		if err := tx.checkFree(c, r.Sequence); err != nil {
 			return false, fault.About(err, "restore document", r.ID)
 		}
 		k.last = int64(r.Sequence) - 1
+		tx.setCounters(k)
 	}
-	err = tx.addRestored(c, r)
-	k.last = max(k.last, last)
-	return err == nil, err
+	if err := tx.addRestored(c, r); err != nil {
+		return false, err
+	}
+	k, err = tx.counters(c)
+	k.last = max(k.last, given)
+	tx.setCounters(k)
+	return true, err
 }
 
 func (tx *Tx) addRestored(c *Collection, r Restored) error {

@@ -13,7 +13,7 @@ func (tx *Tx) insert(c *Collection, d *Document) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	s, err := tx.collWriting(c, sqlInsertDoc)
+	s, err := tx.collWriting(c, sqlInsertDoc, place(!d.refersToBlobs()))
 	if err != nil {
 		return false, err
 	}
@@ -21,12 +21,23 @@ func (tx *Tx) insert(c *Collection, d *Document) (bool, error) {
 		return false, err
 	}
 	if tx.c.Changes() == 0 {
+		tx.changedNothing()
 		return false, nil
 	}
 	k.last++
 	d.Sequence = Sequence(k.last)
 	tx.count(k, nil, d)
 	return true, tx.ownBlobs(d)
+}
+
+// insertNew is insert where no document of its ID was found. One that cannot be inserted all the
+// same means that the file contradicts itself.
+func (tx *Tx) insertNew(c *Collection, d *Document) error {
+	inserted, err := tx.insert(c, d)
+	if err == nil && !inserted {
+		err = damaged()
+	}
+	return err
 }
 
 // replace makes next the head in place of head, with the next sequence. next.remote is set.
@@ -41,11 +52,14 @@ func (tx *Tx) replace(c *Collection, head, next *Document) error {
 		return err
 	}
 	next.setFlags(next.flags&^(flagKept|flagConflicted) | keptFlags)
-	s, err := tx.collWriting(c, sqlUpdateDoc)
+	s, err := tx.collWriting(c, sqlUpdateDoc, place(!next.refersToBlobs()))
 	if err != nil {
 		return err
 	}
 	if err := tx.writeRow(s, k.last+1, next); err != nil {
+		return err
+	}
+	if err := tx.changedOne(); err != nil {
 		return err
 	}
 	k.last++
@@ -57,15 +71,15 @@ func (tx *Tx) replace(c *Collection, head, next *Document) error {
 // mark stores the flags, the remotes and the expiry of d, which stays the same revision and
 // so keeps its sequence.
 func (tx *Tx) mark(c *Collection, d *Document) error {
-	s, err := tx.collWriting(c, sqlMarkDoc)
+	s, err := tx.collWriting(c, sqlMarkDoc, last)
 	if err != nil {
 		return err
 	}
-	return exec(s, d.flags, string(d.remote), expiryColumn(d.Expiry), int64(d.Sequence))
+	return tx.changeOne(s, d.flags, string(d.remote), expiryColumn(d.Expiry), int64(d.Sequence))
 }
 
 // count keeps account of a row that was one document, or nil, and now is another, or nil.
-func (tx *Tx) count(k *counters, was, is *Document) {
+func (tx *Tx) count(k counters, was, is *Document) {
 	if was != nil && !was.Deleted {
 		k.live--
 	}
@@ -73,8 +87,9 @@ func (tx *Tx) count(k *counters, was, is *Document) {
 		k.live++
 	}
 	if is != nil && !is.Expiry.IsZero() {
-		tx.group.expiring = true
+		tx.db.writer.state.expiring = true
 	}
+	tx.setCounters(k)
 }
 
 // writeRow runs sqlInsertDoc or sqlUpdateDoc. It is on the path of every document.

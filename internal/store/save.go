@@ -40,7 +40,18 @@ type Edit struct {
 // It fails with fault.Conflict (see [Edit].FailOnConflict), fault.BadDocID, fault.BadJSON,
 // fault.CorruptRevision or fault.Invalid (a body that is not allowed), or fault.NotFound: the
 // document to be deleted does not exist, or a blob of the body has no content here.
-func (tx *Tx) Save(c *Collection, e Edit) (*Document, error) {
+func (tx *Tx) Save(c *Collection, e Edit) (head *Document, err error) {
+	err = tx.atomic(func() error {
+		head, err = tx.save(c, e)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return head, nil
+}
+
+func (tx *Tx) save(c *Collection, e Edit) (*Document, error) {
 	const op = "save document"
 	next, err := tx.prepareEdit(e)
 	if err != nil {
@@ -70,18 +81,20 @@ func (tx *Tx) Save(c *Collection, e Edit) (*Document, error) {
 // if that is in conflict.
 func (tx *Tx) Touch(c *Collection, id string, rev revision.ID) error {
 	const op = "touch document"
-	head, err := tx.Document(c, id)
-	switch {
-	case errors.Is(err, fault.NotFound):
-		return nil
-	case err != nil:
-		return err
-	case head.Rev.ID != rev || head.Conflicted:
-		return nil
-	}
-	next := &Document{ID: id, Body: head.Body, Size: head.Size}
-	next.setFlags(head.flags &^ (flagKept | flagConflicted))
-	return tx.fault(c, tx.saveOver(c, head, next), op, id)
+	return tx.atomic(func() error {
+		head, err := tx.Document(c, id)
+		switch {
+		case errors.Is(err, fault.NotFound):
+			return nil
+		case err != nil:
+			return err
+		case head.Rev.ID != rev || head.Conflicted:
+			return nil
+		}
+		next := &Document{ID: id, Body: head.Body, Size: head.Size}
+		next.setFlags(head.flags &^ (flagKept | flagConflicted))
+		return tx.fault(c, tx.saveOver(c, head, next), op, id)
+	})
 }
 
 // saveOver makes next the revision after head, which is nil for none.
@@ -90,8 +103,7 @@ func (tx *Tx) saveOver(c *Collection, head, next *Document) (err error) {
 		if next.Rev, err = tx.edit(revision.Rev{}, next); err != nil {
 			return err
 		}
-		_, err = tx.insert(c, next)
-		return err
+		return tx.insertNew(c, next)
 	}
 	if next.Rev, err = tx.edit(head.Rev, next); err != nil {
 		return err
@@ -106,9 +118,6 @@ func (tx *Tx) saveOver(c *Collection, head, next *Document) (err error) {
 
 // prepareEdit checks an edit and gives the document it makes, without its revision.
 func (tx *Tx) prepareEdit(e Edit) (*Document, error) {
-	if err := tx.mayWrite(); err != nil {
-		return nil, err
-	}
 	if err := document.CheckID(e.ID); err != nil {
 		return nil, err
 	}
@@ -220,7 +229,7 @@ func (tx *Tx) current(c *Collection, id string) (*Document, error) {
 		return nil, err
 	}
 	if head.expired(tx.now) {
-		return nil, tx.purge(c, head)
+		return nil, tx.purge(c, head, more)
 	}
 	return head, nil
 }

@@ -27,17 +27,17 @@ func (db *DB) KeepBases(ctx context.Context, keep bool) error {
 // set changes a setting, for every process that has the database open.
 func (db *DB) set(ctx context.Context, key string, value any) error {
 	return db.Update(ctx, func(tx *Tx) error {
-		if err := tx.beginWrite(); err != nil {
+		if err := tx.beginWrite(last); err != nil {
 			return err
 		}
-		tx.group.settings = true
+		db.writer.state.settings = true
 		return sqlFault(tx.c.set(key, value), "set "+key, db.path)
 	})
 }
 
-// reload reads what other commits may have changed of the writer's caches.
+// reload reads what other commits may have changed of the writer's state.
 func (w *writer) reload() error {
-	w.counters = nil // so that a failure below is tried again
+	w.state.fresh = false // so that a failure below is tried again
 	clock, err := readTime(w.c, metaClock)
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func (w *writer) reload() error {
 	}
 	w.db.versioning.Store(&versioning)
 	w.db.keepsBases.Store(keep)
-	w.clock, w.clockSaved, w.reserved = max(clock, w.db.meta.reserved), clock, reserved
-	w.counters = make(map[int64]*counters)
+	w.state.clock, w.state.reserved = max(clock, w.db.meta.reserved), reserved
+	w.state.counters, w.state.fresh = nil, true
 	return nil
 }

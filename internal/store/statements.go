@@ -11,6 +11,9 @@ const (
 	sqlSavepoint
 	sqlRelease
 	sqlRollbackTo
+	sqlSavepointOperation
+	sqlReleaseOperation
+	sqlRollbackToOperation
 	sqlDataVersion
 	sqlGetMeta
 	sqlSetMeta
@@ -44,14 +47,17 @@ const (
 )
 
 var statements = [numStatements]string{
-	sqlBegin:          `BEGIN`,
-	sqlBeginImmediate: `BEGIN IMMEDIATE`,
-	sqlCommit:         `COMMIT`,
-	sqlRollback:       `ROLLBACK`,
-	sqlSavepoint:      `SAVEPOINT one`,
-	sqlRelease:        `RELEASE one`,
-	sqlRollbackTo:     `ROLLBACK TO one`,
-	sqlDataVersion:    `PRAGMA data_version`,
+	sqlBegin:               `BEGIN`,
+	sqlBeginImmediate:      `BEGIN IMMEDIATE`,
+	sqlCommit:              `COMMIT`,
+	sqlRollback:            `ROLLBACK`,
+	sqlSavepoint:           `SAVEPOINT one`,
+	sqlRelease:             `RELEASE one`,
+	sqlRollbackTo:          `ROLLBACK TO one`,
+	sqlSavepointOperation:  `SAVEPOINT operation`,
+	sqlReleaseOperation:    `RELEASE operation`,
+	sqlRollbackToOperation: `ROLLBACK TO operation`,
+	sqlDataVersion:         `PRAGMA data_version`,
 
 	sqlGetMeta: `SELECT value FROM meta WHERE key = ?`,
 	sqlSetMeta: `INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value`,

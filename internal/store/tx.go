@@ -11,6 +11,10 @@ import (
 
 // Tx is a transaction: a snapshot in [DB.View], the sole writer in [DB.Update]. It belongs to
 // the function it was passed to, on that goroutine, and is dead when the function returns.
+//
+// Each method that changes something is atomic by itself: if it fails, it has changed nothing, and
+// the function may go on. Only if SQLite has lost the transaction, all further calls fail with the
+// same error, and so does the transaction.
 type Tx struct {
 	db  *DB
 	ctx context.Context //nolint:containedctx // a Tx is the extent of one call
@@ -18,10 +22,11 @@ type Tx struct {
 	now time.Time
 
 	group     *group // nil in a View
+	was       state  // the writer's, before this transaction
 	wrote     bool
-	savepoint bool           // undoing rolls back to a savepoint, not the whole group
-	undo      []counterState // what counters were before this transaction touched them
-	purged    int            // how many purges the group had seen
+	savepoint bool // undoing rolls back to a savepoint, not the whole group
+	op        operation
+	spoiled   error // why it can neither go on nor be committed
 }
 
 // Now returns the time of the transaction.
@@ -52,22 +57,6 @@ func (tx *Tx) collStmt(c *Collection, which collStatement) (*sqlite3.Stmt, error
 	return nil, sqlFault(err, "use collection", c.FullName())
 }
 
-// writing is stmt for a statement that changes something.
-func (tx *Tx) writing(which statement) (*sqlite3.Stmt, error) {
-	if err := tx.beginWrite(); err != nil {
-		return nil, err
-	}
-	return tx.stmt(which)
-}
-
-// collWriting is collStmt for a statement that changes something.
-func (tx *Tx) collWriting(c *Collection, which collStatement) (*sqlite3.Stmt, error) {
-	if err := tx.beginWrite(); err != nil {
-		return nil, err
-	}
-	return tx.collStmt(c, which)
-}
-
 // mayWrite is asked before anything of the writer's is touched.
 func (tx *Tx) mayWrite() error {
 	if tx.group == nil {
@@ -77,24 +66,11 @@ func (tx *Tx) mayWrite() error {
 }
 
 func (tx *Tx) alive() error {
-	if tx.c == nil {
+	switch {
+	case tx.c == nil:
 		return fault.NotOpen.In("use transaction", tx.db.path).Says("the transaction is over")
+	case tx.spoiled != nil:
+		return tx.spoiled
 	}
 	return tx.ctx.Err()
-}
-
-// beginWrite is called before every change. Only a transaction that follows others in one
-// group needs a savepoint, and only once it writes.
-func (tx *Tx) beginWrite() error {
-	if err := tx.mayWrite(); err != nil || tx.wrote {
-		return err
-	}
-	if tx.group.dirty {
-		if err := tx.c.run(sqlSavepoint); err != nil {
-			return sqlFault(err, "write", tx.db.path)
-		}
-		tx.savepoint = true
-	}
-	tx.wrote = true
-	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
-	"github.com/tandemdb/tandem/internal/revision"
 )
 
 // The bounds of a group commit, and of how long one process may hold the file in a row.
@@ -66,25 +65,21 @@ func (r *request) finish(err error) {
 	close(r.done)
 }
 
-// writer owns the one connection that writes, and the caches that are true while nobody
-// else commits.
+// writer owns the one connection that writes, and a state that is true while nobody else
+// commits.
 type writer struct {
 	db       *DB
 	requests chan *request // not buffered: what is not taken is not lost
 	poll     chan struct{} // capacity 1: look whether another process has committed
 
 	// Used by run alone.
-	c          *conn
-	version    int64 // of the data: changes when somebody else commits
-	clock      revision.Time
-	clockSaved revision.Time
-
-	// reserved is on disk for good, and after each restart the clock begins past it. A version
+	//
+	// state.reserved is on disk for good, and after each restart the clock begins past it. A version
 	// beyond both it and the wall clock must not leave this process: if a power cut took that back,
 	// its time would be given again, and peers would take the later edit for an old one.
-	reserved revision.Time
-	counters map[int64]*counters
-	since    time.Time // when the present run of groups without a pause began
+	c     *conn
+	state state
+	since time.Time // when the present run of groups without a pause began
 }
 
 func newWriter(db *DB, c *conn) *writer {
@@ -219,10 +214,10 @@ func (w *writer) othersCommitted() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if version == w.version && w.counters != nil {
+	if w.state.fresh && version == w.state.version {
 		return false, nil
 	}
-	w.version = version
+	w.state.version = version
 	return true, w.reload()
 }
 
@@ -244,7 +239,7 @@ func (w *writer) reopen() {
 		return // the old connection may still serve; its errors will tell
 	}
 	old := w.c
-	w.c, w.counters, w.version = c, nil, 0
+	w.c, w.state = c, state{}
 	defer func() { _ = recover() }() // the old connection may be beyond closing
 	if !old.GetAutocommit() {
 		_ = old.Exec(`ROLLBACK`) // releases the lock; if not, closing does
