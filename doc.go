@@ -10,8 +10,9 @@
 //	…
 //	err = notes.Put(ctx, "milk", map[string]any{"litres": 2})
 //
-// [Collection.Put] and [Collection.Get] are the short way for Go values. A [Document] is the
-// long one: it knows its revision, keeps JSON text exactly as it is, and carries blobs.
+// [Collection.Put] and [Collection.Get] are the short way for Go values; [Collection.Merge] and
+// [Collection.Update] change a document, and keep what a struct does not know of it. A [Document] is
+// the long way: it knows its revision, keeps JSON text exactly as it is, and carries blobs.
 //
 // # Documents and their text
 //

@@ -177,3 +177,55 @@ func exampleTasks() (tasks *tandem.Collection, remove func()) {
 		}
 	}
 }
+
+// Merge changes the members that a struct or a map has, and keeps the others.
+func ExampleCollection_Merge() {
+	tasks, remove := exampleTasks()
+	defer remove()
+	ctx := context.Background()
+
+	// A newer version of the program has written a member that the struct task does not know.
+	milk, err := tandem.NewDocumentWithBody("milk", []byte(`{"title":"Buy milk","done":false,"due":"Friday"}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := tasks.Save(ctx, milk); err != nil {
+		log.Fatal(err)
+	}
+	if err := tasks.Merge(ctx, "milk", task{Title: "Buy oat milk", Done: true}); err != nil {
+		log.Fatal(err)
+	}
+	milk, err = tasks.Document(ctx, "milk")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", milk.Body())
+	// Output: {"title":"Buy oat milk","done":true,"due":"Friday"}
+}
+
+// Update changes a document, whoever else changes it meanwhile.
+func ExampleCollection_Update() {
+	tasks, remove := exampleTasks()
+	defer remove()
+	ctx := context.Background()
+
+	if err := tasks.Put(ctx, "milk", map[string]any{"litres": 1}); err != nil {
+		log.Fatal(err)
+	}
+	err := tasks.Update(ctx, "milk", func(d *tandem.Document) error {
+		var order struct{ Litres int }
+		if err := d.Decode(&order); err != nil {
+			return err
+		}
+		return d.SetValue("litres", order.Litres+2)
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	milk, err := tasks.Document(ctx, "milk")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", milk.Body())
+	// Output: {"litres":3}
+}

@@ -91,7 +91,9 @@ func (d *Document) rebase(c *Collection, existing *Document) {
 }
 
 // Put stores v, a struct or a map, as the document with an ID: [Document.Encode] and
-// [Collection.Save] in one. What was there is replaced.
+// [Collection.Save] in one. What was there is replaced as a whole: members that v does not have, which
+// a newer version of a program may have written, are lost. [Collection.Merge] and
+// [Collection.Update] keep them.
 func (c *Collection) Put(ctx context.Context, id string, v any) error {
 	d := &Document{id: id}
 	if err := d.Encode(v); err != nil {
