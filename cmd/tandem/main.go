@@ -91,7 +91,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newDemo(a), newCreate(a), newImport(a), newExport(a),
 		newPut(a), newGet(a), newRemove(a), newList(a), newBlob(a),
-		newInfo(a), newCheck(a), newCompact(a), newRekey(a),
+		newInfo(a), newCheck(a), newCompact(a), newCopy(a), newRekey(a),
 		newServe(a), newSync(a), newExplain(a), newConflicts(a), newDiscover(a), newIdentity(a), newBench(a),
 	)
 	group(root)
