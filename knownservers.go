@@ -73,22 +73,26 @@ func parseKnownServer(address string, text []byte) (*KnownServer, error) {
 	return &known, nil
 }
 
-// usesFirst reports whether trust on first use decides.
-func (c ReplicatorConfiguration) usesFirst() bool {
-	return c.TrustOnFirstUse != nil && c.Endpoint.endpoint.Secure() &&
-		c.PinnedServerCertificate == nil && c.PinnedServerFingerprint == ""
+// heedsKnown reports whether a certificate that was trusted on first use decides: with trust on first
+// use, and where nothing else is said about certificates.
+func (c ReplicatorConfiguration) heedsKnown() bool {
+	says := c.AcceptOnlySelfSignedServerCertificate || len(c.TrustedRootCertificates) > 0
+	return c.Endpoint.endpoint.Secure() && c.PinnedServerCertificate == nil && c.PinnedServerFingerprint == "" &&
+		(c.TrustOnFirstUse != nil || !says)
 }
 
 // trust returns which certificates are good for the next connection.
 func (r *Replicator) trust(ctx context.Context) (transport.Trust, error) {
 	trust, err := r.cfg.trust()
-	if err != nil || !r.cfg.usesFirst() {
+	if err != nil || !r.cfg.heedsKnown() {
 		return trust, err
 	}
 	known, err := r.db.knownServer(ctx, r.cfg.Endpoint.endpoint.Address())
 	switch {
 	case err != nil:
 		return trust, err
+	case known == nil && r.cfg.TrustOnFirstUse == nil:
+		return trust, nil
 	case known == nil:
 		trust.FirstUse = r.meeting()
 		return trust, nil
@@ -129,7 +133,7 @@ func (r *Replicator) meet(cert *x509.Certificate) (trusted bool) {
 // remember keeps the certificate of a server that was trusted on first use, and has proved
 // now that it has the key.
 func (r *Replicator) remember(ctx context.Context, chain []*x509.Certificate) error {
-	if !r.cfg.usesFirst() || len(chain) == 0 {
+	if r.cfg.TrustOnFirstUse == nil || !r.cfg.heedsKnown() || len(chain) == 0 {
 		return nil
 	}
 	address := r.cfg.Endpoint.endpoint.Address()
@@ -161,7 +165,7 @@ func (s *KnownServer) owns(chain []*x509.Certificate) bool {
 
 // explain gives err another form if a known server has shown another certificate than before.
 func (r *Replicator) explain(ctx context.Context, err error) error {
-	if !r.cfg.usesFirst() || !errors.Is(err, fault.CertUnknownRoot) {
+	if !r.cfg.heedsKnown() || !errors.Is(err, fault.CertUnknownRoot) {
 		return err
 	}
 	known, loadErr := r.db.knownServer(ctx, r.cfg.Endpoint.endpoint.Address())
@@ -175,5 +179,5 @@ func changedServer(endpoint URLEndpoint, known KnownServer) error {
 	return fault.CertUnknownRoot.In("connect to", endpoint.String()).
 		Says("the server's certificate is not the one trusted since %s, which has the fingerprint %s",
 			known.Since.Format(time.DateOnly), known.Fingerprint).
-		Try("find out whether somebody has replaced the server; if that was on purpose, forget the old certificate")
+		Try("find out whether somebody has replaced the server; if that was on purpose, forget the old certificate, with Database.ForgetServer")
 }

@@ -41,6 +41,10 @@ func TestTrustOnFirstUseHoldsFromThenOn(t *testing.T) {
 	ours = defaultIn(t, db)
 	_, err = attemptWith(t, ours, url, ask(false))
 	check(t, err)
+	_, err = attemptWith(t, ours, url)
+	check(t, err) // which says nothing about certificates
+	_, err = attemptWith(t, ours, url, roots(newIdentity(t, "another root")))
+	wantError(t, "other roots", err, tandem.ErrCertUnknownRoot)
 	if n := asked.Load(); n != 2 {
 		t.Errorf("it was asked %d times, want 2", n)
 	}
@@ -53,6 +57,8 @@ func TestTrustOnFirstUseHoldsFromThenOn(t *testing.T) {
 	if tandem.HintOf(err) == "" || !r.ServerCertificate().Equal(l.TLSIdentity().Leaf()) {
 		t.Error("there is no hint, or not the certificate that was seen")
 	}
+	_, err = attemptWith(t, ours, url)
+	wantError(t, "another certificate, and nothing said", err, tandem.ErrCertUnknownRoot)
 	if n := asked.Load(); n != 2 {
 		t.Error("it was asked about another certificate")
 	}

@@ -98,7 +98,8 @@ type ReplicatorConfiguration struct {
 	// TrustOnFirstUse, unless nil, is asked about the certificate of a server that the
 	// database has not met before: whether to trust it from now on. Nothing else counts then,
 	// but that the server has the certificate's key. What was trusted is kept in the database
-	// once a connection has come about, for all its replicators: see [Database.KnownServers].
+	// once a connection has come about, for all its replicators, also those that say nothing
+	// about certificates: see [Database.KnownServers].
 	// A server that shows another certificate later is refused, with [ErrCertUnknownRoot]. A
 	// pinned certificate or fingerprint takes precedence. The function runs on a goroutine of
 	// the replicator within Timeout; a panic counts as false.

@@ -119,7 +119,7 @@ func (r *Replicator) saveCookies(ctx context.Context) {
 	if err == nil && !bytes.Equal(kept, text) {
 		err = r.db.store.Update(ctx, func(tx *store.Tx) error { return tx.SetInfo(cookieSpace, cookieKey, text) })
 	}
-	if err != nil && r.cfg.Logger != nil {
+	if err != nil && ctx.Err() == nil && r.cfg.Logger != nil {
 		r.cfg.Logger.Warn("replicator: cookies are not kept", "error", err)
 	}
 }

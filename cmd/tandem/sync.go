@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -99,15 +101,25 @@ func (a *app) syncWith(ctx context.Context, cfg tandem.ReplicatorConfiguration, 
 	if err != nil {
 		return false, err
 	}
-	return true, f.withTrust(a.conclude(outcome, f), replicator)
+	return true, f.withTrust(a.conclude(outcome, f), replicator, isKnown(ctx, cfg))
 }
 
-// withTrust adds to the error for a peer's certificate how to trust it.
-func (f *syncFlags) withTrust(err error, replicator *tandem.Replicator) error {
+// isKnown reports whether the database has trusted a certificate of the peer on first use.
+func isKnown(ctx context.Context, cfg tandem.ReplicatorConfiguration) bool {
+	servers, err := cfg.Collections[0].Collection.Database().KnownServers(context.WithoutCancel(ctx))
+	return err == nil && slices.ContainsFunc(servers, func(s tandem.KnownServer) bool {
+		u, err := url.Parse(cfg.Endpoint.String())
+		return err == nil && s.Address == u.Host
+	})
+}
+
+// withTrust adds to the error for a peer's certificate how to trust it. known tells that one of the
+// peer was trusted on first use.
+func (f *syncFlags) withTrust(err error, replicator *tandem.Replicator, known bool) error {
 	cert := replicator.ServerCertificate()
 	switch {
 	case cert == nil:
-	case errors.Is(err, tandem.ErrCertUnknownRoot) && f.firstUse:
+	case errors.Is(err, tandem.ErrCertUnknownRoot) && (f.firstUse || known):
 		return withHint(err, "if the peer's certificate was replaced on purpose, sync once with --forget; it is "+
 			tandem.Fingerprint(cert)+" now")
 	case errors.Is(err, tandem.ErrCertUnknownRoot):
