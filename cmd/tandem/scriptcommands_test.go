@@ -25,6 +25,7 @@ func commonCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"start":     start,
 		"await":     await,
+		"written":   written,
 		"stop":      stop,
 		"until":     until,
 		"status":    status,
@@ -117,6 +118,17 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if len(args) == 3 {
 		ts.Setenv(args[2], match[1])
+	}
+}
+
+// written NAME REGEXP fails unless a process has written what matches; with ! the other way round.
+func written(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: [!] written name regexp")
+	}
+	text := procNamed(ts, args[0]).output.String()
+	if regexp.MustCompile("(?m)"+args[1]).MatchString(text) == neg {
+		ts.Fatalf("%s wrote:\n%s", args[0], text)
 	}
 }
 

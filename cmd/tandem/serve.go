@@ -100,6 +100,9 @@ func (a *app) serve(ctx context.Context, db *tandem.Database, f *serveFlags) err
 		defer stop()
 		a.note("metrics at %s", url)
 	}
+	if cfg.Authenticator == nil {
+		a.warnOpen(f.readOnly)
+	}
 	if err := a.announce(listener); err != nil {
 		return err
 	}
@@ -120,6 +123,15 @@ func (a *app) announce(listener *tandem.URLEndpointListener) error {
 		fmt.Fprintln(a.out, "listening", url)
 	}
 	return a.out.Flush()
+}
+
+// warnOpen warns of a listener that lets everybody in.
+func (a *app) warnOpen(readOnly bool) {
+	may := ", and may change documents"
+	if readOnly {
+		may = ""
+	}
+	a.note("warning: everybody who reaches the port is let in%s; choose whom with --user, --users-file or --client-ca", may)
 }
 
 // warnExpiry warns of an identity that expires soon.
