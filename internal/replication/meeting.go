@@ -76,8 +76,12 @@ func (l *leader) askCollections(ctx context.Context, all []*exchange) ([]json.Ra
 	}
 	m := &blip.Message{Body: text}
 	m.Properties.Add(wire.PropProfile, wire.ProfileGetCollections)
+	m.Properties.Add(wire.PropUUID, publicUUID(l.s.db))
 	reply, err := l.s.call(ctx, m)
 	if err != nil {
+		return nil, err
+	}
+	if err := l.checkTwin(ctx, reply.Properties); err != nil {
 		return nil, err
 	}
 	theirs, err := wire.ParseCollections(reply.Body, len(all))

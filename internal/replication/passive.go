@@ -43,6 +43,9 @@ func (h *host) getCollections(req *blip.Request) error {
 	if err != nil {
 		return err
 	}
+	if req.Properties.Value(wire.PropUUID) == publicUUID(h.s.db) {
+		return h.refuseTwin(req, len(wanted.Collections))
+	}
 	all := make([]*exchange, len(wanted.Collections))
 	entries := make([]json.RawMessage, len(all))
 	for i, name := range wanted.Collections {

@@ -41,7 +41,11 @@ func newPeerInBubble(t testing.TB, versioning store.Versioning) *peer {
 
 func openPeer(t testing.TB, options store.Options) *peer {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "peer.tandem")
+	return openPeerAt(t, filepath.Join(t.TempDir(), "peer.tandem"), options)
+}
+
+func openPeerAt(t testing.TB, path string, options store.Options) *peer {
+	t.Helper()
 	db, err := store.Open(t.Context(), path, options)
 	if err != nil {
 		t.Fatal(err)

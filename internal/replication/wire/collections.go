@@ -73,6 +73,11 @@ func SharedCheckpoint(body []byte, rev string) (json.RawMessage, error) {
 	return json.Marshal(members)
 }
 
+// NoCollections is the answer to getCollections of a peer that shares none of n collections.
+func NoCollections(n int) []byte {
+	return []byte("[" + strings.TrimSuffix(strings.Repeat("null,", n), ",") + "]")
+}
+
 // NotShared is the entry for a collection that is not shared.
 func NotShared() json.RawMessage { return json.RawMessage("null") }
 

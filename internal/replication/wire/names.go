@@ -49,6 +49,8 @@ const (
 	PropSequence        = "sequence"
 	PropSince           = "since"
 	PropSuperseded      = "superseded" // ours: what a tree revision has replaced on other branches
+	PropToken           = "token"      // ours: what a listener has written that was called by its own UUID
+	PropUUID            = "uuid"       // of the database that asks
 	PropVersioning      = "versioning"
 )
 

@@ -1,0 +1,86 @@
+package replication
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication/wire"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// Two folders that one was copied from the other with a tool that knows nothing of databases have one UUID, and their
+// edits one source: the edits of both would be taken for those of one database, of which the later has seen the
+// earlier. So the two must not meet. The active peer names its UUID; a listener that has the same shares nothing and
+// answers with its UUID and a token that it has written into its database. If the active peer finds the token
+// in its own, it has called itself, by whatever name or proxy.
+
+// publicUUID is how peers know the database, in the usual form.
+func publicUUID(db *store.DB) string {
+	b := db.PublicUUID()
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// tokenSpace is the space of the store's small values with the tokens of a listener and their times.
+const tokenSpace = "called by its own UUID"
+
+// tokenLife is how long a token is kept: until the active peer has looked for it.
+const tokenLife = time.Minute
+
+// leaveToken writes a new token into the database.
+func leaveToken(ctx context.Context, db *store.DB) (token string, err error) {
+	token = rand.Text()
+	return token, db.Update(ctx, func(tx *store.Tx) error {
+		err := tx.Infos(tokenSpace, func(old string, written []byte) error {
+			if t, err := time.Parse(time.RFC3339, string(written)); err == nil && tx.Now().Sub(t).Abs() < tokenLife {
+				return nil
+			}
+			return tx.SetInfo(tokenSpace, old, nil)
+		})
+		if err != nil {
+			return err
+		}
+		return tx.SetInfo(tokenSpace, token, []byte(tx.Now().UTC().Format(time.RFC3339)))
+	})
+}
+
+// refuseTwin answers a peer that has our UUID.
+func (h *host) refuseTwin(req *blip.Request, collections int) error {
+	h.s.log.Warn("a peer has the UUID of this database, and is refused", "uuid", publicUUID(h.s.db))
+	token, err := leaveToken(h.s.work, h.s.db)
+	if err != nil {
+		return err
+	}
+	m := &blip.Message{Body: wire.NoCollections(collections)}
+	m.Properties.Add(wire.PropUUID, publicUUID(h.s.db))
+	m.Properties.Add(wire.PropToken, token)
+	h.share(make([]*exchange, collections))
+	req.Reply(m)
+	return nil
+}
+
+// checkTwin looks whether the answer to getCollections comes from a database with our UUID.
+func (l *leader) checkTwin(ctx context.Context, answer blip.Properties) error {
+	if answer.Value(wire.PropUUID) != publicUUID(l.s.db) {
+		return nil
+	}
+	var written []byte
+	err := l.s.db.View(ctx, func(tx *store.Tx) (err error) {
+		written, err = tx.Info(tokenSpace, answer.Value(wire.PropToken))
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case written != nil:
+		return fault.Invalid.In("sync", l.s.db.Path()).Says("the peer is this database itself").
+			Try("there is nothing to sync; name another peer")
+	}
+	return fault.Invalid.In("sync", l.s.db.Path()).
+		Says("the peer was copied from this database, or this from the peer, with its files: both write under one name, " +
+			"and edits would be lost").
+		Try("make one of them a database of its own with `tandem copy DB NEW`, and go on with NEW in its place")
+}
