@@ -155,12 +155,13 @@ func (s *Server) welcome(nc net.Conn, br *bufio.Reader, r *http.Request, a accep
 	c := &Conn{
 		Conn:     websocket.New(nc, websocket.Config{Reader: br, Heartbeat: heartbeat}),
 		seen:     Seen{Server: r.UserAgent(), CorrelationID: a.id},
-		protocol: a.protocol, user: a.user, remote: nc.RemoteAddr(),
+		database: a.database, protocol: a.protocol, user: a.user, remote: nc.RemoteAddr(),
 	}
 	if t, ok := nc.(*tls.Conn); ok {
 		c.seen.Certificates = t.ConnectionState().PeerCertificates
 	}
-	s.log.Debug("client connected", "client", c.remote.String(), "id", a.id, "protocol", a.protocol, "user", a.user)
+	s.log.Debug("client connected", "client", c.remote.String(), "id", a.id, "database", a.database,
+		"protocol", a.protocol, "user", a.user)
 	return c
 }
 

@@ -283,7 +283,8 @@ func forServers(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.E
 
 func TestCertificatesNeedTLS(t *testing.T) { // T-05, X-05
 	_, err := transport.Listen(t.Context(), transport.ServerConfig{
-		Protocols: []string{cbm4}, Handler: echo, Authenticator: transport.ClientRoots(nil),
+		Databases: []transport.Database{{Name: "db", Protocols: []string{cbm4}}},
+		Handler:   echo, Authenticator: transport.ClientRoots(nil),
 	})
 	if !errors.Is(err, fault.Invalid) {
 		t.Errorf("got %v, want invalid", err)

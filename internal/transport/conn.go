@@ -17,6 +17,7 @@ type Conn struct {
 	*websocket.Conn
 
 	seen     Seen
+	database string
 	protocol string
 	user     string
 	remote   net.Addr
@@ -32,6 +33,10 @@ type Seen struct {
 	CorrelationID string
 }
 
+// Database returns the name of the database that a client has asked for; "" for a client's own
+// connection.
+func (c *Conn) Database() string { return c.database }
+
 // Protocol returns the subprotocol agreed on, such as "BLIP_3+CBMobile_4".
 func (c *Conn) Protocol() string { return c.protocol }
 
@@ -46,7 +51,8 @@ func (c *Conn) CorrelationID() string { return c.seen.CorrelationID }
 // client's User-Agent.
 func (c *Conn) ServerHeader() string { return c.seen.Server }
 
-// User returns the name with which a client passed the password check, or "".
+// User returns the name with which a client passed the password check, or the one that the
+// program gave it by [WithUser]; or "".
 func (c *Conn) User() string { return c.user }
 
 // RemoteAddr returns the peer's address.

@@ -8,7 +8,8 @@
 // and on the other side
 //
 //	server, err := transport.Listen(ctx, transport.ServerConfig{
-//		Database: "db", Protocols: protocols, Certificate: &cert, Handler: serve,
+//		Databases:   []transport.Database{{Name: "db", Protocols: protocols}},
+//		Certificate: &cert, Handler: serve,
 //	})
 //	…
 //	defer server.Close(ctx)

@@ -22,6 +22,7 @@ const maxName = 240
 // accepted is what the checks of a request found out.
 type accepted struct {
 	id       string // X-Correlation-Id
+	database string
 	protocol string
 	user     string
 }
@@ -57,13 +58,15 @@ func (s *Server) judge(r *http.Request, from netip.Addr, secure bool) (accepted,
 	if a.user, no = s.authenticate(r, from); no != nil {
 		return a, no
 	}
-	if no := s.route(r); no != nil {
+	db, no := s.route(r)
+	if no != nil {
 		return a, no
 	}
 	if no := checkUpgrade(r); no != nil {
 		return a, no
 	}
-	a.protocol, no = s.choose(r)
+	a.database = db.Name
+	a.protocol, no = choose(r, db.Protocols)
 	return a, no
 }
 
@@ -74,6 +77,9 @@ func newID() string {
 }
 
 func (s *Server) authenticate(r *http.Request, from netip.Addr) (user string, no *refusal) {
+	if user, known := userOf(r); known {
+		return user, nil
+	}
 	if !s.cfg.Authenticator.needsPassword() {
 		return "", nil
 	}
@@ -97,34 +103,44 @@ func (s *Server) authenticate(r *http.Request, from netip.Addr) (user string, no
 	return "", no
 }
 
-// route checks path and method.
-func (s *Server) route(r *http.Request) *refusal {
+// route checks path and method, and finds the database.
+func (s *Server) route(r *http.Request) (Database, *refusal) {
 	name, found := strings.CutSuffix(r.URL.EscapedPath(), syncPath)
 	name, rooted := strings.CutPrefix(name, "/")
 	switch {
 	case !found && hasToken(r.Header, "Upgrade", "websocket") && (name == "" || s.isDatabase(name)):
-		return refuse(http.StatusForbidden, "there is no WebSocket here: append "+syncPath)
+		return Database{}, refuse(http.StatusForbidden, "there is no WebSocket here: append "+syncPath)
 	case !found, !rooted, strings.Contains(name, "/"):
-		return refuse(http.StatusNotFound, "there is nothing at this path")
+		return Database{}, refuse(http.StatusNotFound, "there is nothing at this path")
 	case r.Method != http.MethodGet:
 		no := refuse(http.StatusMethodNotAllowed, "only GET works here")
 		no.header = "Allow: GET"
-		return no
+		return Database{}, no
 	}
 	decoded, err := url.PathUnescape(name)
 	control := strings.ContainsFunc(decoded, func(c rune) bool { return c < ' ' || c == 0x7F })
-	switch {
-	case err != nil, decoded == "", len(decoded) > maxName, decoded[0] == '_', control:
-		return refuse(http.StatusBadRequest, "this is no database name")
-	case decoded != s.cfg.Database:
-		return refuse(http.StatusNotFound, fmt.Sprintf("there is no database %q here", decoded))
+	if err != nil || decoded == "" || len(decoded) > maxName || decoded[0] == '_' || control {
+		return Database{}, refuse(http.StatusBadRequest, "this is no database name")
 	}
-	return nil
+	db, ok := s.database(decoded)
+	if !ok {
+		return Database{}, refuse(http.StatusNotFound, fmt.Sprintf("there is no database %q here", decoded))
+	}
+	return db, nil
 }
 
 func (s *Server) isDatabase(escaped string) bool {
 	name, err := url.PathUnescape(escaped)
-	return err == nil && name == s.cfg.Database
+	_, ok := s.database(name)
+	return err == nil && ok
+}
+
+func (s *Server) database(name string) (Database, bool) {
+	at := slices.IndexFunc(s.cfg.Databases, func(db Database) bool { return db.Name == name })
+	if at < 0 {
+		return Database{}, false
+	}
+	return s.cfg.Databases[at], true
 }
 
 // checkUpgrade checks that the request is for a WebSocket. It takes a list in Connection,
@@ -150,17 +166,17 @@ func checkUpgrade(r *http.Request) *refusal {
 
 // choose takes the client's first protocol that is ours too (spec/handshake.md §4). Without
 // one the answer is Sync Gateway's status, which clients take as final, and says why.
-func (s *Server) choose(r *http.Request) (string, *refusal) {
+func choose(r *http.Request, protocols []string) (string, *refusal) {
 	offered := r.Header.Values("Sec-Websocket-Protocol")
 	for _, line := range offered {
 		for p := range strings.SplitSeq(line, ",") {
-			if p = strings.TrimSpace(p); slices.Contains(s.cfg.Protocols, p) {
+			if p = strings.TrimSpace(p); slices.Contains(protocols, p) {
 				return p, nil
 			}
 		}
 	}
 	return "", refuse(http.StatusInternalServerError, fmt.Sprintf("I only speak %s, and you offer %s",
-		strings.Join(s.cfg.Protocols, ", "), cmp.Or(strings.Join(offered, ", "), "nothing")))
+		strings.Join(protocols, ", "), cmp.Or(strings.Join(offered, ", "), "nothing")))
 }
 
 // switching renders the response in the exact form that clients insist on (spec/handshake.md §3).
@@ -181,12 +197,7 @@ func (s *Server) refuse(nc net.Conn, r *http.Request, no *refusal) {
 
 // answer sends a refusal; r is nil if there is no request.
 func (s *Server) answer(nc net.Conn, r *http.Request, no *refusal) {
-	path := ""
-	if r != nil {
-		path = r.URL.Path
-	}
-	s.log.Info("refused a client",
-		"client", nc.RemoteAddr().String(), "path", path, "status", no.status, "reason", no.text)
+	s.logRefusal(nc.RemoteAddr().String(), r, no)
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", no.status, http.StatusText(no.status))
 	if no.header != "" {
@@ -199,6 +210,14 @@ func (s *Server) answer(nc net.Conn, r *http.Request, no *refusal) {
 		b.WriteString(body)
 	}
 	_, _ = nc.Write(b.Bytes())
+}
+
+func (s *Server) logRefusal(client string, r *http.Request, no *refusal) {
+	path := ""
+	if r != nil {
+		path = r.URL.Path
+	}
+	s.log.Info("refused a client", "client", client, "path", path, "status", no.status, "reason", no.text)
 }
 
 // signature ends the head of every response.

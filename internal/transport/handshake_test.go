@@ -92,7 +92,9 @@ func TestRequestsAreJudged(t *testing.T) { // L-08
 		"not HTTP":                  {"SSH-2.0-OpenSSH_9.6\n\n", 400, ""},
 		"endless headers":           {"GET / HTTP/1.1\n" + strings.Repeat("X-Junk: 0123456789\n", 4000), 400, ""},
 	}
-	s := listen(t, transport.ServerConfig{Protocols: []string{cbm4, "BLIP_3+CBMobile_3"}})
+	s := listen(t, transport.ServerConfig{
+		Databases: []transport.Database{{Name: "db", Protocols: []string{cbm4, "BLIP_3+CBMobile_3"}}},
+	})
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			head, body := ask(t, s, test.request)

@@ -19,14 +19,11 @@ const cbm4 = "BLIP_3+CBMobile_4"
 // unless cfg has another.
 func listen(t testing.TB, cfg transport.ServerConfig) *transport.Server {
 	t.Helper()
-	if cfg.Database == "" {
-		cfg.Database = "db"
+	if cfg.Databases == nil {
+		cfg.Databases = []transport.Database{{Name: "db", Protocols: []string{cbm4}}}
 	}
 	if cfg.Interface == "" {
 		cfg.Interface = "127.0.0.1"
-	}
-	if cfg.Protocols == nil {
-		cfg.Protocols = []string{cbm4}
 	}
 	if cfg.Handler == nil {
 		cfg.Handler = echo

@@ -7,19 +7,18 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Server accepts connections to one database until it is closed. Its methods may be called
+// Server accepts connections to its databases until it is closed. Its methods may be called
 // at any time from any goroutine.
 type Server struct {
 	cfg      ServerConfig
 	log      *slog.Logger
-	listener net.Listener
-	names    []string // of this host, that lead to it
+	listener net.Listener // nil without a port
+	names    []string     // of this host, that lead to it
 	cert     atomic.Pointer[tls.Certificate]
 	throttle throttle
 	pending  *waiting
@@ -42,23 +41,24 @@ func Listen(ctx context.Context, cfg ServerConfig) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	cfg.Database = URLName(cfg.Database)
-	cfg.Protocols = slices.Clone(cfg.Protocols)
-	cfg.AllowedOrigins = slices.Clone(cfg.AllowedOrigins)
+	cfg = cfg.clone()
 	cfg.Limits = cfg.Limits.withDefaults()
-	listener, err := bind(ctx, cfg.Interface, cfg.Port)
-	if err != nil {
-		return nil, err
-	}
 	s := &Server{
-		cfg: cfg, log: cfg.Logger, listener: listener, pending: newWaiting(cfg.Limits.Pending),
+		cfg: cfg, log: cfg.Logger, pending: newWaiting(cfg.Limits.Pending),
 		quit: make(chan struct{}), done: make(chan struct{}),
 		seats: map[netip.Addr]int{}, conns: map[*Conn]struct{}{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.names = namesOf(ctx, listener)
+	if cfg.NoPort {
+		return s, nil
+	}
+	var err error
+	if s.listener, err = bind(ctx, cfg.Interface, cfg.Port); err != nil {
+		return nil, err
+	}
+	s.names = namesOf(ctx, s.listener)
 	s.warnOfClearText()
 	s.cert.Store(cfg.Certificate)
 	s.all.Go(s.accept)
@@ -75,16 +75,28 @@ func (s *Server) warnOfClearText() {
 	}
 }
 
-// Port returns the port in use, even after Close.
-func (s *Server) Port() int { return s.listener.Addr().(*net.TCPAddr).Port }
+// Port returns the port in use, even after Close; 0 without one.
+func (s *Server) Port() int {
+	if s.listener == nil {
+		return 0
+	}
+	return s.listener.Addr().(*net.TCPAddr).Port
+}
 
-// URLs returns the addresses by which clients reach the database: one if an interface was
-// chosen, otherwise the host's names, as far as they resolve to it, and the address of each
-// interface as it is now. Link-local IPv6 addresses carry this host's zone.
+// URLs returns the addresses by which clients reach the databases, one after another: one each if
+// an interface was chosen, otherwise the host's names, as far as they resolve to it, and the
+// address of each interface as it is now. Link-local IPv6 addresses carry this host's zone.
+// Without a port there are none.
 func (s *Server) URLs() []string {
+	if s.listener == nil {
+		return nil
+	}
 	var urls []string
-	for _, host := range s.hosts() {
-		urls = append(urls, endpointURL(s.cert.Load() != nil, host, s.Port(), s.cfg.Database))
+	hosts := s.hosts()
+	for _, db := range s.cfg.Databases {
+		for _, host := range hosts {
+			urls = append(urls, endpointURL(s.cert.Load() != nil, host, s.Port(), db.Name))
+		}
 	}
 	return urls
 }
@@ -115,7 +127,9 @@ func (s *Server) Close(ctx context.Context) error {
 	s.mu.Unlock()
 	if first {
 		close(s.quit)
-		_ = s.listener.Close()
+		if s.listener != nil {
+			_ = s.listener.Close()
+		}
 		s.pending.hurry(time.Second)
 		go func() { defer close(s.done); s.all.Wait() }()
 	}
@@ -163,7 +177,7 @@ func (s *Server) connected() []*Conn {
 	return conns
 }
 
-// take gives a client a seat, or says why there is none.
+// take gives a client a seat, for which Close waits until it leaves; or says why there is none.
 func (s *Server) take(from netip.Addr) *refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,12 +189,14 @@ func (s *Server) take(from netip.Addr) *refusal {
 	case s.seats[from] >= s.cfg.Limits.PerAddress:
 		return refuse(http.StatusServiceUnavailable, "too many connections from your address")
 	}
+	s.all.Add(1)
 	s.seated++
 	s.seats[from]++
 	return nil
 }
 
 func (s *Server) leave(from netip.Addr) {
+	defer s.all.Done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seated--

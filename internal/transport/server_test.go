@@ -24,7 +24,7 @@ import (
 )
 
 func config(change func(*transport.ServerConfig)) transport.ServerConfig {
-	cfg := transport.ServerConfig{Database: "db", Protocols: []string{cbm4}, Handler: echo}
+	cfg := transport.ServerConfig{Databases: []transport.Database{{Name: "db", Protocols: []string{cbm4}}}, Handler: echo}
 	change(&cfg)
 	return cfg
 }
@@ -95,7 +95,7 @@ func TestAPrivilegedPortIsAnError(t *testing.T) {
 func TestEveryURLCanBeDialled(t *testing.T) { // N-06, N-10, N-12, N-13, N-14, N-15, X-27
 	for _, where := range []string{"", "0.0.0.0", "::"} {
 		s, err := transport.Listen(t.Context(), config(func(c *transport.ServerConfig) {
-			c.Interface, c.Database = where, "my db"
+			c.Interface, c.Databases[0].Name = where, "my db"
 		}))
 		if err != nil {
 			t.Fatal(err)
@@ -478,7 +478,9 @@ func TestCountsAreReadWhileClientsComeAndGo(t *testing.T) { // L-17
 
 func TestImpossibleListenersAreInvalid(t *testing.T) {
 	for name, change := range map[string]func(*transport.ServerConfig){
-		"no protocols":   func(c *transport.ServerConfig) { c.Protocols = nil },
+		"no protocols":   func(c *transport.ServerConfig) { c.Databases[0].Protocols = nil },
+		"no database":    func(c *transport.ServerConfig) { c.Databases = nil },
+		"one name twice": func(c *transport.ServerConfig) { c.Databases = append(c.Databases, c.Databases[0]) },
 		"no handler":     func(c *transport.ServerConfig) { c.Handler = nil },
 		"negative time":  func(c *transport.ServerConfig) { c.Heartbeat = -1 },
 		"negative limit": func(c *transport.ServerConfig) { c.Limits.Pending = -1 },

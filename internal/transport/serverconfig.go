@@ -5,22 +5,32 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// ServerConfig says what a [Server] offers, where and to whom. Database, Protocols and
-// Handler are required.
-type ServerConfig struct {
-	// Database is the database's name; [URLName] makes it fit for the URL.
-	Database string
+// Database is what clients of a [Server] ask for.
+type Database struct {
+	// Name is the database's name; [URLName] makes it fit for the URL.
+	Name string
 	// Protocols are those spoken; the client's order decides.
 	Protocols []string
+}
+
+// ServerConfig says what a [Server] offers, where and to whom. Databases and Handler are
+// required.
+type ServerConfig struct {
+	// Databases are those that clients may ask for, each under a name of its own.
+	Databases []Database
 	// Handler gets each connection on a goroutine of its own. The connection is dropped when it returns.
 	Handler func(*Conn)
 
+	// NoPort opens no port: clients come by [Server.ServeHTTP] alone. Port, Interface,
+	// Certificate and the limits on those whose request has not come mean nothing then.
+	NoPort bool
 	// Port is the TCP port. Zero chooses a free one.
 	Port uint16
 	// Interface is a local IP address or the name of an interface; empty means all, "0.0.0.0"
@@ -69,13 +79,23 @@ func (l Limits) withDefaults() Limits {
 func (c ServerConfig) Validate() error {
 	var errs []error
 	wrong := func(what string) { errs = append(errs, fault.Invalid.In("listen", "").Says("%s", what)) }
-	if len(c.Protocols) == 0 {
-		wrong("there is no protocol to speak")
+	if len(c.Databases) == 0 {
+		wrong("there is no database")
+	}
+	names := map[string]bool{}
+	for _, db := range c.Databases {
+		if len(db.Protocols) == 0 {
+			wrong("there is no protocol to speak")
+		}
+		if names[URLName(db.Name)] {
+			wrong("two databases have the name " + URLName(db.Name))
+		}
+		names[URLName(db.Name)] = true
 	}
 	if c.Handler == nil {
 		wrong("there is no handler")
 	}
-	if c.Authenticator.NeedsTLS() && c.Certificate == nil {
+	if c.Authenticator.NeedsTLS() && c.Certificate == nil && !c.NoPort {
 		wrong("clients can be known by certificate only with TLS")
 	}
 	if err := CheckOrigins(c.AllowedOrigins); err != nil {
@@ -88,6 +108,15 @@ func (c ServerConfig) Validate() error {
 		wrong("limits cannot be negative")
 	}
 	return errors.Join(errs...)
+}
+
+func (c ServerConfig) clone() ServerConfig {
+	c.Databases = slices.Clone(c.Databases)
+	for i, db := range c.Databases {
+		c.Databases[i] = Database{Name: URLName(db.Name), Protocols: slices.Clone(db.Protocols)}
+	}
+	c.AllowedOrigins = slices.Clone(c.AllowedOrigins)
+	return c
 }
 
 // URLName makes a database's name fit for a URL's path (spec/handshake.md §5).

@@ -134,7 +134,7 @@ func (p *peer) share(heartbeat time.Duration, wrap wrapper) string {
 	}
 	cert := id.TLSCertificate()
 	server, err := transport.Listen(p.t.Context(), transport.ServerConfig{
-		Database: "db", Protocols: replication.Protocols(p.db.Versioning(), true),
+		Databases: []transport.Database{{Name: "db", Protocols: replication.Protocols(p.db.Versioning(), true)}},
 		Interface: "127.0.0.1", Certificate: &cert, Heartbeat: heartbeat,
 		Handler: func(conn *transport.Conn) {
 			defer p.ends.Add(1)

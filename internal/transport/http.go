@@ -1,0 +1,106 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// WithUser returns a context for [Server.ServeHTTP] that says who sent the request: the program
+// has found that out itself, and the authenticator is not asked.
+func WithUser(ctx context.Context, user string) context.Context {
+	return context.WithValue(ctx, userKey{}, user)
+}
+
+type userKey struct{}
+
+func userOf(r *http.Request) (user string, known bool) {
+	user, known = r.Context().Value(userKey{}).(string)
+	return user, known
+}
+
+// ServeHTTP makes a connection of a request that came by another HTTP server, and returns when it
+// has ended. The checks are those of the server's own port. Certificates of clients are judged
+// here when the other server has asked for them in the TLS handshake.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	from := clientOf(r)
+	no := s.take(from)
+	if no == nil {
+		defer s.leave(from)
+		no = s.upgrade(w, r, from)
+	}
+	if no != nil {
+		s.write(w, r, no)
+	}
+}
+
+// upgrade serves a client to the end, or says why it may not connect.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, from netip.Addr) *refusal {
+	no := s.checkCertificate(r)
+	if no != nil {
+		return no
+	}
+	a, no := s.judge(r, from, r.TLS != nil)
+	if no != nil {
+		return no
+	}
+	nc, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return refuse(http.StatusHTTPVersionNotSupported, "a WebSocket needs a connection of HTTP/1.1 for itself")
+	}
+	defer nc.Close()
+	limitUnsent(underTLS(nc))
+	allow(nc, s.cfg.Limits.Handshake)
+	if c := s.welcome(nc, buffered.Reader, r, a); c != nil {
+		s.run(c)
+	}
+	return nil
+}
+
+func underTLS(nc net.Conn) net.Conn {
+	if t, ok := nc.(*tls.Conn); ok {
+		return t.NetConn()
+	}
+	return nc
+}
+
+// clientOf returns what counts as one client for limits.
+func clientOf(r *http.Request) netip.Addr {
+	address, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{} // a Unix socket
+	}
+	return addressOf(net.TCPAddrFromAddrPort(address))
+}
+
+// checkCertificate judges the certificate of a client whom another server has asked for it.
+func (s *Server) checkCertificate(r *http.Request) *refusal {
+	if _, known := userOf(r); known || !s.cfg.Authenticator.NeedsTLS() {
+		return nil
+	}
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+		return refuse(http.StatusForbidden, "a client certificate is needed here")
+	}
+	if err := s.cfg.Authenticator.verify(s.log, r.TLS.PeerCertificates); err != nil {
+		s.log.Info("refused a client's certificate", "client", r.RemoteAddr, "error", err)
+		return refuse(http.StatusForbidden, "the client certificate is refused")
+	}
+	return nil
+}
+
+// write answers a request that leads to no connection.
+func (s *Server) write(w http.ResponseWriter, r *http.Request, no *refusal) {
+	s.logRefusal(r.RemoteAddr, r, no)
+	for line := range strings.SplitSeq(no.header, "\r\n") {
+		if name, value, ok := strings.Cut(line, ": "); ok {
+			w.Header().Set(name, value)
+		}
+	}
+	kind, body := no.body()
+	w.Header().Set("Content-Type", kind+"; charset=utf-8")
+	w.WriteHeader(no.status)
+	_, _ = w.Write([]byte(body))
+}
