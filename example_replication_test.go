@@ -2,8 +2,12 @@ package tandem_test
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 
 	"github.com/tandemdb/tandem"
 )
@@ -65,6 +69,78 @@ func ExampleReplicator() { // R-13 L-27
 	}
 	fmt.Println(milk["text"])
 	// Output: Buy milk
+}
+
+// A listener as a part of the program's own HTTP server, in which each user sees what is theirs.
+func ExampleURLEndpointListener_Handler() {
+	ctx := context.Background()
+	kitchen, phone, remove := exampleDatabases()
+	defer remove()
+
+	shared, err := tandem.ListenerConfigurationForDatabase(ctx, kitchen)
+	if err != nil {
+		log.Fatal(err)
+	}
+	shared.DisablePort = true // the server below has one
+	shared.Authenticator = tandem.StaticPassword("ann", "secret")
+	shared.Access = func(client tandem.ClientInfo, _ *tandem.Collection) tandem.CollectionAccess {
+		if client.User == "ann" {
+			return tandem.ReadAccess
+		}
+		return tandem.NoAccess
+	}
+	shared.PushFilter = func(client tandem.ClientInfo, doc *tandem.Document, _ tandem.DocumentFlags) bool {
+		owner, owned := doc.Value("owner")
+		return !owned || owner == client.User
+	}
+	listener, err := tandem.NewURLEndpointListener(shared)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := listener.Start(); err != nil {
+		log.Fatal(err)
+	}
+	defer listener.Stop()
+
+	mux := http.NewServeMux()
+	mux.Handle("/sync/", http.StripPrefix("/sync", listener.Handler()))
+	server := httptest.NewTLSServer(mux)
+	defer server.Close()
+
+	url := strings.Replace(server.URL, "https", "wss", 1) + "/sync/" + kitchen.Name()
+	endpoint, err := tandem.NewURLEndpoint(url)
+	if err != nil {
+		log.Fatal(err)
+	}
+	notes, err := phone.DefaultCollection(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	cfg := tandem.ReplicatorConfiguration{
+		Endpoint:                endpoint,
+		Type:                    tandem.Pull,
+		Continuous:              true,
+		Authenticator:           tandem.BasicAuthenticator{Username: "ann", Password: "secret"},
+		TrustedRootCertificates: []*x509.Certificate{server.Certificate()},
+	}
+	cfg.AddCollection(notes)
+	replicator, err := tandem.NewReplicator(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer replicator.Close()
+	if err := replicator.Start(); err != nil {
+		log.Fatal(err)
+	}
+	if err := replicator.Wait(ctx); err != nil { // until it is idle
+		log.Fatal(err)
+	}
+
+	for _, client := range listener.Clients() {
+		fmt.Println(client.User, "is connected")
+		listener.Disconnect(client.ID)
+	}
+	// Output: ann is connected
 }
 
 // A resolver that takes what we have, and adds what the peer has ticked off.

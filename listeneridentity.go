@@ -27,7 +27,7 @@ func (l *URLEndpointListener) SetTLSIdentity(id *TLSIdentity) error {
 	switch {
 	case l.running() == nil:
 		return fault.NotOpen.In(op, "").Says("the listener is not running")
-	case l.cfg.DisableTLS:
+	case l.withoutTLS():
 		return fault.Invalid.In(op, "").Says("the listener has no TLS")
 	case id == nil || len(id.Certificates()) == 0:
 		return fault.Invalid.In(op, "").Says("there is no identity")
@@ -41,12 +41,20 @@ func (l *URLEndpointListener) SetTLSIdentity(id *TLSIdentity) error {
 // chooseIdentity returns the identity to start with, nil without TLS.
 func (l *URLEndpointListener) chooseIdentity() (*TLSIdentity, error) {
 	switch {
-	case l.cfg.DisableTLS:
+	case l.withoutTLS():
 		return nil, nil
 	case l.cfg.TLSIdentity == nil:
-		return AnonymousIdentity(l.cfg.IdentityStore, l.db)
+		return l.anonymousIdentity()
 	}
 	return l.cfg.TLSIdentity, l.cfg.TLSIdentity.Check(ServerUsage, time.Now())
+}
+
+// withoutTLS reports a listener that does no TLS itself.
+func (l *URLEndpointListener) withoutTLS() bool { return l.cfg.DisableTLS || l.cfg.DisablePort }
+
+// anonymousIdentity is that of the first database.
+func (l *URLEndpointListener) anonymousIdentity() (*TLSIdentity, error) {
+	return AnonymousIdentity(l.cfg.IdentityStore, l.databases[0].db)
 }
 
 func certificateOf(id *TLSIdentity) *tls.Certificate {
@@ -117,7 +125,7 @@ func (l *URLEndpointListener) keepIdentity() {
 }
 
 func (l *URLEndpointListener) renewIdentity() error {
-	id, err := AnonymousIdentity(l.cfg.IdentityStore, l.db)
+	id, err := l.anonymousIdentity()
 	if err != nil || id.Fingerprint() == l.TLSIdentity().Fingerprint() {
 		return err
 	}

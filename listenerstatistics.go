@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/tandemdb/tandem/internal/fault"
-	"github.com/tandemdb/tandem/internal/replication"
 )
 
 // ListenerStatistics counts what a listener has done since it was made.
@@ -25,30 +24,25 @@ type ListenerStatistics struct {
 func (l *URLEndpointListener) Statistics() ListenerStatistics {
 	l.mu.Lock()
 	total := l.past
-	sessions := l.sessionsLocked()
+	connected := make([]*connectedClient, 0, len(l.clients))
+	for _, c := range l.clients {
+		connected = append(connected, c)
+	}
 	l.mu.Unlock()
-	total.Connections += uint64(len(sessions))
-	for _, session := range sessions {
-		total.Progress.add(session.Progress())
+	total.Connections += uint64(len(connected))
+	for _, c := range connected {
+		total.Progress.add(c.session.Progress())
 	}
 	total.Progress.Busy = false
 	return total
 }
 
-func (l *URLEndpointListener) sessionsLocked() []*replication.Session {
-	sessions := make([]*replication.Session, 0, len(l.sessions))
-	for session := range l.sessions {
-		sessions = append(sessions, session)
-	}
-	return sessions
-}
-
-// left counts a session that is over, for the reason err.
-func (l *URLEndpointListener) left(session *replication.Session, err error) {
-	progress := session.Progress()
+// left counts a client that has left, for the reason err.
+func (l *URLEndpointListener) left(c *connectedClient, err error) {
+	progress := c.session.Progress()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.sessions, session)
+	delete(l.clients, c.ID)
 	l.past.Connections++
 	l.past.Progress.add(progress)
 	if err != nil && !errors.Is(err, fault.PeerClosed) && !errors.Is(err, context.Canceled) {

@@ -2,14 +2,12 @@ package tandem
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/discovery"
-	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication"
-	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
@@ -19,11 +17,11 @@ type ConnectionStatus struct {
 	ActiveConnectionCount int // of these, replicating just now
 }
 
-// URLEndpointListener is a passive peer: it lets replicators connect to a database
+// URLEndpointListener is a passive peer: it lets replicators connect to one database or several
 // (spec/api-behaviour.md §2). Its methods may be called from any goroutine.
 type URLEndpointListener struct {
-	cfg URLEndpointListenerConfiguration
-	db  *Database
+	cfg       URLEndpointListenerConfiguration
+	databases []*sharedDatabase // at least one
 
 	starting  sync.Mutex  // held through Start and Stop; guards the following
 	anonymous bool        // the identity is not one that the user chose
@@ -33,8 +31,8 @@ type URLEndpointListener struct {
 	mu       sync.Mutex // guards the following
 	server   *transport.Server
 	identity *TLSIdentity
-	ad       *discovery.Advertiser // nil if it is not advertised
-	sessions map[*replication.Session]struct{}
+	ads      []*discovery.Advertiser // one for each database; none if it is not advertised
+	clients  map[string]*connectedClient
 	past     ListenerStatistics // of the sessions that are over
 	cancel   context.CancelFunc // ends the sessions
 	changed  chan struct{}      // closed and replaced when a session ends or turns idle
@@ -48,10 +46,31 @@ func NewURLEndpointListener(cfg URLEndpointListenerConfiguration) (*URLEndpointL
 	}
 	cfg = cfg.clone()
 	return &URLEndpointListener{
-		cfg: cfg, db: cfg.Collections[0].Database(),
-		sessions: make(map[*replication.Session]struct{}),
-		changed:  make(chan struct{}),
+		cfg: cfg, databases: byDatabase(cfg.Collections),
+		clients: make(map[string]*connectedClient),
+		changed: make(chan struct{}),
 	}, nil
+}
+
+// sharedDatabase is a database with the collections that a listener shares of it.
+type sharedDatabase struct {
+	db          *Database
+	name        string // in URLs
+	collections []*Collection
+}
+
+// byDatabase groups collections, in the order in which their databases come.
+func byDatabase(collections []*Collection) (shared []*sharedDatabase) {
+	for _, coll := range collections {
+		db := coll.Database()
+		at := slices.IndexFunc(shared, func(s *sharedDatabase) bool { return s.db == db })
+		if at < 0 {
+			at = len(shared)
+			shared = append(shared, &sharedDatabase{db: db, name: transport.URLName(db.Name())})
+		}
+		shared[at].collections = append(shared[at].collections, coll)
+	}
+	return shared
 }
 
 // Config returns a copy of the configuration.
@@ -70,29 +89,52 @@ func (l *URLEndpointListener) Start() error {
 	if l.running() != nil {
 		return nil
 	}
-	if err := l.db.register(l); err != nil {
-		return err
+	err := l.register()
+	if err == nil {
+		err = l.keepDeltaBases()
 	}
-	err := l.keepDeltaBases()
 	if err == nil {
 		err = l.listen()
 	}
 	if err != nil {
-		l.db.unregister(l)
+		l.unregister()
 	}
 	return err
 }
 
-// keepDeltaBases has the database keep the bodies that edits replace, as bases of deltas to
-// clients: of these nothing is known while they are away.
-func (l *URLEndpointListener) keepDeltaBases() error {
-	if !l.deltas() {
-		return nil
+// register has each database stop the listener before it closes.
+func (l *URLEndpointListener) register() error {
+	for _, shared := range l.databases {
+		if err := shared.db.register(l); err != nil {
+			return err
+		}
 	}
-	return l.db.store.KeepBases(context.Background(), true)
+	return nil
 }
 
-func (l *URLEndpointListener) deltas() bool { return l.cfg.EnableDeltaSync && !l.db.noDeltas }
+func (l *URLEndpointListener) unregister() {
+	for _, shared := range l.databases {
+		shared.db.unregister(l)
+	}
+}
+
+// keepDeltaBases has the databases keep the bodies that edits replace, as bases of deltas to
+// clients: of these nothing is known while they are away.
+func (l *URLEndpointListener) keepDeltaBases() error {
+	for _, shared := range l.databases {
+		if !l.deltas(shared.db) {
+			continue
+		}
+		if err := shared.db.store.KeepBases(context.Background(), true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *URLEndpointListener) deltas(db *Database) bool {
+	return l.cfg.EnableDeltaSync && !db.noDeltas
+}
 
 func (l *URLEndpointListener) listen() error {
 	id, err := l.chooseIdentity()
@@ -101,9 +143,9 @@ func (l *URLEndpointListener) listen() error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	server, err := transport.Listen(ctx, transport.ServerConfig{
-		Database:       l.db.Name(),
-		Protocols:      replication.Protocols(l.db.store.Versioning(), true),
+		Databases:      l.offered(),
 		Handler:        func(conn *transport.Conn) { l.serve(ctx, conn) },
+		NoPort:         l.cfg.DisablePort,
 		Port:           l.cfg.Port,
 		Interface:      l.cfg.NetworkInterface,
 		Certificate:    certificateOf(id),
@@ -138,36 +180,14 @@ func (l *URLEndpointListener) authenticator() *transport.Authenticator {
 	return l.cfg.Authenticator.auth
 }
 
-// serve holds the session of one client.
-func (l *URLEndpointListener) serve(ctx context.Context, conn *transport.Conn) {
-	session := replication.NewPassive(conn, replication.Passive{
-		Common: replication.Common{
-			DB:       l.db.store,
-			Protocol: conn.Protocol(),
-			Deltas:   l.deltas(),
-			Log:      l.cfg.Logger,
-			Changed:  l.notify,
-		},
-		Collections: l.shared(),
-		ReadOnly:    l.cfg.ReadOnly,
-	})
-	l.mu.Lock()
-	l.sessions[session] = struct{}{}
-	l.mu.Unlock()
-	err := session.Run(ctx)
-	if l.cfg.Logger != nil && !errors.Is(err, fault.PeerClosed) {
-		l.cfg.Logger.Info("client left", "address", conn.RemoteAddr(), "reason", err)
+func (l *URLEndpointListener) offered() []transport.Database {
+	offered := make([]transport.Database, len(l.databases))
+	for i, shared := range l.databases {
+		offered[i] = transport.Database{
+			Name: shared.name, Protocols: replication.Protocols(shared.db.store.Versioning(), true),
+		}
 	}
-	l.left(session, err)
-	l.notify()
-}
-
-func (l *URLEndpointListener) shared() []*store.Collection {
-	shared := make([]*store.Collection, len(l.cfg.Collections))
-	for i, coll := range l.cfg.Collections {
-		shared[i] = coll.coll
-	}
-	return shared
+	return offered
 }
 
 func (l *URLEndpointListener) notify() {
@@ -187,7 +207,7 @@ func (l *URLEndpointListener) Stop() {
 		return
 	}
 	l.end(server)
-	l.db.unregister(l)
+	l.unregister()
 }
 
 // end ends all that a start has begun.
@@ -249,7 +269,7 @@ func (l *URLEndpointListener) running() *transport.Server {
 	return l.server
 }
 
-// Port returns the port in use, 0 while the listener is not running.
+// Port returns the port in use, 0 while the listener is not running or without one.
 func (l *URLEndpointListener) Port() int {
 	if server := l.running(); server != nil {
 		return server.Port()
@@ -257,8 +277,9 @@ func (l *URLEndpointListener) Port() int {
 	return 0
 }
 
-// URLs returns the addresses at which clients reach the database, nil while the listener is
-// not running. Link-local IPv6 addresses carry the zone of this host.
+// URLs returns the addresses at which clients reach the databases, those of one after those of
+// the other; nil while the listener is not running, and without a port of its own. Link-local
+// IPv6 addresses carry the zone of this host.
 func (l *URLEndpointListener) URLs() []string {
 	if server := l.running(); server != nil {
 		return server.URLs()
@@ -268,17 +289,15 @@ func (l *URLEndpointListener) URLs() []string {
 
 // Status counts the clients. Both counts are 0 while the listener is not running.
 func (l *URLEndpointListener) Status() ConnectionStatus {
-	l.mu.Lock()
-	sessions := l.sessionsLocked()
-	l.mu.Unlock()
-	status := ConnectionStatus{ConnectionCount: len(sessions)}
-	for _, session := range sessions {
-		if session.Busy() {
+	clients := l.connected()
+	status := ConnectionStatus{ConnectionCount: len(clients)}
+	for _, c := range clients {
+		if c.session.Busy() {
 			status.ActiveConnectionCount++
 		}
 	}
 	return status
 }
 
-// stop is what the database calls when it closes.
+// stop is what a database calls when it closes.
 func (l *URLEndpointListener) stop() { l.Stop() }

@@ -14,8 +14,14 @@ import (
 // URLEndpointListenerConfiguration says what a listener shares, where and with whom. Only
 // Collections is needed (spec/api-behaviour.md §1).
 type URLEndpointListenerConfiguration struct {
-	// Collections are shared; at least one, all of one open database.
+	// Collections are shared; at least one. They may be of several open databases with different
+	// names, each of which clients reach under its name. The listener stops when one of the
+	// databases is closed.
 	Collections []*Collection
+
+	// DisablePort opens no port: clients come by [URLEndpointListener.Handler] alone, whose
+	// server does the TLS. Port, NetworkInterface and Advertise have to be zero then.
+	DisablePort bool
 
 	// Port is the TCP port; 0 chooses a free one at each start.
 	Port uint16
@@ -27,8 +33,8 @@ type URLEndpointListenerConfiguration struct {
 	// DisableTLS speaks clear text. TLSIdentity is ignored then.
 	DisableTLS bool
 
-	// TLSIdentity proves the listener to its clients. Nil means the database's anonymous
-	// identity: see [AnonymousIdentity].
+	// TLSIdentity proves the listener to its clients. Nil means the anonymous identity of the
+	// first database: see [AnonymousIdentity].
 	TLSIdentity *TLSIdentity
 
 	// IdentityStore keeps the anonymous identity. Nil means [DefaultIdentityStore].
@@ -45,12 +51,22 @@ type URLEndpointListenerConfiguration struct {
 	// ReadOnly refuses changes from clients.
 	ReadOnly bool
 
+	// Access says what a client may do with a collection. It is called once for each collection
+	// that a client asks for, on any goroutine; a panic counts as [NoAccess]. Nil lets every
+	// client do everything. ReadOnly takes precedence.
+	Access func(client ClientInfo, coll *Collection) CollectionAccess
+
+	// PushFilter decides which documents a client is sent, PullFilter which of its changes are
+	// taken. Nil lets all pass. A client that may see a document from some moment on gets it when
+	// it next changes, or when the client resets its checkpoint; what it was sent, it keeps.
+	PushFilter, PullFilter ListenerFilter
+
 	// EnableDeltaSync sends and takes changes of documents as deltas, unless
 	// [Options.DisableDeltaSync] turns them off for the database.
 	EnableDeltaSync bool
 
 	// Advertise is the name under which peers on the local networks find the listener, of at
-	// most 63 bytes. Another peer that has the name adds a number to it: see
+	// most 63 bytes. Databases after the first add their own name to it. Another peer that has the name adds a number to it: see
 	// [URLEndpointListener.AdvertisedName]. Empty means that it is not advertised.
 	Advertise string
 
@@ -89,16 +105,21 @@ func (c URLEndpointListenerConfiguration) Validate() error {
 		}
 	}
 	check(len(c.Collections) > 0, "there is no collection to share")
-	for _, coll := range c.Collections {
-		if coll == nil || coll.Database() != c.Collections[0].Database() {
-			check(false, "all collections have to be of one database, and none nil")
-			break
+	if slices.Contains(c.Collections, nil) {
+		check(false, "a collection is nil")
+	} else {
+		names := make(map[string]bool)
+		for _, shared := range byDatabase(c.Collections) {
+			check(!names[shared.name], "two databases have the name "+shared.name)
+			names[shared.name] = true
 		}
 	}
+	check(!c.DisablePort || c.Port == 0 && c.NetworkInterface == "" && c.Advertise == "",
+		"without a port there is no number, interface or name to advertise")
 	check(c.TLSIdentity == nil || len(c.TLSIdentity.Certificates()) > 0, "the TLS identity is empty")
 	if c.Authenticator != nil {
 		check(c.Authenticator.auth != nil, "the authenticator has nothing to decide by")
-		check(!c.DisableTLS || !c.Authenticator.auth.NeedsTLS(), "clients can be known by certificate only with TLS")
+		check(!c.DisableTLS || c.DisablePort || !c.Authenticator.auth.NeedsTLS(), "clients can be known by certificate only with TLS")
 	}
 	if err := transport.CheckOrigins(c.AllowedOrigins); err != nil {
 		check(false, err.Error())

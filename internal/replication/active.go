@@ -210,7 +210,7 @@ func (l *leader) saveInTime(ctx context.Context) {
 }
 
 // goodbye saves what can be saved.
-func (l *leader) goodbye() (code int, reason string) {
+func (l *leader) goodbye(context.Context) (code int, reason string) {
 	l.saveInTime(l.s.work)
 	return wire.CloseNormal, ""
 }

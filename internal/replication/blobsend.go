@@ -21,6 +21,9 @@ type blobSender struct {
 
 // get sends a blob, streamed from its file (spec/replication.md §10).
 func (b *blobSender) get(c *collection, req *blip.Request) error {
+	if c.writeOnly {
+		return mayNotRead()
+	}
 	digest := req.Properties.Value(wire.PropDigest)
 	if document.CheckDigest(digest) != nil {
 		return fault.Invalid.Says("malformed digest %q", digest)

@@ -17,7 +17,8 @@ type collection struct {
 	opts   CollectionOptions
 	ledger ledger
 
-	client string // passive side: the ID of the peer's checkpoint; "" until it is known
+	client    string // passive side: the ID of the peer's checkpoint; "" until it is known
+	writeOnly bool   // passive side: the peer may not read
 
 	counters counters
 	refusals refusals

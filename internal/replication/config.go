@@ -104,6 +104,10 @@ type Passive struct {
 
 	// ReadOnly refuses revisions from the peer.
 	ReadOnly bool
+
+	// Access, unless nil, says what the peer may do with each of the collections that it asks
+	// for. It is asked once for each.
+	Access func(coll *store.Collection) Access
 }
 
 // Filter reports whether a document may go on. It may be slow, and is called on goroutines

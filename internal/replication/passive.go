@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -29,7 +30,11 @@ func NewPassive(pipe blip.Pipe, cfg Passive) *Session {
 // lead has nothing to lead.
 func (*host) lead(context.Context) (done bool, err error) { return false, nil }
 
-func (*host) goodbye() (code int, reason string) {
+func (*host) goodbye(asked context.Context) (code int, reason string) {
+	var said *Goodbye
+	if errors.As(context.Cause(asked), &said) {
+		return said.Code, said.Reason
+	}
 	return wire.CloseLeaving, "the listener has stopped"
 }
 
@@ -78,11 +83,16 @@ func (h *host) exchange(index int, name string) *exchange {
 		if shared.FullName() != name {
 			continue
 		}
-		c := newCollection(h.s.engine, index, CollectionOptions{Collection: shared}, noLedger{})
+		access := h.cfg.accessTo(shared)
+		if access.Denied {
+			return nil
+		}
+		c := newCollection(h.s.engine, index, access.options(shared), noLedger{})
+		c.writeOnly = access.WriteOnly
 		if _, err := c.lastSequence(h.s.work); isNotFound(err) {
 			return nil
 		}
-		return newExchange(c, h.s.receiver, false, func(*wanted) pullSide { return accepting{h.cfg.ReadOnly} })
+		return newExchange(c, h.s.receiver, false, func(*wanted) pullSide { return accepting{access.ReadOnly} })
 	}
 	return nil
 }
@@ -107,6 +117,9 @@ func (h *host) beginLegacy() error {
 
 // subChanges starts the feed of our changes to the peer (spec/replication.md §5).
 func (h *host) subChanges(x *exchange, req *blip.Request) error {
+	if x.writeOnly {
+		return mayNotRead()
+	}
 	wanted := wire.ReadSubscription(req.Properties, req.Body, changesPerBatch)
 	if err := h.checkVersioning(wanted.Versioning); err != nil {
 		return err

@@ -34,8 +34,9 @@ type role interface {
 	// session goes on until it is told to end.
 	lead(ctx context.Context) (done bool, err error)
 
-	// goodbye does what is left to be done when the session was asked to end, and tells how it ends.
-	goodbye() (code int, reason string)
+	// goodbye does what is left to be done when the session was asked to end, because asked has ended,
+	// and tells how it ends.
+	goodbye(asked context.Context) (code int, reason string)
 
 	// getCollections answers the peer's first message.
 	getCollections(req *blip.Request) error
@@ -100,7 +101,7 @@ func (s *Session) await(ctx context.Context, finished <-chan struct{}, closed ch
 		case <-finished:
 			return s.bye(closed, wire.CloseNormal, "")
 		case <-ctx.Done():
-			code, reason := s.role.goodbye()
+			code, reason := s.role.goodbye(ctx)
 			return s.bye(closed, code, reason)
 		}
 	}

@@ -1,0 +1,33 @@
+package tandem
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/tandemdb/tandem/internal/transport"
+)
+
+// Handler lets clients connect through another HTTP server, beside the listener's own port or, with
+// DisablePort, in place of it. It answers what ends in "/DATABASE/_blipsync", checks requests as
+// the listener's own port does, and serves a connection until it ends. While the listener is not
+// running it answers 503, after which replicators try again.
+//
+// The other server needs HTTP/1.1, and does TLS by itself; for certificates of clients it has to
+// ask for them (tls.RequestClientCert), and the listener judges them.
+func (l *URLEndpointListener) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		server := l.running()
+		if server == nil {
+			http.Error(w, "the listener is not running", http.StatusServiceUnavailable)
+			return
+		}
+		server.ServeHTTP(w, r)
+	})
+}
+
+// ContextWithUser returns a context for a request to [URLEndpointListener.Handler], from a client
+// whose name the program knows already, such as from a session of its own: the listener's
+// authenticator is not asked about it.
+func ContextWithUser(ctx context.Context, user string) context.Context {
+	return transport.WithUser(ctx, user)
+}
