@@ -198,8 +198,12 @@ func TestDefaultStoreWorksOnABareServer(t *testing.T) {
 	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} {
 		t.Setenv(name, config)
 	}
-	t.Setenv(identity.EnvFolder, "")
-	t.Setenv(identity.EnvPassphrase, "")
+	for _, name := range []string{identity.EnvFolder, identity.EnvPassphrase} {
+		t.Setenv(name, "") // restored afterwards
+		if err := os.Unsetenv(name); err != nil {
+			t.Fatal(err)
+		}
+	}
 	anonymous(t, open(t), [16]byte{1}, time.Now())
 	if got, err := open(t).Labels(); err != nil || len(got) != 1 {
 		t.Errorf("got %q, %v", got, err)
