@@ -98,6 +98,10 @@ var (
 	// replicator is to connect from. A continuous one waits for it.
 	ErrUnknownInterface = fault.UnknownInterface
 
+	// ErrAddressUnavailable reports that this device does not have the IP address that a
+	// replicator is to connect from.
+	ErrAddressUnavailable = fault.AddressUnavailable
+
 	// ErrAddressInUse reports that another program has the port.
 	ErrAddressInUse = fault.AddressInUse
 

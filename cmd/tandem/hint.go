@@ -57,6 +57,8 @@ var (
 		{tandem.ErrBadJSON, "write a document as one JSON object, with keys and texts in double quotes"},
 		{tandem.ErrBadBody, "write a document as one JSON object, in which no key occurs twice"},
 		{tandem.ErrForbidden, "carry changes in the direction that the peer allows, with --pull or --push, or ask its operator"},
+		{tandem.ErrAddressUnavailable, "give --interface an IP address of this device, or the name of an interface"},
+		{tandem.ErrUnknownInterface, "give --interface an IP address of this device, or the name of an interface"},
 		{tandem.ErrInvalidURL, "write it as wss://host:port/database"},
 		{tandem.ErrCrypto, "check the password, and that the file is whole"},
 		{tandem.ErrNotFound, "see what is there with `tandem ls`, and the collections with `tandem info`"},

@@ -94,6 +94,9 @@ func (a *app) noteIfEmpty(ctx context.Context, all []tandem.CollectionConfigurat
 // syncWith replicates and tells the outcome, unless it cannot begin.
 func (a *app) syncWith(ctx context.Context, cfg tandem.ReplicatorConfiguration, f *syncFlags) (begun bool, err error) {
 	replicator, err := tandem.NewReplicator(cfg)
+	if errors.Is(err, tandem.ErrInvalid) { // all of it comes from the command line
+		return false, usageError{text: err.Error(), hint: tandem.HintOf(err)}
+	}
 	if err != nil {
 		return false, err
 	}

@@ -21,6 +21,8 @@ type syncFlags struct {
 	continuous  bool
 	collections []string
 	login       loginFlags
+	session     string
+	connection  connectionFlags
 	selfSigned  bool
 	pinnedCert  string
 	fingerprint string
@@ -47,6 +49,8 @@ func (f *syncFlags) add(c *cobra.Command) {
 	flags.BoolVar(&f.continuous, "continuous", false, "go on with changes as they happen")
 	flags.StringArrayVar(&f.collections, "collection", nil, "`scope.collection` to sync; repeatable (default all of DB)")
 	f.login.add(c)
+	flags.StringVar(&f.session, "session", "", "`ID` of a session of Sync Gateway, in place of a user; @FILE takes it from the first line of a file")
+	f.connection.add(c)
 	flags.BoolVar(&f.selfSigned, "self-signed", false,
 		"accept just certificates that sign themselves, without proof who the peer is")
 	flags.StringVar(&f.pinnedCert, "pinned-cert", "", "`file` of the certificate that the peer must show, or its issuer")
@@ -67,6 +71,7 @@ func (f *syncFlags) add(c *cobra.Command) {
 	flags.BoolVar(&f.asJSON, "json", false, "print one JSON object at the end, however it ends")
 	flags.BoolVar(&f.stats, "stats", false, "tell about deltas and blobs at the end")
 	completeFlag(c, "resolver", slices.Sorted(maps.Keys(resolvers))...)
+	exclusive(c, "user", "session", "identity")
 	exclusive(c, "self-signed", "pinned-cert", "fingerprint", "ca", "trust-on-first-use")
 }
 
@@ -83,6 +88,9 @@ func (f *syncFlags) configuration(a *app) (cfg tandem.ReplicatorConfiguration, e
 		DisableDeltaSync:                      f.noDelta,
 		MaxAttempts:                           f.attempts,
 		Logger:                                a.logger(),
+	}
+	if err := f.connection.configure(a, &cfg); err != nil {
+		return cfg, err
 	}
 	if f.firstUse {
 		cfg.TrustOnFirstUse = func(cert *x509.Certificate) bool {
@@ -124,10 +132,11 @@ func (f *syncFlags) authenticator(a *app) (tandem.ReplicatorAuthenticator, error
 	switch {
 	case err != nil:
 		return nil, err
-	case user != "" && f.identity != "":
-		return nil, usage("--user and --identity are two ways to say who we are: want one")
 	case user != "":
 		return tandem.BasicAuthenticator{Username: user, Password: password}, nil
+	case f.session != "":
+		id, err := a.orFromFile(f.session)
+		return tandem.SessionAuthenticator{SessionID: id}, err
 	case f.identity == "":
 		return nil, nil //nolint:nilnil // nobody in particular
 	}
