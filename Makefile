@@ -15,9 +15,10 @@ GOFUMPT := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)/gofumpt
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 
-# The race detector needs a C compiler. It looks at our own code, and not at SQLite and ciphers, which compute a lot and
+# The race detector needs a C compiler. It looks at our own code, and not at SQLite, ciphers and compression, which compute a lot and
 # share nothing by themselves: the tests would take three times as long.
-BLIND := github.com/ncruces/go-sqlite3-wasm/... crypto/internal/fips140/... crypto/pbkdf2 golang.org/x/crypto/...
+BLIND := github.com/ncruces/go-sqlite3-wasm/... crypto/internal/fips140/... crypto/pbkdf2 golang.org/x/crypto/... \
+	github.com/klauspost/compress/...
 ifneq ($(shell command -v $(firstword $(shell go env CC))),)
 RACE := CGO_ENABLED=1
 RACEFLAGS := -race $(patsubst %,-gcflags=%=-race=false,$(BLIND))
@@ -55,6 +56,10 @@ test: ## run the tests, a sample of the costly ones, with the race detector if t
 .PHONY: test-all
 test-all: ## run every test in full
 	@TANDEM_TESTS=all $(MAKE) --no-print-directory test TESTFLAGS='-timeout 90m $(TESTFLAGS)'
+
+.PHONY: test-speed
+test-speed: ## run the tests that need the true speed of the machine, and so no race detector
+	@CGO_ENABLED=0 TANDEM_TESTS=all go test -count=1 -timeout 30m ./blip ./internal/replication/slowlink
 
 .PHONY: check
 check: $(GOFUMPT) $(GOLANGCI) ## format, vet, lint and test what has changed since BASE (main)

@@ -1,6 +1,7 @@
 package tandem_test
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,12 +12,13 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 //nolint:gochecknoglobals // flags of the test binary
 var (
-	deviceCount     = flag.Int("devices", 6, "how many devices TestDevicesThatMeetAgainAgree has")
-	devicesPatience = flag.Duration("devices.patience", time.Minute, "how long the devices may take to agree")
+	deviceCount     = flag.Int("devices", 0, "how many devices TestDevicesThatMeetAgainAgree has; 0 for what the size of the tests says")
+	devicesPatience = flag.Duration("devices.patience", testsize.Patience, "how long the devices may take to agree")
 	deviceDocuments = flag.Int("devices.documents", 20, "how many documents each device begins with")
 )
 
@@ -45,7 +47,7 @@ func TestDevicesThatMeetAgainAgree(t *testing.T) { // X-29
 }
 
 func newDevices(t *testing.T, versioning tandem.Versioning, resolve tandem.ConflictResolver) *devices {
-	d := &devices{t: t, resolve: resolve, nodes: make([]*node, *deviceCount), links: make(map[[2]int]*tandem.Replicator)}
+	d := &devices{t: t, resolve: resolve, nodes: make([]*node, cmp.Or(*deviceCount, testsize.Pick(4, 6))), links: make(map[[2]int]*tandem.Replicator)}
 	for i := range d.nodes {
 		coll := defaultIn(t, newDatabase(t, tandem.Options{Versioning: versioning}))
 		d.fill(coll, i)

@@ -33,7 +33,7 @@ func withMulticast(t *testing.T) context.Context {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux is sure to carry multicasts on its loopback interface")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	browser, err := tandem.BrowsePeers(ctx)
 	if err != nil {
@@ -264,7 +264,7 @@ func play(t *testing.T, role string) {
 	part, name, _ := strings.Cut(role, " ")
 	if part == "find" {
 		fmt.Print("looking\n")
-		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		peer, err := tandem.FindPeer(ctx, name, nil)
 		check(t, err)

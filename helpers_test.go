@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // newDatabase returns a new database that is closed with the test.
@@ -120,7 +121,7 @@ func wantIDs(t testing.TB, what string, got []string, want ...string) {
 }
 
 // patience is how long a test waits for what must happen.
-const patience = 10 * time.Second
+const patience = testsize.Patience
 
 // receive waits for a value.
 func receive[T any](t testing.TB, what string, c <-chan T) T {

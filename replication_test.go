@@ -146,7 +146,7 @@ func TestAContinuousPairFollowsChanges(t *testing.T) {
 // eventually waits until a condition holds.
 func eventually(t testing.TB, holds func() bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(patience)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !holds() {

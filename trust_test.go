@@ -128,7 +128,7 @@ func attemptWith(t testing.TB, coll *tandem.Collection, url string, configure ..
 	check(t, err)
 	t.Cleanup(r.Close)
 	check(t, r.Start())
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	return r, r.Wait(ctx)
 }

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 func commonCommands() map[string]func(*testscript.TestScript, bool, []string) {
@@ -40,7 +42,7 @@ func commonCommands() map[string]func(*testscript.TestScript, bool, []string) {
 }
 
 // timeout is how long anything may take that a script waits for.
-const timeout = 60 * time.Second
+const timeout = testsize.Patience
 
 type procsKey struct{}
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/discovery"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 func loopback(t *testing.T) string {
@@ -34,7 +35,7 @@ func loopback(t *testing.T) string {
 // N-16: over true sockets on the loopback interface.
 func TestPeersOfOneMachineFindEachOther(t *testing.T) {
 	opts := discovery.Options{Interfaces: []string{loopback(t)}}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testsize.Patience)
 	defer cancel()
 	b, err := discovery.Browse(ctx, opts)
 	if err != nil {
@@ -95,7 +96,7 @@ func TestProcessesInTwoNetworksFindEachOther(t *testing.T) {
 		_ = a.Close()
 		return
 	case "find":
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), testsize.Patience)
 		defer cancel()
 		p, err := discovery.Find(ctx, "over the cable", nil, discovery.Options{})
 		if err != nil {

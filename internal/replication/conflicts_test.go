@@ -8,7 +8,6 @@ import (
 	gosync "sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication"
@@ -202,7 +201,7 @@ func TestOneResolverAtATimeHasADocument(t *testing.T) {
 				}
 			}
 		})
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		waitFor(ctx, settled, "doc")
 		requireSame(t, a, p, 6)

@@ -13,6 +13,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fuzzing"
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // dice takes one choice after the other from what the fuzzer gives.
@@ -149,7 +150,7 @@ func (p *peer) mustBeSound() {
 // FuzzRequest says one thing to a listener, properties and body as a real peer had them or nearly so. It is
 // answered, and costs the listener no more memory than is fair.
 func FuzzRequest(f *testing.F) {
-	const most = 12 // of a kind: each seed costs a database
+	most := testsize.Pick(3, 12) // of a kind: each seed costs a database
 	seeds := map[string]int{}
 	for _, m := range fuzzing.Recorded(f) {
 		if seeds[m.Kind]++; m.Property("Profile") != "" && seeds[m.Kind] <= most {

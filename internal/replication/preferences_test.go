@@ -48,7 +48,7 @@ func (p *peer) receive(rev revision.Rev, body string) {
 // agree waits until both peers have the same, and are at rest.
 func (c *connection) agree(t *testing.T, a, p *peer) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(patience)
 	for l := c.link.Load(); l == nil || l.active.Busy() || !maps.Equal(a.contents(), p.contents()); l = c.link.Load() {
 		select {
 		case <-time.After(time.Millisecond):

@@ -19,10 +19,11 @@ import (
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // patience is how long a replay waits for what has to come.
-const patience = 20 * time.Second
+const patience = testsize.Patience
 
 // TestRecordedConversations replays what real peers have said to each other, with our side
 // in the place of one of them: each story from its first conversation to its last.

@@ -157,7 +157,7 @@ func (l *link) wait(t testing.TB) error {
 	var err error
 	select {
 	case err = <-l.activeErr:
-	case <-time.After(60 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("the active session does not end: %+v", l.active.Progress())
 	}
 	select {
@@ -165,7 +165,7 @@ func (l *link) wait(t testing.TB) error {
 		if !errors.Is(perr, fault.PeerClosed) {
 			t.Errorf("passive side ended with %v, want closed by the peer", perr)
 		}
-	case <-time.After(60 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("the passive session does not end: %+v", l.passive.Progress())
 	}
 	return err

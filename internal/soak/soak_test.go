@@ -13,12 +13,13 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 //nolint:gochecknoglobals // flags of the test binary
 var (
 	soakMinutes = flag.Float64("soak.minutes", 0, "how long to work; 0 for a short form")
-	soakClients = flag.Int("soak.clients", 0, "how many clients; 0 for 50, or 12 in the short form")
+	soakClients = flag.Int("soak.clients", 0, "how many clients; 0 for 50, or a few in the short form")
 	soakOut     = flag.String("soak.out", "", "the folder for soak.csv and soak.png")
 	soakSeed    = flag.Uint64("soak.seed", 1, "what happens")
 )
@@ -26,10 +27,7 @@ var (
 // TestSoak has clients edit, pull and push while connections are cut and both sides restart. All
 // end up with the same, and neither memory nor goroutines nor files grow without bound.
 func TestSoak(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes ten seconds at least")
-	}
-	length, clients := 10*time.Second, 12
+	length, clients := testsize.Pick(3*time.Second, 10*time.Second), testsize.Pick(6, 12)
 	if *soakMinutes > 0 {
 		length, clients = time.Duration(*soakMinutes*float64(time.Minute)), 50
 	}
@@ -142,7 +140,7 @@ func each(ctx context.Context, pause func() time.Duration, do func()) {
 
 // settle waits until all have the same at once: one that has it may be given more by another.
 func (s *soak) settle() {
-	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), 5*testsize.Patience)
 	defer cancel()
 	settled := false
 	each(ctx, func() time.Duration { return 20 * time.Millisecond }, func() {

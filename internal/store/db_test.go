@@ -15,6 +15,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 func TestOpenRefuses(t *testing.T) {
@@ -368,7 +369,7 @@ func count(t testing.TB, db *store.DB, c *store.Collection) (n uint64) {
 // wait waits for commits until done says so.
 func wait(t testing.TB, sub *store.Subscription, done func() bool) {
 	t.Helper()
-	timeout := time.After(20 * time.Second)
+	timeout := time.After(testsize.Patience)
 	for !done() {
 		select {
 		case <-sub.C:

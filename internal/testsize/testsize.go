@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -43,6 +44,10 @@ func Whole(t testing.TB) {
 		t.Skipf("costly: runs with %s=all", Variable)
 	}
 }
+
+// Patience is how long a test waits for an event that must come. A machine ten times slower than
+// usual gets there; where all is well, the wait ends with the event.
+const Patience = 3 * time.Minute
 
 // sampleChecks is how many cases of a property are tried by default, where rapid itself tries 100.
 const sampleChecks = 20

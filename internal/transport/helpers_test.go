@@ -3,11 +3,11 @@ package transport_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/testsize"
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
@@ -33,7 +33,7 @@ func listen(t testing.TB, cfg transport.ServerConfig) *transport.Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), testsize.Patience)
 		defer cancel()
 		if err := s.Close(ctx); err != nil {
 			t.Errorf("close the server: %v", err)

@@ -17,6 +17,7 @@ import (
 	"github.com/tandemdb/tandem/internal/identity"
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
@@ -147,7 +148,7 @@ func (p *peer) share(heartbeat time.Duration, wrap wrapper) string {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), testsize.Patience)
 		defer cancel()
 		if err := server.Close(ctx); err != nil {
 			p.t.Error(err)

@@ -9,15 +9,14 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // TestASlowLinkCarriesCompressedDocuments is about a link of 10 Mbit/s with 20 ms of delay: it is
 // busy nearly all the time, with compressed bytes, and carries documents at 2.5 times the rate of
 // uncompressed ones or more.
 func TestASlowLinkCarriesCompressedDocuments(t *testing.T) {
-	if testing.Short() || raceDetector {
-		t.Skip("takes ten seconds, and the true speed of deflating")
-	}
+	takesTrueSpeed(t)
 	docs := routes(t, 4_000)
 	for _, versioning := range []store.Versioning{store.RevTrees, store.VersionVectors} {
 		for name, push := range map[string]bool{"push": true, "pull": false} {
@@ -38,6 +37,15 @@ func TestASlowLinkCarriesCompressedDocuments(t *testing.T) {
 				t.Error(errors.Join(errs...))
 			})
 		}
+	}
+}
+
+// takesTrueSpeed skips a test whose figures need the true speed of the machine.
+func takesTrueSpeed(t *testing.T) {
+	t.Helper()
+	testsize.Whole(t)
+	if raceDetector {
+		t.Skip("takes the true speed: run make test-speed")
 	}
 }
 
@@ -89,12 +97,12 @@ func eventually(t *testing.T, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(time.Minute)
+	deadline := time.After(testsize.Patience)
 	for !holds() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatal("it does not happen within a minute")
+			t.Fatal("it does not happen within " + testsize.Patience.String())
 		}
 	}
 }

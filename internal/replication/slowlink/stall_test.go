@@ -52,9 +52,7 @@ func newStall(t *testing.T) *stall {
 // A sender whose peer stops reading holds a few megabytes, however much there is to send, and goes on
 // when the peer does.
 func TestAStalledReaderCostsLittleMemory(t *testing.T) {
-	if testing.Short() || raceDetector {
-		t.Skip("sends hundreds of megabytes")
-	}
+	takesTrueSpeed(t) // of hundreds of megabytes
 	const most = 24 << 20
 	for name, fill := range map[string]func(*peer) (documents int){
 		"100,000 documents": func(p *peer) int {
