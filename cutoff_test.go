@@ -116,12 +116,3 @@ func cutOff(t *testing.T, write writing) {
 		}
 	}
 }
-
-func wantSound(t *testing.T, db *tandem.Database) {
-	t.Helper()
-	problems, err := db.Check(context.Background())
-	check(t, err)
-	for _, p := range problems {
-		t.Errorf("check: %v", p)
-	}
-}

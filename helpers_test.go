@@ -25,8 +25,20 @@ func openAt(t testing.TB, path string, o tandem.Options) *tandem.Database {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { check(t, db.Close()) })
+	t.Cleanup(func() {
+		wantSound(t, db)
+		check(t, db.Close())
+	})
 	return db
+}
+
+// wantSound fails unless a database is sound or closed.
+func wantSound(t testing.TB, db *tandem.Database) {
+	t.Helper()
+	problems, err := db.Check(context.Background())
+	if err != nil && !errors.Is(err, tandem.ErrNotOpen) || len(problems) > 0 {
+		t.Errorf("%s is not sound: %v, %v", db.Name(), problems, err)
+	}
 }
 
 // newCollection returns the default collection of a new database.

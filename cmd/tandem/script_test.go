@@ -59,6 +59,8 @@ func setup(env *testscript.Env) error {
 	env.Setenv("TANDEM_IDENTITIES", filepath.Join(env.WorkDir, "identities"))
 	env.Setenv("GORACE", "atexit_sleep_ms=0") // of processes with the race detector
 	env.Values[procsKey{}] = make(map[string]*proc)
+	env.Values[damagedKey{}] = make(map[string]bool)
+	env.Defer(func() { checkSound(env.T().(testing.TB), env.WorkDir, env.Values[damagedKey{}].(map[string]bool)) })
 	return nil
 }
 

@@ -38,6 +38,7 @@ func commonCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"base64":    encodeBase64,
 		"documents": documents,
 		"append":    appendFile,
+		"damaged":   damaged,
 	}
 }
 

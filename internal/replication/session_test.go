@@ -51,6 +51,10 @@ func openPeerAt(t testing.TB, path string, options store.Options) *peer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		problems, err := db.Check(context.Background())
+		if err != nil && !errors.Is(err, fault.NotOpen) || len(problems) > 0 {
+			t.Errorf("%s is not sound: %v, %v", path, problems, err)
+		}
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // logConflicts makes and resolves n conflicts in one transaction; both bodies have size bytes or a few more.
@@ -35,6 +36,7 @@ func (x conflicted) logConflicts(t *testing.T, n, size int) {
 }
 
 func TestConflictLogIsBounded(t *testing.T) {
+	testsize.Whole(t)
 	const limit = 64 << 20 // bytes of bodies
 	for name, tt := range map[string]struct{ conflicts, size, want int }{
 		"large bodies":  {conflicts: 40, size: 1 << 20, want: 15},

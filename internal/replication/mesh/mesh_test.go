@@ -360,6 +360,9 @@ func (m *mesh) revision(p *meshPeer, id string) (rev revision.Rev) {
 func (m *mesh) check(seed uint64) {
 	first := m.contents(m.peers[0])
 	for i, p := range m.peers {
+		if problems, err := p.db.Check(context.Background()); err != nil || len(problems) > 0 {
+			m.t.Errorf("seed %d: peer %d is not sound: %v, %v", seed, i, problems, err)
+		}
 		here := m.contents(p)
 		for id := range union(first, here) {
 			a, inFirst := first[id]
