@@ -84,16 +84,14 @@ func (a *arrival) readProperties() error {
 	if a.store.ID == "" {
 		return fault.New(fault.HTTP, 400, "the revision has no document ID")
 	}
-	if err := document.CheckID(a.store.ID); err != nil {
-		return err
-	}
-	rev, err := revision.ParseVector(props.Value(wire.PropRev))
-	if err != nil || rev.ID.IsVersion() && !s.vectors() {
+	rev, err := revision.ParseRev(props.Value(wire.PropRev), props.Value(wire.PropHistory))
+	if err == nil && rev.ID.IsVersion() && !s.vectors() || err != nil && !isRevisionOf(props.Value(wire.PropRev), s.vectors()) {
 		return fault.New(fault.HTTP, 400, fmt.Sprintf("revision %q is none for this database", props.Value(wire.PropRev)))
 	}
-	if a.store.Rev, err = revision.ParseRev(props.Value(wire.PropRev), props.Value(wire.PropHistory)); err != nil {
+	if err != nil {
 		return err
 	}
+	a.store.Rev = rev
 	if err := a.side.checkRev(props); err != nil {
 		return err
 	}
@@ -107,6 +105,12 @@ func (a *arrival) readProperties() error {
 	a.store.RefuseConflict = a.side.refusesConflicts()
 	a.store.FromGateway = isFromGateway(props)
 	return nil
+}
+
+// isRevisionOf reports whether a revision, without its history, could be one of a database.
+func isRevisionOf(text string, vectors bool) bool {
+	rev, err := revision.ParseVector(text)
+	return err == nil && (vectors || !rev.ID.IsVersion())
 }
 
 // applyDelta returns the body that a delta makes of the one it is based upon.
@@ -169,6 +173,7 @@ func (a *arrival) readBody(body []byte) error {
 		}
 	}
 	a.store.Body, a.info = compact, info
+	a.store.Info = &a.info
 	return nil
 }
 
@@ -179,9 +184,9 @@ func (a *arrival) preview() *store.Document {
 	}
 }
 
-// finish answers the peer and tells everybody what became of the revision.
-func (a *arrival) finish(ctx context.Context) {
-	c := a.c
+// settle tells the other parts what became of the revision, and adds what the listeners are to hear. If it
+// was not stored, it is refused, and nothing else is to be done.
+func (a *arrival) settle(ctx context.Context, events []DocumentEvent) (stored bool, more []DocumentEvent) {
 	if a.removed && a.err == nil {
 		a.err = a.side.loseAccess(ctx, a.store.ID, a.want)
 	}
@@ -189,27 +194,25 @@ func (a *arrival) finish(ctx context.Context) {
 		if ctx.Err() == nil { // what the session's end has stopped is no news, and comes again
 			a.refuse()
 		}
-		return
+		return false, events
 	}
 	if a.delta {
-		c.counters.deltasReceived.Add(1)
+		a.c.counters.deltasReceived.Add(1)
 	}
 	a.push.received(a.store.ID, a.store.Rev.ID)
 	switch a.outcome {
 	case store.Conflicted:
 		a.conflicts.add(a.store.ID)
+		return true, events
 	case store.Stored:
-		c.counters.pullBytes.Add(uint64(len(a.req.Body)))
+		a.c.counters.pullBytes.Add(uint64(len(a.req.Body)))
 		if !a.removed {
-			c.report(DocumentEvent{ID: a.store.ID, Deleted: a.store.Deleted})
+			events = append(events, DocumentEvent{ID: a.store.ID, Deleted: a.store.Deleted})
 		}
 	case store.AlreadyKnown:
 	}
-	if a.outcome != store.Conflicted {
-		a.push.pulled(a.store.ID)
-	}
-	a.req.Reply(&blip.Message{})
-	a.wanted.done(a.want)
+	a.push.pulled(a.store.ID)
+	return true, events
 }
 
 // refuse answers with an error. After a delta the revision is expected once more, whole;

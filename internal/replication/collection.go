@@ -45,6 +45,9 @@ func (c *collection) message(profile string) *blip.Message {
 
 // report tells the listeners about documents, and counts them.
 func (c *collection) report(events ...DocumentEvent) {
+	if len(events) == 0 {
+		return
+	}
 	for i := range events {
 		e := &events[i]
 		e.Collection = c.store()
@@ -61,7 +64,7 @@ func (c *collection) report(events ...DocumentEvent) {
 		}
 	}
 	c.refusals.remember(events)
-	if c.s.common.Documents != nil && len(events) > 0 {
+	if c.s.common.Documents != nil {
 		c.s.common.Documents(events)
 	}
 	c.s.progressed()

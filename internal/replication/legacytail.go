@@ -27,8 +27,11 @@ func (c *collection) treeSpace() string {
 
 // noteTree remembers that the peer has shown a tree ID of a document; "" is none.
 func (c *collection) noteTree(tx *store.Tx, id string, tree revision.ID) error {
+	if tree == "" {
+		return nil // most often
+	}
 	space := c.treeSpace()
-	if tree == "" || space == "" {
+	if space == "" {
 		return nil
 	}
 	is, err := tx.Info(space, id)
@@ -36,6 +39,16 @@ func (c *collection) noteTree(tx *store.Tx, id string, tree revision.ID) error {
 		return err
 	}
 	return tx.SetInfo(space, id, []byte(tree))
+}
+
+// shownTree returns the tree ID that the peer has shown of a document, "" if none is remembered.
+func (c *collection) shownTree(tx *store.Tx, id string) (revision.ID, error) {
+	space := c.treeSpace()
+	if space == "" {
+		return "", nil
+	}
+	text, err := tx.Info(space, id)
+	return revision.ID(text), err
 }
 
 // noteArrived remembers what the peer has shown by sending rev. A remote's tree revision is kept beside the
@@ -86,18 +99,18 @@ func (p *pusher) history(tx *store.Tx, it *item) (string, error) {
 		return it.rev.WireHistory(p.peer.maxHistory, it.peerHas), nil
 	}
 	it.tree = ""
-	for _, id := range append([]revision.ID{it.parent}, it.known[:min(len(it.known), 1)]...) {
-		if id.IsTree() {
-			it.tree = id
-		}
+	if it.parent.IsTree() {
+		it.tree = it.parent
+	}
+	if len(it.known) > 0 && it.known[0].IsTree() {
+		it.tree = it.known[0]
 	}
 	var shown revision.ID
-	if space := p.c.treeSpace(); space != "" && it.tree == "" && len(it.rev.History.Ancestors) > 0 {
-		text, err := tx.Info(space, it.id)
-		if err != nil {
+	if it.tree == "" && len(it.rev.History.Ancestors) > 0 {
+		var err error
+		if shown, err = p.c.shownTree(tx, it.id); err != nil {
 			return "", err
 		}
-		shown = revision.ID(text)
 	}
 	for _, id := range it.known {
 		if shown == "" && id.IsTree() {

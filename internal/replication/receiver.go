@@ -19,8 +19,8 @@ const (
 	commitRevs      = 1_000    // revisions in one transaction
 	commitBytes     = 4 << 20
 	arrivedRevs     = 64
-	stagedRevs      = 256
-	blobsPerSession = 8 // revisions fetching blobs at once
+	stagedRevs      = 1_000 // as many as one transaction takes: the fewer, the less is written
+	blobsPerSession = 8     // revisions fetching blobs at once
 )
 
 // receiver takes revisions from message to disk, in two stages that run side by side:
@@ -165,14 +165,7 @@ func (r *receiver) commit(ctx context.Context) error {
 		case first := <-r.staged:
 			batch := r.gather(first)
 			r.storeAll(ctx, batch)
-			for _, a := range batch {
-				a.finish(ctx)
-				if a.weight > 0 {
-					r.space.Release(a.weight)
-				}
-			}
-			r.inWork.Add(-int64(len(batch)))
-			r.s.stateChanged()
+			r.finishAll(ctx, batch)
 		}
 	}
 }
@@ -217,5 +210,44 @@ func (r *receiver) storeAll(ctx context.Context, batch []*arrival) {
 		if a.err == nil {
 			a.err = err
 		}
+	}
+}
+
+// finishAll answers the peer, and tells everybody what became of a batch.
+func (r *receiver) finishAll(ctx context.Context, batch []*arrival) {
+	for rest := batch; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].intake == rest[0].intake {
+			n++
+		}
+		finish(ctx, rest[0].intake, rest[:n])
+		rest = rest[n:]
+	}
+	weight := int64(0)
+	for _, a := range batch {
+		weight += a.weight
+	}
+	r.space.Release(weight)
+	r.inWork.Add(-int64(len(batch)))
+	r.s.stateChanged()
+}
+
+// finish is finishAll for revisions of one collection.
+func finish(ctx context.Context, in *intake, batch []*arrival) {
+	events := make([]DocumentEvent, 0, len(batch))
+	wants := make([]*want, 0, len(batch))
+	stored := batch[:0:0]
+	for _, a := range batch {
+		var ok bool
+		if ok, events = a.settle(ctx, events); ok {
+			stored, wants = append(stored, a), append(wants, a.want)
+		}
+	}
+	in.c.report(events...)
+	for _, a := range stored {
+		a.req.Reply(nil)
+	}
+	if len(wants) > 0 {
+		in.wanted.done(wants...)
 	}
 }

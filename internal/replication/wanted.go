@@ -1,7 +1,6 @@
 package replication
 
 import (
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +20,7 @@ type want struct {
 	since   time.Time
 	arrived bool        // and not yet stored
 	lost    atomic.Bool // the user may not see it any more: it is not to be stored
+	next    *want       // of the same document, asked for later
 }
 
 // wanted keeps account of the revisions of one collection that were asked for. Its methods may be called
@@ -29,14 +29,14 @@ type wanted struct {
 	c    *collection
 	room chan struct{} // capacity 1: there may be room for more
 
-	mu    sync.Mutex // guards the following
-	byID  map[string][]*want
+	mu    sync.Mutex       // guards the following
+	byID  map[string]*want // the first of each document
 	count int
 	bytes int // as announced
 }
 
 func newWanted(c *collection) *wanted {
-	return &wanted{c: c, byID: make(map[string][]*want), room: make(chan struct{}, 1)}
+	return &wanted{c: c, byID: make(map[string]*want), room: make(chan struct{}, 1)}
 }
 
 func (l *wanted) busy() bool {
@@ -70,14 +70,25 @@ func (l *wanted) register(changes []wire.Change, answers []wire.Answer, seqs []*
 			done = append(done, seqs[i])
 			continue
 		}
-		l.byID[c.ID] = append(l.byID[c.ID],
-			&want{id: c.ID, rev: c.Rev.ID, text: c.Sequence, seq: seqs[i], size: c.Size, since: now})
-		l.count++
-		l.bytes += c.Size
+		l.addLocked(&want{id: c.ID, rev: c.Rev.ID, text: c.Sequence, seq: seqs[i], size: c.Size, since: now})
 	}
 	l.mu.Unlock()
 	l.c.counters.pullCompleted.Add(uint64(len(done)))
 	l.c.ledger.completeRemote(done...)
+}
+
+func (l *wanted) addLocked(w *want) {
+	l.count++
+	l.bytes += w.size
+	first := l.byID[w.id]
+	if first == nil {
+		l.byID[w.id] = w
+		return
+	}
+	for first.next != nil {
+		first = first.next
+	}
+	first.next = w
 }
 
 // arrived finds the want that a rev or norev message fulfils; nil if nobody had asked. The
@@ -95,9 +106,9 @@ func (l *wanted) arrived(id, sequence string, rev revision.ID) *want {
 	return found
 }
 
-func mostAlike(wants []*want, sequence string, rev revision.ID) (found *want) {
+func mostAlike(first *want, sequence string, rev revision.ID) (found *want) {
 	likeness := 0
-	for _, w := range wants {
+	for w := first; w != nil; w = w.next {
 		alike := 1
 		switch {
 		case w.arrived:
@@ -117,8 +128,8 @@ func mostAlike(wants []*want, sequence string, rev revision.ID) (found *want) {
 // bySequenceLocked finds a want whatever the document's ID: one that is no UTF-8 reads otherwise in an
 // announcement, which is JSON, than in a property.
 func (l *wanted) bySequenceLocked(sequence string) *want {
-	for _, wants := range l.byID {
-		for _, w := range wants {
+	for _, first := range l.byID {
+		for w := first; w != nil; w = w.next {
 			if !w.arrived && w.text == sequence {
 				return w
 			}
@@ -142,7 +153,7 @@ func (l *wanted) again(w *want) {
 func (l *wanted) lose(id string, last *want) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, w := range l.byID[id] {
+	for w := l.byID[id]; w != nil; w = w.next {
 		w.lost.Store(true)
 		if w == last {
 			return
@@ -150,32 +161,44 @@ func (l *wanted) lose(id string, last *want) {
 	}
 }
 
-// done says that what was wanted is stored, or never will be.
-func (l *wanted) done(w *want) {
-	if w != nil {
-		if w.seq != nil { // first: a session with nothing left to do saves its checkpoint and ends
-			l.c.counters.pullCompleted.Add(1)
-			l.c.ledger.completeRemote(w.seq)
+// done says that what was wanted is stored, or never will be. Nil ones are passed over.
+func (l *wanted) done(wants ...*want) {
+	seqs := make([]*checkpoint.Sequence, 0, len(wants))
+	for _, w := range wants {
+		if w != nil && w.seq != nil {
+			seqs = append(seqs, w.seq)
 		}
-		l.mu.Lock()
-		l.forgetLocked(w)
-		l.mu.Unlock()
 	}
+	// First: a session with nothing left to do saves its checkpoint and ends.
+	l.c.counters.pullCompleted.Add(uint64(len(seqs)))
+	l.c.ledger.completeRemote(seqs...)
+	l.mu.Lock()
+	for _, w := range wants {
+		if w != nil {
+			l.forgetLocked(w)
+		}
+	}
+	l.mu.Unlock()
 	l.hasRoom()
 	l.c.s.stateChanged()
 }
 
 func (l *wanted) forgetLocked(w *want) {
-	wants := l.byID[w.id]
-	i := slices.Index(wants, w)
-	switch {
-	case i < 0:
-		return
-	case len(wants) == 1:
+	first := l.byID[w.id]
+	if first == w && w.next == nil {
 		delete(l.byID, w.id)
-	default:
-		l.byID[w.id] = slices.Delete(wants, i, i+1)
+	} else if first == w {
+		l.byID[w.id] = w.next
+	} else {
+		for first != nil && first.next != w {
+			first = first.next
+		}
+		if first == nil {
+			return // it is forgotten already
+		}
+		first.next = w.next
 	}
+	w.next = nil
 	l.count--
 	l.bytes -= w.size
 }
@@ -197,8 +220,8 @@ func (l *wanted) leaveOpen(w *want) {
 func (l *wanted) overdue(before time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, wants := range l.byID {
-		for _, w := range wants {
+	for _, first := range l.byID {
+		for w := first; w != nil; w = w.next {
 			if !w.arrived && w.since.Before(before) {
 				return true
 			}

@@ -1,7 +1,7 @@
 package store
 
 import (
-	"bytes"
+	"cmp"
 
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
@@ -14,6 +14,9 @@ type Incoming struct {
 	Rev     revision.Rev
 	Deleted bool
 	Body    []byte // as document.Compact returned it; nil means {}
+
+	// Info is what document.Compact told about Body. Nil has the store look for itself.
+	Info *document.Info
 
 	// Remote is the peer that sent it, and is noted to have it. It is 0 for a client of a
 	// listener, of which nothing is noted.
@@ -94,7 +97,7 @@ func (tx *Tx) prepareIncoming(in Incoming) (*Document, error) {
 	if len(in.Body) == 0 {
 		next.Body = emptyBody
 	}
-	flags, err := lookInto(next.Body)
+	flags, err := flagsOf(in)
 	if err != nil {
 		return nil, err
 	}
@@ -108,15 +111,12 @@ func (tx *Tx) prepareIncoming(in Incoming) (*Document, error) {
 	return next, tx.requireBlobs(next, in.AllowAbsentBlobs)
 }
 
-// lookInto finds the flags of a checked body. Most bodies have none of the words that blobs
-// and attachments need: searching for these, and for escapes that could hide them, is quicker
-// than reading the JSON once more.
-func lookInto(body []byte) (int64, error) {
-	if !bytes.Contains(body, []byte("@type")) && !bytes.Contains(body, []byte("_attachments")) &&
-		!bytes.Contains(body, []byte(`\u`)) {
-		return 0, nil
+// flagsOf returns the flags of a checked body.
+func flagsOf(in Incoming) (int64, error) {
+	if in.Info != nil || len(in.Body) == 0 {
+		return infoFlags(*cmp.Or(in.Info, &document.Info{})), nil
 	}
-	info, err := document.Check(body)
+	info, err := document.Check(in.Body)
 	return infoFlags(info), err
 }
 
