@@ -99,6 +99,9 @@ func TestAnAdvertisedListenerIsFound(t *testing.T) {
 		peer.Insecure || len(peer.Protocols) == 0 || l.AdvertisedName() != name {
 		t.Errorf("found %+v", peer)
 	}
+	if urls := peer.URLs(); len(urls) != 1 || !strings.HasPrefix(urls[0], "wss://127.0.0.1:") {
+		t.Errorf("found at %q, want the address that the listener is bound to", urls)
+	}
 	syncWithPeer(t, ctx, peer)
 	wantSynced(t, "with the peer", theirs, nil)
 

@@ -3,6 +3,7 @@ package tandem
 import (
 	"context"
 	"net"
+	"net/netip"
 	"strings"
 
 	"github.com/tandemdb/tandem/internal/discovery"
@@ -26,7 +27,7 @@ func (l *URLEndpointListener) advertise() error {
 	if l.cfg.Advertise == "" {
 		return nil
 	}
-	options := discovery.Options{Interfaces: interfacesOf(l.cfg.NetworkInterface)}
+	options := discovery.Options{Interfaces: interfacesOf(l.running().Bound())}
 	for i := range l.databases {
 		ad, err := discovery.Advertise(context.Background(), l.advertised(i), options)
 		if err != nil {
@@ -55,6 +56,9 @@ func (l *URLEndpointListener) advertised(at int) discovery.Peer {
 		Insecure:  l.cfg.DisableTLS,
 		Port:      uint16(l.Port()),
 	}
+	if bound := l.running().Bound(); bound != netip.IPv6Unspecified() {
+		peer.Addrs = []netip.Addr{bound}
+	}
 	if id := l.TLSIdentity(); id != nil {
 		peer.Fingerprint = id.Fingerprint()
 	}
@@ -75,21 +79,19 @@ func (l *URLEndpointListener) stopAdvertising() {
 	}
 }
 
-// interfacesOf names the interfaces that a listener on address, the name of an interface or an
-// IP address, is reached by; nil means all.
-func interfacesOf(address string) []string {
-	ip := net.ParseIP(address)
-	switch {
-	case address == "" || ip != nil && ip.IsUnspecified():
+// interfacesOf names the interface that has the address which a listener is bound to; nil means
+// all.
+func interfacesOf(bound netip.Addr) []string {
+	if bound.IsUnspecified() {
 		return nil
-	case ip == nil:
-		return []string{address}
 	}
 	all, _ := net.Interfaces() // where they are not known, all are advertised to
 	for _, candidate := range all {
 		addrs, _ := candidate.Addrs()
 		for _, addr := range addrs {
-			if prefix, ok := addr.(*net.IPNet); ok && prefix.IP.Equal(ip) {
+			prefix, err := netip.ParsePrefix(addr.String())
+			sameZone := bound.Zone() == "" || bound.Zone() == candidate.Name
+			if err == nil && prefix.Addr().Unmap() == bound.WithZone("") && sameZone {
 				return []string{candidate.Name}
 			}
 		}

@@ -255,6 +255,35 @@ func TestChangedAddressesAreTold(t *testing.T) {
 	})
 }
 
+// A listener that is bound to one address, or to IPv4, answers at no other.
+func TestOnlyAddressesThatAnswerAreTold(t *testing.T) {
+	all := []netip.Prefix{
+		netip.MustParsePrefix("192.0.2.2/24"), netip.MustParsePrefix("198.51.100.2/24"),
+		netip.MustParsePrefix("fd00::2/64"), netip.MustParsePrefix("fe80::2/64"),
+	}
+	for bound, want := range map[string]string{
+		"192.0.2.2":    "[192.0.2.2]",
+		"0.0.0.0":      "[192.0.2.2 198.51.100.2]",
+		"fd00::2":      "[fd00::2]",
+		"fe80::2%eth0": "[fe80::2%eth0]",
+		"":             "[192.0.2.2 198.51.100.2 fd00::2 fe80::2%eth0]",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			net := &lan{}
+			b, m := browse(t, net.machine(1)), net.machine(2)
+			m.setLinks(discovery.Link{Index: 1, Name: "eth0", Nets: all})
+			peer := till("a")
+			if bound != "" {
+				peer.Addrs = []netip.Addr{netip.MustParseAddr(bound)}
+			}
+			advertise(t, m, peer)
+			if e := next(t, b, 2*time.Second); fmt.Sprint(e.Peer.Addrs) != want {
+				t.Errorf("bound to %q: told %v, want %s", bound, e.Peer.Addrs, want)
+			}
+		})
+	}
+}
+
 func TestQuietNetworkStaysQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := &lan{}

@@ -31,8 +31,9 @@ type Peer struct {
 	Port uint16
 	// Host is the host name, found by Browse, or given in a list.
 	Host string
-	// Addrs are the addresses, best first. Advertise ignores them, and tells each network
-	// the addresses this machine has there.
+	// Addrs are the addresses, best first. Advertise tells each network the addresses this
+	// machine has there: all if there are no Addrs, otherwise those among Addrs, where 0.0.0.0
+	// stands for all of IPv4.
 	Addrs []netip.Addr
 }
 
@@ -86,6 +87,15 @@ func (p Peer) validate() error {
 		return invalid.Says("the port is 0")
 	}
 	return nil
+}
+
+// isReachedAt reports whether an advertised peer answers at the address that this machine has
+// on link.
+func (p Peer) isReachedAt(addr netip.Addr, link Link) bool {
+	return len(p.Addrs) == 0 || slices.ContainsFunc(p.Addrs, func(own netip.Addr) bool {
+		return own.WithZone("") == addr && (own.Zone() == "" || own.Zone() == link.Name) ||
+			own == netip.IPv4Unspecified() && addr.Is4()
+	})
 }
 
 // sortAddrs puts the addresses first that most likely lead to the peer: IPv4, global IPv6,

@@ -30,7 +30,7 @@ func records(p Peer, link Link, life time.Duration) []dns.RR {
 	}
 	for i, n := range link.Nets {
 		switch addr := n.Addr(); {
-		case i >= maxAddrs:
+		case i >= maxAddrs, !p.isReachedAt(addr, link):
 		case addr.Is4():
 			list = append(list, &dns.A{Hdr: head(p.Host, dns.TypeA, unique), A: addr.AsSlice()})
 		default:

@@ -18,6 +18,7 @@ func bind(ctx context.Context, name string, port uint16) (net.Listener, error) {
 		if err != nil {
 			return nil, err
 		}
+		addresses[0] = zoned(addresses[0])
 		if host = addresses[0].String(); addresses[0] == netip.IPv4Unspecified() {
 			network = "tcp4"
 		}
@@ -57,11 +58,33 @@ func namesOf(ctx context.Context, l net.Listener) []string {
 	return hostNames(ctx, "ip")
 }
 
+// zoned adds to a link-local IPv6 address of this device the zone that it needs.
+func zoned(a netip.Addr) netip.Addr {
+	if !a.Is6() || !a.IsLinkLocalUnicast() || a.Zone() != "" {
+		return a
+	}
+	for _, own := range localAddresses() {
+		if own.WithZone("") == a {
+			return own
+		}
+	}
+	return a
+}
+
+// Bound returns the address that the server listens at, with its zone: unspecified for all, and
+// the zero value without a port.
+func (s *Server) Bound() netip.Addr {
+	if s.listener == nil {
+		return netip.Addr{}
+	}
+	return zoned(s.listener.Addr().(*net.TCPAddr).AddrPort().Addr().Unmap()) // the system forgets it
+}
+
 // hosts returns the names and addresses by which this server is reached.
 func (s *Server) hosts() []string {
-	at := s.listener.Addr().(*net.TCPAddr).AddrPort().Addr()
+	at := s.Bound()
 	if !at.IsUnspecified() {
-		return []string{at.Unmap().String()}
+		return []string{at.String()}
 	}
 	hosts := append([]string(nil), s.names...)
 	for _, a := range localAddresses() {

@@ -22,7 +22,7 @@ type Endpoint struct {
 // fault.InvalidURL, for another scheme than ws and wss, a missing host or database name, a
 // port out of range, a query or fragment, and for credentials within the URL.
 func ParseEndpoint(raw string) (Endpoint, error) {
-	u, err := url.Parse(raw)
+	u, err := url.Parse(escapeZone(raw))
 	if err != nil {
 		return Endpoint{}, invalidURL("", "it cannot be parsed") // raw may hold a password
 	}
@@ -48,6 +48,16 @@ func ParseEndpoint(raw string) (Endpoint, error) {
 		return Endpoint{}, invalidURL("", "its host has a zone with characters that do not belong there")
 	}
 	return Endpoint{url: *u}, nil
+}
+
+// escapeZone writes the zone of an IPv6 address as a URL has to (RFC 6874): people write it as
+// in an address, [fe80::1%eth0].
+func escapeZone(raw string) string {
+	before, zone, found := strings.Cut(raw, "%")
+	if !found || strings.HasPrefix(zone, "25") || !strings.Contains(before, "://[") || strings.Contains(before, "]") {
+		return raw
+	}
+	return before + "%25" + zone
 }
 
 func invalidURL(raw, why string) *fault.Error {

@@ -17,6 +17,7 @@ func TestEndpointsAreRead(t *testing.T) { // N-14, N-15
 		"WSS://Example.com/a/b/db":       {"wss://Example.com/a/b/db", "db", "Example.com"},
 		"ws://[::1]:4984/db":             {"ws://[::1]:4984/db", "db", "::1"},
 		"ws://[fe80::1%25eth0]:4984/db":  {"ws://[fe80::1%25eth0]:4984/db", "db", "fe80::1%eth0"},
+		"ws://[fe80::1%eth0]:4984/db":    {"ws://[fe80::1%25eth0]:4984/db", "db", "fe80::1%eth0"},
 		"ws://h/caf%C3%A9%20%2F":         {"ws://h/caf%C3%A9%20%2F", "café /", "h"},
 		"wss://xn--bcher-kva.example/db": {"wss://xn--bcher-kva.example/db", "db", "xn--bcher-kva.example"},
 	}

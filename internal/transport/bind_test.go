@@ -1,0 +1,45 @@
+package transport_test
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/tandemdb/tandem/internal/transport"
+)
+
+// A link-local address means nothing without its zone, whoever leaves it out.
+func TestLinkLocalURLsHaveTheirZone(t *testing.T) {
+	address := linkLocal(t)
+	for _, name := range []string{address.String(), address.WithZone("").String()} {
+		s := listen(t, transport.ServerConfig{Interface: name})
+		if s.Bound() != address {
+			t.Errorf("%s: bound to %s, want %s", name, s.Bound(), address)
+		}
+		if url := s.URLs()[0]; !strings.Contains(url, "%25"+address.Zone()+"]") {
+			t.Errorf("%s: the URL is %s, want a zone", name, url)
+		}
+		checkReached(t, s, transport.DialConfig{})
+	}
+}
+
+// linkLocal returns a link-local IPv6 address of this machine, with its zone.
+func linkLocal(t *testing.T) netip.Addr {
+	t.Helper()
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, i := range interfaces {
+		addrs, _ := i.Addrs()
+		for _, addr := range addrs {
+			prefix, err := netip.ParsePrefix(addr.String())
+			if err == nil && prefix.Addr().Is6() && prefix.Addr().IsLinkLocalUnicast() && i.Flags&net.FlagUp != 0 {
+				return prefix.Addr().WithZone(i.Name)
+			}
+		}
+	}
+	t.Skip("this machine has no link-local IPv6 address")
+	return netip.Addr{}
+}
