@@ -78,6 +78,12 @@ func (l *leader) goOn(ctx context.Context, last *rest) (done bool, err error) {
 		l.saveCheckpoints(ctx)
 		return true, nil
 	}
+	for _, x := range l.s.all() {
+		if x.ahead.isDue(time.Now()) {
+			l.saveInTime(ctx)
+			return true, errAskAgain
+		}
+	}
 	if err := l.s.leftBehind(); err != nil {
 		l.saveInTime(ctx)
 		return true, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/delta"
@@ -28,6 +29,8 @@ type arrival struct {
 	dangling []string // blobs that a Sync Gateway's _attachments do not list
 	removed  bool     // the body says that the document has left the user's channels
 	outcome  store.Outcome
+	due      time.Time // when the revision is acceptable, which came too early; else zero
+	awaited  bool      // and it is written down, to be asked for then
 	err      error
 }
 
@@ -218,6 +221,10 @@ func (a *arrival) settle(ctx context.Context, events []DocumentEvent) (stored bo
 // refuse answers with an error. After a delta the revision is expected once more, whole;
 // after an error of ours that may pass, its sequence stays open for the next session.
 func (a *arrival) refuse() {
+	if !a.due.IsZero() {
+		a.refuseForNow()
+		return
+	}
 	c := a.c
 	transient := isOurTrouble(a.err)
 	if a.delta && (errors.Is(a.err, fault.DeltaBase) || errors.Is(a.err, fault.CorruptDelta)) {

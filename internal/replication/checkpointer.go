@@ -23,6 +23,8 @@ type checkpointer struct {
 	c  *collection
 	id string
 
+	unsaved bool // there is nothing to go on from
+
 	saving chan struct{}       // capacity 1, filled through a save: one at a time
 	rev    string              // the peer's revision of its copy; "" if it has none; guarded by saving
 	saved  checkpoint.Position // as last saved; guarded by saving
@@ -106,7 +108,7 @@ func (k *checkpointer) save(ctx context.Context) (err error) {
 	}
 	defer func() { <-k.saving }()
 	position, dirty := k.take()
-	if !dirty || position.Equal(k.saved) {
+	if !dirty || k.unsaved || position.Equal(k.saved) {
 		return nil
 	}
 	defer func() {

@@ -22,12 +22,14 @@ type collection struct {
 
 	counters counters
 	refusals refusals
+	ahead    ahead
 }
 
 func newCollection(s *engine, index int, opts CollectionOptions, l ledger) *collection {
 	return &collection{
 		s: s, index: index, opts: opts, ledger: l,
 		refusals: refusals{s: s, store: opts.Collection},
+		ahead:    ahead{s: s, store: opts.Collection},
 	}
 }
 

@@ -73,6 +73,8 @@ type Active struct {
 	// StartedOver says that the session follows one that ended with [ErrStartOver].
 	StartedOver bool
 
+	asks bool // a short session for what came too early: see [ahead]; it has no checkpoint
+
 	// KeepLost keeps documents that the user has lost access to, in place of purging them.
 	KeepLost bool
 }

@@ -57,6 +57,14 @@ func Explain(ctx context.Context, db *store.DB, remote string, opts CollectionOp
 			return err
 		}
 		e.judge(doc, number, opts, done)
+		early, err := awaitedOf(tx, number, opts.Collection, id)
+		if err != nil {
+			return err
+		}
+		if early != nil {
+			e.State, e.Refusal, e.Reason = StatePending, nil, tooEarly(id, *early).Error()
+			return nil
+		}
 		if e.State == StatePending && whole != nil {
 			e.State, e.Refusal = StateRefused, whole
 			e.Reason = fmt.Sprintf("the peer takes nothing that is pushed (%s %d): %s", whole.Domain, whole.Code, whole.Message)

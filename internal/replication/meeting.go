@@ -61,6 +61,7 @@ func (l *leader) exchange(index int, opts CollectionOptions) *exchange {
 		return hearing{c: c, wanted: w, keepLost: l.cfg.KeepLost}
 	})
 	x.check = newCheckpointer(c, checkpointID(l.s.db, l.cfg.Remote, &opts), account)
+	x.check.unsaved = l.cfg.asks
 	return x
 }
 
@@ -117,6 +118,12 @@ func (l *leader) meetLegacy(ctx context.Context, all []*exchange) error {
 func (l *leader) begin(ctx context.Context, x *exchange) error {
 	if err := x.conflicts.findOld(ctx); err != nil {
 		return err
+	}
+	if err := x.ahead.load(ctx); err != nil {
+		return err
+	}
+	if x.opts.Pull && !l.cfg.asks {
+		x.report(x.ahead.events()...)
 	}
 	l.s.spawn(x.check.run)
 	l.s.spawn(x.conflicts.run)

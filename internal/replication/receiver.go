@@ -195,10 +195,7 @@ func (r *receiver) storeAll(ctx context.Context, batch []*arrival) {
 			case a.want != nil && a.want.lost.Load():
 				a.outcome = store.AlreadyKnown // and purged
 			default:
-				a.outcome, a.err = tx.Receive(a.c.store(), a.store)
-				if a.err == nil {
-					a.err = a.c.noteArrived(tx, a.store.ID, a.store.Rev)
-				}
+				a.err = a.receive(tx)
 			}
 		}
 		return nil

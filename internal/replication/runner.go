@@ -181,7 +181,7 @@ func (r *Runner) loop(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case r.cfg.StartedOver:
+		case r.cfg.StartedOver, errors.Is(err, errAskAgain):
 			attempt = 0
 			continue
 		case err == nil && !r.cfg.Continuous:
@@ -201,18 +201,41 @@ func (r *Runner) loop(ctx context.Context) error {
 	}
 }
 
-// attempt dials and holds one session. It reports whether the connection did any good.
+// attempt holds one session, after one for what is due. It reports whether the connection did any good.
 func (r *Runner) attempt(ctx context.Context) (good bool, err error) {
 	select {
 	case <-r.now: // asked for before this attempt
 	default:
 	}
+	if err := r.ask(ctx); err != nil {
+		return false, err
+	}
+	return r.converse(ctx, r.cfg)
+}
+
+// ask holds a session for what came too early and is due, if anything is. A peer that cannot be asked in this way
+// does not hold up the rest.
+func (r *Runner) ask(ctx context.Context) error {
+	cfg, asked, err := r.cfg.asking(ctx)
+	if cfg == nil || err != nil {
+		return err
+	}
+	if _, err := r.converse(ctx, *cfg); err != nil || ctx.Err() != nil {
+		if fault.IsTransient(err) || fault.IsNetworkDependent(err) {
+			return err
+		}
+		return nil
+	}
+	return cfg.forgetAsked(ctx, asked)
+}
+
+// converse dials and holds one session. It reports whether the connection did any good.
+func (r *Runner) converse(ctx context.Context, cfg Active) (good bool, err error) {
 	pipe, protocol, err := r.dial(ctx)
 	if err != nil {
 		return false, err
 	}
 	r.met = true
-	cfg := r.cfg
 	cfg.Protocol = protocol
 	session := NewActive(pipe, cfg)
 	r.mu.Lock()
@@ -223,7 +246,7 @@ func (r *Runner) attempt(ctx context.Context) (good bool, err error) {
 	r.mu.Unlock()
 	r.changed()
 	err = session.Run(ctx)
-	if session.begun.Load() {
+	if session.begun.Load() && !cfg.asks {
 		r.cfg.Reset = false // the checkpoints have heard of it
 	}
 	progress := session.Progress()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/delta"
@@ -240,6 +241,7 @@ func (p *pusher) replied(it *item, isDelta bool, err error) {
 	if ended(err) {
 		return
 	}
+	early := wire.IsTooEarly(err)
 	err = wire.FromPeer(err)
 	switch {
 	case err == nil:
@@ -251,6 +253,8 @@ func (p *pusher) replied(it *item, isDelta bool, err error) {
 		p.c.counters.deltasRefused.Add(1)
 		it.whole, it.saved, it.state = true, 0, ready
 		p.ready = append([]*item{it}, p.ready...)
+	case early && it.rev.ID.IsVersion():
+		p.postponeForTime(it, err)
 	case fault.HasCode(err, fault.WebSocket, 403) && p.opts.proposes && !it.refused:
 		it.refused, it.state = true, offered // another document of this push may open the door
 		p.lastTries = append(p.lastTries, it)
@@ -277,6 +281,17 @@ func ended(err error) bool {
 func (p *pusher) postpone(it *item, err error) {
 	p.c.report(DocumentEvent{ID: it.id, Push: true, Deleted: it.deleted, Err: err, Transient: true})
 	p.c.s.leave(err)
+	p.countLeft(it)
+	p.release(it)
+}
+
+// postponeForTime leaves a version for a later session, because the peer's clock is behind. That passes without
+// another attempt to connect, so the session goes on.
+func (p *pusher) postponeForTime(it *item, err error) {
+	p.c.report(DocumentEvent{
+		ID: it.id, Revision: string(it.rev.ID), Push: true, Deleted: it.deleted, Err: err, Transient: true,
+	})
+	p.c.ahead.offerAgain(time.Now())
 	p.countLeft(it)
 	p.release(it)
 }

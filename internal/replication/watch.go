@@ -33,6 +33,9 @@ func (w *watch) look(now time.Time, all []*exchange) error {
 		w.fetching = now
 	}
 	for _, x := range all {
+		if x.ahead.isDue(now) {
+			w.s.stateChanged()
+		}
 		silent := now.Sub(w.since) >= w.patience && x.pull.wanted.overdue(now.Add(-w.patience))
 		owing := now.Sub(w.fetching) >= 10*w.patience && x.pull.wanted.overdue(now.Add(-10*w.patience))
 		if silent || owing {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
@@ -74,6 +75,27 @@ func ToPeer(err error) (domain string, code int, text string) {
 		return string(fault.HTTP), e.Code, e.Because(nil).Error()
 	}
 	return string(e.Domain), e.Code, e.Because(nil).Error()
+}
+
+// tooEarly begins the text with which a listener refuses a version of a time ahead.
+const tooEarly = "try again later: "
+
+// TooEarly gives the error reply to a client whose version is of a time ahead. It is that of a passing fault: a
+// LiteCore then pushes the revision again with its next connection.
+func TooEarly(err error) (domain string, code int, text string) {
+	_, _, text = ToPeer(err)
+	return string(fault.HTTP), 503, tooEarly + text
+}
+
+// IsTooEarly reports whether a peer refuses a revision because its clock is behind the time of the version:
+// a listener of ours, or a LiteCore, to which a version of ours can be wrong in nothing else.
+func IsTooEarly(err error) bool {
+	var reply *blip.Error
+	if !errors.As(err, &reply) {
+		return false
+	}
+	return reply.Domain == string(fault.HTTP) && reply.Code == 503 && strings.HasPrefix(reply.Text, tooEarly) ||
+		reply.Domain == string(fault.Tandem) && reply.Code == fault.BadRevisionID.Code
 }
 
 // IsDeltaRefusal reports whether a peer's reply to a delta asks for the whole body.
