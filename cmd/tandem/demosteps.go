@@ -137,7 +137,7 @@ func (p *demoPeer) digest(ctx context.Context) (digest, documents string, err er
 			if err != nil {
 				return "", "", err
 			}
-			hash.Write(append(appendDocument(nil, doc, "", false), '\n'))
+			hash.Write(append(appendDocument(nil, doc, lineForm{}), '\n'))
 			n++
 		}
 	}

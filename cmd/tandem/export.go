@@ -15,6 +15,7 @@ type exportFlags struct {
 	collection collectionFlag
 	all        bool
 	meta       bool
+	history    bool
 	blobs      string
 }
 
@@ -30,20 +31,27 @@ func newExport(a *app) *cobra.Command {
 			"member _collection, as scope.collection. With --blobs it also writes the content of the blobs that\n" +
 			"the documents refer to, each once, to a file of the folder DIR whose name is its digest.\n" +
 			"With --meta the deleted documents are among the lines, and there are further members:\n" +
-			"_rev, the revision; _seq, its place among the changes of the collection; _deleted, true for a\n" +
-			"deleted document; and _history, what the revision descends from.\n\n" +
+			"_rev, the revision; _seq, its place among the changes of the collection; and _deleted, true for a\n" +
+			"deleted document. With --history there is _history too, what the revision descends from.\n\n" +
 			"`tandem import` reads all of it.",
 		Example: "  tandem export travel --collection travel.airlines > airlines.jsonl\n" +
-			"  tandem export travel --all --meta --blobs travel-blobs > travel.jsonl",
+			"  tandem export travel --all --meta --history --blobs travel-blobs > travel.jsonl",
 		Args: cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error { return a.export(ctx, args[0], &f) }),
 	}
 	f.collection.add(c)
 	flags := c.Flags()
 	flags.BoolVar(&f.all, "all", false, "export all collections, and name that of each document")
-	flags.BoolVar(&f.meta, "meta", false, "add _rev, _seq, _deleted and _history, and include deleted documents")
+	flags.BoolVar(&f.meta, "meta", false, "add _rev, _seq and _deleted, and include deleted documents")
+	flags.BoolVar(&f.history, "history", false, "with --meta: add _history too")
 	flags.StringVar(&f.blobs, "blobs", "", "write the content of blobs to this `folder`, which is created if there is none")
 	exclusive(c, "all", "collection")
+	before(c, func() error {
+		if f.history && !f.meta {
+			return usage("--history needs --meta")
+		}
+		return nil
+	})
 	return c
 }
 
@@ -53,7 +61,7 @@ func (a *app) export(ctx context.Context, path string, f *exportFlags) error {
 		if err != nil {
 			return err
 		}
-		e := exporter{a: a, meta: f.meta, named: f.all}
+		e := exporter{a: a, form: lineForm{named: f.all, meta: f.meta, history: f.history}}
 		if f.blobs != "" {
 			if e.blobs, err = newBlobFolder(f.blobs); err != nil {
 				return err
@@ -82,27 +90,22 @@ func (f *exportFlags) collections(ctx context.Context, db *tandem.Database) ([]*
 // exporter writes documents, and counts what it could not write.
 type exporter struct {
 	a      *app
-	meta   bool
-	named  bool        // each line names its collection
+	form   lineForm
 	blobs  *blobFolder // nil if the content of blobs is not exported
 	absent int         // blobs without content
 }
 
 func (e *exporter) collection(ctx context.Context, coll *tandem.Collection) error {
 	all := coll.All
-	if e.meta {
+	if e.form.meta {
 		all = coll.AllWithDeleted
-	}
-	name := ""
-	if e.named {
-		name = coll.FullName()
 	}
 	var line []byte
 	for doc, err := range all(ctx) {
 		if err != nil {
 			return err
 		}
-		line = appendDocument(line[:0], doc, name, e.meta)
+		line = appendDocument(line[:0], doc, e.form)
 		if _, err := e.a.out.Write(append(line, '\n')); err != nil {
 			return err
 		}
@@ -118,32 +121,34 @@ func (e *exporter) collection(ctx context.Context, coll *tandem.Collection) erro
 	return nil
 }
 
-// appendDocument appends a document as one JSON object: first its ID, unless it is "" the name of its
-// collection, with meta what is known about it, and then its body as it is stored.
-func appendDocument(dst []byte, doc *tandem.Document, collection string, meta bool) []byte {
+// lineForm says what a line has beside the ID and the members of a document.
+type lineForm struct {
+	named   bool // the name of its collection
+	meta    bool // revision, sequence, and whether it is deleted
+	history bool // what the revision descends from
+}
+
+// appendDocument appends a document as one JSON object: first its ID, then what form says, and then its
+// body as it is stored.
+func appendDocument(dst []byte, doc *tandem.Document, form lineForm) []byte {
 	dst = appendText(append(dst, `{"_id":`...), doc.ID())
-	if collection != "" {
-		dst = appendText(append(dst, `,"_collection":`...), collection)
+	if form.named {
+		dst = appendText(append(dst, `,"_collection":`...), doc.Collection().FullName())
 	}
-	if meta {
-		dst = appendMeta(dst, doc)
+	if form.meta {
+		dst = appendText(append(dst, `,"_rev":`...), doc.RevisionID())
+		dst = strconv.AppendUint(append(dst, `,"_seq":`...), doc.Sequence(), 10)
+	}
+	if form.meta && doc.Deleted() {
+		dst = append(dst, `,"_deleted":true`...)
+	}
+	if history := doc.RevisionHistory(); form.history && history != "" {
+		dst = appendText(append(dst, `,"_history":`...), history)
 	}
 	if members := doc.Body()[1:]; len(members) > 1 {
 		return append(append(dst, ','), members...)
 	}
 	return append(dst, '}')
-}
-
-func appendMeta(dst []byte, doc *tandem.Document) []byte {
-	dst = appendText(append(dst, `,"_rev":`...), doc.RevisionID())
-	dst = strconv.AppendUint(append(dst, `,"_seq":`...), doc.Sequence(), 10)
-	if doc.Deleted() {
-		dst = append(dst, `,"_deleted":true`...)
-	}
-	if history := doc.RevisionHistory(); history != "" {
-		dst = appendText(append(dst, `,"_history":`...), history)
-	}
-	return dst
 }
 
 // appendText appends text, which is valid UTF-8, as a JSON string.

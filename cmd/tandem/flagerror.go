@@ -8,10 +8,10 @@ import (
 )
 
 // flagError says in plain words what is wrong with a flag of the command line.
-func flagError(_ *cobra.Command, err error) error {
+func flagError(c *cobra.Command, err error) error {
 	var invalid *pflag.InvalidValueError
 	if !errors.As(err, &invalid) {
-		return err
+		return unknownFlag(c, err)
 	}
 	name := "--" + invalid.GetFlag().Name
 	switch want := wanted[invalid.GetFlag().Value.Type()]; {

@@ -25,7 +25,7 @@ func newGet(a *app) *cobra.Command {
 				}
 				body := doc.Body()
 				if meta {
-					body = appendDocument(nil, doc, "", true)
+					body = appendDocument(nil, doc, lineForm{meta: true})
 				}
 				fmt.Fprintf(a.out, "%s\n", body)
 				return nil

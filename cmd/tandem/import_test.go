@@ -78,13 +78,13 @@ func TestImportUndoesExport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		line := appendDocument(nil, first.doc, "", false)
+		line := appendDocument(nil, first.doc, lineForm{})
 		second, err := (lineReader{}).parse(line)
 		if err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		if second.doc.ID() != id || !bytes.Equal(appendDocument(nil, second.doc, "", false), line) {
-			t.Errorf("%s came back as %s", line, appendDocument(nil, second.doc, "", false))
+		if second.doc.ID() != id || !bytes.Equal(appendDocument(nil, second.doc, lineForm{}), line) {
+			t.Errorf("%s came back as %s", line, appendDocument(nil, second.doc, lineForm{}))
 		}
 	})
 }

@@ -22,17 +22,26 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // The exit statuses.
 const (
-	statusDone   = 0
-	statusFailed = 1
-	statusUsage  = 2
+	statusDone        = 0
+	statusFailed      = 1
+	statusUsage       = 2
+	statusInterrupted = 130
+	statusTerminated  = 143
 )
+
+// statusHelp describes them.
+const statusHelp = "Exit statuses:\n" +
+	"    0  all was done; a command that runs until it is stopped was stopped\n" +
+	"    1  something failed, or only a part was done; the message says what\n" +
+	"    2  the command line makes no sense, or a setting is empty or cannot be: nothing was begun\n" +
+	"  130  interrupted (SIGINT, Ctrl-C) before all was done\n" +
+	"  143  ended (SIGTERM) before all was done"
 
 // run carries out one command line and returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(context.Background())
 	defer stop()
-	defer context.AfterFunc(ctx, stop)() // a second signal finds the default: the process ends
-	signal.Ignore(syscall.SIGPIPE)       // so that a command whose reader goes can tidy up
+	signal.Ignore(syscall.SIGPIPE) // so that a command whose reader goes can tidy up
 	ctx, gone := context.WithCancelCause(ctx)
 	defer gone(nil)
 
@@ -51,7 +60,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err != nil && errors.Is(context.Cause(ctx), errNobodyReads) {
 		return statusFailed
 	}
-	return a.report(found, err)
+	return a.report(ctx, found, err)
 }
 
 // app is one run of the command, as its subcommands see it.
@@ -75,7 +84,8 @@ func newRoot(a *app) *cobra.Command {
 		Short: "JSON document databases that sync from peer to peer",
 		Long: "tandem keeps JSON documents in databases on disk, and syncs them with other tandem peers,\n" +
 			"with Couchbase Lite apps and with Sync Gateway, over WebSockets and TLS.\n\n" +
-			"A DB is the path of a database: a folder whose name ends in .tandem, which may be left out.",
+			"A DB is the path of a database: a folder whose name ends in .tandem, which may be left out.\n\n" +
+			statusHelp,
 		Example: "  tandem demo\n" +
 			"  tandem import travel airlines.jsonl --collection travel.airlines\n" +
 			"  tandem serve travel --user u --password-file pw\n" +
@@ -118,16 +128,15 @@ func nameOperands(c *cobra.Command) {
 	}
 }
 
-// group makes a command that has only subcommands fail without one, instead of giving help
-// with status 0.
+// group makes a command that has only subcommands show its help without one.
 func group(c *cobra.Command) *cobra.Command {
 	c.Args = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return fmt.Errorf("%s needs a subcommand", c.CommandPath())
+			return nil
 		}
-		return fmt.Errorf("unknown command %q for %s", args[0], c.CommandPath())
+		return unknownCommand(c, args[0])
 	}
-	c.RunE = func(*cobra.Command, []string) error { return nil } // never: Args fails
+	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	return c
 }
 
@@ -151,7 +160,7 @@ func (e usageError) Error() string { return e.text }
 func usage(format string, args ...any) error { return usageError{text: fmt.Sprintf(format, args...)} }
 
 // report tells what went wrong and returns the exit status.
-func (a *app) report(c *cobra.Command, err error) int {
+func (a *app) report(ctx context.Context, c *cobra.Command, err error) int {
 	var wrongUse usageError
 	switch {
 	case err == nil:
@@ -162,6 +171,7 @@ func (a *app) report(c *cobra.Command, err error) int {
 		return statusUsage
 	case errors.Is(err, context.Canceled):
 		a.note("tandem: interrupted")
+		return interruptedStatus(ctx)
 	default:
 		a.note("tandem: %v", err)
 	}

@@ -34,6 +34,9 @@ func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do
 		_ = db.Delete() // it stays if another process has it open by now
 		return err
 	}
+	if !existed {
+		a.note("created database %s", db.Path())
+	}
 	return errors.Join(err, db.Close())
 }
 

@@ -50,7 +50,7 @@ func TestAnInterruptionEndsTheQuestionForAPassword(t *testing.T) {
 	}()
 	status := run([]string{"sync", t.TempDir() + "/notes", "ws://127.0.0.1:1/x", "--user", "u"}, terminal, io.Discard, stderr)
 	close(ended)
-	if status != statusFailed || !strings.HasSuffix(stderr.String(), "\ntandem: interrupted\n") {
+	if status != statusInterrupted || !strings.HasSuffix(stderr.String(), "\ntandem: interrupted\n") {
 		t.Errorf("exit status %d, stderr %q", status, stderr.String())
 	}
 	if after, err := term.GetState(int(terminal.Fd())); err != nil || *after != *before {

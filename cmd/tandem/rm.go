@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -46,6 +47,10 @@ func removeOne(b *tandem.Batch, coll *tandem.Collection, id string, purge bool) 
 		return b.Purge(coll, id)
 	}
 	doc, err := b.Document(coll, id)
+	var missing *tandem.Error
+	if errors.As(err, &missing) {
+		return missing.In("delete document", id)
+	}
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ func commonCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"start":     start,
 		"await":     await,
 		"written":   written,
+		"ended":     ended,
 		"stop":      stop,
 		"until":     until,
 		"status":    status,
@@ -132,6 +133,22 @@ func written(ts *testscript.TestScript, neg bool, args []string) {
 	text := procNamed(ts, args[0]).output.String()
 	if regexp.MustCompile("(?m)"+args[1]).MatchString(text) == neg {
 		ts.Fatalf("%s wrote:\n%s", args[0], text)
+	}
+}
+
+// ended NAME N waits for the end of a process, which has to have exit status N.
+func ended(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: ended name number")
+	}
+	p := procNamed(ts, args[0])
+	select {
+	case <-p.ended:
+	case <-time.After(timeout):
+		ts.Fatalf("%s does not end; it wrote:\n%s", args[0], p.output.String())
+	}
+	if got := strconv.Itoa(p.cmd.ProcessState.ExitCode()); got != args[1] {
+		ts.Fatalf("%s ended with status %s, want %s; it wrote:\n%s", args[0], got, args[1], p.output.String())
 	}
 }
 

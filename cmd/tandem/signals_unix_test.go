@@ -13,6 +13,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	commands := commonCommands()
 	commands["hangup"] = signalled(syscall.SIGHUP)
 	commands["interrupt"] = signalled(syscall.SIGINT)
+	commands["terminate"] = signalled(syscall.SIGTERM)
 	commands["unread"] = unread
 	commands["pause"] = signalled(syscall.SIGSTOP)
 	commands["resume"] = signalled(syscall.SIGCONT)

@@ -57,7 +57,7 @@ func TestAnInterruptionEndsTheWaitForStandardInput(t *testing.T) {
 			}()
 			var stderr strings.Builder
 			status := run(args, in, io.Discard, &stderr)
-			if status != statusFailed || !strings.HasPrefix(stderr.String(), "tandem: interrupted\n") {
+			if status != statusInterrupted || !strings.HasPrefix(stderr.String(), "tandem: interrupted\n") {
 				t.Errorf("exit status %d, stderr %q", status, stderr.String())
 			}
 		})
