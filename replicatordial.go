@@ -29,7 +29,7 @@ func (r *Replicator) dial(ctx context.Context) (blip.Pipe, string, error) {
 	case errors.As(err, &failed):
 		r.saw(failed.Seen)
 		r.saveCookies(ctx)
-		return nil, "", r.explain(ctx, failed.Err)
+		return nil, "", r.explainVersioning(r.explain(ctx, failed.Err))
 	default:
 		return nil, "", err
 	}

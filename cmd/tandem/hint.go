@@ -24,8 +24,12 @@ func hintOf(err error) string {
 }
 
 func hintAmong(list []knownHint, err error) string {
+	op := ""
+	if failed := new(tandem.Error); errors.As(err, &failed) {
+		op = failed.Op
+	}
 	for _, known := range list {
-		if errors.Is(err, known.of) {
+		if errors.Is(err, known.of) && (known.op == "" || known.op == op) {
 			return known.hint
 		}
 	}
@@ -35,37 +39,40 @@ func hintAmong(list []knownHint, err error) string {
 type knownHint struct {
 	of   error
 	hint string
+	op   string // what was being done; "" for anything
 }
 
 // hints come before those of the library, lastHints after them.
 var (
 	hints = []knownHint{
+		{tandem.ErrNotFound, "see the collections with `tandem info`; `tandem put --collection` makes one", "open collection"},
+		{tandem.ErrNotFound, "check the path; `tandem create` makes a database", "open database"},
 		{
 			tandem.ErrCertUnknownRoot,
-			"trust it with --self-signed (which does not prove who the peer is), --pinned-cert FILE or --ca FILE",
+			"trust it with --self-signed (which does not prove who the peer is), --pinned-cert FILE or --ca FILE", "",
 		},
 		{
 			tandem.ErrUnauthorized,
-			"give --user, and the password with --password-file, TANDEM_PASSWORD or at the prompt",
+			"give --user, and the password with --password-file, TANDEM_PASSWORD or at the prompt", "",
 		},
-		{tandem.ErrCertRequired, "give --identity LABEL, whose certificate the peer knows"},
-		{tandem.ErrCertRejected, "give --identity another label: one with a certificate that the peer trusts"},
-		{tandem.ErrConnectionRefused, "start `tandem serve` there, or check host and port of the URL"},
+		{tandem.ErrCertRequired, "give --identity LABEL, whose certificate the peer knows", ""},
+		{tandem.ErrCertRejected, "give --identity another label: one with a certificate that the peer trusts", ""},
+		{tandem.ErrConnectionRefused, "start `tandem serve` there, or check host and port of the URL", ""},
 	}
 	lastHints = []knownHint{
-		{tandem.ErrBadDocID, "use 1 to 240 bytes of UTF-8 without control characters, and no _ at the beginning"},
-		{tandem.ErrBadJSON, "write a document as one JSON object, with keys and texts in double quotes"},
-		{tandem.ErrBadBody, "write a document as one JSON object, in which no key occurs twice"},
-		{tandem.ErrForbidden, "carry changes in the direction that the peer allows, with --pull or --push, or ask its operator"},
-		{tandem.ErrAddressUnavailable, "give --interface an IP address of this device, or the name of an interface"},
-		{tandem.ErrUnknownInterface, "give --interface an IP address of this device, or the name of an interface"},
-		{tandem.ErrInvalidURL, "write it as wss://host:port/database"},
-		{tandem.ErrCrypto, "check the password, and that the file is whole"},
-		{tandem.ErrNotFound, "see what is there with `tandem ls`, and the collections with `tandem info`"},
-		{fs.ErrNotExist, "check the name of the file"},
-		{fs.ErrPermission, "check who may read and write the file"},
-		{syscall.EISDIR, "name a file, not a folder"},
-		{syscall.ENOSPC, "free some space, then try again"},
+		{tandem.ErrBadDocID, "use 1 to 240 bytes of UTF-8 without control characters, and no _ at the beginning", ""},
+		{tandem.ErrBadJSON, "write a document as one JSON object, with keys and texts in double quotes", ""},
+		{tandem.ErrBadBody, "write a document as one JSON object, in which no key occurs twice", ""},
+		{tandem.ErrForbidden, "carry changes in the direction that the peer allows, with --pull or --push, or ask its operator", ""},
+		{tandem.ErrAddressUnavailable, "give --interface an IP address of this device, or the name of an interface", ""},
+		{tandem.ErrUnknownInterface, "give --interface an IP address of this device, or the name of an interface", ""},
+		{tandem.ErrInvalidURL, "write it as wss://host:port/database", ""},
+		{tandem.ErrCrypto, "check the password, and that the file is whole", ""},
+		{tandem.ErrNotFound, "see what is there with `tandem ls`, and the collections with `tandem info`", ""},
+		{fs.ErrNotExist, "check the name of the file", ""},
+		{fs.ErrPermission, "check who may read and write the file", ""},
+		{syscall.EISDIR, "name a file, not a folder", ""},
+		{syscall.ENOSPC, "free some space, then try again", ""},
 	}
 )
 
