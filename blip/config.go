@@ -39,7 +39,7 @@ type Config struct {
 	// from their arrival until their reply is sent. More ends the connection with code 1009. Zero means 256 MiB.
 	MaxBuffered int64
 
-	// ReplyTimeout ends the connection with fault.Timeout when a request has made no progress for so long: no
+	// ReplyTimeout ends the connection with [ErrTimeout] when a request has made no progress for so long: no
 	// frame of it was sent, and none of its reply arrived. As long as other frames arrive, the patience is ten
 	// times longer, since the peer may be busy with what the answer depends on; and without limit while it takes
 	// a reply that is streamed from a BodyReader. Zero means 2 minutes, negative never.

@@ -74,9 +74,8 @@ func NewConn(pipe Pipe, cfg Config) *Conn {
 // Run carries messages until the end of the connection, and leaves no goroutine. It may be called once.
 //
 // It returns nil after our own Close, if the peer has echoed it. Otherwise it tells how the connection ended: a
-// *[CloseError] if the peer closed or the link dropped, fault.ProtocolError if the peer broke the protocol, a
-// fault with the code WebSocket 1009 if it sent too much, fault.Timeout if it went silent, the error given to
-// Abort, or ctx's.
+// *[CloseError] if the peer closed or the link dropped, [ErrProtocol] if the peer broke the protocol,
+// [ErrTooBig] if it sent too much, [ErrTimeout] if it went silent, the error given to Abort, or ctx's.
 func (c *Conn) Run(ctx context.Context) error {
 	if !c.start() {
 		return fault.Invalid.In("run connection", "").Says("Run was called twice")
@@ -208,7 +207,7 @@ func (c *Conn) Close(code int, reason string) {
 	c.wake.Broadcast()
 }
 
-// Abort drops the connection at once, and Run returns err, which may be nil for fault.ConnectionAborted.
+// Abort drops the connection at once, and Run returns err, which may be nil for [ErrAborted].
 func (c *Conn) Abort(err error) {
 	if err == nil {
 		err = fault.ConnectionAborted.In("run connection", "")

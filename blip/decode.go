@@ -19,8 +19,7 @@ func NewDecoder(limit int64) *Decoder { return &Decoder{limit: limit} }
 
 // Decode takes a frame apart, and checks it. The frame's Body is valid until the next Decode, and while raw is.
 // A frame of an undefined type counts for nothing, as in LiteCore (spec/blip.md §2), and has no Body. After an
-// error (fault.ProtocolError, or WebSocket 1009 for a frame above the limit) the stream cannot be decoded any
-// further.
+// error ([ErrProtocol], or [ErrTooBig] for a frame above the limit) the stream cannot be decoded any further.
 func (d *Decoder) Decode(raw []byte) (Frame, error) {
 	number, flags, rest, err := parseHeader(raw)
 	if err != nil {

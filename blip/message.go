@@ -89,8 +89,8 @@ type Reply struct {
 	Size       int64  // bytes in the body, wherever it went
 }
 
-// Error is a reply that reports an error (spec/blip.md §9). Domain is "BLIP" if the peer gave none. It is a
-// fault too: errors.Is(err, fault.New("HTTP", 404, "")) works.
+// Error is a reply that reports an error (spec/blip.md §9). Domain is "BLIP" if the peer gave none. For
+// errors.Is, two of the same domain and code are the same.
 type Error struct {
 	Domain string
 	Code   int
@@ -105,7 +105,13 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("peer replied with error %s %d: %s", e.Domain, e.Code, e.Text)
 }
 
-// Unwrap returns the same as a *fault.Error.
+// Is reports whether target is an Error of the same domain and code.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Domain == e.Domain && t.Code == e.Code
+}
+
+// Unwrap returns the same in the form of the errors of package tandem.
 func (e *Error) Unwrap() error { return fault.New(fault.Domain(e.Domain), e.Code, e.Text) }
 
 // The errors of the BLIP layer itself.

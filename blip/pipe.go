@@ -42,8 +42,7 @@ const (
 )
 
 // CloseError tells how the peer ended a pipe: Code is its WebSocket close code, 1006 if the connection
-// dropped without one, 1005 if the goodbye held none. It is a fault in the WebSocket domain:
-// errors.Is(err, fault.ConnectionLost) is true for 1006.
+// dropped without one, 1005 if the goodbye held none. For errors.Is, one with 1006 is [ErrConnectionLost].
 type CloseError struct {
 	Code   int
 	Reason string
@@ -63,7 +62,7 @@ func (e *CloseError) Error() string {
 	}
 }
 
-// Unwrap returns the same as a *fault.Error.
+// Unwrap returns the same in the form of the errors of package tandem.
 func (e *CloseError) Unwrap() error {
 	return fault.New(fault.WebSocket, e.Code, e.Error())
 }
