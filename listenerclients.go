@@ -86,7 +86,7 @@ type connectedClient struct {
 }
 
 func (c *connectedClient) snapshot() ListenerClient {
-	progress := ReplicatorProgress(c.session.Progress())
+	progress := publicProgress(c.session.Progress())
 	client := ListenerClient{ClientInfo: c.ClientInfo, Activity: Idle, Progress: progress}
 	if progress.Busy {
 		client.Activity = Busy

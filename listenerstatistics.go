@@ -23,7 +23,7 @@ type ListenerStatistics struct {
 // Statistics returns a snapshot of what the listener has done. It outlives a stop and a start.
 func (l *URLEndpointListener) Statistics() ListenerStatistics {
 	l.mu.Lock()
-	total := l.past
+	total, sum := l.past, l.sum
 	connected := make([]*connectedClient, 0, len(l.clients))
 	for _, c := range l.clients {
 		connected = append(connected, c)
@@ -31,9 +31,10 @@ func (l *URLEndpointListener) Statistics() ListenerStatistics {
 	l.mu.Unlock()
 	total.Connections += uint64(len(connected))
 	for _, c := range connected {
-		total.Progress.add(c.session.Progress())
+		sum.Add(c.session.Progress())
 	}
-	total.Progress.Busy = false
+	sum.Busy = false
+	total.Progress = publicProgress(sum)
 	return total
 }
 
@@ -44,7 +45,7 @@ func (l *URLEndpointListener) left(c *connectedClient, err error) {
 	defer l.mu.Unlock()
 	delete(l.clients, c.ID)
 	l.past.Connections++
-	l.past.Progress.add(progress)
+	l.sum.Add(progress)
 	if err != nil && !errors.Is(err, fault.PeerClosed) && !errors.Is(err, context.Canceled) {
 		l.past.Failures++
 	}

@@ -107,7 +107,7 @@ func (run *replicatorRun) sayNews(pause *time.Timer) {
 // saySteps speaks of activities that may be over already.
 func (run *replicatorRun) saySteps() {
 	for _, step := range run.runner.Steps() {
-		if step.Activity != run.said.Activity {
+		if ActivityLevel(step.Activity) != run.said.Activity {
 			run.say(publicStatus(step))
 		}
 	}
@@ -129,7 +129,7 @@ func (run *replicatorRun) stopping() bool { return run.ctx.Err() != nil }
 
 // ending reports whether the run is over, or was asked to end.
 func (run *replicatorRun) ending() bool {
-	return run.stopping() || run.runner.Status().Activity == Stopped
+	return run.stopping() || run.runner.Status().Activity == replication.Stopped
 }
 
 func (run *replicatorRun) status() ReplicatorStatus {

@@ -8,16 +8,19 @@ import (
 )
 
 // ActivityLevel is what a replicator is doing.
-type ActivityLevel = replication.Activity
+type ActivityLevel int
 
 // The activity levels (spec/api-behaviour.md §5).
 const (
-	Stopped    = replication.Stopped    // not running
-	Offline    = replication.Offline    // waiting for the next attempt to connect
-	Connecting = replication.Connecting // connecting, and agreeing on where to go on
-	Idle       = replication.Idle       // continuous, with nothing to do just now
-	Busy       = replication.Busy       // replicating
+	Stopped    = ActivityLevel(replication.Stopped)    // not running
+	Offline    = ActivityLevel(replication.Offline)    // waiting for the next attempt to connect
+	Connecting = ActivityLevel(replication.Connecting) // connecting, and agreeing on where to go on
+	Idle       = ActivityLevel(replication.Idle)       // continuous, with nothing to do just now
+	Busy       = ActivityLevel(replication.Busy)       // replicating
 )
+
+// String returns the level in small letters, such as "busy".
+func (a ActivityLevel) String() string { return replication.Activity(a).String() }
 
 // ReplicatorStatus is a snapshot of a replicator.
 type ReplicatorStatus struct {
@@ -61,24 +64,28 @@ type ReplicatorProgress struct {
 	BytesSent, BytesReceived uint64 // on the connection, before TLS
 }
 
-func (p *ReplicatorProgress) add(o replication.Progress) {
-	sum := replication.Progress(*p)
-	sum.Add(o)
-	*p = ReplicatorProgress(sum)
+// DirectionProgress is the part of [ReplicatorProgress] in one direction.
+type DirectionProgress struct {
+	Completed uint64 // revisions dealt with, of Total
+	Total     uint64 // revisions known to be dealt with; may grow
+	Documents uint64 // documents that have arrived; not those that were there already
+	Failed    uint64 // documents that have not
+	Bytes     uint64 // of bodies that have arrived
 }
 
-// DirectionProgress is the part of [ReplicatorProgress] in one direction. Its fields:
-//
-//	Completed uint64 // revisions dealt with, of Total
-//	Total     uint64 // revisions known to be dealt with; may grow
-//	Documents uint64 // documents that have arrived; not those that were there already
-//	Failed    uint64 // documents that have not
-//	Bytes     uint64 // of bodies that have arrived
-type DirectionProgress = replication.Direction
+func publicProgress(p replication.Progress) ReplicatorProgress {
+	return ReplicatorProgress{
+		Busy: p.Busy, Push: DirectionProgress(p.Push), Pull: DirectionProgress(p.Pull),
+		Conflicts: p.Conflicts, DeltasSent: p.DeltasSent, DeltasReceived: p.DeltasReceived,
+		DeltasRefused: p.DeltasRefused, DeltaSaved: p.DeltaSaved,
+		BlobsSent: p.BlobsSent, BlobsReceived: p.BlobsReceived, BlobBytes: p.BlobBytes,
+		BytesSent: p.BytesSent, BytesReceived: p.BytesReceived,
+	}
+}
 
 func publicStatus(s replication.Status) ReplicatorStatus {
 	return ReplicatorStatus{
-		Activity: s.Activity, Progress: ReplicatorProgress(s.Progress), Err: s.Err, Attempt: s.Attempt, NextRetry: s.NextRetry,
+		Activity: ActivityLevel(s.Activity), Progress: publicProgress(s.Progress), Err: s.Err, Attempt: s.Attempt, NextRetry: s.NextRetry,
 	}
 }
 

@@ -33,7 +33,8 @@ type URLEndpointListener struct {
 	identity *TLSIdentity
 	ads      []*discovery.Advertiser // one for each database; none if it is not advertised
 	clients  map[string]*connectedClient
-	past     ListenerStatistics // of the sessions that are over
+	past     ListenerStatistics // of the sessions that are over, but for their progress
+	sum      replication.Progress
 	cancel   context.CancelFunc // ends the sessions
 	changed  chan struct{}      // closed and replaced when a session ends or turns idle
 }
