@@ -67,6 +67,9 @@ func (p *pusher) announce(batch []*item) error {
 	if p.opts.proposes {
 		m.Properties.Add(wire.PropConflictRev, wire.Yes)
 	}
+	if p.opts.toGateway {
+		m.Properties.Add(wire.PropIgnoreConflicts, wire.Yes) // or it wants to be proposed to
+	}
 	p.batches++
 	return p.c.s.send(m, func(reply *blip.Reply, err error) {
 		p.inbox.put(func() error { return p.answered(batch, reply, err) })

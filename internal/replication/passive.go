@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -121,7 +122,7 @@ func (h *host) subChanges(x *exchange, req *blip.Request) error {
 		return mayNotRead()
 	}
 	wanted := wire.ReadSubscription(req.Properties, req.Body, changesPerBatch)
-	if err := h.checkVersioning(wanted.Versioning); err != nil {
+	if err := h.checkVersioning(cmp.Or(wanted.Versioning, versioningOf(h.cfg.Protocol))); err != nil {
 		return err
 	}
 	if wanted.HasFilter {
@@ -141,11 +142,21 @@ func (h *host) subChanges(x *exchange, req *blip.Request) error {
 		docIDs:       idSet(wanted.DocIDs),
 		batch:        wanted.Batch,
 		replacements: wanted.Replacements,
+		toGateway:    wanted.Gateway,
 	})
 	x.push.set(push)
 	req.Reply(&blip.Message{})
 	h.s.spawn(push.run)
 	return nil
+}
+
+// versioningOf returns what a subscriber has that does not say, by the protocol of the session. A Sync Gateway
+// that replicates with us is one.
+func versioningOf(protocol string) string {
+	if protocol == CBMobile4 {
+		return string(store.VersionVectors)
+	}
+	return ""
 }
 
 // checkVersioning refuses a peer that could not read our revisions.

@@ -176,7 +176,8 @@ func (p *replay) connect(n int) {
 	var session *replication.Session
 	if p.passive {
 		cfg := replication.Passive{Common: replication.Common{
-			DB: p.ours.db, Deltas: p.r.takesDeltas(true), ReplyTimeout: patience, Log: testLog(p.t),
+			DB: p.ours.db, Protocol: protocolOf(&peer{db: p.ours.db}),
+			Deltas: p.r.takesDeltas(true), ReplyTimeout: patience, Log: testLog(p.t),
 		}}
 		for _, name := range p.r.collections(n) {
 			if !p.r.refused(name) {

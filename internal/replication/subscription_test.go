@@ -35,15 +35,19 @@ func newSubscriberAs(t *testing.T, p *peer, client string) *subscriber {
 }
 
 // newLegacySubscriber meets a listener on the default collection of p, and says nothing yet.
-func newLegacySubscriber(t *testing.T, p *peer) *subscriber {
+func newLegacySubscriber(t *testing.T, p *peer, configure ...func(*replication.Passive)) *subscriber {
 	t.Helper()
 	told := make(chan *blip.Request, 1_000)
 	s := &subscriber{versioning: p.db.Versioning(), told: told}
 	s.stranger = meet(t, func(pipe blip.Pipe) *replication.Session {
-		return replication.NewPassive(pipe, replication.Passive{
+		cfg := replication.Passive{
 			Common:      replication.Common{DB: p.db, Deltas: true, ReplyTimeout: patience, Log: testLog(t)},
 			Collections: []*store.Collection{p.coll},
-		})
+		}
+		for _, c := range configure {
+			c(&cfg)
+		}
+		return replication.NewPassive(pipe, cfg)
 	}, func(r *blip.Request) { told <- r })
 	return s
 }
@@ -145,6 +149,27 @@ func TestASubscriptionSaysWhatItWants(t *testing.T) {
 
 // TestOneFeedAtATime refuses a second subscription while one runs; after one that is over, or was refused,
 // there may be another.
+// A Sync Gateway that replicates with us takes changes if they say so, and does not say which versioning it has.
+func TestASyncGatewaySubscribes(t *testing.T) {
+	p := newPeer(t, store.VersionVectors)
+	p.put("a", "{}")
+	s := newLegacySubscriber(t, p, func(cfg *replication.Passive) { cfg.Protocol = replication.CBMobile4 })
+	s.mustAsk("[{}]", "getCollections", "", oneCollection)
+	s.mustAsk("", "subChanges", "collection=0 client_sgr2=true", "")
+	r := s.next()
+	if got := r.Properties.Value("ignoreNoConflicts"); r.Profile() != "changes" || got != "true" {
+		t.Errorf("%s has ignoreNoConflicts=%q", r.Profile(), got)
+	}
+	r.Reply(&blip.Message{Body: []byte("[[]]")})
+	s.mustSay("rev", fmt.Sprintf("id=a rev=%s sequence=1", p.revOf("a"))).Reply(nil)
+
+	lite := newSubscriber(t, p)
+	lite.subscribe("")
+	if got, given := lite.next().Properties.Get("ignoreNoConflicts"); given {
+		t.Errorf("another client is told ignoreNoConflicts=%s", got)
+	}
+}
+
 func TestOneFeedAtATime(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		s := newSubscriber(t, newPeer(t, v))

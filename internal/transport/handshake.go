@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -33,13 +34,17 @@ type refusal struct {
 	text   string // for people
 	header string // header lines to add, or ""
 	page   string // HTML in place of the text, or ""
+	json   string // the same in JSON
 }
 
 func refuse(status int, text string) *refusal { return &refusal{status: status, text: text} }
 
 func (no *refusal) body() (kind, text string) {
-	if no.page != "" {
+	switch {
+	case no.page != "":
 		return "text/html", no.page
+	case no.json != "":
+		return "application/json", no.json + "\n"
 	}
 	return "text/plain", no.text + "\n"
 }
@@ -108,6 +113,8 @@ func (s *Server) route(r *http.Request) (Database, *refusal) {
 	name, found := strings.CutSuffix(r.URL.EscapedPath(), syncPath)
 	name, rooted := strings.CutPrefix(name, "/")
 	switch {
+	case !found && rooted && r.Header.Get("Upgrade") == "" && r.Method == http.MethodGet && s.isDatabase(name):
+		return Database{}, here(name)
 	case !found && hasToken(r.Header, "Upgrade", "websocket") && (name == "" || s.isDatabase(name)):
 		return Database{}, refuse(http.StatusForbidden, "there is no WebSocket here: append "+syncPath)
 	case !found, !rooted, strings.Contains(name, "/"):
@@ -127,6 +134,19 @@ func (s *Server) route(r *http.Request) (Database, *refusal) {
 		return Database{}, refuse(http.StatusNotFound, fmt.Sprintf("there is no database %q here", decoded))
 	}
 	return db, nil
+}
+
+// here answers a Sync Gateway that looks whether the database is there, before it replicates with it. It wants
+// the status; the body is the beginning of what another gateway would say.
+func here(escaped string) *refusal {
+	name, err := url.PathUnescape(escaped)
+	text, jsonErr := json.Marshal(map[string]string{"db_name": name, "state": "Online"})
+	if err != nil || jsonErr != nil {
+		return refuse(http.StatusBadRequest, "this is no database name")
+	}
+	yes := refuse(http.StatusOK, "a client was told that the database is here")
+	yes.json = string(text)
+	return yes
 }
 
 func (s *Server) isDatabase(escaped string) bool {
@@ -216,6 +236,10 @@ func (s *Server) logRefusal(client string, r *http.Request, no *refusal) {
 	path := ""
 	if r != nil {
 		path = r.URL.Path
+	}
+	if no.status == http.StatusOK {
+		s.log.Info(no.text, "client", client, "path", path)
+		return
 	}
 	s.log.Info("refused a client", "client", client, "path", path, "status", no.status, "reason", no.text)
 }

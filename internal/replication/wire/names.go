@@ -23,6 +23,7 @@ const (
 	PropBlobs           = "blobs"
 	PropChannels        = "channels"
 	PropClient          = "client"
+	PropClientSGR2      = "client_sgr2" // of a Sync Gateway that replicates with us
 	PropCollection      = "collection"
 	PropCompress        = "compress"
 	PropConflictRev     = "conflictIncludesRev"
@@ -38,6 +39,7 @@ const (
 	PropFilter          = "filter"
 	PropHistory         = "history"
 	PropID              = "id"
+	PropIgnoreConflicts = "ignoreNoConflicts" // tells such a one to take changes
 	PropMaxHistory      = "maxHistory"
 	PropNoConflicts     = "noconflicts"
 	PropProfile         = "Profile"

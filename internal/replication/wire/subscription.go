@@ -20,6 +20,7 @@ type Subscription struct {
 	HasFilter    bool     // also one with an empty name
 	Replacements bool     // a newer revision may come in place of the one asked for
 	Revocations  bool     // lost access is to be told
+	Gateway      bool     // the subscriber is a Sync Gateway
 	Versioning   string   // of the subscriber's database; "" where it does not say
 	DocIDs       []string // nil means all documents
 }
@@ -67,6 +68,7 @@ func ReadSubscription(properties blip.Properties, body []byte, batch int64) Subs
 		LiveOnly:     properties.Bool(PropActiveOnly),
 		Batch:        properties.Int(PropBatch, batch),
 		Replacements: properties.Bool(PropSendReplacement),
+		Gateway:      properties.Bool(PropClientSGR2),
 		Versioning:   properties.Value(PropVersioning),
 	}
 	s.Filter, s.HasFilter = properties.Get(PropFilter)
