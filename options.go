@@ -2,6 +2,7 @@ package tandem
 
 import (
 	"errors"
+	"log/slog"
 
 	"github.com/tandemdb/tandem/internal/store"
 )
@@ -42,6 +43,10 @@ type Options struct {
 	// database that is not encrypted. One that does not fit is [ErrNotADatabase]. See
 	// [Database.ChangeEncryptionKey].
 	EncryptionKey *EncryptionKey
+
+	// Logger is warned, once, when the clock of this machine turns out to be far behind the versions of
+	// the database. Nil means [slog.Default].
+	Logger *slog.Logger
 }
 
 // Validate reports settings that cannot work, as [ErrInvalid].
@@ -55,5 +60,6 @@ func (o Options) forStore() store.Options {
 		MustExist:  o.MustExist,
 		FullSync:   o.FullSync,
 		Secret:     o.EncryptionKey.forStore(),
+		Logger:     o.Logger,
 	}
 }

@@ -222,7 +222,7 @@ func dump(t testing.TB, db *store.DB) string {
 		for s.Step() {
 			text.WriteString(table)
 			for i := range s.ColumnCount() {
-				text.WriteString(" | " + s.ColumnText(i))
+				text.WriteString(" | " + strings.ReplaceAll(s.ColumnText(i), "\n", " "))
 			}
 			text.WriteString("\n")
 		}

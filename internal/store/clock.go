@@ -1,19 +1,51 @@
 package store
 
-import "github.com/tandemdb/tandem/internal/revision"
+import (
+	"log/slog"
+	"time"
 
-// nextTime gives the time of a new version.
-func (tx *Tx) nextTime() revision.Time {
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// nextTime gives the time of a new version of a document whose greatest time so far is after, 0 for
+// a new one. It is the wall clock's, or one after what was given or received last, if that is hardly
+// ahead. Only a document of the future takes a time far ahead, and the others do not follow it.
+func (tx *Tx) nextTime(after revision.Time) revision.Time {
 	s := &tx.db.writer.state
-	s.clock = revision.Next(s.clock, tx.now)
-	if s.clock > s.reserved && s.clock > revision.Time(tx.now.UnixNano()) {
-		s.reserve = true
+	wall := revision.Time(tx.now.UnixNano())
+	if ahead := isAhead(s.clock, wall); ahead > 0 { // by a clock that was wrong, or this one is
+		s.clock, s.reserved, s.wasAhead = 0, 0, ahead
 	}
-	return s.clock
+	s.clock = revision.Next(s.clock, tx.now)
+	t := max(s.clock, after+1)
+	switch {
+	case t <= wall:
+	case isAhead(t, wall) > 0:
+		s.sync = true
+	case t > s.reserved:
+		s.reserve = max(s.reserve, t)
+	}
+	return t
 }
 
-// raiseClock makes later versions later than t.
+// raiseClock makes later versions later than t, which a peer's clock gave; that is hardly ahead.
 func (tx *Tx) raiseClock(t revision.Time) {
 	s := &tx.db.writer.state
 	s.clock = max(s.clock, t)
+}
+
+// isAhead returns by how much t is further ahead of the wall clock than peers accept; 0 if it is not.
+func isAhead(t, wall revision.Time) time.Duration {
+	if t > wall+revision.Time(revision.MaxAhead) {
+		return time.Duration(t - wall)
+	}
+	return 0
+}
+
+// tellAhead warns, once, that the times of versions went far beyond the clock.
+func (db *DB) tellAhead(ahead time.Duration) {
+	db.options.Logger.Warn("the clock of this machine is far behind the versions of the database: it was ahead before, or it is wrong now",
+		slog.String("database", db.path), slog.Duration("by", ahead.Round(time.Second)),
+		slog.String("hint", "set the clock; if it is right, documents saved meanwhile stay ahead, and peers "+
+			"refuse them until their time comes: save their content under new IDs to sync it now"))
 }

@@ -92,7 +92,10 @@ func (db *DB) DeleteCollection(ctx context.Context, scope, name string) error {
 		if err != nil {
 			return err
 		}
-		if err := tx.beginWrite(last); err != nil {
+		if err := tx.beginWrite(more); err != nil {
+			return err
+		}
+		if err := tx.notePurgedAll(c); err != nil {
 			return err
 		}
 		return sqlFault(dropCollection(tx.c, c.id), "delete collection", c.FullName())

@@ -209,7 +209,7 @@ func (tx *Tx) resolved(local, theirs *Document, r Resolution) (*Document, error)
 	case winner == RemoteWins:
 		next.Rev = revision.Absorb(theirs.Rev, local.Rev)
 	case trees:
-		next.Rev, err = tx.edit(theirs.Rev, next)
+		next.Rev, err = tx.edit(theirs.Rev, next, 0)
 		next.Rev = revision.Supersede(next.Rev, local.Rev)
 	case winner == LocalWins && local.Rev.IsLegacy() && !theirs.Rev.IsLegacy():
 		next.Rev = tx.overruled(local, theirs)
@@ -228,15 +228,15 @@ func (tx *Tx) resolved(local, theirs *Document, r Resolution) (*Document, error)
 // overruled gives the content of winner, which has a tree revision, a version of its own after that of loser:
 // the tree revision's encoded form would be one that no other database has, and that some take for none.
 func (tx *Tx) overruled(winner, loser *Document) revision.Rev {
-	next := revision.Overrule(winner.Rev, loser.Rev, tx.nextTime(), tx.db.Source())
-	tx.raiseClock(next.ID.Time())
-	return next
+	return revision.Overrule(winner.Rev, loser.Rev, tx.timeAfter(winner, loser), tx.db.Source())
 }
 
 func (tx *Tx) merged(local, theirs *Document) revision.Rev {
-	merge := revision.MergeVersions(local.Rev, theirs.Rev, tx.nextTime(), tx.db.Source())
-	tx.raiseClock(merge.ID.Time())
-	return merge
+	return revision.MergeVersions(local.Rev, theirs.Rev, tx.timeAfter(local, theirs), tx.db.Source())
+}
+
+func (tx *Tx) timeAfter(a, b *Document) revision.Time {
+	return tx.nextTime(max(revision.Greatest(a.Rev), revision.Greatest(b.Rev)))
 }
 
 // content gives the content that r decides for, without its revision, and whose it is.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/revision"
@@ -31,13 +32,14 @@ func (w *writer) commitGroup(first *request) {
 	due := w.state.duties
 	w.state.duties = duties{}
 	var syncErr error
-	if err == nil && due.reserve { // before anybody hears of it
+	synced := due.reserve > 0 || due.sync
+	if err == nil && synced { // before anybody hears of it
 		syncErr = w.guard(w.sync)
 	}
 	if err == nil {
 		w.announce(g, due) // first, so that whoever is told of success finds its effects
 	}
-	if err == nil && g.durable && !due.reserve {
+	if err == nil && g.durable && !synced {
 		syncErr = w.guard(w.sync)
 	}
 	for _, r := range g.members {
@@ -201,16 +203,21 @@ func (w *writer) flush(g *group) error {
 			return err
 		}
 	}
-	if w.state.reserve {
-		w.state.reserved = w.state.clock + revision.Time(reserveTime)
-		if err := w.c.set(metaReserved, int64(w.state.reserved)); err != nil {
-			return err
-		}
+	if w.state.reserve > 0 {
+		w.state.reserved = w.state.reserve + revision.Time(reserveTime)
 	}
-	if w.state.clock == g.was.clock {
+	return errors.Join(
+		w.flushTime(metaReserved, g.was.reserved, w.state.reserved),
+		w.flushTime(metaPurged, g.was.latestPurged, w.state.latestPurged),
+		w.flushTime(metaClock, g.was.clock, w.state.clock),
+	)
+}
+
+func (w *writer) flushTime(key string, was, is revision.Time) error {
+	if was == is {
 		return nil
 	}
-	return w.c.set(metaClock, int64(w.state.clock))
+	return w.c.set(key, int64(is))
 }
 
 // sync makes everything committed so far durable: SQLite's log holds the rows, and blobs are on
@@ -241,6 +248,9 @@ func (w *writer) announce(g *group, due duties) {
 	if g.dirty || g.foreign {
 		w.db.signals.purged(due.purged)
 		w.db.signals.notify()
+	}
+	if due.wasAhead > 0 {
+		w.db.tellAhead(due.wasAhead)
 	}
 	if due.expiring || g.foreign {
 		w.db.signals.wakeExpirer()

@@ -15,6 +15,7 @@ const (
 	metaPrivate    = "private_uuid"
 	metaClock      = "clock"
 	metaReserved   = "reserved"   // see writer.reserved
+	metaPurged     = "purged"     // the greatest time of a document that was purged
 	metaSynced     = "synced"     // counts the durable commits
 	metaKeepBases  = "keep_bases" // see KeepBases
 )

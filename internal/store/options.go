@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -39,6 +40,9 @@ type Options struct {
 	// one. Nil is for a database that is not encrypted.
 	Secret *seal.Secret
 
+	// Logger is warned of what concerns the database as a whole. Nil means [slog.Default].
+	Logger *slog.Logger
+
 	// Now is the wall clock. Nil means [time.Now].
 	Now func() time.Time
 
@@ -71,6 +75,9 @@ func (o Options) baseVFS() string {
 
 func (o Options) withDefaults() Options {
 	o.MaxHistory = cmp.Or(o.MaxHistory, revision.DefaultHistory)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}

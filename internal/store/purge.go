@@ -22,6 +22,9 @@ func (tx *Tx) purge(c *Collection, head *Document, at place) error {
 	if err != nil {
 		return err
 	}
+	if err := tx.notePurged(c, head); err != nil {
+		return err
+	}
 	if head.flags&(flagKept|flagConflicted) != 0 {
 		s, err := tx.collWriting(c, sqlDropKept, more)
 		if err != nil {

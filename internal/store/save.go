@@ -58,7 +58,7 @@ func (tx *Tx) save(c *Collection, e Edit) (*Document, error) {
 		return nil, fault.About(err, op, e.ID)
 	}
 	if !e.Deleted && e.Parent == "" {
-		if next.Rev, err = tx.edit(revision.Rev{}, next); err != nil {
+		if err := tx.beginDocument(c, next); err != nil {
 			return nil, fault.About(err, op, e.ID)
 		}
 		if inserted, err := tx.insert(c, next); inserted || err != nil {
@@ -100,12 +100,16 @@ func (tx *Tx) Touch(c *Collection, id string, rev revision.ID) error {
 // saveOver makes next the revision after head, which is nil for none.
 func (tx *Tx) saveOver(c *Collection, head, next *Document) (err error) {
 	if head == nil {
-		if next.Rev, err = tx.edit(revision.Rev{}, next); err != nil {
+		if err := tx.beginDocument(c, next); err != nil {
 			return err
 		}
 		return tx.insertNew(c, next)
 	}
-	if next.Rev, err = tx.edit(head.Rev, next); err != nil {
+	after, err := tx.latestTime(c, head)
+	if err != nil {
+		return err
+	}
+	if next.Rev, err = tx.edit(head.Rev, next, after); err != nil {
 		return err
 	}
 	next.Rev = tx.prune(next.Rev, head)
@@ -200,10 +204,34 @@ func checkEdit(head *Document, e Edit) error {
 	return nil
 }
 
-// edit gives the revision of a local edit of parent, which is zero for a new document.
-func (tx *Tx) edit(parent revision.Rev, next *Document) (revision.Rev, error) {
+// beginDocument gives next the first revision of a document.
+func (tx *Tx) beginDocument(c *Collection, next *Document) error {
+	after, err := tx.purgedTime(c, next.ID)
+	if err != nil {
+		return err
+	}
+	next.Rev, err = tx.edit(revision.Rev{}, next, after)
+	return err
+}
+
+// latestTime returns the greatest time of a document, its conflicts included.
+func (tx *Tx) latestTime(c *Collection, head *Document) (revision.Time, error) {
+	t := revision.Greatest(head.Rev)
+	if !head.Conflicted {
+		return t, nil
+	}
+	kept, err := tx.keptOf(c, head)
+	for _, k := range kept {
+		t = max(t, revision.Greatest(k.rev))
+	}
+	return t, err
+}
+
+// edit gives the revision of a local edit of parent, which is zero for a new document. A version
+// is of a time after the given one.
+func (tx *Tx) edit(parent revision.Rev, next *Document, after revision.Time) (revision.Rev, error) {
 	if tx.db.Versioning() == VersionVectors {
-		return revision.EditVersion(parent, tx.nextTime(), tx.db.Source()), nil
+		return revision.EditVersion(parent, tx.nextTime(after), tx.db.Source()), nil
 	}
 	canonical, err := document.Canonical(next.Body)
 	if err != nil {

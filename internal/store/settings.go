@@ -57,7 +57,13 @@ func (w *writer) reload() error {
 	}
 	w.db.versioning.Store(&versioning)
 	w.db.keepsBases.Store(keep)
-	w.state.clock, w.state.reserved = max(clock, w.db.meta.reserved), reserved
+	purged, err := readTime(w.c, metaPurged)
+	if err != nil {
+		return err
+	}
+	// After a start the clock begins past what was reserved then, unless that was far ahead and given up.
+	w.state.clock, w.state.reserved = max(clock, min(w.db.meta.reserved, reserved)), reserved
+	w.state.latestPurged, w.state.purges = purged, 0
 	w.state.counters, w.state.fresh = nil, true
 	return nil
 }

@@ -33,6 +33,8 @@ const (
 	sqlSetInfo
 	sqlDeleteInfo
 	sqlListInfo
+	sqlNthInfo
+	sqlDropInfoUpTo
 	sqlAddPending
 	sqlDropPending
 	sqlDropOldPending
@@ -82,8 +84,10 @@ var statements = [numStatements]string{
 	sqlGetInfo: `SELECT value FROM info WHERE space = ? AND key = ?`,
 	sqlSetInfo: `INSERT INTO info VALUES (?, ?, ?)
 		ON CONFLICT DO UPDATE SET value = excluded.value`,
-	sqlDeleteInfo: `DELETE FROM info WHERE space = ? AND key = ?`,
-	sqlListInfo:   `SELECT key, value FROM info WHERE space = ? ORDER BY key`,
+	sqlDeleteInfo:   `DELETE FROM info WHERE space = ? AND key = ?`,
+	sqlNthInfo:      `SELECT value FROM info WHERE space = ? ORDER BY value LIMIT 1 OFFSET ?`,
+	sqlDropInfoUpTo: `DELETE FROM info WHERE space = ? AND value <= ?`,
+	sqlListInfo:     `SELECT key, value FROM info WHERE space = ? ORDER BY key`,
 
 	sqlAddPending: `INSERT INTO pending_blobs VALUES (?, ?)
 		ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`,
@@ -119,6 +123,7 @@ const (
 	sqlHeadsAfter
 	sqlDocsAfter
 	sqlConflictsAfter
+	sqlVersions
 	sqlNextExpiry
 	sqlExpired
 	sqlBlobBodiesSince
@@ -158,6 +163,7 @@ var collStatements = [numCollStatements]string{
 	sqlDocsAfter:      docColumns + `WHERE id > ? AND ` + unexpired + ` ORDER BY id LIMIT ?`,
 	sqlConflictsAfter: headColumns + `WHERE flags & 2 AND id > ? AND ` + unexpired + ` ORDER BY id LIMIT ?`,
 
+	sqlVersions:   `SELECT rev, history FROM docs_#`,
 	sqlNextExpiry: `SELECT min(expiry) FROM docs_# WHERE expiry IS NOT NULL`,
 	sqlExpired:    `SELECT id FROM docs_# WHERE expiry IS NOT NULL AND expiry <= ? ORDER BY expiry LIMIT ?`,
 

@@ -76,7 +76,8 @@ type writer struct {
 	//
 	// state.reserved is on disk for good, and after each restart the clock begins past it. A version
 	// beyond both it and the wall clock must not leave this process: if a power cut took that back,
-	// its time would be given again, and peers would take the later edit for an old one.
+	// its time would be given again, and peers would take the later edit for an old one. So its
+	// commit is synced before anybody hears of it; one far ahead of the wall clock reserves nothing.
 	c     *conn
 	state state
 	since time.Time // when the present run of groups without a pause began

@@ -1,0 +1,114 @@
+package store
+
+import (
+	"encoding/binary"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// Where [Tx.Info] keeps the greatest time of each document that was purged, by ID, and for each
+// collection a time that is not before that of any other document purged from it. A document made
+// anew under such an ID has a later version: peers may still have the old one.
+const (
+	purgedSpace  = "purged " // and the collection's full name
+	purgedFloors = "purged"
+)
+
+// maxPurgedTimes bounds the IDs that are kept of each collection. Beyond it, the earlier half makes way.
+const maxPurgedTimes = 10_000
+
+// notePurged remembers the time of a document that is being purged. Where clocks are right it is
+// never asked for: the wall clock is beyond it.
+func (tx *Tx) notePurged(c *Collection, head *Document) error {
+	t := revision.Greatest(head.Rev)
+	if t == 0 {
+		return nil
+	}
+	if err := tx.setInfo(purgedSpace+c.FullName(), head.ID, encodeTime(t), more); err != nil {
+		return err
+	}
+	s := &tx.db.writer.state
+	s.latestPurged = max(s.latestPurged, t)
+	s.purges++
+	if s.purges%(maxPurgedTimes/16) != 1 {
+		return nil
+	}
+	return tx.prunePurged(c)
+}
+
+// prunePurged gives up the earlier half of too many times; the latest of them becomes the floor.
+func (tx *Tx) prunePurged(c *Collection) error {
+	space := purgedSpace + c.FullName()
+	s, err := tx.stmt(sqlNthInfo)
+	if err != nil {
+		return err
+	}
+	var floor []byte
+	read := func(s *sqlite3.Stmt) error { floor = s.ColumnBlob(0, []byte{}); return nil }
+	if err := query(s, read, space, int64(maxPurgedTimes)); err != nil || floor == nil {
+		return err
+	}
+	if err := query(s, read, space, int64(maxPurgedTimes/2)); err != nil {
+		return err
+	}
+	if s, err = tx.writing(sqlDropInfoUpTo, more); err != nil {
+		return err
+	}
+	if err := exec(s, space, floor); err != nil {
+		return err
+	}
+	return tx.raiseFloor(c, decodeTime(floor))
+}
+
+// notePurgedAll remembers the times of all documents of a collection that is being deleted.
+func (tx *Tx) notePurgedAll(c *Collection) error {
+	s, err := tx.collStmt(c, sqlVersions)
+	if err != nil {
+		return err
+	}
+	var greatest revision.Time
+	err = query(s, func(s *sqlite3.Stmt) error {
+		rev, err := readRev(s, 0)
+		greatest = max(greatest, revision.Greatest(rev))
+		return err
+	})
+	if err != nil || greatest == 0 {
+		return err
+	}
+	return tx.raiseFloor(c, greatest)
+}
+
+func (tx *Tx) raiseFloor(c *Collection, t revision.Time) error {
+	was, err := tx.Info(purgedFloors, c.FullName())
+	if err != nil {
+		return err
+	}
+	s := &tx.db.writer.state
+	s.latestPurged = max(s.latestPurged, t)
+	return tx.setInfo(purgedFloors, c.FullName(), encodeTime(max(t, decodeTime(was))), more)
+}
+
+// purgedTime returns the time that a new document of this ID has to be after.
+func (tx *Tx) purgedTime(c *Collection, id string) (revision.Time, error) {
+	if tx.db.writer.state.latestPurged < revision.Next(0, tx.now) {
+		return 0, nil // as ever, where clocks are right
+	}
+	own, err := tx.Info(purgedSpace+c.FullName(), id)
+	if err != nil {
+		return 0, err
+	}
+	floor, err := tx.Info(purgedFloors, c.FullName())
+	return max(decodeTime(own), decodeTime(floor)), err
+}
+
+// encodeTime gives a time as bytes that sort like it.
+func encodeTime(t revision.Time) []byte { return binary.BigEndian.AppendUint64(nil, uint64(t)) }
+
+func decodeTime(text []byte) revision.Time {
+	if len(text) != 8 {
+		return 0
+	}
+	return revision.Time(binary.BigEndian.Uint64(text))
+}
