@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store"
@@ -13,7 +14,9 @@ import (
 // [Database.Close] they fail with [ErrNotOpen].
 type Database struct {
 	store        *store.DB
-	noDeltas     bool // of the options
+	noDeltas     bool         // of the options
+	openResults  atomic.Int32 // of queries, that hold a connection
+	cached       queryCache
 	services     services
 	stopServices sync.Once
 }

@@ -74,6 +74,12 @@ var (
 	// ErrIO reports that the disk failed, or is full.
 	ErrIO = fault.IO
 
+	// ErrInvalidQuery reports a query that cannot be understood, or cannot be run: see [QueryError].
+	ErrInvalidQuery = fault.InvalidQuery
+
+	// ErrInvalidParameter reports a parameter that a query does not have.
+	ErrInvalidParameter = fault.InvalidParam
+
 	// ErrTooManyFiles reports that the process, or the system, can open no more files and
 	// connections. A continuous replicator waits until it can, a listener too.
 	ErrTooManyFiles = fault.TooManyFiles

@@ -24,7 +24,7 @@ var imports = map[string][]string{
 	"internal/bench": {".", "internal/store"},
 	".": {
 		"internal/replication", "internal/transport", "blip", "internal/store", "internal/seal", "internal/identity",
-		"internal/discovery", "internal/delta", "internal/document", "internal/revision", "internal/fault",
+		"internal/discovery", "internal/query", "internal/delta", "internal/document", "internal/revision", "internal/fault",
 	},
 	"internal/replication": {
 		"internal/replication/wire", "internal/replication/checkpoint", "internal/transport", "blip", "internal/store", "internal/delta",
@@ -36,7 +36,7 @@ var imports = map[string][]string{
 	"internal/replication/checkpoint": {},
 	"internal/transport":              {"blip", "internal/fault"},
 	"blip":                            {"internal/fault"},
-	"internal/store":                  {"internal/seal", "internal/document", "internal/revision", "internal/fault"},
+	"internal/store":                  {"internal/query", "internal/seal", "internal/document", "internal/revision", "internal/fault"},
 	"internal/seal":                   {"internal/fault"},
 	"internal/identity":               {"internal/fault"},
 	"internal/discovery":              {"internal/fault"},

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/store/queries"
 )
 
 const (
@@ -23,6 +25,7 @@ type conn struct {
 	*sqlite3.Conn
 	general    [numStatements]*sqlite3.Stmt
 	collection map[int64]*[numCollStatements]*sqlite3.Stmt
+	queries    *queries.Runner // nil until the first query
 }
 
 // openConn is the one place where a database file is opened, that of the folder path through the

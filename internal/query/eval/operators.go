@@ -183,14 +183,15 @@ func (e *evaluator) quantified(x *plan.Quantified, at env) (value.Value, error) 
 	if err != nil {
 		return array, err
 	}
-	if x.Same != nil && array.Kind() != value.Object {
-		return e.anySame(x, array, at)
+	if x.Same != nil {
+		same, err := e.value(x.Same, at)
+		return function.Any(array, same), err
 	}
 	some, every := false, true
 	for item := range array.Items() {
 		inner := at
 		inner.variables = &variable{x.ID, item, at.variables}
-		cond, err := e.cond(x, item, inner)
+		cond, err := e.value(x.Cond, inner)
 		if err != nil {
 			return cond, err
 		}
@@ -209,26 +210,4 @@ func (e *evaluator) quantified(x *plan.Quantified, at env) (value.Value, error) 
 		return and(count, truth(every)), nil
 	}
 	return truth(count.Int() > 0 && every), nil
-}
-
-// cond is the condition that an item is to satisfy.
-func (e *evaluator) cond(x *plan.Quantified, item value.Value, at env) (value.Value, error) {
-	if x.Same == nil {
-		return e.value(x.Cond, at)
-	}
-	same, err := e.value(x.Same, at)
-	return e.compared("=", item, same, plan.Binary{}), err
-}
-
-// anySame is ANY … SATISFIES item = x END, which is array_contains().
-func (e *evaluator) anySame(x *plan.Quantified, array value.Value, at env) (value.Value, error) {
-	same, err := e.value(x.Same, at)
-	if err != nil {
-		return same, err
-	}
-	found, err := function.Find("array_contains").Call(function.Env{}, []value.Value{array, same})
-	if found.IsMissing() {
-		return truth(false), err
-	}
-	return found.Untagged(), err
 }

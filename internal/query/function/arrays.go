@@ -35,14 +35,14 @@ var arrays = []*Function{
 		}
 		return finite(greatest)
 	}),
-	lenient("array_ifnull", 1, 1, func(args []value.Value) value.Value {
+	passing(lenient("array_ifnull", 1, 1, func(args []value.Value) value.Value {
 		for _, item := range items(args[0]) {
 			if item.Kind() != value.Null {
 				return item
 			}
 		}
 		return value.NullValue
-	}),
+	})),
 	predicate(strict("array_contains", 2, 2, func(args []value.Value) value.Value {
 		if args[0].Kind() != value.Array {
 			return value.NullValue
@@ -97,6 +97,24 @@ func holds(array, v value.Value) bool {
 		}
 	}
 	return false
+}
+
+// Any is ANY item IN array SATISFIES item = v END: like array_contains(), but of the values of an object too, and
+// false of what is MISSING.
+func Any(array, v value.Value) value.Value {
+	switch {
+	case array.IsMissing() || v.IsMissing():
+		return value.OfInt(0)
+	case array.Kind() == value.Object && holds(array, v):
+		return value.OfInt(1)
+	case array.Kind() == value.Object || array.Kind() == value.Array && v.IsComposite():
+		return value.OfInt(0)
+	case array.Kind() != value.Array || v.Kind() == value.Null:
+		return value.NullValue
+	case holds(array, v):
+		return value.OfInt(1)
+	}
+	return value.OfInt(0)
 }
 
 // In is `v IN array`: whether the array has an item that equals v. It is NULL for what is no array.

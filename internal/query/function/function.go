@@ -18,6 +18,7 @@ type Function struct {
 	Most       int    // and may have
 	Boolean    bool   // gives only booleans, NULL and MISSING
 	Local      bool   // depends on the time zone, and so cannot be indexed
+	Passes     bool   // may give one of its arguments
 	Collatable bool   // takes the collation of the expression it is in
 
 	call func(env Env, args []value.Value) (value.Value, error)
@@ -112,6 +113,12 @@ func lenient(name string, least, most int, call func(args []value.Value) value.V
 	return &Function{Name: name, Least: least, Most: most, call: func(_ Env, args []value.Value) (value.Value, error) {
 		return call(args), nil
 	}}
+}
+
+// passing marks a function that may give one of its arguments.
+func passing(f *Function) *Function {
+	f.Passes = true
+	return f
 }
 
 // predicate marks a function that gives booleans.

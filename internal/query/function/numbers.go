@@ -37,8 +37,8 @@ var numbers = []*Function{
 	}),
 	lenient("pi", 0, 0, func([]value.Value) value.Value { return value.OfDouble(math.Pi) }),
 	lenient("e", 0, 0, func([]value.Value) value.Value { return value.OfDouble(math.E) }),
-	lenient("greatest", 2, Many, func(args []value.Value) value.Value { return extreme(args, 1) }),
-	lenient("least", 2, Many, func(args []value.Value) value.Value { return extreme(args, -1) }),
+	passing(lenient("greatest", 2, Many, func(args []value.Value) value.Value { return extreme(args, 1) })),
+	passing(lenient("least", 2, Many, func(args []value.Value) value.Value { return extreme(args, -1) })),
 }
 
 // number returns a number or boolean as a double.

@@ -40,12 +40,12 @@ func ofString(name string, call func(string) string) *Function {
 
 // trimming makes a function that returns what is no string as it is.
 func trimming(name string, call func(string) string) *Function {
-	return strict(name, 1, 1, func(args []value.Value) value.Value {
+	return passing(strict(name, 1, 1, func(args []value.Value) value.Value {
 		if args[0].Kind() != value.String {
 			return args[0]
 		}
 		return value.OfString(call(args[0].Text()))
-	})
+	}))
 }
 
 // Concat joins the texts of values, as `||` does; one that is MISSING makes it MISSING.

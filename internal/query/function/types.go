@@ -36,7 +36,7 @@ var types = []*Function{
 		}
 		return value.OfMembers()
 	}),
-	strict("toatom", 1, 1, func(args []value.Value) value.Value { return toAtom(args[0]) }),
+	passing(strict("toatom", 1, 1, func(args []value.Value) value.Value { return toAtom(args[0]) })),
 	predicate(strict("toboolean", 1, 1, func(args []value.Value) value.Value {
 		switch v := args[0]; v.Kind() {
 		case value.String:

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tandemdb/tandem"
+)
+
+// queryFlags are the flags of query.
+type queryFlags struct {
+	params  []string
+	asJSON  bool
+	asCSV   bool
+	asTable bool
+	explain bool
+}
+
+func newQuery(a *app) *cobra.Command {
+	var f queryFlags
+	c := &cobra.Command{
+		Use:   "query DB QUERY",
+		Short: "Ask for documents in SQL++",
+		Long: "query runs a query in SQL++ and prints its rows. A collection is named scope.collection; _ is the default one.\n" +
+			"docs/queries.md describes the language.",
+		Example: "  tandem query travel 'SELECT name, city FROM travel.hotels WHERE country = \"France\" ORDER BY name'\n" +
+			"  tandem query travel 'SELECT count(*) AS n FROM travel.hotels WHERE city = $city' --param 'city=\"London\"' --json",
+		Args: cobra.ExactArgs(2),
+		RunE: a.do(func(ctx context.Context, args []string) error { return a.query(ctx, args[0], args[1], &f) }),
+	}
+	c.Flags().StringArrayVar(&f.params, "param", nil, "`NAME=JSON`: the value of the parameter $NAME; may be repeated")
+	c.Flags().BoolVar(&f.asJSON, "json", false, "a JSON object a line, without columns that are missing")
+	c.Flags().BoolVar(&f.asCSV, "csv", false, "comma-separated values with a line of names; texts as they are, other values as JSON")
+	c.Flags().BoolVar(&f.asTable, "table", false, "a table for people (the default)")
+	c.Flags().BoolVar(&f.explain, "explain", false, "print how the query would be run, and do not run it")
+	c.MarkFlagsMutuallyExclusive("json", "csv", "table", "explain")
+	return c
+}
+
+func (a *app) query(ctx context.Context, path, text string, f *queryFlags) error {
+	params, err := parseParams(f.params)
+	if err != nil {
+		return err
+	}
+	return a.with(ctx, path, func(db *tandem.Database) error {
+		q, err := db.CreateQuery(text) //nolint:contextcheck // compiling is quick
+		if err != nil {
+			return marked(text, err)
+		}
+		if f.explain {
+			plan, err := q.Explain(ctx, params)
+			fmt.Fprint(a.out, plan)
+			return marked(text, err)
+		}
+		rows, err := q.Execute(ctx, params)
+		if err != nil {
+			return marked(text, err)
+		}
+		return a.printRows(rows, f)
+	})
+}
+
+// parseParams reads NAME=JSON.
+func parseParams(list []string) (tandem.Parameters, error) {
+	params := tandem.Parameters{}
+	for _, p := range list {
+		name, text, ok := strings.Cut(p, "=")
+		if !ok || name == "" {
+			return nil, usage("--param %s: want NAME=JSON", p)
+		}
+		if !json.Valid([]byte(text)) {
+			return nil, usageError{fmt.Sprintf("--param %s: %s is no JSON", p, text), "write texts in double quotes: " + name + `='"text"'`}
+		}
+		params[name] = json.RawMessage(text)
+	}
+	return params, nil
+}
+
+// marked shows where a query is wrong under its text.
+func marked(text string, err error) error {
+	if !errors.Is(err, tandem.ErrInvalidQuery) && !errors.Is(err, tandem.ErrInvalidParameter) {
+		return err
+	}
+	var invalid *tandem.QueryError
+	if !errors.As(err, &invalid) {
+		return usageError{err.Error(), tandem.HintOf(err)}
+	}
+	start := strings.LastIndexByte(text[:invalid.Pos], '\n') + 1
+	line, _, _ := strings.Cut(text[start:], "\n")
+	column := utf8.RuneCountInString(text[start:invalid.Pos])
+	return usageError{
+		fmt.Sprintf("invalid query: %s\n  %s\n  %s^", invalid.Message, line, strings.Repeat(" ", column)),
+		invalid.Hint,
+	}
+}
+
+func (a *app) printRows(rows *tandem.ResultSet, f *queryFlags) error {
+	switch {
+	case f.asJSON:
+		for row, err := range rows.All() {
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(a.out, "%s\n", row.JSON())
+		}
+		return nil
+	case f.asCSV:
+		return a.printCSV(rows)
+	}
+	return a.printTable(rows)
+}
+
+func (a *app) printCSV(rows *tandem.ResultSet) error {
+	w := csv.NewWriter(a.out)
+	if err := w.Write(rows.Columns()); err != nil {
+		return err
+	}
+	for row, err := range rows.All() {
+		if err != nil {
+			return err
+		}
+		if err := w.Write(cells(row)); err != nil {
+			return err
+		}
+	}
+	w.Flush()
+	return w.Error()
+}
+
+func (a *app) printTable(rows *tandem.ResultSet) error {
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, printable(strings.Join(rows.Columns(), "\t")))
+	for row, err := range rows.All() {
+		if err != nil {
+			return err
+		}
+		line := cells(row)
+		for i, cell := range line {
+			line[i] = strings.NewReplacer("\n", " ", "\t", " ").Replace(printable(cell))
+		}
+		fmt.Fprintln(w, strings.Join(line, "\t"))
+	}
+	return w.Flush()
+}
+
+// cells returns the columns of a row as text: strings as they are, "" for what is missing, and JSON of the rest.
+func cells(row *tandem.Result) []string {
+	all := make([]string, len(row.Keys()))
+	for i := range all {
+		if s, ok := row.ValueAt(i).(string); ok {
+			all[i] = s
+			continue
+		}
+		all[i] = string(row.JSONAt(i))
+	}
+	return all
+}

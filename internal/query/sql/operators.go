@@ -1,0 +1,166 @@
+package sql
+
+import (
+	"github.com/tandemdb/tandem/internal/query/collation"
+	"github.com/tandemdb/tandem/internal/query/plan"
+	"github.com/tandemdb/tandem/internal/query/value"
+)
+
+// operator writes an operator, whose value has no booleans.
+func (w *writer) operator(x plan.Expr) {
+	switch x := x.(type) {
+	case *plan.Unary:
+		w.put("(", x.Op, " ", func() { w.key(x.X) }, ")")
+	case *plan.Binary:
+		w.binary(x)
+	case *plan.Test:
+		w.test(x)
+	case *plan.In:
+		w.in(x)
+	case *plan.Like:
+		w.put("(", not(x.Not), "tandem_like(", func() { w.key(x.X) }, ", ", func() { w.key(x.Pattern) }, ", ",
+			quoted(x.Collation.Name()), "))")
+	case *plan.Between:
+		w.put("(", func() { w.key(x.X) }, " ", not(x.Not), "BETWEEN ", func() { w.key(x.Low) }, " AND ", func() { w.key(x.High) }, ")")
+	case *plan.Quantified:
+		w.quantified(x)
+	}
+}
+
+func not(is bool) string {
+	if is {
+		return "NOT "
+	}
+	return ""
+}
+
+func (w *writer) binary(x *plan.Binary) {
+	switch x.Op {
+	case "||":
+		w.put("tandem_f_concat(", func() { w.full(x.L) }, ", ", func() { w.full(x.R) }, ")")
+		return
+	case "+", "-", "*", "/", "%", "AND", "OR":
+		w.put("(", func() { w.key(x.L) }, " ", x.Op, " ", func() { w.key(x.R) }, ")")
+		return
+	}
+	if x.Op == "=" && (w.sameID(x.L, x.R, x.Collation) || w.sameID(x.R, x.L, x.Collation)) {
+		return
+	}
+	w.put("(", func() { w.compared(x.L, x.R) })
+	if name := x.Collation.Name(); name != "BINARY" {
+		w.put(" COLLATE ", identifier(name))
+	}
+	w.put(" ", x.Op, " ", func() { w.compared(x.R, x.L) }, ")")
+}
+
+// compared writes a side of a comparison: a column by itself, so that its index serves, where the other side is
+// a literal that its affinity does not change.
+func (w *writer) compared(x, other plan.Expr) {
+	m, ok := x.(*plan.Meta)
+	l, ok2 := other.(*plan.Literal)
+	if ok && ok2 && (m.Field == plan.MetaID && l.Value.Kind() == value.String || m.Field == plan.MetaSequence && l.Value.Kind() == value.Int) {
+		w.put(w.table(m.Source), metaColumns[m.Field])
+		return
+	}
+	w.key(x)
+}
+
+// sameID writes the comparison of a document's ID with anything so that the index of IDs serves.
+func (w *writer) sameID(id, other plan.Expr, c collation.Collation) bool {
+	m, ok := id.(*plan.Meta)
+	if !ok || m.Field != plan.MetaID || c != (collation.Collation{}) {
+		return false
+	}
+	w.put("(", w.table(m.Source), "id = ", func() { w.textOnly(other) }, ")")
+	return true
+}
+
+// textOnly writes an expression with NULL in the place of numbers, which the affinity of a column would make text.
+func (w *writer) textOnly(x plan.Expr) {
+	if l, ok := x.(*plan.Literal); ok && l.Value.Kind() == value.String {
+		w.key(x)
+		return
+	}
+	if m, ok := x.(*plan.Meta); ok && m.Field == plan.MetaID {
+		w.put(w.table(m.Source), "id")
+		return
+	}
+	w.put("tandem_text_only(", func() { w.key(x) }, ")")
+}
+
+func (w *writer) test(x *plan.Test) {
+	key := func() { w.key(x.X) }
+	switch {
+	case x.What == "NULL" && x.Not:
+		w.put("(", key, " <> x'')")
+	case x.What == "NULL":
+		w.put("(", key, " = x'')")
+	case x.What == "MISSING":
+		w.put("(", key, " IS ", not(x.Not), "NULL)")
+	case x.Not:
+		w.put("ifnull(", key, " = x'', 1)")
+	default:
+		w.put("ifnull(", key, " <> x'', 0)")
+	}
+}
+
+func (w *writer) in(x *plan.In) {
+	if x.Array != nil {
+		w.put("tandem_in(", func() { w.full(x.X) }, ", ", func() { w.full(x.Array) })
+		if x.Not {
+			w.put(", 1)")
+		} else {
+			w.put(", 0)")
+		}
+		return
+	}
+	if len(x.List) == 0 { // SQL's own empty list would be a word for FALSE, which IS treats in another way
+		w.put("(", value.OfBool(x.Not).Untagged().Display(), ")")
+		return
+	}
+	each := w.key
+	if m, ok := x.X.(*plan.Meta); ok && m.Field == plan.MetaID {
+		each = w.textOnly
+		w.put("(", w.table(m.Source), "id")
+	} else {
+		w.put("(", func() { w.key(x.X) })
+	}
+	w.put(" ", not(x.Not), "IN (")
+	w.commas(len(x.List), func(i int) { each(x.List[i]) })
+	w.put("))")
+}
+
+// items writes the table of the items of an array.
+func (w *writer) items(x plan.Expr) {
+	switch x := x.(type) {
+	case *plan.Property:
+		w.put("tandem_items(", w.text(x.Source), ", ", quoted(x.Path.String()), ")")
+	case *plan.Variable:
+		w.put("tandem_items(v", x.ID, ".text, ", quoted(x.Path.String()), ")")
+	default:
+		w.put("tandem_items(", func() { w.full(x) }, ")")
+	}
+}
+
+func (w *writer) quantified(x *plan.Quantified) {
+	if x.Same != nil {
+		w.put("tandem_any(", func() { w.full(x.X) }, ", ", func() { w.full(x.Same) }, ")")
+		return
+	}
+	if !x.Every {
+		w.put("EXISTS ")
+		w.inner(x, "")
+		return
+	}
+	w.put("(")
+	if x.Any {
+		w.put("tandem_f_array_count(", func() { w.full(x.X) }, ") > 0 AND ")
+	}
+	w.put("NOT EXISTS ")
+	w.inner(x, "NOT ")
+	w.put(")")
+}
+
+func (w *writer) inner(x *plan.Quantified, negation string) {
+	w.put("(SELECT 1 FROM ", func() { w.items(x.X) }, " AS v", x.ID, " WHERE ", negation, func() { w.key(x.Cond) }, ")")
+}

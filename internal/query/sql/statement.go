@@ -1,0 +1,299 @@
+package sql
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/query/plan"
+	"github.com/tandemdb/tandem/internal/query/syntax"
+)
+
+// MaxText bounds the bytes of a translation, which repeats what an alias stands for.
+const MaxText = 4 << 20
+
+// Form says how a value is written in SQL: see the package's description.
+type Form uint8
+
+// The forms. Truth is that of an operator as a whole column: 1 or 0 for true or false.
+const (
+	Full Form = iota
+	Key
+	Written
+	Truth
+)
+
+// Binding is what a parameter of the SQL text is bound to: a parameter of the query, or one of the moments and numbers
+// that are known when it runs.
+type Binding struct {
+	Kind  BindingKind
+	Param string // of Param
+	Form  Form   // of Param
+}
+
+// BindingKind is a kind of [Binding].
+type BindingKind uint8
+
+// The kinds of bindings. Now is in Unix milliseconds; Limit is -1 for none.
+const (
+	Param BindingKind = iota
+	Now
+	Limit
+	Offset
+)
+
+// Statement is a translated query.
+type Statement struct {
+	Text     string
+	Bindings []Binding // by number, from ?1
+	Columns  []Form    // how to read each column
+}
+
+// Table is the table of a collection. It has the columns seq, id, flags, of which 1 says that the document is
+// deleted, rev, expiry and body.
+type Table struct {
+	Name string
+	Live string // an expression for how many documents are not deleted, "" if they have to be counted
+}
+
+// Translate translates a query. local is the time zone of dates without one.
+func Translate(q *plan.Query, tables func(plan.Collection) Table, local *time.Location) (*Statement, error) {
+	w := &writer{q: q, tables: tables, local: local.String()}
+	w.statement()
+	if w.b.Len() > MaxText {
+		return nil, syntax.Errorf(0, "the query is too large").Try("repeat long expressions less often")
+	}
+	return &Statement{Text: w.b.String(), Bindings: w.bindings, Columns: w.columns}, nil
+}
+
+// IndexTerm returns the SQL of an index's expression.
+func IndexTerm(x plan.Expr) string {
+	w := &writer{q: &plan.Query{Sources: []plan.Source{{}}}, indexing: true}
+	w.ordered(x)
+	return w.b.String()
+}
+
+// IndexCondition returns the SQL of the condition of a partial index.
+func IndexCondition(x plan.Expr) string {
+	w := &writer{q: &plan.Query{Sources: []plan.Source{{}}}, indexing: true}
+	w.key(x)
+	return w.b.String()
+}
+
+// writer writes the SQL of one query.
+type writer struct {
+	q        *plan.Query
+	tables   func(plan.Collection) Table
+	local    string // the name of a time zone
+	indexing bool   // columns stand without their table
+
+	b        strings.Builder
+	bindings []Binding
+	numbers  map[Binding]int
+	columns  []Form
+}
+
+// put writes parts of SQL: text, and expressions through functions. Beyond the bound nothing more is written.
+func (w *writer) put(parts ...any) {
+	for _, part := range parts {
+		if w.b.Len() > MaxText {
+			return
+		}
+		switch part := part.(type) {
+		case string:
+			w.b.WriteString(part)
+		case int:
+			w.b.WriteString(strconv.Itoa(part))
+		case func():
+			part()
+		}
+	}
+}
+
+// commas writes n parts with commas between them.
+func (w *writer) commas(n int, part func(i int)) {
+	for i := range n {
+		if i > 0 {
+			w.put(", ")
+		}
+		part(i)
+	}
+}
+
+// bind writes a parameter.
+func (w *writer) bind(b Binding) {
+	n, known := w.numbers[b]
+	if !known {
+		if w.numbers == nil {
+			w.numbers = map[Binding]int{}
+		}
+		w.bindings = append(w.bindings, b)
+		n = len(w.bindings)
+		w.numbers[b] = n
+	}
+	w.put("?", n)
+}
+
+func (w *writer) statement() {
+	q := w.q
+	if w.counted() {
+		return
+	}
+	w.put("SELECT ")
+	if q.Distinct {
+		w.put("DISTINCT ")
+	}
+	w.commas(len(q.Columns), func(i int) { w.column(q.Columns[i].X) })
+	w.from()
+	w.list(" GROUP BY ", q.GroupBy, func(x plan.Expr) { w.ordered(x) })
+	if q.Having != nil {
+		w.put(" HAVING ", func() { w.key(q.Having) })
+	}
+	w.orderBy()
+	if q.Limit != nil || q.Offset != nil {
+		w.put(" LIMIT ")
+		w.bind(Binding{Kind: Limit})
+		w.put(" OFFSET ")
+		w.bind(Binding{Kind: Offset})
+	}
+}
+
+// counted writes the count of a whole collection, which is known without counting, if the query is nothing else.
+func (w *writer) counted() bool {
+	q := w.q
+	if len(q.Columns) != 1 || len(q.Sources) != 1 || q.Where != nil || q.GroupBy != nil || q.Having != nil ||
+		q.Limit != nil || q.Offset != nil || q.OrderBy != nil || q.Distinct || q.Sources[0].Tombstones {
+		return false
+	}
+	a, ok := q.Columns[0].X.(*plan.Aggregate)
+	if !ok || a.Function != "count" || a.X != nil {
+		return false
+	}
+	t := w.tables(q.Sources[0].Collection)
+	if t.Live == "" {
+		return false
+	}
+	w.columns = []Form{Full}
+	w.put("SELECT (", t.Live, ") - (SELECT count(*) FROM ", t.Name, " WHERE expiry IS NOT NULL AND expiry <= ")
+	w.bind(Binding{Kind: Now})
+	w.put(" AND flags & 1 = 0)")
+	return true
+}
+
+func (w *writer) list(before string, list []plan.Expr, each func(plan.Expr)) {
+	if len(list) > 0 {
+		w.put(before)
+		w.commas(len(list), func(i int) { each(list[i]) })
+	}
+}
+
+func (w *writer) orderBy() {
+	if len(w.q.OrderBy) == 0 {
+		return
+	}
+	w.put(" ORDER BY ")
+	w.commas(len(w.q.OrderBy), func(i int) {
+		o := w.q.OrderBy[i]
+		if o.Nulls != syntax.NullsOrdered {
+			x, _ := plan.Uncollated(o.X)
+			w.put("ifnull(", func() { w.key(x) }, " = x'', 1)")
+			if o.Nulls == syntax.NullsFirst {
+				w.put(" DESC")
+			}
+			w.put(", ")
+		}
+		w.ordered(o.X)
+		if o.Desc {
+			w.put(" DESC")
+		}
+	})
+}
+
+// ordered writes a term to sort, group or index by, with its collation.
+func (w *writer) ordered(x plan.Expr) {
+	x, c := plan.Uncollated(x)
+	if m, ok := x.(*plan.Meta); ok && (m.Field == plan.MetaID || m.Field == plan.MetaSequence) {
+		w.put(w.table(m.Source), metaColumns[m.Field])
+	} else if isLiteral(x) {
+		w.put("'constant'") // an integer would be the number of a column
+	} else {
+		w.key(x)
+	}
+	if name := c.Name(); name != "BINARY" {
+		w.put(" COLLATE ", identifier(name))
+	}
+}
+
+// isLiteral reports whether x is a literal, also with signs in front of it.
+func isLiteral(x plan.Expr) bool {
+	if u, ok := x.(*plan.Unary); ok {
+		return isLiteral(u.X)
+	}
+	_, ok := x.(*plan.Literal)
+	return ok
+}
+
+// column writes a result column, in the form that loses least.
+func (w *writer) column(x plan.Expr) {
+	form := Full
+	switch in := x.(type) {
+	case *plan.Property:
+		if !w.q.Distinct {
+			form = Written
+		}
+	default:
+		if plan.GivesTruth(in) {
+			form = Truth
+		}
+	}
+	w.columns = append(w.columns, form)
+	switch form {
+	case Written:
+		w.written(x.(*plan.Property))
+	case Truth:
+		w.key(x)
+	default:
+		w.full(x)
+	}
+	if _, c := plan.Uncollated(x); c.Name() != "BINARY" {
+		w.put(" COLLATE ", identifier(c.Name()))
+	}
+}
+
+// from writes the sources and the condition.
+func (w *writer) from() {
+	w.put(" FROM ")
+	for i, s := range w.q.Sources {
+		switch {
+		case s.Kind == syntax.Unnest:
+			w.put(" JOIN ", func() { w.items(s.Items) }, " AS d", i)
+			continue
+		case i == 0:
+			w.put(w.tables(s.Collection).Name, " AS d0")
+			continue
+		case s.Kind == syntax.Left:
+			w.put(" LEFT")
+		}
+		w.put(" JOIN ", w.tables(s.Collection).Name, " AS d", i, " ON ", func() { w.present(i) })
+		if s.On != nil {
+			w.put(" AND ", func() { w.key(s.On) })
+		}
+	}
+	w.put(" WHERE ", func() { w.present(0) })
+	if w.q.Where != nil {
+		w.put(" AND ", func() { w.key(w.q.Where) })
+	}
+}
+
+// present writes the condition that a document of a source is there.
+func (w *writer) present(source int) {
+	if !w.q.Sources[source].Tombstones {
+		w.put("d", source, ".flags & 1 = 0 AND ")
+	}
+	w.put("(d", source, ".expiry IS NULL OR d", source, ".expiry > ")
+	w.bind(Binding{Kind: Now})
+	w.put(")")
+}
+
+// identifier quotes a name.
+func identifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

@@ -1,0 +1,298 @@
+package sql
+
+import (
+	"encoding/hex"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/tandemdb/tandem/internal/query/plan"
+	"github.com/tandemdb/tandem/internal/query/value"
+)
+
+// full writes an expression so that its value has the full form.
+func (w *writer) full(x plan.Expr) {
+	switch x := x.(type) {
+	case *plan.Literal:
+		w.put(literal(x.Value))
+	case *plan.Param:
+		w.bind(Binding{Param: x.Name, Form: Full})
+	case *plan.Property:
+		w.property(x, "tandem_get", ".value")
+	case *plan.Variable:
+		w.variable(x, "tandem_get", ".value")
+	case *plan.Meta:
+		w.meta(x, true)
+	case *plan.Part:
+		w.put("tandem_part(", func() { w.full(x.X) }, ", ", quoted(x.Path.String()), ")")
+	case *plan.Collated:
+		w.full(x.X)
+	case *plan.Case:
+		w.caseOf(x, w.full)
+	case *plan.Call:
+		w.call(x)
+	case *plan.Aggregate:
+		w.aggregate(x)
+	case *plan.Items:
+		w.array(x.Items)
+	case *plan.Members:
+		w.object(x)
+	default:
+		w.key(x) // operators have no booleans
+	}
+}
+
+// key writes an expression so that its value has the key form.
+func (w *writer) key(x plan.Expr) {
+	switch x := x.(type) {
+	case *plan.Literal:
+		w.put(literal(x.Value.Untagged()))
+	case *plan.Param:
+		w.bind(Binding{Param: x.Name, Form: Key})
+	case *plan.Property:
+		w.property(x, "tandem_key", ".key")
+	case *plan.Variable:
+		w.variable(x, "tandem_key", ".key")
+	case *plan.Meta:
+		w.meta(x, false)
+	case *plan.Part:
+		w.put("tandem_part_key(", func() { w.full(x.X) }, ", ", quoted(x.Path.String()), ")")
+	case *plan.Collated:
+		w.key(x.X)
+	case *plan.Case:
+		w.caseOf(x, w.key)
+	case *plan.Call:
+		if x.Function.Boolean || x.Function.Passes {
+			w.put("tandem_untag(", func() { w.call(x) }, ")")
+			return
+		}
+		w.call(x)
+	case *plan.Aggregate:
+		if x.Function == "min" || x.Function == "max" {
+			w.put("tandem_untag(", func() { w.aggregate(x) }, ")")
+			return
+		}
+		w.aggregate(x)
+	case *plan.Items, *plan.Members:
+		w.full(x)
+	default:
+		w.operator(x)
+	}
+}
+
+// table returns what stands before a column of a source.
+func (w *writer) table(source int) string {
+	if w.indexing {
+		return ""
+	}
+	return "d" + strconv.Itoa(source) + "."
+}
+
+// text writes the JSON text that the properties of a source are in; of a tombstone they do not count.
+func (w *writer) text(source int) string {
+	s := w.q.Sources[source]
+	switch {
+	case s.Items != nil:
+		return w.table(source) + "text"
+	case s.Tombstones:
+		return "iif(" + w.table(source) + "flags & 1, '{}', " + w.table(source) + "body)"
+	}
+	return w.table(source) + "body"
+}
+
+func (w *writer) property(x *plan.Property, function, column string) {
+	if len(x.Path) == 0 && w.q.Sources[x.Source].Items != nil {
+		w.put("d", x.Source, column)
+		return
+	}
+	w.put(function, "(", w.text(x.Source), ", ", quoted(x.Path.String()), ")")
+}
+
+// written writes a property as the JSON text that it has.
+func (w *writer) written(x *plan.Property) {
+	if len(x.Path) == 0 {
+		w.put(w.text(x.Source))
+		return
+	}
+	w.put("tandem_text(", w.text(x.Source), ", ", quoted(x.Path.String()), ")")
+}
+
+func (w *writer) variable(x *plan.Variable, function, column string) {
+	if len(x.Path) == 0 {
+		w.put("v", x.ID, column)
+		return
+	}
+	w.put(function, "(v", x.ID, ".text, ", quoted(x.Path.String()), ")")
+}
+
+var metaColumns = map[plan.Field]string{
+	plan.MetaID: "id", plan.MetaSequence: "seq", plan.MetaExpiration: "expiry", plan.MetaRevision: "rev",
+}
+
+// meta writes a field of META(), with a + before columns, whose affinity would change what they are compared with.
+func (w *writer) meta(x *plan.Meta, full bool) {
+	t := w.table(x.Source)
+	switch x.Field {
+	case plan.MetaDeleted:
+		if full {
+			w.put("CASE ", t, "flags & 1 WHEN 1 THEN x'01' WHEN 0 THEN x'00' END")
+			return
+		}
+		w.put("(", t, "flags & 1)")
+	case plan.MetaAll:
+		w.put("tandem_meta(", t, "id, ", t, "seq, ", t, "flags & 1, ", t, "expiry, ", t, "rev)")
+	default:
+		w.put("+", t, metaColumns[x.Field])
+	}
+}
+
+func (w *writer) caseOf(x *plan.Case, result func(plan.Expr)) {
+	w.put("CASE ")
+	if x.X != nil {
+		w.key(x.X)
+	}
+	for _, c := range x.Whens {
+		w.put(" WHEN ", func() { w.key(c.Cond) }, " THEN ", func() { result(c.Then) })
+	}
+	w.put(" ELSE ")
+	if x.Else == nil {
+		w.put("x''")
+	} else {
+		result(x.Else)
+	}
+	w.put(" END")
+}
+
+func (w *writer) call(x *plan.Call) {
+	if n := len(x.Args); n > maxArguments {
+		w.nested(x)
+		return
+	}
+	w.put("tandem_f_", x.Function.Name, "(")
+	w.commas(len(x.Args), func(i int) { w.full(x.Args[i]) })
+	if x.Function.Local {
+		w.put(", ", quoted(w.local))
+	}
+	if x.Function.Collatable {
+		w.put(", ", quoted(x.Collation.Name()))
+	}
+	w.put(")")
+}
+
+// maxArguments bounds what a function of SQL is given at once.
+const maxArguments = 50
+
+// nested writes a function of many arguments, all of which can be split: f(a, b, c) is f(f(a, b), c), but for
+// those of arrays.
+func (w *writer) nested(x *plan.Call) {
+	if x.Function.Name == "array_of" {
+		w.array(x.Args)
+		return
+	}
+	head, tail := *x, *x
+	head.Args, tail.Args = x.Args[:maxArguments-1], x.Args[maxArguments-1:]
+	tail.Args = append([]plan.Expr{&head}, tail.Args...)
+	w.full(&tail)
+}
+
+func (w *writer) array(items []plan.Expr) {
+	if len(items) > maxArguments {
+		w.put("tandem_join(", func() { w.array(items[:maxArguments]) }, ", ", func() { w.array(items[maxArguments:]) }, ")")
+		return
+	}
+	w.put("tandem_array(")
+	w.commas(len(items), func(i int) { w.full(items[i]) })
+	w.put(")")
+}
+
+func (w *writer) object(x *plan.Members) {
+	if n := len(x.Keys); n > maxArguments {
+		head := &plan.Members{Keys: x.Keys[:maxArguments], Values: x.Values[:maxArguments]}
+		tail := &plan.Members{Keys: x.Keys[maxArguments:], Values: x.Values[maxArguments:]}
+		w.put("tandem_join(", func() { w.object(head) }, ", ", func() { w.object(tail) }, ")")
+		return
+	}
+	w.put("tandem_object(")
+	w.commas(len(x.Keys), func(i int) { w.put(quoted(x.Keys[i]), ", ", func() { w.full(x.Values[i]) }) })
+	w.put(")")
+}
+
+func (w *writer) aggregate(x *plan.Aggregate) {
+	distinct := ""
+	if x.Distinct {
+		distinct = "DISTINCT "
+	}
+	switch {
+	case x.X == nil:
+		w.put("count(*)")
+	case x.Function == "min" || x.Function == "max":
+		w.put("tandem_", x.Function, "(", func() { w.full(x.X) }, ", ", quoted(x.Collation.Name()), ")")
+	case x.Function == "array_agg":
+		w.put("tandem_array_agg(", distinct, func() { w.full(x.X) }, ")")
+	default:
+		w.put(x.Function, "(", distinct, func() { w.key(x.X) })
+		if name := x.Collation.Name(); name != "BINARY" {
+			w.put(" COLLATE ", identifier(name))
+		}
+		w.put(")")
+	}
+}
+
+// literal returns a constant in its full form.
+func literal(v value.Value) string {
+	switch v.Kind() {
+	case value.Missing:
+		return "NULL"
+	case value.Null:
+		return "x''"
+	case value.Bool:
+		return "x'0" + strconv.FormatInt(v.Int(), 10) + "'"
+	case value.Int:
+		return integer(v.Int())
+	case value.Double:
+		return double(v.Float())
+	case value.Uint:
+		return blob("\x02" + string(bigEndian(v.Uint())))
+	case value.String:
+		return quoted(v.Text())
+	}
+	return blob(v.Text())
+}
+
+func bigEndian(u uint64) []byte {
+	b := make([]byte, 8)
+	for i := range b {
+		b[i] = byte(u >> (56 - 8*i))
+	}
+	return b
+}
+
+func integer(i int64) string {
+	if i == math.MinInt64 {
+		return "(-9223372036854775807 - 1)" // the number after the sign alone would be a double
+	}
+	if i < 0 {
+		return "(" + strconv.FormatInt(i, 10) + ")"
+	}
+	return strconv.FormatInt(i, 10)
+}
+
+func double(f float64) string {
+	switch {
+	case math.IsInf(f, 1):
+		return "9e999"
+	case math.IsInf(f, -1):
+		return "(-9e999)"
+	}
+	return "(" + value.FormatDouble(f) + ")"
+}
+
+func blob(s string) string { return "x'" + hex.EncodeToString([]byte(s)) + "'" }
+
+// quoted returns a string of SQL.
+func quoted(s string) string {
+	if strings.IndexByte(s, 0) >= 0 {
+		return "(+CAST(" + blob(s) + " AS TEXT))" // SQL's text ends at a zero byte
+	}
+	return "'" + strings.ReplaceAll(s, "'", "''") + "'"
+}

@@ -1,0 +1,148 @@
+package queries
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/query/sql"
+	"github.com/tandemdb/tandem/internal/query/value"
+)
+
+// Runner runs queries on one connection.
+type Runner struct{ c *sqlite3.Conn }
+
+// Prepare makes a connection ready for queries.
+func Prepare(c *sqlite3.Conn) (*Runner, error) {
+	if err := register(c); err != nil {
+		return nil, err
+	}
+	return &Runner{c}, nil
+}
+
+// Values are what the parameters of a statement are bound to.
+type Values struct {
+	Params        map[string]value.Value
+	Now           int64 // Unix milliseconds
+	Limit, Offset int64 // Limit -1 means none
+}
+
+func (v Values) of(b sql.Binding) value.Value {
+	switch b.Kind {
+	case sql.Now:
+		return value.OfInt(v.Now)
+	case sql.Limit:
+		return value.OfInt(v.Limit)
+	case sql.Offset:
+		return value.OfInt(v.Offset)
+	case sql.Param:
+	}
+	if b.Form == sql.Key {
+		return v.Params[b.Param].Untagged()
+	}
+	return v.Params[b.Param]
+}
+
+// Run begins a query. The rows have to be closed before the connection is used for anything else that ends its
+// transaction.
+func (r *Runner) Run(s *sql.Statement, v Values) (*Rows, error) {
+	stmt, err := r.prepare(s.Text, s.Bindings, v)
+	if err != nil {
+		return nil, err
+	}
+	return &Rows{stmt: stmt, forms: s.Columns}, nil
+}
+
+// Explain returns SQLite's plan of a query, a step a line.
+func (r *Runner) Explain(s *sql.Statement, v Values) (steps []string, err error) {
+	stmt, err := r.prepare("EXPLAIN QUERY PLAN "+s.Text, s.Bindings, v)
+	if err != nil {
+		return nil, err
+	}
+	for stmt.Step() {
+		steps = append(steps, stmt.ColumnText(3))
+	}
+	err = stmt.Err()
+	_ = stmt.Close() // reports the step's error again
+	return steps, err
+}
+
+func (r *Runner) prepare(text string, bindings []sql.Binding, v Values) (*sqlite3.Stmt, error) {
+	stmt, _, err := r.c.Prepare(text)
+	if err != nil {
+		return nil, err
+	}
+	for i, b := range bindings {
+		if err := bindValue(stmt, i+1, v.of(b)); err != nil {
+			_ = stmt.Close() // err is what went wrong first
+			return nil, err
+		}
+	}
+	return stmt, nil
+}
+
+// Rows are the rows of a query that runs.
+type Rows struct {
+	stmt  *sqlite3.Stmt
+	forms []sql.Form
+}
+
+// Next goes to the next row and reports whether there is one.
+func (r *Rows) Next() bool { return r.stmt.Step() }
+
+// Err returns why Next has found no more, nil at the end.
+func (r *Rows) Err() error { return r.stmt.Err() }
+
+// Close ends the query.
+func (r *Rows) Close() { _ = r.stmt.Close() } // reports the last step's error again
+
+// AppendJSON appends the JSON of a column, and reports whether it is there: false for MISSING.
+func (r *Rows) AppendJSON(dst []byte, column int) ([]byte, bool) {
+	if r.stmt.ColumnType(column) == sqlite3.NULL {
+		return dst, false
+	}
+	if r.forms[column] == sql.Written {
+		return append(dst, r.stmt.ColumnRawText(column)...), true
+	}
+	return r.value(column).AppendJSON(dst), true
+}
+
+// Value returns the value of a column.
+func (r *Rows) Value(column int) value.Value {
+	if r.forms[column] == sql.Written && r.stmt.ColumnType(column) == sqlite3.TEXT {
+		return value.FromJSON(r.stmt.ColumnRawText(column))
+	}
+	return r.value(column)
+}
+
+func (r *Rows) value(column int) value.Value {
+	var v value.Value
+	switch r.stmt.ColumnType(column) {
+	case sqlite3.INTEGER:
+		v = value.OfInt(r.stmt.ColumnInt64(column))
+	case sqlite3.FLOAT:
+		v = value.OfDouble(r.stmt.ColumnFloat(column))
+	case sqlite3.TEXT:
+		v = value.OfString(r.stmt.ColumnText(column))
+	case sqlite3.BLOB:
+		v = decodeBlob(r.stmt.ColumnRawBlob(column))
+	case sqlite3.NULL:
+	}
+	if r.forms[column] == sql.Truth && v.Kind() == value.Int {
+		return value.OfBool(v.Int() != 0)
+	}
+	return v
+}
+
+// Complaint returns what a function has against its arguments, or SQLite against a query, if that is what err says.
+func Complaint(err error) (string, bool) {
+	if !errors.Is(err, sqlite3.ERROR) {
+		return "", false
+	}
+	text := err.Error()
+	for _, prefix := range []string{"sqlite3: SQL logic error: ", "sqlite3: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return text, true
+}

@@ -1,0 +1,126 @@
+package tandem
+
+import (
+	"context"
+	"maps"
+	"strings"
+	"sync"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/query/plan"
+	"github.com/tandemdb/tandem/internal/query/syntax"
+	"github.com/tandemdb/tandem/internal/query/value"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// QueryError says why a query is invalid. It matches [ErrInvalidQuery]:
+//
+//	Pos     int    // the byte of the text where it was noticed
+//	Message string // what is wrong, or what was expected
+//	Hint    string // what to try, or ""
+type QueryError = syntax.Error
+
+// Query is a query in SQL++, compiled once to be run many times: see docs/queries.md for the language. All its
+// methods may be called from any goroutine.
+type Query struct {
+	db   *Database
+	plan *plan.Query
+
+	mu     sync.Mutex // guards the following
+	params map[string]value.Value
+}
+
+// Parameters are the values of a query's parameters by their names without $. A value becomes JSON as
+// [Document.Encode] has it. A parameter that is not given is missing, as a property that a document lacks.
+type Parameters map[string]any
+
+// CreateQuery compiles a query. An error about the text is a [*QueryError].
+func (db *Database) CreateQuery(text string) (*Query, error) {
+	return db.compile(context.Background(), text)
+}
+
+func (db *Database) compile(ctx context.Context, text string) (*Query, error) {
+	s, err := syntax.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	q := &Query{db: db}
+	err = db.store.View(ctx, func(tx *store.Tx) error {
+		catalog, err := tx.Catalog()
+		if err != nil {
+			return err
+		}
+		q.plan, err = plan.Of(s, catalog)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return q, nil
+}
+
+// Columns returns the names of the result columns: an alias, or the last name of a property, or $1, $2 and so on.
+func (q *Query) Columns() []string { return q.plan.ColumnNames() }
+
+// SetParameters sets the parameters of the runs that begin from now on, in place of those set before. It fails with
+// [ErrInvalidParameter] if the query has no such parameter, or [ErrBadJSON].
+func (q *Query) SetParameters(p Parameters) error {
+	params, err := q.encode(p)
+	if err != nil {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.params = params
+	return nil
+}
+
+// encode copies parameters as values.
+func (q *Query) encode(p Parameters) (map[string]value.Value, error) {
+	params := make(map[string]value.Value, len(p))
+	for name, v := range p {
+		text, err := encode(v)
+		if err != nil {
+			return nil, fault.About(err, "set parameter", "$"+name)
+		}
+		params[name] = value.FromJSON(text)
+	}
+	return params, q.plan.CheckParams(params)
+}
+
+// with returns the parameters of one run: those that were set, and given ones over them.
+func (q *Query) with(given []Parameters) (map[string]value.Value, error) {
+	q.mu.Lock()
+	params := maps.Clone(q.params)
+	q.mu.Unlock()
+	for _, p := range given {
+		more, err := q.encode(p)
+		if err != nil {
+			return nil, err
+		}
+		if params == nil {
+			params = map[string]value.Value{}
+		}
+		maps.Copy(params, more)
+	}
+	return params, nil
+}
+
+// Explain returns how the query would be run, for people: its SQL, and the plan of SQLite, in which SCAN reads a whole
+// collection, SEARCH uses an index, and a TEMP B-TREE sorts. Its form may change.
+func (q *Query) Explain(ctx context.Context, given ...Parameters) (string, error) {
+	params, err := q.with(given)
+	if err != nil {
+		return "", err
+	}
+	var text string
+	var steps []string
+	err = q.db.store.View(ctx, func(tx *store.Tx) error {
+		text, steps, err = tx.ExplainQuery(q.plan, params)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return text + "\n\n" + strings.Join(steps, "\n") + "\n", nil
+}

@@ -1,0 +1,65 @@
+package tandem
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// Result is one row of a query. A column may be missing, as a property that a document lacks: that is not null.
+type Result struct {
+	columns []string
+	values  [][]byte // JSON; nil is missing
+}
+
+// Keys returns the names of the columns, missing ones too.
+func (r *Result) Keys() []string { return slices.Clone(r.columns) }
+
+// Value returns the value of a column by its name, and whether it is there: false if there is no such column, or it is
+// missing. Numbers are [json.Number], arrays []any and objects map[string]any.
+func (r *Result) Value(name string) (any, bool) {
+	i := slices.Index(r.columns, name)
+	if i < 0 || r.values[i] == nil {
+		return nil, false
+	}
+	return r.ValueAt(i), true
+}
+
+// ValueAt returns the value of a column by its place, from 0: nil if it is missing or null. It panics if there is no
+// such column.
+func (r *Result) ValueAt(i int) any {
+	var v any
+	if r.values[i] == nil || decode(r.values[i], &v) != nil {
+		return nil
+	}
+	return v
+}
+
+// JSONAt returns the JSON of a column by its place, from 0: nil if it is missing. It panics if there is no such column.
+func (r *Result) JSONAt(i int) []byte { return bytes.Clone(r.values[i]) }
+
+// JSON returns the row as an object, without the columns that are missing.
+func (r *Result) JSON() []byte {
+	text := []byte{'{'}
+	for i, v := range r.values {
+		if v == nil {
+			continue
+		}
+		if len(text) > 1 {
+			text = append(text, ',')
+		}
+		key, _ := encode(r.columns[i]) // a string always has a JSON form
+		text = append(append(append(text, key...), ':'), v...)
+	}
+	return append(text, '}')
+}
+
+// Decode stores the row in what v points to, columns by their names, as [json.Unmarshal] does. A row that does not fit
+// is [ErrInvalid].
+func (r *Result) Decode(v any) error {
+	if err := decode(r.JSON(), v); err != nil {
+		return fault.About(err, "decode result", "")
+	}
+	return nil
+}
