@@ -36,6 +36,7 @@ FUZZTIME ?= 10s
 MINUTES ?= 10
 SEEDS ?= 1000
 BASE ?= main
+STEPS ?= 1000000
 
 .PHONY: help
 help: ## list the targets
@@ -76,6 +77,10 @@ microbench: ## run the Go benchmarks, or those that match BENCH
 .PHONY: mesh
 mesh: ## let SEEDS random meshes of peers converge
 	@go test -count=1 -timeout 30m ./internal/replication/mesh -mesh.seeds $(SEEDS)
+
+.PHONY: model
+model: ## play STEPS random steps of a push against its model
+	@go test -count=1 -timeout 30m ./internal/replication/outbox -outbox.steps $(STEPS)
 
 .PHONY: fuzz
 fuzz: ## fuzz each decoder of foreign bytes for FUZZTIME; counts the inputs

@@ -27,9 +27,11 @@ var imports = map[string][]string{
 		"internal/discovery", "internal/query", "internal/delta", "internal/document", "internal/revision", "internal/fault",
 	},
 	"internal/replication": {
-		"internal/replication/wire", "internal/replication/checkpoint", "internal/transport", "blip", "internal/store", "internal/delta",
+		"internal/replication/outbox", "internal/replication/wire", "internal/replication/checkpoint",
+		"internal/transport", "blip", "internal/store", "internal/delta",
 		"internal/document", "internal/revision", "internal/fault",
 	},
+	"internal/replication/outbox": {"internal/replication/wire", "internal/revision", "internal/fault"},
 	"internal/replication/wire": {
 		"internal/replication/checkpoint", "blip", "internal/document", "internal/revision", "internal/fault",
 	},

@@ -33,8 +33,9 @@
 //	intake.go, pullside.go, wanted.go            pull: what is shared, and what differs by role
 //	conflicts.go                                 resolution
 //	pushslot.go                                  what the pull tells the push
-//	pusher.go, held.go, announcing.go            push
-//	answers.go, sender.go, feed.go, item.go, notices.go
+//	notices.go, pusher.go, pushmessages.go       push: the loop around the outbox
+//	pushside.go, feed.go, sender.go              push: what differs by role, reading, writing
+//	legacytail.go, held.go, pushstatus.go
 //	peercheckpoint.go, blobsend.go               what a peer may ask for
 //	checkpointer.go, position.go                 how far: both copies
 //	collection.go, ledger.go, refusal.go         one collection: options, and what became of its documents

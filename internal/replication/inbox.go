@@ -38,14 +38,17 @@ func (b inbox) empty() bool {
 	return len(b.mail.jobs) == 0
 }
 
-// handle does the jobs that have come in, in their order, up to the first error.
+// handle does the jobs that have come in, in their order, up to the first that fails. The others stay.
 func (b inbox) handle() error {
 	b.mail.Lock()
 	jobs := b.mail.jobs
 	b.mail.jobs = nil
 	b.mail.Unlock()
-	for _, job := range jobs {
+	for i, job := range jobs {
 		if err := job(); err != nil {
+			b.mail.Lock()
+			b.mail.jobs = append(jobs[i+1:len(jobs):len(jobs)], b.mail.jobs...)
+			b.mail.Unlock()
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/tandemdb/tandem/internal/replication/checkpoint"
+	"github.com/tandemdb/tandem/internal/replication/outbox"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -16,20 +17,7 @@ type ledger interface {
 
 // pushLedger is the account of our sequences.
 type pushLedger interface {
-	// addLocal enters a sequence that the peer is going to be offered.
-	addLocal(seq store.Sequence)
-
-	// lookedAt says that each sequence up to seq was entered, or is not for the peer.
-	lookedAt(seq store.Sequence)
-
-	// arrived says that the peer has what seq stands for; it is complete when that is noted.
-	arrived(seq store.Sequence)
-
-	// completeLocal says that sequences are done.
-	completeLocal(seqs ...store.Sequence)
-
-	// finished reports whether an earlier session has dealt with seq.
-	finished(seq store.Sequence) bool
+	outbox.Ledger
 
 	// isNew reports whether the peer has got what seq stands for in this session, and not before.
 	isNew(seq store.Sequence) bool
@@ -52,13 +40,8 @@ type pullLedger interface {
 }
 
 // noLedger is for the passive side, where the peer keeps the account of both.
-type noLedger struct{}
+type noLedger struct{ outbox.NoLedger }
 
-func (noLedger) addLocal(store.Sequence)                {}
-func (noLedger) lookedAt(store.Sequence)                {}
-func (noLedger) arrived(store.Sequence)                 {}
-func (noLedger) completeLocal(...store.Sequence)        {}
-func (noLedger) finished(store.Sequence) bool           { return false }
 func (noLedger) isNew(store.Sequence) bool              { return false }
 func (noLedger) completeRemote(...*checkpoint.Sequence) {}
 func (noLedger) leaveRemote(*checkpoint.Sequence)       {}
@@ -94,38 +77,41 @@ func (a *account) start() (local store.Sequence, remote string) {
 	return store.Sequence(a.local.Seen()), a.remote.Last()
 }
 
-func (a *account) addLocal(seq store.Sequence) {
+// Add says that a sequence is pending.
+func (a *account) Add(seq outbox.Sequence) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.local.Add(uint64(seq))
 }
 
-func (a *account) lookedAt(seq store.Sequence) {
+// LookedAt says that every sequence up to this one is pending, or is done.
+func (a *account) LookedAt(through outbox.Sequence) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if uint64(seq) > a.local.Seen() {
-		a.local.Look(uint64(seq))
+	if uint64(through) > a.local.Seen() {
+		a.local.Look(uint64(through))
 		a.changedLocked()
 	}
 }
 
-func (a *account) arrived(seq store.Sequence) {
+// Arrived says that the peer has what a sequence stands for.
+func (a *account) Arrived(seq outbox.Sequence) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.local.Arrive(uint64(seq))
 }
 
-func (a *account) completeLocal(seqs ...store.Sequence) {
+// Complete says that a sequence is done.
+func (a *account) Complete(seq outbox.Sequence) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, seq := range seqs {
-		if a.local.Complete(uint64(seq)) {
-			a.changedLocked()
-		}
+	if a.local.Complete(uint64(seq)) {
+		a.changedLocked()
 	}
 }
 
-func (a *account) finished(seq store.Sequence) bool {
+// Finished reports whether an earlier session has dealt with a sequence.
+func (a *account) Finished(seq outbox.Sequence) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.local.Finished(uint64(seq))

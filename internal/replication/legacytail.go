@@ -3,6 +3,7 @@ package replication
 import (
 	"fmt"
 
+	"github.com/tandemdb/tandem/internal/replication/outbox"
 	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
@@ -61,22 +62,22 @@ func (c *collection) noteArrived(tx *store.Tx, id string, rev revision.Rev) erro
 }
 
 // noteListed remembers the tree revisions that a client has said it has, before it gets others.
-func (p *pusher) noteListed(batch []*item, answers []wire.Answer) error {
-	if p.c.s.remote != 0 || p.c.treeSpace() == "" {
+func (c *collection) noteListed(batch []*outbox.Item, answers []wire.Answer) error {
+	if c.s.remote != 0 || c.treeSpace() == "" {
 		return nil
 	}
 	listed := make(map[string]revision.ID)
 	for i, a := range answers {
-		if len(a.Known) > 0 && a.Known[0].IsTree() && batch[i].rev.ID.IsVersion() {
-			listed[batch[i].id] = a.Known[0]
+		if len(a.Known) > 0 && a.Known[0].IsTree() && batch[i].Rev.ID.IsVersion() {
+			listed[batch[i].ID] = a.Known[0]
 		}
 	}
 	if len(listed) == 0 {
 		return nil
 	}
-	return p.c.s.db.Update(p.c.s.work, func(tx *store.Tx) error {
+	return c.s.db.Update(c.s.work, func(tx *store.Tx) error {
 		for id, tree := range listed {
-			if err := p.c.noteTree(tx, id, tree); err != nil {
+			if err := c.noteTree(tx, id, tree); err != nil {
 				return err
 			}
 		}
@@ -85,41 +86,39 @@ func (p *pusher) noteListed(batch []*item, answers []wire.Answer) error {
 }
 
 // noteTaken remembers that a remote has taken the item, and which tree revision it had.
-func (c *collection) noteTaken(tx *store.Tx, it *item) error {
-	if err := tx.MarkTaken(c.store(), it.id, c.s.remote, it.rev, it.before); err != nil && !isNotFound(err) {
+func (c *collection) noteTaken(tx *store.Tx, it *outbox.Item) error {
+	if err := tx.MarkTaken(c.store(), it.ID, c.s.remote, it.Rev, it.Known); err != nil && !isNotFound(err) {
 		return err
 	}
-	return c.noteTree(tx, it.id, it.tree)
+	return c.noteTree(tx, it.ID, it.Parcel().Tree)
 }
 
-// history returns the history of the item's revision for this peer, "" to send none. It notes in the item
-// which tree revision the peer has.
-func (p *pusher) history(tx *store.Tx, it *item) (string, error) {
-	if !it.rev.ID.IsVersion() {
-		return it.rev.WireHistory(p.peer.maxHistory, it.peerHas), nil
+// history returns the history of a revision for this peer, "" to send none, and which tree revision the peer
+// has, "" for none.
+func (w *composer) history(tx *store.Tx, it *outbox.Item, rev revision.Rev) (history string, tree revision.ID, err error) {
+	if !rev.ID.IsVersion() {
+		return rev.WireHistory(w.peer.maxHistory, it.PeerHas), "", nil
 	}
-	it.tree = ""
-	if it.parent.IsTree() {
-		it.tree = it.parent
+	if it.Parent.IsTree() {
+		tree = it.Parent
 	}
-	if len(it.known) > 0 && it.known[0].IsTree() {
-		it.tree = it.known[0]
+	if len(it.Theirs) > 0 && it.Theirs[0].IsTree() {
+		tree = it.Theirs[0]
 	}
 	var shown revision.ID
-	if it.tree == "" && len(it.rev.History.Ancestors) > 0 {
-		var err error
-		if shown, err = p.c.shownTree(tx, it.id); err != nil {
-			return "", err
+	if tree == "" && len(rev.History.Ancestors) > 0 {
+		if shown, err = w.c.shownTree(tx, it.ID); err != nil {
+			return "", "", err
 		}
 	}
-	for _, id := range it.known {
+	for _, id := range it.Theirs {
 		if shown == "" && id.IsTree() {
 			shown = id
 		}
 	}
-	current := it.tree
-	if current == "" && it.parent.Source() == revision.LegacySource {
-		current = it.parent
+	current := tree
+	if current == "" && it.Parent.Source() == revision.LegacySource {
+		current = it.Parent
 	}
-	return it.rev.VectorHistory(current, shown, p.peer.maxHistory), nil
+	return rev.VectorHistory(current, shown, w.peer.maxHistory), tree, nil
 }

@@ -140,19 +140,15 @@ func (l *leader) begin(ctx context.Context, x *exchange) error {
 	return nil
 }
 
-func (l *leader) push(ctx context.Context, x *exchange, since store.Sequence) (err error) {
-	push := newPusher(x.collection, pushOptions{
-		proposes:     true,
+func (l *leader) push(ctx context.Context, x *exchange, since store.Sequence) error {
+	push := newPusher(x.collection, proposing{pulls: x.opts.Pull}, pushOptions{
 		since:        since,
 		continuous:   l.cfg.Continuous,
 		docIDs:       idSet(x.opts.DocIDs),
 		batch:        changesPerBatch,
 		replacements: true,
 	})
-	if push.fresh, err = x.lastSequence(ctx); err != nil {
-		return err
-	}
-	if _, err := push.extend(ctx); err != nil {
+	if err := push.begin(ctx); err != nil {
 		return err
 	}
 	x.push.set(push)

@@ -135,14 +135,13 @@ func (h *host) subChanges(x *exchange, req *blip.Request) error {
 	if err != nil {
 		since = 0 // not a sequence of ours: all of it, then
 	}
-	push := newPusher(x.collection, pushOptions{
+	push := newPusher(x.collection, offering{toGateway: wanted.Gateway}, pushOptions{
 		since:        store.Sequence(since),
 		continuous:   wanted.Continuous,
 		liveOnly:     wanted.LiveOnly,
 		docIDs:       idSet(wanted.DocIDs),
 		batch:        wanted.Batch,
 		replacements: wanted.Replacements,
-		toGateway:    wanted.Gateway,
 	})
 	x.push.set(push)
 	req.Reply(&blip.Message{})

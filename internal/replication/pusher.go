@@ -2,64 +2,43 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"math"
-	"sync"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
-	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/replication/outbox"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// pusher sends the changes of one collection: it announces them, sends the revisions that
-// the peer wants, and keeps account of each sequence until it is done. It serves both
-// roles: an active peer proposes changes, a passive one offers them.
+// pusher sends the changes of one collection. What is to be sent, and what became of it, is for its
+// outbox to know; the pusher reads the feed, tells the outbox what comes in, and does the steps that
+// come out.
 //
-// One goroutine, run, does it all. What comes from elsewhere (replies, news of the pull)
-// is put into its inbox.
+// One goroutine, run, does it all. What comes from elsewhere (replies, news of the pull) is put into its
+// inbox.
 type pusher struct {
 	c    *collection
 	opts pushOptions
+	side pushSide
+
+	hearsItself bool // see [outbox.Role]
 
 	inbox inbox
+	pushStatus
 
 	// The following belong to run.
 
-	cursor    store.Sequence   // everything up to here was looked at
-	fresh     store.Sequence   // what came after it, came during this session; on the passive side, during this subscription
-	exhausted bool             // nothing was after cursor when last looked
-	announced bool             // the caught-up message was sent (passive side)
-	batches   int              // announcements without a reply
-	accepted  bool             // the peer has answered one
-	current   map[string]*item // the newest announced of each document
-	heldItems int              // of current, those in state held
-	again     []*lookup        // documents to look at again, out of turn
-	againFor  map[string]*lookup
-	proposals []*item                // to be proposed again, with another parent
-	lastTries []*item                // forbidden by the peer; to be proposed once more when all else is done
-	overFor   map[string]revision.ID // documents for which an earlier session has started over; nil until needed
-	parts     [][]*item              // of batches that were too large, or that the peer has refused as a whole
-	ready     []*item                // wanted by the peer, to be sent
-	unreplied int                    // bytes of revs without a reply
-	inFlight  int                    // the same, counted
-	touched   map[string]bool        // documents of which a new revision was made, and not taken yet
-	settling  []*item                // the peer has them, and the database is still to hear of it
-	marking   bool                   // a transaction of those is on its way
-	peer      peerLimits
-
-	mu      sync.Mutex // guards the following
-	target  store.Sequence
-	idle    bool
-	unmet   time.Time // since when the longest waiting item was not met by the pull; zero if none waits
-	inVain  bool      // an earlier session has started over for all of those
-	stopped bool
-	echo    map[string]revision.ID // received from this peer, and not yet met in the feed
-	cancel  context.CancelFunc
+	box      *outbox.Outbox
+	feed     feed
+	composer composer
+	waits    heldNotes
+	counted  outbox.Counts // of the box, as far as they are in the collection's counters
+	accepted bool          // the peer has answered an announcement
 }
 
 // pushOptions says what to send.
 type pushOptions struct {
-	proposes     bool // as the active peer; the passive one offers
 	since        store.Sequence
 	continuous   bool
 	liveOnly     bool            // no tombstones of before the subscription
@@ -69,31 +48,33 @@ type pushOptions struct {
 	replacements bool            // the peer takes a newer revision in place of the one it asked for
 }
 
-// peerLimits is what the peer's replies say it can take.
-type peerLimits struct {
-	maxHistory   int
-	blobs        bool // understands blobs in place; else it needs _attachments
-	deltas       bool
-	replacements bool
-}
-
-func newPusher(c *collection, opts pushOptions) *pusher {
+func newPusher(c *collection, side pushSide, opts pushOptions) *pusher {
 	p := &pusher{
-		c: c, opts: opts, cursor: opts.since,
-		current:  make(map[string]*item),
-		touched:  make(map[string]bool),
-		againFor: make(map[string]*lookup),
-		peer:     peerLimits{maxHistory: defaultHistory, replacements: opts.replacements},
-		inbox:    newInbox(),
+		c: c, side: side, opts: opts, inbox: newInbox(), hearsItself: side.role(opts).HearsItself(),
+		feed:     feed{c: c, cursor: opts.since},
+		composer: composer{c: c, side: side, peer: peerLimits{maxHistory: defaultHistory, replacements: opts.replacements}},
+		waits:    heldNotes{c: c},
 	}
-	p.opts.batch = min(max(opts.batch, 10), changesPerBatch)
 	if opts.continuous {
 		p.target = math.MaxInt64
-		if !opts.proposes {
-			p.echo = make(map[string]revision.ID)
-		}
 	}
 	return p
+}
+
+// begin fixes what the push starts with: what comes later, comes during it.
+func (p *pusher) begin(ctx context.Context) error {
+	fresh, err := p.c.lastSequence(ctx)
+	if err != nil {
+		return err
+	}
+	batch := int(min(max(p.opts.batch, 10), changesPerBatch))
+	p.box = outbox.New(p.side.role(p.opts), p.c.ledger, outbox.Limits{
+		Batch: batch, Announcements: announcementsInWork, Wanted: 3 * changesPerBatch,
+		Revs: sendRevs, Bytes: sendBytes, UnansweredRevs: revsAwaiting, UnansweredBytes: revBytesAwaiting,
+		Attempts: maxResolveAttempts,
+	}, outbox.Selection{IDs: p.opts.docIDs, LiveOnly: p.opts.liveOnly, Fresh: outbox.Sequence(fresh)})
+	_, err = p.extend(ctx)
+	return err
 }
 
 // extend lets a one-shot push go on to what is now the last sequence, and reports whether
@@ -106,41 +87,10 @@ func (p *pusher) extend(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	more = last > p.target
-	p.target = last
-	if more {
-		p.idle = false
-		p.inbox.put(func() error {
-			p.exhausted = false
-			return nil
-		})
+	if more = p.reachFor(last); more {
+		p.refresh()
 	}
 	return more, nil
-}
-
-// busy reports whether there is anything left to push just now.
-func (p *pusher) busy() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return !p.idle && !p.stopped
-}
-
-func (p *pusher) ended() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.stopped
-}
-
-// stop ends the push, without waiting for it. It may not even have begun.
-func (p *pusher) stop() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.stopped = true
-	if p.cancel != nil {
-		p.cancel()
-	}
 }
 
 // run pushes until ctx ends; the passive side of a one-shot subscription until all was sent.
@@ -158,7 +108,7 @@ func (p *pusher) run(ctx context.Context) error {
 }
 
 func (p *pusher) push(ctx context.Context) error {
-	if !p.opts.proposes {
+	if p.box == nil {
 		if err := p.begin(ctx); err != nil {
 			return err
 		}
@@ -166,14 +116,12 @@ func (p *pusher) push(ctx context.Context) error {
 	changes := p.c.s.db.Subscribe()
 	defer changes.Close()
 	for {
-		switch err := p.step(ctx); {
-		case err == nil:
+		switch err := p.work(ctx); {
 		case ctx.Err() != nil:
 			return nil
-		default:
+		case err != nil:
 			return err
-		}
-		if p.announced && !p.opts.continuous && p.nothingLeft() {
+		case p.box.CaughtUp() && !p.opts.continuous && p.box.Idle():
 			return nil // a passive feed that has said all: there may be another subscription
 		}
 		select {
@@ -184,79 +132,193 @@ func (p *pusher) push(ctx context.Context) error {
 			if !open {
 				return fault.NotOpen.In("push", p.c.store().FullName()).Says("the database was closed")
 			}
-			p.exhausted = false
+			p.box.Refeed()
 		}
 	}
-}
-
-// mayBegin reports whether nobody has stopped the push already; from now on that cancels it.
-func (p *pusher) mayBegin(cancel context.CancelFunc) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.cancel = cancel
-	return !p.stopped
-}
-
-// begin fixes what a subscription starts with.
-func (p *pusher) begin(ctx context.Context) (err error) {
-	if p.fresh, err = p.c.lastSequence(ctx); err == nil {
-		_, err = p.extend(ctx)
-	}
-	return err
 }
 
 // finish tells of what has arrived and is noted as such, since no other session is going to.
 func (p *pusher) finish() {
-	for p.inbox.handle() == nil && p.marking {
-		<-p.inbox.wake
+	if p.box != nil {
+		p.box.Lost()
+		for waiting := true; waiting; {
+			err := p.inbox.handle()
+			p.report(p.box.Next().Items) // an outbox without a connection has nothing else to do
+			if waiting = p.box.Marking(); waiting && err == nil {
+				<-p.inbox.wake
+			}
+		}
+		p.publishCounts()
 	}
-	p.mu.Lock()
-	p.stopped = true
-	p.mu.Unlock()
+	p.end()
 	p.c.s.stateChanged()
 }
 
-// step does everything that can be done now.
-func (p *pusher) step(ctx context.Context) error {
+// work does everything that can be done now.
+func (p *pusher) work(ctx context.Context) error {
 	p.setIdle(false)
-	for {
+	for rested := false; !rested; {
 		if err := p.inbox.handle(); err != nil {
 			return err
 		}
-		offered, err := p.offer(ctx)
-		if err != nil {
+		step := p.box.Next()
+		if err := p.box.Err(); err != nil {
 			return err
 		}
-		sent, err := p.send(ctx)
-		if err != nil {
+		if err := p.do(ctx, step); err != nil {
 			return err
 		}
-		p.mark()
-		if !offered && !sent && p.inbox.empty() {
-			break
-		}
+		p.publishCounts()
+		rested = step.Do == outbox.Rest && p.inbox.empty()
 	}
 	if err := p.countUnmet(ctx); err != nil {
 		return err
 	}
-	p.setIdle(p.nothingLeft())
+	p.setIdle(p.box.Idle())
 	return nil
 }
 
-// nothingLeft reports whether the push has done all it can. What is held waits for the
-// pull, which counts for itself.
-func (p *pusher) nothingLeft() bool {
-	return p.exhausted && p.batches == 0 && len(p.again) == 0 && len(p.proposals) == 0 && len(p.parts) == 0 && len(p.lastTries) == 0 &&
-		len(p.current) == p.heldItems && len(p.ready) == 0 && p.inFlight == 0
-}
-
+// setIdle publishes whether there is anything left to push just now.
 func (p *pusher) setIdle(idle bool) {
-	p.mu.Lock()
-	was := p.idle
-	p.idle = idle && p.inbox.empty()
-	idle = p.idle
-	p.mu.Unlock()
-	if idle != was {
+	if p.rest(idle, p.inbox) {
 		p.c.s.stateChanged()
 	}
+}
+
+// do does one step of the outbox.
+func (p *pusher) do(ctx context.Context, step outbox.Step) error {
+	switch step.Do {
+	case outbox.Rest:
+	case outbox.Report:
+		p.report(step.Items)
+	case outbox.Touch:
+		return p.touch(ctx, step.Items)
+	case outbox.Read:
+		return p.read(ctx, step.Items, step.Limit)
+	case outbox.Announce:
+		return p.announce(step.Items)
+	case outbox.CatchUp:
+		return p.announceCaughtUp()
+	case outbox.Send:
+		return p.send(ctx, step.Items)
+	case outbox.Mark:
+		p.mark(step.Items)
+	}
+	return nil
+}
+
+// report tells the listeners what became of items.
+func (p *pusher) report(items []*outbox.Item) {
+	if len(items) == 0 {
+		return
+	}
+	events := make([]DocumentEvent, len(items))
+	for i, it := range items {
+		end := it.End()
+		events[i] = DocumentEvent{
+			ID: it.ID, Push: true, Deleted: it.Deleted, Err: end.Err, Transient: end.Transient,
+			counted: end.Err == nil && !end.Taken,
+		}
+		switch {
+		case end.TooEarly: // the session goes on: another attempt to connect does not help
+			events[i].Revision = string(it.Rev.ID)
+			p.c.ahead.offerAgain(time.Now())
+		case end.Transient:
+			p.c.s.leave(end.Err)
+		case end.Err != nil && !end.Undecided:
+			events[i].Revision = string(it.Rev.ID)
+		}
+	}
+	p.c.report(events...)
+	p.box.Told(items)
+}
+
+// publishCounts adds the outbox's counts to those of the collection.
+func (p *pusher) publishCounts() {
+	now, before, c := p.box.Counts(), p.counted, &p.c.counters
+	if now == before {
+		return
+	}
+	p.counted = now
+	c.pushTotal.Add(now.Total - before.Total)
+	c.pushCompleted.Add(now.Completed - before.Completed)
+	c.pushBytes.Add(now.Bytes - before.Bytes)
+	c.deltaSaved.Add(now.Saved - before.Saved)
+	c.deltasRefused.Add(now.DeltasRefused - before.DeltasRefused)
+}
+
+// read reads the heads of items to look at, and the next changes of the feed. The filter is asked when no
+// transaction is open: it may be slow, and may read.
+func (p *pusher) read(ctx context.Context, items []*outbox.Item, limit int) error {
+	page, err := p.feed.read(ctx, items, limit, p.reach())
+	if err != nil {
+		return err
+	}
+	for i, it := range items {
+		if doc := page.heads[i]; doc != nil {
+			head := p.feed.head(doc)
+			p.box.Looked(it, &head, p.feed.filter(doc))
+		} else {
+			p.box.Looked(it, nil, nil)
+		}
+	}
+	for _, doc := range page.changes {
+		p.box.Changed(p.feed.head(doc), p.feed.filter(doc))
+	}
+	if limit > 0 {
+		p.box.Reached(outbox.Sequence(p.feed.cursor), page.exhausted)
+	}
+	return nil
+}
+
+// mark notes in the database what the peer has.
+func (p *pusher) mark(items []*outbox.Item) {
+	p.c.s.spawn(func(ctx context.Context) error {
+		err := p.c.s.db.Update(ctx, func(tx *store.Tx) error {
+			for _, it := range items {
+				if err := p.c.noteTaken(tx, it); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		p.inbox.put(func() error {
+			if err != nil {
+				items = nil
+			}
+			p.box.Marked(items)
+			return err
+		})
+		return nil
+	})
+}
+
+// touch makes a new revision of each item, which is offered in its place.
+func (p *pusher) touch(ctx context.Context, items []*outbox.Item) (err error) {
+	for _, it := range items {
+		err = errors.Join(err, p.c.s.db.Update(ctx, func(tx *store.Tx) error {
+			return tx.Touch(p.c.store(), it.ID, it.Rev.ID)
+		}))
+	}
+	return err
+}
+
+// countUnmet finds out since when items wait for a revision that the pull does not bring.
+func (p *pusher) countUnmet(ctx context.Context) error {
+	unmet := p.box.Unmet()
+	var oldest time.Time
+	inVain := true
+	if len(unmet) > 0 {
+		if err := p.waits.read(ctx); err != nil {
+			return err
+		}
+	}
+	for _, it := range unmet {
+		inVain = inVain && p.waits.overFor[it.ID] == it.Rev.ID
+		if oldest.IsZero() || it.Since().Before(oldest) {
+			oldest = it.Since()
+		}
+	}
+	p.waitFor(oldest, inVain)
+	return nil
 }

@@ -1,0 +1,197 @@
+package outbox
+
+import (
+	"cmp"
+
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// Filter reports whether a document may go to the peer. After an error it is not known. Nil lets all pass.
+type Filter func() (passes bool, err error)
+
+// Changed takes the next change of the feed. The filter is asked at most once, before Changed returns.
+func (o *Outbox) Changed(head Head, passes Filter) {
+	last := o.newest[head.ID]
+	switch {
+	case last == nil:
+		o.consider(head, nil, passes)
+	case last.isOf(head.Sequence):
+		if last.state == Held {
+			o.move(last, Noted)
+		}
+	case last.state == Waiting, last.state == Noted:
+		o.enter(&Item{Head: head, news: last.news, hold: hold{touched: last.hold.touched}}, last.state)
+		o.drop(last)
+	case last.state == Held, last.state == Barred:
+		o.consider(head, last, passes)
+		o.drop(last)
+	default:
+		o.role.changed(o, head, passes)
+	}
+}
+
+// isOf reports whether the item, or an earlier one of its document, is of the change seq.
+func (it *Item) isOf(seq Sequence) bool {
+	for ; it != nil; it = it.earlier {
+		if it.Sequence == seq {
+			return true
+		}
+	}
+	return false
+}
+
+// Reached says that the feed was read up to a sequence, and whether nothing more is there.
+func (o *Outbox) Reached(through Sequence, exhausted bool) {
+	o.ledger.LookedAt(through)
+	if o.exhausted = exhausted; exhausted {
+		o.echo.age()
+	}
+}
+
+// Refeed has the feed read again: something may have come.
+func (o *Outbox) Refeed() { o.exhausted = false }
+
+// Looked takes the head of the document of an item to look at, nil if there is none any more.
+func (o *Outbox) Looked(it *Item, head *Head, passes Filter) {
+	switch {
+	case head == nil, it.later != nil:
+		o.drop(it)
+	case it.isRefused() && head.Sequence == it.Sequence:
+		o.unhold(it, *head)
+	case it.Sequence == 0 || head.Sequence == it.Sequence:
+		o.renew(it, *head, passes)
+	default:
+		o.consider(*head, it, passes)
+		o.drop(it)
+	}
+}
+
+// isRefused reports whether the peer has refused the item's revision for one of its own.
+func (it *Item) isRefused() bool { return !it.hold.since.IsZero() }
+
+// renew goes on with the item as one of head, if that is for the peer.
+func (o *Outbox) renew(it *Item, head Head, passes Filter) {
+	theirs := it.news.about(head)
+	isFor, err := o.isForPeer(head, theirs, passes)
+	switch {
+	case err != nil:
+		o.adopt(it, head)
+		o.tell(it, undecided(err))
+	case isFor:
+		o.adopt(it, head)
+		it.Parent = cmp.Or(theirs, head.Known)
+		o.move(it, Queued)
+	default:
+		o.drop(it)
+	}
+}
+
+// consider makes an item of head, if that is for the peer. The item before it is about to be dropped; nil
+// if there is none.
+func (o *Outbox) consider(head Head, before *Item, passes Filter) {
+	var heard news
+	touched := false
+	if before != nil {
+		heard, touched = before.news, before.hold.touched
+	}
+	theirs := heard.about(head)
+	isFor, err := o.isForPeer(head, theirs, passes)
+	if !isFor && err == nil {
+		return
+	}
+	it := &Item{Head: head, Parent: cmp.Or(theirs, head.Known), hold: hold{touched: touched}}
+	if theirs != "" {
+		it.news = heard
+	}
+	if err != nil {
+		it.end = undecided(err)
+		o.enter(it, Leaving)
+		return
+	}
+	o.enter(it, Queued)
+}
+
+// about returns what the peer has announced in place of head, "" for nothing.
+func (n news) about(head Head) revision.ID {
+	if n.ours != head.Rev.ID {
+		return ""
+	}
+	return n.theirs
+}
+
+// undecided ends an item whose filter has failed: it has refused nothing, and the next session asks again.
+func undecided(err error) End { return End{Err: err, Pending: true, Undecided: true} }
+
+// isForPeer reports whether a revision is to be announced. What the peer had before this session, and no
+// checkpoint vouches for, it may have lost with its power.
+func (o *Outbox) isForPeer(head Head, theirs revision.ID, passes Filter) (bool, error) {
+	isEcho := o.echo.take(head.ID, head.Rev.ID)
+	switch {
+	case isEcho, head.Conflicted, theirs == head.Rev.ID:
+		return false, nil
+	case theirs == "" && (head.Known == head.Rev.ID && head.Sequence > o.chosen.Fresh || o.ledger.Finished(head.Sequence)):
+		return false, nil
+	case o.chosen.IDs != nil && !o.chosen.IDs[head.ID]:
+		return false, nil
+	case o.chosen.LiveOnly && head.Deleted && head.Sequence <= o.chosen.Fresh: // later ones may be of what was sent already
+		return false, nil
+	case passes == nil:
+		return true, nil
+	}
+	return passes()
+}
+
+// unhold decides whether an item that the peer has refused goes on: if the pull has shown that the peer's
+// revision is an ancestor of ours, it is proposed again.
+func (o *Outbox) unhold(it *Item, head Head) {
+	switch {
+	case head.Conflicted:
+		it.hold.met = true
+	case head.Known == head.Rev.ID:
+		o.drop(it)
+		return
+	case head.Known != "" && head.Known != it.Parent && head.Rev.Contains(head.Known) && it.attempts < o.limits.Attempts:
+		it.Head, it.Parent = head, head.Known
+		it.hold = hold{touched: it.hold.touched}
+		o.move(it, Queued)
+		return
+	}
+	o.move(it, Held)
+}
+
+// Moved says that the pull has learnt what the peer has of a document.
+func (o *Outbox) Moved(id string) {
+	if it := o.newest[id]; it != nil && it.state == Held {
+		o.move(it, Noted)
+	}
+}
+
+// Met says that the pull has met the peer's revision of a document, and not stored it.
+func (o *Outbox) Met(id string) {
+	if it := o.newest[id]; it != nil && it.isRefused() {
+		it.hold.met = true
+	}
+}
+
+// PeerHas says that the peer has announced a revision, theirs, when we had ours, which is not older. If it
+// lacks ours, though it had it once, that is pushed again.
+func (o *Outbox) PeerHas(id string, ours, theirs revision.ID) {
+	last := o.newest[id]
+	heard := news{ours, theirs}
+	switch {
+	case last == nil:
+		o.enter(&Item{Head: Head{ID: id}, news: heard}, Noted)
+	case last.state == Waiting, last.state == Noted:
+		last.news = heard
+	case last.state == Held:
+		o.move(last, Noted)
+	case last.Rev.ID == theirs: // it has ours by now
+	case last.Rev.ID == ours: // the change stays pending until the news is looked at
+		o.enter(&Item{Head: Head{ID: id, Sequence: last.Sequence}, news: heard}, Waiting)
+	default:
+		o.enter(&Item{Head: Head{ID: id}, news: heard}, Waiting)
+	}
+}
+
+// Received says that a revision came from the peer: it is not announced to it.
+func (o *Outbox) Received(id string, rev revision.ID) { o.echo.add(id, rev) }

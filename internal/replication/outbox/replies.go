@@ -1,0 +1,176 @@
+package outbox
+
+import (
+	"errors"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication/wire"
+)
+
+// PutBack takes back items that did not go into an announcement. They are announced next.
+func (o *Outbox) PutBack(items []*Item) {
+	for _, it := range items {
+		it.attempts--
+	}
+	o.parts = append([][]*Item{o.moveAll(items, Batched)}, o.parts...)
+}
+
+// Answered takes the peer's answers to an announcement, one for each item.
+func (o *Outbox) Answered(batch []*Item, answers []wire.Answer, now time.Time) {
+	o.answers--
+	for i, it := range batch {
+		o.role.answered(o, it, answers[i], now)
+	}
+}
+
+// Rejected says that the peer has refused an announcement as a whole. If one item can be the reason, the
+// others are announced again, in halves, down to the one that is to blame.
+func (o *Outbox) Rejected(batch []*Item, err error) {
+	o.answers--
+	if len(batch) == 1 {
+		o.refused(batch[0], fault.Remote.In("announce", batch[0].ID).Because(err))
+		return
+	}
+	o.moveAll(batch, Batched)
+	o.parts = append(o.parts, batch[:len(batch)/2:len(batch)/2], batch[len(batch)/2:])
+}
+
+// Sending says how a revision goes. Its reply counts against the window until it comes.
+func (o *Outbox) Sending(it *Item, p Parcel) {
+	it.Rev, it.Deleted, it.parcel = p.Rev, p.Deleted, p
+	o.unreplied += p.Bytes
+}
+
+// Withheld says that a revision is not sent: because of err, or because it is not there any more.
+func (o *Outbox) Withheld(it *Item, err error) {
+	if err != nil {
+		o.refused(it, err)
+		return
+	}
+	o.drop(it)
+}
+
+// Replied takes the peer's reply to a revision: nil, or its error reply.
+func (o *Outbox) Replied(it *Item, err error, now time.Time) {
+	sent, early := it.parcel, wire.IsTooEarly(err)
+	o.unreplied -= sent.Bytes
+	err = wire.FromPeer(err)
+	switch {
+	case err == nil:
+		o.counts.Bytes += uint64(sent.Bytes)
+		o.counts.Saved += uint64(sent.Saved)
+		it.end.Taken = true
+		o.settle(it)
+	case sent.Delta && wire.IsDeltaRefusal(err):
+		o.counts.DeltasRefused++
+		it.Whole = true
+		o.move(it, Wanted)
+	case early && it.Rev.ID.IsVersion():
+		o.tell(it, End{Err: err, Pending: true, Transient: true, TooEarly: true})
+	case fault.HasCode(err, fault.WebSocket, 403) && o.role.triesTwice() && !it.barred:
+		it.barred = true // another document of this push may open the door
+		o.move(it, Barred)
+	case sent.Delta && !fault.IsTransient(err): // it expects no other revision now: from the start, whole
+		o.counts.DeltasRefused++
+		it.Whole = true
+		o.move(it, Queued)
+	case errors.Is(err, fault.Conflict), errors.Is(err, fault.RemoteConflict):
+		o.hold(it, errors.Join(fault.RemoteConflict.In("push", it.ID), err), now)
+	case fault.IsTransient(err):
+		o.postpone(it, err)
+	default:
+		o.refused(it, err)
+	}
+}
+
+// settle goes on with an item that the peer has.
+func (o *Outbox) settle(it *Item) {
+	if o.role.marks() {
+		o.move(it, Arrived)
+		return
+	}
+	o.done(it)
+}
+
+// Marking reports whether a [Mark] is under way.
+func (o *Outbox) Marking() bool { return o.marking }
+
+// Marked says that the database knows by now that the peer has items. No items mean that it could not be
+// told: the next session finds out.
+func (o *Outbox) Marked(items []*Item) {
+	o.marking = false
+	for _, it := range items {
+		o.done(it)
+	}
+}
+
+// done ends an item that the peer has. What was offered once more, and was there, is no news.
+func (o *Outbox) done(it *Item) {
+	o.count(it)
+	if !it.end.Taken && it.news.theirs != "" {
+		o.drop(it)
+		return
+	}
+	o.move(it, Leaving)
+}
+
+// refused ends an item that the peer does not get.
+func (o *Outbox) refused(it *Item, err error) {
+	o.count(it)
+	o.tell(it, End{Err: err})
+}
+
+// postpone leaves an item for the next session.
+func (o *Outbox) postpone(it *Item, err error) {
+	o.tell(it, End{Err: err, Pending: true, Transient: true})
+}
+
+// hold keeps an item until the pull has brought the peer's revision, which may be here already. Without a
+// pull it fails, unless it was announced only because no checkpoint vouches for it: the peer has gone on
+// from there, and no edit of ours is refused.
+func (o *Outbox) hold(it *Item, err error, now time.Time) {
+	switch {
+	case o.role.pulls():
+		it.hold = hold{since: now, touched: it.hold.touched}
+		o.move(it, Noted)
+	case it.Known == it.Rev.ID:
+		o.drop(it)
+	default:
+		o.refused(it, err)
+	}
+}
+
+// Told says that the user has heard of items. They leave.
+func (o *Outbox) Told(items []*Item) { o.moveAll(items, Gone) }
+
+// Lost says that the connection has ended: nothing is announced, sent or marked any more.
+func (o *Outbox) Lost() { o.lost = true }
+
+// Unmet returns the items that wait for a revision which the pull does not bring.
+func (o *Outbox) Unmet() (items []*Item) {
+	for _, it := range o.allHeld() {
+		if !it.hold.met {
+			items = append(items, it)
+		}
+	}
+	return items
+}
+
+// Since returns since when an item is held.
+func (it *Item) Since() time.Time { return it.hold.since }
+
+// GiveUp ends the wait for a pull that has brought everything there is. Where we claim to have seen the
+// peer's revision, and it claims the same of ours, only a new revision helps: it is made, and more is
+// true. The other items are told of, and stay pending.
+func (o *Outbox) GiveUp() (more bool) {
+	for _, it := range o.allHeld() {
+		if it.Parent != "" && it.Rev.Contains(it.Parent) && !it.hold.touched {
+			more = true
+			o.move(it, Touching)
+			continue
+		}
+		o.tell(it, End{Err: fault.RemoteConflict.In("push", it.ID), Pending: true})
+	}
+	return more
+}

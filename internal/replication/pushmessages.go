@@ -1,0 +1,131 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication/outbox"
+	"github.com/tandemdb/tandem/internal/replication/wire"
+)
+
+// announce sends one announcement, of as many items as go into a frame; the others are put back. A message
+// of several frames could be overtaken by the next one, and few peers put them in order. The reply goes to
+// the inbox.
+func (p *pusher) announce(batch []*outbox.Item) error {
+	m := p.side.announcement(p.c)
+	m.Urgent, m.Compress = true, true
+	m.Body = []byte{'['}
+	for i, it := range batch {
+		body := m.Body
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = p.side.appendEntry(body, it)
+		if i > 0 && len(body) > announcementBytes {
+			p.box.PutBack(batch[i:])
+			batch = batch[:i:i]
+			break
+		}
+		m.Body = body
+	}
+	m.Body = append(m.Body, ']')
+	return p.c.s.send(m, func(reply *blip.Reply, err error) {
+		p.inbox.put(func() error { return p.answered(batch, reply, err) })
+	})
+}
+
+// announceCaughtUp tells that everything which existed at the start was announced.
+func (p *pusher) announceCaughtUp() error {
+	m := p.c.message(wire.ProfileChanges)
+	m.Urgent, m.NoReply = true, true
+	m.Body = []byte("[]")
+	return p.c.s.send(m, nil)
+}
+
+// answered takes the peer's reply to an announcement.
+func (p *pusher) answered(batch []*outbox.Item, reply *blip.Reply, err error) error {
+	if err != nil {
+		return p.rejected(batch, err)
+	}
+	if !p.accepted {
+		p.accepted = true
+		p.side.accepted(p.c)
+	}
+	p.composer.peer.read(reply.Properties)
+	answers, err := wire.ParseAnswers(reply.Body, len(batch))
+	if err != nil {
+		return fault.Remote.Because(err)
+	}
+	if err := p.c.noteListed(batch, answers); err != nil {
+		return err
+	}
+	p.box.Answered(batch, answers, time.Now())
+	return nil
+}
+
+// rejected deals with a peer that refuses a whole announcement.
+func (p *pusher) rejected(batch []*outbox.Item, err error) error {
+	if ended(err) {
+		p.box.Lost()
+		return nil
+	}
+	err = wire.FromPeer(err)
+	refusesAll, err := p.side.refusal(p.c, err)
+	switch {
+	case refusesAll && err != nil:
+		return err
+	case refusesAll:
+		p.stop()
+	default:
+		p.box.Rejected(batch, err)
+	}
+	return nil
+}
+
+// ended reports whether a request has failed with its connection, which tells why itself.
+func ended(err error) bool {
+	var refusal *blip.Error
+	return err != nil && !errors.As(err, &refusal)
+}
+
+// send sends the revisions of items, or says why they do not come.
+func (p *pusher) send(ctx context.Context, items []*outbox.Item) error {
+	letters, err := p.composer.read(ctx, items)
+	if err != nil {
+		return err
+	}
+	for i, it := range items {
+		if err := p.sendOne(it, letters[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendOne sends a rev and awaits its reply, or a norev, which has none.
+func (p *pusher) sendOne(it *outbox.Item, l letter) error {
+	if l.withheld != nil {
+		p.box.Withheld(it, l.withheld.err)
+		return p.c.s.send(l.message, nil)
+	}
+	p.box.Sending(it, l.parcel)
+	if l.parcel.Delta {
+		p.c.counters.deltasSent.Add(1)
+	}
+	return p.c.s.send(l.message, func(_ *blip.Reply, err error) {
+		p.inbox.put(func() error { return p.replied(it, err) })
+	})
+}
+
+// replied takes the peer's reply to a rev.
+func (p *pusher) replied(it *outbox.Item, err error) error {
+	if ended(err) {
+		p.box.Lost()
+		return nil
+	}
+	p.box.Replied(it, err, time.Now())
+	return nil
+}
