@@ -33,45 +33,45 @@ type Explanation struct {
 	Refusal  *Refusal
 }
 
-// Explain says how a document stands with the peer at remote, under the given options.
+// Explain says how a document stands with the peer at remote, under the given options. The push filter is
+// asked when no transaction is open, as in a push.
 func Explain(ctx context.Context, db *store.DB, remote string, opts CollectionOptions, id string) (Explanation, error) {
 	var e Explanation
-	err := db.View(ctx, func(tx *store.Tx) error {
-		number, err := tx.RemoteFor(remote)
-		if err != nil {
+	var doc *store.Document
+	var whole *Refusal
+	var number store.Remote
+	var done checkpoint.Local
+	var early *awaited
+	err := db.View(ctx, func(tx *store.Tx) (err error) {
+		if number, err = tx.RemoteFor(remote); err != nil {
 			return err
 		}
-		doc, err := tx.Document(opts.Collection, id)
-		if err != nil && !isNotFound(err) {
+		if doc, err = tx.Document(opts.Collection, id); err != nil && !isNotFound(err) {
 			return err
 		}
 		if e.Refusal, err = refusalOf(tx, number, opts.Collection, id); err != nil {
 			return err
 		}
-		whole, err := refusalOf(tx, number, opts.Collection, allDocuments)
-		if err != nil {
+		if whole, err = refusalOf(tx, number, opts.Collection, allDocuments); err != nil {
 			return err
 		}
-		done, err := anyPositionOf(tx, db, remote, opts)
-		if err != nil {
+		if done, err = anyPositionOf(tx, db, remote, opts); err != nil {
 			return err
 		}
-		e.judge(doc, number, opts, done)
-		early, err := awaitedOf(tx, number, opts.Collection, id)
-		if err != nil {
-			return err
-		}
-		if early != nil {
-			e.State, e.Refusal, e.Reason = StatePending, nil, tooEarly(id, *early).Error()
-			return nil
-		}
-		if e.State == StatePending && whole != nil {
-			e.State, e.Refusal = StateRefused, whole
-			e.Reason = fmt.Sprintf("the peer takes nothing that is pushed (%s %d): %s", whole.Domain, whole.Code, whole.Message)
-		}
-		return nil
+		early, err = awaitedOf(tx, number, opts.Collection, id)
+		return err
 	})
-	return e, err
+	if err != nil {
+		return e, err
+	}
+	switch e.judge(doc, number, opts, done); {
+	case early != nil:
+		e.State, e.Refusal, e.Reason = StatePending, nil, tooEarly(id, *early).Error()
+	case e.State == StatePending && whole != nil:
+		e.State, e.Refusal = StateRefused, whole
+		e.Reason = fmt.Sprintf("the peer takes nothing that is pushed (%s %d): %s", whole.Domain, whole.Code, whole.Message)
+	}
+	return e, nil
 }
 
 func (e *Explanation) judge(doc *store.Document, remote store.Remote, opts CollectionOptions, done checkpoint.Local) {
@@ -102,13 +102,18 @@ func (e *Explanation) judge(doc *store.Document, remote store.Remote, opts Colle
 
 func (e *Explanation) judgePush(doc *store.Document, opts CollectionOptions, done checkpoint.Local) {
 	e.State = StateFiltered
-	switch {
-	case opts.DocIDs != nil && !idSet(opts.DocIDs)[doc.ID]:
+	if opts.DocIDs != nil && !idSet(opts.DocIDs)[doc.ID] {
 		e.Reason = "the replication is limited to other documents"
-	case !passes(opts.PushFilter, doc):
+		return
+	}
+	passes, failure := asked(opts.PushFilter, doc)
+	switch {
+	case !passes && failure == nil:
 		e.Reason = "the push filter refuses it"
 	case done.Covers(uint64(doc.Sequence)):
 		e.Reason = "an earlier run has left it out, by its filter or because the peer refused it; reset the checkpoint to try again"
+	case failure != nil:
+		e.State, e.Reason = StatePending, "the push filter failed, and the next run asks it again: "+failure.Error()
 	case e.Remote == "":
 		e.State, e.Reason = StatePending, "it has not been pushed yet"
 	default:
@@ -124,68 +129,91 @@ func direction(push bool) string {
 }
 
 // Pending returns the IDs of the documents that a push under these options would take along,
-// deletions included and documents in conflict not (spec/api-behaviour.md §5).
+// deletions included and documents in conflict not (spec/api-behaviour.md §5). A document that changes
+// meanwhile may be missing. The push filter is asked when no transaction is open, as in a push.
 func Pending(ctx context.Context, db *store.DB, remote string, opts CollectionOptions) ([]string, error) {
+	q, err := newPendingQuery(ctx, db, remote, opts)
+	if err != nil {
+		return nil, err
+	}
 	var pending []string
-	err := db.View(ctx, func(tx *store.Tx) error {
-		number, err := tx.RemoteFor(remote)
-		if err != nil {
+	for since := store.Sequence(q.done.Seen()); since < q.last; {
+		var docs []*store.Document
+		err := db.View(ctx, func(tx *store.Tx) (err error) {
+			docs, err = tx.Changes(opts.Collection, since, changesPerBatch, store.Select{WithBody: opts.PushFilter != nil})
 			return err
-		}
-		done, err := positionOf(tx, db, remote, opts)
+		})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		wanted := idSet(opts.DocIDs)
-		for since := store.Sequence(done.Seen()); ; {
-			docs, err := tx.Changes(opts.Collection, since, changesPerBatch, store.Select{WithBody: opts.PushFilter != nil})
-			if err != nil {
-				return err
-			}
-			for _, doc := range docs {
-				since = doc.Sequence
-				if isPending(doc, number, opts, wanted, done) {
-					pending = append(pending, doc.ID)
-				}
-			}
-			if len(docs) < changesPerBatch {
-				return nil
+		for _, doc := range docs {
+			if since = doc.Sequence; since <= q.last && q.isPending(doc) {
+				pending = append(pending, doc.ID)
 			}
 		}
-	})
-	return pending, err
+		if len(docs) < changesPerBatch {
+			break
+		}
+	}
+	return pending, nil
 }
 
 // IsPending reports whether one document is among those of [Pending].
-func IsPending(ctx context.Context, db *store.DB, remote string, opts CollectionOptions, id string) (pending bool, err error) {
-	err = db.View(ctx, func(tx *store.Tx) error {
-		number, err := tx.RemoteFor(remote)
-		if err != nil {
-			return err
-		}
-		doc, err := tx.Document(opts.Collection, id)
-		if isNotFound(err) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		done, err := positionOf(tx, db, remote, opts)
-		pending = isPending(doc, number, opts, idSet(opts.DocIDs), done)
+func IsPending(ctx context.Context, db *store.DB, remote string, opts CollectionOptions, id string) (bool, error) {
+	q, err := newPendingQuery(ctx, db, remote, opts)
+	if err != nil {
+		return false, err
+	}
+	var doc *store.Document
+	err = db.View(ctx, func(tx *store.Tx) (err error) {
+		doc, err = tx.Document(opts.Collection, id)
 		return err
 	})
-	return pending, err
-}
-
-func isPending(doc *store.Document, remote store.Remote, opts CollectionOptions, wanted map[string]bool, done checkpoint.Local) bool {
-	return !doc.Conflicted && (remote == 0 || doc.Known(remote) != doc.Rev.ID) &&
-		(wanted == nil || wanted[doc.ID]) && !done.Covers(uint64(doc.Sequence)) && passes(opts.PushFilter, doc)
-}
-
-func passes(filter Filter, doc *store.Document) bool {
-	if filter == nil {
-		return true
+	if isNotFound(err) {
+		return false, nil
 	}
-	ok, err := callFilter(slog.New(slog.DiscardHandler), filter, doc, false)
-	return ok && err == nil
+	return err == nil && q.isPending(doc), err
+}
+
+// pendingQuery is what decides whether a document is pending.
+type pendingQuery struct {
+	opts   CollectionOptions
+	wanted map[string]bool // nil means all documents
+	remote store.Remote
+	done   checkpoint.Local
+	last   store.Sequence // when the question was asked
+}
+
+func newPendingQuery(ctx context.Context, db *store.DB, remote string, opts CollectionOptions) (*pendingQuery, error) {
+	q := &pendingQuery{opts: opts, wanted: idSet(opts.DocIDs)}
+	err := db.View(ctx, func(tx *store.Tx) (err error) {
+		if q.remote, err = tx.RemoteFor(remote); err != nil {
+			return err
+		}
+		if q.last, err = tx.LastSequence(opts.Collection); err != nil {
+			return err
+		}
+		q.done, err = positionOf(tx, db, remote, opts)
+		return err
+	})
+	return q, err
+}
+
+func (q *pendingQuery) isPending(doc *store.Document) bool {
+	switch {
+	case doc.Conflicted, q.remote != 0 && doc.Known(q.remote) == doc.Rev.ID:
+		return false
+	case q.wanted != nil && !q.wanted[doc.ID], q.done.Covers(uint64(doc.Sequence)):
+		return false
+	}
+	passes, failure := asked(q.opts.PushFilter, doc)
+	return passes || failure != nil
+}
+
+// asked asks a push filter. One that fails has refused nothing.
+func asked(filter Filter, doc *store.Document) (passes bool, failure error) {
+	if filter == nil {
+		return true, nil
+	}
+	return callFilter(slog.New(slog.DiscardHandler), filter, doc, false)
 }
