@@ -61,6 +61,11 @@ type ReplicatorConfiguration struct {
 	// Zero means 300 s.
 	Heartbeat time.Duration
 
+	// RetryRefused tries once more, when the replicator starts, the documents that either side has refused
+	// for good in earlier runs: because the user had no access (403), or a body was too large. Without it a
+	// document that was refused is tried again when it changes.
+	RetryRefused bool
+
 	// MaxAttempts is how often to try to connect in a row, the first time included. Zero
 	// means 10 for a one-shot replicator, and no limit for a continuous one.
 	MaxAttempts int

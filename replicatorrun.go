@@ -42,6 +42,8 @@ func newReplicatorRun(r *Replicator, o startOptions) *replicatorRun {
 		Remote:      r.cfg.Endpoint.String(),
 		Reset:       o.reset,
 		KeepLost:    r.cfg.DisableAutoPurge,
+
+		RetryRefused: r.cfg.RetryRefused,
 	}, r.dial, replication.Retry{
 		MaxAttempts: r.cfg.MaxAttempts,
 		MaxWait:     r.cfg.MaxAttemptWaitTime,

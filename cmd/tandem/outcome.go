@@ -2,8 +2,10 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 
@@ -36,7 +38,8 @@ func (a *app) conclude(o outcome, f *syncFlags) error {
 		return o.err
 	case failed > 0:
 		return withHint(fmt.Errorf("sync: %s did not arrive", count(failed, "document")),
-			"see the reasons above; what has arrived is safe, and the next sync tries the rest again")
+			"see the reasons above; what has arrived is safe. The next sync tries again what may pass, and what was refused "+
+				"once the document has changed, or with --retry-refused")
 	}
 	return nil
 }
@@ -54,6 +57,32 @@ type summary struct {
 	BytesSent      uint64  `json:"bytesSent"`
 	BytesReceived  uint64  `json:"bytesReceived"`
 	Seconds        float64 `json:"seconds"`
+
+	*reason                     // of the error
+	Documents []documentFailure `json:"documents,omitempty"` // some of those that failed
+}
+
+// reason says in an object of JSON what kind of error it was: a domain and a code of the documentation.
+type reason struct {
+	Domain string `json:"domain"`
+	Code   int    `json:"code"`
+}
+
+func reasonOf(err error) *reason {
+	var e *tandem.Error
+	if !errors.As(err, &e) {
+		return nil
+	}
+	return &reason{string(e.Domain), e.Code}
+}
+
+// documentFailure is a document that did not arrive.
+type documentFailure struct {
+	Direction  string `json:"direction"`  // "pushed" or "pulled"
+	Collection string `json:"collection"` // scope.name
+	ID         string `json:"id"`
+	Error      string `json:"error"`
+	*reason
 }
 
 func (o outcome) summary(failed int) summary {
@@ -65,7 +94,11 @@ func (o outcome) summary(failed int) summary {
 	}
 	if o.err != nil && !o.stopped {
 		text := o.err.Error()
-		s.Error = &text
+		s.Error, s.reason = &text, reasonOf(o.err)
+	}
+	for _, key := range o.failures.sorted(maxListed) {
+		err := o.failures.all[key]
+		s.Documents = append(s.Documents, documentFailure{key.direction(), key.collection, key.id, err.Error(), reasonOf(err)})
 	}
 	return s
 }
@@ -101,7 +134,7 @@ func printStats(w io.Writer, p tandem.ReplicatorProgress) {
 // failures are the documents that did not arrive, and have not since.
 type failures struct {
 	mu    sync.Mutex // guards the following
-	all   map[failedDocument]string
+	all   map[failedDocument]error
 	worse bool // there are more than are kept
 }
 
@@ -115,7 +148,7 @@ const (
 	maxFailures = 100_000 // kept in memory
 )
 
-func newFailures() *failures { return &failures{all: make(map[failedDocument]string)} }
+func newFailures() *failures { return &failures{all: make(map[failedDocument]error)} }
 
 // note keeps what became of documents.
 func (f *failures) note(news tandem.DocumentReplication) {
@@ -127,7 +160,7 @@ func (f *failures) note(news tandem.DocumentReplication) {
 		case doc.Err == nil:
 			delete(f.all, key)
 		case len(f.all) < maxFailures:
-			f.all[key] = doc.Err.Error()
+			f.all[key] = doc.Err
 		default:
 			f.worse = true
 		}
@@ -146,20 +179,25 @@ func (f *failures) count() int {
 
 // first describes some of them, by direction, collection and ID.
 func (f *failures) first(n int) []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	keys := make([]failedDocument, 0, len(f.all))
-	for key := range f.all {
-		keys = append(keys, key)
-	}
-	slices.SortFunc(keys, func(a, b failedDocument) int {
-		return cmp.Or(cmp.Compare(a.direction(), b.direction()), cmp.Compare(a.collection, b.collection), cmp.Compare(a.id, b.id))
-	})
-	lines := make([]string, 0, n)
-	for _, key := range keys[:min(n, len(keys))] {
-		lines = append(lines, fmt.Sprintf("not %s: %s %s: %s", key.direction(), key.collection, key.id, f.all[key]))
+	keys := f.sorted(n)
+	lines := make([]string, len(keys))
+	for i, key := range keys {
+		lines[i] = fmt.Sprintf("not %s: %s %s: %s", key.direction(), key.collection, key.id, f.all[key])
 	}
 	return lines
+}
+
+// sorted returns the first n; f may be nil. The run has ended.
+func (f *failures) sorted(n int) []failedDocument {
+	if f == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	keys := slices.SortedFunc(maps.Keys(f.all), func(a, b failedDocument) int {
+		return cmp.Or(cmp.Compare(a.direction(), b.direction()), cmp.Compare(a.collection, b.collection), cmp.Compare(a.id, b.id))
+	})
+	return keys[:min(n, len(keys))]
 }
 
 func (d failedDocument) direction() string {

@@ -51,6 +51,19 @@ func TestSummaryIsOneObjectOfAKnownForm(t *testing.T) {
 	}
 }
 
+func TestSummaryNamesTheKindOfErrors(t *testing.T) {
+	o := outcome{failures: newFailures(), err: tandem.ErrUnauthorized}
+	o.failures.note(failed(true, "a", tandem.ErrForbidden))
+	o.failures.note(failed(false, "b", errors.New("no")))
+	got, _, _ := conclude(o, syncFlags{asJSON: true})
+	want := `,"domain":"WebSocket","code":401,"documents":[` +
+		`{"direction":"pulled","collection":"s.c","id":"b","error":"no"},` +
+		`{"direction":"pushed","collection":"s.c","id":"a","error":"forbidden by the peer","domain":"WebSocket","code":403}]}` + "\n"
+	if !strings.HasSuffix(got, want) {
+		t.Errorf("summary %swant an end %s", got, want)
+	}
+}
+
 func TestOutcomeIsTold(t *testing.T) {
 	got, _, _ := conclude(outcome{progress: someProgress(), took: 12 * time.Millisecond}, syncFlags{stats: true})
 	want := "in sync: pushed 1 document, pulled 2 documents, resolved 3 conflicts; 6.0 kB sent, 7 B received, 12 ms\n" +

@@ -27,7 +27,8 @@ func newSync(a *app) *cobra.Command {
 			"The exit status is 0 if everything has arrived. Documents that did not are listed.\n\n" +
 			"With --json standard output is one object: status (done, stopped or failed), error (a text or\n" +
 			"null), pushed, pulled, failed (documents), conflicts, deltasSent, deltasReceived, bytesSent,\n" +
-			"bytesReceived and seconds.",
+			"bytesReceived and seconds; after an error its domain and code, and documents: those that failed (the\n" +
+			"first 20), with direction, collection, id, error, domain and code.",
 		Example: "  tandem sync copy wss://host:4984/travel --user u --password-file pw --self-signed\n" +
 			"  tandem sync copy wss://host:4984/travel --pull --continuous --collection travel.airlines\n" +
 			"  tandem sync copy --discover travel@host",

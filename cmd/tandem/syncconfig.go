@@ -35,6 +35,7 @@ type syncFlags struct {
 	channels    []string
 	resolver    string
 	reset       bool
+	retry       bool
 	timeout     time.Duration
 	attempts    int
 	discover    string
@@ -65,6 +66,7 @@ func (f *syncFlags) add(c *cobra.Command) {
 	flags.StringSliceVar(&f.channels, "channels", nil, "`names` of the only channels of a Sync Gateway to pull")
 	flags.StringVar(&f.resolver, "resolver", "default", "`who` wins a conflict: default, local, remote, latest or merge")
 	flags.BoolVar(&f.reset, "reset", false, "compare every document again, from the very beginning")
+	flags.BoolVar(&f.retry, "retry-refused", false, "try again what either side has refused, though it has not changed")
 	flags.DurationVar(&f.timeout, "timeout", 0, "`time` after which to give up, such as 30s (default never)")
 	flags.IntVar(&f.attempts, "attempts", 0, "`times` to try to connect (default 1, with --continuous no limit)")
 	flags.StringVar(&f.discover, "discover", "", "`name` of the peer, or of its database, to find on the local network")
@@ -87,6 +89,7 @@ func (f *syncFlags) configuration(a *app) (cfg tandem.ReplicatorConfiguration, e
 		PinnedServerFingerprint:               f.fingerprint,
 		DisableDeltaSync:                      f.noDelta,
 		MaxAttempts:                           f.attempts,
+		RetryRefused:                          f.retry,
 		Logger:                                a.logger(),
 	}
 	if err := f.connection.configure(a, &cfg); err != nil {

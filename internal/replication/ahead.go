@@ -182,6 +182,11 @@ func (cfg Active) asking(ctx context.Context) (*Active, []map[string]awaited, er
 			if err != nil && !isNotFound(err) {
 				return err
 			}
+			if cfg.RetryRefused {
+				if err := addRefused(tx, remote, opts.Collection, all); err != nil {
+					return err
+				}
+			}
 			due := make(map[string]awaited)
 			wanted := idSet(opts.DocIDs)
 			opts.DocIDs = nil
@@ -203,6 +208,23 @@ func (cfg Active) asking(ctx context.Context) (*Active, []map[string]awaited, er
 	}
 	cfg.Collections, cfg.Continuous, cfg.Reset, cfg.asks = collections, false, true, true
 	return &cfg, asked, nil
+}
+
+// addRefused adds the documents that were refused here, as if they were due.
+func addRefused(tx *store.Tx, remote store.Remote, c *store.Collection, all map[string]awaited) error {
+	return eachRefusal(tx, remote, c, func(id string, r Refusal) error {
+		if _, early := all[id]; early || r.Push {
+			return nil
+		}
+		head, err := tx.Head(c, id)
+		if err != nil && !isNotFound(err) {
+			return err
+		}
+		if head == nil || !head.Rev.Contains(revision.ID(r.Revision)) {
+			all[id] = awaited{Revision: revision.ID(r.Revision)}
+		}
+		return nil
+	})
 }
 
 // forgetAsked takes off what was asked for and did not come: the peer has it no more. What came too early once more

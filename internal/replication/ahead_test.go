@@ -26,11 +26,14 @@ func newClock(t time.Time) (c *clock)       { c = new(clock); c.set(t); return c
 func (c *clock) options() (o store.Options) { o.Now = c.Now; return o }
 
 // runOnce replicates a with p by a one-shot runner, and returns the errors of documents.
-func runOnce(t *testing.T, a, p *peer) []error {
+func runOnce(t *testing.T, a, p *peer, configure ...func(*replication.Active)) []error {
 	t.Helper()
 	var log eventLog
 	cfg, dial, wait := between(t, a, p)
 	cfg.Documents = log.add
+	for _, c := range configure {
+		c(&cfg)
+	}
 	if err := replication.NewRunner(cfg, dial, replication.Retry{MaxAttempts: 1}, nil).Run(t.Context()); err != nil {
 		t.Errorf("the run ended with %v", err)
 	}

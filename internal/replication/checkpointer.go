@@ -23,7 +23,8 @@ type checkpointer struct {
 	c  *collection
 	id string
 
-	unsaved bool // there is nothing to go on from
+	unsaved      bool // there is nothing to go on from
+	retryRefused bool // see [Active]
 
 	saving chan struct{}       // capacity 1, filled through a save: one at a time
 	rev    string              // the peer's revision of its copy; "" if it has none; guarded by saving
@@ -63,7 +64,15 @@ func (k *checkpointer) begin(ctx context.Context, theirs []byte, rev string, res
 		return nil //nolint:nilerr // the same
 	}
 	k.saved = checkpoint.Agree(local, remote)
-	k.goOnFrom(k.saved)
+	start := k.saved
+	if k.retryRefused {
+		refused, err := k.c.refusals.sequences(ctx)
+		if err != nil {
+			return err
+		}
+		start = start.Without(refused)
+	}
+	k.goOnFrom(start)
 	return nil
 }
 

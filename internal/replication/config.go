@@ -73,6 +73,9 @@ type Active struct {
 	// StartedOver says that the session follows one that ended with [ErrStartOver].
 	StartedOver bool
 
+	// RetryRefused tries once more what either side has refused in earlier sessions, unless it has changed.
+	RetryRefused bool
+
 	asks bool // a short session for what came too early: see [ahead]; it has no checkpoint
 
 	// KeepLost keeps documents that the user has lost access to, in place of purging them.

@@ -61,7 +61,7 @@ func (l *leader) exchange(index int, opts CollectionOptions) *exchange {
 		return hearing{c: c, wanted: w, keepLost: l.cfg.KeepLost}
 	})
 	x.check = newCheckpointer(c, checkpointID(l.s.db, l.cfg.Remote, &opts), account)
-	x.check.unsaved = l.cfg.asks
+	x.check.unsaved, x.check.retryRefused = l.cfg.asks, l.cfg.RetryRefused
 	return x
 }
 

@@ -68,6 +68,34 @@ func (r *refusals) remember(events []DocumentEvent) {
 	}
 }
 
+// sequences returns those of the documents that the peer has refused, and that have not changed since.
+func (r *refusals) sequences(ctx context.Context) (all []uint64, err error) {
+	err = r.s.db.View(ctx, func(tx *store.Tx) error {
+		return eachRefusal(tx, r.s.remote, r.store, func(id string, refusal Refusal) error {
+			head, err := tx.Head(r.store, id)
+			if err == nil && refusal.Push && string(head.Rev.ID) == refusal.Revision && head.Known(r.s.remote) != head.Rev.ID {
+				all = append(all, uint64(head.Sequence))
+			}
+			if isNotFound(err) {
+				return nil
+			}
+			return err
+		})
+	})
+	return all, err
+}
+
+// eachRefusal calls yield for each document of which a refusal is remembered.
+func eachRefusal(tx *store.Tx, remote store.Remote, c *store.Collection, yield func(id string, r Refusal) error) error {
+	return tx.Infos(refusalSpace(remote, c), func(id string, text []byte) error {
+		var r Refusal
+		if id == allDocuments || json.Unmarshal(text, &r) != nil {
+			return nil
+		}
+		return yield(id, r)
+	})
+}
+
 // rememberAll notes that the peer refuses whatever is pushed.
 func (r *refusals) rememberAll(err error) {
 	r.note(r.s.work, allDocuments, newRefusal(true, "", err).encode())

@@ -247,6 +247,7 @@ func (r *Runner) converse(ctx context.Context, cfg Active) (good bool, err error
 	r.changed()
 	err = session.Run(ctx)
 	if session.begun.Load() && !cfg.asks {
+		r.cfg.RetryRefused = false
 		r.cfg.Reset = false // the checkpoints have heard of it
 	}
 	progress := session.Progress()

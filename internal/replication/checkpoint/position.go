@@ -21,6 +21,17 @@ func (p Position) begun() []Span {
 	return p.Done
 }
 
+// Without returns p with some local sequences to be done once more.
+func (p Position) Without(sequences []uint64) Position {
+	cut := slices.Clone(sequences)
+	slices.Sort(cut)
+	var done []Span
+	for _, s := range p.Done {
+		done = append(done, without(s, cut)...)
+	}
+	return Position{Done: done, Remote: p.Remote}
+}
+
 // Agree returns where a replication starts, given both copies of its position.
 func Agree(local, remote Position) Position {
 	agreed := Position{Done: intersect(local.Done, remote.Done), Remote: local.Remote}
