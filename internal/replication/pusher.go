@@ -44,7 +44,6 @@ type pushOptions struct {
 	liveOnly     bool            // no tombstones of before the subscription
 	docIDs       map[string]bool // nil means all documents
 	batch        int64           // changes in one message
-	toGateway    bool            // the peer is a Sync Gateway, and active
 	replacements bool            // the peer takes a newer revision in place of the one it asked for
 }
 

@@ -111,7 +111,7 @@ func (p *pusher) sendOne(it *outbox.Item, l letter) error {
 		p.box.Withheld(it, l.withheld.err)
 		return p.c.s.send(l.message, nil)
 	}
-	p.box.Sending(it, l.parcel)
+	p.box.Sending(it, l.doc.Rev, l.doc.Deleted, l.parcel)
 	if l.parcel.Delta {
 		p.c.counters.deltasSent.Add(1)
 	}

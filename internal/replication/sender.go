@@ -45,6 +45,7 @@ func (l *peerLimits) read(props blip.Properties) {
 // letter is a message about an item: a rev, or the norev of one that is withheld.
 type letter struct {
 	message  *blip.Message
+	doc      *store.Document // the revision of a rev
 	parcel   outbox.Parcel
 	withheld *withheld // nil for a rev
 }
@@ -98,7 +99,7 @@ func (w *composer) compose(tx *store.Tx, it *outbox.Item, doc *store.Document) (
 }
 
 func (w *composer) rev(tx *store.Tx, it *outbox.Item, doc *store.Document) (letter, error) {
-	l := letter{message: w.c.message(wire.ProfileRev), parcel: outbox.Parcel{Rev: doc.Rev, Deleted: doc.Deleted}}
+	l := letter{message: w.c.message(wire.ProfileRev), doc: doc}
 	m, rev := l.message, doc.Rev
 	m.Compress = true
 	m.Properties.Add(wire.PropID, it.ID)

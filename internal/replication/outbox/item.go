@@ -66,11 +66,9 @@ func (it *Item) PeerHas(id revision.ID) bool {
 
 // Parcel is how a revision was sent.
 type Parcel struct {
-	Rev     revision.Rev // what was sent: the announced revision, or one that came in its place
-	Deleted bool
-	Bytes   int
-	Saved   int  // bytes, by a delta
-	Delta   bool // whether it was one
+	Bytes int
+	Saved int  // bytes, by a delta
+	Delta bool // whether it was one
 
 	// Tree is the tree revision that the peer had when a version was sent, "" for none.
 	Tree revision.ID

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication/wire"
+	"github.com/tandemdb/tandem/internal/revision"
 )
 
 // PutBack takes back items that did not go into an announcement. They are announced next.
@@ -36,9 +37,10 @@ func (o *Outbox) Rejected(batch []*Item, err error) {
 	o.parts = append(o.parts, batch[:len(batch)/2:len(batch)/2], batch[len(batch)/2:])
 }
 
-// Sending says how a revision goes. Its reply counts against the window until it comes.
-func (o *Outbox) Sending(it *Item, p Parcel) {
-	it.Rev, it.Deleted, it.parcel = p.Rev, p.Deleted, p
+// Sending says how an item goes, and as which revision: that which was announced, or one that has come in its
+// place. It counts against the window until the reply comes.
+func (o *Outbox) Sending(it *Item, rev revision.Rev, deleted bool, p Parcel) {
+	it.Rev, it.Deleted, it.parcel = rev, deleted, p
 	o.unreplied += p.Bytes
 }
 

@@ -32,7 +32,7 @@ type box interface {
 	PutBack(items []*outbox.Item)
 	Answered(batch []*outbox.Item, answers []wire.Answer, now time.Time)
 	Rejected(batch []*outbox.Item, err error)
-	Sending(it *outbox.Item, p outbox.Parcel)
+	Sending(it *outbox.Item, rev revision.Rev, deleted bool, p outbox.Parcel)
 	Withheld(it *outbox.Item, err error)
 	Replied(it *outbox.Item, err error, now time.Time)
 	Marked(items []*outbox.Item)
@@ -418,8 +418,8 @@ func (w *world) send(it *outbox.Item) {
 		w.box.Withheld(it, fault.Crypto)
 		return
 	}
-	p := outbox.Parcel{Rev: d.is.rev(), Bytes: 1 + d.is.a%7, Delta: !it.Whole && w.chance(2)}
-	w.box.Sending(it, p)
+	p := outbox.Parcel{Bytes: 1 + d.is.a%7, Delta: !it.Whole && w.chance(2)}
+	w.box.Sending(it, d.is.rev(), d.is.deleted(), p)
 	w.isDelta[it] = p.Delta
 	w.sent = append(w.sent, it)
 	if len(w.sent) > w.limits.UnansweredRevs {
