@@ -76,10 +76,12 @@ func (k *checkpointer) begin(ctx context.Context, theirs []byte, rev string, res
 	return nil
 }
 
-// run saves the checkpoint a while after it has changed, or at once when asked, until ctx
-// ends. After a save that failed it waits, longer each time.
+// run saves the checkpoint a while after it has changed, or at once when asked, until ctx ends. It does
+// so once in a saveInterval at most: a session that is at rest between any two changes asks after each. After
+// a save that failed it waits, longer each time.
 func (k *checkpointer) run(ctx context.Context) error {
 	var due <-chan time.Time
+	var earliest time.Time // of the next save
 	pause := time.Duration(0)
 	for {
 		select {
@@ -87,19 +89,23 @@ func (k *checkpointer) run(ctx context.Context) error {
 			return nil
 		case <-due:
 		case <-k.wake:
-			if pause > 0 || !k.isUrgent() {
-				if due == nil {
-					due = time.After(max(saveInterval, pause))
-				}
+			urgent, wait := k.isUrgent(), max(saveInterval, pause)
+			if urgent {
+				wait = time.Until(earliest)
+			}
+			if wait > 0 && (due == nil || urgent) {
+				due = time.After(wait)
+			}
+			if wait > 0 {
 				continue
 			}
 		}
-		due = nil
 		err := k.save(ctx)
 		k.c.s.saved(k.id, err)
+		due, earliest = nil, time.Now().Add(saveInterval)
 		if err != nil {
 			pause = min(max(2*pause, saveInterval), time.Minute)
-			due = time.After(pause)
+			due, earliest = time.After(pause), time.Now().Add(pause)
 			continue
 		}
 		pause = 0
