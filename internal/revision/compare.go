@@ -129,9 +129,13 @@ func (r Rev) hasSuperseded(id ID) bool {
 }
 
 // MayHaveBeaten reports whether id, which r contains, may have lost a conflict to r. Whoever has id may have
-// settled that conflict the other way.
+// settled that conflict the other way. An earlier version of r's own writer has not: one database makes its
+// versions one after another, and none is in conflict with a later one.
 func (r Rev) MayHaveBeaten(id ID) bool {
-	return r.ID.IsVersion() && id.IsVersion() || r.hasSuperseded(id)
+	if r.ID.IsVersion() && id.IsVersion() {
+		return r.ID.Source() != id.Source() || id.Source() == LegacySource
+	}
+	return r.hasSuperseded(id)
 }
 
 // hasSeen reports whether the version id is r's, or before it. Encoded tree IDs have no order but
