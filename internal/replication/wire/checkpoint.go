@@ -59,7 +59,7 @@ func ParseCheckpoint(text []byte) (p checkpoint.Position, rev string, err error)
 		}
 	}
 	p.Done = checkpoint.Merge(done)
-	if isSequence(body.Remote) { // else the pull begins anew
+	if isSequence(string(body.Remote)) { // else the pull begins anew
 		p.Remote = string(body.Remote)
 	}
 	if rev = body.Rev; rev == "" {
@@ -69,6 +69,6 @@ func ParseCheckpoint(text []byte) (p checkpoint.Position, rev string, err error)
 }
 
 // isSequence reports whether JSON text is a number or a string, as every peer's sequences are.
-func isSequence(text []byte) bool {
+func isSequence(text string) bool {
 	return len(text) > 0 && (text[0] == '"' || text[0] == '-' || '0' <= text[0] && text[0] <= '9')
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -13,9 +14,31 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// eachItem calls fn with the items of each array in the array body. They are valid until fn returns. Sync
-// Gateway takes IDs that are no UTF-8: they spoil their own document, and not the message.
-func eachItem(body []byte, fn func(item []jsontext.Value) error) error {
+// entry is the items of one array of a message's body, each as JSON text. They share the memory of one string.
+type entry []string
+
+// entriesOf guesses how many entries a body has: no more than peers send at a time.
+func entriesOf(body []byte) int { return min(bytes.Count(body, []byte("],["))+1, 200) }
+
+// eachEntry calls fn with each entry of the array body. The slice is valid until fn returns, its strings stay.
+// Sync Gateway takes IDs that are no UTF-8: they spoil their own document, and not the message.
+func eachEntry(body []byte, fn func(entry) error) error {
+	var r entryReader
+	if isPlain(body) {
+		return r.eachPlain(body, fn)
+	}
+	return r.each(body, fn)
+}
+
+// entryReader reads one entry after the other into the same memory.
+type entryReader struct {
+	items entry
+	text  []byte // of the items
+	ends  []int  // in text, of each
+}
+
+// each reads any body.
+func (r *entryReader) each(body []byte, fn func(entry) error) error {
 	dec := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowInvalidUTF8(true))
 	switch kind := dec.PeekKind(); {
 	case len(body) == 0 || kind == 'n':
@@ -26,13 +49,11 @@ func eachItem(body []byte, fn func(item []jsontext.Value) error) error {
 	if _, err := dec.ReadToken(); err != nil {
 		return NotJSON(err)
 	}
-	var r entryReader
 	for dec.PeekKind() == '[' {
-		item, err := r.read(dec)
-		if err != nil {
+		if err := r.read(dec); err != nil {
 			return err
 		}
-		if err := fn(item); err != nil {
+		if err := fn(r.items); err != nil {
 			return err
 		}
 	}
@@ -48,50 +69,152 @@ func eachItem(body []byte, fn func(item []jsontext.Value) error) error {
 	return nil
 }
 
-// entryReader reads the items of one array after the other into the same memory.
-type entryReader struct {
-	items []jsontext.Value
-	texts []byte // of the items
-}
-
-// read reads the array that comes next. Items beyond maxEntryItems, of a protocol to come, are
+// read reads the entry that comes next. Items beyond maxEntryItems, of a protocol to come, are
 // left out.
-func (r *entryReader) read(dec *jsontext.Decoder) ([]jsontext.Value, error) {
+func (r *entryReader) read(dec *jsontext.Decoder) error {
 	if _, err := dec.ReadToken(); err != nil {
-		return nil, NotJSON(err)
+		return NotJSON(err)
 	}
-	r.items, r.texts = r.items[:0], r.texts[:0]
+	r.text, r.ends = r.text[:0], r.ends[:0]
 	for dec.PeekKind() != ']' {
 		value, err := dec.ReadValue()
 		if err != nil {
-			return nil, NotJSON(err)
+			return NotJSON(err)
 		}
-		if len(r.items) == maxEntryItems {
-			continue
+		if len(r.ends) < maxEntryItems {
+			r.text = append(r.text, value...)
+			r.ends = append(r.ends, len(r.text))
 		}
-		from := len(r.texts)
-		r.texts = append(r.texts, value...)
-		r.items = append(r.items, r.texts[from:])
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return nil, NotJSON(err)
+		return NotJSON(err)
 	}
-	return r.items, nil
+	all, from := string(r.text), 0
+	r.items = r.items[:0]
+	for _, end := range r.ends {
+		r.items = append(r.items, all[from:end])
+		from = end
+	}
+	return nil
 }
 
-func text(v jsontext.Value) (string, error) {
-	if v.Kind() != '"' {
-		return "", Malformed("%.40s is not a string", v)
+// isPlain reports whether a body has the form in which every peer writes it: entries of numbers, and of strings
+// without escapes or anything beyond ASCII, and no space between them. There is nothing to be decoded then.
+func isPlain(body []byte) bool {
+	if len(body) < 2 || body[0] != '[' || body[len(body)-1] != ']' {
+		return false
 	}
-	if bytes.IndexByte(v, '\\') < 0 {
-		return string(v[1 : len(v)-1]), nil
+	rest := body[1 : len(body)-1]
+	for len(rest) > 0 {
+		if rest[0] != '[' {
+			return false
+		}
+		for separator := byte(','); separator == ','; {
+			n := plainItem(rest[1:])
+			if n == 0 || n+1 >= len(rest) {
+				return false
+			}
+			separator, rest = rest[n+1], rest[n+1:]
+		}
+		if rest[0] != ']' {
+			return false
+		}
+		switch rest = rest[1:]; {
+		case len(rest) == 0:
+		case rest[0] == ',' && len(rest) > 1:
+			rest = rest[1:]
+		default:
+			return false
+		}
 	}
-	s, _ := jsontext.AppendUnquote(nil, v) // v was decoded once: half a surrogate is all that can be wrong, and is replaced
+	return true
+}
+
+// plainItem returns the length of the plain number or string that b begins with, 0 if there is none.
+func plainItem(b []byte) int {
+	if len(b) > 0 && b[0] == '"' {
+		for i, c := range b[1:] {
+			switch {
+			case c == '"':
+				return i + 2
+			case c < ' ' || c > '~' || c == '\\':
+				return 0
+			}
+		}
+		return 0
+	}
+	n := 0
+	for n < len(b) && '0' <= b[n] && b[n] <= '9' {
+		n++
+	}
+	if n > 1 && b[0] == '0' {
+		return 0
+	}
+	return n
+}
+
+// eachPlain reads a plain body.
+func (r *entryReader) eachPlain(body []byte, fn func(entry) error) error {
+	for rest := body[1:]; rest[0] != ']'; {
+		length := entryEnd(rest)
+		all := string(rest[1:length])
+		rest = rest[length+1:]
+		if rest[0] == ',' {
+			rest = rest[1:]
+		}
+		r.items = r.items[:0]
+		for len(all) > 0 {
+			n := itemEnd(all)
+			if len(r.items) < maxEntryItems {
+				r.items = append(r.items, all[:n])
+			}
+			all = all[min(n+1, len(all)):]
+		}
+		if err := fn(r.items); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entryEnd finds the bracket that ends the plain entry that b begins with.
+func entryEnd(b []byte) int {
+	quoted := false
+	for i, c := range b {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case c == ']' && !quoted:
+			return i
+		}
+	}
+	return len(b)
+}
+
+// itemEnd finds the comma after the first of some plain items.
+func itemEnd(items string) int {
+	if items[0] == '"' {
+		return strings.IndexByte(items[1:], '"') + 2
+	}
+	if i := strings.IndexByte(items, ','); i >= 0 {
+		return i
+	}
+	return len(items)
+}
+
+func text(item string) (string, error) {
+	if item == "" || item[0] != '"' {
+		return "", Malformed("%.40s is not a string", item)
+	}
+	if strings.IndexByte(item, '\\') < 0 {
+		return item[1 : len(item)-1], nil
+	}
+	s, _ := jsontext.AppendUnquote(nil, item) // item was decoded once: half a surrogate is all that can be wrong, and is replaced
 	return string(s), nil
 }
 
-func vector(v jsontext.Value) (revision.Rev, error) {
-	s, err := text(v)
+func vector(item string) (revision.Rev, error) {
+	s, err := text(item)
 	if err != nil {
 		return revision.Rev{}, err
 	}
@@ -99,17 +222,17 @@ func vector(v jsontext.Value) (revision.Rev, error) {
 }
 
 // number reads an integer; what is none counts as 0.
-func number(v jsontext.Value) int {
-	n, _ := strconv.Atoi(string(v))
+func number(item string) int {
+	n, _ := strconv.Atoi(item)
 	return n
 }
 
 // flags reads the deletion flags, which were a boolean in the second protocol.
-func flags(v jsontext.Value) int {
-	if v.Kind() == 't' {
+func flags(item string) int {
+	if item == "true" {
 		return FlagDeleted
 	}
-	return number(v)
+	return number(item)
 }
 
 // Malformed is the error for a message whose body or properties have the wrong form.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tandemdb/tandem/internal/fuzzing"
 	"github.com/tandemdb/tandem/internal/replication/checkpoint"
@@ -12,7 +13,7 @@ import (
 func FuzzChanges(f *testing.F) {
 	for _, seed := range []string{
 		``, `null`, `[]`, `[[101,"a","1-6f7c"],["98:103","b","2-77",1,2048]]`, `[[1,"a","18e9@AbCdEf0123456789+/abcA; 1@x",true]]`,
-		`[[1,"a","x"],[2,"","1-aa"]]`, `[[{},"a","1-aa"]]`, `[[1]]`, `[[1,2,3,4,5,6,7,8,9]]`, `[[1,"a","1-aa",-1,-1]] []`, `[[1,"\ud800","1-a"]]`,
+		`[[1,"a","x"],[2,"","1-aa"]]`, `[[{},"a","1-aa"]]`, `[[1]]`, `[[1,2,3,4,5,6,7,8,9]]`, `[[1,"a","1-aa",-1,-1]] []`, `[[1,"a]","1-aa"],[2,"b,","1-aa",0]]`, `[[01,"a","1-aa"]]`, `[[1,"a","1-aa"],]`, `[[1,,"a"]]`, `[[]]`, `[[1,"\ud800","1-a"]]`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -26,6 +27,15 @@ func FuzzChanges(f *testing.F) {
 		if err != nil {
 			return
 		}
+		var slow []entry
+		_ = new(entryReader).each(body, func(e entry) error { slow = append(slow, slices.Clone(e)); return nil })
+		if isPlain(body) {
+			var fast []entry
+			err := new(entryReader).eachPlain(body, func(e entry) error { fast = append(fast, slices.Clone(e)); return nil })
+			if err != nil || !slices.EqualFunc(fast, slow, slices.Equal) {
+				t.Fatalf("%q is plain, read as %q, want %q: %v", body, fast, slow, err)
+			}
+		}
 		if len(changes)*8 > len(body) {
 			t.Fatalf("%d changes out of %d bytes", len(changes), len(body))
 		}
@@ -33,7 +43,7 @@ func FuzzChanges(f *testing.F) {
 			if c.Sequence == "" || len(c.Sequence) > MaxSequence || c.Size < 0 || c.Bad == nil && c.Rev.ID == "" {
 				t.Fatalf("%q: %+v", body, c)
 			}
-			if c.Bad != nil {
+			if c.Bad != nil || !utf8.ValidString(c.ID) { // no ID of ours, which alone are written
 				continue
 			}
 			text := append(AppendChange([]byte("["), 7, c.ID, c.Rev.ID, true, c.Size), ']')
@@ -63,7 +73,7 @@ func FuzzProposals(f *testing.F) {
 			return
 		}
 		for _, p := range proposals {
-			if p.Bad != nil {
+			if p.Bad != nil || !utf8.ValidString(p.ID) { // no ID of ours, which alone are written
 				continue
 			}
 			text := append(AppendProposal([]byte("["), p.ID, p.Rev.Vector(), p.Parent, 9), ']')
@@ -78,7 +88,7 @@ func FuzzProposals(f *testing.F) {
 
 func FuzzAnswers(f *testing.F) {
 	for _, seed := range []string{
-		``, `null`, `[]`, `[0,[],["1-aa","x"],304,409,{"status":409,"rev":"2-bb"},{"status":409,"rev":""}]`, `[1e99]`, `[{"rev":7}]`, `{}`, `[[`,
+		``, `null`, `[]`, `[0,[],["1-aa","x"],304,409,{"status":409,"rev":"2-bb"},{"status":409,"rev":""}]`, `[1e99]`, `[{"rev":7}]`, `[[],[],[]]`, `[[],[],[],[],[],[],[]]`, `{}`, `[[`,
 	} {
 		f.Add([]byte(seed), 7)
 	}
