@@ -32,12 +32,18 @@ var (
 
 // TestKilledPeersLoseNothing kills a serving process, a replicating one and one that imports, at
 // random and in mid-work, and starts them again. In the end both databases are sound and the
-// same, and have every edit that was acknowledged. Hundreds of kills:
+// same, and have every edit that was acknowledged, in both versionings. Hundreds of kills:
 //
 //	go test ./cmd/tandem -run TestKilledPeers -kill.rounds 300 -kill.seed 7
 func TestKilledPeersLoseNothing(t *testing.T) {
-	k := newKilling(t, *killSeed)
-	rounds := cmp.Or(*killRounds, testsize.Pick(3, 12))
+	for _, versioning := range []tandem.Versioning{tandem.VersionVectors, tandem.RevTrees} {
+		t.Run(string(versioning), func(t *testing.T) { killPeers(t, versioning) })
+	}
+}
+
+func killPeers(t *testing.T, versioning tandem.Versioning) {
+	k := newKilling(t, versioning, *killSeed)
+	rounds := cmp.Or(*killRounds, testsize.Pick(2, 10))
 	for k.round = range rounds {
 		k.runRound()
 	}
@@ -51,8 +57,10 @@ func TestKilledPeersLoseNothing(t *testing.T) {
 
 // killing is the two peers and what is known about them.
 type killing struct {
-	t      *testing.T
-	random *rand.Rand
+	t          *testing.T
+	versioning tandem.Versioning
+	random     *rand.Rand
+
 	dir    string
 	url    string
 	served *killedPeer
@@ -74,9 +82,9 @@ type killedPeer struct {
 	acked   map[string]string // by document, the body that was saved last; only of its own documents
 }
 
-func newKilling(t *testing.T, seed uint64) *killing {
+func newKilling(t *testing.T, versioning tandem.Versioning, seed uint64) *killing {
 	k := &killing{
-		t: t, random: rand.New(rand.NewPCG(seed, 5)), //nolint:gosec // reproducible on purpose
+		t: t, versioning: versioning, random: rand.New(rand.NewPCG(seed, 5)), //nolint:gosec // reproducible on purpose
 		dir: t.TempDir(),
 	}
 	address := freeAddress(t)
@@ -105,7 +113,7 @@ func (k *killing) newPeer(name string, command ...string) *killedPeer {
 		acked: make(map[string]string),
 	}
 	p.command[1] = p.path
-	db, err := tandem.Open(k.t.Context(), p.path, tandem.Options{})
+	db, err := tandem.Open(k.t.Context(), p.path, tandem.Options{Versioning: k.versioning})
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -143,6 +151,11 @@ func (k *killing) runRound() {
 	case 2:
 		k.kill(k.served.process)
 		k.kill(k.client.process)
+	}
+	for _, p := range []*killedPeer{k.served, k.client} {
+		if problems, err := p.db.Check(k.t.Context()); err != nil || len(problems) > 0 {
+			k.t.Errorf("round %d: %s is not sound: %v, %v", k.round, p.name, problems, err)
+		}
 	}
 }
 
@@ -220,8 +233,12 @@ func (k *killing) work(edits int) {
 	for range edits {
 		p := k.oneOf()
 		id := fmt.Sprintf("%s%d", p.name, k.random.IntN(40))
-		if shared := k.random.IntN(5) == 0; shared {
-			k.put(p, fmt.Sprintf("both%d", k.random.IntN(10)))
+		switch shared := fmt.Sprintf("both%d", k.random.IntN(10)); k.random.IntN(15) {
+		case 0:
+			k.delete(p, shared)
+			continue
+		case 1, 2:
+			k.put(p, shared)
 			continue
 		}
 		p.acked[id] = k.put(p, id)
@@ -246,6 +263,13 @@ func (k *killing) put(p *killedPeer, id string) string {
 		k.t.Fatal(err)
 	}
 	return string(doc.Body())
+}
+
+func (k *killing) delete(p *killedPeer, id string) {
+	err := p.coll.Delete(k.t.Context(), tandem.NewDocument(id))
+	if err != nil && !errors.Is(err, tandem.ErrNotFound) {
+		k.t.Fatal(err)
+	}
 }
 
 // awaitSync waits until an edit on one side has reached the other.
