@@ -30,16 +30,6 @@ func (o *Outbox) Changed(head Head, passes Filter) {
 	}
 }
 
-// isOf reports whether the item, or an earlier one of its document, is of the change seq.
-func (it *Item) isOf(seq Sequence) bool {
-	for ; it != nil; it = it.earlier {
-		if it.Sequence == seq {
-			return true
-		}
-	}
-	return false
-}
-
 // Reached says that the feed was read up to a sequence, and whether nothing more is there.
 func (o *Outbox) Reached(through Sequence, exhausted bool) {
 	o.ledger.LookedAt(through)
@@ -65,9 +55,6 @@ func (o *Outbox) Looked(it *Item, head *Head, passes Filter) {
 		o.drop(it)
 	}
 }
-
-// isRefused reports whether the peer has refused the item's revision for one of its own.
-func (it *Item) isRefused() bool { return !it.hold.since.IsZero() }
 
 // renew goes on with the item as one of head, if that is for the peer.
 func (o *Outbox) renew(it *Item, head Head, passes Filter) {

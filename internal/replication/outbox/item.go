@@ -64,6 +64,25 @@ func (it *Item) PeerHas(id revision.ID) bool {
 	return id == it.Parent || slices.Contains(it.Theirs, id)
 }
 
+// Since returns since when an item is held.
+func (it *Item) Since() time.Time { return it.hold.since }
+
+// isRefused reports whether the peer has refused the item's revision for one of its own.
+func (it *Item) isRefused() bool { return !it.hold.since.IsZero() }
+
+// isOf reports whether the item, or an earlier one of its document, is of the change seq.
+func (it *Item) isOf(seq Sequence) bool {
+	for ; it != nil; it = it.earlier {
+		if it.Sequence == seq {
+			return true
+		}
+	}
+	return false
+}
+
+// isSame reports whether the item, which may be nil, is about the same change as other.
+func (it *Item) isSame(other *Item) bool { return it != nil && it.Sequence == other.Sequence }
+
 // Parcel is how a revision was sent.
 type Parcel struct {
 	Bytes int

@@ -159,9 +159,6 @@ func (o *Outbox) Unmet() (items []*Item) {
 	return items
 }
 
-// Since returns since when an item is held.
-func (it *Item) Since() time.Time { return it.hold.since }
-
 // GiveUp ends the wait for a pull that has brought everything there is. Where we claim to have seen the
 // peer's revision, and it claims the same of ours, only a new revision helps: it is made, and more is
 // true. The other items are told of, and stay pending.

@@ -185,9 +185,6 @@ func (r *register) left(it *Item) {
 	}
 }
 
-// isSame reports whether the item, which may be nil, is about the same change as other.
-func (it *Item) isSame(other *Item) bool { return it != nil && it.Sequence == other.Sequence }
-
 // follow lets the document's next revision go on, now that none is before it.
 func (r *register) follow(it, later *Item) {
 	if it.end.Taken {
