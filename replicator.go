@@ -18,12 +18,13 @@ type Replicator struct {
 	statusListeners   listeners[ReplicatorStatus]
 	documentListeners listeners[DocumentReplication]
 
-	mu      sync.Mutex // guards the following
-	run     *replicatorRun
-	restart *startOptions // a start that waits for the end of run
-	last    ReplicatorStatus
-	seen    transport.Seen // of the last connection
-	cookies *transport.Cookies
+	mu         sync.Mutex // guards the following
+	run        *replicatorRun
+	restart    *startOptions // a start that waits for the end of run
+	last       ReplicatorStatus
+	lastFailed error          // of the last run: what did not arrive
+	seen       transport.Seen // of the last connection
+	cookies    *transport.Cookies
 }
 
 type startOptions struct{ reset bool }
@@ -96,7 +97,8 @@ func (r *Replicator) Close() {
 }
 
 // Wait waits until the replicator is stopped, or idle if it is continuous, and returns the
-// status's error. What was saved before the call has been pushed by then, or was refused. When
+// status's error; for a one-shot replicator whose run came to its end while documents did not arrive,
+// that is a [*DocumentsError]. What was saved before the call has been pushed by then, or was refused. When
 // ctx ends first, Wait returns ctx's error: without a deadline it waits for a peer that is
 // unreachable for as long as the replicator tries.
 func (r *Replicator) Wait(ctx context.Context) error {
@@ -112,6 +114,9 @@ func (r *Replicator) Wait(ctx context.Context) error {
 	for {
 		switch status := r.Status(); status.Activity {
 		case Stopped, Idle:
+			if status.Err == nil {
+				return r.failedDocuments()
+			}
 			return status.Err
 		case Offline, Connecting, Busy:
 		}
@@ -121,6 +126,16 @@ func (r *Replicator) Wait(ctx context.Context) error {
 		case <-changed:
 		}
 	}
+}
+
+// failedDocuments is the error for what did not arrive in the present or the last run.
+func (r *Replicator) failedDocuments() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.run != nil {
+		return r.run.failed.err()
+	}
+	return r.lastFailed
 }
 
 // lookAgain has a continuous replicator look for what was saved just now.
@@ -199,7 +214,7 @@ func (r *Replicator) stop() { r.Close() }
 func (r *Replicator) ended(status ReplicatorStatus) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.last = status
+	r.last, r.lastFailed = status, r.run.failed.err()
 	r.run = nil
 	r.db.unregister(r)
 	if o := r.restart; o != nil {

@@ -21,6 +21,7 @@ type replicatorRun struct {
 	documents chan DocumentReplication
 	done      chan struct{} // closed at the very end
 
+	failed failedDocuments  // of a one-shot run
 	said   ReplicatorStatus // the last that listeners were told; of the goroutine of tell
 	saidAt time.Time
 }
@@ -144,6 +145,9 @@ func (run *replicatorRun) status() ReplicatorStatus {
 
 // documentsReplicated passes events on to the listeners, waiting for slow ones.
 func (run *replicatorRun) documentsReplicated(events []replication.DocumentEvent) {
+	if !run.r.cfg.Continuous {
+		run.failed.note(events)
+	}
 	if run.r.documentListeners.none() {
 		return
 	}
