@@ -48,7 +48,7 @@ func (c *Collection) AllWithDeleted(ctx context.Context) iter.Seq2[*Document, er
 }
 
 func (c *Collection) after(ctx context.Context, id string, limit int) (heads []*store.Document, err error) {
-	err = c.db.store.View(ctx, func(tx *store.Tx) error {
+	err = c.db.view(ctx, func(tx *store.Tx) error {
 		heads, err = tx.All(c.coll, id, limit, store.Select{WithBody: true})
 		return err
 	})

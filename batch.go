@@ -13,9 +13,12 @@ import (
 // Batch is a transaction under way: see [Database.InBatch]. Its methods are those of
 // [Collection] with the collection as an argument, and see the changes of the batch so far.
 type Batch struct {
-	ctx  context.Context //nolint:containedctx // a Batch is the extent of one call
-	db   *Database
-	tx   *store.Tx
+	ctx context.Context //nolint:containedctx // a Batch is the extent of one call
+	db  *Database
+	tx  *store.Tx
+
+	goroutine uint64 // of fn
+
 	undo []documentState // to restore if the batch fails
 
 	wasEmpty map[string]bool // by full name: collections as the first Restore found them
@@ -34,11 +37,16 @@ type documentState struct {
 // many times as fast as one by one. If fn fails or panics, nothing is changed, and documents
 // that it has saved are what they were before.
 //
-// fn must make its changes through b alone: other methods that change the database would wait
-// for the batch to end, until their context does. It may read without b, but then sees the state
-// before the batch. Nobody else can write meanwhile, so fn should be quick. Once ctx has ended, the
-// batch does not begin, and the methods of b fail with ctx's error.
+// fn makes its changes through b, or by methods of the database and its collections with the context
+// of [Batch.Context], which join the batch. With another context they would wait for the batch that
+// they are called in: that is [ErrInvalid], as is a batch within a batch. What reads with another
+// context sees the state before the batch. Nobody else can write meanwhile, so fn should be quick, and
+// should not wait for goroutines that write. Once ctx has ended, the batch does not begin, and the methods
+// of b fail with ctx's error.
 func (db *Database) InBatch(ctx context.Context, fn func(b *Batch) error) error {
+	if err := db.mayWait("begin batch"); err != nil {
+		return err
+	}
 	b := &Batch{ctx: ctx, db: db, ended: make(chan error, 1), committed: make(chan error, 1)}
 	begun := make(chan *store.Tx)
 	go func() { // which waits for fn: a panic is the caller's, and must not end the writer
@@ -57,6 +65,8 @@ func (db *Database) InBatch(ctx context.Context, fn func(b *Batch) error) error 
 
 func (b *Batch) run(fn func(b *Batch) error) error {
 	returned := false
+	b.goroutine = goroutineID()
+	b.db.batch.Store(b)
 	defer func() {
 		if !returned { // a panic, or the end of the goroutine, which goes on
 			_ = b.end(errors.New("the function of the batch did not return"))
@@ -69,6 +79,7 @@ func (b *Batch) run(fn func(b *Batch) error) error {
 
 // end commits the batch, or undoes it because of err.
 func (b *Batch) end(err error) error {
+	b.db.batch.Store(nil)
 	b.ended <- err
 	err = <-b.committed
 	if err != nil {
@@ -83,6 +94,10 @@ func (b *Batch) restore() {
 		*saved.of = saved.was
 	}
 }
+
+// Context returns a context that joins the batch: methods of its database and collections that get
+// it read and write in the batch. It is for the goroutine of the batch's function, while that runs.
+func (b *Batch) Context() context.Context { return context.WithValue(b.ctx, batchKey{}, b) }
 
 // Document is [Collection.Document].
 func (b *Batch) Document(c *Collection, id string) (*Document, error) {

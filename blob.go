@@ -47,6 +47,16 @@ func NewBlob(contentType string, content []byte) *Blob {
 // CreateBlob stores all that r gives, and returns the blob. A document that refers to it should
 // be saved within a day: otherwise [Database.Compact] removes it.
 func (db *Database) CreateBlob(ctx context.Context, contentType string, r io.Reader) (*Blob, error) {
+	b, err := db.joined(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case b != nil:
+		return b.CreateBlob(contentType, r)
+	}
+	if err := db.mayWait("create blob"); err != nil {
+		return nil, err
+	}
 	return db.createBlob(ctx, contentType, r, func(w *store.BlobWriter) (string, int64, error) { return w.Commit(ctx, "") })
 }
 

@@ -182,7 +182,7 @@ func (w *documentWatch) look(ctx context.Context, _ []store.Purge) error {
 }
 
 func (w *documentWatch) current(ctx context.Context) (rev revision.ID, err error) {
-	err = w.c.db.store.View(ctx, func(tx *store.Tx) error {
+	err = w.c.db.view(ctx, func(tx *store.Tx) error {
 		heads, err := tx.Heads(w.c.coll, []string{w.id})
 		if err == nil && heads[0] != nil {
 			rev = heads[0].Rev.ID

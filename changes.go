@@ -67,7 +67,7 @@ func (c *Collection) changes(ctx context.Context, since *uint64, yield func(Chan
 func (c *Collection) headsSince(
 	ctx context.Context, since store.Sequence, limit int,
 ) (heads []*store.Document, err error) {
-	err = c.db.store.View(ctx, func(tx *store.Tx) error {
+	err = c.db.view(ctx, func(tx *store.Tx) error {
 		heads, err = tx.Changes(c.coll, since, limit, store.Select{})
 		return err
 	})

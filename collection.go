@@ -30,7 +30,7 @@ func (c *Collection) FullName() string { return c.coll.FullName() }
 
 // Count returns the number of documents, deleted ones left out.
 func (c *Collection) Count(ctx context.Context) (n uint64, err error) {
-	err = c.db.store.View(ctx, func(tx *store.Tx) error {
+	err = c.db.view(ctx, func(tx *store.Tx) error {
 		n, err = tx.Count(c.coll)
 		return err
 	})
@@ -40,7 +40,7 @@ func (c *Collection) Count(ctx context.Context) (n uint64, err error) {
 // Document returns the document with an ID. One that does not exist, or was deleted, is
 // [ErrNotFound].
 func (c *Collection) Document(ctx context.Context, id string) (d *Document, err error) {
-	err = c.db.store.View(ctx, func(tx *store.Tx) error {
+	err = c.db.view(ctx, func(tx *store.Tx) error {
 		d, err = c.document(tx, id)
 		return err
 	})
@@ -70,7 +70,7 @@ func (c *Collection) Get(ctx context.Context, id string, v any) error {
 
 // LastSequence returns the sequence of the latest change, 0 if there was none.
 func (c *Collection) LastSequence(ctx context.Context) (last uint64, err error) {
-	err = c.db.store.View(ctx, func(tx *store.Tx) error {
+	err = c.db.view(ctx, func(tx *store.Tx) error {
 		seq, err := tx.LastSequence(c.coll)
 		last = uint64(seq)
 		return err
@@ -81,7 +81,7 @@ func (c *Collection) LastSequence(ctx context.Context) (last uint64, err error) 
 // Expiration returns when a document is going to be purged, the zero time for never. A
 // document that is not there is [ErrNotFound].
 func (c *Collection) Expiration(ctx context.Context, id string) (at time.Time, err error) {
-	err = c.db.store.View(ctx, func(tx *store.Tx) error {
+	err = c.db.view(ctx, func(tx *store.Tx) error {
 		head, err := tx.Head(c.coll, id)
 		if err == nil {
 			at = head.Expiry

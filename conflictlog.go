@@ -90,7 +90,7 @@ const conflictsPortion = 100
 func (db *Database) conflictPage(
 	ctx context.Context, filter store.ConflictFilter,
 ) (page []*store.LoggedConflict, err error) {
-	err = db.store.View(ctx, func(tx *store.Tx) error {
+	err = db.view(ctx, func(tx *store.Tx) error {
 		page, err = tx.ConflictLog(filter, conflictsPortion)
 		return err
 	})
@@ -100,7 +100,7 @@ func (db *Database) conflictPage(
 // Remotes lists the URLs of the peers that replicators of this database have connected to, or
 // have tried to, sorted.
 func (db *Database) Remotes(ctx context.Context) (urls []string, err error) {
-	err = db.store.View(ctx, func(tx *store.Tx) error {
+	err = db.view(ctx, func(tx *store.Tx) error {
 		all, err := tx.Remotes()
 		urls = slices.Sorted(maps.Keys(all))
 		return err

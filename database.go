@@ -19,6 +19,7 @@ type Database struct {
 	cached       queryCache
 	services     services
 	stopServices sync.Once
+	batch        atomic.Pointer[Batch] // whose function runs, nil for none
 }
 
 // Open opens the database at path, and creates it if there is none. A database is a folder
@@ -46,9 +47,12 @@ func Open(ctx context.Context, path string, o Options) (*Database, error) {
 
 // Close stops all that uses the database (replicators, listeners, change listeners), waits
 // for them and for calls that are under way, and closes it. Nothing can be started on the
-// database meanwhile. Closing twice is harmless. It must not be called from a batch, nor from
-// a callback of something that it waits for.
+// database meanwhile. Closing twice is harmless. In a
+// batch it is [ErrInvalid]. It must not be called from a callback of something that it waits for.
 func (db *Database) Close() error {
+	if err := db.mayWait("close database"); err != nil {
+		return err
+	}
 	db.stopServices.Do(db.services.stop)
 	return db.store.Close()
 }
@@ -84,5 +88,8 @@ func (db *Database) Versioning() Versioning { return Versioning(db.store.Version
 // until they are edited. There is no way back. On a database that has version vectors it does
 // nothing. Replicators and listeners should be stopped: those that run go on as they were.
 func (db *Database) UpgradeVersioning(ctx context.Context) error {
+	if err := db.mayWait("upgrade database"); err != nil {
+		return err
+	}
 	return db.store.UpgradeVersioning(ctx)
 }

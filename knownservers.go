@@ -27,7 +27,7 @@ const knownServerSpace = "known-servers"
 // use, by address.
 func (db *Database) KnownServers(ctx context.Context) ([]KnownServer, error) {
 	var known []KnownServer
-	err := db.store.View(ctx, func(tx *store.Tx) error {
+	err := db.view(ctx, func(tx *store.Tx) error {
 		return tx.Infos(knownServerSpace, func(address string, text []byte) error {
 			server, err := parseKnownServer(address, text)
 			if err == nil {
@@ -43,13 +43,13 @@ func (db *Database) KnownServers(ctx context.Context) ([]KnownServer, error) {
 // it was replaced on purpose: its next one is met as if for the first time. To forget a server
 // that is not known is harmless.
 func (db *Database) ForgetServer(ctx context.Context, endpoint URLEndpoint) error {
-	return db.store.Update(ctx, func(tx *store.Tx) error {
+	return db.update(ctx, func(tx *store.Tx) error {
 		return tx.SetInfo(knownServerSpace, endpoint.endpoint.Address(), nil)
 	})
 }
 
 func (db *Database) knownServer(ctx context.Context, address string) (known *KnownServer, err error) {
-	err = db.store.View(ctx, func(tx *store.Tx) error {
+	err = db.view(ctx, func(tx *store.Tx) error {
 		known, err = loadKnownServer(tx, address)
 		return err
 	})

@@ -102,6 +102,9 @@ func (r *Replicator) Close() {
 // ctx ends first, Wait returns ctx's error: without a deadline it waits for a peer that is
 // unreachable for as long as the replicator tries.
 func (r *Replicator) Wait(ctx context.Context) error {
+	if err := r.db.mayWait("wait for replicator"); err != nil {
+		return err
+	}
 	changed := make(chan struct{}, 1)
 	token := r.statusListeners.add(func(ReplicatorStatus) {
 		select {

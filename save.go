@@ -69,7 +69,7 @@ func (c *Collection) SaveWithHandler(
 
 // newest returns a document or its tombstone; nil if there is neither.
 func (c *Collection) newest(ctx context.Context, id string) (d *Document, err error) {
-	err = c.db.store.View(ctx, func(tx *store.Tx) error {
+	err = c.db.view(ctx, func(tx *store.Tx) error {
 		head, err := tx.Document(c.coll, id)
 		if err == nil {
 			d = stored(c, head)
@@ -117,19 +117,26 @@ func (c *Collection) DeleteWithConcurrency(ctx context.Context, d *Document, con
 // Purge removes a document, or its tombstone, without a trace. Peers are not told: they keep
 // the document, and send it again when they change it. One that is not there is [ErrNotFound].
 func (c *Collection) Purge(ctx context.Context, id string) error {
-	return c.db.store.Update(ctx, func(tx *store.Tx) error { return tx.Purge(c.coll, id) })
+	return c.db.update(ctx, func(tx *store.Tx) error { return tx.Purge(c.coll, id) })
 }
 
 // SetExpiration says when a document is to be purged, to the millisecond; the zero time means
 // never. Expiration is not synced. A document that is not there is [ErrNotFound].
 func (c *Collection) SetExpiration(ctx context.Context, id string, at time.Time) error {
-	return c.db.store.Update(ctx, func(tx *store.Tx) error { return tx.SetExpiry(c.coll, id, at) })
+	return c.db.update(ctx, func(tx *store.Tx) error { return tx.SetExpiry(c.coll, id, at) })
 }
 
 // change makes an edit of d in a transaction of its own.
 func (c *Collection) change(ctx context.Context, d *Document, e store.Edit) error {
+	b, err := c.db.joined(ctx)
+	switch {
+	case err != nil:
+		return err
+	case b != nil:
+		return b.change(c, d, e)
+	}
 	var head *store.Document
-	err := c.db.store.Update(ctx, func(tx *store.Tx) (err error) {
+	err = c.db.update(ctx, func(tx *store.Tx) (err error) {
 		head, err = c.edit(tx, d, e)
 		return err
 	})

@@ -34,7 +34,11 @@ func (db *Database) Scopes(ctx context.Context) ([]string, error) {
 // Collections lists the collections of all scopes, by scope and name. The default one is
 // always among them.
 func (db *Database) Collections(ctx context.Context) ([]*Collection, error) {
-	stored, err := db.store.Collections(ctx)
+	var stored []*store.Collection
+	err := db.view(ctx, func(tx *store.Tx) (err error) {
+		stored, err = tx.Collections()
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +51,12 @@ func (db *Database) Collections(ctx context.Context) ([]*Collection, error) {
 
 // Collection returns an existing collection, or [ErrNotFound].
 func (db *Database) Collection(ctx context.Context, scope, name string) (*Collection, error) {
-	return db.collection(db.store.Collection(ctx, scope, name))
+	var coll *store.Collection
+	err := db.view(ctx, func(tx *store.Tx) (err error) {
+		coll, err = tx.Collection(scope, name)
+		return err
+	})
+	return db.collection(coll, err)
 }
 
 // DefaultCollection returns the collection "_default._default", which every database has.
@@ -59,12 +68,28 @@ func (db *Database) DefaultCollection(ctx context.Context) (*Collection, error) 
 // and name have each 1 to 251 of the characters A-Z a-z 0-9 _ % -, and do not begin with _ or
 // %; "_default" is a scope too. The error for others is [ErrInvalid].
 func (db *Database) CreateCollection(ctx context.Context, scope, name string) (*Collection, error) {
+	b, err := db.joined(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case b != nil:
+		return b.CreateCollection(scope, name)
+	}
+	if coll, err := db.Collection(ctx, scope, name); err == nil {
+		return coll, nil
+	}
+	if err := db.mayWait("create collection"); err != nil {
+		return nil, err
+	}
 	return db.collection(db.store.CreateCollection(ctx, scope, name))
 }
 
 // DeleteCollection removes a collection with all its documents; peers are not told. One that
 // does not exist gives [ErrNotFound], the default collection [ErrInvalid].
 func (db *Database) DeleteCollection(ctx context.Context, scope, name string) error {
+	if err := db.mayWait("delete collection"); err != nil {
+		return err
+	}
 	return db.store.DeleteCollection(ctx, scope, name)
 }
 

@@ -4,7 +4,12 @@ import "context"
 
 // Compact removes the content of blobs that no document refers to any more, and gives unused
 // space back to the disk. Others, also other processes, may use the database meanwhile.
-func (db *Database) Compact(ctx context.Context) error { return db.store.Compact(ctx) }
+func (db *Database) Compact(ctx context.Context) error {
+	if err := db.mayWait("compact database"); err != nil {
+		return err
+	}
+	return db.store.Compact(ctx)
+}
 
 // Copy writes a copy of the database, as it is at one moment, to path, where there must be
 // nothing ([ErrInvalid]); ".tandem" is appended if it is missing. The copy has a UUID of its

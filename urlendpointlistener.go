@@ -126,6 +126,9 @@ func (l *URLEndpointListener) keepDeltaBases() error {
 		if !l.deltas(shared.db) {
 			continue
 		}
+		if err := shared.db.mayWait("start listener"); err != nil {
+			return err
+		}
 		if err := shared.db.store.KeepBases(context.Background(), true); err != nil {
 			return err
 		}
