@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -11,7 +13,7 @@ import (
 
 func newGet(a *app) *cobra.Command {
 	var coll collectionFlag
-	var meta bool
+	var meta, pretty bool
 	c := &cobra.Command{
 		Use:     "get DB ID",
 		Short:   "Show a document",
@@ -27,6 +29,9 @@ func newGet(a *app) *cobra.Command {
 				if meta {
 					body = appendDocument(nil, doc, lineForm{meta: true})
 				}
+				if pretty {
+					body = indented(body)
+				}
 				fmt.Fprintf(a.out, "%s\n", body)
 				return nil
 			})
@@ -34,5 +39,15 @@ func newGet(a *app) *cobra.Command {
 	}
 	coll.add(c)
 	c.Flags().BoolVar(&meta, "meta", false, "add _id, _rev and _seq")
+	c.Flags().BoolVar(&pretty, "pretty", a.display, "on several lines, indented (default on a terminal)")
 	return c
+}
+
+// indented returns a JSON text on several lines. The text of its values stays.
+func indented(text []byte) []byte {
+	var lines bytes.Buffer
+	if err := json.Indent(&lines, text, "", "  "); err != nil {
+		return text // never: a body is valid
+	}
+	return lines.Bytes()
 }

@@ -45,7 +45,7 @@ type knownHint struct {
 // hints come before those of the library, lastHints after them.
 var (
 	hints = []knownHint{
-		{tandem.ErrNotFound, "see the collections with `tandem info`; `tandem put --collection` makes one", "open collection"},
+		{tandem.ErrNotFound, "see the collections with `tandem collection list`; `tandem collection create` makes one", "open collection"},
 		{tandem.ErrNotFound, "check the path; `tandem create` makes a database", "open database"},
 		{
 			tandem.ErrCertUnknownRoot,

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,7 +12,7 @@ import (
 
 func newList(a *app) *cobra.Command {
 	var coll collectionFlag
-	var asJSON, deleted bool
+	var f listFlags
 	c := &cobra.Command{
 		Use:     "ls DB",
 		Short:   "List the IDs of documents",
@@ -19,14 +20,31 @@ func newList(a *app) *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {
 			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
-				return a.list(ctx, coll, asJSON, deleted)
+				return a.list(ctx, coll, &f)
 			})
 		}),
 	}
 	coll.add(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line: id, rev, seq and, if it is, deleted")
-	c.Flags().BoolVar(&deleted, "deleted", false, "include deleted documents")
+	flags := c.Flags()
+	flags.BoolVar(&f.asJSON, "json", false, "a JSON object a line: id, rev, seq and, if it is, deleted")
+	flags.BoolVar(&f.deleted, "deleted", false, "include deleted documents")
+	flags.StringVar(&f.prefix, "prefix", "", "list just IDs that begin with this `text`")
+	flags.StringVar(&f.after, "after", "", "list just what comes after this `ID`")
+	flags.IntVar(&f.limit, "limit", 0, "list so `many` at most (default all)")
+	before(c, func() error {
+		if c.Flags().Changed("limit") && f.limit <= 0 {
+			return usage("--limit %d: want a whole number from 1", f.limit)
+		}
+		return nil
+	})
 	return c
+}
+
+// listFlags are those of tandem ls.
+type listFlags struct {
+	asJSON, deleted bool
+	prefix, after   string
+	limit           int // 0 for none
 }
 
 // listed is a line of ls --json.
@@ -37,15 +55,20 @@ type listed struct {
 	Deleted bool   `json:"deleted,omitempty"`
 }
 
-func (a *app) list(ctx context.Context, coll *tandem.Collection, asJSON, deleted bool) error {
-	encoder := a.jsonLines()
+func (a *app) list(ctx context.Context, coll *tandem.Collection, f *listFlags) error {
+	encoder, listedSoFar := a.jsonLines(), 0
 	for doc, err := range coll.AllWithDeleted(ctx) {
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case doc.Deleted() && !deleted:
+		}
+		if f.isPast(doc.ID()) || f.limit > 0 && listedSoFar == f.limit {
+			return nil
+		}
+		if doc.Deleted() && !f.deleted || doc.ID() <= f.after || !strings.HasPrefix(doc.ID(), f.prefix) {
 			continue
-		case !asJSON:
+		}
+		listedSoFar++
+		if !f.asJSON {
 			fmt.Fprintln(a.out, doc.ID())
 			continue
 		}
@@ -55,3 +78,6 @@ func (a *app) list(ctx context.Context, coll *tandem.Collection, asJSON, deleted
 	}
 	return nil
 }
+
+// isPast reports whether no ID from this one on has the prefix.
+func (f *listFlags) isPast(id string) bool { return id > f.prefix && !strings.HasPrefix(id, f.prefix) }

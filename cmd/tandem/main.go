@@ -49,6 +49,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		in: &input{from: stdin, interrupted: ctx.Done()}, keyboard: terminalOf(stdin),
 		out: bufio.NewWriter(outlet{stdout, gone}),
 		err: outlet{stderr, gone}, screen: terminalOf(stderr),
+		display:     terminalOf(stdout) != nil,
 		interrupted: ctx.Done(),
 	}
 	root := newRoot(a)
@@ -71,6 +72,7 @@ type app struct {
 
 	keyboard    *os.File        // standard input, if it is a terminal
 	screen      *os.File        // standard error, if it is one
+	display     bool            // standard output is one
 	interrupted <-chan struct{} // closed when the command has to end
 
 	verbose bool
@@ -102,6 +104,7 @@ func newRoot(a *app) *cobra.Command {
 		newDemo(a), newCreate(a), newImport(a), newExport(a),
 		newPut(a), newGet(a), newRemove(a), newList(a), newQuery(a), newBlob(a),
 		newInfo(a), newCheck(a), newCompact(a), newCopy(a), newRekey(a),
+		newCollection(a), newUpgrade(a), newExpire(a), newVersion(a),
 		newServe(a), newSync(a), newExplain(a), newConflicts(a), newDiscover(a), newIdentity(a), newBench(a),
 	)
 	group(root)

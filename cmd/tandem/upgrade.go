@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tandemdb/tandem"
+)
+
+func newUpgrade(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "upgrade DB",
+		Short: "Give a database of revision trees version vectors",
+		Long: "upgrade makes the edits of a database get version vectors, as those of Couchbase Lite 4 have.\n" +
+			"Documents keep their revisions until they are edited. There is no way back: copy the database\n" +
+			"before. On a database that has version vectors it does nothing.",
+		Example: "  tandem copy notes notes-before && tandem upgrade notes",
+		Args:    cobra.ExactArgs(1),
+		RunE: a.do(func(ctx context.Context, args []string) error {
+			return a.with(ctx, args[0], func(db *tandem.Database) error {
+				if db.Versioning() == tandem.VersionVectors {
+					a.note("the database has version vectors already")
+					return nil
+				}
+				return db.UpgradeVersioning(ctx)
+			})
+		}),
+	}
+}
