@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -196,4 +197,24 @@ func fill(b *testing.B, db *store.DB, c *store.Collection, n int) {
 		return nil
 	})
 	b.ResetTimer()
+}
+
+// BenchmarkReadTogether reads documents from 64 goroutines at once.
+func BenchmarkReadTogether(b *testing.B) {
+	db := open(b, store.Options{})
+	c := defaults(b, db)
+	fill(b, db, c, 1000)
+	var n atomic.Int64
+	b.SetParallelism(max(1, 64/runtime.GOMAXPROCS(0)))
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			err := db.View(context.Background(), func(tx *store.Tx) error {
+				_, err := tx.Document(c, fmt.Sprintf("doc-%08d", n.Add(1)%1000))
+				return err
+			})
+			if err != nil {
+				b.Error(err)
+			}
+		}
+	})
 }

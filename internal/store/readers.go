@@ -4,16 +4,18 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// View runs fn with a snapshot of the database, on a connection of its own. Any number of
-// views run at once, and none waits for the writer. When ctx is done, what fn is reading
-// fails with the context's error.
+// View runs fn with a snapshot of the database, on a connection of its own. A few views run at
+// once and the others queue; none waits for the writer. fn may begin another view. When ctx is
+// done, what fn is reading fails with the context's error.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	const op = "read database"
 	if err := db.enter(op); err != nil {
@@ -39,57 +41,140 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// readers is the pool of connections that read.
+// readers is the pool of connections that read. More of them than processors gain nothing, and each
+// costs much to open: so views queue for a few, in their order.
 type readers struct {
 	db    *DB
-	slots chan struct{} // bounds the connections in use
+	bound int // connections opened without a wait, and kept when they are idle
 
-	mu   sync.Mutex // guards the following
-	idle []*conn
+	mu      sync.Mutex // guards the following
+	idle    []*conn
+	open    int          // connections, idle or in use
+	given   int          // how often one was given back
+	waiting []chan *conn // capacity 1; nil stands for one that the receiver has to open
 }
 
-// maxReaders bounds the views that run at once, and so the memory of their connections.
-const maxReaders = 64
+// A view that waits while none of the others ends opens one more connection: they may be waiting for
+// this one, since a view may begin another. Beyond manyReaders it waits longer, as memory is at stake.
+const (
+	patience     = 5 * time.Millisecond
+	longPatience = time.Second
+	manyReaders  = 64
+)
 
-func newReaders(db *DB) *readers {
-	return &readers{db: db, slots: make(chan struct{}, maxReaders)}
-}
+func newReaders(db *DB) *readers { return &readers{db: db, bound: max(4, runtime.GOMAXPROCS(0))} }
 
 // take gives a connection, a used one if there is any.
 func (p *readers) take(ctx context.Context) (*conn, error) {
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	c, err := p.queue(ctx)
+	if c != nil || err != nil {
+		return c, err
 	}
-	p.mu.Lock()
-	if n := len(p.idle); n > 0 {
-		c := p.idle[n-1]
-		p.idle = p.idle[:n-1]
-		p.mu.Unlock()
-		return c, nil
-	}
-	p.mu.Unlock()
-	c, err := p.db.connect(ctx)
-	if err != nil {
-		<-p.slots
+	if c, err = p.db.connect(ctx); err != nil {
+		p.give(nil, false)
 	}
 	return c, err
 }
 
-// give puts c back, or closes it when it is broken or one too many.
-func (p *readers) give(c *conn, sound bool) {
+// queue gives a connection, or nil if the caller has to open one.
+func (p *readers) queue(ctx context.Context) (*conn, error) {
 	p.mu.Lock()
-	keep := sound && len(p.idle) < max(4, runtime.GOMAXPROCS(0))
-	if keep {
-		p.idle = append(p.idle, c)
+	if n := len(p.idle); n > 0 {
+		defer p.mu.Unlock()
+		c := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		return c, nil
 	}
+	if p.open < p.bound {
+		defer p.mu.Unlock()
+		p.open++
+		return nil, nil //nolint:nilnil // the caller opens it
+	}
+	turn := make(chan *conn, 1)
+	p.waiting = append(p.waiting, turn)
+	given, limit := p.given, p.patienceLocked()
 	p.mu.Unlock()
-	if !keep {
-		defer func() { _ = recover() }() // after a panic it may be beyond closing
-		_ = c.close()                    // it has only read
+	return p.await(ctx, turn, given, limit)
+}
+
+// await waits for its turn, or until no view has ended for too long.
+func (p *readers) await(ctx context.Context, turn chan *conn, given int, limit time.Duration) (*conn, error) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	for {
+		select {
+		case c := <-turn:
+			return c, nil
+		case <-ctx.Done():
+			if !p.leave(turn) { // it was given one meanwhile
+				c := <-turn
+				p.give(c, c != nil)
+			}
+			return nil, ctx.Err()
+		case <-timer.C:
+		}
+		p.mu.Lock()
+		if p.given == given && p.leaveLocked(turn) {
+			p.open++
+			p.mu.Unlock()
+			return nil, nil //nolint:nilnil // the caller opens it
+		}
+		given = p.given
+		timer.Reset(p.patienceLocked())
+		p.mu.Unlock()
 	}
-	<-p.slots
+}
+
+func (p *readers) patienceLocked() time.Duration {
+	if p.open < manyReaders {
+		return patience
+	}
+	return longPatience
+}
+
+// leave takes turn out of the queue; false means that its turn has come.
+func (p *readers) leave(turn chan *conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.leaveLocked(turn)
+}
+
+func (p *readers) leaveLocked(turn chan *conn) bool {
+	i := slices.Index(p.waiting, turn)
+	if i >= 0 {
+		p.waiting = slices.Delete(p.waiting, i, i+1)
+	}
+	return i >= 0
+}
+
+// give hands c on, or puts it back. It closes one that is broken, or one too many; c is nil if it
+// could not be opened.
+func (p *readers) give(c *conn, sound bool) {
+	if p.keep(c, sound) || c == nil {
+		return
+	}
+	defer func() { _ = recover() }() // after a panic it may be beyond closing
+	_ = c.close()                    // it has only read
+}
+
+func (p *readers) keep(c *conn, sound bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.given++
+	if !sound {
+		c = nil
+	}
+	if len(p.waiting) > 0 {
+		p.waiting[0] <- c
+		p.waiting = p.waiting[1:]
+		return sound
+	}
+	if sound && len(p.idle) < p.bound {
+		p.idle = append(p.idle, c)
+		return true
+	}
+	p.open--
+	return false
 }
 
 func (p *readers) close() error {
@@ -101,6 +186,7 @@ func (p *readers) close() error {
 			err = closeErr
 		}
 	}
+	p.open -= len(p.idle)
 	p.idle = nil
 	return err
 }
