@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -48,24 +48,65 @@ func refusalOf(tx *store.Tx, remote store.Remote, c *store.Collection, id string
 type refusals struct {
 	s     *engine
 	store *store.Collection
-	count atomic.Int64 // remembered in this session
+
+	mu      sync.Mutex // guards the following
+	count   int        // remembered in this session
+	waiting map[string]Refusal
+	writing bool // a goroutine writes those that wait
 }
 
-// remember notes the failures among events, for Explain.
+// remember notes the failures among events, for Explain. One goroutine writes all that there are at a time.
 func (r *refusals) remember(events []DocumentEvent) {
 	if r.s.remote == 0 {
 		return
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, e := range events {
-		if e.Err == nil || e.Transient || r.count.Add(1) > maxRefusals {
+		if e.Err == nil || e.Transient || r.count >= maxRefusals {
 			continue
 		}
-		text := newRefusal(e.Push, e.Revision, e.Err).encode()
-		r.s.spawn(func(ctx context.Context) error {
-			r.note(ctx, e.ID, text)
+		r.count++
+		if r.waiting == nil {
+			r.waiting = make(map[string]Refusal)
+		}
+		r.waiting[e.ID] = newRefusal(e.Push, e.Revision, e.Err)
+	}
+	if len(r.waiting) > 0 && !r.writing {
+		r.writing = true
+		r.s.spawn(r.write)
+	}
+}
+
+// write writes the refusals that wait, until there are no more. The end of the session waits a little for that.
+func (r *refusals) write(ctx context.Context) error {
+	session := ctx
+	ctx, cancel := context.WithCancel(context.WithoutCancel(session))
+	defer cancel()
+	defer context.AfterFunc(session, func() { time.AfterFunc(farewell, cancel) })()
+	for batch := r.take(); len(batch) > 0; batch = r.take() {
+		err := r.s.db.Update(ctx, func(tx *store.Tx) error {
+			for id, refusal := range batch {
+				if err := tx.SetInfo(refusalSpace(r.s.remote, r.store), id, refusal.encode()); err != nil {
+					return err
+				}
+			}
 			return nil
 		})
+		if err != nil {
+			r.s.log.Warn("refusals are not remembered", "documents", len(batch), "error", err)
+		}
 	}
+	return nil
+}
+
+// take takes the refusals that wait. If there are none, the next one needs another goroutine.
+func (r *refusals) take() map[string]Refusal {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	batch := r.waiting
+	r.waiting, r.writing = nil, len(batch) > 0
+	return batch
 }
 
 // sequences returns those of the documents that the peer has refused, and that have not changed since.
