@@ -15,6 +15,7 @@ import (
 type Database struct {
 	store        *store.DB
 	noDeltas     bool         // of the options
+	readOnly     bool         // as above
 	openResults  atomic.Int32 // of queries, that hold a connection
 	cached       queryCache
 	services     services
@@ -26,6 +27,8 @@ type Database struct {
 // whose name ends in ".tandem", which is appended to the path if it is missing; folders above
 // it are created too. The context bounds the opening alone. The database should be closed after
 // use.
+//
+// A database that cannot be written is [ErrNotWriteable]; Options.ReadOnly opens it all the same.
 //
 // The error is [ErrNotFound] (with MustExist), [ErrNotADatabase], [ErrTooNew], [ErrCorrupt],
 // [ErrNotWriteable], or [ErrInvalid] for options that do not fit the database or a path that
@@ -42,7 +45,7 @@ func Open(ctx context.Context, path string, o Options) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Database{store: opened, noDeltas: o.DisableDeltaSync}, nil
+	return &Database{store: opened, noDeltas: o.DisableDeltaSync, readOnly: o.ReadOnly}, nil
 }
 
 // Close stops all that uses the database (replicators, listeners, change listeners), waits

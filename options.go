@@ -30,6 +30,12 @@ type Options struct {
 	// creating one.
 	MustExist bool
 
+	// ReadOnly opens a database without writing anything, also on a read-only volume and on a
+	// full disk. What would change it is [ErrNotWriteable], so replicators and listeners cannot
+	// use it. Unless the volume is read-only, nobody else may have it open: [ErrBusy]. It
+	// implies MustExist.
+	ReadOnly bool
+
 	// FullSync makes every commit wait for the disk, so that not even a power cut undoes it.
 	// It costs some milliseconds for each commit. What a peer has been told is stored is
 	// always safe.
@@ -58,6 +64,7 @@ func (o Options) forStore() store.Options {
 	return store.Options{
 		Versioning: store.Versioning(o.Versioning),
 		MustExist:  o.MustExist,
+		ReadOnly:   o.ReadOnly,
 		FullSync:   o.FullSync,
 		Secret:     o.EncryptionKey.forStore(),
 		Logger:     o.Logger,

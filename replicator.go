@@ -63,7 +63,7 @@ func (r *Replicator) start(o startOptions) error {
 }
 
 func (r *Replicator) startLocked(o startOptions) error {
-	if err := r.db.register(r); err != nil {
+	if err := r.db.registerSync(r); err != nil {
 		r.last = ReplicatorStatus{Activity: Stopped, Err: err}
 		return err
 	}

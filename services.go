@@ -64,5 +64,14 @@ func (db *Database) register(s service) error {
 	return nil
 }
 
+// registerSync is register for what syncs with peers, and so writes.
+func (db *Database) registerSync(s service) error {
+	if db.readOnly {
+		return fault.NotWriteable.In("sync database", db.Path()).Says("the database was opened read-only").
+			Try("open it where it can be written")
+	}
+	return db.register(s)
+}
+
 // unregister undoes register when s has ended by itself. Doing so twice is harmless.
 func (db *Database) unregister(s service) { db.services.remove(s) }

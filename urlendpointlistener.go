@@ -106,7 +106,7 @@ func (l *URLEndpointListener) Start() error {
 // register has each database stop the listener before it closes.
 func (l *URLEndpointListener) register() error {
 	for _, shared := range l.databases {
-		if err := shared.db.register(l); err != nil {
+		if err := shared.db.registerSync(l); err != nil {
 			return err
 		}
 	}

@@ -27,6 +27,9 @@ func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do
 	if errors.Is(err, tandem.ErrNotADatabase) && key == nil && tandem.IsEncrypted(path) {
 		return withHint(err, "give the file with its key: --encryption-key-file FILE, or "+envKeyFile)
 	}
+	if err != nil && o.MustExist && existed {
+		db, err = a.openReadOnly(ctx, path, o, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -38,6 +41,21 @@ func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do
 		a.note("created database %s", db.Path())
 	}
 	return errors.Join(err, db.Close())
+}
+
+// openReadOnly opens a database that could not be opened, because of failed, for reading alone, if
+// the reason is that nothing can be written. Otherwise it returns failed.
+func (a *app) openReadOnly(ctx context.Context, path string, o tandem.Options, failed error) (*tandem.Database, error) {
+	if !errors.Is(failed, tandem.ErrNotWriteable) && !errors.Is(failed, tandem.ErrIO) {
+		return nil, failed
+	}
+	o.ReadOnly = true
+	db, err := tandem.Open(ctx, path, o)
+	if err != nil {
+		return nil, failed
+	}
+	a.note("opened for reading alone: %v", failed)
+	return db, nil
 }
 
 // isUnused reports whether nothing was ever stored in a database.

@@ -35,6 +35,9 @@ const (
 
 // openAccess enters the database's folder.
 func openAccess(ctx context.Context, path string, o Options) (*access, error) {
+	if o.ReadOnly {
+		return openFrozen(ctx, path, o)
+	}
 	lock, err := openLock(path)
 	if err != nil {
 		return nil, err

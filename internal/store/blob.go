@@ -34,6 +34,9 @@ func (db *DB) BlobWriter(ctx context.Context) (*BlobWriter, error) {
 		return nil, err
 	}
 	defer db.leave()
+	if db.options.ReadOnly {
+		return nil, notWriteable().In("write blob", db.path)
+	}
 	if err := db.access.use(ctx); err != nil {
 		return nil, err
 	}

@@ -39,6 +39,9 @@ func openConn(ctx context.Context, path, vfs string, o Options) (*conn, error) {
 	if vfs != "" {
 		name = fileURI(file, vfs)
 	}
+	if o.ReadOnly {
+		name += frozenParameters(file)
+	}
 	raw, err := sqlite3.OpenContext(sqlite3.WithMaxMemory(ctx, maxMemory), name)
 	if err != nil {
 		return nil, err
@@ -58,6 +61,10 @@ func fileURI(file, vfs string) string {
 func (c *conn) configure(o Options) error {
 	if err := c.BusyTimeout(busyTimeout); err != nil {
 		return err
+	}
+	if o.ReadOnly {
+		return c.Exec(fmt.Sprintf(`PRAGMA locking_mode=exclusive; PRAGMA cache_size=-%d; PRAGMA temp_store=memory;
+			PRAGMA query_only=on`, cacheKiB))
 	}
 	return c.Exec(fmt.Sprintf(`PRAGMA cache_size=-%d; PRAGMA temp_store=memory; PRAGMA synchronous=%s;
 		PRAGMA wal_autocheckpoint=%d`, cacheKiB, o.synchronous(), walPages))

@@ -25,9 +25,9 @@ func initialise(ctx context.Context, c *conn, o Options) (meta, error) {
 			return meta{}, err
 		}
 	}
-	if ro, _ := c.ReadOnly("main"); ro {
+	if ro, _ := c.ReadOnly("main"); ro && !o.ReadOnly {
 		return meta{}, fault.NotWriteable.Says("the database cannot be written").
-			Try("check the permissions of its folder and files")
+			Try("check the permissions of its folder and files, or open it read-only")
 	}
 	m, err := readMeta(c)
 	if err != nil {

@@ -40,7 +40,8 @@ type DB struct {
 //
 // It fails with fault.NotFound (missing, with MustExist), fault.NotADatabase (something else
 // is there, or the key is missing or wrong), fault.TooNew, fault.CorruptData,
-// fault.NotWriteable, or fault.Invalid when the options do not fit the database.
+// fault.NotWriteable, fault.IO for a full or failing disk, or fault.Invalid when the options do
+// not fit the database.
 func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -58,7 +59,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	if err != nil && !existed {
 		removeUnborn(path, o.Disk)
 	}
-	return db, err
+	return db, tellFullDisk(err, path)
 }
 
 // openFolder opens the database in a folder that has one, or is to get one.
@@ -77,6 +78,9 @@ func openFolder(ctx context.Context, path string, o Options) (*DB, error) {
 		return nil, errors.Join(closing(c, err), a.close())
 	}
 	o.Secret = nil // it has served
+	if o.ReadOnly {
+		return start(path, o, a, c, m), nil
+	}
 	// The log is there now, and durable commits go by its name.
 	if err := (files{o.Disk}).syncFolder(path); err != nil {
 		return nil, errors.Join(closing(c, fileFault(err, "open database", path)), a.close())
@@ -93,6 +97,9 @@ func start(path string, o Options, a *access, c *conn, m meta) *DB {
 	expirer := newExpirer(db)
 	db.signals.expiry = expirer.wake
 	db.work.Go(db.writer.run)
+	if o.ReadOnly {
+		return db
+	}
 	db.work.Go(expirer.run)
 	if o.Disk == nil { // no other process knows of a disk
 		db.work.Go(func() { watch(db) })

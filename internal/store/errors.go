@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -64,9 +65,12 @@ func classifyFile(err error) *fault.Error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fault.NotFound
-	case errors.Is(err, fs.ErrPermission) || isReadOnly(err):
+	case isReadOnly(err):
+		return fault.NotWriteable.Says("the volume is read-only").
+			Try("open the database read-only, or copy it to where it can be written")
+	case errors.Is(err, fs.ErrPermission):
 		return fault.NotWriteable.Says("permission denied").
-			Try("check who owns the database's folder, and that its disk is writeable")
+			Try("check who owns the database's folder, or open the database read-only")
 	case isDiskFull(err):
 		return diskFull()
 	case isTooManyFiles(err):
@@ -79,6 +83,28 @@ func classifyFile(err error) *fault.Error {
 func diskFull() *fault.Error {
 	return fault.IO.Says("the disk is full").Try("free some space, then try again: nothing stored is lost")
 }
+
+// tellFullDisk gives the error of an opening another form if the disk is full: SQLite cannot tell when
+// there was no room for the memory that connections share.
+func tellFullDisk(err error, path string) error {
+	if !errors.Is(err, fault.IO) || !isDiskFull(probeSpace(path)) {
+		return err
+	}
+	return diskFull().In("open database", path).Because(fault.Of(err).Err)
+}
+
+// probeSpace writes as much as that memory takes, and removes it again.
+func probeSpace(path string) error {
+	file, err := os.CreateTemp(path, "space-*")
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(make([]byte, sharedMemorySize))
+	return errors.Join(err, file.Close(), os.Remove(file.Name()))
+}
+
+// sharedMemorySize is the least that SQLite needs for the memory that connections share.
+const sharedMemorySize = 64 << 10
 
 func damaged() *fault.Error {
 	return fault.CorruptData.Says("the database file is damaged").

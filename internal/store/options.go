@@ -29,6 +29,11 @@ type Options struct {
 	// MustExist makes Open fail with fault.NotFound where there is no database yet.
 	MustExist bool
 
+	// ReadOnly opens the database without writing anything, on a read-only volume or a full disk,
+	// too; there must be one. What writes fails with fault.NotWriteable. Where others could write,
+	// nobody else may have the database open: fault.Busy.
+	ReadOnly bool
+
 	// FullSync syncs every commit to disk, so that no power cut can undo it. Without it the
 	// last moments before a power cut may be lost, save what [DB.UpdateDurable] promised.
 	FullSync bool
@@ -74,6 +79,7 @@ func (o Options) baseVFS() string {
 }
 
 func (o Options) withDefaults() Options {
+	o.MustExist = o.MustExist || o.ReadOnly
 	o.MaxHistory = cmp.Or(o.MaxHistory, revision.DefaultHistory)
 	if o.Logger == nil {
 		o.Logger = slog.Default()

@@ -17,14 +17,19 @@ import (
 // The shared memory file is not encrypted: it has the numbers and checksums of pages, no content.
 type system struct {
 	vfs.VFS
-	keys *seal.Keys // nil for a database that is not encrypted
+	keys   *seal.Keys // nil for a database that is not encrypted
+	frozen bool       // nothing is written
 }
 
 // registerVFS makes the files of the system called base ("" for the operating system's) usable under
 // the name it returns, until that is unregistered. Keys may be nil.
 func registerVFS(base string, keys *seal.Keys) (name string) {
+	return register(&system{VFS: vfs.Find(base), keys: keys})
+}
+
+func register(s *system) (name string) {
 	name = "tandem-" + rand.Text()
-	vfs.Register(name, &system{VFS: vfs.Find(base), keys: keys})
+	vfs.Register(name, s)
 	return name
 }
 
@@ -37,9 +42,15 @@ func (s *system) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, 
 }
 
 func (s *system) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	if s.frozen && name != nil {
+		flags = flags&^(vfs.OPEN_READWRITE|vfs.OPEN_CREATE) | vfs.OPEN_READONLY
+	}
 	base, flags, err := vfsutil.WrapOpenFilename(s.VFS, name, flags)
 	if err != nil || flags&vfs.OPEN_MEMORY != 0 {
 		return base, flags, err
+	}
+	if s.frozen {
+		base = frozenFile{base}
 	}
 	file := &diskFile{File: base}
 	// A super journal has names of files alone, and is never encrypted.

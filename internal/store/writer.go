@@ -93,6 +93,9 @@ func (w *writer) submit(r *request) error {
 		return err
 	}
 	defer w.db.leave()
+	if w.db.options.ReadOnly {
+		return notWriteable().In(op, w.db.path)
+	}
 	r.done = make(chan struct{})
 	select {
 	case w.requests <- r:
