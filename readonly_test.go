@@ -1,6 +1,8 @@
 package tandem_test
 
 import (
+	"os"
+	"runtime"
 	"testing"
 
 	"github.com/tandemdb/tandem"
@@ -24,4 +26,32 @@ func TestAReadOnlyDatabase(t *testing.T) {
 	wantError(t, "replicate", r.Start(), tandem.ErrNotWriteable)
 	_, err = tandem.Open(t.Context(), t.TempDir()+"/none", tandem.Options{ReadOnly: true})
 	wantError(t, "open what is not there", err, tandem.ErrNotFound)
+}
+
+// A listener does not take what it cannot keep.
+func TestAListenerStopsWhenItsDatabaseIsRemoved(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files that are open stay on Windows")
+	}
+	db := namedDatabase(t, "lost", tandem.Options{})
+	l := newListener(t, defaultIn(t, db))
+	receive(t, "the end before the start", l.Done())
+	check(t, l.Start())
+	r := replicator(t, l.URLs()[0], newCollection(t), continuous, func(c *tandem.ReplicatorConfiguration) { c.StopWhenPeerCloses = true })
+	idle(t, r)
+	if err := l.Err(); err != nil {
+		t.Errorf("while it runs: %v", err)
+	}
+	check(t, os.RemoveAll(db.Path()))
+	receive(t, "the end of the listener", l.Done())
+	wantError(t, "the reason", l.Err(), tandem.ErrNotFound)
+	wantOff(t, "after the database was removed", l)
+	eventually(t, func() bool { return r.Status().Activity == tandem.Stopped })
+
+	other := offer(t, newCollection(t))
+	other.Stop()
+	receive(t, "the end after a stop", other.Done())
+	if err := other.Err(); err != nil {
+		t.Errorf("after a stop: %v", err)
+	}
 }

@@ -23,12 +23,15 @@ type URLEndpointListener struct {
 	cfg       URLEndpointListenerConfiguration
 	databases []*sharedDatabase // at least one
 
-	starting  sync.Mutex  // held through Start and Stop; guards the following
-	anonymous bool        // the identity is not one that the user chose
-	warned    time.Time   // when the log was last told that the identity expires
-	upkeep    *time.Timer // of the identity, nil before the first start and without TLS
+	starting  sync.Mutex    // held through Start and Stop; guards the following
+	anonymous bool          // the identity is not one that the user chose
+	warned    time.Time     // when the log was last told that the identity expires
+	upkeep    *time.Timer   // of the identity, nil before the first start and without TLS
+	watched   chan struct{} // closed when nobody watches the databases any more
 
-	mu       sync.Mutex // guards the following
+	mu       sync.Mutex    // guards the following
+	err      error         // why the listener has stopped by itself
+	done     chan struct{} // closed when the listener stops; replaced when it starts
 	server   *transport.Server
 	identity *TLSIdentity
 	ads      []*discovery.Advertiser // one for each database; none if it is not advertised
@@ -48,7 +51,7 @@ func NewURLEndpointListener(cfg URLEndpointListenerConfiguration) (*URLEndpointL
 	cfg = cfg.clone()
 	return &URLEndpointListener{
 		cfg: cfg, databases: byDatabase(cfg.Collections),
-		clients: make(map[string]*connectedClient),
+		clients: make(map[string]*connectedClient), done: closedChannel(),
 		changed: make(chan struct{}),
 	}, nil
 }
@@ -167,9 +170,12 @@ func (l *URLEndpointListener) listen() error {
 		cancel()
 		return err
 	}
+	done := make(chan struct{})
 	l.mu.Lock()
-	l.server, l.cancel = server, cancel
+	l.server, l.cancel, l.done, l.err = server, cancel, done, nil
 	l.mu.Unlock()
+	l.watched = make(chan struct{})
+	go l.watchDatabases(done, l.watched)
 	l.use(id, l.cfg.TLSIdentity == nil)
 	if err = l.advertise(); err != nil {
 		l.end(server)
@@ -204,12 +210,26 @@ func (l *URLEndpointListener) notify() {
 // Stop ends the listener: it refuses new connections and closes the existing ones with
 // WebSocket code 1001, and waits until all is over. On a stopped listener it does nothing.
 func (l *URLEndpointListener) Stop() {
+	l.stopFor(nil)
+	l.starting.Lock()
+	watched := l.watched
+	l.starting.Unlock()
+	if watched != nil {
+		<-watched
+	}
+}
+
+// stopFor ends a running listener; a reason is why it stops by itself.
+func (l *URLEndpointListener) stopFor(reason error) {
 	l.starting.Lock()
 	defer l.starting.Unlock()
 	server := l.running()
 	if server == nil {
 		return
 	}
+	l.mu.Lock()
+	l.err = reason
+	l.mu.Unlock()
 	l.end(server)
 	l.unregister()
 }
@@ -231,6 +251,7 @@ func (l *URLEndpointListener) end(server *transport.Server) {
 	}
 	l.mu.Lock()
 	l.server, l.identity, l.cancel = nil, nil, nil
+	close(l.done)
 	l.mu.Unlock()
 }
 

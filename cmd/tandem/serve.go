@@ -106,7 +106,10 @@ func (a *app) serve(ctx context.Context, db *tandem.Database, f *serveFlags) err
 	if err := a.announce(listener); err != nil {
 		return err
 	}
-	a.awaitStop(ctx, func() error { return reload(listener) })
+	a.awaitStop(ctx, listener, func() error { return reload(listener) })
+	if err := listener.Err(); err != nil {
+		return err
+	}
 	return a.stopServing(ctx, listener, f.drain)
 }
 
@@ -141,14 +144,16 @@ func (a *app) warnExpiry(id *tandem.TLSIdentity) {
 	}
 }
 
-// awaitStop waits for the end of ctx, and calls reload at each SIGHUP.
-func (a *app) awaitStop(ctx context.Context, reload func() error) {
+// awaitStop waits for the end of ctx or of the listener, and calls reload at each SIGHUP.
+func (a *app) awaitStop(ctx context.Context, listener *tandem.URLEndpointListener, reload func() error) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	for {
 		select {
 		case <-ctx.Done():
+			return
+		case <-listener.Done():
 			return
 		case <-hangups:
 			if err := reload(); err != nil {

@@ -1,0 +1,21 @@
+package store
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// CheckPresence fails with fault.NotFound when the files of the database were removed, or its volume
+// is gone, while it is open: what is written from then on is lost.
+func (db *DB) CheckPresence() error {
+	_, err := os.Stat(filepath.Join(db.path, databaseFile))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return fault.NotFound.In("use database", db.path).Says("the files of the database were removed while it was open").
+		Try("bring them back from a backup, or sync a new database from a peer")
+}
