@@ -67,6 +67,7 @@ type ahead struct {
 
 	mu    sync.Mutex // guards the following
 	all   map[string]awaited
+	begun time.Time // what was due then has been asked for before this session
 	again time.Time // when what the peer has refused for the same reason is to be offered again; zero for nothing
 }
 
@@ -76,7 +77,7 @@ func (h *ahead) load(ctx context.Context) error {
 		all, err := readAwaited(tx, h.s.remote, h.store)
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.all = all
+		h.all, h.begun = all, tx.Now()
 		return err
 	})
 }
@@ -154,7 +155,7 @@ func (h *ahead) isDue(now time.Time) bool {
 		return true
 	}
 	for _, a := range h.all {
-		if !now.Before(a.Due) {
+		if a.Due.After(h.begun) && !now.Before(a.Due) {
 			return true
 		}
 	}

@@ -3,7 +3,9 @@ package replication_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	gosync "sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -207,5 +209,54 @@ func TestAContinuousRunWaitsForTheTime(t *testing.T) {
 		stop()
 		pulled()
 		pushed()
+	})
+}
+
+// A listener that refuses to be asked by ID is asked once in a session, and holds up nothing.
+func TestAPeerThatCannotBeAskedByIDIsLeftInPeace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newPeerInBubble(t, store.VersionVectors)
+		a.update(func(tx *store.Tx) error {
+			remote, err := tx.RemoteFor("ws://p/db")
+			if err != nil {
+				return err
+			}
+			due := fmt.Sprintf(`{"revision":"18a3f2c1d5e10000@x","due":%q}`, time.Now().Add(time.Minute).Format(time.RFC3339))
+			return tx.SetInfo(fmt.Sprintf("ahead %d _default._default", remote), "early", []byte(due))
+		})
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		var asked, dialed atomic.Int64
+		var listeners gosync.WaitGroup
+		dial := func(context.Context) (blip.Pipe, string, error) {
+			dialed.Add(1)
+			here, there := blip.NewPipePair()
+			conn := blip.NewConn(there, blip.Config{Handler: but("subChanges", func(r *blip.Request) {
+				if len(r.Body) > 0 {
+					asked.Add(1)
+					r.ReplyError("HTTP", 400, "no IDs here")
+					return
+				}
+				r.Reply(nil)
+			})})
+			listeners.Go(func() { _ = conn.Run(context.Background()) })
+			listeners.Go(func() {
+				m := &blip.Message{NoReply: true, Properties: withProps("changes", "collection=0"), Body: []byte("[]")}
+				time.Sleep(time.Second)
+				_ = conn.Send(m, nil)
+			})
+			return here, replication.CBMobile4, nil
+		}
+		cfg, _, _ := between(t, a, a)
+		cfg.Continuous = true
+		ended := make(chan error, 1)
+		go func() { ended <- replication.NewRunner(cfg, dial, replication.Retry{}, nil).Run(ctx) }()
+		time.Sleep(time.Hour)
+		if asked.Load() != 1 || dialed.Load() != 3 {
+			t.Errorf("asked %d times over %d connections, want once over 3", asked.Load(), dialed.Load())
+		}
+		stop()
+		<-ended
+		listeners.Wait()
 	})
 }

@@ -111,7 +111,7 @@ func (e *Explanation) judgePush(doc *store.Document, opts CollectionOptions, don
 	case !passes && failure == nil:
 		e.Reason = "the push filter refuses it"
 	case done.Covers(uint64(doc.Sequence)):
-		e.Reason = "an earlier run has left it out, by its filter or because the peer refused it; reset the checkpoint to try again"
+		e.Reason = "an earlier run has left it out, by its filter or because the peer refused it; retry what was refused, or reset the checkpoint, to try again"
 	case failure != nil:
 		e.State, e.Reason = StatePending, "the push filter failed, and the next run asks it again: "+failure.Error()
 	case e.Remote == "":
