@@ -102,7 +102,7 @@ func newRoot(a *app) *cobra.Command {
 	a.key.add(root)
 	root.AddCommand(
 		newDemo(a), newCreate(a), newImport(a), newExport(a),
-		newPut(a), newGet(a), newRemove(a), newList(a), newQuery(a), newBlob(a),
+		newPut(a), newGet(a), newRemove(a), newList(a), newQuery(a), newIndex(a), newBlob(a),
 		newInfo(a), newCheck(a), newCompact(a), newCopy(a), newRekey(a),
 		newCollection(a), newUpgrade(a), newExpire(a), newVersion(a),
 		newServe(a), newSync(a), newExplain(a), newConflicts(a), newDiscover(a), newIdentity(a), newBench(a),

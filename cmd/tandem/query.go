@@ -93,6 +93,9 @@ func marked(text string, err error) error {
 	if !errors.As(err, &invalid) {
 		return usageError{err.Error(), tandem.HintOf(err)}
 	}
+	if text == "" || invalid.Pos > len(text) {
+		return usageError{err.Error(), invalid.Hint}
+	}
 	start := strings.LastIndexByte(text[:invalid.Pos], '\n') + 1
 	line, _, _ := strings.Cut(text[start:], "\n")
 	column := utf8.RuneCountInString(text[start:invalid.Pos])

@@ -98,6 +98,9 @@ func (db *DB) DeleteCollection(ctx context.Context, scope, name string) error {
 		if err := tx.notePurgedAll(c); err != nil {
 			return err
 		}
+		if err := tx.forgetIndexes(c); err != nil {
+			return err
+		}
 		return sqlFault(dropCollection(tx.c, c.id), "delete collection", c.FullName())
 	})
 }

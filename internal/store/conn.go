@@ -25,7 +25,7 @@ type conn struct {
 	*sqlite3.Conn
 	general    [numStatements]*sqlite3.Stmt
 	collection map[int64]*[numCollStatements]*sqlite3.Stmt
-	queries    *queries.Runner // nil until the first query
+	queries    *queries.Runner // with the functions that indexes call, and so those that write
 }
 
 // openConn is the one place where a database file is opened, that of the folder path through the
@@ -60,6 +60,10 @@ func fileURI(file, vfs string) string {
 
 func (c *conn) configure(o Options) error {
 	if err := c.BusyTimeout(busyTimeout); err != nil {
+		return err
+	}
+	var err error
+	if c.queries, err = queries.Prepare(c.Conn); err != nil {
 		return err
 	}
 	if o.ReadOnly {

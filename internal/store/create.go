@@ -61,8 +61,8 @@ func identify(c *conn) (empty bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if version > formatVersion {
-		return false, fault.TooNew.Says("the database has format %d, this program knows up to %d", version, formatVersion).
+	if version > indexedFormat {
+		return false, fault.TooNew.Says("the database has format %d, this program knows up to %d", version, indexedFormat).
 			Try("update this program")
 	}
 	return false, nil

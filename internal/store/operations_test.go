@@ -51,6 +51,9 @@ func newStage(t *testing.T, path string, v store.Versioning) *stage {
 	s.pushed(t, "based", `{"n":1}`)
 	s.save(t, "based", `{"n":2}`)
 	s.merged(t)
+	update(t, s.db, func(tx *store.Tx) error {
+		return tx.CreateIndex(s.c, store.Index{Name: "old", Expressions: []string{"n"}})
+	})
 	for _, id := range []string{"expired", "expired too", "expired again"} {
 		update(t, s.db, func(tx *store.Tx) error { return tx.SetExpiry(s.c, id, tx.Now().Add(time.Hour)) })
 	}
@@ -204,6 +207,14 @@ func (s *stage) operations() map[string]func(*store.Tx) error {
 			_, err := tx.Restore(s.c, store.Restored{ID: "pushed", Body: []byte(absent)})
 			return err
 		},
+		"CreateIndex": func(tx *store.Tx) error {
+			return tx.CreateIndex(s.c, store.Index{Name: "new", Expressions: []string{"n"}, Where: "n > 1"})
+		},
+		"CreateIndex over another": func(tx *store.Tx) error {
+			return tx.CreateIndex(s.c, store.Index{Name: "old", Expressions: []string{"n", "META().id"}})
+		},
+		"DeleteIndex": func(tx *store.Tx) error { return tx.DeleteIndex(s.c, "old") },
+
 		"CreateCollection": func(tx *store.Tx) error { _, err := tx.CreateCollection("shop", "items"); return err },
 
 		"Touch": func(tx *store.Tx) error { return tx.Touch(s.c, "based", s.heads["based"].Rev.ID) },

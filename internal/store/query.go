@@ -91,8 +91,7 @@ func (tx *Tx) translate(q *plan.Query, params map[string]value.Value) (*sql.Stat
 	if err != nil {
 		return nil, v, nil, err
 	}
-	runner, err := tx.c.runner()
-	return s, v, runner, tx.queryFault(err)
+	return s, v, tx.c.queries, err
 }
 
 // tables finds the tables of a query's collections.
@@ -113,16 +112,6 @@ func (tx *Tx) tables(q *plan.Query) (map[plan.Collection]sql.Table, error) {
 		tables[src.Collection] = t
 	}
 	return tables, nil
-}
-
-// runner makes the connection ready for queries, the first time.
-func (c *conn) runner() (*queries.Runner, error) {
-	if c.queries != nil {
-		return c.queries, nil
-	}
-	var err error
-	c.queries, err = queries.Prepare(c.Conn)
-	return c.queries, err
 }
 
 // queryFault says what SQLite has against a query that was found valid: a function of it has failed, a sum is too large.

@@ -8,8 +8,12 @@ import (
 // A database says what it is in its SQLite header.
 const (
 	applicationID = 0x54414e44 // "TAND"
-	formatVersion = 1          // raised when older programs could no longer read the file
+	formatVersion = 1          // of new databases
+	indexedFormat = 2          // of those that have, or had, an index for queries: programs without them cannot write here
 )
+
+// raiseFormat makes older programs refuse the database.
+const raiseFormat = `PRAGMA user_version=2` // indexedFormat
 
 // pageSize holds seven documents of 1 kB and was the best of 4 to 32 kB in mixed loads.
 const pageSize = 8192

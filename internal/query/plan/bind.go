@@ -192,6 +192,10 @@ func (b *binder) quantified(x *syntax.Quantified, s scope) (Expr, error) {
 	if same := q.same(); same != nil && !x.Every {
 		q.Cond, q.Same = nil, same
 	}
+	if b.indexing && q.Cond != nil {
+		return nil, syntax.Errorf(x.Pos(), "an index cannot go through the items of an array with ANY or EVERY").
+			Try("array_contains() can be indexed")
+	}
 	return q, nil
 }
 

@@ -2,6 +2,7 @@ package queries_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -118,8 +119,37 @@ func (db *database) rows(q *plan.Query, params map[string]value.Value, local *ti
 
 func TestTheTranslationAgreesWithTheVectors(t *testing.T) {
 	t.Parallel()
-	db := open(t, querytest.Load(t))
-	for _, v := range querytest.Vectors(t) {
+	check(t, open(t, querytest.Load(t)), querytest.Vectors(t))
+}
+
+// Indexes change how queries are run, and not what they give.
+func TestTheTranslationAgreesWithTheVectorsThroughIndexes(t *testing.T) {
+	t.Parallel()
+	const odd = "_default.odd"
+	db := open(t, querytest.Data{odd: querytest.Load(t)[odd]})
+	table := db.tables[plan.Collection{Scope: "_default", Name: "odd"}]
+	for _, text := range []string{
+		"v", "kind, n", "kind, v", "kind, s COLLATE NOCASE", "kind, s COLLATE UNICODE", "kind, s COLLATE (UNICODE NOCASE)", "upper(name)",
+		"type(v)", "a.b.c[0].d[1]", "META().id", "kind, isnumber(v), v", "boss", "kind, grp",
+	} {
+		list, err := syntax.ParseExpressions(text)
+		must(t, err)
+		bound, err := plan.Expressions(list)
+		must(t, err)
+		var terms []string
+		for _, x := range bound {
+			terms = append(terms, sql.IndexTerm(x))
+		}
+		must(t, db.conn.Exec(`CREATE INDEX "`+text+`" ON `+table+` (`+strings.Join(terms, ", ")+`)`))
+	}
+	check(t, db, slices.DeleteFunc(querytest.Vectors(t), func(v querytest.Vector) bool {
+		return !strings.Contains(v.Query, "FROM odd ") || v.Error != nil
+	}))
+}
+
+func check(t *testing.T, db *database, vectors []querytest.Vector) {
+	t.Helper()
+	for _, v := range vectors {
 		t.Run(v.Name, func(t *testing.T) {
 			columns, rows, err := db.run(v.Query, v.Parameters(), v.Location(t))
 			if wrong := v.Check(columns, rows, err); wrong != "" {

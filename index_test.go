@@ -1,0 +1,170 @@
+package tandem_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tandemdb/tandem"
+)
+
+// plan returns how a query is run.
+func plan(t testing.TB, db *tandem.Database, text string) string {
+	t.Helper()
+	got, err := query(t, db, text).Explain(t.Context())
+	check(t, err)
+	return got[strings.Index(got, "\n\n"):]
+}
+
+func names(t testing.TB, db *tandem.Database, text string) (all []string) {
+	t.Helper()
+	for row, err := range db.Query(t.Context(), text) {
+		check(t, err)
+		all = append(all, fmt.Sprint(row.ValueAt(0)))
+	}
+	return all
+}
+
+func TestAnIndexServesTheQueriesThatHaveItsExpressions(t *testing.T) {
+	t.Parallel()
+	db := fruits(t)
+	c := defaultIn(t, db)
+	create := func(name string, i tandem.ValueIndex) { check(t, c.CreateIndex(t.Context(), name, i)) }
+	create("byPrice", tandem.ValueIndex{Expressions: []string{"price, name"}})
+	create("by name", tandem.ValueIndex{Expressions: []string{"upper(name)"}})
+	create("noCase", tandem.ValueIndex{Expressions: []string{"name COLLATE NOCASE"}})
+	create("unicode", tandem.ValueIndex{Expressions: []string{"n COLLATE (UNICODE NODIAC)"}})
+	create("yellow", tandem.ValueIndex{Expressions: []string{"tags[0]"}, Where: "price IS NULL"})
+	for text, want := range map[string]struct {
+		index string
+		names []string
+	}{
+		"SELECT name FROM _ WHERE price = 1.5":                                 {"byPrice", []string{"apple"}},
+		"SELECT name FROM _ WHERE price IS MISSING":                            {"byPrice", []string{"cherry"}},
+		"SELECT name FROM _ WHERE price IN (1.5, NULL) ORDER BY price":         {"byPrice", []string{"apple", "banana"}},
+		"SELECT name FROM _ WHERE upper(name) = 'BANANA'":                      {"by name", []string{"banana"}},
+		"SELECT name FROM _ WHERE (name = 'CHERRY') COLLATE NOCASE":            {"noCase", []string{"cherry"}},
+		"SELECT name FROM _ ORDER BY name COLLATE NOCASE LIMIT 1":              {"noCase", []string{"apple"}},
+		"SELECT name FROM _ WHERE (n > 'x') COLLATE (UNICODE NODIAC)":          {"unicode", nil},
+		"SELECT name FROM _ WHERE tags[0] = 'yellow' AND price IS NULL":        {"yellow", []string{"banana"}},
+		"SELECT b.name FROM _ a JOIN _ b ON b.price = a.price ORDER BY b.name": {"byPrice", []string{"apple", "banana"}},
+	} {
+		if got := plan(t, db, text); !strings.Contains(got, "USING INDEX query_1_"+want.index) {
+			t.Errorf("%s: got the plan%swant it to use %s", text, got, want.index)
+		}
+		if got := names(t, db, text); !cmp.Equal(got, want.names) {
+			t.Errorf("%s: got %q, want %q", text, got, want.names)
+		}
+	}
+}
+
+func TestAnIndexFollowsItsDocuments(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "indexed")
+	db := openAt(t, path, tandem.Options{})
+	c := defaultIn(t, db)
+	other := openAt(t, path, tandem.Options{}) // knows of the index only by the file
+	save(t, c, "a", `{"name":"apple"}`)
+	check(t, c.CreateIndex(t.Context(), "byName", tandem.ValueIndex{Expressions: []string{"name"}}))
+	save(t, defaultIn(t, other), "b", `{"name":"banana"}`)
+	edited := save(t, c, "c", `{"name":"cherry"}`)
+	check(t, edited.SetBody([]byte(`{"name":"currant"}`)))
+	check(t, c.Save(t.Context(), edited))
+	gone := save(t, c, "d", `{"name":"date"}`)
+	check(t, c.Delete(t.Context(), gone))
+	const text = "SELECT name FROM _ WHERE name > '' ORDER BY name"
+	want := []string{"apple", "banana", "currant"}
+	look := func(what string, db *tandem.Database) {
+		t.Helper()
+		if got := names(t, db, text); !cmp.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", what, got, want)
+		}
+		if got := plan(t, db, text); !strings.Contains(got, "byName") || strings.Contains(got, "TEMP B-TREE") {
+			t.Errorf("%s: got the plan%swant it to use byName, and not to sort", what, got)
+		}
+	}
+	look("where it was made", db)
+	look("beside", other)
+	check(t, other.Close())
+	check(t, db.Compact(t.Context()))
+	look("compacted", db)
+	check(t, db.Close())
+	again := openAt(t, path, tandem.Options{MustExist: true})
+	look("opened again", again)
+	key, err := tandem.NewEncryptionKey(bytes.Repeat([]byte("k"), 32))
+	check(t, err)
+	check(t, again.ChangeEncryptionKey(t.Context(), key))
+	look("encrypted", again)
+}
+
+func TestIndexesAreListedReplacedAndDeleted(t *testing.T) {
+	t.Parallel()
+	db := fruits(t)
+	c := defaultIn(t, db)
+	for _, i := range []tandem.IndexInfo{
+		{"b", []string{"name"}, ""}, {"a", []string{"name", "price"}, "price > 1"}, {"b", []string{"name"}, ""}, {"b", []string{"price"}, ""},
+	} {
+		check(t, c.CreateIndex(t.Context(), i.Name, tandem.ValueIndex{Expressions: i.Expressions, Where: i.Where}))
+	}
+	list := func(want ...tandem.IndexInfo) {
+		t.Helper()
+		got, err := c.Indexes(t.Context())
+		check(t, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("got (+), want (-):\n%s", diff)
+		}
+	}
+	list(tandem.IndexInfo{"a", []string{"name", "price"}, "price > 1"}, tandem.IndexInfo{"b", []string{"price"}, ""})
+	if got := plan(t, db, "SELECT name FROM _ WHERE name = 'x'"); strings.Contains(got, "query_1_b") {
+		t.Errorf("after b was replaced: got the plan%s, want it to do without", got)
+	}
+	check(t, c.DeleteIndex(t.Context(), "b"))
+	check(t, c.DeleteIndex(t.Context(), "nothing"))
+	list(tandem.IndexInfo{"a", []string{"name", "price"}, "price > 1"})
+
+	shop, err := db.CreateCollection(t.Context(), "shop", "fruits")
+	check(t, err)
+	check(t, shop.CreateIndex(t.Context(), "a", tandem.ValueIndex{Expressions: []string{"name"}}))
+	check(t, db.DeleteCollection(t.Context(), "shop", "fruits"))
+	_, err = shop.Indexes(t.Context())
+	wantError(t, "of a deleted collection", err, tandem.ErrNotFound)
+}
+
+func TestAnIndexThatCannotBeIsRefused(t *testing.T) {
+	t.Parallel()
+	db := fruits(t)
+	c := defaultIn(t, db)
+	for what, refused := range map[string]struct {
+		name  string
+		index tandem.ValueIndex
+		want  error
+	}{
+		"no name":        {"", tandem.ValueIndex{Expressions: []string{"n"}}, tandem.ErrInvalid},
+		"a quote":        {`bad"name`, tandem.ValueIndex{Expressions: []string{"n"}}, tandem.ErrInvalid},
+		"nothing":        {"i", tandem.ValueIndex{}, tandem.ErrInvalid},
+		"half":           {"i", tandem.ValueIndex{Expressions: []string{"n +"}}, tandem.ErrInvalidQuery},
+		"empty":          {"i", tandem.ValueIndex{Expressions: []string{""}}, tandem.ErrInvalidQuery},
+		"a parameter":    {"i", tandem.ValueIndex{Expressions: []string{"$p"}}, tandem.ErrInvalidQuery},
+		"an aggregate":   {"i", tandem.ValueIndex{Expressions: []string{"count(n)"}}, tandem.ErrInvalidQuery},
+		"a statement":    {"i", tandem.ValueIndex{Expressions: []string{"SELECT n FROM _"}}, tandem.ErrInvalidQuery},
+		"a zone":         {"i", tandem.ValueIndex{Expressions: []string{"str_to_millis(n)"}}, tandem.ErrInvalidQuery},
+		"ANY":            {"i", tandem.ValueIndex{Expressions: []string{"ANY x IN n SATISFIES x > 1 END"}}, tandem.ErrInvalidQuery},
+		"a condition":    {"i", tandem.ValueIndex{Expressions: []string{"n"}, Where: "n ="}, tandem.ErrInvalidQuery},
+		"two conditions": {"i", tandem.ValueIndex{Expressions: []string{"n"}, Where: "n, m"}, tandem.ErrInvalidQuery},
+	} {
+		wantError(t, what, c.CreateIndex(t.Context(), refused.name, refused.index), refused.want)
+	}
+	if all, err := c.Indexes(t.Context()); err != nil || len(all) > 0 {
+		t.Errorf("got %v and %v, want no index", all, err)
+	}
+	save(t, c, "later", `{"n":[1,{"m":null}]}`)
+	var invalid *tandem.QueryError
+	if err := c.CreateIndex(t.Context(), "i", tandem.ValueIndex{Expressions: []string{"lengt(n)"}}); !errors.As(err, &invalid) || invalid.Hint == "" {
+		t.Errorf("got %v, want a *QueryError with a hint", err)
+	}
+}

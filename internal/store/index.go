@@ -1,0 +1,149 @@
+package store
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/query/plan"
+	"github.com/tandemdb/tandem/internal/query/sql"
+	"github.com/tandemdb/tandem/internal/query/syntax"
+)
+
+// Index is an index for queries: the documents of a collection by the values of expressions.
+type Index struct {
+	Name        string   `json:"-"`
+	Expressions []string `json:"expressions"`
+	Where       string   `json:"where,omitempty"` // only documents for which it is true; "" for all
+}
+
+// indexSpace is where the definitions of a collection's indexes are kept.
+const indexSpace = "index/#"
+
+// CreateIndex creates an index in c, in place of another of its name. One of the same definition stays. It
+// fails with fault.Invalid for a name, and fault.InvalidQuery for an expression that cannot be.
+func (tx *Tx) CreateIndex(c *Collection, i Index) error {
+	if i.Name == "" || strings.ContainsAny(i.Name, "\"\x00") {
+		return fault.Invalid.In("create index", i.Name).Says("the name of an index has at least one character, and no quote")
+	}
+	statement, err := i.sql(c)
+	if err != nil {
+		return err
+	}
+	return tx.atomic(func() error {
+		old, err := tx.Index(c, i.Name)
+		if err != nil || old != nil && slices.Equal(old.Expressions, i.Expressions) && old.Where == i.Where {
+			return err
+		}
+		if old != nil {
+			if err := tx.DeleteIndex(c, i.Name); err != nil {
+				return err
+			}
+		}
+		definition, err := json.Marshal(i)
+		if err != nil {
+			return err
+		}
+		if err := tx.setInfo(forCollection(indexSpace, c.id), i.Name, definition, more); err != nil {
+			return err
+		}
+		return sqlFault(tx.c.Exec(statement+raiseFormat), "create index", i.Name)
+	})
+}
+
+// DeleteIndex removes an index of c. That there is none is no error.
+func (tx *Tx) DeleteIndex(c *Collection, name string) error {
+	return tx.atomic(func() error {
+		if old, err := tx.Index(c, name); err != nil || old == nil {
+			return err
+		}
+		if err := tx.setInfo(forCollection(indexSpace, c.id), name, nil, more); err != nil {
+			return err
+		}
+		return sqlFault(tx.c.Exec(`DROP INDEX `+indexName(c, name)), "delete index", name)
+	})
+}
+
+// Index returns an index of c by its name, nil if there is none.
+func (tx *Tx) Index(c *Collection, name string) (*Index, error) {
+	definition, err := tx.Info(forCollection(indexSpace, c.id), name)
+	if err != nil || definition == nil {
+		return nil, err
+	}
+	i, err := readIndex(name, definition)
+	return &i, err
+}
+
+// Indexes returns the indexes of c by name.
+func (tx *Tx) Indexes(c *Collection) (all []Index, err error) {
+	if _, err := tx.Collection(c.scope, c.name); err != nil {
+		return nil, err
+	}
+	err = tx.Infos(forCollection(indexSpace, c.id), func(name string, definition []byte) error {
+		i, err := readIndex(name, definition)
+		all = append(all, i)
+		return err
+	})
+	return all, err
+}
+
+// forgetIndexes removes what is kept about the indexes of a collection that is deleted.
+func (tx *Tx) forgetIndexes(c *Collection) error {
+	space := forCollection(indexSpace, c.id)
+	return tx.Infos(space, func(name string, _ []byte) error { return tx.setInfo(space, name, nil, more) })
+}
+
+func readIndex(name string, definition []byte) (Index, error) {
+	i := Index{Name: name}
+	if err := json.Unmarshal(definition, &i); err != nil {
+		return i, damaged().In("read index", name).Because(err)
+	}
+	return i, nil
+}
+
+// indexName returns the quoted name that SQLite knows an index by.
+func indexName(c *Collection, name string) string {
+	return `"` + forCollection("query_#_", c.id) + name + `"`
+}
+
+// sql returns the statement that creates the index. The terms are what a query over the same expressions has. Deleted
+// documents are in it: SQLite takes an index with a condition for small, and would read all of it in the place of
+// the table.
+func (i Index) sql(c *Collection) (string, error) {
+	var terms []string
+	for _, text := range i.Expressions {
+		list, err := bound(text)
+		if err != nil {
+			return "", err
+		}
+		for _, x := range list {
+			terms = append(terms, sql.IndexTerm(x))
+		}
+	}
+	if len(terms) == 0 {
+		return "", fault.Invalid.In("create index", i.Name).Says("an index needs an expression")
+	}
+	statement := `CREATE INDEX ` + indexName(c, i.Name) + ` ON ` + forCollection("docs_#", c.id) +
+		` (` + strings.Join(terms, ", ") + `)`
+	if i.Where != "" {
+		conditions, err := bound(i.Where)
+		if err != nil {
+			return "", err
+		}
+		if len(conditions) != 1 {
+			return "", syntax.Errorf(0, "the condition of an index is one expression")
+		}
+		statement += ` WHERE ` + sql.IndexCondition(conditions[0])
+	}
+	return statement + `;`, nil
+}
+
+// bound reads the expressions of an index.
+func bound(text string) ([]plan.Expr, error) {
+	list, err := syntax.ParseExpressions(text)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Expressions(list)
+}
