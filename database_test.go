@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -344,4 +345,18 @@ func TestCancelledCallsEnd(t *testing.T) { // P-04
 	wantError(t, "Save", c.Save(ctx, tandem.NewDocument("a")), context.Canceled)
 	_, err = tandem.Open(ctx, filepath.Join(t.TempDir(), "x"), tandem.Options{})
 	wantError(t, "Open", err, context.Canceled)
+}
+
+// Who knows the standard library finds what is missing in its words (E17).
+func TestE17WhatIsNotThereDoesNotExist(t *testing.T) {
+	_, err := tandem.Open(t.Context(), filepath.Join(t.TempDir(), "none"), tandem.Options{MustExist: true})
+	_, missing := newCollection(t).Document(t.Context(), "none")
+	for _, err := range []error{err, missing} {
+		if !errors.Is(err, fs.ErrNotExist) || !errors.Is(err, tandem.ErrNotFound) {
+			t.Errorf("%v is not %v and %v", err, fs.ErrNotExist, tandem.ErrNotFound)
+		}
+	}
+	if errors.Is(tandem.ErrInvalid, fs.ErrNotExist) {
+		t.Error("what is invalid does not exist")
+	}
 }

@@ -4,6 +4,12 @@ package document
 // included: what other peers accept (spec/documents.md §1).
 const MaxDepth = 101
 
+// What is no mistake in the JSON, but more than a document can hold.
+const (
+	tooDeep    = "a document has at most 101 objects and arrays inside each other"
+	outOfRange = "it is beyond the range of a double"
+)
+
 // Info tells what a body has that asks for a closer look.
 type Info struct {
 	HasBlobs       bool // a blob at any depth: see [Blobs]

@@ -122,7 +122,7 @@ func numberEnd(b []byte, i int) (end int, wrong string) {
 	}
 	if long {
 		if _, err := strconv.ParseFloat(string(b[start:i]), 64); err != nil {
-			return start, "the number is beyond the range of a double"
+			return start, outOfRange
 		}
 	}
 	return i, ""

@@ -168,7 +168,7 @@ func (s *scanner) learn(blob *blobTest, name, value []byte) {
 
 func (s *scanner) enter() error {
 	if s.depth++; s.depth > s.limit {
-		return s.bad("the document is nested too deep")
+		return s.bad(tooDeep)
 	}
 	s.pos++
 	s.space()
@@ -212,5 +212,13 @@ func (s *scanner) text() []byte {
 }
 
 func (s *scanner) bad(why string) error {
+	switch why {
+	case tooDeep:
+		return fault.BadJSON.Says("too deep at byte %d: %s", s.pos, why).
+			Try("keep deeper data as a text, as a blob, or in documents of its own")
+	case outOfRange:
+		return fault.BadJSON.Says("number at byte %d: %s", s.pos, why).
+			Try("write numbers within ±1.7e308, or as texts")
+	}
 	return fault.BadJSON.Says("malformed JSON at byte %d: %s", s.pos, why)
 }

@@ -3,6 +3,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 )
 
 // Domain says which family an error code belongs to. Its text is the name the wire uses.
@@ -61,8 +62,12 @@ func (e *Error) Error() string {
 // Unwrap returns the cause, or nil.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is reports whether target is an *Error of the same domain and code.
+// Is reports whether target is an *Error of the same domain and code. What is not found is
+// [fs.ErrNotExist], too.
 func (e *Error) Is(target error) bool {
+	if target == fs.ErrNotExist { //nolint:errorlint // Is compares with one error
+		return e.Domain == NotFound.Domain && e.Code == NotFound.Code
+	}
 	t, ok := target.(*Error)
 	return ok && t.Domain == e.Domain && t.Code == e.Code
 }
