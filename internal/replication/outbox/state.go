@@ -13,23 +13,23 @@ type State int
 
 // The states. The package comment draws the moves between them.
 const (
-	unborn   State = iota
-	Waiting        // not looked at before the document's earlier revision is done
-	Noted          // to be looked at
-	Queued         // to be announced
-	Batched        // to be announced again, in a batch that is made already
-	Offered        // announced, and not answered
-	Blocked        // wanted by the peer, after the document's earlier revision
-	Wanted         // by the peer, to be sent
-	Sent           // and not answered
-	Arrived        // the peer has it, and the database is to note that
-	Marking        // the database is about to
-	Held           // until the pull brings the peer's revision
-	Touching       // a new revision is to be made in its place
-	Barred         // forbidden by the peer; to be proposed once more when all else is done
-	Leaving        // done for, and to be told of
-	Gone
-	states int = iota
+	unborn   State = iota // it is being made
+	Waiting               // its document's earlier revision is on its way; it is looked at afterwards
+	Noted                 // it is to be looked at
+	Queued                // it is to be announced
+	Batched               // it is to be announced again, in a batch that is made already
+	Offered               // it is announced, and not answered
+	Blocked               // the peer wants it; its document's earlier revision goes first
+	Wanted                // the peer wants it; it is to be sent
+	Sent                  // it is sent, and not answered
+	Arrived               // the peer has it; the database is to note that
+	Marking               // the database is noting that
+	Held                  // the peer refuses it for a revision of its own, which the pull is to bring
+	Touching              // a new revision is to be made in its place
+	Barred                // the peer forbids it; it is proposed once more when all else is done
+	Leaving               // nothing is left to do but to tell the user
+	Gone                  // its sequence is complete, or left for the next session
+	states   int   = iota
 )
 
 // String names the state.
@@ -76,7 +76,7 @@ type register struct {
 }
 
 // enter makes an item of a document's newest revision. A sequence other than 0 is pending until it leaves.
-func (r *register) enter(it *Item, at State) *Item {
+func (r *register) enter(it *Item, at State) {
 	if it.Sequence != 0 {
 		r.ledger.Add(it.Sequence)
 	}
@@ -85,7 +85,6 @@ func (r *register) enter(it *Item, at State) *Item {
 	}
 	r.newest[it.ID] = it
 	r.move(it, at)
-	return it
 }
 
 // adopt makes head, of which nothing is on its way, what the item is about. It is known by then that
@@ -110,13 +109,14 @@ func (r *register) move(it *Item, to State) {
 	r.in[from]--
 	r.in[to]++
 	it.state = to
-	switch from { //nolint:exhaustive // what leaves the others leaves their queue before
+	switch from {
 	case Held:
 		delete(r.held, it)
 	case Noted:
 		r.noted = r.tidied(r.noted, Noted)
 	case Barred:
 		r.barred = r.tidied(r.barred, Barred)
+	default: // it was taken off its queue before
 	}
 	switch to {
 	case Noted:
@@ -190,11 +190,12 @@ func (r *register) follow(it, later *Item) {
 	if it.end.Taken {
 		later.Parent = it.Rev.ID
 	}
-	switch later.state { //nolint:exhaustive // the others do not wait
+	switch later.state {
 	case Waiting:
 		r.move(later, Noted)
 	case Blocked:
 		r.move(later, Wanted)
+	default: // it does not wait
 	}
 }
 
