@@ -82,8 +82,13 @@ func (l *leader) askCollections(ctx context.Context, all []*exchange) ([]json.Ra
 	if err != nil {
 		return nil, err
 	}
-	if err := l.checkTwin(ctx, reply.Properties); err != nil {
+	if itself, err := l.checkTwin(ctx, reply.Properties); err != nil {
 		return nil, err
+	} else if itself {
+		m.Properties.Add(wire.PropToken, reply.Properties.Value(wire.PropToken))
+		if reply, err = l.s.call(ctx, m); err != nil {
+			return nil, err
+		}
 	}
 	theirs, err := wire.ParseCollections(reply.Body, len(all))
 	if err != nil {

@@ -49,7 +49,9 @@ func (h *host) getCollections(req *blip.Request) error {
 	if err != nil {
 		return err
 	}
-	if req.Properties.Value(wire.PropUUID) == publicUUID(h.s.db) {
+	if twin, err := h.isTwin(req.Properties); err != nil {
+		return err
+	} else if twin {
 		return h.refuseTwin(req, len(wanted.Collections))
 	}
 	all := make([]*exchange, len(wanted.Collections))

@@ -16,7 +16,7 @@ import (
 // edits one source: the edits of both would be taken for those of one database, of which the later has seen the
 // earlier. So the two must not meet. The active peer names its UUID; a listener that has the same shares nothing and
 // answers with its UUID and a token that it has written into its database. If the active peer finds the token
-// in its own, it has called itself, by whatever name or proxy.
+// in its own, it has called itself, by whatever name or proxy: that does no harm, and it asks again with the token.
 
 // publicUUID is how peers know the database, in the usual form.
 func publicUUID(db *store.DB) string {
@@ -57,29 +57,42 @@ func (h *host) refuseTwin(req *blip.Request, collections int) error {
 	m := &blip.Message{Body: wire.NoCollections(collections)}
 	m.Properties.Add(wire.PropUUID, publicUUID(h.s.db))
 	m.Properties.Add(wire.PropToken, token)
-	h.share(make([]*exchange, collections))
 	req.Reply(m)
 	return nil
 }
 
-// checkTwin looks whether the answer to getCollections comes from a database with our UUID.
-func (l *leader) checkTwin(ctx context.Context, answer blip.Properties) error {
-	if answer.Value(wire.PropUUID) != publicUUID(l.s.db) {
-		return nil
+// isTwin reports whether the peer has our UUID and is not this database itself.
+func (h *host) isTwin(asked blip.Properties) (bool, error) {
+	if asked.Value(wire.PropUUID) != publicUUID(h.s.db) {
+		return false, nil
 	}
-	var written []byte
-	err := l.s.db.View(ctx, func(tx *store.Tx) (err error) {
-		written, err = tx.Info(tokenSpace, answer.Value(wire.PropToken))
+	itself, err := hasToken(h.s.work, h.s.db, asked.Value(wire.PropToken))
+	return !itself, err
+}
+
+func hasToken(ctx context.Context, db *store.DB, token string) (has bool, err error) {
+	err = db.View(ctx, func(tx *store.Tx) error {
+		written, err := tx.Info(tokenSpace, token)
+		has = written != nil
 		return err
 	})
-	switch {
-	case err != nil:
-		return err
-	case written != nil:
-		return fault.Invalid.In("sync", l.s.db.Path()).Says("the peer is this database itself").
-			Try("there is nothing to sync; name another peer")
+	return has, err
+}
+
+// checkTwin looks whether the answer to getCollections comes from a database with our UUID: from ourselves, or from a
+// copy, which is an error.
+func (l *leader) checkTwin(ctx context.Context, answer blip.Properties) (itself bool, err error) {
+	if answer.Value(wire.PropUUID) != publicUUID(l.s.db) {
+		return false, nil
 	}
-	return fault.Invalid.In("sync", l.s.db.Path()).
+	if itself, err = hasToken(ctx, l.s.db, answer.Value(wire.PropToken)); err != nil {
+		return false, err
+	}
+	if itself {
+		l.s.log.Info("the peer is this database itself")
+		return true, nil
+	}
+	return false, fault.Invalid.In("sync", l.s.db.Path()).
 		Says("the peer was copied from this database, or this from the peer, with its files: both write under one name, " +
 			"and edits would be lost").
 		Try("make one of them a database of its own with `tandem copy DB NEW`, and go on with NEW in its place")

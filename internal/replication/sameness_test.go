@@ -74,21 +74,21 @@ func TestACopiedDatabaseIsRefused(t *testing.T) {
 	})
 }
 
-// A database that is called by itself, through a name or a proxy that it does not know, says so.
-func TestADatabaseThatCallsItselfIsTold(t *testing.T) {
+// A database that is called by itself, through a name or a proxy that it does not know, is no copy.
+func TestADatabaseMayCallItself(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		a := newPeer(t, v)
 		a.put("d", `{"n":1}`)
 		before := a.contents()
 		for range 3 {
 			err, _ := meetEachOther(t, a, a)
-			if !errors.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "itself") {
+			if err != nil {
 				t.Errorf("the session ends with %v", err)
 			}
 		}
 		again := openPeerAt(t, a.db.Path(), store.Options{MustExist: true}) // as another process has it
 		err, _ := meetEachOther(t, a, again)
-		if !errors.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "itself") {
+		if err != nil {
 			t.Errorf("through another process the session ends with %v", err)
 		}
 		if got := a.contents(); got["d"] != before["d"] {
