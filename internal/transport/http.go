@@ -30,7 +30,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	no := s.take(from)
 	if no == nil {
 		defer s.leave(from)
-		no = s.upgrade(w, r, from)
+		no = s.upgrade(w, r, from) //nolint:contextcheck // closing a connection has a time limit of its own
 	}
 	if no != nil {
 		s.write(w, r, no)
