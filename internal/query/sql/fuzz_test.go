@@ -1,0 +1,46 @@
+package sql_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/query/plan"
+	"github.com/tandemdb/tandem/internal/query/querytest"
+	"github.com/tandemdb/tandem/internal/query/sql"
+	"github.com/tandemdb/tandem/internal/query/syntax"
+)
+
+// FuzzTranslate holds that no text makes a panic on its way to SQL, nor a translation without a bound.
+func FuzzTranslate(f *testing.F) {
+	for _, query := range []string{
+		"SELECT DISTINCT h.b[0].c AS d, * FROM _ AS h LEFT JOIN _ AS i ON META(h).id = i.x UNNEST h.r AS r WHERE NOT h.a IS NULL ORDER BY d NULLS LAST",
+		"SELECT ANY AND EVERY v IN [1, x, 'it''s'] SATISFIES v.x LIKE '%' END AS a FROM _ GROUP BY a HAVING count(*) > 1 LIMIT $n",
+		"SELECT CASE x WHEN 1 THEN {'a': -1, 'b': x} END, x NOT BETWEEN 1 AND 2, x IN (), x IN $p, min(x COLLATE NOCASE) FROM _",
+		"SELECT upper(x) || str_to_utc(y), -9223372036854775808, 1e999, META(), _id = 5 FROM _ WHERE META().deleted",
+	} {
+		f.Add(query)
+	}
+	catalog := querytest.Data{"_default._default": nil}
+	f.Fuzz(func(t *testing.T, query string) {
+		s, err := syntax.Parse(query)
+		if err != nil {
+			return
+		}
+		q, err := plan.Of(s, catalog)
+		var invalid *syntax.Error
+		if err != nil {
+			if !errors.As(err, &invalid) || invalid.Pos < 0 || invalid.Pos > len(query) {
+				t.Errorf("%q: got %v, want an error within the text", query, err)
+			}
+			return
+		}
+		translated, err := sql.Translate(q, func(plan.Collection) sql.Table { return sql.Table{Name: "docs"} }, time.UTC)
+		if err != nil && !errors.As(err, &invalid) {
+			t.Errorf("%q: got %v, want a *syntax.Error", query, err)
+		}
+		if err == nil && (len(translated.Columns) != len(q.Columns) || len(translated.Text) > sql.MaxText) {
+			t.Errorf("%q: got %d columns in %d bytes, want %d", query, len(translated.Columns), len(translated.Text), len(q.Columns))
+		}
+	})
+}
