@@ -174,6 +174,11 @@ func (k *killing) start(p *killedPeer) {
 func (k *killing) launch(args ...string) *proc {
 	c := exec.CommandContext(context.WithoutCancel(k.t.Context()), "tandem", args...) //nolint:gosec // ours
 	c.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", "TANDEM_IDENTITIES="+filepath.Join(k.dir, "identities"))
+	return k.run(c)
+}
+
+// run starts a command, which ends with the test at the latest.
+func (k *killing) run(c *exec.Cmd) *proc {
 	p := &proc{cmd: c, ended: make(chan struct{})}
 	c.Stdout, c.Stderr = &p.output, &p.output
 	if err := c.Start(); err != nil {
