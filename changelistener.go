@@ -44,7 +44,7 @@ func (c *Collection) AddChangeListener(ctx context.Context, fn func(CollectionCh
 	if fn == nil {
 		return nil, errNoListener
 	}
-	return c.db.observe(ctx, &collectionWatch{c: c, fn: fn})
+	return c.db.observe(ctx, &collectionWatch{c: c, fn: fn}, c.coll)
 }
 
 // AddDocumentChangeListener calls fn after the document with an ID, which need not exist, has
@@ -55,7 +55,7 @@ func (c *Collection) AddDocumentChangeListener(
 	if fn == nil {
 		return nil, errNoListener
 	}
-	return c.db.observe(ctx, &documentWatch{c: c, id: id, fn: fn})
+	return c.db.observe(ctx, &documentWatch{c: c, id: id, fn: fn}, c.coll)
 }
 
 var errNoListener = fault.Invalid.In("add change listener", "").Says("the function is nil")

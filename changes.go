@@ -31,7 +31,7 @@ func (c *Collection) ChangesSince(ctx context.Context, since uint64) iter.Seq2[C
 // the database closes.
 func (c *Collection) FollowChanges(ctx context.Context, since uint64) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
-		sub := c.db.store.Subscribe()
+		sub := c.db.store.Subscribe(c.coll)
 		defer sub.Close()
 		for c.changes(ctx, &since, yield) {
 			select {

@@ -26,10 +26,10 @@ type watched interface {
 	look(ctx context.Context, purged []store.Purge) error
 }
 
-// observe starts an observer of w. ctx bounds the start alone.
-func (db *Database) observe(ctx context.Context, w watched) (*ListenerToken, error) {
+// observe starts an observer of w, which is about some collections, or all. ctx bounds the start alone.
+func (db *Database) observe(ctx context.Context, w watched, of ...*store.Collection) (*ListenerToken, error) {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	o := &observer{db: db, sub: db.store.Subscribe(), cancel: cancel, done: make(chan struct{})}
+	o := &observer{db: db, sub: db.store.Subscribe(of...), cancel: cancel, done: make(chan struct{})}
 	err := w.begin(ctx)
 	if err == nil {
 		err = db.register(o)

@@ -112,7 +112,7 @@ func (p *pusher) push(ctx context.Context) error {
 			return err
 		}
 	}
-	changes := p.c.s.db.Subscribe()
+	changes := p.c.s.db.Subscribe(p.c.store())
 	defer changes.Close()
 	for {
 		switch err := p.work(ctx); {

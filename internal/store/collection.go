@@ -101,6 +101,8 @@ func (db *DB) DeleteCollection(ctx context.Context, scope, name string) error {
 		if err := tx.forgetIndexes(c); err != nil {
 			return err
 		}
+		s := &db.writer.state
+		s.deleted = append(s.deleted, c.id)
 		return sqlFault(dropCollection(tx.c, c.id), "delete collection", c.FullName())
 	})
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/revision"
@@ -245,9 +246,12 @@ func (w *writer) announce(g *group, due duties) {
 	if due.settings && w.reload() != nil {
 		w.state.fresh = false // tried again by the next transaction
 	}
-	if g.dirty || g.foreign {
-		w.db.signals.purged(due.purged)
-		w.db.signals.notify()
+	w.db.signals.purged(due.purged)
+	switch {
+	case g.foreign:
+		w.db.signals.notifyAll()
+	case g.dirty:
+		w.db.signals.notify(w.changed(g, due))
 	}
 	if due.wasAhead > 0 {
 		w.db.tellAhead(due.wasAhead)
@@ -255,4 +259,20 @@ func (w *writer) announce(g *group, due duties) {
 	if due.expiring || g.foreign {
 		w.db.signals.wakeExpirer()
 	}
+}
+
+// changed lists the collections in which something was written, purged or all deleted.
+func (w *writer) changed(g *group, due duties) []int64 {
+	changed := due.deleted
+	for _, k := range w.state.counters {
+		if was, known := g.was.counters.of(k.collection); !known || was.last != k.last {
+			changed = append(changed, k.collection)
+		}
+	}
+	for _, p := range due.purged {
+		if !slices.Contains(changed, p.Collection.id) {
+			changed = append(changed, p.Collection.id)
+		}
+	}
+	return changed
 }

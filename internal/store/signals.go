@@ -1,6 +1,9 @@
 package store
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // Purge names a document that was purged.
 type Purge struct {
@@ -16,16 +19,22 @@ type Subscription struct {
 
 	signals *signals
 	c       chan struct{}
+	of      []int64 // numbers of collections; none means all, and whatever else is committed
 	purged  []Purge // guarded by signals.mu
 }
 
 // maxPurges bounds what a subscription remembers for one that does not ask.
 const maxPurges = 1000
 
-// Subscribe returns a new subscription, which its owner closes.
-func (db *DB) Subscribe() *Subscription {
+// Subscribe returns a new subscription, which its owner closes. It hears of all commits, or of those
+// that change the feed of one of the collections, purge from it or delete it. Commits of other
+// processes count for every collection.
+func (db *DB) Subscribe(of ...*Collection) *Subscription {
 	c := make(chan struct{}, 1)
 	sub := &Subscription{C: c, c: c, signals: &db.signals}
+	for _, one := range of {
+		sub.of = append(sub.of, one.id)
+	}
 	db.signals.mu.Lock()
 	defer db.signals.mu.Unlock()
 	if db.signals.closed {
@@ -39,6 +48,10 @@ func (db *DB) Subscribe() *Subscription {
 	return sub
 }
 
+func (sub *Subscription) follows(collection int64) bool {
+	return len(sub.of) == 0 || slices.Contains(sub.of, collection)
+}
+
 // Close ends the subscription. Closing twice is harmless.
 func (sub *Subscription) Close() {
 	sub.signals.mu.Lock()
@@ -49,7 +62,7 @@ func (sub *Subscription) Close() {
 	}
 }
 
-// Purged returns the documents that this process has purged since the last call, the latest
+// Purged returns the documents of its collections that this process has purged since the last call, the latest
 // 1000 of them.
 func (sub *Subscription) Purged() []Purge {
 	sub.signals.mu.Lock()
@@ -68,8 +81,19 @@ type signals struct {
 	closed bool
 }
 
-// notify wakes every subscriber.
-func (s *signals) notify() {
+// notify wakes the subscribers of collections that have changed, and those of everything.
+func (s *signals) notify(changed []int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for sub := range s.subs {
+		if len(sub.of) == 0 || slices.ContainsFunc(changed, sub.follows) {
+			signal(sub.c)
+		}
+	}
+}
+
+// notifyAll wakes every subscriber.
+func (s *signals) notifyAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for sub := range s.subs {
@@ -84,7 +108,11 @@ func (s *signals) purged(some []Purge) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for sub := range s.subs {
-		sub.purged = append(sub.purged, some...)
+		for _, one := range some {
+			if sub.follows(one.Collection.id) {
+				sub.purged = append(sub.purged, one)
+			}
+		}
 		sub.purged = sub.purged[max(0, len(sub.purged)-maxPurges):]
 	}
 }

@@ -31,4 +31,5 @@ type duties struct {
 	settings bool          // a setting changed
 	expiring bool          // an expiry was set
 	purged   []Purge
+	deleted  []int64 // collections
 }

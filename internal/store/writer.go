@@ -197,7 +197,7 @@ func (w *writer) lookAround() {
 	}
 	changed, err := w.othersCommitted()
 	if err == nil && changed {
-		w.db.signals.notify()
+		w.db.signals.notifyAll()
 		w.db.signals.wakeExpirer()
 	}
 }
