@@ -25,6 +25,8 @@ const (
 )
 
 // atomic runs do as one operation. Within another operation, do is a part of that.
+//
+//nolint:contextcheck,nolintlint // undoing must not end with the operation's context; the first is for callers
 func (tx *Tx) atomic(do func() error) error {
 	if err := tx.mayWrite(); err != nil {
 		return err
