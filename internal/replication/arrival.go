@@ -187,6 +187,44 @@ func (a *arrival) preview() *store.Document {
 	}
 }
 
+// receive stores a revision that has arrived, and notes what the peer shows by it. One that came too early is written
+// down, in the same transaction.
+func (a *arrival) receive(tx *store.Tx) error {
+	var err error
+	if a.outcome, err = tx.Receive(a.c.store(), a.store); err != nil {
+		if a.due = revision.Due(a.store.Rev, tx.Now()); a.due.IsZero() {
+			return err
+		}
+		var writing error
+		a.awaited, writing = a.c.ahead.put(tx, a.store.ID, awaited{a.store.Rev.ID, a.due})
+		return errors.Join(writing, err)
+	}
+	if err := a.c.ahead.arrived(tx, a.store.ID); err != nil {
+		return err
+	}
+	return a.c.noteArrived(tx, a.store.ID, a.store.Rev)
+}
+
+// refuseForNow answers a revision that came too early. A listener cannot ask for it later: to a client it says that
+// the trouble may pass, so that a LiteCore pushes the revision again with its next connection.
+func (a *arrival) refuseForNow() {
+	err := tooEarly(a.store.ID, awaited{a.store.Rev.ID, a.due})
+	if a.store.Remote == 0 {
+		a.req.ReplyError(wire.TooEarly(err))
+	} else {
+		a.c.s.refuse(a.req, err)
+	}
+	a.c.report(DocumentEvent{
+		ID: a.store.ID, Revision: string(a.store.Rev.ID), Deleted: a.store.Deleted, Err: err, Transient: true,
+	})
+	a.push.pullMet(a.store.ID)
+	if a.awaited {
+		a.wanted.done(a.want)
+		return
+	}
+	a.wanted.leaveOpen(a.want)
+}
+
 // settle tells the other parts what became of the revision, and adds what the listeners are to hear. If it
 // was not stored, it is refused, and nothing else is to be done.
 func (a *arrival) settle(ctx context.Context, events []DocumentEvent) (stored bool, more []DocumentEvent) {

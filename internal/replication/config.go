@@ -115,6 +115,27 @@ type Passive struct {
 	Access func(coll *store.Collection) Access
 }
 
+// Access says what a passive peer lets the active one do with a collection. Its zero value lets
+// it do everything.
+type Access struct {
+	Denied    bool // the collection does not exist for the peer
+	ReadOnly  bool // refuses revisions
+	WriteOnly bool // refuses to tell of changes, and to send blobs
+
+	// PushFilter and PullFilter, unless nil, are asked for each document: what they refuse is not
+	// sent, or not taken.
+	PushFilter, PullFilter Filter
+}
+
+// Goodbye, as the cause with which the context of a passive session ends, is how it takes leave
+// of the peer: with another WebSocket code and text than those of a listener that stops.
+type Goodbye struct {
+	Code   int
+	Reason string
+}
+
+func (g *Goodbye) Error() string { return g.Reason }
+
 // Filter reports whether a document may go on. It may be slow, and is called on goroutines
 // of the session. accessRemoved says that the document comes because access to it was
 // lost; its body is then empty. The document must not be changed.

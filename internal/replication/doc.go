@@ -23,7 +23,7 @@
 // From top to bottom; a file uses what stands below it. internal/house checks that, and names the few
 // exceptions.
 //
-//	runner.go                                    keeps a session going
+//	runner.go, asking.go                         keep a session going
 //	explain.go                                   where a document stands, without a session
 //	active.go, meeting.go, passive.go            the roles: what one side does, and the other not
 //	session.go, dispatch.go, watch.go            one conversation
@@ -33,13 +33,14 @@
 //	intake.go, pullside.go, wanted.go            pull: what is shared, and what differs by role
 //	conflicts.go                                 resolution
 //	pushslot.go                                  what the pull tells the push
-//	notices.go, pusher.go, pushmessages.go       push: the loop around the outbox
-//	pushside.go, feed.go, sender.go              push: what differs by role, reading, writing
-//	legacytail.go, held.go, pushstatus.go
-//	peercheckpoint.go, blobsend.go               what a peer may ask for
+//	pusher.go, notices.go, pushmessages.go       push: the loop around the outbox
+//	feed.go, sender.go, legacytail.go            push: reading, and writing revisions
+//	pushside.go, held.go, pushstatus.go          push: what differs by role, and what others see
+//	peercheckpoint.go, blobsend.go, sameness.go  what a peer may ask for
 //	checkpointer.go, position.go                 how far: both copies
-//	collection.go, ledger.go, refusal.go         one collection: options, and what became of its documents
+//	collection.go, ledger.go                     one collection: options, and what became of its documents
+//	refusal.go, ahead.go                         what was refused, for good or for now
 //	engine.go, tasks.go, link.go, trouble.go     what all of a session share
-//	filter.go, config.go, progress.go, gateway.go
+//	access.go, filter.go, config.go, progress.go, gateway.go
 //	faults.go, limits.go, inbox.go, behind.go
 package replication

@@ -4,8 +4,15 @@ import (
 	"context"
 
 	"github.com/tandemdb/tandem/internal/replication/outbox"
+	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/revision"
 )
+
+// news is a change that the peer has announced when we had a revision that is not older.
+type news struct {
+	wire.Change
+	ours revision.ID
+}
 
 // notice tells the outbox something, on the push's goroutine. It counts as work until then.
 func (p *pusher) notice(tell func()) {

@@ -37,16 +37,6 @@ type pusher struct {
 	accepted bool          // the peer has answered an announcement
 }
 
-// pushOptions says what to send.
-type pushOptions struct {
-	since        store.Sequence
-	continuous   bool
-	liveOnly     bool            // no tombstones of before the subscription
-	docIDs       map[string]bool // nil means all documents
-	batch        int64           // changes in one message
-	replacements bool            // the peer takes a newer revision in place of the one it asked for
-}
-
 func newPusher(c *collection, side pushSide, opts pushOptions) *pusher {
 	p := &pusher{
 		c: c, side: side, opts: opts, inbox: newInbox(), hearsItself: side.role(opts).HearsItself(),

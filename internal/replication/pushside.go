@@ -42,6 +42,16 @@ type withheld struct {
 	err    error // for the user; nil if there is nothing to be told
 }
 
+// pushOptions says what to send.
+type pushOptions struct {
+	since        store.Sequence
+	continuous   bool
+	liveOnly     bool            // no tombstones of before the subscription
+	docIDs       map[string]bool // nil means all documents
+	batch        int64           // changes in one message
+	replacements bool            // the peer takes a newer revision in place of the one it asked for
+}
+
 // proposing pushes what the peer may refuse for a revision of its own. Its checkpoint says how far it is.
 type proposing struct{ pulls bool }
 

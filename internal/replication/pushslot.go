@@ -3,7 +3,6 @@ package replication
 import (
 	"sync"
 
-	"github.com/tandemdb/tandem/internal/replication/wire"
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
@@ -12,12 +11,6 @@ import (
 type pushSlot struct {
 	mu   sync.Mutex
 	push *pusher // guarded by mu
-}
-
-// news is a change that the peer has announced when we had a revision that is not older.
-type news struct {
-	wire.Change
-	ours revision.ID
 }
 
 // get returns the push, nil while there is none.
