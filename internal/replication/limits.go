@@ -1,5 +1,10 @@
 package replication
 
+import "time"
+
+// farewell bounds what a session still does once it was asked to end.
+const farewell = 5 * time.Second
+
 // Limits of spec/replication.md §13, and ours where the protocol leaves them open.
 const (
 	changesPerBatch      = 200      // entries in one changes or proposeChanges message

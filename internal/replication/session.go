@@ -9,9 +9,6 @@ import (
 	"github.com/tandemdb/tandem/internal/replication/wire"
 )
 
-// farewell bounds what a session still does once it was asked to end.
-const farewell = 5 * time.Second
-
 // Session is one conversation between two peers, over one connection. Make one with
 // [NewActive] or [NewPassive] and let it [Session.Run] once. Its other methods may be
 // called from any goroutine at any time.
