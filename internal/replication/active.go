@@ -217,7 +217,7 @@ func (l *leader) saveInTime(ctx context.Context) {
 
 // goodbye saves what can be saved.
 func (l *leader) goodbye(context.Context) (code int, reason string) {
-	l.saveInTime(l.s.work)
+	l.saveInTime(l.s.work) //nolint:contextcheck // the context of Run has ended; the goodbye is still to be said
 	return wire.CloseNormal, ""
 }
 

@@ -127,8 +127,8 @@ type Access struct {
 	PushFilter, PullFilter Filter
 }
 
-// Goodbye, as the cause with which the context of a passive session ends, is how it takes leave
-// of the peer: with another WebSocket code and text than those of a listener that stops.
+// Goodbye is how a passive session takes leave of the peer if it is the cause with which the context
+// of the session ends: with another WebSocket code and text than those of a listener that stops.
 type Goodbye struct {
 	Code   int
 	Reason string
