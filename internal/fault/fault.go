@@ -65,7 +65,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // Is reports whether target is an *Error of the same domain and code. What is not found is
 // [fs.ErrNotExist], too.
 func (e *Error) Is(target error) bool {
-	if target == fs.ErrNotExist { //nolint:errorlint // Is compares with one error
+	if target == fs.ErrNotExist {
 		return e.Domain == NotFound.Domain && e.Code == NotFound.Code
 	}
 	t, ok := target.(*Error)
