@@ -63,7 +63,8 @@ type ReplicatorConfiguration struct {
 
 	// RetryRefused tries once more, when the replicator starts, the documents that either side has refused
 	// for good in earlier runs: because the user had no access (403), or a body was too large. Without it a
-	// document that was refused is tried again when it changes.
+	// document that was refused is tried again when it changes. What came too early by its clock is asked for,
+	// too, before its time.
 	RetryRefused bool
 
 	// MaxAttempts is how often to try to connect in a row, the first time included. Zero

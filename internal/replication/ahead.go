@@ -21,9 +21,12 @@ import (
 type awaited struct {
 	Revision revision.ID `json:"revision"`
 	Due      time.Time   `json:"due"`
+	Times    int         `json:"times"` // it was sent too early
 }
 
-func (a awaited) equal(b awaited) bool { return a.Revision == b.Revision && a.Due.Equal(b.Due) }
+func (a awaited) equal(b awaited) bool {
+	return a.Revision == b.Revision && a.Due.Equal(b.Due) && a.Times == b.Times
+}
 
 // maxAwaited bounds how many are written down for a peer and a collection. The checkpoint stays before others.
 const maxAwaited = 10_000
@@ -84,9 +87,11 @@ func (h *ahead) load(ctx context.Context) error {
 func (h *ahead) put(tx *store.Tx, id string, a awaited) (bool, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if _, known := h.all[id]; !known && len(h.all) >= maxAwaited || h.s.remote == 0 {
+	before, known := h.all[id]
+	if !known && len(h.all) >= maxAwaited || h.s.remote == 0 {
 		return false, nil
 	}
+	a.Times = before.Times + 1
 	text, err := json.Marshal(a)
 	if err != nil {
 		return false, fault.Unexpected.Because(err)
@@ -125,10 +130,13 @@ func (h *ahead) events() (all []DocumentEvent) {
 	return all
 }
 
-func tooEarly(id string, a awaited) error {
+func tooEarly(id string, a awaited) error { return notBefore(id, a, "is asked for again") }
+
+// notBefore says that a version came too early, and what happens when its time has come.
+func notBefore(id string, a awaited, then string) error {
 	return fault.BadRevisionID.In("receive document", id).
-		Says("version %s is of a time more than 2 minutes ahead; it is asked for again after %s",
-			a.Revision, a.Due.Local().Format(time.RFC3339)).
+		Says("version %s is of a time more than 2 minutes ahead; it %s after %s",
+			a.Revision, then, a.Due.Local().Format(time.RFC3339)).
 		Try("set the clocks of both machines")
 }
 

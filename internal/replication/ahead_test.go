@@ -112,6 +112,42 @@ func TestWhatCameTooEarlyIsAskedForAgain(t *testing.T) {
 	failing("afterwards", 0)
 }
 
+// What came too early is asked for sooner by a run that starts over, or tries again what was refused. What the peer
+// does not have any more is not waited for; the rest is.
+func TestWhatCameTooEarlyIsAskedForSoonerOnRequest(t *testing.T) {
+	for name, request := range map[string]func(*replication.Active){
+		"reset": func(cfg *replication.Active) { cfg.Reset = true },
+		"retry": func(cfg *replication.Active) { cfg.RetryRefused = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ours, theirs := newClock(start), newClock(start.Add(87600*time.Hour))
+			a, p := openPeer(t, ours.options()), openPeer(t, theirs.options())
+			p.put("early", `{"n":1}`)
+			p.put("gone", `{"n":1}`)
+			theirs.set(start)
+			failing := func(what string, want int, configure ...func(*replication.Active)) {
+				t.Helper()
+				documents := make(map[string]bool)
+				for _, err := range runOnce(t, a, p, configure...) {
+					documents[fault.Of(err).Subject] = true
+				}
+				if len(documents) != want {
+					t.Errorf("%s: %v failed, want %d documents", what, documents, want)
+				}
+			}
+			failing("first", 2)
+			p.update(func(tx *store.Tx) error { return tx.Purge(p.coll, "gone") })
+			failing("without a request", 2)
+			failing("on request", 1, request)
+			failing("afterwards", 1)
+			ours.set(start.Add(87600 * time.Hour))
+			theirs.set(start.Add(87600 * time.Hour))
+			failing("in time", 0)
+			requireSame(t, a, p, 1)
+		})
+	}
+}
+
 // A revision that comes late of a document whose earlier one came too early takes its place.
 func TestALaterRevisionEndsTheWait(t *testing.T) {
 	ours, theirs := newClock(start), newClock(start.Add(3*time.Minute))
@@ -136,7 +172,7 @@ func TestWhatIsPushedTooEarlyIsPushedAgain(t *testing.T) {
 	a.put("early", `{"n":1}`)
 	for range 2 {
 		failed := runOnce(t, a, p)
-		if len(failed) != 1 || !fault.HasCode(failed[0], fault.WebSocket, 503) {
+		if len(failed) != 1 || !fault.HasCode(failed[0], fault.WebSocket, 503) || !strings.Contains(failed[0].Error(), "can be stored after") {
 			t.Errorf("told is %v", failed)
 		}
 	}

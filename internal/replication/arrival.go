@@ -196,7 +196,7 @@ func (a *arrival) receive(tx *store.Tx) error {
 			return err
 		}
 		var writing error
-		a.awaited, writing = a.c.ahead.put(tx, a.store.ID, awaited{a.store.Rev.ID, a.due})
+		a.awaited, writing = a.c.ahead.put(tx, a.store.ID, awaited{Revision: a.store.Rev.ID, Due: a.due})
 		return errors.Join(writing, err)
 	}
 	if err := a.c.ahead.arrived(tx, a.store.ID); err != nil {
@@ -208,8 +208,10 @@ func (a *arrival) receive(tx *store.Tx) error {
 // refuseForNow answers a revision that came too early. A listener cannot ask for it later: to a client it says that
 // the trouble may pass, so that a LiteCore pushes the revision again with its next connection.
 func (a *arrival) refuseForNow() {
-	err := tooEarly(a.store.ID, awaited{a.store.Rev.ID, a.due})
+	early := awaited{Revision: a.store.Rev.ID, Due: a.due}
+	err := tooEarly(a.store.ID, early)
 	if a.store.Remote == 0 {
+		err = notBefore(a.store.ID, early, "can be stored")
 		a.req.ReplyError(wire.TooEarly(err))
 	} else {
 		a.c.s.refuse(a.req, err)

@@ -32,10 +32,11 @@ func (cfg Active) asking(ctx context.Context) (*Active, []map[string]awaited, er
 				}
 			}
 			due := make(map[string]awaited)
+			sooner := cfg.Reset || cfg.RetryRefused // the peer may have another revision by now, or none
 			wanted := idSet(opts.DocIDs)
 			opts.DocIDs = nil
 			for id, a := range all {
-				if opts.Pull && !tx.Now().Before(a.Due) && (wanted == nil || wanted[id]) && document.CheckIncomingID(id) == nil {
+				if opts.Pull && (sooner || !tx.Now().Before(a.Due)) && (wanted == nil || wanted[id]) && document.CheckIncomingID(id) == nil {
 					due[id] = a
 					opts.DocIDs = append(opts.DocIDs, id)
 				}
