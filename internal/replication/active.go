@@ -10,21 +10,21 @@ import (
 	"github.com/tandemdb/tandem/internal/replication/wire"
 )
 
-// leader is the role of the active peer: it agrees on collections and checkpoints, starts both directions,
-// and decides how to go on whenever both have come to rest.
+// leader is the role of the active peer. It agrees with the peer on collections and checkpoints,
+// starts both directions, and chooses the next step whenever both directions are at rest.
 type leader struct {
 	s   *Session
 	cfg *Active
 }
 
-// NewActive makes the session of the peer that opened the connection.
+// NewActive returns the session of the peer that opened the connection.
 func NewActive(pipe blip.Pipe, cfg Active) *Session {
 	s := newSession(pipe, cfg.Common, wire.CloseNormal)
 	s.role = &leader{s: s, cfg: &cfg}
 	return s
 }
 
-// lead returns when a one-shot session has done its work.
+// lead runs the active role. done means that a one-shot session has finished its work.
 func (l *leader) lead(ctx context.Context) (done bool, err error) {
 	if err := l.meet(ctx); err != nil {
 		return false, err
@@ -52,14 +52,14 @@ func (l *leader) lead(ctx context.Context) (done bool, err error) {
 	}
 }
 
-// rest is what lead found when both directions had come to rest the last time.
+// rest is the state that lead saw when both directions were last at rest.
 type rest struct {
-	arrived      uint64 // what the pull and the resolver had written
-	mayStartOver bool   // the pull has not started over for what is held
+	arrived      uint64 // revisions written by the pull and the resolver
+	mayStartOver bool   // the pull has not yet started over for held documents
 }
 
-// goOn decides how a session at rest goes on: it pushes what has come up, starts over, ends a
-// one-shot session, which done tells, or lets a continuous one wait.
+// goOn chooses the next step of a session at rest: push new changes, start over, end a one-shot
+// session (done), or let a continuous session wait.
 func (l *leader) goOn(ctx context.Context, last *rest) (done bool, err error) {
 	if more, err := l.pushArrived(ctx, last); more || err != nil {
 		return false, err
@@ -92,9 +92,9 @@ func (l *leader) goOn(ctx context.Context, last *rest) (done bool, err error) {
 	return false, nil
 }
 
-// pushArrived looks at what the pull and the resolver have written since the last rest: what was
-// resolved is pushed in the same run, and what was pulled is looked at, so that the checkpoint
-// vouches for it. It reports whether there is more to push.
+// pushArrived extends the push over the revisions that the pull and the resolver have written since
+// the last rest. The push sends resolved revisions and inspects pulled ones, so that the checkpoint
+// can cover them. more reports whether the push has new work.
 func (l *leader) pushArrived(ctx context.Context, last *rest) (more bool, err error) {
 	now := l.arrived()
 	if now == last.arrived {
@@ -104,17 +104,19 @@ func (l *leader) pushArrived(ctx context.Context, last *rest) (more bool, err er
 	return l.pushFurther(ctx)
 }
 
-// ErrStartOver ends a session that has to be followed by another one at once: the peer
-// refuses a document for a revision that lies before our checkpoint, and that we do not have
-// any more, because it was purged. The next session pulls from the beginning.
+// ErrStartOver ends a session that another session must follow at once. The peer refused a document
+// because of a revision that lies before our checkpoint and that we have purged. The next session
+// pulls from the beginning.
 var ErrStartOver = errors.New("the pull has to start over")
 
-// holdPatience is how long a continuous session waits for the revision that the peer has
-// refused ours for: its feed may be late. A one-shot pull brings all there is, or nothing.
+// holdPatience is how long a continuous session waits for the revision over which the peer refused
+// ours: the peer's feed may lag behind. A one-shot pull needs no wait, because its end shows
+// whether the revision came.
 const holdPatience = 2 * time.Second
 
-// holding reports whether a push waits for what the pull has not brought, and whether it would be in
-// vain to start over for that. If it is too early to tell, the session is woken later.
+// holding reports whether a push waits for revisions that the pull has not brought, and whether
+// starting over for them is pointless. While it is too early to tell, holding schedules a later
+// wake-up of the session.
 func (l *leader) holding() (held, inVain bool) {
 	inVain = true
 	for _, x := range l.s.all() {
@@ -151,8 +153,8 @@ func (l *leader) startOver(ctx context.Context) error {
 	return ErrStartOver
 }
 
-// giveUpWaiting ends the wait of documents for a pull that has brought everything there is,
-// and reports whether there is more to push now.
+// giveUpWaiting stops documents from waiting for a pull that has brought everything, and reports
+// whether the push has new work.
 func (l *leader) giveUpWaiting(ctx context.Context) (more bool, err error) {
 	for _, x := range l.s.all() {
 		push := x.push.get()
@@ -177,7 +179,7 @@ func (l *leader) saveSoon() {
 	}
 }
 
-// arrived counts what the pull and the resolver have written.
+// arrived counts the revisions that the pull and the resolver have written.
 func (l *leader) arrived() (n uint64) {
 	for _, x := range l.s.all() {
 		n += x.counters.conflicts.Load() + x.counters.pulled.Load()
@@ -200,24 +202,23 @@ func (l *leader) pushFurther(ctx context.Context) (more bool, err error) {
 	return more, nil
 }
 
-// saveCheckpoints saves the checkpoints of all collections.
 func (l *leader) saveCheckpoints(ctx context.Context) {
 	for _, x := range l.s.all() {
 		l.s.saved(x.check.id, x.check.save(ctx))
 	}
 }
 
-// saveInTime is saveCheckpoints for a session that does not end by itself: it takes no longer than
-// farewell.
+// saveInTime calls saveCheckpoints with the time limit farewell, for a session that somebody else
+// ends.
 func (l *leader) saveInTime(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, farewell)
 	defer cancel()
 	l.saveCheckpoints(ctx)
 }
 
-// goodbye saves what can be saved.
+// goodbye saves the checkpoints and leaves the close code to the session.
 func (l *leader) goodbye(context.Context) (code int, reason string) {
-	l.saveInTime(l.s.work) //nolint:contextcheck // the context of Run has ended; the goodbye is still to be said
+	l.saveInTime(l.s.work) //nolint:contextcheck // the context of Run has ended, but the goodbye still needs one
 	return wire.CloseNormal, ""
 }
 
@@ -225,7 +226,7 @@ func (*leader) getCollections(*blip.Request) error {
 	return fault.New(fault.BLIP, 404, "the active peer has no collections to offer")
 }
 
-// beginLegacy does nothing: the active peer decides what is agreed on, and how.
+// beginLegacy does nothing: the active peer chooses the form of the conversation in meet.
 func (*leader) beginLegacy() error { return nil }
 
 func (*leader) subChanges(*exchange, *blip.Request) error {

@@ -13,11 +13,12 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// A version of a time far ahead is refused: one of the two clocks is wrong. That passes, with the time or when the
-// clock is set, but no peer announces the revision again once the checkpoint has passed it. So it is written down
-// before, and asked for by the ID of its document, over a connection of its own, when its time has come.
+// The database refuses a version whose time lies far ahead: one of the two clocks is wrong. The
+// refusal ends with time, or when somebody sets the clock, but no peer announces the revision again
+// behind the checkpoint. The session therefore records the revision first, and a short connection
+// asks for its document by ID when the time has come.
 
-// awaited is a revision that the peer has sent too early.
+// awaited is a revision that the peer sent too early.
 type awaited struct {
 	Revision revision.ID `json:"revision"`
 	Due      time.Time   `json:"due"`
@@ -28,10 +29,11 @@ func (a awaited) equal(b awaited) bool {
 	return a.Revision == b.Revision && a.Due.Equal(b.Due) && a.Times == b.Times
 }
 
-// maxAwaited bounds how many are written down for a peer and a collection. The checkpoint stays before others.
+// maxAwaited bounds the records for one peer and collection. Past it the checkpoint stays before
+// the revision.
 const maxAwaited = 10_000
 
-// aheadSpace is the space of the store's small values that have them, by the IDs of their documents.
+// aheadSpace names the space of small values that holds the awaited revisions, by document ID.
 func aheadSpace(remote store.Remote, c *store.Collection) string {
 	return fmt.Sprintf("ahead %d %s", remote, c.FullName())
 }
@@ -40,7 +42,7 @@ func readAwaited(tx *store.Tx, remote store.Remote, c *store.Collection) (map[st
 	all := make(map[string]awaited)
 	err := tx.Infos(aheadSpace(remote, c), func(id string, text []byte) error {
 		var a awaited
-		if json.Unmarshal(text, &a) == nil { // one that cannot be read is due
+		if json.Unmarshal(text, &a) == nil { // an unreadable record is due at once
 			all[id] = a
 		}
 		return nil
@@ -48,7 +50,7 @@ func readAwaited(tx *store.Tx, remote store.Remote, c *store.Collection) (map[st
 	return all, err
 }
 
-// awaitedOf returns the revision of one document; nil if none came too early.
+// awaitedOf returns the awaited revision of a document, or nil.
 func awaitedOf(tx *store.Tx, remote store.Remote, c *store.Collection, id string) (*awaited, error) {
 	text, err := tx.Info(aheadSpace(remote, c), id)
 	if err != nil || text == nil {
@@ -56,23 +58,23 @@ func awaitedOf(tx *store.Tx, remote store.Remote, c *store.Collection, id string
 	}
 	a := new(awaited)
 	if json.Unmarshal(text, a) != nil {
-		return nil, nil //nolint:nilnil // nothing that could be told
+		return nil, nil //nolint:nilnil // no record is not an error
 	}
 	return a, nil
 }
 
-// ahead keeps the revisions of one collection that came too early. Its methods may be called from any goroutine.
+// ahead keeps the early revisions of one collection. Its methods may be called from any goroutine.
 type ahead struct {
 	s     *engine
 	store *store.Collection
 
 	mu    sync.Mutex // guards the following
 	all   map[string]awaited
-	begun time.Time // what was due then has been asked for before this session
-	again time.Time // when what the peer has refused for the same reason is to be offered again; zero for nothing
+	begun time.Time // revisions due before this time were requested before the session
+	again time.Time // when to offer revisions that the peer's clock refused; zero if there are none
 }
 
-// load reads what earlier sessions have written down.
+// load reads the records of earlier sessions.
 func (h *ahead) load(ctx context.Context) error {
 	return h.s.db.View(ctx, func(tx *store.Tx) error {
 		all, err := readAwaited(tx, h.s.remote, h.store)
@@ -83,7 +85,7 @@ func (h *ahead) load(ctx context.Context) error {
 	})
 }
 
-// put writes down a revision; false if there is no room.
+// put records a revision. It returns false if there is no room.
 func (h *ahead) put(tx *store.Tx, id string, a awaited) (bool, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -106,12 +108,12 @@ func (h *ahead) put(tx *store.Tx, id string, a awaited) (bool, error) {
 	return true, nil
 }
 
-// arrived says that a revision of a document was stored, or is known.
+// arrived drops the record of a document whose revision is stored or already known.
 func (h *ahead) arrived(tx *store.Tx, id string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, known := h.all[id]; !known {
-		return nil // most often
+		return nil // the common case
 	}
 	if err := tx.SetInfo(aheadSpace(h.s.remote, h.store), id, nil); err != nil {
 		return err
@@ -120,7 +122,7 @@ func (h *ahead) arrived(tx *store.Tx, id string) error {
 	return nil
 }
 
-// events tell of each document that waits for its time.
+// events returns an event for each document that waits for its time.
 func (h *ahead) events() (all []DocumentEvent) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -140,7 +142,7 @@ func notBefore(id string, a awaited, then string) error {
 		Try("set the clocks of both machines")
 }
 
-// offerAgain has the session replaced by another after a while, which offers what the peer has refused.
+// offerAgain schedules another session, which offers again the revisions that the peer has refused.
 func (h *ahead) offerAgain(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -149,11 +151,11 @@ func (h *ahead) offerAgain(now time.Time) {
 	}
 }
 
-// offerAgainAfter is how long a continuous session waits before it offers a version again to a peer whose clock
-// is behind: nobody here knows how far.
+// offerAgainAfter is how long a continuous session waits before it offers a version again to a peer
+// whose clock is slow. The peer does not say by how much.
 const offerAgainAfter = 5 * time.Minute
 
-// isDue reports whether another session has something to ask for, or to offer again.
+// isDue reports whether another session has a revision to ask for or to offer again.
 func (h *ahead) isDue(now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -168,5 +170,5 @@ func (h *ahead) isDue(now time.Time) bool {
 	return false
 }
 
-// errAskAgain ends a continuous session that has to be followed by one which asks for what came too early.
+// errAskAgain ends a continuous session so that another can ask for revisions that came too early.
 var errAskAgain = errors.New("a revision that came too early is due")

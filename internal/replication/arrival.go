@@ -16,21 +16,21 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// arrival is one received revision on its way.
+// arrival is a received revision on its way to the store.
 type arrival struct {
 	*intake
 	req      *blip.Request
-	want     *want // nil if nobody had asked
+	want     *want // nil if nobody asked for the revision
 	weight   int64 // claimed from space
 	store    store.Incoming
 	info     document.Info
 	missing  []document.Blob
 	delta    bool
 	dangling []string // blobs that a Sync Gateway's _attachments do not list
-	removed  bool     // the body says that the document has left the user's channels
+	removed  bool     // the body says that the document left the user's channels
 	outcome  store.Outcome
-	due      time.Time // when the revision is acceptable, which came too early; else zero
-	awaited  bool      // and it is written down, to be asked for then
+	due      time.Time // when an early revision becomes acceptable; else zero
+	awaited  bool      // the revision is recorded, for a session at due
 	err      error
 }
 
@@ -42,8 +42,8 @@ func newArrival(in *intake, req *blip.Request) *arrival {
 	return a
 }
 
-// read makes a revision for the store out of a rev message, checking all that does not
-// depend on the document we have.
+// read turns a rev message into a revision for the store. It makes every check that does not depend
+// on the local document.
 func (a *arrival) read(ctx context.Context, blobs *blobFetcher) error {
 	if err := a.readProperties(); err != nil {
 		return err
@@ -110,13 +110,14 @@ func (a *arrival) readProperties() error {
 	return nil
 }
 
-// isRevisionOf reports whether a revision, without its history, could be one of a database.
+// isRevisionOf reports whether text, a revision without its history, has the form that the database
+// uses.
 func isRevisionOf(text string, vectors bool) bool {
 	rev, err := revision.ParseVector(text)
 	return err == nil && (vectors || !rev.ID.IsVersion())
 }
 
-// applyDelta returns the body that a delta makes of the one it is based upon.
+// applyDelta applies the delta to the body of its source revision.
 func (a *arrival) applyDelta(ctx context.Context, source string) ([]byte, error) {
 	base, err := revision.ParseVector(source)
 	if err != nil {
@@ -151,7 +152,7 @@ func (a *arrival) applyDelta(ctx context.Context, source string) ([]byte, error)
 	return body, nil
 }
 
-// readBody checks the body and brings it into the form that is stored.
+// readBody checks the body and converts it to its stored form.
 func (a *arrival) readBody(body []byte) error {
 	if len(body) == 0 && a.store.Deleted {
 		body = []byte("{}")
@@ -180,15 +181,15 @@ func (a *arrival) readBody(body []byte) error {
 	return nil
 }
 
-// preview is the document as it is going to be, for a filter.
+// preview returns the document as it will be stored, for a filter.
 func (a *arrival) preview() *store.Document {
 	return &store.Document{
 		ID: a.store.ID, Rev: a.store.Rev, Deleted: a.store.Deleted, Body: a.store.Body, Size: len(a.store.Body),
 	}
 }
 
-// receive stores a revision that has arrived, and notes what the peer shows by it. One that came too early is written
-// down, in the same transaction.
+// receive stores the revision and records what it shows about the peer. An early revision is
+// recorded in the same transaction.
 func (a *arrival) receive(tx *store.Tx) error {
 	var err error
 	if a.outcome, err = tx.Receive(a.c.store(), a.store); err != nil {
@@ -205,8 +206,9 @@ func (a *arrival) receive(tx *store.Tx) error {
 	return a.c.noteArrived(tx, a.store.ID, a.store.Rev)
 }
 
-// refuseForNow answers a revision that came too early. A listener cannot ask for it later: to a client it says that
-// the trouble may pass, so that a LiteCore pushes the revision again with its next connection.
+// refuseForNow answers a revision that came too early. A listener cannot ask for it later, so it
+// reports a transient error, and a LiteCore client pushes the revision again on its next
+// connection.
 func (a *arrival) refuseForNow() {
 	early := awaited{Revision: a.store.Rev.ID, Due: a.due}
 	err := tooEarly(a.store.ID, early)
@@ -227,14 +229,14 @@ func (a *arrival) refuseForNow() {
 	a.wanted.leaveOpen(a.want)
 }
 
-// settle tells the other parts what became of the revision, and adds what the listeners are to hear. If it
-// was not stored, it is refused, and nothing else is to be done.
+// settle passes the outcome of the revision on, and appends the events for listeners. A revision
+// that was not stored is refused, and settle stops there.
 func (a *arrival) settle(ctx context.Context, events []DocumentEvent) (stored bool, more []DocumentEvent) {
 	if a.removed && a.err == nil {
 		a.err = a.side.loseAccess(ctx, a.store.ID, a.want)
 	}
 	if a.err != nil {
-		if ctx.Err() == nil { // what the session's end has stopped is no news, and comes again
+		if ctx.Err() == nil { // the session's end is not an error of the document, which comes again
 			a.refuse()
 		}
 		return false, events
@@ -258,8 +260,8 @@ func (a *arrival) settle(ctx context.Context, events []DocumentEvent) (stored bo
 	return true, events
 }
 
-// refuse answers with an error. After a delta the revision is expected once more, whole;
-// after an error of ours that may pass, its sequence stays open for the next session.
+// refuse answers with an error. After a failed delta the peer sends the whole revision. After a
+// transient error of our own the sequence stays open for the next session.
 func (a *arrival) refuse() {
 	if !a.due.IsZero() {
 		a.refuseForNow()
@@ -268,7 +270,7 @@ func (a *arrival) refuse() {
 	c := a.c
 	transient := isOurTrouble(a.err)
 	if a.delta && (errors.Is(a.err, fault.DeltaBase) || errors.Is(a.err, fault.CorruptDelta)) {
-		a.wanted.again(a.want) // before the peer hears of it, and sends it
+		a.wanted.again(a.want) // before the peer can read the refusal and send the revision
 		c.s.refuse(a.req, a.err)
 		return
 	}
@@ -282,7 +284,7 @@ func (a *arrival) refuse() {
 	case transient:
 		c.s.leave(a.err)
 		a.wanted.leaveOpen(a.want)
-	case errors.Is(a.err, fault.Unexpected): // a filter that panicked has refused nothing
+	case errors.Is(a.err, fault.Unexpected): // a filter that panicked has not decided
 		a.wanted.leaveOpen(a.want)
 	default:
 		a.wanted.done(a.want)

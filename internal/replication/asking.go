@@ -8,8 +8,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// asking returns the configuration of a session that asks for what is due, and what that is, by the places of the
-// collections; nil if nothing is.
+// asking returns the configuration of a session that asks for due revisions, and these revisions by
+// the index of their collection. It returns nil if none is due.
 func (cfg Active) asking(ctx context.Context) (*Active, []map[string]awaited, error) {
 	if len(cfg.Collections) == 0 {
 		return nil, nil, nil
@@ -42,7 +42,7 @@ func (cfg Active) asking(ctx context.Context) (*Active, []map[string]awaited, er
 				}
 			}
 			if len(due) > 0 {
-				opts.Push, opts.Channels = false, nil // a gateway takes IDs or channels
+				opts.Push, opts.Channels = false, nil // a gateway takes either IDs or channels
 				collections, asked = append(collections, opts), append(asked, due)
 			}
 		}
@@ -55,7 +55,7 @@ func (cfg Active) asking(ctx context.Context) (*Active, []map[string]awaited, er
 	return &cfg, asked, nil
 }
 
-// addRefused adds the documents that were refused here, as if they were due.
+// addRefused adds the documents that this side refused, as if they were due.
 func addRefused(tx *store.Tx, remote store.Remote, c *store.Collection, all map[string]awaited) error {
 	return eachRefusal(tx, remote, c, func(id string, r Refusal) error {
 		if _, early := all[id]; early || r.Push {
@@ -72,8 +72,8 @@ func addRefused(tx *store.Tx, remote store.Remote, c *store.Collection, all map[
 	})
 }
 
-// forgetAsked takes off what was asked for and did not come: the peer has it no more. What came too early once more
-// stays.
+// forgetAsked drops the records of revisions that were requested and did not come: the peer no
+// longer has them. Revisions that came too early again keep their records.
 func (cfg Active) forgetAsked(ctx context.Context, asked []map[string]awaited) error {
 	return cfg.DB.Update(ctx, func(tx *store.Tx) error {
 		remote, err := tx.RemoteFor(cfg.Remote)

@@ -2,21 +2,21 @@ package replication
 
 import "io"
 
-// The memory that a behind takes for its lead.
+// The memory that a behind uses to run ahead of its writer.
 const (
 	behindBuffer = 128 << 10 // bytes
-	behindQueue  = 3         // buffers, beside the one being filled
+	behindQueue  = 3         // buffers besides the one being filled
 )
 
-// behind is a writer whose work is done by a goroutine of its own, some buffers later: a blob is
-// received and hashed and stored at the same time. It is for one goroutine, and ends with close.
+// behind is a writer that passes full buffers to a goroutine, so that receiving a blob overlaps
+// with hashing and storing it. One goroutine at a time may use it, and must call close.
 type behind struct {
 	w      io.Writer
 	buffer []byte // being filled
 	full   chan []byte
 	free   chan []byte
-	failed chan struct{} // closed after err is set
-	ended  chan struct{} // closed when the goroutine has ended
+	failed chan struct{} // closed after err has been set
+	ended  chan struct{} // closed when the goroutine returns
 	err    error
 }
 
@@ -41,12 +41,12 @@ func (b *behind) run() {
 		}
 		select {
 		case b.free <- buffer[:0]:
-		default: // there are enough
+		default: // all buffers exist; wait for a free one
 		}
 	}
 }
 
-// Write takes p. The error may be that of an earlier Write.
+// Write copies p. It may return the error of an earlier Write.
 func (b *behind) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		if len(b.buffer) == cap(b.buffer) {
@@ -60,7 +60,7 @@ func (b *behind) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// pass hands over the buffer, and finds another one.
+// pass hands over the buffer and takes a free one.
 func (b *behind) pass() error {
 	select {
 	case <-b.failed:
@@ -75,10 +75,10 @@ func (b *behind) pass() error {
 	return nil
 }
 
-// close waits until all is written, and returns the first error. Closing twice is not allowed.
+// close waits until everything is written, and returns the first error. It must be called once.
 func (b *behind) close() error {
 	if len(b.buffer) > 0 {
-		_ = b.pass() // an error stays in err
+		_ = b.pass() // err keeps the error
 	}
 	close(b.full)
 	<-b.ended

@@ -13,8 +13,8 @@ import (
 	"github.com/tandemdb/tandem/internal/replication/wire"
 )
 
-// blobFetcher fetches blobs that received revisions refer to; two that want the same one
-// at once share the request.
+// blobFetcher fetches the blobs that received revisions refer to. Revisions that want one blob at
+// the same time share one request.
 type blobFetcher struct {
 	s *engine
 
@@ -24,14 +24,14 @@ type blobFetcher struct {
 
 type fetch struct {
 	done chan struct{}
-	err  error // read after done
+	err  error // valid after done is closed
 }
 
 func newBlobFetcher(s *engine) *blobFetcher {
 	return &blobFetcher{s: s, fetches: make(map[string]*fetch)}
 }
 
-// missing returns those of the blobs that the database lacks.
+// missing returns the blobs that the database lacks.
 func (f *blobFetcher) missing(blobs []document.Blob) []document.Blob {
 	var missing []document.Blob
 	for _, blob := range blobs {
@@ -45,8 +45,8 @@ func (f *blobFetcher) missing(blobs []document.Blob) []document.Blob {
 // errAbsent reports that a peer does not have a blob that its document refers to.
 var errAbsent = errors.New("the peer does not have the blob")
 
-// fetch makes sure that the database has the blob of the document. A fetch that was shared
-// and failed is tried again: what was wrong with it may be another document's fault.
+// fetch ensures that the database has the blob. It repeats a failed shared fetch, because the
+// failure may be due to the other document.
 func (f *blobFetcher) fetch(ctx context.Context, c *collection, docID string, blob document.Blob) error {
 	for {
 		shared, err := f.fetchOnce(ctx, c, docID, blob)
@@ -56,7 +56,7 @@ func (f *blobFetcher) fetch(ctx context.Context, c *collection, docID string, bl
 	}
 }
 
-// fetchOnce fetches a blob, or waits for another who does; shared tells which.
+// fetchOnce fetches a blob, or waits for a fetch that is under way; shared tells which.
 func (f *blobFetcher) fetchOnce(ctx context.Context, c *collection, docID string, blob document.Blob) (shared bool, err error) {
 	f.mu.Lock()
 	running, ok := f.fetches[blob.Digest]
@@ -83,13 +83,13 @@ func (f *blobFetcher) fetchOnce(ctx context.Context, c *collection, docID string
 	return false, running.err
 }
 
-// download asks the peer for the blob, and stores it if its digest is right.
+// download asks the peer for the blob, and stores the content if its digest matches.
 func (f *blobFetcher) download(ctx context.Context, c *collection, docID string, blob document.Blob) error {
 	w, err := f.s.db.BlobWriter(ctx)
 	if err != nil {
 		return err
 	}
-	defer w.Abort() // harmless after Commit
+	defer w.Abort() // a no-op after Commit
 	m := c.message(wire.ProfileGetAttachment)
 	m.Properties.Add(wire.PropDigest, blob.Digest)
 	m.Properties.Add(wire.PropDocID, docID)
@@ -108,7 +108,7 @@ func (f *blobFetcher) download(ctx context.Context, c *collection, docID string,
 	return nil
 }
 
-// receive sends the request m, and writes the blob that answers it to w.
+// receive sends the request m and writes the blob of the reply to w.
 func (f *blobFetcher) receive(
 	ctx context.Context, c *collection, m *blip.Message, blob document.Blob, w io.Writer,
 ) (err error) {
@@ -136,8 +136,7 @@ func (f *blobFetcher) receive(
 	return err
 }
 
-// bounded refuses more of a blob than its document says that there is, so that no peer can
-// fill the disk.
+// bounded fails once a blob exceeds the length in its document, so that no peer can fill the disk.
 type bounded struct {
 	w      io.Writer
 	left   int64

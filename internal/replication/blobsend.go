@@ -13,13 +13,13 @@ import (
 	"github.com/tandemdb/tandem/internal/replication/wire"
 )
 
-// blobSender sends the content of documents to a peer that asks for it.
+// blobSender sends blobs to a peer that asks for them.
 type blobSender struct {
 	s    *engine
 	gate gate
 }
 
-// get sends a blob, streamed from its file (spec/replication.md §10).
+// get answers getAttachment with a blob, streamed from its file.
 func (b *blobSender) get(c *collection, req *blip.Request) error {
 	if c.writeOnly {
 		return mayNotRead()
@@ -42,18 +42,18 @@ func (b *blobSender) get(c *collection, req *blip.Request) error {
 	return nil
 }
 
-// blobsOpen bounds the files that a session sends from at a time.
+// blobsOpen bounds how many files a session sends at a time.
 const blobsOpen = 64
 
-// gate lets so many in at a time; the others wait their turn.
+// gate admits a fixed number of callers at a time and queues the rest.
 type gate struct {
 	mu      sync.Mutex
 	inside  int
 	waiting []func()
-	opening bool // somebody lets the waiting ones in
+	opening bool // one goroutine is admitting callers
 }
 
-// enter calls start now, or when enough others have left.
+// enter calls start now, or when a place becomes free.
 func (g *gate) enter(start func()) {
 	g.mu.Lock()
 	g.waiting = append(g.waiting, start)
@@ -61,7 +61,7 @@ func (g *gate) enter(start func()) {
 	g.open()
 }
 
-// leave makes room for the next.
+// leave frees a place.
 func (g *gate) leave() {
 	g.mu.Lock()
 	g.inside--
@@ -69,7 +69,8 @@ func (g *gate) leave() {
 	g.open()
 }
 
-// open lets in whom there is room for. One call does it for all: those let in may leave at once.
+// open admits callers while there are places. One loop admits all of them, because an admitted
+// caller may leave at once.
 func (g *gate) open() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -88,7 +89,7 @@ func (g *gate) open() {
 	g.opening = false
 }
 
-// gatedBlob leaves the gate when it is closed.
+// gatedBlob leaves the gate when closed.
 type gatedBlob struct {
 	io.ReadCloser
 	gate *gate
@@ -101,7 +102,7 @@ func (b *gatedBlob) Close() error {
 	return err
 }
 
-// prove shows that we have a blob without sending it.
+// prove answers proveAttachment: it shows that we have a blob without sending the content.
 func (b *blobSender) prove(req *blip.Request) error {
 	nonce := req.Body
 	if len(nonce) == 0 || len(nonce) > maxAttachmentNonce {
@@ -128,7 +129,7 @@ func (b *blobSender) proof(digest string, nonce []byte) (string, error) {
 		return "", err
 	}
 	defer blob.Close()
-	h := sha1.New() //nolint:gosec // the protocol's digest
+	h := sha1.New() //nolint:gosec // the protocol prescribes SHA-1
 	h.Write([]byte{byte(len(nonce))})
 	h.Write(nonce)
 	if _, err := io.Copy(h, blob); err != nil {

@@ -13,20 +13,20 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// saveInterval is how long a checkpoint may be unsaved while work goes on.
+// saveInterval is how long a busy session may leave its checkpoint unsaved.
 const saveInterval = 5 * time.Second
 
-// checkpointer keeps both copies of the checkpoint of one collection, at the peer and in the database,
-// in step with the ledger, in this order.
+// checkpointer saves the ledger of one collection as a checkpoint: first the peer's copy, then the
+// database's.
 type checkpointer struct {
 	*account
 	c  *collection
 	id string
 
-	unsaved      bool // there is nothing to go on from
+	unsaved      bool // no checkpoint exists to resume from
 	retryRefused bool // see [Active]
 
-	saving chan struct{}       // capacity 1, filled through a save: one at a time
+	saving chan struct{}       // capacity 1; holding the slot serializes saves
 	rev    string              // the peer's revision of its copy; "" if it has none; guarded by saving
 	saved  checkpoint.Position // as last saved; guarded by saving
 }
@@ -35,7 +35,7 @@ func newCheckpointer(c *collection, id string, a *account) *checkpointer {
 	return &checkpointer{account: a, c: c, id: id, saving: make(chan struct{}, 1)}
 }
 
-// begin sets the starting point: what both copies agree on.
+// begin sets the starting point: the position on which both copies agree.
 func (k *checkpointer) begin(ctx context.Context, theirs []byte, rev string, reset bool) error {
 	k.rev = rev
 	var ours []byte
@@ -46,7 +46,7 @@ func (k *checkpointer) begin(ctx context.Context, theirs []byte, rev string, res
 	if err != nil && !errors.Is(err, fault.NotFound) {
 		return err
 	}
-	if reset && ours != nil { // not before the next save alone: the session may break off
+	if reset && ours != nil { // remove our copy now, since the session may break off before its first save
 		err := k.c.s.db.Update(ctx, func(tx *store.Tx) error { return tx.SetLocalCheckpoint(k.id, []byte("{}")) })
 		if err != nil {
 			return err
@@ -57,11 +57,11 @@ func (k *checkpointer) begin(ctx context.Context, theirs []byte, rev string, res
 	}
 	local, _, err := wire.ParseCheckpoint(ours)
 	if err != nil {
-		return nil //nolint:nilerr // a copy that cannot be read is none: start from the beginning
+		return nil //nolint:nilerr // an unreadable copy means no checkpoint: start from the beginning
 	}
 	remote, _, err := wire.ParseCheckpoint(theirs)
 	if err != nil {
-		return nil //nolint:nilerr // the same
+		return nil //nolint:nilerr // as above
 	}
 	k.saved = checkpoint.Agree(local, remote)
 	start := k.saved
@@ -76,12 +76,12 @@ func (k *checkpointer) begin(ctx context.Context, theirs []byte, rev string, res
 	return nil
 }
 
-// run saves the checkpoint a while after it has changed, or at once when asked, until ctx ends. It does
-// so once in a saveInterval at most: a session that is at rest between any two changes asks after each. After
-// a save that failed it waits, longer each time.
+// run saves the checkpoint a while after a change, or at once on request, until ctx ends. It saves
+// at most once per saveInterval, because a session that keeps coming to rest requests a save after
+// each change. Failed saves lengthen the wait.
 func (k *checkpointer) run(ctx context.Context) error {
 	var due <-chan time.Time
-	var earliest time.Time // of the next save
+	var earliest time.Time // when the next save may happen
 	pause := time.Duration(0)
 	for {
 		select {
@@ -113,8 +113,8 @@ func (k *checkpointer) run(ctx context.Context) error {
 	}
 }
 
-// save writes the peer's copy and then ours, which must never be ahead of it. What could
-// not be saved is tried again with the next change.
+// save writes the peer's copy and then ours, which must never be ahead. The next change retries a
+// failed save.
 func (k *checkpointer) save(ctx context.Context) (err error) {
 	select {
 	case k.saving <- struct{}{}:
@@ -145,8 +145,8 @@ func (k *checkpointer) save(ctx context.Context) (err error) {
 	return nil
 }
 
-// saveRemotely writes the peer's copy. A refusal because of another revision is answered by
-// reading it again: whatever another run has written there, ours is the truth now.
+// saveRemotely writes the peer's copy. On a revision conflict it reads the copy again and
+// overwrites it: our ledger is authoritative, whatever another run has written.
 func (k *checkpointer) saveRemotely(ctx context.Context, body []byte) error {
 	for range maxCheckpointRetries {
 		m := k.c.message(wire.ProfileSetCheckpoint)
@@ -164,7 +164,7 @@ func (k *checkpointer) saveRemotely(ctx context.Context, body []byte) error {
 			if err := k.reread(ctx); err != nil {
 				return err
 			}
-		case fault.HasCode(err, fault.WebSocket, 404) && k.rev != "": // Sync Gateway has lost it
+		case fault.HasCode(err, fault.WebSocket, 404) && k.rev != "": // Sync Gateway has lost the copy
 			k.rev = ""
 		default:
 			return fmt.Errorf("save checkpoint at the peer: %w", err)
@@ -183,7 +183,7 @@ func (k *checkpointer) reread(ctx context.Context) error {
 	return nil
 }
 
-// fetch reads the peer's copy; all is empty if it has none.
+// fetch reads the peer's copy. All results are empty if there is no copy.
 func (k *checkpointer) fetch(ctx context.Context) (body []byte, rev string, err error) {
 	m := k.c.message(wire.ProfileGetCheckpoint)
 	m.Properties.Add(wire.PropClient, k.id)

@@ -9,11 +9,11 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// collection is one collection of a session: its options, and the account of what becomes of its
+// collection is one collection of a session: its options, and counts of what happened to its
 // documents. Its methods may be called from any goroutine.
 type collection struct {
 	s      *engine
-	index  int // in the peers' common list; -1 in the legacy form, which has no list
+	index  int // in the list that both peers agreed on; -1 in the legacy form, which has no list
 	opts   CollectionOptions
 	ledger ledger
 
@@ -45,7 +45,7 @@ func (c *collection) message(profile string) *blip.Message {
 	return m
 }
 
-// report tells the listeners about documents, and counts them.
+// report counts document events and passes them to the listeners.
 func (c *collection) report(events ...DocumentEvent) {
 	if len(events) == 0 {
 		return
@@ -72,7 +72,7 @@ func (c *collection) report(events ...DocumentEvent) {
 	c.s.progressed()
 }
 
-// lastSequence returns the sequence of the latest change, 0 if there was none.
+// lastSequence returns the sequence of the latest change, or 0 if the collection has no changes.
 func (c *collection) lastSequence(ctx context.Context) (last store.Sequence, err error) {
 	err = c.s.db.View(ctx, func(tx *store.Tx) error {
 		last, err = tx.LastSequence(c.store())

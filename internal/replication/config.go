@@ -9,14 +9,13 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// The application protocols a session can speak, as the WebSocket subprotocol names them.
+// The application protocols that a session can speak, named as WebSocket subprotocols.
 const (
 	CBMobile3 = "BLIP_3+CBMobile_3" // revision trees
 	CBMobile4 = "BLIP_3+CBMobile_4" // version vectors
 )
 
-// Protocols lists the subprotocols that fit a database and the directions wanted, best
-// first (spec/README.md, "Protocol versions").
+// Protocols lists the subprotocols that suit a database and the requested directions, best first.
 func Protocols(versioning store.Versioning, pull bool) []string {
 	switch {
 	case versioning == store.VersionVectors:
@@ -28,107 +27,108 @@ func Protocols(versioning store.Versioning, pull bool) []string {
 	}
 }
 
-// Common is what both roles need. DB is mandatory.
+// Common configures both roles. DB is mandatory.
 type Common struct {
 	DB *store.DB
 
-	// Protocol is what the handshake has agreed on. Empty means CBMobile3.
+	// Protocol is the subprotocol that the handshake selected. Empty means CBMobile3.
 	Protocol string
 
-	// Deltas says whether to send deltas and to ask for them.
+	// Deltas enables deltas in both directions.
 	Deltas bool
 
 	// Compression says when messages are deflated. The zero value adapts to the link.
 	Compression blip.Compression
 
-	// ReplyTimeout is how long a request may go without any progress, and how long the
-	// peer may owe a revision without sending anything. Zero means two minutes.
+	// ReplyTimeout bounds how long a request may make no progress, and how long the peer may owe a
+	// revision while it sends nothing. Zero means two minutes.
 	ReplyTimeout time.Duration
 
-	// Documents is told what became of documents, in batches, on goroutines of the session;
-	// it must not call back into the session. Nil means that nobody listens.
+	// Documents, unless nil, receives document events in batches, on goroutines of the session. It
+	// must not call back into the session.
 	Documents func([]DocumentEvent)
 
-	// Changed is told, often and on any goroutine, that Progress has changed. It must
-	// not block. Nil means that nobody listens.
+	// Changed, unless nil, is called whenever Progress has changed: often, and on any goroutine. It
+	// must not block.
 	Changed func()
 
-	// Log receives what is worth knowing beyond errors. Nil means nothing is logged.
+	// Log receives messages. Nil disables logging.
 	Log *slog.Logger
 }
 
-// Active says what the peer that opened the connection wants done.
+// Active configures the session of the peer that opened the connection.
 type Active struct {
 	Common
 
 	Collections []CollectionOptions
 	Continuous  bool
 
-	// Remote names the peer: the endpoint's URL. Checkpoints and remote ancestors go by it.
+	// Remote is the URL of the peer's endpoint. It keys the checkpoints and the remote ancestors.
 	Remote string
 
-	// Reset starts from the beginning, whatever the checkpoints say.
+	// Reset ignores the checkpoints and starts from the beginning.
 	Reset bool
 
-	// StartedOver says that the session follows one that ended with [ErrStartOver].
+	// StartedOver marks the session after one that ended with [ErrStartOver].
 	StartedOver bool
 
-	// RetryRefused tries once more what either side has refused in earlier sessions, unless it has changed.
+	// RetryRefused repeats, once, documents that either side refused in earlier sessions and that
+	// have not changed since.
 	RetryRefused bool
 
-	asks bool // a short session for what came too early: see [ahead]; it has no checkpoint
+	asks bool // a short session for revisions that came too early, without a checkpoint; see [ahead]
 
-	// KeepLost keeps documents that the user has lost access to, in place of purging them.
+	// KeepLost keeps documents to which the user has lost access. By default they are purged.
 	KeepLost bool
 }
 
-// CollectionOptions says what the active peer does with one collection.
+// CollectionOptions configures one collection of an active session.
 type CollectionOptions struct {
 	Collection *store.Collection
 	Push, Pull bool
 
-	// DocIDs, unless nil, limits the replication to these documents.
+	// DocIDs, unless nil, restricts the replication to these documents.
 	DocIDs []string
 
-	// Channels, unless empty, limits the pull to these channels of a Sync Gateway.
+	// Channels, unless empty, restricts the pull to these channels of a Sync Gateway.
 	Channels []string
 
-	// PushFilter and PullFilter, unless nil, are asked for each document.
+	// PushFilter and PullFilter, unless nil, decide about each document.
 	PushFilter, PullFilter Filter
 
-	// Resolver decides conflicts. Nil means the default rules of spec/conflicts.md §3.
+	// Resolver decides conflicts. Nil means the default rules: a deletion wins, then the later
+	// version.
 	Resolver Resolver
 }
 
-// Passive says what the peer that accepted the connection allows.
+// Passive configures the session of the peer that accepted the connection.
 type Passive struct {
 	Common
 
-	// Collections are the ones shared.
+	// Collections are the shared collections.
 	Collections []*store.Collection
 
 	// ReadOnly refuses revisions from the peer.
 	ReadOnly bool
 
-	// Access, unless nil, says what the peer may do with each of the collections that it asks
-	// for. It is asked once for each.
+	// Access, unless nil, limits what the peer may do with a collection. The session calls it once
+	// for each collection that the peer asks for.
 	Access func(coll *store.Collection) Access
 }
 
-// Access says what a passive peer lets the active one do with a collection. Its zero value lets
-// it do everything.
+// Access limits what the active peer may do with a collection. The zero value allows everything.
 type Access struct {
-	Denied    bool // the collection does not exist for the peer
-	ReadOnly  bool // refuses revisions
-	WriteOnly bool // refuses to tell of changes, and to send blobs
+	Denied    bool // the peer sees no such collection
+	ReadOnly  bool // refuses revisions from the peer
+	WriteOnly bool // sends the peer neither changes nor blobs
 
-	// PushFilter and PullFilter, unless nil, are asked for each document: what they refuse is not
-	// sent, or not taken.
+	// PushFilter and PullFilter, unless nil, decide about each document: a rejected document is not
+	// sent, or not accepted.
 	PushFilter, PullFilter Filter
 }
 
-// Goodbye is how a passive session takes leave of the peer if it is the cause with which the context
-// of the session ends: with another WebSocket code and text than those of a listener that stops.
+// Goodbye, as the cause that ends the context of a passive session, chooses the WebSocket close
+// code and text. The default is that of a listener that stops.
 type Goodbye struct {
 	Code   int
 	Reason string
@@ -136,18 +136,18 @@ type Goodbye struct {
 
 func (g *Goodbye) Error() string { return g.Reason }
 
-// Filter reports whether a document may go on. It may be slow, and is called on goroutines
-// of the session. accessRemoved says that the document comes because access to it was
-// lost; its body is then empty. The document must not be changed.
+// Filter reports whether a document may pass. It may be slow; the session calls it on its own
+// goroutines. accessRemoved means that the user has lost access to the document, whose body is then
+// empty. A Filter must not modify the document.
 type Filter func(doc *store.Document, accessRemoved bool) bool
 
-// Resolver decides one conflict. It may be slow and may use the database, and may be asked
-// about several documents at once, about each by one caller. A panic counts as fault.Unexpected;
-// after an error the conflict stays and is presented again by the next session.
+// Resolver decides one conflict. It may be slow and may use the database. The session may call it
+// for several documents at once, but once at a time per document. A panic becomes fault.Unexpected.
+// After an error the conflict remains, and the next session presents it again.
 type Resolver func(ctx context.Context, c Conflict) (Decision, error)
 
-// Conflict is a document that was changed on both sides. Local or Remote is nil where that
-// side has deleted it. Base is the body of their common ancestor, or nil where it is not kept.
+// Conflict is a document that both sides have changed. Local or Remote is nil where that side
+// deleted the document. Base is the body of the common ancestor, or nil if no longer stored.
 type Conflict struct {
 	Collection    *store.Collection
 	ID            string
@@ -155,14 +155,14 @@ type Conflict struct {
 	Base          []byte
 }
 
-// Decision is how a conflict ends. Body counts with store.Merged only; a nil one deletes
-// the document.
+// Decision is the outcome of a conflict. Body applies to store.Merged only; nil deletes the
+// document.
 type Decision struct {
 	Winner store.Winner
 	Body   []byte
 }
 
-// DocumentEvent tells what became of one document in one direction.
+// DocumentEvent reports the outcome for one document in one direction.
 type DocumentEvent struct {
 	Collection    *store.Collection
 	ID            string
@@ -171,7 +171,7 @@ type DocumentEvent struct {
 	Deleted       bool   // the revision is a tombstone
 	AccessRemoved bool   // access to the document was lost
 	Err           error  // nil when the document has arrived
-	Transient     bool   // Err may pass; the document is tried again
+	Transient     bool   // Err may pass; the document will be retried
 
-	counted bool // as arrived, in an earlier session or not by this replication
+	counted bool // counted as arrived before, or by somebody else
 }

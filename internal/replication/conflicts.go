@@ -12,20 +12,20 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// resolversAtOnce is how many documents a custom resolver is asked about at the same time.
+// resolversAtOnce bounds the concurrent calls of a custom resolver.
 const resolversAtOnce = 4
 
-// conflicts resolves the conflicts of one collection on the active side (spec/conflicts.md §2):
-// a few documents at a time, and each by one worker.
+// conflicts resolves the conflicts of one collection on the active side. Several workers run at
+// once, but one document has one worker.
 type conflicts struct {
 	c          *collection
 	push       *pushSlot
-	continuous bool // what fails is left for a next session
+	continuous bool // the next session retries failures
 
 	mu      sync.Mutex
 	waiting []string        // in order
-	queued  map[string]bool // what is in waiting
-	working map[string]bool // what workers have; true if it was added again meanwhile
+	queued  map[string]bool // the members of waiting
+	working map[string]bool // documents with a worker; true if added again meanwhile
 	wake    chan struct{}   // capacity 1
 }
 
@@ -36,7 +36,7 @@ func newConflicts(c *collection, push *pushSlot, continuous bool) *conflicts {
 	}
 }
 
-// add has a document's conflict resolved, after the one that is being resolved.
+// add queues a document. If a worker has the document already, it is queued again afterwards.
 func (f *conflicts) add(id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -68,7 +68,7 @@ func (f *conflicts) busy() bool {
 	return len(f.waiting)+len(f.working) > 0
 }
 
-// findOld adds the conflicts that an earlier session has left.
+// findOld queues the conflicts that earlier sessions left.
 func (f *conflicts) findOld(ctx context.Context) error {
 	after := ""
 	for {
@@ -139,12 +139,12 @@ func (f *conflicts) done(id string) {
 	}
 }
 
-// resolve ends one conflict, and reports the document.
+// resolve resolves one conflict and reports the document.
 func (f *conflicts) resolve(ctx context.Context, id string) {
 	doc, err := f.attempt(ctx, id)
 	switch {
 	case ctx.Err() != nil:
-		return // it is found again by the next session
+		return // the next session finds the conflict again
 	case err != nil:
 		f.failed(id, err)
 	case doc != nil:
@@ -153,11 +153,11 @@ func (f *conflicts) resolve(ctx context.Context, id string) {
 	f.push.remoteMoved(id)
 }
 
-// errUnsteady reports that a document changed each time that its conflict was being resolved.
+// errUnsteady means that the document changed during each attempt to resolve its conflict.
 var errUnsteady = errors.New("the document does not come to rest")
 
-// failed reports a conflict that stays. What may pass is for the next session; a one-shot run, which
-// ends anyhow, is none the worse for a document that does not come to rest.
+// failed reports a conflict that remains. Transient failures are left to the next session; a
+// one-shot run reports them and ends.
 func (f *conflicts) failed(id string, err error) {
 	unsteady := f.continuous && errors.Is(err, errUnsteady)
 	event := DocumentEvent{ID: id, Err: err, Transient: unsteady || isDiskTrouble(err)}
@@ -169,14 +169,14 @@ func (f *conflicts) failed(id string, err error) {
 
 func (f *conflicts) resolved(doc *store.Document) {
 	if doc.Conflicted {
-		f.add(doc.ID) // another peer's revision is in conflict too
+		f.add(doc.ID) // another peer's revision may conflict too
 	}
 	f.c.counters.conflicts.Add(1)
 	f.c.report(DocumentEvent{ID: doc.ID, Deleted: doc.Deleted})
 }
 
-// attempt resolves, starting again while the document changes under the resolver. It returns nil
-// if there is no conflict any more.
+// attempt resolves, and repeats if the document changes meanwhile. It returns nil if the conflict
+// is gone.
 func (f *conflicts) attempt(ctx context.Context, id string) (*store.Document, error) {
 	if f.c.opts.Resolver == nil {
 		return f.byRules(ctx, id)
@@ -198,7 +198,7 @@ func (f *conflicts) attempt(ctx context.Context, id string) (*store.Document, er
 		switch {
 		case errors.Is(err, fault.Conflict):
 			continue
-		case isNotFound(err) && f.isOver(ctx, id): // not found may be a blob of the outcome too
+		case isNotFound(err) && f.isOver(ctx, id): // "not found" may also refer to a blob of the outcome
 			return nil, nil
 		}
 		return doc, err
@@ -207,8 +207,8 @@ func (f *conflicts) attempt(ctx context.Context, id string) (*store.Document, er
 		Says("the document changed %d times while its conflict was being resolved", maxResolveAttempts)
 }
 
-// byRules resolves by the default rules. They ask nobody, so that one transaction does it, and no
-// edit comes between.
+// byRules resolves by the default rules in one transaction, so that no edit can intervene. The
+// rules call no user code.
 func (f *conflicts) byRules(ctx context.Context, id string) (doc *store.Document, err error) {
 	err = f.c.s.db.Update(ctx, func(tx *store.Tx) error {
 		conflict, err := f.read(tx, id)
@@ -230,13 +230,13 @@ func (f *conflicts) resolution(l *loadedConflict, d Decision) store.Resolution {
 	}
 }
 
-// isOver reports whether a document's conflict has ended without us.
+// isOver reports whether somebody else has ended the document's conflict.
 func (f *conflicts) isOver(ctx context.Context, id string) bool {
 	conflict, err := f.load(ctx, id)
 	return err == nil && conflict == nil
 }
 
-// why says for people what a decision goes by.
+// why explains a decision in the log.
 func (f *conflicts) why(l *loadedConflict) string {
 	local, remote := l.stored.Local, l.stored.Remote
 	switch {
@@ -250,13 +250,13 @@ func (f *conflicts) why(l *loadedConflict) string {
 	return "default rules: the later edit wins"
 }
 
-// loadedConflict is a Conflict with both sides as they are stored, deleted ones too.
+// loadedConflict is a Conflict with both sides as stored, tombstones included.
 type loadedConflict struct {
 	Conflict
 	stored *store.Conflict
 }
 
-// byRules decides by the default rules (spec/conflicts.md §3).
+// byRules decides by the default rules.
 func (l *loadedConflict) byRules() Decision {
 	local, remote := l.stored.Local, l.stored.Remote
 	if revision.DefaultWinner(local.Rev, remote.Rev, local.Deleted, remote.Deleted) {
@@ -265,7 +265,7 @@ func (l *loadedConflict) byRules() Decision {
 	return Decision{Winner: store.RemoteWins}
 }
 
-// load reads both sides; the conflict is nil if it is gone.
+// load reads both sides. It returns nil if the conflict is gone.
 func (f *conflicts) load(ctx context.Context, id string) (l *loadedConflict, err error) {
 	err = f.c.s.db.View(ctx, func(tx *store.Tx) error {
 		l, err = f.read(tx, id)
@@ -292,8 +292,8 @@ func (f *conflicts) read(tx *store.Tx, id string) (*loadedConflict, error) {
 	return l, nil
 }
 
-// decide asks the resolver. The default rules settle what leaves it no choice: a document deleted on
-// both sides.
+// decide asks the resolver. If both sides deleted the document there is no choice, and the default
+// rules decide.
 func (f *conflicts) decide(ctx context.Context, l *loadedConflict) (d Decision, err error) {
 	if l.Local == nil && l.Remote == nil {
 		return l.byRules(), nil
