@@ -240,3 +240,17 @@ func run(t *testing.T, name string, args ...string) []byte {
 	}
 	return output
 }
+
+// largestFile bounds the files of the tree, in bytes. Test data is the largest that people commit; a program
+// that was built in the tree is far beyond it, and would stay in the history for ever.
+const largestFile = 1 << 20
+
+func TestNoFileIsBuiltOrLarge(t *testing.T) {
+	built := [][]byte{[]byte("\x7fELF"), []byte("MZ\x90\x00"), []byte("\xcf\xfa\xed\xfe")} // Linux, Windows, macOS
+	for name, text := range tracked(t, "*") {
+		isBuilt := slices.ContainsFunc(built, func(magic []byte) bool { return bytes.HasPrefix(text, magic) })
+		if isBuilt || len(text) > largestFile {
+			t.Errorf("%s has %d bytes (a program: %t), want at most %d and no program", name, len(text), isBuilt, largestFile)
+		}
+	}
+}
