@@ -22,6 +22,7 @@ func TestTheReferenceNamesEveryMember(t *testing.T) { // P-08
 		"DiscoveryEvent": reflect.TypeFor[tandem.DiscoveryEvent](),
 		"Error":          reflect.TypeFor[tandem.Error](),
 		"PeerBrowser":    reflect.TypeFor[*tandem.PeerBrowser](),
+		"QueryError":     reflect.TypeFor[tandem.QueryError](),
 		"Refusal":        reflect.TypeFor[tandem.Refusal](),
 		"TLSIdentity":    reflect.TypeFor[*tandem.TLSIdentity](),
 	}
