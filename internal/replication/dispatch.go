@@ -9,8 +9,8 @@ import (
 	"github.com/tandemdb/tandem/internal/replication/wire"
 )
 
-// handle passes an incoming request to its handler. It runs on the connection's reader and
-// does not block for long: see each handler.
+// handle passes an incoming request to its handler. It runs on the connection's reader, so no
+// handler may block for long.
 func (s *Session) handle(req *blip.Request) {
 	if s.traced {
 		s.trace("received", req.Properties, req.Body)
@@ -20,7 +20,7 @@ func (s *Session) handle(req *blip.Request) {
 	}
 }
 
-// handlers answer the requests about one collection. An error becomes the error reply.
+// handlers answer the requests about one collection. A returned error becomes the error reply.
 var handlers = map[string]func(*Session, *exchange, *blip.Request) error{
 	wire.ProfileGetCheckpoint: func(_ *Session, x *exchange, req *blip.Request) error { return x.getCheckpoint(req) },
 	wire.ProfileSetCheckpoint: func(_ *Session, x *exchange, req *blip.Request) error { return x.setCheckpoint(req) },
@@ -58,8 +58,8 @@ func (s *Session) dispatch(req *blip.Request) error {
 	return handler(s, x, req)
 }
 
-// exchangeOf finds the collection that a request is about. The first message of a
-// passive session decides between the two forms of spec/replication.md §2.
+// exchangeOf returns the exchange of the collection that a request names. The first message of a
+// passive session selects the form of the conversation: with collections, or without (legacy).
 func (s *Session) exchangeOf(req *blip.Request) (*exchange, error) {
 	text, given := req.Properties.Get(wire.PropCollection)
 	if s.agreed.Load() == nil && !given {

@@ -1,5 +1,5 @@
-// Package replication holds the conversation of two peers over one BLIP connection, in both
-// roles and both generations of the protocol (spec/replication.md).
+// Package replication holds the conversation of two peers over one BLIP connection, in both roles
+// and both generations of the protocol.
 //
 // A [Session] is one conversation. The active peer opened the connection and leads, the
 // passive one answers; what sends and what receives revisions is the same on both sides:

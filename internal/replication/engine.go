@@ -11,8 +11,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// engine is what all parts of a session share: the database and the connection, the goroutines and
-// their end, and what has gone wrong. It knows no role.
+// engine is the state that all parts of a session share: the database, the connection, the
+// goroutines and their end, and the errors. It does not depend on the role.
 type engine struct {
 	link
 	trouble
@@ -22,14 +22,14 @@ type engine struct {
 	remote store.Remote // of the active side; 0 on the passive
 	tasks  tasks
 
-	state chan struct{} // capacity 1: something has changed that may end the session
-	ended atomic.Bool   // the work is over
+	state chan struct{} // capacity 1: a change that may end the session
+	ended atomic.Bool   // the session no longer works
 
 	group sync.WaitGroup
 	work  context.Context //nolint:containedctx // spans Run; handlers start goroutines with it
 	end   context.CancelCauseFunc
 
-	closeCode int // for an error that calls for none in particular
+	closeCode int // for errors without a close code of their own
 }
 
 func newEngine(common Common, closeCode int) *engine {
@@ -45,20 +45,20 @@ func newEngine(common Common, closeCode int) *engine {
 	return e
 }
 
-// begin starts the life of the session. What works for it ends with endWith.
+// begin starts the life of the session, which endWith ends.
 func (e *engine) begin(ctx context.Context) {
 	e.work, e.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	e.life, e.over = e.work, e.work
 	e.traced = e.log.Enabled(ctx, slog.LevelDebug)
 }
 
-// endWith ends what works for the session.
+// endWith cancels the session's goroutines; err is the cause.
 func (e *engine) endWith(err error) {
 	e.ended.Store(true)
 	e.end(err)
 }
 
-// spawn runs part of the session on its own goroutine; its error ends the session.
+// spawn runs a part of the session on its own goroutine. An error from the part ends the session.
 func (e *engine) spawn(part func(ctx context.Context) error) {
 	e.group.Go(func() {
 		if err := part(e.work); err != nil && e.work.Err() == nil {
@@ -67,7 +67,7 @@ func (e *engine) spawn(part func(ctx context.Context) error) {
 	})
 }
 
-// fail ends the session because of err, if it has not failed yet.
+// fail ends the session because of err. Only the first error counts.
 func (e *engine) fail(err error) {
 	if e.fails(err) {
 		code := wire.CloseCode(err, e.closeCode)
@@ -75,7 +75,7 @@ func (e *engine) fail(err error) {
 	}
 }
 
-// stateChanged says that there may be nothing left to do, or something again.
+// stateChanged wakes the session, because it may have finished its work or have new work.
 func (e *engine) stateChanged() {
 	select {
 	case e.state <- struct{}{}:
@@ -84,7 +84,7 @@ func (e *engine) stateChanged() {
 	e.progressed()
 }
 
-// progressed says that the counts have changed.
+// progressed reports changed counts to the configuration's Changed callback.
 func (e *engine) progressed() {
 	if e.common.Changed != nil {
 		e.common.Changed()

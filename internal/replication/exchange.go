@@ -1,6 +1,6 @@
 package replication
 
-// exchange is what goes on about one collection: the parts that work on it.
+// exchange groups the parts of a session that work on one collection.
 type exchange struct {
 	*collection
 	pull      *puller
@@ -9,7 +9,7 @@ type exchange struct {
 	check     *checkpointer // saves the ledger; active side only
 }
 
-// newExchange makes the parts of one collection. The side is what its pull does in this role.
+// newExchange makes the parts of one collection. side returns the pull's role.
 func newExchange(c *collection, r *receiver, continuous bool, side func(*wanted) pullSide) *exchange {
 	x := &exchange{collection: c}
 	x.conflicts = newConflicts(c, &x.push, continuous)
@@ -18,7 +18,7 @@ func newExchange(c *collection, r *receiver, continuous bool, side func(*wanted)
 	return x
 }
 
-// busy reports whether anything about the collection is under way.
+// busy reports whether the collection has unfinished work.
 func (x *exchange) busy() bool {
 	return x.pull.busy() || x.push.busy() || x.conflicts.busy()
 }

@@ -9,32 +9,32 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// State is where a document stands with one peer.
+// State says how a document stands with one peer.
 type State string
 
 // The states.
 const (
-	StateSynced     State = "synced"      // the peer has what we have
-	StatePending    State = "pending"     // the next push takes it along
-	StateFiltered   State = "filtered"    // the push leaves it out
-	StateConflict   State = "in conflict" // both sides have changed it; the next run resolves that
-	StateRefused    State = "refused"     // the peer did not take it, or we did not take the peer's
-	StateUnknown    State = "unknown"     // there is no such document here
+	StateSynced     State = "synced"      // the peer has our revision
+	StatePending    State = "pending"     // the next push sends it
+	StateFiltered   State = "filtered"    // the push filter rejects it
+	StateConflict   State = "in conflict" // both sides have changed it; the next run resolves the conflict
+	StateRefused    State = "refused"     // the peer rejected our revision, or we rejected the peer's
+	StateUnknown    State = "unknown"     // the database has no such document
 	StateNeverTried State = "never tried" // no replication with this peer has begun
 )
 
-// Explanation says why a document has, or has not, been replicated.
+// Explanation says why a document has or has not been replicated.
 type Explanation struct {
 	State  State
-	Reason string // for people
+	Reason string // in English, for people
 
-	Revision string // what we have; "" if nothing
-	Remote   string // what the peer is known to have; "" if nothing
+	Revision string // our revision; "" if there is none
+	Remote   string // the peer's revision, as far as we know; "" if there is none
 	Refusal  *Refusal
 }
 
-// Explain says how a document stands with the peer at remote, under the given options. The push filter is
-// asked when no transaction is open, as in a push.
+// Explain reports the state of a document with the peer at remote, under the given options. It
+// calls the push filter outside of any transaction, as a push does.
 func Explain(ctx context.Context, db *store.DB, remote string, opts CollectionOptions, id string) (Explanation, error) {
 	var e Explanation
 	var doc *store.Document
@@ -80,7 +80,7 @@ func (e *Explanation) judge(doc *store.Document, remote store.Remote, opts Colle
 		e.Revision, e.Remote = string(doc.Rev.ID), string(doc.Known(remote))
 	}
 	if r := e.Refusal; r != nil && r.Push && (doc == nil || r.Revision != e.Revision) {
-		e.Refusal = nil // it was about another revision
+		e.Refusal = nil // the refusal concerns another revision
 	}
 	switch refusal := e.Refusal; {
 	case doc == nil && refusal != nil:
@@ -128,9 +128,9 @@ func direction(push bool) string {
 	return "the pull was"
 }
 
-// Pending returns the IDs of the documents that a push under these options would take along,
-// deletions included and documents in conflict not (spec/api-behaviour.md §5). A document that changes
-// meanwhile may be missing. The push filter is asked when no transaction is open, as in a push.
+// Pending returns the IDs of the documents that a push under these options would send, including
+// deleted documents and excluding documents in conflict. It may miss a document that changes
+// meanwhile. It calls the push filter outside of any transaction, as a push does.
 func Pending(ctx context.Context, db *store.DB, remote string, opts CollectionOptions) ([]string, error) {
 	q, err := newPendingQuery(ctx, db, remote, opts)
 	if err != nil {
@@ -158,7 +158,7 @@ func Pending(ctx context.Context, db *store.DB, remote string, opts CollectionOp
 	return pending, nil
 }
 
-// IsPending reports whether one document is among those of [Pending].
+// IsPending reports whether [Pending] would include the document.
 func IsPending(ctx context.Context, db *store.DB, remote string, opts CollectionOptions, id string) (bool, error) {
 	q, err := newPendingQuery(ctx, db, remote, opts)
 	if err != nil {
@@ -175,13 +175,13 @@ func IsPending(ctx context.Context, db *store.DB, remote string, opts Collection
 	return err == nil && q.isPending(doc), err
 }
 
-// pendingQuery is what decides whether a document is pending.
+// pendingQuery holds the data that decides whether a document is pending.
 type pendingQuery struct {
 	opts   CollectionOptions
 	wanted map[string]bool // nil means all documents
 	remote store.Remote
 	done   checkpoint.Local
-	last   store.Sequence // when the question was asked
+	last   store.Sequence // the last sequence when the query began
 }
 
 func newPendingQuery(ctx context.Context, db *store.DB, remote string, opts CollectionOptions) (*pendingQuery, error) {
@@ -210,7 +210,7 @@ func (q *pendingQuery) isPending(doc *store.Document) bool {
 	return passes || failure != nil
 }
 
-// asked asks a push filter. One that fails has refused nothing.
+// asked calls a push filter. A failed filter has not rejected the document.
 func asked(filter Filter, doc *store.Document) (passes bool, failure error) {
 	if filter == nil {
 		return true, nil

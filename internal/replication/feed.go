@@ -11,12 +11,12 @@ import (
 // feed reads the changes of a collection for a push.
 type feed struct {
 	c      *collection
-	cursor store.Sequence // everything up to here was read
+	cursor store.Sequence // the feed has been read up to here
 }
 
-// page is what was read at a time.
+// page is the result of one read.
 type page struct {
-	heads     []*store.Document // of the items to look at; nil for those that are gone
+	heads     []*store.Document // heads of the items; nil for documents that no longer exist
 	changes   []*store.Document
 	exhausted bool
 }
@@ -55,7 +55,7 @@ func (f *feed) read(ctx context.Context, items []*outbox.Item, limit int, target
 	return p, nil
 }
 
-// head is a document as the outbox is told of it.
+// head converts a document to the form that the outbox takes.
 func (f *feed) head(doc *store.Document) outbox.Head {
 	return outbox.Head{
 		ID: doc.ID, Sequence: outbox.Sequence(doc.Sequence), Rev: doc.Rev, Deleted: doc.Deleted, Conflicted: doc.Conflicted,
@@ -63,7 +63,7 @@ func (f *feed) head(doc *store.Document) outbox.Head {
 	}
 }
 
-// filter asks the push filter about a document; nil if there is none.
+// filter returns a call of the push filter for the document, or nil without a push filter.
 func (f *feed) filter(doc *store.Document) outbox.Filter {
 	if f.c.opts.PushFilter == nil {
 		return nil

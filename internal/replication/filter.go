@@ -8,7 +8,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// callFilter asks a filter, and turns its panic into fault.Unexpected.
+// callFilter calls a filter and turns its panic into fault.Unexpected.
 func callFilter(log *slog.Logger, filter Filter, doc *store.Document, accessRemoved bool) (ok bool, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -19,7 +19,7 @@ func callFilter(log *slog.Logger, filter Filter, doc *store.Document, accessRemo
 	return filter(doc, accessRemoved), nil
 }
 
-// filtered returns why a document does not pass a filter, nil if it does.
+// filtered returns why a document fails a filter, or nil if it passes.
 func filtered(log *slog.Logger, filter Filter, doc *store.Document, accessRemoved bool) error {
 	ok, err := callFilter(log, filter, doc, accessRemoved)
 	if err == nil && !ok {

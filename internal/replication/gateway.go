@@ -5,7 +5,8 @@ import (
 	"github.com/tandemdb/tandem/internal/replication/wire"
 )
 
-// isFromGateway reports whether a message comes from a Sync Gateway: no other peer names the type of a body.
+// isFromGateway reports whether Sync Gateway sent the message: no other peer sets the content type
+// of a body.
 func isFromGateway(props blip.Properties) bool {
 	_, given := props.Get(wire.PropContentType)
 	return given

@@ -9,8 +9,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// heldNotes are small values of the store that say for which of our revisions a pull has started over, so
-// that the next session does not do it again.
+// heldNotes records, in the store's small values, the revisions for which a pull has started over.
+// They keep the next session from starting over for the same revisions.
 type heldNotes struct {
 	c       *collection
 	overFor map[string]revision.ID // by document; nil until needed

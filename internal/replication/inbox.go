@@ -2,8 +2,8 @@ package replication
 
 import "sync"
 
-// inbox hands work to the one goroutine that owns a state, from any other. It is never
-// full: what comes in answers what the owner has sent, which is bounded.
+// inbox passes jobs from any goroutine to the one that owns a state. It has no limit of its own:
+// incoming jobs answer the owner's messages, which are bounded.
 type inbox struct {
 	wake chan struct{} // capacity 1
 	mail *mail
@@ -16,7 +16,7 @@ type mail struct {
 
 func newInbox() inbox { return inbox{wake: make(chan struct{}, 1), mail: &mail{}} }
 
-// put adds a job for the owner.
+// put adds a job.
 func (b inbox) put(job func() error) {
 	b.mail.Lock()
 	b.mail.jobs = append(b.mail.jobs, job)
@@ -38,7 +38,7 @@ func (b inbox) empty() bool {
 	return len(b.mail.jobs) == 0
 }
 
-// handle does the jobs that have come in, in their order, up to the first that fails. The others stay.
+// handle runs the jobs in order until one fails. The remaining jobs stay in the inbox.
 func (b inbox) handle() error {
 	b.mail.Lock()
 	jobs := b.mail.jobs

@@ -1,6 +1,6 @@
 package replication
 
-// intake is where the revisions of one collection go, and who hears of them.
+// intake says where the revisions of one collection go, and which parts hear of them.
 type intake struct {
 	c         *collection
 	side      pullSide

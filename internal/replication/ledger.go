@@ -8,38 +8,38 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// ledger keeps account of what is done in one collection. Its methods may be called from any
-// goroutine.
+// ledger tracks which sequences of a collection are done, in both directions. Its methods may be
+// called from any goroutine.
 type ledger interface {
 	pushLedger
 	pullLedger
 }
 
-// pushLedger is the account of our sequences.
+// pushLedger tracks our sequences.
 type pushLedger interface {
 	outbox.Ledger
 
-	// isNew reports whether the peer has got what seq stands for in this session, and not before.
+	// isNew reports whether the peer received the revision of seq in this session, and not before.
 	isNew(seq store.Sequence) bool
 }
 
-// pullLedger is the account of the peer's sequences.
+// pullLedger tracks the peer's sequences.
 type pullLedger interface {
-	// addRemote enters sequences in the order in which they came.
+	// addRemote appends sequences in the order of their arrival.
 	addRemote(texts []string) []*checkpoint.Sequence
 
-	// completeRemote says that what the sequences stand for is stored, or never will be. Nil ones
-	// are passed over.
+	// completeRemote marks sequences as done: their revisions are stored, or never will be. It
+	// skips nil.
 	completeRemote(seqs ...*checkpoint.Sequence)
 
-	// leaveRemote says that what the sequence stands for is left for the next session.
+	// leaveRemote leaves a sequence for the next session.
 	leaveRemote(seq *checkpoint.Sequence)
 
-	// openRemote returns how many sequences come after one that is not done.
+	// openRemote counts the sequences from the earliest one that is not done.
 	openRemote() int
 }
 
-// noLedger is for the passive side, where the peer keeps the account of both.
+// noLedger serves the passive side, whose peer tracks both directions.
 type noLedger struct{ outbox.NoLedger }
 
 func (noLedger) isNew(store.Sequence) bool              { return false }
@@ -50,9 +50,9 @@ func (noLedger) addRemote(t []string) []*checkpoint.Sequence {
 	return make([]*checkpoint.Sequence, len(t))
 }
 
-// account is the ledger of the active side, in memory. A [checkpointer] saves it.
+// account is the ledger of the active side. It is in memory; a [checkpointer] saves it.
 type account struct {
-	wake chan struct{} // capacity 1: there is something to save
+	wake chan struct{} // capacity 1: the position has moved
 
 	mu     sync.Mutex // guards the following
 	local  checkpoint.Local
@@ -70,21 +70,21 @@ func (a *account) goOnFrom(p checkpoint.Position) {
 	a.local, a.remote = checkpoint.NewLocal(p.Done), checkpoint.NewRemote(p.Remote)
 }
 
-// start returns where to go on: after which local sequence, and the peer's as JSON text.
+// start returns the starting points: our local sequence, and the peer's sequence as JSON text.
 func (a *account) start() (local store.Sequence, remote string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return store.Sequence(a.local.Seen()), a.remote.Last()
 }
 
-// Add says that a sequence is pending.
+// Add marks a sequence as pending.
 func (a *account) Add(seq outbox.Sequence) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.local.Add(uint64(seq))
 }
 
-// LookedAt says that every sequence up to this one is pending, or is done.
+// LookedAt says that all sequences up to this one are either pending or done.
 func (a *account) LookedAt(through outbox.Sequence) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -94,14 +94,14 @@ func (a *account) LookedAt(through outbox.Sequence) {
 	}
 }
 
-// Arrived says that the peer has what a sequence stands for.
+// Arrived says that the peer has the revision of a sequence.
 func (a *account) Arrived(seq outbox.Sequence) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.local.Arrive(uint64(seq))
 }
 
-// Complete says that a sequence is done.
+// Complete marks a sequence as done.
 func (a *account) Complete(seq outbox.Sequence) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -110,7 +110,7 @@ func (a *account) Complete(seq outbox.Sequence) {
 	}
 }
 
-// Finished reports whether an earlier session has dealt with a sequence.
+// Finished reports whether an earlier session completed a sequence.
 func (a *account) Finished(seq outbox.Sequence) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -163,7 +163,7 @@ func (a *account) forgetRemote() {
 	a.dirty = true
 }
 
-// saveNow asks for a save without waiting for the interval, if there is something to save.
+// saveNow requests a save without waiting for the interval, unless the position is saved already.
 func (a *account) saveNow() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -179,7 +179,7 @@ func (a *account) isUrgent() bool {
 	return a.urgent
 }
 
-// take returns the position to save, and claims it. dirty is false if it has not moved.
+// take returns the position and marks it as saved. dirty is false if the position has not moved.
 func (a *account) take() (position checkpoint.Position, dirty bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -187,7 +187,7 @@ func (a *account) take() (position checkpoint.Position, dirty bool) {
 	return checkpoint.Position{Done: a.local.Done(), Remote: a.remote.Last()}, dirty
 }
 
-// putBack says that what was taken is not saved.
+// putBack undoes take after a failed save.
 func (a *account) putBack() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

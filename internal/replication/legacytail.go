@@ -9,11 +9,13 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// A document that was written before its database got version vectors has tree IDs in its past, and peers keep
-// one of these or none: see [revision.Rev.VectorHistory]. Here is remembered which one each peer has shown.
+// A document written before its database adopted version vectors has tree IDs in its history, and a
+// peer keeps at most one of them: see [revision.Rev.VectorHistory]. This file records which one
+// each peer has shown.
 
-// treeSpace is the space of the store's small values that say which tree ID the peer has shown of each document;
-// "" where nothing is remembered. A client is known by the ID of its checkpoint.
+// treeSpace names the space of small values that holds the tree ID each peer has shown of a
+// document, or is "" where the session keeps no record. Clients are identified by the ID of their
+// checkpoint.
 func (c *collection) treeSpace() string {
 	switch {
 	case !c.s.vectors():
@@ -26,10 +28,10 @@ func (c *collection) treeSpace() string {
 	return ""
 }
 
-// noteTree remembers that the peer has shown a tree ID of a document; "" is none.
+// noteTree records the tree ID that the peer has shown of a document. It ignores "".
 func (c *collection) noteTree(tx *store.Tx, id string, tree revision.ID) error {
 	if tree == "" {
-		return nil // most often
+		return nil // the common case
 	}
 	space := c.treeSpace()
 	if space == "" {
@@ -42,7 +44,7 @@ func (c *collection) noteTree(tx *store.Tx, id string, tree revision.ID) error {
 	return tx.SetInfo(space, id, []byte(tree))
 }
 
-// shownTree returns the tree ID that the peer has shown of a document, "" if none is remembered.
+// shownTree returns the recorded tree ID of a document, or "".
 func (c *collection) shownTree(tx *store.Tx, id string) (revision.ID, error) {
 	space := c.treeSpace()
 	if space == "" {
@@ -52,8 +54,8 @@ func (c *collection) shownTree(tx *store.Tx, id string) (revision.ID, error) {
 	return revision.ID(text), err
 }
 
-// noteArrived remembers what the peer has shown by sending rev. A remote's tree revision is kept beside the
-// document as what the remote has.
+// noteArrived records the tree ID that the peer has shown by sending rev. If a remote's current
+// revision is a tree ID, the store already keeps it with the document.
 func (c *collection) noteArrived(tx *store.Tx, id string, rev revision.Rev) error {
 	if rev.ID.IsTree() && c.s.remote != 0 {
 		return nil
@@ -61,7 +63,7 @@ func (c *collection) noteArrived(tx *store.Tx, id string, rev revision.Rev) erro
 	return c.noteTree(tx, id, rev.ShownTree())
 }
 
-// noteListed remembers the tree revisions that a client has said it has, before it gets others.
+// noteListed records the tree revisions that a client has listed, before it gets newer ones.
 func (c *collection) noteListed(batch []*outbox.Item, answers []wire.Answer) error {
 	if c.s.remote != 0 || c.treeSpace() == "" {
 		return nil
@@ -85,7 +87,7 @@ func (c *collection) noteListed(batch []*outbox.Item, answers []wire.Answer) err
 	})
 }
 
-// noteTaken remembers that a remote has taken the item, and which tree revision it had.
+// noteTaken records that a remote has accepted the item, and which tree revision it had.
 func (c *collection) noteTaken(tx *store.Tx, it *outbox.Item) error {
 	if err := tx.MarkTaken(c.store(), it.ID, c.s.remote, it.Rev, it.Known); err != nil && !isNotFound(err) {
 		return err
@@ -93,8 +95,8 @@ func (c *collection) noteTaken(tx *store.Tx, it *outbox.Item) error {
 	return c.noteTree(tx, it.ID, it.Parcel().Tree)
 }
 
-// history returns the history of a revision for this peer, "" to send none, and which tree revision the peer
-// has, "" for none.
+// history returns the history of a revision for this peer ("" to send none), and the tree revision
+// that the peer has ("" if it has none).
 func (w *composer) history(tx *store.Tx, it *outbox.Item, rev revision.Rev) (history string, tree revision.ID, err error) {
 	if !rev.ID.IsVersion() {
 		return rev.WireHistory(w.peer.maxHistory, it.PeerHas), "", nil

@@ -9,15 +9,15 @@ import (
 	"github.com/tandemdb/tandem/internal/replication/wire"
 )
 
-// link is the connection, and the log that hears of its messages.
+// link is the connection with a log of its messages.
 type link struct {
 	conn   *blip.Conn
 	log    *slog.Logger
-	traced bool            // the log wants to hear of each message
+	traced bool            // the log level includes messages
 	life   context.Context //nolint:containedctx // spans Run: for the log
 }
 
-// send sends a message, and tells the log of it and of its reply.
+// send sends a message, and logs the message and its reply.
 func (l *link) send(m *blip.Message, replied func(*blip.Reply, error)) error {
 	if !l.traced {
 		return l.conn.Send(m, replied)
@@ -35,7 +35,7 @@ func (l *link) send(m *blip.Message, replied func(*blip.Reply, error)) error {
 	})
 }
 
-// call is send, and waits for the reply.
+// call is send that waits for the reply.
 func (l *link) call(ctx context.Context, m *blip.Message) (*blip.Reply, error) {
 	if !l.traced {
 		return l.conn.Call(ctx, m)
@@ -46,10 +46,10 @@ func (l *link) call(ctx context.Context, m *blip.Message) (*blip.Reply, error) {
 	return reply, err
 }
 
-// maxTraced is how many bytes of a body the log is told.
+// maxTraced bounds how many bytes of a body are logged.
 const maxTraced = 1000
 
-// trace tells the log of a message: its properties, and its body unless that is a document's.
+// trace logs the properties of a message, and its body unless the body is a document's.
 func (l *link) trace(what string, properties blip.Properties, body []byte) {
 	attributes := make([]slog.Attr, 0, len(properties)+2)
 	for _, p := range properties {
@@ -62,7 +62,7 @@ func (l *link) trace(what string, properties blip.Properties, body []byte) {
 	l.log.LogAttrs(l.life, slog.LevelDebug, what, attributes...)
 }
 
-// traceReply tells the log of the reply to a message with these properties.
+// traceReply logs the reply to a message with these properties.
 func (l *link) traceReply(about blip.Properties, reply *blip.Reply, err error) {
 	attributes := []slog.Attr{slog.String(wire.PropProfile, about.Value(wire.PropProfile))}
 	for _, name := range []string{wire.PropCollection, wire.PropID, wire.PropRev, wire.PropDigest} {
@@ -82,8 +82,8 @@ func (l *link) traceReply(about blip.Properties, reply *blip.Reply, err error) {
 	l.log.LogAttrs(l.life, slog.LevelDebug, "answered", attributes...)
 }
 
-// refuse answers a request with an error. What is our own trouble becomes 503, after which a peer tries again
-// later: another code would be the end of the matter for it.
+// refuse answers a request with an error. Failures on our side become 503, because a peer retries
+// after 503 and treats other codes as final.
 func (l *link) refuse(req *blip.Request, err error) {
 	answer := err
 	if isOurTrouble(err) {

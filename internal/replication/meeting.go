@@ -12,9 +12,9 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// meet agrees with the peer on collections and reads both copies of each checkpoint. A
-// peer that knows no collections is asked in the legacy form, if the default collection is
-// all we want.
+// meet agrees with the peer on collections and reads both copies of each checkpoint. If the peer
+// predates collections, and we replicate only the default collection, meet falls back to the legacy
+// form.
 func (l *leader) meet(ctx context.Context) error {
 	err := l.s.db.Update(ctx, func(tx *store.Tx) (err error) {
 		l.s.remote, err = tx.RemoteFor(l.cfg.Remote)
@@ -42,7 +42,7 @@ func (l *leader) meet(ctx context.Context) error {
 		if string(theirs[i]) != "{}" {
 			body = theirs[i]
 			if _, rev, err = wire.ParseCheckpoint(body); err != nil {
-				body = nil // what cannot be read is no checkpoint: begin anew
+				body = nil // an unreadable checkpoint counts as missing
 			}
 		}
 		if err := x.check.begin(ctx, body, rev, l.cfg.Reset); err != nil {
@@ -53,7 +53,6 @@ func (l *leader) meet(ctx context.Context) error {
 	return nil
 }
 
-// exchange makes the parts for one collection.
 func (l *leader) exchange(index int, opts CollectionOptions) *exchange {
 	account := newAccount()
 	c := newCollection(l.s.engine, index, opts, account)
@@ -65,7 +64,7 @@ func (l *leader) exchange(index int, opts CollectionOptions) *exchange {
 	return x
 }
 
-// askCollections sends getCollections. Each collection has to be shared.
+// askCollections sends getCollections. It fails unless the peer shares each collection.
 func (l *leader) askCollections(ctx context.Context, all []*exchange) ([]json.RawMessage, error) {
 	var wanted wire.CollectionsRequest
 	for _, x := range all {
@@ -104,7 +103,7 @@ func (l *leader) askCollections(ctx context.Context, all []*exchange) ([]json.Ra
 	return theirs, nil
 }
 
-// meetLegacy is meet for peers from before collections.
+// meetLegacy is meet for peers that predate collections.
 func (l *leader) meetLegacy(ctx context.Context, all []*exchange) error {
 	x := all[0]
 	x.index = -1

@@ -8,13 +8,13 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// news is a change that the peer has announced when we had a revision that is not older.
+// news is an announced revision that is not newer than ours at that time.
 type news struct {
 	wire.Change
 	ours revision.ID
 }
 
-// notice tells the outbox something, on the push's goroutine. It counts as work until then.
+// notice runs tell on the push's goroutine. The push counts as busy until then.
 func (p *pusher) notice(tell func()) {
 	p.post(p.inbox, func() error {
 		tell()
@@ -22,7 +22,7 @@ func (p *pusher) notice(tell func()) {
 	})
 }
 
-// received tells that a revision came from this peer.
+// received records a revision from this peer, which the push then does not announce back.
 func (p *pusher) received(id string, rev revision.ID) {
 	if p.hearsItself {
 		p.inbox.put(func() error {
@@ -32,26 +32,26 @@ func (p *pusher) received(id string, rev revision.ID) {
 	}
 }
 
-// remoteMoved tells that the pull has learnt what the peer has of a document.
+// remoteMoved says that the pull has learnt the peer's revision of a document.
 func (p *pusher) remoteMoved(id string) { p.notice(func() { p.box.Moved(id) }) }
 
-// peerHas tells that the peer has announced a revision that we have, or an older one.
+// peerHas says that the peer has announced our revision or an older one.
 func (p *pusher) peerHas(n news) { p.notice(func() { p.box.PeerHas(n.ID, n.ours, n.Rev.ID) }) }
 
-// pullMet tells that the pull has met the peer's revision of a document, and not stored it.
+// pullMet says that the pull has met the peer's revision of a document without storing it.
 func (p *pusher) pullMet(id string) { p.notice(func() { p.box.Met(id) }) }
 
-// refresh has the feed read once more.
+// refresh makes the push read the feed again.
 func (p *pusher) refresh() { p.notice(func() { p.box.Refeed() }) }
 
-// rememberOver notes for which items the pull starts over now.
+// rememberOver records for which items the pull now starts over.
 func (p *pusher) rememberOver(ctx context.Context) error {
 	_, err := ask(p, func() (bool, error) { return false, p.waits.write(ctx, p.box.Unmet()) })
 	return err
 }
 
-// giveUpWaiting ends the wait of documents for a pull that has brought everything there is, and reports
-// whether there is more to push now: by then new revisions are made.
+// giveUpWaiting stops documents from waiting for a pull that has brought everything. It makes new
+// revisions in place of the waiting ones, and reports whether there are any to push.
 func (p *pusher) giveUpWaiting(ctx context.Context) (more bool, err error) {
 	return ask(p, func() (bool, error) {
 		more := p.box.GiveUp()
@@ -64,7 +64,7 @@ func (p *pusher) giveUpWaiting(ctx context.Context) (more bool, err error) {
 	})
 }
 
-// ask has a job done on the push's goroutine, and waits for its outcome.
+// ask runs a job on the push's goroutine and waits for its outcome.
 func ask(p *pusher, job func() (bool, error)) (bool, error) {
 	type outcome struct {
 		answer bool

@@ -12,7 +12,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// answerChanges asks for the announced revisions that we lack (spec/replication.md §6).
+// answerChanges asks for the announced revisions that we lack.
 func (p *puller) answerChanges(ctx context.Context, req *blip.Request) error {
 	changes, err := wire.ParseChanges(req.Body, store.MaxBody)
 	if err != nil {
@@ -42,7 +42,7 @@ func (p *puller) answerChanges(ctx context.Context, req *blip.Request) error {
 	return nil
 }
 
-// enter puts the peer's sequences on the checkpoint's list, in their order.
+// enter adds the peer's sequences to the ledger, in order.
 func (p *puller) enter(changes []wire.Change) []*checkpoint.Sequence {
 	texts := make([]string, len(changes))
 	for i, c := range changes {
@@ -51,8 +51,8 @@ func (p *puller) enter(changes []wire.Change) []*checkpoint.Sequence {
 	return p.c.ledger.addRemote(texts)
 }
 
-// decide answers each change; known are those of which the database does not know that the
-// peer has them; lost are those that the user may not see any more.
+// decide answers each change. known lists the announced revisions that we have but have not
+// recorded as the peer's; lost lists the documents that the user may no longer see.
 func (p *puller) decide(ctx context.Context, changes []wire.Change) (answers []wire.Answer, known []news, lost []wire.Change, err error) {
 	ids := make([]string, len(changes))
 	for i, c := range changes {
@@ -85,9 +85,10 @@ func (p *puller) decide(ctx context.Context, changes []wire.Change) (answers []w
 	return answers, known, lost, nil
 }
 
-// isNews reports whether the database knows another revision of the peer than the one announced.
-// What it announces of a document that this session has pushed is older than the push, as a rule. But what
-// it announces as it happens may be the outcome of a conflict with that, settled in favour of the other.
+// isNews reports whether the announcement contradicts our record of the peer's revision. An
+// announcement of a document that this session has pushed is usually older than the push. Once we
+// are caught up, though, it may be the outcome of a conflict that the peer decided against our
+// push.
 func (p *puller) isNews(head *store.Document, c wire.Change) bool {
 	known := head.Known(p.c.s.remote)
 	return p.c.s.remote != 0 && !known.Is(c.Rev.ID) &&
@@ -101,7 +102,7 @@ func (p *puller) want(head *store.Document, c wire.Change) wire.Answer {
 	}
 	remote := head.Known(p.c.s.remote)
 	if head.Conflicted && p.c.s.remote != 0 && remote.Is(c.Rev.ID) {
-		return wire.Answer{} // it came before, and is for the resolver
+		return wire.Answer{} // received before; the resolver has it
 	}
 	switch revision.Wanted(head.Rev, c.Rev) {
 	case revision.Same, revision.Older:
@@ -115,8 +116,8 @@ func (p *puller) want(head *store.Document, c wire.Change) wire.Answer {
 	return wire.Answer{Send: true, Known: p.ancestors(head, remote, c.Rev.ID)}
 }
 
-// ancestors names revisions of the document that its history may end with, or that a delta
-// may start from.
+// ancestors lists revisions of the document at which its history may end, or on which a delta may
+// build.
 func (p *puller) ancestors(head *store.Document, remote, announced revision.ID) []revision.ID {
 	candidates := []revision.ID{head.Rev.ID}
 	if head.Deleted && p.c.s.common.Deltas {
@@ -125,7 +126,7 @@ func (p *puller) ancestors(head *store.Document, remote, announced revision.ID) 
 	if remote != "" {
 		candidates = append(candidates, remote)
 	}
-	// Beside a version Sync Gateway takes one tree revision, and no more.
+	// Sync Gateway accepts at most one tree revision besides a version.
 	if !p.c.s.common.Deltas && head.Rev.ID.IsTree() && announced.IsTree() {
 		candidates = append(candidates, head.Rev.History.Ancestors...)
 	}
@@ -139,7 +140,7 @@ func (p *puller) ancestors(head *store.Document, remote, announced revision.ID) 
 	return known
 }
 
-// settle writes down what the changes tell without any revision being sent.
+// settle records what the changes show without any transfer of revisions.
 func (p *puller) settle(ctx context.Context, known []news, lost []wire.Change) error {
 	if len(known) > 0 {
 		err := p.c.s.db.Update(ctx, func(tx *store.Tx) error {
@@ -154,7 +155,7 @@ func (p *puller) settle(ctx context.Context, known []news, lost []wire.Change) e
 			return err
 		}
 	}
-	for _, c := range known { // a peer that has lost or rejected what it had, gets it again
+	for _, c := range known { // a peer that has lost or rejected our revision gets it again
 		p.push.peerHas(c)
 	}
 	for _, c := range lost {

@@ -14,13 +14,13 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// host is the role of the passive peer: it answers, and ends when it is told to.
+// host is the role of the passive peer: it answers, and its caller ends it.
 type host struct {
 	s   *Session
 	cfg *Passive
 }
 
-// NewPassive makes the session of the peer that accepted the connection.
+// NewPassive returns the session of the peer that accepted the connection.
 func NewPassive(pipe blip.Pipe, cfg Passive) *Session {
 	s := newSession(pipe, cfg.Common, wire.CloseTryAgain) // 1000 would stop the peer for good
 	s.role = &host{s: s, cfg: &cfg}
@@ -28,7 +28,7 @@ func NewPassive(pipe blip.Pipe, cfg Passive) *Session {
 	return s
 }
 
-// lead has nothing to lead.
+// lead does nothing: the active peer leads.
 func (*host) lead(context.Context) (done bool, err error) { return false, nil }
 
 func (*host) goodbye(asked context.Context) (code int, reason string) {
@@ -39,8 +39,8 @@ func (*host) goodbye(asked context.Context) (code int, reason string) {
 	return wire.CloseLeaving, "the listener has stopped"
 }
 
-// getCollections agrees on the collections of the connection and gives the peer its
-// checkpoints. Only a passive peer that has agreed on nothing yet answers it.
+// getCollections agrees on the collections of the connection and sends the peer its checkpoints. It
+// must be the first message about collections.
 func (h *host) getCollections(req *blip.Request) error {
 	if h.s.agreed.Load() != nil {
 		return wire.Malformed("getCollections has to be the first message")
@@ -79,8 +79,8 @@ func (h *host) getCollections(req *blip.Request) error {
 	return nil
 }
 
-// exchange makes the parts for the collection of that full name; nil if it is not shared, or was deleted
-// since.
+// exchange makes the parts for the collection with this full name. It returns nil if the collection
+// is not shared or has been deleted.
 func (h *host) exchange(index int, name string) *exchange {
 	for _, shared := range h.cfg.Collections {
 		if shared.FullName() != name {
@@ -100,7 +100,7 @@ func (h *host) exchange(index int, name string) *exchange {
 	return nil
 }
 
-// share fixes the collections of the session and starts what works on them.
+// share fixes the collections of the session and starts their parts.
 func (h *host) share(byIndex []*exchange) {
 	h.s.agreeOn(byIndex)
 	for _, x := range h.s.all() {
@@ -108,7 +108,7 @@ func (h *host) share(byIndex []*exchange) {
 	}
 }
 
-// beginLegacy starts the form without collections: everything is about the default one.
+// beginLegacy starts the form without collections: every message concerns the default collection.
 func (h *host) beginLegacy() error {
 	x := h.exchange(-1, "_default._default")
 	if x == nil {
@@ -118,7 +118,7 @@ func (h *host) beginLegacy() error {
 	return nil
 }
 
-// subChanges starts the feed of our changes to the peer (spec/replication.md §5).
+// subChanges starts the feed of our changes to the peer.
 func (h *host) subChanges(x *exchange, req *blip.Request) error {
 	if x.writeOnly {
 		return mayNotRead()
@@ -135,7 +135,7 @@ func (h *host) subChanges(x *exchange, req *blip.Request) error {
 	}
 	since, err := strconv.ParseUint(wanted.Since, 10, 64)
 	if err != nil {
-		since = 0 // not a sequence of ours: all of it, then
+		since = 0 // the sequence is not ours: send everything
 	}
 	push := newPusher(x.collection, offering{toGateway: wanted.Gateway}, pushOptions{
 		since:        store.Sequence(since),
@@ -151,8 +151,8 @@ func (h *host) subChanges(x *exchange, req *blip.Request) error {
 	return nil
 }
 
-// versioningOf returns what a subscriber has that does not say, by the protocol of the session. A Sync Gateway
-// that replicates with us is one.
+// versioningOf returns the versioning of a subscriber that does not name it, by the protocol of the
+// session. Only a Sync Gateway that replicates with us leaves it out.
 func versioningOf(protocol string) string {
 	if protocol == CBMobile4 {
 		return string(store.VersionVectors)
@@ -160,7 +160,7 @@ func versioningOf(protocol string) string {
 	return ""
 }
 
-// checkVersioning refuses a peer that could not read our revisions.
+// checkVersioning refuses a peer that cannot read our revisions.
 func (h *host) checkVersioning(theirs string) error {
 	const vectors = string(store.VersionVectors)
 	if ours := h.s.vectors(); ours != (theirs == vectors) {
@@ -170,5 +170,5 @@ func (h *host) checkVersioning(theirs string) error {
 	return nil
 }
 
-// unsubChanges ends the feed; that none runs is no error.
+// unsubChanges ends the feed, if there is one.
 func (*host) unsubChanges(x *exchange) { x.push.tell((*pusher).stop) }

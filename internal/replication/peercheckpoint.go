@@ -9,7 +9,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// getCheckpoint answers with the peer's checkpoint.
+// getCheckpoint replies with the peer's checkpoint.
 func (c *collection) getCheckpoint(req *blip.Request) error {
 	client := req.Properties.Value(wire.PropClient)
 	if client == "" {
@@ -28,8 +28,8 @@ func (c *collection) getCheckpoint(req *blip.Request) error {
 	return nil
 }
 
-// setCheckpoint stores the peer's checkpoint. The reply waits until it, and with it
-// everything it vouches for, is safely on disk.
+// setCheckpoint stores the peer's checkpoint. It replies once the checkpoint, and every revision
+// that the checkpoint covers, is durable.
 func (c *collection) setCheckpoint(req *blip.Request) error {
 	client := req.Properties.Value(wire.PropClient)
 	if client == "" {
@@ -56,7 +56,7 @@ func (c *collection) setCheckpoint(req *blip.Request) error {
 	return nil
 }
 
-// readCheckpoint reads the checkpoint that we keep for a peer; the body is nil if there is none.
+// readCheckpoint reads the stored checkpoint of a peer. The body is nil if there is none.
 func readCheckpoint(s *engine, client string) (body []byte, rev string, err error) {
 	err = s.db.View(s.work, func(tx *store.Tx) error {
 		var ok bool

@@ -12,7 +12,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// anyPositionOf is positionOf for the directions that were replicated in, whichever it was.
+// anyPositionOf returns positionOf for the combination of directions that has been replicated.
 func anyPositionOf(tx *store.Tx, db *store.DB, remote string, opts CollectionOptions) (done checkpoint.Local, err error) {
 	for _, pull := range []bool{opts.Pull, !opts.Pull} {
 		opts.Push, opts.Pull = true, pull
@@ -23,7 +23,7 @@ func anyPositionOf(tx *store.Tx, db *store.DB, remote string, opts CollectionOpt
 	return done, err
 }
 
-// positionOf reads what the checkpoint says is done.
+// positionOf reads the position that the checkpoint has saved.
 func positionOf(tx *store.Tx, db *store.DB, remote string, opts CollectionOptions) (done checkpoint.Local, err error) {
 	text, err := tx.LocalCheckpoint(checkpointID(db, remote, &opts))
 	if err != nil || text == nil {
@@ -31,13 +31,13 @@ func positionOf(tx *store.Tx, db *store.DB, remote string, opts CollectionOption
 	}
 	position, _, err := wire.ParseCheckpoint(text)
 	if err != nil {
-		return done, nil //nolint:nilerr // a checkpoint that cannot be read is none
+		return done, nil //nolint:nilerr // an unreadable checkpoint counts as missing
 	}
 	return checkpoint.NewLocal(position.Done), nil
 }
 
-// checkpointID names the checkpoint of one collection of one replication: the same for the
-// same work, another for any other.
+// checkpointID returns the ID of a collection's checkpoint. Every setting that changes the set of
+// replicated documents changes the ID.
 func checkpointID(db *store.DB, remote string, c *CollectionOptions) string {
 	uuid := db.PrivateUUID()
 	h := sha256.New()
@@ -52,7 +52,7 @@ func checkpointID(db *store.DB, remote string, c *CollectionOptions) string {
 	return "cp-" + base64.StdEncoding.EncodeToString(h.Sum(nil))
 }
 
-// idSet is the set of the IDs that a document can have; nil stays nil, and means all documents.
+// idSet returns the set of document IDs that are valid. nil stays nil, and means all documents.
 func idSet(ids []string) map[string]bool {
 	if ids == nil {
 		return nil

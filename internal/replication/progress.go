@@ -2,17 +2,17 @@ package replication
 
 import "sync/atomic"
 
-// Progress is how far a session has come. Its counts only grow while the session lives.
+// Progress is how far a session has come. Its counts never decrease during the session.
 type Progress struct {
-	Busy bool // something is being sent, received or resolved
+	Busy bool // the session is sending, receiving or resolving
 
 	Push, Pull Direction
 
 	Conflicts      uint64 // conflicts resolved
 	DeltasSent     uint64
 	DeltasReceived uint64
-	DeltasRefused  uint64 // sent, refused by the peer, and sent again whole
-	DeltaSaved     uint64 // bytes of bodies that deltas did not send
+	DeltasRefused  uint64 // sent, refused by the peer, and sent again in full
+	DeltaSaved     uint64 // bytes of bodies that deltas saved
 	BlobsSent      uint64
 	BlobsReceived  uint64
 	BlobBytes      uint64 // received
@@ -22,14 +22,14 @@ type Progress struct {
 
 // Direction is the progress of one direction.
 type Direction struct {
-	Completed uint64 // revisions dealt with, out of Total
-	Total     uint64 // revisions known to be dealt with; may grow
-	Documents uint64 // documents that have arrived; not those that were there already
-	Failed    uint64 // documents that have not
-	Bytes     uint64 // of bodies that have arrived
+	Completed uint64 // revisions processed, out of Total
+	Total     uint64 // revisions known so far; may grow
+	Documents uint64 // documents transferred, without those that the receiver already had
+	Failed    uint64 // documents that failed
+	Bytes     uint64 // bytes of transferred bodies
 }
 
-// counters is Progress as the session's goroutines count it.
+// counters is Progress in the form that the session's goroutines update.
 type counters struct {
 	pushCounters
 	pullCounters
@@ -56,14 +56,14 @@ func (c *counters) addTo(p *Progress) {
 }
 
 func (d *Direction) count(total, completed, documents, failed, bytes *atomic.Uint64) {
-	d.Completed += completed.Load() // before the total, which is counted first: it is never passed
+	d.Completed += completed.Load() // read before Total, which grows first, so that Completed never exceeds it
 	d.Total += total.Load()
 	d.Documents += documents.Load()
 	d.Failed += failed.Load()
 	d.Bytes += bytes.Load()
 }
 
-// Add sums up the progress of several sessions; Busy becomes that of o.
+// Add adds the counts of another session, and takes over its Busy.
 func (p *Progress) Add(o Progress) {
 	p.Busy = o.Busy
 	p.Push.sum(o.Push)

@@ -9,7 +9,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// answerProposals says which of the proposed revisions fit upon ours (spec/replication.md §7).
+// answerProposals says which of the proposed revisions we accept.
 func (p *puller) answerProposals(ctx context.Context, req *blip.Request) error {
 	proposals, err := wire.ParseProposals(req.Body)
 	if err != nil {
@@ -42,7 +42,7 @@ func (p *puller) answerProposals(ctx context.Context, req *blip.Request) error {
 	return nil
 }
 
-// noteProposed remembers the tree revisions that the peer has and proposes in vain, as we have later ones.
+// noteProposed records the tree revisions that a peer has and has proposed although ours are later.
 func (p *puller) noteProposed(ctx context.Context, proposals []wire.Proposal, answers []wire.Answer) error {
 	var trees []wire.Proposal
 	for i, proposal := range proposals {

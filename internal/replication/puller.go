@@ -12,18 +12,18 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// puller decides which announced revisions of one collection are wanted. It serves both roles: an active
-// peer hears changes, a passive one proposeChanges.
+// puller decides which announced revisions of one collection are wanted, in both roles: an active
+// peer receives changes, a passive one proposeChanges.
 type puller struct {
 	*intake
 	receiver *receiver
 	queue    chan *blip.Request // announcements, answered in order
 
 	mu       sync.Mutex // guards the following
-	awaiting bool       // subscribed, and the peer has not said that we are caught up
+	awaiting bool       // subscribed, and the peer has not yet reported that we are caught up
 	caughtUp bool       // the caught-up message has arrived, though it may still be queued
-	answered bool       // a reply has said what we take
-	queued   int        // announcements not yet answered
+	answered bool       // a reply has stated our limits
+	queued   int        // announcements without an answer
 }
 
 func newPuller(in *intake, r *receiver) *puller {
@@ -31,7 +31,7 @@ func newPuller(in *intake, r *receiver) *puller {
 	return &puller{intake: in, receiver: r, queue: make(chan *blip.Request, announcementsQueued)}
 }
 
-// subscribed says that the peer was asked for changes and owes a caught-up message.
+// subscribed says that the peer has been asked for changes and owes a caught-up message.
 func (p *puller) subscribed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -45,8 +45,8 @@ func (p *puller) busy() bool {
 	return waits || p.wanted.busy()
 }
 
-// announced queues a changes or proposeChanges message. A peer that does not wait for our
-// answers is cut off before they fill the memory.
+// announced queues a changes or proposeChanges message. It cuts off a peer that ignores the limit
+// on unanswered messages, before they fill the memory.
 func (p *puller) announced(req *blip.Request) error {
 	if p.isIdle(req) {
 		return nil
@@ -63,15 +63,15 @@ func (p *puller) announced(req *blip.Request) error {
 	}
 }
 
-// isCaughtUp reports whether the peer has told of all that there was at the start.
+// isCaughtUp reports whether the peer has announced every change that existed at the start.
 func (p *puller) isCaughtUp() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return !p.awaiting
 }
 
-// isIdle reports whether a message announces nothing, wants no answer, and does not end our wait either. A
-// peer may send one each time that it finds nothing to announce.
+// isIdle reports whether a message announces nothing, wants no reply, and does not end the wait for
+// the caught-up message. Some peers send one whenever they find nothing to announce.
 func (p *puller) isIdle(req *blip.Request) bool {
 	if !req.NoReply || string(req.Body) != "[]" {
 		return false
@@ -116,7 +116,7 @@ func (p *puller) answer(ctx context.Context, req *blip.Request) error {
 	return unlessDeleted(p.answerChanges(ctx, req))
 }
 
-// unlessDeleted makes of what the store says about a deleted collection what a peer is to hear.
+// unlessDeleted translates the store's error about a deleted collection for the peer.
 func unlessDeleted(err error) error {
 	if isNotFound(err) {
 		return fault.New(fault.HTTP, 404, "the collection was deleted").Because(err)
@@ -124,8 +124,7 @@ func unlessDeleted(err error) error {
 	return err
 }
 
-// waitForRoom waits until few enough of the wanted revisions are still to come, or wait for
-// their blobs.
+// waitForRoom waits while too many wanted revisions are outstanding or wait for their blobs.
 func (p *puller) waitForRoom(ctx context.Context) error {
 	for p.wanted.isFull() || p.receiver.isFull() || p.c.ledger.openRemote() >= sequencesOpen {
 		select {
@@ -137,7 +136,7 @@ func (p *puller) waitForRoom(ctx context.Context) error {
 	return nil
 }
 
-// heads reads the documents with these IDs; nil stands for one that does not exist.
+// heads reads the documents with these IDs. nil stands for a missing document.
 func (p *puller) heads(ctx context.Context, ids []string) ([]*store.Document, error) {
 	var heads []*store.Document
 	err := p.c.s.db.View(ctx, func(tx *store.Tx) (err error) {
@@ -147,7 +146,7 @@ func (p *puller) heads(ctx context.Context, ids []string) ([]*store.Document, er
 	return heads, err
 }
 
-// reply answers an announcement, and says what we can take (spec/replication.md §6).
+// reply answers an announcement. The first reply also states our limits.
 func (p *puller) reply(req *blip.Request, answers []wire.Answer) {
 	m := &blip.Message{Body: wire.AppendAnswers(nil, answers), Compress: true, Urgent: true}
 	if !p.c.s.vectors() {
@@ -165,7 +164,7 @@ func (p *puller) reply(req *blip.Request, answers []wire.Answer) {
 	req.Reply(m)
 }
 
-// withdrawn handles a promise that the peer cannot keep (spec/replication.md §9).
+// withdrawn handles norev: the peer cannot send a revision that it has announced.
 func (p *puller) withdrawn(req *blip.Request) error {
 	id := req.Properties.Value(wire.PropID)
 	w := p.wanted.arrived(id, req.Properties.Value(wire.PropSequence), revision.ID(req.Properties.Value(wire.PropRev)))

@@ -11,40 +11,42 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// pullSide is what differs between the pulls of both roles: [hearing] is that of the active peer,
-// [accepting] that of the passive one.
+// pullSide is the part of a pull that depends on the role: [hearing] for the active peer,
+// [accepting] for the passive one.
 type pullSide interface {
-	// mayAnnounce refuses announcements of a kind.
+	// mayAnnounce returns an error if the role refuses announcements of this kind.
 	mayAnnounce(profile string) error
 
-	// mayDeliver refuses revisions.
+	// mayDeliver returns an error if the role refuses revisions.
 	mayDeliver() error
 
-	// unanswered judges an announcement that could not be answered because of err: an error ends the session.
+	// unanswered handles an announcement that could not be answered because of err. An error ends
+	// the session.
 	unanswered(profile string, err error) error
 
-	// unreadable is told of an announced revision that makes no sense.
+	// unreadable handles an announced revision that could not be parsed.
 	unreadable(change wire.Change)
 
-	// checkRev refuses a rev message that lacks what the role needs.
+	// checkRev returns an error if a rev message lacks a property that the role requires.
 	checkRev(properties blip.Properties) error
 
-	// refusesConflicts reports whether a revision is refused for a conflict, in place of storing both.
+	// refusesConflicts reports whether the role refuses a conflicting revision. Otherwise it stores
+	// both.
 	refusesConflicts() bool
 
-	// isRemoval reports whether a body says that the document has left the user's channels.
+	// isRemoval reports whether a body says that the document left the user's channels.
 	isRemoval(body []byte) bool
 
-	// loseAccess deals with a document that the user may not see any more. last is the want that was
-	// answered so; nil if all are.
+	// loseAccess handles a document that the user may no longer see. last is the latest affected
+	// want; nil means all wants of the document.
 	loseAccess(ctx context.Context, id string, last *want) error
 }
 
-// hearing takes what the active peer has subscribed to.
+// hearing takes the changes to which the active peer has subscribed.
 type hearing struct {
 	c        *collection
 	wanted   *wanted
-	keepLost bool // documents that the user has lost access to
+	keepLost bool // keep documents that the user has lost access to
 }
 
 func (h hearing) mayAnnounce(profile string) error {
@@ -64,7 +66,7 @@ func (h hearing) mayDeliver() error {
 	return nil
 }
 
-// unanswered ends the session: to go on would pass over what the message announces.
+// unanswered ends the session, because going on would skip the announced revisions.
 func (h hearing) unanswered(profile string, err error) error {
 	if !h.c.opts.Pull || profile != wire.ProfileChanges {
 		return nil
@@ -86,7 +88,7 @@ func (hearing) checkRev(properties blip.Properties) error {
 func (hearing) refusesConflicts() bool     { return false }
 func (hearing) isRemoval(body []byte) bool { return document.Removed(body) }
 
-// loseAccess purges the document, unless told to keep it.
+// loseAccess purges the document, unless keepLost is set.
 func (h hearing) loseAccess(ctx context.Context, id string, last *want) error {
 	event := DocumentEvent{ID: id, AccessRemoved: true}
 	keep := h.keepLost || h.c.opts.DocIDs != nil
@@ -95,7 +97,7 @@ func (h hearing) loseAccess(ctx context.Context, id string, last *want) error {
 		keep = event.Err != nil
 	}
 	if !keep {
-		h.wanted.lose(id, last) // before the purge: a revision that is stored after it would stay
+		h.wanted.lose(id, last) // before the purge, which a revision stored later would undo
 		err := h.c.s.db.Update(ctx, func(tx *store.Tx) error { return tx.Purge(h.c.store(), id) })
 		if err != nil && !isNotFound(err) {
 			return err
@@ -105,7 +107,7 @@ func (h hearing) loseAccess(ctx context.Context, id string, last *want) error {
 	return nil
 }
 
-// accepting takes what an active peer pushes to the passive one.
+// accepting takes the revisions that an active peer pushes.
 type accepting struct{ readOnly bool }
 
 func (a accepting) mayAnnounce(string) error {

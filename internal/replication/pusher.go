@@ -11,12 +11,11 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// pusher sends the changes of one collection. What is to be sent, and what became of it, is for its
-// outbox to know; the pusher reads the feed, tells the outbox what comes in, and does the steps that
-// come out.
+// pusher sends the changes of one collection. The outbox decides which revisions to send and tracks
+// their state; the pusher reads the feed, passes events to the outbox, and executes its steps.
 //
-// One goroutine, run, does it all. What comes from elsewhere (replies, news of the pull) is put into its
-// inbox.
+// The goroutine in run does all of this. Other goroutines put events, such as replies and news from
+// the pull, into its inbox.
 type pusher struct {
 	c    *collection
 	opts pushOptions
@@ -27,13 +26,13 @@ type pusher struct {
 	inbox inbox
 	pushStatus
 
-	// The following belong to run.
+	// Only run uses the following fields.
 
 	box      *outbox.Outbox
 	feed     feed
 	composer composer
 	waits    heldNotes
-	counted  outbox.Counts // of the box, as far as they are in the collection's counters
+	counted  outbox.Counts // the outbox's counts that the collection's counters include
 	accepted bool          // the peer has answered an announcement
 }
 
@@ -50,7 +49,7 @@ func newPusher(c *collection, side pushSide, opts pushOptions) *pusher {
 	return p
 }
 
-// begin fixes what the push starts with: what comes later, comes during it.
+// begin makes the outbox. Changes after the current last sequence count as new.
 func (p *pusher) begin(ctx context.Context) error {
 	fresh, err := p.c.lastSequence(ctx)
 	if err != nil {
@@ -66,8 +65,8 @@ func (p *pusher) begin(ctx context.Context) error {
 	return err
 }
 
-// extend lets a one-shot push go on to what is now the last sequence, and reports whether
-// there is anything new to push.
+// extend lets a one-shot push continue to the current last sequence, and reports whether that adds
+// changes.
 func (p *pusher) extend(ctx context.Context) (more bool, err error) {
 	if p.opts.continuous {
 		return false, nil
@@ -82,7 +81,8 @@ func (p *pusher) extend(ctx context.Context) (more bool, err error) {
 	return more, nil
 }
 
-// run pushes until ctx ends; the passive side of a one-shot subscription until all was sent.
+// run pushes until ctx ends. For a one-shot subscription, the passive side returns after the last
+// change.
 func (p *pusher) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -90,7 +90,7 @@ func (p *pusher) run(ctx context.Context) error {
 		return nil
 	}
 	if err := p.push(ctx); err != nil && ctx.Err() == nil {
-		p.c.s.fail(err) // before it is known that nothing is pushed any more
+		p.c.s.fail(err) // first the error, so that a failed push never looks like a finished one
 	}
 	p.finish()
 	return nil
@@ -111,7 +111,7 @@ func (p *pusher) push(ctx context.Context) error {
 		case err != nil:
 			return err
 		case p.box.CaughtUp() && !p.opts.continuous && p.box.Idle():
-			return nil // a passive feed that has said all: there may be another subscription
+			return nil // the feed is finished; the peer may subscribe again
 		}
 		select {
 		case <-ctx.Done():
@@ -126,13 +126,13 @@ func (p *pusher) push(ctx context.Context) error {
 	}
 }
 
-// finish tells of what has arrived and is noted as such, since no other session is going to.
+// finish reports the items that have arrived and are recorded, because no other session will.
 func (p *pusher) finish() {
 	if p.box != nil {
 		p.box.Lost()
 		for waiting := true; waiting; {
 			err := p.inbox.handle()
-			p.report(p.box.Next().Items) // an outbox without a connection has nothing else to do
+			p.report(p.box.Next().Items) // without a connection, the outbox has only reports left
 			if waiting = p.box.Marking(); waiting && err == nil {
 				<-p.inbox.wake
 			}
@@ -143,7 +143,7 @@ func (p *pusher) finish() {
 	p.c.s.stateChanged()
 }
 
-// work does everything that can be done now.
+// work executes all steps that are possible now.
 func (p *pusher) work(ctx context.Context) error {
 	p.setIdle(false)
 	for rested := false; !rested; {
@@ -167,14 +167,14 @@ func (p *pusher) work(ctx context.Context) error {
 	return nil
 }
 
-// setIdle publishes whether there is anything left to push just now.
+// setIdle publishes whether the push has work.
 func (p *pusher) setIdle(idle bool) {
 	if p.rest(idle, p.inbox) {
 		p.c.s.stateChanged()
 	}
 }
 
-// do does one step of the outbox.
+// do executes one step of the outbox.
 func (p *pusher) do(ctx context.Context, step outbox.Step) error {
 	switch step.Do {
 	case outbox.Rest:
@@ -196,7 +196,7 @@ func (p *pusher) do(ctx context.Context, step outbox.Step) error {
 	return nil
 }
 
-// report tells the listeners what became of items.
+// report tells the listeners the outcome of items.
 func (p *pusher) report(items []*outbox.Item) {
 	if len(items) == 0 {
 		return
@@ -209,7 +209,7 @@ func (p *pusher) report(items []*outbox.Item) {
 			counted: end.Err == nil && !end.Taken,
 		}
 		switch {
-		case end.TooEarly: // the session goes on: another attempt to connect does not help
+		case end.TooEarly: // keep the session: connecting again does not help
 			events[i].Revision = string(it.Rev.ID)
 			p.c.ahead.offerAgain(time.Now())
 		case end.Transient:
@@ -222,7 +222,7 @@ func (p *pusher) report(items []*outbox.Item) {
 	p.box.Told(items)
 }
 
-// publishCounts adds the outbox's counts to those of the collection.
+// publishCounts adds the growth of the outbox's counts to the collection's counters.
 func (p *pusher) publishCounts() {
 	now, before, c := p.box.Counts(), p.counted, &p.c.counters
 	if now == before {
@@ -236,8 +236,8 @@ func (p *pusher) publishCounts() {
 	c.deltasRefused.Add(now.DeltasRefused - before.DeltasRefused)
 }
 
-// read reads the heads of items to look at, and the next changes of the feed. The filter is asked when no
-// transaction is open: it may be slow, and may read.
+// read reads the heads of items and the next changes of the feed. It calls the filter outside of
+// any transaction, because the filter may be slow and may read.
 func (p *pusher) read(ctx context.Context, items []*outbox.Item, limit int) error {
 	page, err := p.feed.read(ctx, items, limit, p.reach())
 	if err != nil {
@@ -260,7 +260,7 @@ func (p *pusher) read(ctx context.Context, items []*outbox.Item, limit int) erro
 	return nil
 }
 
-// mark notes in the database what the peer has.
+// mark records in the database which revisions the peer has.
 func (p *pusher) mark(items []*outbox.Item) {
 	p.c.s.spawn(func(ctx context.Context) error {
 		err := p.c.s.db.Update(ctx, func(tx *store.Tx) error {
@@ -282,7 +282,7 @@ func (p *pusher) mark(items []*outbox.Item) {
 	})
 }
 
-// touch makes a new revision of each item, which is offered in its place.
+// touch makes a new revision of each item, to propose in place of the old one.
 func (p *pusher) touch(ctx context.Context, items []*outbox.Item) (err error) {
 	for _, it := range items {
 		err = errors.Join(err, p.c.s.db.Update(ctx, func(tx *store.Tx) error {
@@ -292,7 +292,7 @@ func (p *pusher) touch(ctx context.Context, items []*outbox.Item) (err error) {
 	return err
 }
 
-// countUnmet finds out since when items wait for a revision that the pull does not bring.
+// countUnmet publishes since when items have waited for a revision that the pull does not bring.
 func (p *pusher) countUnmet(ctx context.Context) error {
 	unmet := p.box.Unmet()
 	var oldest time.Time

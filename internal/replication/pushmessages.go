@@ -11,9 +11,9 @@ import (
 	"github.com/tandemdb/tandem/internal/replication/wire"
 )
 
-// announce sends one announcement, of as many items as go into a frame; the others are put back. A message
-// of several frames could be overtaken by the next one, and few peers put them in order. The reply goes to
-// the inbox.
+// announce sends one announcement with as many items as fit into a frame, and puts the others back.
+// The next message could overtake one of several frames, and few peers restore the order. The reply
+// goes to the inbox.
 func (p *pusher) announce(batch []*outbox.Item) error {
 	m := p.side.announcement(p.c)
 	m.Urgent, m.Compress = true, true
@@ -37,7 +37,7 @@ func (p *pusher) announce(batch []*outbox.Item) error {
 	})
 }
 
-// announceCaughtUp tells that everything which existed at the start was announced.
+// announceCaughtUp tells the peer that every change which existed at the start has been announced.
 func (p *pusher) announceCaughtUp() error {
 	m := p.c.message(wire.ProfileChanges)
 	m.Urgent, m.NoReply = true, true
@@ -45,7 +45,7 @@ func (p *pusher) announceCaughtUp() error {
 	return p.c.s.send(m, nil)
 }
 
-// answered takes the peer's reply to an announcement.
+// answered handles the reply to an announcement.
 func (p *pusher) answered(batch []*outbox.Item, reply *blip.Reply, err error) error {
 	if err != nil {
 		return p.rejected(batch, err)
@@ -66,7 +66,7 @@ func (p *pusher) answered(batch []*outbox.Item, reply *blip.Reply, err error) er
 	return nil
 }
 
-// rejected deals with a peer that refuses a whole announcement.
+// rejected handles the refusal of a whole announcement.
 func (p *pusher) rejected(batch []*outbox.Item, err error) error {
 	if ended(err) {
 		p.box.Lost()
@@ -85,13 +85,13 @@ func (p *pusher) rejected(batch []*outbox.Item, err error) error {
 	return nil
 }
 
-// ended reports whether a request has failed with its connection, which tells why itself.
+// ended reports whether a request failed with its connection, which reports the cause itself.
 func ended(err error) bool {
 	var refusal *blip.Error
 	return err != nil && !errors.As(err, &refusal)
 }
 
-// send sends the revisions of items, or says why they do not come.
+// send sends the revisions of items, or norev messages for those it withholds.
 func (p *pusher) send(ctx context.Context, items []*outbox.Item) error {
 	letters, err := p.composer.read(ctx, items)
 	if err != nil {
@@ -105,7 +105,7 @@ func (p *pusher) send(ctx context.Context, items []*outbox.Item) error {
 	return nil
 }
 
-// sendOne sends a rev and awaits its reply, or a norev, which has none.
+// sendOne sends a rev, which has a reply, or a norev, which has none.
 func (p *pusher) sendOne(it *outbox.Item, l letter) error {
 	if l.withheld != nil {
 		p.box.Withheld(it, l.withheld.err)
@@ -120,7 +120,7 @@ func (p *pusher) sendOne(it *outbox.Item, l letter) error {
 	})
 }
 
-// replied takes the peer's reply to a rev.
+// replied handles the reply to a rev.
 func (p *pusher) replied(it *outbox.Item, err error) error {
 	if ended(err) {
 		p.box.Lost()

@@ -12,47 +12,48 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// pushSide is what differs between the pushes of both roles: [proposing] is that of the active peer, [offering]
-// that of the passive one.
+// pushSide is the part of a push that depends on the role: [proposing] for the active peer,
+// [offering] for the passive one.
 type pushSide interface {
 	role(opts pushOptions) outbox.Role
 
-	// announcement begins an announcement, to which appendEntry adds the items.
+	// announcement begins an announcement. appendEntry adds the items.
 	announcement(c *collection) *blip.Message
 	appendEntry(body []byte, it *outbox.Item) []byte
 
-	// accepted is told of the first announcement that the peer has answered.
+	// accepted is called when the peer has answered the first announcement.
 	accepted(c *collection)
 
-	// refusal judges the refusal of a whole announcement: whether the peer refuses whatever is pushed, which
-	// ends the push, or the session if an error is returned. Otherwise one item may be the reason.
+	// refusal judges the refusal of a whole announcement. refusesAll means that the peer refuses
+	// every push, which ends the push; fatal also ends the session. Otherwise a single item may be
+	// the cause.
 	refusal(c *collection, err error) (refusesAll bool, fatal error)
 
-	// withheld reports why the document must not be sent for the item, nil if it may.
+	// withheld returns why the document must not be sent, or nil if it may.
 	withheld(it *outbox.Item, doc *store.Document) *withheld
 
-	// addTo adds the properties of a rev that are the side's own.
+	// addTo adds the role's properties to a rev.
 	addTo(m *blip.Message)
 }
 
-// withheld is why a revision that the peer wants does not go.
+// withheld is the reason why a revision is not sent although the peer wants it.
 type withheld struct {
 	status int // for the peer
 	reason string
-	err    error // for the user; nil if there is nothing to be told
+	err    error // for the user; nil if the user need not know
 }
 
-// pushOptions says what to send.
+// pushOptions selects the changes to push and how to send them.
 type pushOptions struct {
 	since        store.Sequence
 	continuous   bool
-	liveOnly     bool            // no tombstones of before the subscription
+	liveOnly     bool            // skip tombstones from before the subscription
 	docIDs       map[string]bool // nil means all documents
 	batch        int64           // changes in one message
-	replacements bool            // the peer takes a newer revision in place of the one it asked for
+	replacements bool            // the peer accepts a newer revision than it asked for
 }
 
-// proposing pushes what the peer may refuse for a revision of its own. Its checkpoint says how far it is.
+// proposing pushes revisions that the peer may refuse as conflicting. The checkpoint tracks them.
 type proposing struct{ pulls bool }
 
 func (s proposing) role(pushOptions) outbox.Role { return outbox.Proposes{Pulls: s.pulls} }
@@ -68,8 +69,9 @@ func (proposing) appendEntry(body []byte, it *outbox.Item) []byte {
 	return wire.AppendProposal(body, it.ID, it.Rev.Vector(), parentOf(it.Rev.ID, it.Parent), it.Size)
 }
 
-// parentOf returns the parent to propose rev with, for a peer that has known. What the peer has already is
-// proposed without one: a Sync Gateway that is told to have it asks for it again over the fourth protocol.
+// parentOf returns the parent for a proposal of rev to a peer that has known. It returns "" if the
+// peer has rev already: with the fourth protocol, Sync Gateway asks again for a revision whose
+// parent is the revision itself.
 func parentOf(rev, known revision.ID) revision.ID {
 	if known.Is(rev) {
 		return ""
@@ -91,7 +93,8 @@ func (proposing) withheld(*outbox.Item, *store.Document) *withheld { return nil 
 
 func (proposing) addTo(m *blip.Message) { m.Properties.Add(wire.PropNoConflicts, wire.Yes) }
 
-// offering pushes what a subscriber has asked for. toGateway says that it is a Sync Gateway.
+// offering pushes the changes to which the peer has subscribed. toGateway means that the peer is a
+// Sync Gateway.
 type offering struct{ toGateway bool }
 
 func (offering) role(opts pushOptions) outbox.Role { return outbox.Offers{Continuous: opts.continuous} }
@@ -100,7 +103,7 @@ func (offering) accepted(*collection)              {}
 func (s offering) announcement(c *collection) *blip.Message {
 	m := c.message(wire.ProfileChanges)
 	if s.toGateway {
-		m.Properties.Add(wire.PropIgnoreConflicts, wire.Yes) // or it wants to be proposed to
+		m.Properties.Add(wire.PropIgnoreConflicts, wire.Yes) // without this, the peer expects proposals
 	}
 	return m
 }

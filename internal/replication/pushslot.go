@@ -6,14 +6,14 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// pushSlot holds the push of a collection, while there is one: on the passive side it comes with a
-// subscription. What it is told while there is none is no news to anybody.
+// pushSlot holds the push of a collection. On the passive side a subscription creates the push;
+// until then, events for the slot have no effect.
 type pushSlot struct {
 	mu   sync.Mutex
 	push *pusher // guarded by mu
 }
 
-// get returns the push, nil while there is none.
+// get returns the push, or nil.
 func (s *pushSlot) get() *pusher {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -26,14 +26,14 @@ func (s *pushSlot) set(push *pusher) {
 	s.push = push
 }
 
-// tell has tell called with the push, if there is one.
+// tell calls tell with the push, if there is one.
 func (s *pushSlot) tell(tell func(*pusher)) {
 	if push := s.get(); push != nil {
 		tell(push)
 	}
 }
 
-// ended reports whether nothing is pushed, nor going to be.
+// ended reports whether nothing is being pushed and nothing will be.
 func (s *pushSlot) ended() bool {
 	push := s.get()
 	return push == nil || push.ended()
@@ -44,25 +44,25 @@ func (s *pushSlot) busy() bool {
 	return push != nil && push.busy()
 }
 
-// refresh has the feed read once more, and counts as work until it is.
+// refresh makes the push read the feed again. The push counts as busy until then.
 func (s *pushSlot) refresh() { s.tell((*pusher).refresh) }
 
-// received tells that a revision came from the peer.
+// received says that a revision came from the peer.
 func (s *pushSlot) received(id string, rev revision.ID) {
 	s.tell(func(push *pusher) { push.received(id, rev) })
 }
 
-// peerHas tells that the peer has announced a revision that we have, or an older one.
+// peerHas says that the peer has announced our revision or an older one.
 func (s *pushSlot) peerHas(n news) {
 	s.tell(func(push *pusher) { push.peerHas(n) })
 }
 
-// remoteMoved tells that the pull has learnt what the peer has of a document.
+// remoteMoved says that the pull has learnt the peer's revision of a document.
 func (s *pushSlot) remoteMoved(id string) {
 	s.tell(func(push *pusher) { push.remoteMoved(id) })
 }
 
-// pulled tells a push that waits for it what the pull has brought.
+// pulled says that the pull has stored a document, for a push that waits for one.
 func (s *pushSlot) pulled(id string) {
 	s.tell(func(push *pusher) {
 		if push.isUnmet() {
@@ -71,7 +71,7 @@ func (s *pushSlot) pulled(id string) {
 	})
 }
 
-// pullMet tells that the pull has met the peer's revision of a document, and not stored it.
+// pullMet says that the pull has met the peer's revision of a document without storing it.
 func (s *pushSlot) pullMet(id string) {
 	s.tell(func(push *pusher) { push.pullMet(id) })
 }

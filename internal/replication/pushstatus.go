@@ -8,18 +8,18 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// pushStatus is what the rest of the session sees of a push.
+// pushStatus is the state of a push that the rest of the session can see.
 type pushStatus struct {
 	mu      sync.Mutex // guards the following
 	target  store.Sequence
 	idle    bool
-	unmet   time.Time // since when the longest waiting item was not met by the pull; zero if none waits
-	inVain  bool      // an earlier session has started over for all of those
+	unmet   time.Time // since when the longest-waiting item lacks a revision from the pull; zero if none waits
+	inVain  bool      // an earlier session has started over for all waiting items
 	stopped bool
 	cancel  context.CancelFunc
 }
 
-// busy reports whether there is anything left to push just now.
+// busy reports whether the push has work.
 func (s *pushStatus) busy() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -32,7 +32,7 @@ func (s *pushStatus) ended() bool {
 	return s.stopped
 }
 
-// stop ends the push, without waiting for it. It may not even have begun.
+// stop ends the push without waiting, even before it has begun.
 func (s *pushStatus) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,14 +42,14 @@ func (s *pushStatus) stop() {
 	}
 }
 
-// end says that the push has ended.
+// end records the end of the push.
 func (s *pushStatus) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopped = true
 }
 
-// mayBegin reports whether nobody has stopped the push already; from now on that cancels it.
+// mayBegin reports false if stop was called already. From now on, stop calls cancel.
 func (s *pushStatus) mayBegin(cancel context.CancelFunc) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,7 +57,7 @@ func (s *pushStatus) mayBegin(cancel context.CancelFunc) bool {
 	return !s.stopped
 }
 
-// rest notes whether there is anything left to push, and reports whether that is news.
+// rest records whether the push is idle, and reports whether that has changed.
 func (s *pushStatus) rest(idle bool, inbox inbox) (changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,7 +66,7 @@ func (s *pushStatus) rest(idle bool, inbox inbox) (changed bool) {
 	return s.idle != was
 }
 
-// post puts a job into the inbox, and counts as work until it is done.
+// post puts a job into the inbox. The push counts as busy until the job is done.
 func (s *pushStatus) post(inbox inbox, job func() error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,14 +74,14 @@ func (s *pushStatus) post(inbox inbox, job func() error) {
 	inbox.put(job)
 }
 
-// reach returns up to where the feed is to be read.
+// reach returns the sequence up to which run reads the feed.
 func (s *pushStatus) reach() store.Sequence {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.target
 }
 
-// reachFor has the feed read up to last, and reports whether that is further.
+// reachFor extends the reach to last, and reports whether it grew.
 func (s *pushStatus) reachFor(last store.Sequence) (further bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,7 +90,7 @@ func (s *pushStatus) reachFor(last store.Sequence) (further bool) {
 	return further
 }
 
-// waitFor notes since when items wait for what the pull does not bring, and whether an earlier session has
+// waitFor records since when items have waited for the pull, and whether an earlier session has
 // started over for all of them.
 func (s *pushStatus) waitFor(unmet time.Time, inVain bool) {
 	s.mu.Lock()
@@ -98,8 +98,8 @@ func (s *pushStatus) waitFor(unmet time.Time, inVain bool) {
 	s.unmet, s.inVain = unmet, inVain
 }
 
-// unmetSince returns since when an item waits for what the pull does not bring, zero if none does. inVain
-// says that an earlier session has started over for each of them already.
+// unmetSince returns since when an item has waited for a revision from the pull, zero if none
+// waits. inVain means that an earlier session has already started over for each of them.
 func (s *pushStatus) unmetSince() (since time.Time, inVain bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
