@@ -41,6 +41,7 @@ func eachOperation(
 // TestAnOperationThatIsCutOffLeavesNothing ends the context at each question in turn. The function
 // swallows the error, as those do that go on with the next document.
 func TestAnOperationThatIsCutOffLeavesNothing(t *testing.T) {
+	eachSound := testsize.Pick(8, 1) // a check costs more than the comparison of all rows
 	eachOperation(t, bothVersionings, func(t *testing.T, s *stage, run func(*store.Tx) error) {
 		before := dump(t, s.db)
 		for n := 2; ; n++ { // the first question is whether to begin
@@ -50,8 +51,10 @@ func TestAnOperationThatIsCutOffLeavesNothing(t *testing.T) {
 				t.Fatalf("question %d: %v", n, err)
 			}
 			ctx.Close()
-			sound(t, s.db)
 			after := dump(t, s.db)
+			if failed == nil || n%eachSound == 0 {
+				sound(t, s.db)
+			}
 			if failed == nil {
 				if after == before {
 					t.Errorf("the operation has changed nothing when it was not cut off")

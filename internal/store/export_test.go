@@ -3,6 +3,7 @@ package store
 import (
 	"github.com/ncruces/go-sqlite3/vfs"
 
+	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/seal"
 )
 
@@ -13,3 +14,18 @@ func SealedFile(file vfs.File, keys *seal.Keys) vfs.File {
 
 // Closed returns a channel that is closed as soon as [DB.Close] begins.
 func (db *DB) Closed() <-chan struct{} { return db.closing }
+
+// Known is what remotes are known to have of a document, as its row keeps it.
+type Known = known
+
+// With returns k after remote was found to have rev; own is the row's revision.
+func (k known) With(remote Remote, rev, own revision.ID) Known { return k.with(remote, rev, own) }
+
+// Moved returns k after the row's revision changed.
+func (k known) Moved(from, to revision.ID) Known { return k.moved(from, to) }
+
+// Of returns what remote has, "" if that is not known.
+func (k known) Of(remote Remote, own revision.ID) revision.ID { return k.of(remote, own) }
+
+// Names reports whether any remote is known to have rev.
+func (k known) Names(rev, own revision.ID) bool { return k.names(rev, own) }
