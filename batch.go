@@ -182,7 +182,7 @@ func (b *Batch) change(c *Collection, d *Document, e store.Edit) error {
 		return err
 	}
 	b.undo = append(b.undo, documentState{of: d, was: *d})
-	d.settle(c, head)
+	d.adopt(c, head)
 	return nil
 }
 

@@ -42,8 +42,8 @@ func stored(c *Collection, head *store.Document) *Document {
 	return &Document{id: head.ID, body: head.Body, collection: c, head: head}
 }
 
-// settle makes d what the database has now.
-func (d *Document) settle(c *Collection, head *store.Document) {
+// adopt makes d the revision that the database has now.
+func (d *Document) adopt(c *Collection, head *store.Document) {
 	d.collection, d.head, d.body = c, head, head.Body
 }
 
