@@ -18,7 +18,7 @@ import (
 // them refer to it. A Blob is immutable. The zero Blob refers to nothing.
 //
 // In a document a blob is an object with "@type" "blob", the digest, the length and the
-// content type (spec/documents.md §4). A Blob has that form in JSON, so it may be a field of a
+// content type. A Blob has that form in JSON, so it may be a field of a
 // struct that is given to [Document.Encode] and [Document.Decode].
 type Blob struct {
 	digest      string // "" for a zero Blob

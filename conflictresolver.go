@@ -12,7 +12,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// Conflict is a document that was changed here and at the peer (spec/conflicts.md §4).
+// Conflict is a document that was changed here and at the peer.
 type Conflict struct {
 	DocumentID string
 
@@ -65,8 +65,8 @@ func LatestWins(_ context.Context, c Conflict) (*Document, error) {
 	return c.RemoteDocument, nil
 }
 
-// DefaultConflictResolver applies the rules that hold without a resolver
-// (spec/conflicts.md §3): a deletion wins, or else the later edit, as in [LatestWins].
+// DefaultConflictResolver applies the rules that hold without a resolver:
+// a deletion wins, or else the later edit, as in [LatestWins].
 func DefaultConflictResolver(ctx context.Context, c Conflict) (*Document, error) {
 	if c.LocalDocument == nil || c.RemoteDocument == nil {
 		return nil, nil //nolint:nilnil // nil is the deletion
@@ -134,7 +134,7 @@ func (c *Collection) resolver(resolve ConflictResolver, log *slog.Logger) replic
 	}
 }
 
-// decision translates a resolver's result (spec/conflicts.md §4).
+// decision translates a resolver's result.
 func (c *Collection) decision(ctx context.Context, shown Conflict, result *Document) (replication.Decision, error) {
 	switch {
 	case result == shown.LocalDocument && !result.changed(): // nil if that side is deleted

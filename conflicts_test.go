@@ -149,7 +149,7 @@ func TestAResolversAnswerReachesBothSides(t *testing.T) { // C-04
 	}
 }
 
-// spec/conflicts.md §4: what a resolver may not return is another error than its failure.
+// A document that a resolver may not return is another error than the resolver's failure.
 func TestAResolverMayNotReturnADocumentOfAnotherCollection(t *testing.T) {
 	theirs, ours, url := pair(t, tandem.Options{}, "doc")
 	put(t, theirs, "doc", `{"theirs":1}`)
@@ -176,7 +176,7 @@ func TestAResolverMayNotReturnADocumentOfAnotherCollection(t *testing.T) {
 	}
 }
 
-// spec/conflicts.md §4: a document of another ID is taken, with a warning.
+// A resolver's document of another ID is taken, with a warning.
 func TestAResolverIsWarnedOfAnotherID(t *testing.T) {
 	theirs, ours, url := pair(t, tandem.Options{}, "doc")
 	put(t, theirs, "doc", `{"theirs":1}`)

@@ -13,7 +13,7 @@ import (
 )
 
 // TestCookiesAreKeptUntilThePeerTakesThemBack syncs through a gateway that gives sessions and ends them, at last
-// along with a refusal. Each replicator is a new one: the cookies are in the database (spec/handshake.md §3).
+// along with a refusal. Each replicator is a new one: the cookies are in the database.
 func TestCookiesAreKeptUntilThePeerTakesThemBack(t *testing.T) {
 	l := offer(t, newCollection(t))
 	target, err := url.Parse("http" + strings.TrimPrefix(l.URLs()[0], "ws"))

@@ -3,7 +3,7 @@ package tandem
 import "github.com/tandemdb/tandem/internal/transport"
 
 // URLEndpoint is the address of a peer's database: ws://host[:port]/[path/]database, or wss://
-// with TLS (spec/handshake.md §1). Its zero value is no endpoint.
+// with TLS. Its zero value is no endpoint.
 type URLEndpoint struct{ endpoint transport.Endpoint }
 
 // NewURLEndpoint reads an address. It fails with [ErrInvalidURL] for another scheme, a missing

@@ -9,7 +9,7 @@ import (
 )
 
 // Replicator is an active peer: it connects to another database and carries changes to it
-// and from it (spec/api-behaviour.md §5). Its methods may be called from any goroutine, also
+// and from it. Its methods may be called from any goroutine, also
 // from its listeners unless they say otherwise.
 type Replicator struct {
 	cfg ReplicatorConfiguration

@@ -77,7 +77,7 @@ func TestManyCollectionsShareAConnection(t *testing.T) { // R-04
 	}
 }
 
-func TestImpossibleReplicatorsAreNotMade(t *testing.T) { // §4
+func TestImpossibleReplicatorsAreNotMade(t *testing.T) {
 	coll, other := newCollection(t), newCollection(t)
 	endpoint, err := tandem.NewURLEndpoint("ws://127.0.0.1:1/db")
 	check(t, err)
@@ -120,7 +120,7 @@ func TestATypeOfReplicatorHasAName(t *testing.T) {
 	}
 }
 
-func TestAReplicatorKeepsACopyOfItsConfiguration(t *testing.T) { // §4
+func TestAReplicatorKeepsACopyOfItsConfiguration(t *testing.T) {
 	theirs, ours, url := peers(t)
 	save(t, ours, "a", `{}`)
 	endpoint, err := tandem.NewURLEndpoint(url)
@@ -170,7 +170,7 @@ func TestCredentialsAreShownToThoseWhoAsk(t *testing.T) { // R-07 R-16 E-05 A-01
 	}
 }
 
-func TestDocumentIDsLimitBothDirections(t *testing.T) { // §4
+func TestDocumentIDsLimitBothDirections(t *testing.T) {
 	theirs, ours, url := peers(t)
 	for _, id := range []string{"a", "b", "c"} {
 		save(t, theirs, "s"+id, `{}`)
@@ -193,14 +193,14 @@ func TestDocumentIDsLimitBothDirections(t *testing.T) { // §4
 	}
 }
 
-func TestChannelsAreForGatewaysOnly(t *testing.T) { // §4
+func TestChannelsAreForGatewaysOnly(t *testing.T) {
 	_, ours, url := peers(t)
 	endWith(t, replicator(t, url, ours, func(c *tandem.ReplicatorConfiguration) {
 		c.Collections[0].Channels = []string{"a"}
 	}), tandem.ErrUnsupported)
 }
 
-func TestFiltersSeeDocumentsAndFlags(t *testing.T) { // §4
+func TestFiltersSeeDocumentsAndFlags(t *testing.T) {
 	theirs, ours, url := peers(t)
 	for _, id := range []string{"keep", "drop", "deleted"} {
 		for _, coll := range []*tandem.Collection{theirs, ours} {
@@ -283,7 +283,7 @@ func TestAPanickingFilterRefusesNothing(t *testing.T) {
 	}
 }
 
-func TestAReplicatorConnectsFromItsInterface(t *testing.T) { // §4
+func TestAReplicatorConnectsFromItsInterface(t *testing.T) {
 	theirs, ours, url := peers(t)
 	save(t, ours, "a", `{}`)
 	from := func(name string) func(*tandem.ReplicatorConfiguration) {
@@ -294,7 +294,7 @@ func TestAReplicatorConnectsFromItsInterface(t *testing.T) { // §4
 	wantIDs(t, "theirs", sortedIDs(t, theirs), "a")
 }
 
-// spec/documents.md §5: nobody encrypts here, so such a property does not leave in clear text.
+// An encryptable property never leaves in clear text: nothing here encrypts it.
 func TestAPropertyToBeEncryptedIsNotPushed(t *testing.T) {
 	theirs, ours, url := peers(t)
 	save(t, ours, "secret", `{"pin":{"@type":"encryptable","value":"1234"}}`)
@@ -359,7 +359,7 @@ func eventsOf(r *tandem.Replicator) (events func() map[string]tandem.ReplicatedD
 	}
 }
 
-func TestEventsTellWhatBecameOfDocuments(t *testing.T) { // §5
+func TestEventsTellWhatBecameOfDocuments(t *testing.T) {
 	server, client := newDatabase(t, tandem.Options{}), newDatabase(t, tandem.Options{})
 	theirs, err := server.CreateCollection(t.Context(), "shop", "orders")
 	check(t, err)
@@ -396,7 +396,7 @@ func TestEventsTellWhatBecameOfDocuments(t *testing.T) { // §5
 	}
 }
 
-func TestProgressCountsWhatMoves(t *testing.T) { // §5, §8.16
+func TestProgressCountsWhatMoves(t *testing.T) {
 	theirs, ours, url := peers(t)
 	body := []byte(`{"text":"0123456789"}`)
 	for i := range 30 {
@@ -455,7 +455,7 @@ func wholeState(t testing.TB, c *tandem.Collection) (text string) {
 	return text
 }
 
-func TestConnectionsHaveNames(t *testing.T) { // §5
+func TestConnectionsHaveNames(t *testing.T) {
 	_, ours, url := peers(t)
 	r := replicator(t, url, ours)
 	if r.CorrelationID() != "" || r.ServerCertificate() != nil {
@@ -472,7 +472,7 @@ func TestConnectionsHaveNames(t *testing.T) { // §5
 	}
 }
 
-func TestADatabaseMaySyncWithItself(t *testing.T) { // §2
+func TestADatabaseMaySyncWithItself(t *testing.T) {
 	coll := newCollection(t)
 	for i := range 10 {
 		save(t, coll, fmt.Sprint(i), `{}`)

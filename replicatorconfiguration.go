@@ -40,7 +40,7 @@ func (t ReplicatorType) String() string {
 }
 
 // ReplicatorConfiguration says what a replicator does. Only Endpoint and Collections are
-// needed (spec/api-behaviour.md §4).
+// needed.
 type ReplicatorConfiguration struct {
 	// Endpoint is the peer.
 	Endpoint URLEndpoint

@@ -67,7 +67,7 @@ func TestStatusListenersHearOfEveryStep(t *testing.T) { // R-05 R-06
 	wantError(t, "what listeners hear last", all[len(all)-1].Err, tandem.ErrConnectionRefused)
 }
 
-func TestAReplicatorStartsAndStopsAtAnyMoment(t *testing.T) { // §8.15
+func TestAReplicatorStartsAndStopsAtAnyMoment(t *testing.T) {
 	theirs, ours, url := peers(t)
 	for i := range 20 {
 		save(t, theirs, fmt.Sprint(i), `{}`)
@@ -93,7 +93,7 @@ func TestAReplicatorStartsAndStopsAtAnyMoment(t *testing.T) { // §8.15
 	}
 }
 
-func TestAReplicatorStartsAgainRightAfterItsEnd(t *testing.T) { // §5
+func TestAReplicatorStartsAgainRightAfterItsEnd(t *testing.T) {
 	theirs, ours, url := peers(t)
 	r := replicator(t, url, ours)
 	for i := range 30 {
@@ -105,7 +105,7 @@ func TestAReplicatorStartsAgainRightAfterItsEnd(t *testing.T) { // §5
 	}
 }
 
-func TestListenersMayStartAndStopTheirReplicator(t *testing.T) { // §8.15
+func TestListenersMayStartAndStopTheirReplicator(t *testing.T) {
 	_, ours, url := peers(t)
 	r := replicator(t, url, ours)
 	r.AddChangeListener(nil).Remove() // does nothing
@@ -140,7 +140,7 @@ func TestListenersMayStartAndStopTheirReplicator(t *testing.T) { // §8.15
 	receive(t, "the end of a run", ends)
 }
 
-func TestCloseWaitsForTheLastCall(t *testing.T) { // §5: nothing is heard beyond stopped
+func TestCloseWaitsForTheLastCall(t *testing.T) { // nothing is heard beyond stopped
 	_, ours, url := peers(t)
 	for range 20 {
 		r := replicator(t, url, ours)
@@ -155,7 +155,7 @@ func TestCloseWaitsForTheLastCall(t *testing.T) { // §5: nothing is heard beyon
 	}
 }
 
-func TestAClosedDatabaseDoesNotReplicate(t *testing.T) { // §5
+func TestAClosedDatabaseDoesNotReplicate(t *testing.T) {
 	_, ours, url := peers(t)
 	r := replicator(t, url, ours)
 	check(t, ours.Database().Close())
@@ -164,7 +164,7 @@ func TestAClosedDatabaseDoesNotReplicate(t *testing.T) { // §5
 	wantError(t, "wait", r.Wait(t.Context()), tandem.ErrNotOpen)
 }
 
-// X-15 L-14, §6, §8.14: closing or deleting a database in the middle of replication.
+// X-15 L-14: closing or deleting a database in the middle of replication.
 func TestTheEndOfADatabaseEndsReplication(t *testing.T) {
 	for name, end := range map[string]func(*tandem.Database) error{
 		"close": (*tandem.Database).Close, "delete": (*tandem.Database).Delete,

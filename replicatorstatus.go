@@ -10,7 +10,7 @@ import (
 // ActivityLevel is what a replicator is doing.
 type ActivityLevel int
 
-// The activity levels (spec/api-behaviour.md §5).
+// The activity levels.
 const (
 	Stopped    = ActivityLevel(replication.Stopped)    // not running
 	Offline    = ActivityLevel(replication.Offline)    // waiting for the next attempt to connect

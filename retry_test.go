@@ -35,7 +35,7 @@ func TestErrorsThatMayPass(t *testing.T) { // E-02 X-13
 	}
 }
 
-// E-01 X-11 X-12 L-13, §8.13: those who want it are ended by a listener that stops, in the
+// E-01 X-11 X-12 L-13: those who want it are ended by a listener that stops, in the
 // middle of a transfer too, and keep nothing that is half.
 func TestAStoppedListenerEndsStrictReplicators(t *testing.T) {
 	theirs := newCollection(t)
@@ -115,7 +115,7 @@ func TestReplicatorsComeBackToARestartedListener(t *testing.T) {
 	}
 }
 
-// E-03 E-04 E-06 X-14, §8.20.
+// E-03 E-04 E-06 X-14
 func TestACutLinkIsTriedAgainLaterAndLater(t *testing.T) {
 	theirs, ours := newCollection(t), newCollection(t)
 	for i := range 10 {

@@ -17,8 +17,8 @@ type ConnectionStatus struct {
 	ActiveConnectionCount int // of these, replicating just now
 }
 
-// URLEndpointListener is a passive peer: it lets replicators connect to one database or several
-// (spec/api-behaviour.md §2). Its methods may be called from any goroutine.
+// URLEndpointListener is a passive peer: it lets replicators connect to one database or several.
+// Its methods may be called from any goroutine.
 type URLEndpointListener struct {
 	cfg       URLEndpointListenerConfiguration
 	databases []*sharedDatabase // at least one

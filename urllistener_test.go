@@ -67,7 +67,7 @@ func wantOff(t testing.TB, when string, l *tandem.URLEndpointListener) {
 	}
 }
 
-// L-02 L-12 L-13 L-15 L-19 L-20 L-25 N-01 N-04 N-11, spec/api-behaviour.md §8.4 and §8.5.
+// L-02 L-12 L-13 L-15 L-19 L-20 L-25 N-01 N-04 N-11.
 func TestAListenerIsThereFromStartToStop(t *testing.T) {
 	l := newListener(t, newCollection(t), withTLS)
 	wantOff(t, "before the start", l)
@@ -94,7 +94,7 @@ func TestAListenerIsThereFromStartToStop(t *testing.T) {
 	}
 }
 
-func TestAListenerWithoutTLSHasNoIdentity(t *testing.T) { // N-13 N-14 T-03 X-26, §8.5
+func TestAListenerWithoutTLSHasNoIdentity(t *testing.T) { // N-13 N-14 T-03 X-26
 	for _, disable := range []bool{true, false} {
 		db := newDatabase(t, tandem.Options{})
 		l := offer(t, defaultIn(t, db), func(c *tandem.URLEndpointListenerConfiguration) { c.DisableTLS = disable })
@@ -109,7 +109,7 @@ func TestAListenerWithoutTLSHasNoIdentity(t *testing.T) { // N-13 N-14 T-03 X-26
 	}
 }
 
-func TestImpossibleListenersAreNotMade(t *testing.T) { // L-04 L-05 X-06, §8.1
+func TestImpossibleListenersAreNotMade(t *testing.T) { // L-04 L-05 X-06
 	one, other := newCollection(t), newCollection(t)
 	for name, colls := range map[string][]*tandem.Collection{
 		"none": nil, "of two databases": {one, other}, "nil": {nil},
@@ -203,7 +203,7 @@ func TestAListenerUsesThePortItIsGiven(t *testing.T) { // N-02 N-18 X-30
 	}
 }
 
-func TestEveryURLOfAListenerLeadsToIt(t *testing.T) { // N-06 N-10 N-12, §8.3
+func TestEveryURLOfAListenerLeadsToIt(t *testing.T) { // N-06 N-10 N-12
 	for _, where := range []string{"", "0.0.0.0"} {
 		l := offer(t, newCollection(t), func(c *tandem.URLEndpointListenerConfiguration) { c.NetworkInterface = where })
 		urls := append(l.URLs(), fmt.Sprintf("ws://localhost:%d/test", l.Port()))
@@ -251,7 +251,7 @@ func loopback(t testing.TB) string {
 	return ""
 }
 
-func TestAFailedStartLeavesTheListenerAsItWas(t *testing.T) { // L-11 N-05 E-08 X-03 X-04, §8.2
+func TestAFailedStartLeavesTheListenerAsItWas(t *testing.T) { // L-11 N-05 E-08 X-03 X-04
 	coll := newCollection(t)
 	first := offer(t, coll)
 	closed := newDatabase(t, tandem.Options{})

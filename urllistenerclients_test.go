@@ -57,7 +57,7 @@ func wantCounts(t testing.TB, l *tandem.URLEndpointListener, connected, active i
 	eventually(t, func() bool { return l.Status() == want })
 }
 
-func TestCountsAreSafeWhileReplicatorsComeAndGo(t *testing.T) { // L-17, §8.12
+func TestCountsAreSafeWhileReplicatorsComeAndGo(t *testing.T) { // L-17
 	theirs := newCollection(t)
 	for i := range 5 {
 		save(t, theirs, fmt.Sprint(i), `{}`)
@@ -133,7 +133,7 @@ func TestStopWhenIdleWaitsForTransfers(t *testing.T) { // L-18
 	}
 }
 
-func TestAReadOnlyListenerIsPulledFromAlone(t *testing.T) { // C-01 X-07 X-18, §8.11
+func TestAReadOnlyListenerIsPulledFromAlone(t *testing.T) { // C-01 X-07 X-18
 	theirs := newCollection(t)
 	save(t, theirs, "theirs", `{}`)
 	l := offer(t, theirs, func(c *tandem.URLEndpointListenerConfiguration) { c.ReadOnly = true })
@@ -230,7 +230,7 @@ func TestADeletedCollectionEndsItsClientsAlone(t *testing.T) { // X-25
 	}
 }
 
-func TestChangesOfClientsAreHeardOf(t *testing.T) { // §2
+func TestChangesOfClientsAreHeardOf(t *testing.T) {
 	theirs, ours := newCollection(t), newCollection(t)
 	calls := make(chan tandem.CollectionChange, 10)
 	token, err := theirs.AddChangeListener(t.Context(), func(c tandem.CollectionChange) { calls <- c })

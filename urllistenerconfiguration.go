@@ -12,7 +12,7 @@ import (
 )
 
 // URLEndpointListenerConfiguration says what a listener shares, where and with whom. Only
-// Collections is needed (spec/api-behaviour.md §1).
+// Collections is needed.
 type URLEndpointListenerConfiguration struct {
 	// Collections are shared; at least one. They may be of several open databases with different
 	// names, each of which clients reach under its name. The listener stops when one of the

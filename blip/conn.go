@@ -83,7 +83,7 @@ func (c *Conn) Run(ctx context.Context) error {
 	if err := c.cfg.Validate(); err != nil {
 		c.end()
 		_ = c.pipe.Abort()
-		return c.settleAll(err)
+		return c.finishAll(err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -96,7 +96,7 @@ func (c *Conn) Run(ctx context.Context) error {
 	c.hangUp(err, ours, ctx.Err() != nil)
 	cancel()
 	tasks.Wait()
-	return c.settleAll(c.result(err, ours))
+	return c.finishAll(c.result(err, ours))
 }
 
 // start reports whether it is the first.
@@ -152,8 +152,8 @@ func (c *Conn) result(readErr error, ours bool) error {
 	}
 }
 
-// settleAll completes every request that has no reply.
-func (c *Conn) settleAll(outcome error) error {
+// finishAll completes every request that has no reply.
+func (c *Conn) finishAll(outcome error) error {
 	c.mu.Lock()
 	err := outcome
 	if c.closeSent {
@@ -178,16 +178,16 @@ func (c *Conn) settleAll(outcome error) error {
 	}
 	for _, o := range open {
 		o.closeBody()
-		c.settle(o, nil, err)
+		c.finish(o, nil, err)
 	}
 	return outcome
 }
 
-// settle calls done, the first time.
-func (c *Conn) settle(o *outgoing, reply *Reply, err error) {
+// finish calls done, once.
+func (c *Conn) finish(o *outgoing, reply *Reply, err error) {
 	c.mu.Lock()
-	first := !o.settled
-	o.settled = true
+	first := !o.finished
+	o.finished = true
 	c.mu.Unlock()
 	if first && o.done != nil {
 		o.done(reply, err)

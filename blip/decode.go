@@ -18,7 +18,7 @@ type Decoder struct {
 func NewDecoder(limit int64) *Decoder { return &Decoder{limit: limit} }
 
 // Decode takes a frame apart, and checks it. The frame's Body is valid until the next Decode, and while raw is.
-// A frame of an undefined type counts for nothing, as in LiteCore (spec/blip.md §2), and has no Body. After an
+// A frame of an undefined type counts for nothing, as in LiteCore, and has no Body. After an
 // error ([ErrProtocol], or [ErrTooBig] for a frame above the limit) the stream cannot be decoded any further.
 func (d *Decoder) Decode(raw []byte) (Frame, error) {
 	number, flags, rest, err := parseHeader(raw)

@@ -1,4 +1,4 @@
-// Package blip speaks BLIP_3 (spec/blip.md): requests and replies, multiplexed over one message pipe, such as a
+// Package blip speaks BLIP_3: requests and replies, multiplexed over one message pipe, such as a
 // WebSocket, in both directions at once. It knows nothing of what the messages mean.
 //
 // A [Conn] over a [Pipe] runs until either side ends it:

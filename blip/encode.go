@@ -38,7 +38,7 @@ func (e *Encoder) Append(dst []byte, number uint64, flags Flags, body []byte) ([
 	return binary.BigEndian.AppendUint32(dst, e.crc), nil
 }
 
-// syncTrailer ends whatever a deflate stream flushes. It is not sent (spec/blip.md §5).
+// syncTrailer ends whatever a deflate stream flushes. It is not sent.
 var syncTrailer = []byte{0x00, 0x00, 0xff, 0xff}
 
 func (e *Encoder) appendDeflated(dst, body []byte) ([]byte, error) {

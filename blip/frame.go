@@ -8,7 +8,7 @@ import (
 )
 
 // Flags is the second field of a frame: the type in the low three bits, and properties of the
-// message or frame in the others (spec/blip.md §2). Undefined bits are ignored.
+// message or frame in the others. Undefined bits are ignored.
 type Flags uint8
 
 // The types of frames. Others are undefined, and skipped when they come.
@@ -39,7 +39,7 @@ func (f Flags) isACK() bool { return f.Type() == TypeACKMSG || f.Type() == TypeA
 
 func (f Flags) isKnown() bool { return f.Type() == TypeMSG || f.isReply() || f.isACK() }
 
-// Sizes of the protocol, in bytes (spec/blip.md §4, §7, §8).
+// Sizes of the protocol, in bytes.
 const (
 	// MaxFrame is the largest frame a Conn or an [Encoder] for one sends, all included.
 	MaxFrame = 16384
@@ -76,8 +76,7 @@ func appendHeader(dst []byte, number uint64, flags Flags) []byte {
 // headerSize returns the length of what appendHeader appends.
 func headerSize(number uint64) int { return (bits.Len64(number|1)+6)/7 + 1 }
 
-// AppendACK appends a whole acknowledgement frame for total bytes of a message; kind is TypeACKMSG or TypeACKRPY
-// (spec/blip.md §8).
+// AppendACK appends a whole acknowledgement frame for total bytes of a message; kind is TypeACKMSG or TypeACKRPY.
 func AppendACK(dst []byte, number uint64, kind Flags, total uint64) []byte {
 	return binary.AppendUvarint(appendHeader(dst, number, kind|Urgent|NoReply), total)
 }

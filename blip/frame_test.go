@@ -20,7 +20,7 @@ func unhex(t testing.TB, text string) []byte {
 	return raw
 }
 
-// workedFrame is an example of spec/blip.md §12.
+// workedFrame is a frame worked out by hand.
 type workedFrame struct {
 	name   string
 	raw    string

@@ -89,7 +89,7 @@ type Reply struct {
 	Size       int64  // bytes in the body, wherever it went
 }
 
-// Error is a reply that reports an error (spec/blip.md §9). Domain is "BLIP" if the peer gave none. For
+// Error is a reply that reports an error. Domain is "BLIP" if the peer gave none. For
 // errors.Is, two of the same domain and code are the same.
 type Error struct {
 	Domain string

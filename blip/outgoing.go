@@ -31,7 +31,7 @@ type outgoing struct {
 	acked    int64
 	parked   bool // waits for an acknowledgement, and is not in the schedule
 	sentAll  bool
-	settled  bool  // done has been called, or will be by whoever set this
+	finished bool  // done has been called, or will be by whoever set this
 	progress int64 // tick of the last frame either way
 }
 
@@ -65,7 +65,7 @@ func (o *outgoing) urgent() bool { return o.flags&Urgent != 0 }
 
 func (o *outgoing) key() partialKey { return partialKey{o.number, o.isRequest()} }
 
-// windowOpen reports whether more may be sent before an acknowledgement (spec/blip.md §8).
+// windowOpen reports whether more may be sent before an acknowledgement.
 func (o *outgoing) windowOpen() bool { return o.sent-o.acked < sendWindow }
 
 // fill appends the next piece of the message to dst, up to limit bytes, and reports whether more is left.

@@ -32,7 +32,7 @@ type Pipe interface {
 	Abort() error
 }
 
-// The WebSocket close codes this package uses itself (spec/blip.md §10).
+// The WebSocket close codes this package uses itself.
 const (
 	closeNormal   = 1000
 	closeProtocol = 1002

@@ -85,7 +85,7 @@ func (c *Conn) dropUnreadable(o *outgoing, err error) error {
 		c.unqueueLocked(o, 0, false)
 		c.mu.Unlock()
 		o.closeBody()
-		c.settle(o, nil, err)
+		c.finish(o, nil, err)
 		return nil
 	case o.sent == 0:
 		o.closeBody()

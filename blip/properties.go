@@ -13,7 +13,7 @@ import (
 // Property is a named string at the head of a message.
 type Property struct{ Key, Value string }
 
-// Properties are the head of a message (spec/blip.md §4): few, so a list serves better than a map. Their order has no
+// Properties are the head of a message: few, so a list serves better than a map. Their order has no
 // meaning; of two with one key the first counts.
 type Properties []Property
 

@@ -129,7 +129,7 @@ func sendBomb(p *bliptest.Peer, props []byte) {
 	p.Send(1, blip.MoreComing|blip.Compressed, make([]byte, 600_000))
 }
 
-// Both peers tolerate what here happens, and so do we (spec/blip.md §3, §4, §8).
+// Both peers tolerate what here happens, and so do we.
 func TestOddButLegalFramesPass(t *testing.T) {
 	conn, peer := withPeer(t, blip.Config{Handler: echo})
 	peer.SendRaw([]byte{9, 0x34, 5})                             // acknowledges what nobody has sent
@@ -155,7 +155,7 @@ func TestOddButLegalFramesPass(t *testing.T) {
 }
 
 // TestRequestsInOrderWaitForEarlierOnes has messages take turns, so that a short one is complete before a long one
-// that began earlier (spec/blip.md §7, §11). Profiles that keep their order wait; others do not.
+// that began earlier. Profiles that keep their order wait; others do not.
 func TestRequestsInOrderWaitForEarlierOnes(t *testing.T) {
 	handled := make(chan string, 10)
 	_, peer := withPeer(t, blip.Config{
@@ -284,7 +284,7 @@ func TestReplyIsAsUrgentAsItsRequest(t *testing.T) {
 	}
 }
 
-// The receiver acknowledges after each 50000 bytes, as the wire counts them (spec/blip.md §8).
+// The receiver acknowledges after each 50000 bytes, as the wire counts them.
 func TestReceiverAcknowledges(t *testing.T) {
 	_, peer := withPeer(t, blip.Config{Handler: func(*blip.Request) {}})
 	peer.Send(1, blip.MoreComing, append([]byte{0}, make([]byte, 9995)...))

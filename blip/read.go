@@ -193,12 +193,12 @@ func (r *reader) reply(f Frame) error {
 		return err
 	}
 	if in.sinkErr != nil {
-		r.conn.settle(o, nil, in.sinkErr)
+		r.conn.finish(o, nil, in.sinkErr)
 	}
 	if f.Flags&MoreComing != 0 {
 		return nil
 	}
-	return r.settle(o, f.Number)
+	return r.answered(o, f.Number)
 }
 
 // awaiting returns the request that a reply is for. It is nil without an error for one that needs none any more.
@@ -217,8 +217,8 @@ func (c *Conn) awaiting(number uint64) (*outgoing, error) {
 	}
 }
 
-// settle completes a request with its reply.
-func (r *reader) settle(o *outgoing, number uint64) error {
+// answered completes a request with its reply.
+func (r *reader) answered(o *outgoing, number uint64) error {
 	in := o.reply
 	props, body, err := in.finish()
 	if err != nil {
@@ -230,9 +230,9 @@ func (r *reader) settle(o *outgoing, number uint64) error {
 	delete(c.pending, number)
 	c.mu.Unlock()
 	if in.flags.Type() == TypeERR {
-		c.settle(o, nil, errorOf(props, body))
+		c.finish(o, nil, errorOf(props, body))
 		return nil
 	}
-	c.settle(o, &Reply{Properties: props, Body: body, Size: int64(len(body)) + in.sunk}, nil)
+	c.finish(o, &Reply{Properties: props, Body: body, Size: int64(len(body)) + in.sunk}, nil)
 	return nil
 }

@@ -1,6 +1,6 @@
 package blip
 
-// schedule orders outgoing messages, and takes them round robin, a frame at a time (spec/blip.md §7).
+// schedule orders outgoing messages, and takes them round robin, a frame at a time.
 //
 // Urgent messages alternate with normal ones, so neither starve. Requests begin in the order in which they were
 // added: the wire demands it of their numbers, and callers may rely on it. So an urgent request waits among the

@@ -10,7 +10,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// The examples of spec/delta.md §4: D-03.
+// D-03: one example of each form of a delta.
 var examples = map[string]struct{ old, updated, delta string }{
 	"key replaced":        {`{"foo":1}`, `{"bar":2}`, `{"bar":2,"foo":[]}`},
 	"number changed":      {`{"foo":1,"bar":2,"baz":3}`, `{"foo":1,"bar":17,"baz":3}`, `{"bar":17}`},

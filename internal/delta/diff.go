@@ -7,7 +7,7 @@ import (
 	"github.com/tandemdb/tandem/internal/document"
 )
 
-// MinBody is the least length in bytes of a body worth a delta (spec/delta.md §5): a shorter one is
+// MinBody is the least length in bytes of a body worth a delta: a shorter one is
 // better sent whole.
 const MinBody = 200
 

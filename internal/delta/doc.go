@@ -1,5 +1,4 @@
-// Package delta describes how one JSON body becomes another, in the form that peers exchange
-// (spec/delta.md):
+// Package delta describes how one JSON body becomes another, in the form that peers exchange:
 //
 //	d, err := delta.Diff(base, body) // the sender, when the peer has base
 //	…

@@ -8,7 +8,7 @@ import (
 	"github.com/tandemdb/tandem/internal/document"
 )
 
-// The rules of text patches (spec/delta.md §3).
+// The rules of text patches.
 const (
 	minText   = 60 // bytes of the new string
 	patchCost = 6  // bytes around the patch

@@ -73,7 +73,7 @@ type Browser struct {
 
 const (
 	maxGap = time.Minute           // between two questions for all peers
-	settle = 10 * time.Millisecond // what comes within it is looked at together
+	burst  = 10 * time.Millisecond // what comes within it is looked at together
 )
 
 // Events returns the changes, the first ones being those who are there already. It is closed
@@ -122,7 +122,7 @@ func (b *Browser) run(ctx context.Context) {
 			}
 			if b.handle(p) && !settling {
 				settling = true
-				timer.Reset(settle)
+				timer.Reset(burst)
 			}
 		case <-timer.C:
 			settling = false

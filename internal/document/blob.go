@@ -9,7 +9,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Blob is a body's reference to binary content (spec/documents.md §4).
+// Blob is a body's reference to binary content.
 type Blob struct {
 	Digest      string // "sha1-" and the base64 of the content's SHA-1
 	Length      int64  // bytes; -1 if the reference does not say
@@ -143,7 +143,7 @@ func (t *blobTest) see(name, value []byte) {
 func (t *blobTest) passed() bool { return t.typed && t.digested }
 
 // Compressible reports whether content of the media type is worth compressing on its way: all
-// but what is compressed already (spec/documents.md §4). "" is.
+// but what is compressed already. "" is.
 func Compressible(contentType string) bool {
 	media, _, err := mime.ParseMediaType(contentType)
 	if err != nil {

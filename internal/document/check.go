@@ -1,7 +1,7 @@
 package document
 
 // MaxDepth is how many objects and arrays may be inside each other, the document's own object
-// included: what other peers accept (spec/documents.md §1).
+// included: what other peers accept.
 const MaxDepth = 101
 
 // What is no mistake in the JSON, but more than a document can hold.

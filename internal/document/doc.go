@@ -1,5 +1,5 @@
 // Package document knows the JSON text of documents: what is valid, what a body refers to, how
-// it looks to a Sync Gateway, and what documents and collections may be called (spec/documents.md).
+// it looks to a Sync Gateway, and what documents and collections may be called.
 //
 // A body from a peer or a program is checked once, when it arrives:
 //

@@ -3,7 +3,7 @@ package document
 import "bytes"
 
 // HasEncryptable reports whether body, a valid document, has a value that must be encrypted before it leaves
-// the database (spec/documents.md §5), at any depth.
+// the database, at any depth.
 func HasEncryptable(body []byte) bool {
 	if !bytes.Contains(body, []byte(encryptable)) && !bytes.Contains(body, []byte(`\u`)) {
 		return false // most often: no escape can hide the word

@@ -13,7 +13,7 @@ const (
 )
 
 // WithAttachments returns body in the form for a Sync Gateway: each blob is listed in a top-level
-// _attachments too (spec/documents.md §4). Entries there not named after blobs are kept. revpos is the
+// _attachments too. Entries there not named after blobs are kept. revpos is the
 // generation of the revision, 0 for none, as with versions. A body without blobs stays as it is.
 // Errors are those of [Check].
 func WithAttachments(body []byte, revpos uint64) ([]byte, error) {
@@ -73,7 +73,7 @@ func appendWithList(v, list Value) []byte {
 	return Enclose(out, 0, '{', '}')
 }
 
-// FromGateway returns a body from a Sync Gateway in the form it is stored in (spec/documents.md §4):
+// FromGateway returns a body from a Sync Gateway in the form it is stored in:
 // attachments that stand for blobs are dropped, after an entry that was replaced through REST has
 // passed its content to the blob; other attachments are kept; other reserved keys are stripped.
 // dangling are the digests of blobs which the gateway does not list although it lists attachments: it

@@ -9,7 +9,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// The lengths of names in bytes (spec/documents.md §2).
+// The lengths of names in bytes.
 const (
 	MaxID         = 240 // of a document's ID
 	maxIncomingID = 255 // of an ID that a peer may mention

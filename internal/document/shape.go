@@ -9,7 +9,7 @@ import (
 )
 
 // Canonical returns body with sorted keys, the fewest escapes and no whitespace, as the digest of a
-// tree revision takes it (spec/versioning.md §A1): "{}" for an empty body. Numbers stay as written.
+// tree revision takes it: "{}" for an empty body. Numbers stay as written.
 // Errors are those of [Check].
 func Canonical(body []byte) ([]byte, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
@@ -99,7 +99,7 @@ func CheckKeys(body []byte) error {
 }
 
 // Removed reports whether body is Sync Gateway's notice that the document left the user's
-// channels: a true _removed (spec/documents.md §3).
+// channels: a true _removed.
 func Removed(body []byte) bool {
 	compact, info, err := Compact(body)
 	return err == nil && info.HasReserved && string(Value(compact).Member("_removed")) == "true"

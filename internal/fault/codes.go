@@ -2,7 +2,7 @@ package fault
 
 import "syscall"
 
-// The database's and the replicator's errors (spec/api-behaviour.md §7, "CBL").
+// The database's and the replicator's errors.
 var (
 	BadRevisionID   = code(Tandem, 4, "malformed revision ID")
 	CorruptRevision = code(Tandem, 5, "malformed revision data")
@@ -30,10 +30,10 @@ var (
 	CorruptDelta    = code(Tandem, 32, "delta is corrupt")
 )
 
-// BadJSON reports a body that is not the strict JSON the protocol allows (spec/documents.md §1).
+// BadJSON reports a body that is not the strict JSON the protocol allows.
 var BadJSON = code(Fleece, 5, "malformed JSON")
 
-// The network's errors (spec/api-behaviour.md §7, "Network").
+// The network's errors.
 var (
 	DNSFailure         = code(Network, 1, "host name lookup failed")
 	UnknownHost        = code(Network, 2, "unknown host or interface")

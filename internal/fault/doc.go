@@ -1,5 +1,5 @@
 // Package fault holds the errors of the whole project: a domain and a code, the way Couchbase Lite
-// names errors (spec/api-behaviour.md §7), with the sentence for people around them.
+// names errors, with the sentence for people around them.
 //
 // Every layer returns *[Error] values, so that one test works at each of them:
 //

@@ -98,7 +98,7 @@ func TestTheFirstHintOfAChainCounts(t *testing.T) {
 	}
 }
 
-func TestErrorsThatPassAreThoseOfTheTables(t *testing.T) { // spec/handshake.md §9
+func TestErrorsThatPassAreThoseOfTheTables(t *testing.T) {
 	for name, x := range map[string]struct {
 		err                error
 		transient, network bool

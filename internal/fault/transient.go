@@ -6,11 +6,11 @@ import (
 )
 
 // IsTransient reports whether trying again later may help: the errors that both kinds of
-// replicator retry (spec/handshake.md §9). A nil error is none.
+// replicator retry. A nil error is none.
 func IsTransient(err error) bool { return listed(err, transient) }
 
 // IsNetworkDependent reports whether the error may pass when the network changes: a
-// continuous replicator waits for that, a one-shot one gives up (spec/handshake.md §9).
+// continuous replicator waits for that, a one-shot one gives up.
 func IsNetworkDependent(err error) bool { return listed(err, networkDependent) }
 
 func listed(err error, codes map[Domain][]int) bool {

@@ -1,5 +1,5 @@
 // Package identity makes, keeps and exchanges TLS identities: a private key with the
-// certificate chain that belongs to it (spec/api-behaviour.md §3, spec/handshake.md §6).
+// certificate chain that belongs to it.
 //
 // A listener with nothing configured takes the anonymous identity of its database, which
 // is made once, kept, and renewed before it expires:

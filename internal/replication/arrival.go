@@ -229,9 +229,9 @@ func (a *arrival) refuseForNow() {
 	a.wanted.leaveOpen(a.want)
 }
 
-// settle passes the outcome of the revision on, and appends the events for listeners. A revision
+// tellOthers passes the outcome of the revision on, and appends the events for listeners. A revision
 // that was not stored is refused, and settle stops there.
-func (a *arrival) settle(ctx context.Context, events []DocumentEvent) (stored bool, more []DocumentEvent) {
+func (a *arrival) tellOthers(ctx context.Context, events []DocumentEvent) (stored bool, more []DocumentEvent) {
 	if a.removed && a.err == nil {
 		a.err = a.side.loseAccess(ctx, a.store.ID, a.want)
 	}

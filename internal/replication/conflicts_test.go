@@ -60,7 +60,6 @@ func merged(body string) (replication.Decision, error) {
 	return replication.Decision{Winner: store.Merged, Body: []byte(body)}, nil
 }
 
-// spec/conflicts.md §8, scenario 5.
 func TestAResolverIsAskedAgainAboutADocumentThatChanges(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		a, p := inConflict(t, v, "doc")
@@ -129,7 +128,6 @@ func TestAConflictMayEndWhileItIsResolved(t *testing.T) {
 	})
 }
 
-// spec/conflicts.md §8, scenario 6.
 func TestAPushWithoutPullReportsConflicts(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		a, p := inConflict(t, v, "doc")
@@ -148,7 +146,6 @@ func TestAPushWithoutPullReportsConflicts(t *testing.T) {
 	})
 }
 
-// spec/conflicts.md §8, scenario 8.
 func TestAConflictLeftOverIsResolvedByTheNextRun(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		a, p := inConflict(t, v, "doc")

@@ -16,7 +16,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// gateway answers as a Sync Gateway 4 does, as far as the recordings sg4-40b and sg4-40c and spec/versioning.md §B5
+// gateway answers as a Sync Gateway 4 does, as far as the recordings sg4-40b and sg4-40c
 // tell: each document has a tree revision and a version.
 type gateway struct {
 	t testing.TB

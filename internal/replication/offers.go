@@ -34,7 +34,7 @@ func (p *puller) answerChanges(ctx context.Context, req *blip.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := p.settle(ctx, known, lost); err != nil {
+	if err := p.noteUnsent(ctx, known, lost); err != nil {
 		return err
 	}
 	p.wanted.register(changes, answers, seqs)
@@ -140,8 +140,8 @@ func (p *puller) ancestors(head *store.Document, remote, announced revision.ID) 
 	return known
 }
 
-// settle records what the changes show without any transfer of revisions.
-func (p *puller) settle(ctx context.Context, known []news, lost []wire.Change) error {
+// noteUnsent records what the changes show without any transfer of revisions.
+func (p *puller) noteUnsent(ctx context.Context, known []news, lost []wire.Change) error {
 	if len(known) > 0 {
 		err := p.c.s.db.Update(ctx, func(tx *store.Tx) error {
 			for _, c := range known {

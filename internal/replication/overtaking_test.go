@@ -14,7 +14,7 @@ import (
 
 // TestTheEndOfTheFeedWaitsForWhatCameBefore has a listener send an announcement in two frames, and the
 // caught-up message between them, as messages do that take turns. A one-shot pull takes the announced
-// document before it ends (spec/blip.md §11).
+// document before it ends.
 func TestTheEndOfTheFeedWaitsForWhatCameBefore(t *testing.T) {
 	for v, rev := range map[store.Versioning]string{
 		store.RevTrees: "1-aa", store.VersionVectors: "18e9debc3d510000@OtherOtherOtherOtherAA",

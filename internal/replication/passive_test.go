@@ -23,8 +23,7 @@ func (s *stranger) reply(profile, props, body string) *blip.Reply {
 	return reply
 }
 
-// TestCheckpointsAreTheClientsOwn keeps whatever clients give, under a revision of ours that they have to know
-// (spec/replication.md §3).
+// TestCheckpointsAreTheClientsOwn keeps whatever clients give, under a revision of ours that they have to know.
 func TestCheckpointsAreTheClientsOwn(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		p := newPeer(t, v)
@@ -85,8 +84,7 @@ func pushTwice(p *peer, s *stranger) pushed {
 	return revs
 }
 
-// TestProposalsAreJudged proposes what does and what does not build upon the current revision
-// (spec/replication.md §7, "Passive rule").
+// TestProposalsAreJudged proposes what does and what does not build upon the current revision.
 func TestProposalsAreJudged(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		p := newPeer(t, v)
@@ -186,8 +184,7 @@ func TestATombstoneIsNotOverwrittenUnseen(t *testing.T) {
 	}
 }
 
-// TestRepliesToProposalsSayWhatWeTake looks at the properties, of which deltas is said once
-// (spec/replication.md §6).
+// TestRepliesToProposalsSayWhatWeTake looks at the properties, of which deltas is said once.
 func TestRepliesToProposalsSayWhatWeTake(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		maxHistory := map[store.Versioning]string{store.RevTrees: "50"}[v]
@@ -203,8 +200,7 @@ func TestRepliesToProposalsSayWhatWeTake(t *testing.T) {
 	})
 }
 
-// TestTwoClientsPushAtOnce has both proposals accepted, and then stores one revision alone
-// (spec/conflicts.md §7).
+// TestTwoClientsPushAtOnce has both proposals accepted, and then stores one revision alone.
 func TestTwoClientsPushAtOnce(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		p := newPeer(t, v)

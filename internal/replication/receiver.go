@@ -236,7 +236,7 @@ func finish(ctx context.Context, in *intake, batch []*arrival) {
 	stored := batch[:0:0]
 	for _, a := range batch {
 		var ok bool
-		if ok, events = a.settle(ctx, events); ok {
+		if ok, events = a.tellOthers(ctx, events); ok {
 			stored, wants = append(stored, a), append(wants, a.want)
 		}
 	}

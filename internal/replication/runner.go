@@ -14,7 +14,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Activity is what a [Runner] is doing (spec/api-behaviour.md §5).
+// Activity is what a [Runner] is doing.
 type Activity int
 
 // The activities. The usual ways are

@@ -205,7 +205,7 @@ func (w *composer) deltaBase(tx *store.Tx, it *outbox.Item, rev revision.ID) (re
 	return "", nil, nil
 }
 
-// wireBody is the body as this peer understands it (spec/documents.md §4).
+// wireBody is the body as this peer understands it.
 func (w *composer) wireBody(body []byte, rev revision.ID, hasBlobs bool) ([]byte, error) {
 	if w.peer.blobs || !hasBlobs {
 		return body, nil

@@ -59,7 +59,7 @@ func (s *subscriber) mustSay(profile, props string) *blip.Request {
 	return r
 }
 
-// TestARevisionComesWithItsHistory asks for revisions with all kinds of answers (spec/replication.md §6, §8).
+// TestARevisionComesWithItsHistory asks for revisions with all kinds of answers.
 func TestARevisionComesWithItsHistory(t *testing.T) {
 	p := newPeer(t, store.RevTrees)
 	var history []string // newest first
@@ -132,8 +132,7 @@ func TestATombstoneComesWithAnEmptyObject(t *testing.T) {
 	})
 }
 
-// TestWhatWasReplacedMeanwhile answers that a revision is wanted, when it is not there any more
-// (spec/replication.md §8, §9).
+// TestWhatWasReplacedMeanwhile answers that a revision is wanted, when it is not there any more.
 func TestWhatWasReplacedMeanwhile(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		for name, c := range map[string]struct{ subscription, reply string }{
@@ -172,7 +171,7 @@ func TestWhatWasReplacedMeanwhile(t *testing.T) {
 	})
 }
 
-// TestADeltaThatIsRefused resends the whole body at once, without another announcement (spec/delta.md §6).
+// TestADeltaThatIsRefused resends the whole body at once, without another announcement.
 func TestADeltaThatIsRefused(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		for _, refusal := range []struct {
@@ -277,7 +276,7 @@ func TestNoDeltaWithoutABase(t *testing.T) {
 }
 
 // TestAClientWithoutBlobsInPlaceGetsAttachments lists blobs for a client that does not say that it
-// understands them (spec/documents.md §4).
+// understands them.
 func TestAClientWithoutBlobsInPlaceGetsAttachments(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		p := newPeer(t, v)

@@ -21,7 +21,7 @@ import (
 )
 
 // strict stands between an active session and a passive one, and is as strict as Couchbase Lite's
-// listener (spec/replication.md §7): only the parent counts, nothing but the very revision is known
+// listener: only the parent counts, nothing but the very revision is known
 // already, and a revision that was not asked for is an outrage.
 type strict struct {
 	t       *testing.T

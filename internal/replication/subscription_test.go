@@ -106,8 +106,7 @@ func idsIn(t testing.TB, r *blip.Request) (ids []string) {
 	return ids
 }
 
-// TestASubscriptionSaysWhatItWants asks for parts of what there is, in all forms that clients have
-// (spec/replication.md §5).
+// TestASubscriptionSaysWhatItWants asks for parts of what there is, in all forms that clients have.
 func TestASubscriptionSaysWhatItWants(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		p := newPeer(t, v)
@@ -222,8 +221,7 @@ func TestWhatIsDeletedDuringTheFirstFeedIsTold(t *testing.T) {
 }
 
 // TestAnnouncementsCannotOvertakeEachOther offers documents with long IDs. Each message goes into one frame, so
-// that a peer which handles messages as they are complete gets them in order, and the caught-up one last
-// (spec/blip.md §7, §11).
+// that a peer which handles messages as they are complete gets them in order, and the caught-up one last.
 func TestAnnouncementsCannotOvertakeEachOther(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		p := newPeer(t, v)

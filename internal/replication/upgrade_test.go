@@ -11,7 +11,7 @@ import (
 )
 
 // Two databases with a past of revision trees (documents in sync, edits that were not, tombstones and a conflict
-// left over) go on with version vectors (spec/versioning.md §B5).
+// left over) go on with version vectors.
 func TestUpgradedDatabasesGoOn(t *testing.T) {
 	var ids []string
 	for i := range 8 {

@@ -35,7 +35,7 @@ func (r Rev) SupersedeIDs(ids []ID) Rev {
 
 // DeletedBranch returns the deleted_branch property of a rev message to a peer that has tree
 // revision theirs: a tombstone upon theirs, and theirs. It is "" unless r has superseded theirs;
-// an ancestor needs no such message (spec/replication.md §8).
+// an ancestor needs no such message.
 func (r Rev) DeletedBranch(theirs ID) string {
 	if !r.ID.IsTree() || !theirs.IsTree() || !slices.Contains(r.History.Superseded, theirs) {
 		return ""

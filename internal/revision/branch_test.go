@@ -50,7 +50,7 @@ func TestSupersededRevisionsAreStored(t *testing.T) {
 	}
 }
 
-func TestDeletedBranchNamesAPeersBranch(t *testing.T) { // spec/replication.md §8
+func TestDeletedBranchNamesAPeersBranch(t *testing.T) {
 	r := superseding(tree("2-b", "1-a"), "1-c8")
 	text := r.DeletedBranch("1-c8")
 	ids := revision.ParseTreeIDs(text)

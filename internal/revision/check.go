@@ -85,7 +85,7 @@ func checkVector(r Rev) (Rev, error) {
 	return r, nil
 }
 
-// The range of a valid time, and how far a peer's clock may be ahead (spec/versioning.md §B1, §B2).
+// The range of a valid time, and how far a peer's clock may be ahead.
 const (
 	MinTime  Time = 1 << 40
 	MaxTime  Time = 1<<63 - 1

@@ -3,7 +3,7 @@ package revision
 import "time"
 
 // Next returns the time for a new version: wall's nanoseconds without the low 16 bits, or the
-// one after last where the wall clock has not advanced (spec/versioning.md §B2). last is the
+// one after last where the wall clock has not advanced. last is the
 // greatest time issued or seen so far; the caller keeps the result as the next last.
 func Next(last Time, wall time.Time) Time {
 	const counter = 0xffff

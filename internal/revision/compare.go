@@ -79,7 +79,7 @@ func orderOf(aDescends, bDescends bool) Order {
 	return Conflict
 }
 
-// compareLegacy says what the tree revision is to the version (spec/versioning.md §B5).
+// compareLegacy says what the tree revision is to the version.
 // A version whose history does not name the tree revision is in conflict with it: where the
 // rule leaves it open, no content must be lost.
 func compareLegacy(tree, version Rev) Order {
@@ -176,7 +176,7 @@ func (r Rev) containsEncoded(t Time) bool {
 }
 
 // SameMerge reports whether a and b are merges of the same versions. If their bodies are equal
-// too, they are the same revision in all but name, and no conflict (spec/versioning.md §B4).
+// too, they are the same revision in all but name, and no conflict.
 func SameMerge(a, b Rev) bool {
 	return len(a.History.Merges) > 0 && sameSet(a.History.Merges, b.History.Merges)
 }

@@ -2,7 +2,7 @@ package revision
 
 import "slices"
 
-// Receive says what incoming is to local when a rev message arrives (spec/versioning.md §B4):
+// Receive says what incoming is to local when a rev message arrives:
 // Newer is to be stored, Same and Older are here already, Conflict is for the resolver or to be refused.
 //
 // local is zero if there is no document. remoteKnown is the newest revision which the sender
@@ -54,8 +54,7 @@ func (r Rev) all() []ID {
 	return slices.Concat([]ID{r.ID}, r.History.Merges, r.History.Previous, r.History.Ancestors)
 }
 
-// Wanted says what announced, an item of a changes message, is to local (spec/versioning.md §A4,
-// §B6): Same and Older are here already, Newer is wanted. Conflict may turn out otherwise when the
+// Wanted says what announced, an item of a changes message, is to local: Same and Older are here already, Newer is wanted. Conflict may turn out otherwise when the
 // history arrives: an active peer wants it, a passive one answers 409. local is zero if
 // there is no document.
 func Wanted(local, announced Rev) Order {
@@ -88,7 +87,7 @@ const (
 	Refuse = 409 // it conflicts with the local revision
 )
 
-// Proposal answers an item of a proposeChanges message (spec/replication.md §7): [Accept], [Known] or
+// Proposal answers an item of a proposeChanges message: [Accept], [Known] or
 // [Refuse]. cur is the local revision, zero if there is no document; parent is what the
 // sender believes it to be, "" for none. A descendant of cur is accepted whatever the parent; so is
 // the edit of a document that is not here any more, as by Sync Gateway: LiteCore refuses that, and
@@ -122,8 +121,8 @@ func prefer(cur Rev, proposed, parent ID) int {
 	return Known
 }
 
-// DefaultWinner reports whether the local side of a conflict wins by the default rule
-// (spec/conflicts.md §3): a deletion, then the later version. Between two tree revisions the
+// DefaultWinner reports whether the local side of a conflict wins by the default rule:
+// a deletion, then the later version. Between two tree revisions the
 // higher generation and then the higher ID wins. Each peer of a pair decides for the same one,
 // whichever it calls local. For that reason two deletions are compared too, and the source
 // decides between versions of the same time, where Couchbase Lite keeps the remote one: in a

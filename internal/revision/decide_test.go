@@ -45,7 +45,7 @@ func TestReceiveKeepsWhatIsNotCovered(t *testing.T) {
 	}
 }
 
-// The tables of spec/versioning.md §A4 and §B6.
+// The whole tables of answers: for tree revisions and for versions.
 func TestWantedAsksForWhatMayBeNew(t *testing.T) {
 	encoded := revision.ID("2-b").Encoded()
 	for name, x := range map[string]struct {
@@ -107,7 +107,7 @@ func TestAGatewaysVersionOfAnAncestorIsOlder(t *testing.T) {
 	}
 }
 
-// The rule of spec/replication.md §7.
+// Only the parent counts.
 func TestProposalAcceptsDescendants(t *testing.T) {
 	for name, x := range map[string]struct {
 		cur      revision.Rev
@@ -150,7 +150,7 @@ func TestProposalAcceptsDescendants(t *testing.T) {
 	}
 }
 
-// C-02: the rules of spec/conflicts.md §3.
+// C-02: the default rules.
 func TestDefaultWinnerFollowsTheRules(t *testing.T) {
 	for name, x := range map[string]struct {
 		local, remote               revision.Rev

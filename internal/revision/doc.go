@@ -1,7 +1,7 @@
 // Package revision holds the names of document revisions and what follows from them: which of
 // two is newer, what an edit or a merge is called, and whether a peer's offer is wanted.
 //
-// A revision has one of two forms, and an [ID] may be of either (spec/versioning.md):
+// A revision has one of two forms, and an [ID] may be of either:
 //
 //	tree     3-66c183b8980c2066      third generation of a document, and a digest
 //	version  18a3f2c1d5e70000@AbCd…  written at a time by a source

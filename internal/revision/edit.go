@@ -9,7 +9,7 @@ import (
 
 // EditTree returns the tree revision of an edit. parent is what it replaces, zero for a
 // new document. canonicalBody is the body with sorted keys and no whitespace, "{}" for none.
-// The same edit of the same parent has the same ID on every peer (spec/versioning.md §A1).
+// The same edit of the same parent has the same ID on every peer.
 // A parent that is a version counts as none: a database of tree revisions never stores one.
 func EditTree(parent Rev, deleted bool, canonicalBody []byte) Rev {
 	if !parent.ID.IsTree() {
@@ -38,8 +38,8 @@ func treeDigest(parent ID, deleted bool, body []byte) string {
 }
 
 // EditVersion returns the version of an edit that me makes at now, which [Next] gave. parent is
-// what it replaces, zero for a new document; a tree revision becomes its newest ancestor
-// (spec/versioning.md §B4, §B5). The time is later than now only where parent has a later one of me.
+// what it replaces, zero for a new document; a tree revision becomes its newest ancestor.
+// The time is later than now only where parent has a later one of me.
 func EditVersion(parent Rev, now Time, me Source) Rev {
 	var known sources
 	known.addAll(parent, false)
@@ -53,9 +53,9 @@ func EditVersion(parent Rev, now Time, me Source) Rev {
 }
 
 // MergeVersions returns the version of new content that combines local and remote, made by
-// me at now (spec/versioning.md §B4). It is newer than both. A tree revision on one
+// me at now. It is newer than both. A tree revision on one
 // side takes part in its encoded form; of two, the remote one leads the ancestors and the local
-// one is kept encoded (spec/conflicts.md §5). Only me's clock may make the time later than now.
+// one is kept encoded. Only me's clock may make the time later than now.
 func MergeVersions(local, remote Rev, now Time, me Source) Rev {
 	var known sources
 	known.addAll(local, true)
@@ -76,7 +76,7 @@ func MergeVersions(local, remote Rev, now Time, me Source) Rev {
 }
 
 // Absorb returns winner after a conflict with loser was settled by taking winner's content
-// unchanged: the same ID, with a history that covers loser too (spec/versioning.md §B4). A tree
+// unchanged: the same ID, with a history that covers loser too. A tree
 // revision becomes its encoded form, unless both are or stand for one: then winner is returned as it is.
 //
 // The result is newer than loser but in two cases: that one, and that loser claims to have
@@ -104,7 +104,7 @@ func Overrule(winner, loser Rev, now Time, me Source) Rev {
 }
 
 // Join returns incoming, which descends from local, with all that local knew: the ancestors that the
-// sender left out because local has them (spec/versioning.md §A2), the branches that local had
+// sender left out because local has them, the branches that local had
 // superseded, and the versions it had seen. It is what to store in local's place; prune it afterwards.
 func Join(incoming, local Rev) Rev {
 	incoming = Complete(incoming, local)
@@ -114,8 +114,8 @@ func Join(incoming, local Rev) Rev {
 	return incoming.seeing(local)
 }
 
-// Complete returns incoming with the ancestors that its sender left out because local has them
-// (spec/versioning.md §A2), whether it descends from local or is in conflict with it.
+// Complete returns incoming with the ancestors that its sender left out because local has them,
+// whether it descends from local or is in conflict with it.
 func Complete(incoming, local Rev) Rev {
 	known, list := local.tail(), incoming.History.Ancestors
 	for i, id := range list {

@@ -14,13 +14,13 @@ import (
 type ID string
 
 // Time is when a version was written: nanoseconds since the Unix epoch, of which the low
-// 16 bits are a logical counter (spec/versioning.md §B1). Valid times are [MinTime] to [MaxTime].
+// 16 bits are a logical counter. Valid times are [MinTime] to [MaxTime].
 type Time uint64
 
 // Source names the database that wrote a version: 16 bytes in unpadded standard base64.
 type Source string
 
-// LegacySource is no database: a version of it is a tree revision ID, encoded (spec/versioning.md §B1).
+// LegacySource is no database: a version of it is a tree revision ID, encoded.
 const LegacySource Source = "Revision+Tree+Encoding"
 
 // The bounds of what is accepted from peers.
@@ -169,8 +169,8 @@ func (id ID) Source() Source {
 	return Source(source)
 }
 
-// Encoded returns a tree ID as the version of [LegacySource] that stands for it
-// (spec/versioning.md §B5): the generation and the first 40 bits of the digest as time.
+// Encoded returns a tree ID as the version of [LegacySource] that stands for it:
+// the generation and the first 40 bits of the digest as time.
 // Other IDs are returned as they are. A generation beyond 2^23−1 counts as that.
 func (id ID) Encoded() ID {
 	if !id.IsTree() {

@@ -71,7 +71,7 @@ func TestSourceIsUnpaddedBase64(t *testing.T) {
 	}
 }
 
-// The examples of spec/versioning.md §B5, and a recorded one.
+// Examples worked out by hand, and a recorded one.
 func TestTreeIDsAreEncodedAsVersions(t *testing.T) {
 	for id, want := range map[revision.ID]revision.ID{
 		"2-1111":                     "21111000000@Revision+Tree+Encoding",

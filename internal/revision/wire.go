@@ -6,10 +6,10 @@ import (
 )
 
 // DefaultHistory is how many revisions a history has at most when the peer did not say,
-// the revision itself included (spec/versioning.md §A2).
+// the revision itself included.
 const DefaultHistory = 50
 
-// ParseRev reads the rev and history properties of a rev message (spec/versioning.md §A2, §B3).
+// ParseRev reads the rev and history properties of a rev message.
 // An empty history means none. A whole vector in id is accepted when there is no history.
 //
 // Tree histories must fall by one generation each, except where the list is already as
@@ -35,7 +35,7 @@ func ParseRev(id, history string) (Rev, error) {
 }
 
 // ParseVector reads a revision as changes and proposeChanges carry it: a tree ID, a version,
-// or a whole vector "cv, mv1, mv2; pv1, pv2" (spec/versioning.md §B3), which may be needed in
+// or a whole vector "cv, mv1, mv2; pv1, pv2", which may be needed in
 // place of a version elsewhere too. The error is [fault.BadRevisionID].
 func ParseVector(text string) (Rev, error) {
 	end := strings.IndexAny(text, ",;")

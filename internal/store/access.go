@@ -43,7 +43,7 @@ func openAccess(ctx context.Context, path string, o Options) (*access, error) {
 		return nil, err
 	}
 	a := &access{users: semaphore.NewWeighted(everybody), lock: lock}
-	if err = settleFolder(ctx, lock, o); err == nil {
+	if err = readyFolder(ctx, lock, o); err == nil {
 		a.keys, err = unlockFolder(path, o.Secret)
 	}
 	if err != nil {

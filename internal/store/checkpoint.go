@@ -9,7 +9,7 @@ import (
 )
 
 // PeerCheckpoint returns the checkpoint that a client has stored here under its ID, and the
-// revision of that (spec/replication.md §3). ok is false if there is none.
+// revision of that. ok is false if there is none.
 func (tx *Tx) PeerCheckpoint(client string) (rev string, body []byte, ok bool, err error) {
 	n, body, err := tx.peerCheckpoint(client)
 	if err != nil || n == 0 {

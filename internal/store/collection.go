@@ -48,7 +48,7 @@ func (db *DB) Collection(ctx context.Context, scope, name string) (c *Collection
 }
 
 // CreateCollection returns the collection of that name, created if there was none. A name
-// that breaks the rules of spec/documents.md §2 gives fault.Invalid.
+// that is too long or has other characters gives fault.Invalid.
 func (db *DB) CreateCollection(ctx context.Context, scope, name string) (c *Collection, err error) {
 	if err := document.CheckCollectionName(scope, name); err != nil {
 		return nil, err

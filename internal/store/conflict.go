@@ -137,7 +137,7 @@ type Resolution struct {
 	Why string
 }
 
-// Resolve ends a conflict and returns the new head with its body (spec/conflicts.md §5). With
+// Resolve ends a conflict and returns the new head with its body. With
 // tree revisions, what is not the remote's own becomes a child of the remote's revision. With
 // version vectors a winner keeps its ID, and its history covers the loser; one with a tree revision
 // gets a new version. A merge that
@@ -174,7 +174,7 @@ func (tx *Tx) resolve(c *Collection, r Resolution) (*Document, error) {
 	if err != nil {
 		return nil, fault.About(err, op, r.ID)
 	}
-	if err := tx.settle(c, local, theirs, next, r.Remote); err != nil {
+	if err := tx.endConflict(c, local, theirs, next, r.Remote); err != nil {
 		return next, tx.fault(c, err, op, r.ID)
 	}
 	return next, tx.logConflict(c, local, theirs, next, r)
@@ -272,9 +272,9 @@ func sameContent(a, b *Document) bool {
 	return a.Deleted == b.Deleted && (bytes.Equal(a.Body, b.Body) || document.Equal(a.Body, b.Body))
 }
 
-// settle makes next the head in place of local and ends the conflict with remote. What the
+// endConflict makes next the head in place of local and ends the conflict with remote. What the
 // remote has stays as base of the delta that will tell it the outcome.
-func (tx *Tx) settle(c *Collection, local, theirs, next *Document, remote Remote) error {
+func (tx *Tx) endConflict(c *Collection, local, theirs, next *Document, remote Remote) error {
 	kept, err := tx.keptOf(c, local)
 	if err != nil {
 		return err

@@ -19,15 +19,15 @@ const keyFile = "key.json"
 
 const maxKeyFile = 64 << 10 // bytes that are read of one
 
-// settleFolder takes the shared lock of a folder in order: no change of its encryption is half done,
+// readyFolder takes the shared lock of a folder in order: no change of its encryption is half done,
 // and a database that is to be encrypted has a key. What is still to do for that is done under the
 // exclusive lock.
-func settleFolder(ctx context.Context, lock *folderLock, o Options) error {
+func readyFolder(ctx context.Context, lock *folderLock, o Options) error {
 	return poll(ctx, busyTimeout, func() (bool, error) {
 		if err := lock.share(ctx); err != nil {
 			return false, err
 		}
-		if isSettled(lock.path, o) {
+		if isReady(lock.path, o) {
 			// Nobody is writing this folder: that takes the exclusive lock. It was cut off.
 			return true, files{o.Disk}.removeAll(filepath.Join(lock.path, resealing))
 		}
@@ -39,7 +39,7 @@ func settleFolder(ctx context.Context, lock *folderLock, o Options) error {
 	})
 }
 
-func isSettled(path string, o Options) bool {
+func isReady(path string, o Options) bool {
 	return !exists(filepath.Join(path, resealed)) && !needsKey(path, o)
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/tandemdb/tandem/internal/seal"
 )
 
-// Versioning names the form of revision that new local edits get (spec/versioning.md).
+// Versioning names the form of revision that new local edits get.
 type Versioning string
 
 // The versionings, by the names that subChanges uses on the wire.

@@ -43,8 +43,8 @@ const (
 	Conflicted                  // it is kept beside the head until [Tx.Resolve]
 )
 
-// Receive stores a revision that a peer has sent, if it is newer than what is here
-// (spec/versioning.md §A3, §B4). A conflict is kept as the remote's head, or refused with
+// Receive stores a revision that a peer has sent, if it is newer than what is here.
+// A conflict is kept as the remote's head, or refused with
 // fault.Conflict. It fails with fault.BadDocID, with fault.BadRevisionID (a version from the
 // future, or in a database of tree revisions, or a generation near the last), and with
 // fault.NotFound if a blob of the body has no content here.
@@ -171,7 +171,7 @@ func (tx *Tx) storeNewer(c *Collection, head, next *Document, remote Remote) err
 }
 
 // sameMerge returns head with its body if next differs from it in nothing but who has merged the same
-// versions to the same content (spec/versioning.md §B4), else nil.
+// versions to the same content, else nil.
 func (tx *Tx) sameMerge(c *Collection, head, next *Document) (*Document, error) {
 	if head.Deleted != next.Deleted || !revision.SameMerge(head.Rev, next.Rev) {
 		return nil, nil //nolint:nilnil // it is not

@@ -9,9 +9,9 @@ import (
 
 // How soon the commits of other processes are noticed.
 const (
-	settleTime = 5 * time.Millisecond  // events of one burst are taken together
-	slowPoll   = time.Second           // beside a watch, in case it misses something
-	fastPoll   = 50 * time.Millisecond // where there is no watch that can be relied on
+	burstTime = 5 * time.Millisecond  // events of one burst are taken together
+	slowPoll  = time.Second           // beside a watch, in case it misses something
+	fastPoll  = 50 * time.Millisecond // where there is no watch that can be relied on
 )
 
 // watch makes the writer look for other processes' commits whenever the files change, until
@@ -40,11 +40,11 @@ func watch(db *DB) {
 		case <-problems: //nolint:errcheck // events were lost, and looking makes up for them
 		case <-events:
 			// The files change before the commit is complete, so look more than once.
-			if !settle(db, time.Millisecond) {
+			if !outwait(db, time.Millisecond) {
 				return
 			}
 			signal(db.writer.poll)
-			if !settle(db, settleTime) {
+			if !outwait(db, burstTime) {
 				return
 			}
 		}
@@ -52,8 +52,8 @@ func watch(db *DB) {
 	}
 }
 
-// settle lets a burst of events pass; false means the database closes.
-func settle(db *DB, pause time.Duration) bool {
+// outwait lets a burst of events pass; false means the database closes.
+func outwait(db *DB, pause time.Duration) bool {
 	select {
 	case <-db.closing:
 		return false

@@ -98,7 +98,7 @@ func (s *Server) meet(
 }
 
 // noRequest deals with a client whose request could not be read. One whose time is over gets an
-// answer too: to Couchbase Lite silence would mean never to come back (spec/handshake.md §3).
+// answer too: to Couchbase Lite silence would mean never to come back.
 func (s *Server) noRequest(nc net.Conn, err error) {
 	switch {
 	case isTimeout(err):

@@ -15,7 +15,7 @@ const (
 	maxCookie  = 4 << 10 // bytes of name and value
 )
 
-// Cookies keeps the cookies that peers set for one database (spec/handshake.md §3). The zero
+// Cookies keeps the cookies that peers set for one database. The zero
 // value is empty and ready. It becomes JSON and back, for the caller to store. It may be
 // used by several connections at once.
 type Cookies struct {

@@ -32,7 +32,7 @@ func (e *DialError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *DialError) Unwrap() error { return e.Err }
 
-// Dial connects to a peer and agrees on a protocol with it (spec/handshake.md §2, §3). It
+// Dial connects to a peer and agrees on a protocol with it. It
 // follows up to ten redirects, also to a proxy, and never tries credentials twice. The end of
 // ctx ends it; afterwards ctx does not matter.
 //

@@ -16,8 +16,7 @@
 //
 // # Guarantees
 //
-// The handshake's bytes are those that Couchbase Lite and Sync Gateway insist on
-// (spec/handshake.md); errors are *fault.Error in the domains and codes of its §3, §6, §8
-// and §9. TLS is never below 1.2. A stalled or hostile client costs a bounded amount of memory and
+// The handshake's bytes are those that Couchbase Lite and Sync Gateway insist on;
+// errors are *fault.Error. TLS is never below 1.2. A stalled or hostile client costs a bounded amount of memory and
 // time, and holds up nobody else. No goroutine is left when Close returns.
 package transport

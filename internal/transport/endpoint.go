@@ -18,7 +18,7 @@ type Endpoint struct {
 	url url.URL
 }
 
-// ParseEndpoint reads an endpoint's URL (spec/handshake.md §1). Its error is
+// ParseEndpoint reads an endpoint's URL. Its error is
 // fault.InvalidURL, for another scheme than ws and wss, a missing host or database name, a
 // port out of range, a query or fragment, and for credentials within the URL.
 func ParseEndpoint(raw string) (Endpoint, error) {

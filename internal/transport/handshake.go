@@ -49,8 +49,8 @@ func (no *refusal) body() (kind, text string) {
 	return "text/plain", no.text + "\n"
 }
 
-// judge makes the checks of spec/handshake.md §5, in that order, after those that concern
-// browsers. Secure says that the request came by TLS.
+// judge makes the checks in a fixed order, which decides what a client is told, after those
+// that concern browsers. Secure says that the request came by TLS.
 func (s *Server) judge(r *http.Request, from netip.Addr, secure bool) (accepted, *refusal) {
 	a := accepted{id: newID()}
 	no := pageFor(r, secure)
@@ -184,7 +184,7 @@ func checkUpgrade(r *http.Request) *refusal {
 	return nil
 }
 
-// choose takes the client's first protocol that is ours too (spec/handshake.md §4). Without
+// choose takes the client's first protocol that is ours too. Without
 // one the answer is Sync Gateway's status, which clients take as final, and says why.
 func choose(r *http.Request, protocols []string) (string, *refusal) {
 	offered := r.Header.Values("Sec-Websocket-Protocol")
@@ -199,7 +199,7 @@ func choose(r *http.Request, protocols []string) (string, *refusal) {
 		strings.Join(protocols, ", "), cmp.Or(strings.Join(offered, ", "), "nothing")))
 }
 
-// switching renders the response in the exact form that clients insist on (spec/handshake.md §3).
+// switching renders the response in the exact form that clients insist on.
 func (s *Server) switching(r *http.Request, a accepted) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+

@@ -11,7 +11,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// netFaults gives the system's errors their codes (spec/handshake.md §9).
+// netFaults gives the system's errors their codes.
 var netFaults = []struct {
 	errno syscall.Errno
 	fault *fault.Error

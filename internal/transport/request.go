@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// request renders the request in the order of spec/handshake.md §2.
+// request renders the request with its headers in a fixed order.
 func (d *dialer) request(key string) []byte {
 	user := http.Header{}
 	for name, values := range d.cfg.Headers { // of a literal, they may be in any case

@@ -36,7 +36,7 @@ func readResponse(br *bufio.Reader, key string) (*response, error) {
 
 func (r *response) protocol() string { return r.header.Get("Sec-Websocket-Protocol") }
 
-// check returns nil if the listener agreed (spec/handshake.md §3).
+// check returns nil if the listener agreed.
 func (r *response) check(offered []string) error {
 	switch {
 	case r.status != http.StatusSwitchingProtocols:

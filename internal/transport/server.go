@@ -157,7 +157,7 @@ func (s *Server) goodbye() {
 	g.Wait()
 }
 
-// goingAway makes Couchbase Lite's replicators stop with WebSocket/1001 (spec/handshake.md §8).
+// goingAway makes Couchbase Lite's replicators stop with WebSocket/1001.
 const goingAway = 1001
 
 func (s *Server) abort() {

@@ -119,7 +119,7 @@ func (c ServerConfig) clone() ServerConfig {
 	return c
 }
 
-// URLName makes a database's name fit for a URL's path (spec/handshake.md §5).
+// URLName makes a database's name fit for a URL's path.
 func URLName(database string) string {
 	name := strings.Map(func(c rune) rune {
 		if c == '/' || c < ' ' || c == 0x7F {

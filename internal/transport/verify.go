@@ -34,8 +34,8 @@ type Trust struct {
 	Roots []*x509.Certificate
 }
 
-// verify returns nil for a good chain, leaf first, and one of the codes of
-// spec/handshake.md §6 otherwise: the first that applies, in the order given there.
+// verify returns nil for a good chain, leaf first, and otherwise the error of the first
+// check that fails, in the order of the cases below.
 func (t Trust) verify(chain []*x509.Certificate, host string) error {
 	switch {
 	case len(chain) == 0:

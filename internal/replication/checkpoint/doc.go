@@ -1,4 +1,4 @@
-// Package checkpoint has the arithmetic of how far a replication has come (spec/replication.md §4).
+// Package checkpoint has the arithmetic of how far a replication has come.
 //
 // [Local] and [Remote] keep account of the sequences of either side while work goes on. A [Position]
 // is what both peers keep of it; where a run starts, both copies [Agree]:

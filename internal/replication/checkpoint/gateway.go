@@ -6,7 +6,7 @@ import (
 )
 
 // earlier reports whether the JSON text a is earlier than b, both being
-// sequences of Sync Gateway, and whether both could be read at all (spec/replication.md §4).
+// sequences of Sync Gateway, and whether both could be read at all.
 func earlier(a, b string) (isEarlier, both bool) {
 	x, okA := parseGatewaySequence(a)
 	y, okB := parseGatewaySequence(b)

@@ -3,7 +3,7 @@ package checkpoint
 import "slices"
 
 // Local is the account of our own sequences: those done are pushed, refused for good, or not for the
-// peer at all (spec/replication.md §4). Its zero value has nothing done.
+// peer at all. Its zero value has nothing done.
 type Local struct {
 	seen    uint64              // every sequence up to here was looked at
 	pending map[uint64]struct{} // of those, the ones not done

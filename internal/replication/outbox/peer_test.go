@@ -49,7 +49,7 @@ func (w *world) answer() {
 	w.box.Answered(batch, answers, w.now())
 }
 
-// judgeOffer is the answer of a subscriber (§6).
+// judgeOffer is the answer of a subscriber.
 func (w *world) judgeOffer(it *outbox.Item) wire.Answer {
 	has := w.peer[it.ID]
 	switch {
@@ -63,7 +63,7 @@ func (w *world) judgeOffer(it *outbox.Item) wire.Answer {
 	return wire.Answer{Send: true, Known: []revision.ID{has.id()}}
 }
 
-// judgeProposal is the answer of a listener (§7).
+// judgeProposal is the answer of a listener.
 func (w *world) judgeProposal(it *outbox.Item) wire.Answer {
 	has := w.peer[it.ID]
 	if !w.benign {
@@ -91,7 +91,7 @@ func (w *world) judgeProposal(it *outbox.Item) wire.Answer {
 	return wire.Answer{Status: 409, Rev: has.rev().Vector(), HasRev: true}
 }
 
-// reply replies to one of the revisions on their way (§8).
+// reply replies to one of the revisions on their way.
 func (w *world) reply() {
 	i := w.random.IntN(len(w.sent))
 	it := w.sent[i]

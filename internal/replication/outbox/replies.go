@@ -63,7 +63,7 @@ func (o *Outbox) Replied(it *Item, err error, now time.Time) {
 		o.counts.Bytes += uint64(sent.Bytes)
 		o.counts.Saved += uint64(sent.Saved)
 		it.end.Taken = true
-		o.settle(it)
+		o.delivered(it)
 	case sent.Delta && wire.IsDeltaRefusal(err):
 		o.counts.DeltasRefused++
 		it.Whole = true
@@ -86,8 +86,8 @@ func (o *Outbox) Replied(it *Item, err error, now time.Time) {
 	}
 }
 
-// settle goes on with an item that the peer has.
-func (o *Outbox) settle(it *Item) {
+// delivered marks an item that the peer has as the remote's, where the role marks, and else ends it.
+func (o *Outbox) delivered(it *Item) {
 	if o.role.marks() {
 		o.move(it, Arrived)
 		return

@@ -48,7 +48,7 @@ func (p Proposes) answered(o *Outbox, it *Item, a wire.Answer, now time.Time) {
 		// before that could be done.
 		o.tell(it, End{})
 	case a.Status == 304:
-		o.settle(it)
+		o.delivered(it)
 	case a.Status == 409:
 		p.conflicting(o, it, a, now)
 	default:

@@ -114,8 +114,8 @@ const (
 
 var errFilter = errors.New("the filter failed")
 
-// world is a database, a peer, and the outbox between them. What it demands is written from
-// spec/replication.md: §4 of sequences, §6 to §8 of announcements and revisions, §13 of their order.
+// world is a database, a peer, and the outbox between them. Its demands come from
+// the protocol, not from the outbox: about sequences, announcements, revisions and their order.
 type world struct {
 	random *rand.Rand
 	offers bool // we are the passive peer, and the peer subscribes
@@ -198,7 +198,7 @@ func (l *ledger) begin() outbox.Sequence {
 	return l.through
 }
 
-// unsettled says why a sequence must not count as done, "" if it may (§4): the peer has the revision, has
+// unsettled says why a sequence must not count as done, "" if it may: the peer has the revision, has
 // refused it for good and the user was told, or it became obsolete, or is not for the peer.
 func (w *world) unsettled(seq outbox.Sequence) string {
 	for _, d := range w.docs {
@@ -355,7 +355,7 @@ func (w *world) read(items []*outbox.Item, limit int) {
 	w.box.Reached(w.cursor, exhausted)
 }
 
-// announce has an announcement on its way, or as much of it as goes into a frame (§6, §7, §13).
+// announce has an announcement on its way, or as much of it as goes into a frame.
 func (w *world) announce(items []*outbox.Item) {
 	if len(items) == 0 || len(items) > w.limits.Batch {
 		w.fail("an announcement of %d", len(items))
@@ -398,7 +398,7 @@ func (w *world) underWay() (all []*outbox.Item) {
 }
 
 // send has a revision on its way. One that was not asked for makes peers hang up; and only one revision of
-// a document is in flight (§8, §13).
+// a document is in flight.
 func (w *world) send(it *outbox.Item) {
 	if !w.asked[it] {
 		w.fail("%s is sent at %d, and nobody has asked for it", it.ID, it.Sequence)

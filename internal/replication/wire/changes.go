@@ -12,7 +12,7 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// The bits of a changes entry's deletion flags (spec/replication.md §6).
+// The bits of a changes entry's deletion flags.
 const (
 	FlagDeleted = 1 // the revision is a tombstone
 	FlagRevoked = 2 // the user lost access to the document

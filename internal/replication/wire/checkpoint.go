@@ -10,7 +10,7 @@ import (
 	"github.com/tandemdb/tandem/internal/replication/checkpoint"
 )
 
-// checkpointBody is a checkpoint as it is written (spec/replication.md §4). Every key is optional.
+// checkpointBody is a checkpoint as it is written. Every key is optional.
 type checkpointBody struct {
 	Time           int64           `json:"time,omitempty"` // seconds, informational
 	Local          uint64          `json:"local,omitempty"`

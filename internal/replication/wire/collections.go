@@ -8,7 +8,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// CollectionsRequest is the body of getCollections (spec/replication.md §2). The lists run parallel.
+// CollectionsRequest is the body of getCollections. The lists run parallel.
 type CollectionsRequest struct {
 	CheckpointIDs []string `json:"checkpoint_ids"`
 	Collections   []string `json:"collections"` // of the default scope without it

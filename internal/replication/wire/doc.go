@@ -1,4 +1,4 @@
-// Package wire has the forms of the replication protocol (spec/replication.md): the names of
+// Package wire has the forms of the replication protocol: the names of
 // messages and properties, and what their bodies and error replies say, as bytes and as values.
 //
 //	changes, err := wire.ParseChanges(req.Body, store.MaxBody)

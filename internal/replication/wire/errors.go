@@ -8,8 +8,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// FromPeer turns the peer's error reply, or its goodbye, into the error that users see
-// (spec/replication.md §12).
+// FromPeer turns the peer's error reply, or its goodbye, into the error that users see.
 func FromPeer(err error) error {
 	if err == nil {
 		return nil // most often; reply would take memory
@@ -33,8 +32,8 @@ func FromPeer(err error) error {
 	return fault.Remote.Because(reply)
 }
 
-// closedByPeer maps a close code to the error of spec/handshake.md §8: there the codes that
-// LiteCore does not know count as none.
+// closedByPeer maps a close code to an error. LiteCore ignores codes that it does not know, and so
+// does closedByPeer.
 func closedByPeer(closed *blip.CloseError) error {
 	code := closed.Code
 	switch {
@@ -103,7 +102,7 @@ func IsDeltaRefusal(err error) bool {
 	return fault.HasCode(err, fault.WebSocket, 422) || errors.Is(err, fault.DeltaBase) || errors.Is(err, fault.CorruptDelta)
 }
 
-// Close codes of spec/handshake.md §8.
+// WebSocket close codes.
 const (
 	CloseNormal   = 1000
 	CloseLeaving  = 1001 // the listener stops

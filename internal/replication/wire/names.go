@@ -1,6 +1,6 @@
 package wire
 
-// The profiles of spec/replication.md §1.
+// The profiles of the messages.
 const (
 	ProfileGetCollections  = "getCollections"
 	ProfileGetCheckpoint   = "getCheckpoint"
@@ -13,7 +13,7 @@ const (
 	ProfileNoRev           = "norev"
 	ProfileGetAttachment   = "getAttachment"
 	ProfileProveAttachment = "proveAttachment"
-	ProfilePing            = "PING" // of clients in JavaScript (spec/handshake.md §7)
+	ProfilePing            = "PING" // of clients in JavaScript
 )
 
 // The properties of messages; each is described beside the message that carries it.

@@ -9,7 +9,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Subscription is what subChanges asks for (spec/replication.md §5).
+// Subscription is what subChanges asks for.
 type Subscription struct {
 	Since        string // JSON text of the sequence to go on after; "" for the beginning
 	Continuous   bool

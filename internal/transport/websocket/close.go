@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// closeWait is how long Close waits for the peer's CLOSE (spec/blip.md §10).
+	// closeWait is how long Close waits for the peer's CLOSE.
 	closeWait = 5 * time.Second
 	// drainWait is how long a violated connection is kept to let our CLOSE arrive.
 	drainWait = time.Second

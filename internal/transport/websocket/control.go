@@ -70,7 +70,7 @@ func (c *Conn) sendControl(opcode byte, payload []byte) {
 	_ = c.sendLocked() // the reader learns of an error
 }
 
-// heartbeat watches for a silent peer (spec/handshake.md §7).
+// heartbeat watches for a silent peer.
 type heartbeat struct {
 	every time.Duration // silence until a PING
 	grace time.Duration // further silence until the connection is given up

@@ -9,8 +9,8 @@ import (
 )
 
 // Read returns the next message; the slice is valid until the next Read. A text message
-// counts as binary if it is valid UTF-8 and is dropped otherwise, as LiteCore does
-// (spec/blip.md §1). The error of a connection that ended is the same ever after: a
+// counts as binary if it is valid UTF-8 and is dropped otherwise, as LiteCore does.
+// The error of a connection that ended is the same ever after: a
 // [*CloseError] if the peer closed or vanished, a *fault.Error if the peer broke the
 // protocol (WebSocket/1002, 1009) or fell silent (Network/3), and the cause of ctx if that
 // ended, which ends the connection too.
