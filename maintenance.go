@@ -13,7 +13,7 @@ func (db *Database) Compact(ctx context.Context) error {
 
 // Copy writes a copy of the database, as it is at one moment, to path, where there must be
 // nothing ([ErrInvalid]); ".tandem" is appended if it is missing. The copy has a UUID of its
-// own. Others may use the database meanwhile.
+// own, and syncs on from where the database was with each peer. Others may use the database meanwhile.
 func (db *Database) Copy(ctx context.Context, path string) error {
 	folder, err := folderOf(path)
 	if err != nil {

@@ -15,8 +15,8 @@ func newCopy(a *app) *cobra.Command {
 		Short: "Copy a database",
 		Long: "copy makes the database NEW of DB as it is at one moment, with the content of its blobs. Others\n" +
 			"may use DB meanwhile. An encrypted database gives a copy with the same key.\n\n" +
-			"The copy is a database of its own: it has another UUID, and signs its edits with it. Its first\n" +
-			"sync with a peer compares every document, and moves those alone that differ.",
+			"The copy is a database of its own: it has another UUID, and signs its edits with it. It syncs on\n" +
+			"from where DB was with each peer.",
 		Example: "  tandem copy notes backup/notes-2026-11-29",
 		Args:    cobra.ExactArgs(2),
 		RunE: a.do(func(ctx context.Context, args []string) error {

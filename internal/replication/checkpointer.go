@@ -20,8 +20,9 @@ const saveInterval = 5 * time.Second
 // database's.
 type checkpointer struct {
 	*account
-	c  *collection
-	id string
+	c   *collection
+	id  string
+	ids []string // id, and then those of before the database was copied; see [checkpointIDs]
 
 	unsaved      bool // no checkpoint exists to resume from
 	retryRefused bool // see [Active]
@@ -31,19 +32,16 @@ type checkpointer struct {
 	saved  checkpoint.Position // as last saved; guarded by saving
 }
 
-func newCheckpointer(c *collection, id string, a *account) *checkpointer {
-	return &checkpointer{account: a, c: c, id: id, saving: make(chan struct{}, 1)}
+func newCheckpointer(c *collection, ids []string, a *account) *checkpointer {
+	return &checkpointer{account: a, c: c, id: ids[0], ids: ids, saving: make(chan struct{}, 1)}
 }
 
-// begin sets the starting point: the position on which both copies agree.
+// begin sets the starting point: the position on which both copies agree. A database that was copied, and has no copy of
+// its own yet, goes on from the checkpoint that it had before, and saves that under its own ID.
 func (k *checkpointer) begin(ctx context.Context, theirs []byte, rev string, reset bool) error {
 	k.rev = rev
-	var ours []byte
-	err := k.c.s.db.View(ctx, func(tx *store.Tx) (err error) {
-		ours, err = tx.LocalCheckpoint(k.id)
-		return err
-	})
-	if err != nil && !errors.Is(err, fault.NotFound) {
+	id, ours, err := k.readLocal(ctx)
+	if err != nil {
 		return err
 	}
 	if reset && ours != nil { // remove our copy now, since the session may break off before its first save
@@ -52,19 +50,19 @@ func (k *checkpointer) begin(ctx context.Context, theirs []byte, rev string, res
 			return err
 		}
 	}
-	if reset || ours == nil || theirs == nil {
+	if reset || ours == nil {
 		return nil
 	}
-	local, _, err := wire.ParseCheckpoint(ours)
-	if err != nil {
-		return nil //nolint:nilerr // an unreadable copy means no checkpoint: start from the beginning
+	if id != k.id {
+		if theirs, _, err = k.fetch(ctx, id); err != nil {
+			return err
+		}
+		defer k.putBack()
 	}
-	remote, _, err := wire.ParseCheckpoint(theirs)
-	if err != nil {
-		return nil //nolint:nilerr // as above
+	start := agreed(ours, theirs)
+	if id == k.id {
+		k.saved = start
 	}
-	k.saved = checkpoint.Agree(local, remote)
-	start := k.saved
 	if k.retryRefused {
 		refused, err := k.c.refusals.sequences(ctx)
 		if err != nil {
@@ -74,6 +72,25 @@ func (k *checkpointer) begin(ctx context.Context, theirs []byte, rev string, res
 	}
 	k.goOnFrom(start)
 	return nil
+}
+
+// readLocal reads our copy, nil if there is none, and the ID that it has.
+func (k *checkpointer) readLocal(ctx context.Context) (id string, ours []byte, err error) {
+	err = k.c.s.db.View(ctx, func(tx *store.Tx) (err error) {
+		id, ours, err = localCheckpoint(tx, k.ids)
+		return err
+	})
+	return id, ours, err
+}
+
+// agreed returns the position on which two copies agree: the zero one if a copy is missing or unreadable.
+func agreed(ours, theirs []byte) checkpoint.Position {
+	local, _, err := wire.ParseCheckpoint(ours)
+	remote, _, err2 := wire.ParseCheckpoint(theirs)
+	if err != nil || err2 != nil {
+		return checkpoint.Position{}
+	}
+	return checkpoint.Agree(local, remote)
 }
 
 // run saves the checkpoint a while after a change, or at once on request, until ctx ends. It saves
@@ -175,7 +192,7 @@ func (k *checkpointer) saveRemotely(ctx context.Context, body []byte) error {
 }
 
 func (k *checkpointer) reread(ctx context.Context) error {
-	_, rev, err := k.fetch(ctx)
+	_, rev, err := k.fetch(ctx, k.id)
 	if err != nil {
 		return err
 	}
@@ -183,10 +200,10 @@ func (k *checkpointer) reread(ctx context.Context) error {
 	return nil
 }
 
-// fetch reads the peer's copy. All results are empty if there is no copy.
-func (k *checkpointer) fetch(ctx context.Context) (body []byte, rev string, err error) {
+// fetch reads the peer's copy of the checkpoint with the ID. All results are empty if there is no copy.
+func (k *checkpointer) fetch(ctx context.Context, id string) (body []byte, rev string, err error) {
 	m := k.c.message(wire.ProfileGetCheckpoint)
-	m.Properties.Add(wire.PropClient, k.id)
+	m.Properties.Add(wire.PropClient, id)
 	reply, err := k.c.s.call(ctx, m)
 	if err != nil {
 		var refusal *blip.Error

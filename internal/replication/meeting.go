@@ -59,7 +59,7 @@ func (l *leader) exchange(index int, opts CollectionOptions) *exchange {
 	x := newExchange(c, l.s.receiver, l.cfg.Continuous, func(w *wanted) pullSide {
 		return hearing{c: c, wanted: w, keepLost: l.cfg.KeepLost}
 	})
-	x.check = newCheckpointer(c, checkpointID(l.s.db, l.cfg.Remote, &opts), account)
+	x.check = newCheckpointer(c, checkpointIDs(l.s.db, l.cfg.Remote, &opts), account)
 	x.check.unsaved, x.check.retryRefused = l.cfg.asks, l.cfg.RetryRefused
 	return x
 }
@@ -107,7 +107,7 @@ func (l *leader) askCollections(ctx context.Context, all []*exchange) ([]json.Ra
 func (l *leader) meetLegacy(ctx context.Context, all []*exchange) error {
 	x := all[0]
 	x.index = -1
-	body, rev, err := x.check.fetch(ctx)
+	body, rev, err := x.check.fetch(ctx, x.check.id)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func anyPositionOf(tx *store.Tx, db *store.DB, remote string, opts CollectionOpt
 
 // positionOf reads the position that the checkpoint has saved.
 func positionOf(tx *store.Tx, db *store.DB, remote string, opts CollectionOptions) (done checkpoint.Local, err error) {
-	text, err := tx.LocalCheckpoint(checkpointID(db, remote, &opts))
+	_, text, err := localCheckpoint(tx, checkpointIDs(db, remote, &opts))
 	if err != nil || text == nil {
 		return done, err
 	}
@@ -36,10 +36,29 @@ func positionOf(tx *store.Tx, db *store.DB, remote string, opts CollectionOption
 	return checkpoint.NewLocal(position.Done), nil
 }
 
+// localCheckpoint reads our copy of a checkpoint, nil if there is none, and the ID that it has.
+func localCheckpoint(tx *store.Tx, ids []string) (id string, text []byte, err error) {
+	for _, id = range ids {
+		if text, err = tx.LocalCheckpoint(id); err != nil || text != nil {
+			return id, text, err
+		}
+	}
+	return ids[0], nil, nil
+}
+
+// checkpointIDs returns the ID of the checkpoint of one collection of one replication, and then those that
+// it had in the databases that db is a copy of, the latest first.
+func checkpointIDs(db *store.DB, remote string, c *CollectionOptions) []string {
+	ids := []string{checkpointID(db.PrivateUUID(), remote, c)}
+	for _, uuid := range db.PreviousUUIDs() {
+		ids = append(ids, checkpointID(uuid, remote, c))
+	}
+	return ids
+}
+
 // checkpointID returns the ID of a collection's checkpoint. Every setting that changes the set of
 // replicated documents changes the ID.
-func checkpointID(db *store.DB, remote string, c *CollectionOptions) string {
-	uuid := db.PrivateUUID()
+func checkpointID(uuid [16]byte, remote string, c *CollectionOptions) string {
 	h := sha256.New()
 	h.Write(uuid[:])
 	fmt.Fprintf(h, "%q %q push=%t pull=%t", remote, c.Collection.FullName(), c.Push, c.Pull)

@@ -247,6 +247,9 @@ func TestACopyIsAnotherDatabaseWithTheSameContent(t *testing.T) {
 	if db.PublicUUID() == two.PublicUUID() || db.PrivateUUID() == two.PrivateUUID() || db.Source() == two.Source() {
 		t.Error("the copy has the UUIDs of the original")
 	}
+	if got := two.PreviousUUIDs(); len(got) != 1 || got[0] != db.PrivateUUID() {
+		t.Errorf("the copy knows as previous UUIDs %x, want %x", got, db.PrivateUUID())
+	}
 	c2 := defaults(t, two)
 	if got := get(t, two, c2, "a"); got == nil || got.Rev.ID != doc.Rev.ID || got.Sequence != doc.Sequence {
 		t.Errorf("got %+v", got)
@@ -260,8 +263,8 @@ func TestACopyIsAnotherDatabaseWithTheSameContent(t *testing.T) {
 	view(t, two, func(tx *store.Tx) error {
 		_, _, ok, err := tx.PeerCheckpoint("cp")
 		local, err2 := tx.LocalCheckpoint("cp")
-		if ok || local != nil {
-			t.Error("the copy has the checkpoints of the original")
+		if !ok || local == nil {
+			t.Error("the copy has no checkpoints of the original")
 		}
 		return errors.Join(err, err2)
 	})

@@ -17,8 +17,9 @@ import (
 const copyAttempts = 3
 
 // Copy writes a copy of the database, as it is at one moment, to the folder toPath, which must
-// not exist (fault.Invalid). The copy is a database of its own: it gets new UUIDs, and begins
-// its replications anew. Others may use the database meanwhile.
+// not exist (fault.Invalid). The copy is a database of its own: it gets new UUIDs. It keeps the
+// checkpoints, so that its replications go on where those of the original were. Others may use
+// the database meanwhile.
 func (db *DB) Copy(ctx context.Context, toPath string) error {
 	const op = "copy database"
 	if err := db.enter(op); err != nil {
@@ -130,10 +131,13 @@ func (c *conn) becomeCopy() error {
 	if err := c.Exec(`PRAGMA journal_mode=wal; BEGIN IMMEDIATE`); err != nil {
 		return err
 	}
+	if err := c.rememberPrivate(); err != nil {
+		return err
+	}
 	if err := c.renewUUIDs(); err != nil {
 		return err
 	}
-	return c.Exec(`DELETE FROM peer_checkpoints; DELETE FROM local_checkpoints; DELETE FROM pending_blobs; COMMIT`)
+	return c.Exec(`DELETE FROM pending_blobs; COMMIT`)
 }
 
 // copyBlobs copies the blobs that the copy in path refers to, and counts those that are

@@ -160,6 +160,10 @@ func (db *DB) PublicUUID() [16]byte { return db.meta.public }
 // PrivateUUID returns the UUID of this very copy, which is never sent to a peer as it is.
 func (db *DB) PrivateUUID() [16]byte { return db.meta.private }
 
+// PreviousUUIDs returns the private UUIDs of the databases that this one is a copy of, the latest
+// first. The checkpoints that it has from them go by those.
+func (db *DB) PreviousUUIDs() [][16]byte { return db.meta.previous }
+
 // Source returns the source of the versions that local edits get.
 func (db *DB) Source() revision.Source { return revision.SourceFrom(db.meta.public) }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"crypto/rand"
+	"slices"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -13,6 +14,7 @@ const (
 	metaVersioning = "versioning"
 	metaPublic     = "public_uuid"
 	metaPrivate    = "private_uuid"
+	metaPrevious   = "previous" // the private UUIDs of the databases that it is a copy of, the latest first
 	metaClock      = "clock"
 	metaReserved   = "reserved"   // see writer.reserved
 	metaPurged     = "purged"     // the greatest time of a document that was purged
@@ -24,6 +26,7 @@ const (
 type meta struct {
 	versioning      Versioning
 	public, private [16]byte
+	previous        [][16]byte
 	reserved        revision.Time // see writer.reserved
 }
 
@@ -47,6 +50,24 @@ func (c *conn) renewUUIDs() error {
 		}
 	}
 	return nil
+}
+
+// mostPrevious bounds how many databases are remembered that one is a copy of, each of the next.
+const mostPrevious = 16
+
+// rememberPrivate keeps the private UUID, which is to be renewed, as a previous one.
+func (c *conn) rememberPrivate() error {
+	m, err := readMeta(c)
+	if err != nil {
+		return err
+	}
+	var text []byte
+	for i, uuid := range append([][16]byte{m.private}, m.previous...) {
+		if i < mostPrevious {
+			text = append(text, uuid[:]...)
+		}
+	}
+	return c.set(metaPrevious, text)
 }
 
 func (c *conn) set(key string, value any) error {
@@ -82,7 +103,19 @@ func readMeta(c *conn) (m meta, err error) {
 			return m, damaged()
 		}
 	}
-	return m, nil
+	m.previous, err = readPrevious(c)
+	return m, err
+}
+
+func readPrevious(c *conn) (all [][16]byte, err error) {
+	err = c.get(metaPrevious, func(s *sqlite3.Stmt) {
+		for uuid := range slices.Chunk(s.ColumnRawBlob(0), 16) {
+			if len(uuid) == 16 {
+				all = append(all, [16]byte(uuid))
+			}
+		}
+	})
+	return all, err
 }
 
 func readVersioning(c *conn) (v Versioning, err error) {
