@@ -108,6 +108,9 @@ func (p *pusher) send(ctx context.Context, items []*outbox.Item) error {
 // sendOne sends a rev, which has a reply, or a norev, which has none.
 func (p *pusher) sendOne(it *outbox.Item, l letter) error {
 	if l.withheld != nil {
+		if l.withheld.err != nil {
+			p.side.stays(p.c, it, l.withheld.err)
+		}
 		p.box.Withheld(it, l.withheld.err)
 		return p.c.s.send(l.message, nil)
 	}

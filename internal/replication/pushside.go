@@ -32,6 +32,9 @@ type pushSide interface {
 	// withheld returns why the document must not be sent, or nil if it may.
 	withheld(it *outbox.Item, doc *store.Document) *withheld
 
+	// stays is called when the peer wants a document but does not get it because of err.
+	stays(c *collection, it *outbox.Item, err error)
+
 	// addTo adds the role's properties to a rev.
 	addTo(m *blip.Message)
 }
@@ -91,6 +94,9 @@ func (proposing) refusal(c *collection, err error) (refusesAll bool, fatal error
 
 func (proposing) withheld(*outbox.Item, *store.Document) *withheld { return nil }
 
+// stays does nothing: the document's event carries the error.
+func (proposing) stays(*collection, *outbox.Item, error) {}
+
 func (proposing) addTo(m *blip.Message) { m.Properties.Add(wire.PropNoConflicts, wire.Yes) }
 
 // offering pushes the changes to which the peer has subscribed. toGateway means that the peer is a
@@ -125,6 +131,12 @@ func (offering) withheld(it *outbox.Item, doc *store.Document) *withheld {
 		return &withheld{410, "it came in place of an earlier revision", nil}
 	}
 	return nil
+}
+
+// stays warns the operator. A passive peer reports no events, and the receiver of a norev counts
+// the document as done.
+func (offering) stays(c *collection, it *outbox.Item, err error) {
+	c.s.log.Warn("a document stays here", "collection", c.store().FullName(), "document", it.ID, "error", err)
 }
 
 func (offering) addTo(*blip.Message) {}
