@@ -75,10 +75,10 @@ func (a ClientCertificateAuthenticator) authenticate(cfg *transport.DialConfig) 
 	cfg.ClientCertificate = &cert
 }
 
-// ListenerAuthenticator decides whom a listener lets in. Make one with
+// ListenerAuthenticator decides which clients a listener lets in. Make it with
 // [ListenerPasswordAuthenticator], [StaticPassword], [ListenerCertificateAuthenticator] or
-// [ListenerRootsAuthenticator]; nil lets in everybody. The zero value, and one made
-// with a nil function, has nothing to decide by, and is [ErrInvalid] for a listener.
+// [ListenerRootsAuthenticator]; nil lets in everybody. A listener refuses the zero value, and an
+// authenticator made with a nil function, with [ErrInvalid].
 type ListenerAuthenticator struct{ auth *transport.Authenticator }
 
 // ListenerPasswordAuthenticator asks for a user name and a password (HTTP Basic), and lets

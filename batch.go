@@ -33,16 +33,16 @@ type documentState struct {
 	was Document
 }
 
-// InBatch calls fn and then commits all that it has changed through b, at once; that is also
-// many times as fast as one by one. If fn fails or panics, nothing is changed, and documents
-// that it has saved are what they were before.
+// InBatch calls fn and then commits all changes that fn made through b, in one transaction,
+// which is many times as fast as one commit each. If fn fails or panics, nothing is changed, and
+// the Document values that fn saved get back their former state.
 //
-// fn makes its changes through b, or by methods of the database and its collections with the context
-// of [Batch.Context], which join the batch. With another context they would wait for the batch that
-// they are called in: that is [ErrInvalid], as is a batch within a batch. What reads with another
-// context sees the state before the batch. Nobody else can write meanwhile, so fn should be quick, and
-// should not wait for goroutines that write. Once ctx has ended, the batch does not begin, and the methods
-// of b fail with ctx's error.
+// fn makes its changes through b, or by methods of the database and its collections with the
+// context of [Batch.Context], which join the batch. A write with another context would wait for
+// the very batch that it is called in, so it fails with [ErrInvalid], as does a batch within a
+// batch. A read with another context sees the state before the batch. Other writers wait while
+// fn runs, so fn should be quick and must not wait for goroutines that write. Once ctx has
+// ended, a batch does not begin, and the methods of b fail with ctx's error.
 func (db *Database) InBatch(ctx context.Context, fn func(b *Batch) error) error {
 	if err := db.mayWait("begin batch"); err != nil {
 		return err
@@ -95,8 +95,9 @@ func (b *Batch) restore() {
 	}
 }
 
-// Context returns a context that joins the batch: methods of its database and collections that get
-// it read and write in the batch. It is for the goroutine of the batch's function, while that runs.
+// Context returns a context that joins the batch: methods of the database and its collections
+// called with this context read and write in the batch. Use it only on the goroutine of the
+// batch's function, while that function runs.
 func (b *Batch) Context() context.Context { return context.WithValue(b.ctx, batchKey{}, b) }
 
 // Document is [Collection.Document].
@@ -116,7 +117,7 @@ func (b *Batch) Get(c *Collection, id string, v any) error {
 	return d.Decode(v)
 }
 
-// CreateBlob is [Database.CreateBlob]. What it has stored stays if the batch fails, until
+// CreateBlob is [Database.CreateBlob]. If the batch fails, the stored content stays until
 // [Database.Compact] removes it.
 func (b *Batch) CreateBlob(contentType string, r io.Reader) (*Blob, error) {
 	return b.db.createBlob(b.ctx, contentType, r, func(w *store.BlobWriter) (string, int64, error) { return w.CommitIn(b.tx) })

@@ -14,8 +14,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// Blob refers to binary content, which is kept beside the documents: once, however many of
-// them refer to it. A Blob is immutable. The zero Blob refers to nothing.
+// Blob refers to binary content, which is stored beside the documents, once for any number of
+// references. A Blob is immutable. The zero Blob refers to nothing.
 //
 // In a document a blob is an object with "@type" "blob", the digest, the length and the
 // content type. A Blob has that form in JSON, so it may be a field of a
@@ -29,9 +29,9 @@ type Blob struct {
 	db      *Database // that has the content; nil if that is not known
 }
 
-// NewBlob returns a blob with the given content, which must not be changed afterwards. It is
-// stored when a document that has it is saved. contentType is a media type, or "". What does
-// not fit in memory is for [Database.CreateBlob].
+// NewBlob returns a blob with the given content, which the caller must not change afterwards.
+// Saving a document with the blob stores the content. contentType is a media type, or "". For
+// content that does not fit in memory use [Database.CreateBlob].
 func NewBlob(contentType string, content []byte) *Blob {
 	if content == nil {
 		content = []byte{}
@@ -44,8 +44,8 @@ func NewBlob(contentType string, content []byte) *Blob {
 	}
 }
 
-// CreateBlob stores all that r gives, and returns the blob. A document that refers to it should
-// be saved within a day: otherwise [Database.Compact] removes it.
+// CreateBlob reads r to its end, stores the content, and returns the blob. Save a document that
+// refers to the blob within a day: after that [Database.Compact] removes unused content.
 func (db *Database) CreateBlob(ctx context.Context, contentType string, r io.Reader) (*Blob, error) {
 	b, err := db.joined(ctx)
 	switch {
@@ -124,9 +124,9 @@ func (b *Blob) Length() int64 { return b.length }
 func (b *Blob) ContentType() string { return b.contentType }
 
 // Open opens the content for reading. The caller closes it. It fails with [ErrNotFound] if the
-// database does not have the content or there is no blob (nil or zero), and with [ErrInvalid]
-// for one that was decoded from JSON in another way than by [Document.Decode] or
-// [Collection.Get], and so knows no database: that is for [Database.OpenBlob].
+// database lacks the content, or if b is nil or zero. It fails with [ErrInvalid] if b was
+// decoded by other means than [Document.Decode] and [Collection.Get]: such a blob knows no
+// database, so pass its digest to [Database.OpenBlob].
 func (b *Blob) Open() (io.ReadSeekCloser, error) {
 	switch {
 	case b.isZero():
@@ -160,8 +160,8 @@ func (b *Blob) Content() ([]byte, error) {
 
 func (b *Blob) isZero() bool { return b == nil || b.digest == "" }
 
-// MarshalJSON gives the form that a blob has in a document. While the content may not be stored
-// yet, the form carries it, and saving the document takes it out. A zero Blob is null.
+// MarshalJSON returns the form that a blob has in a document. Until the content is stored, the
+// form carries the content, and saving the document takes it out. A zero Blob is null.
 func (b Blob) MarshalJSON() ([]byte, error) {
 	if b.isZero() {
 		return []byte("null"), nil

@@ -11,8 +11,8 @@ type ListenerToken struct {
 	once   sync.Once
 }
 
-// Remove ends the calls of the listener. One that is under way on another goroutine may
-// still be running when Remove returns. Removing twice is harmless.
+// Remove ends the calls of the listener. A call on another goroutine may still be running when
+// Remove returns. Removing twice is harmless.
 func (t *ListenerToken) Remove() { t.once.Do(t.remove) }
 
 // listeners are functions to be called with news. The zero value has none.

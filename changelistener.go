@@ -10,8 +10,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// CollectionChange tells which documents of a collection were saved, deleted or purged: here,
-// by a peer or by another process. Purges by other processes are not reported.
+// CollectionChange lists the documents of a collection that were saved, deleted or purged by
+// this program, a peer or another process. Purges by other processes are not reported.
 type CollectionChange struct {
 	Collection  *Collection
 	DocumentIDs []string // in the order of their changes, at least one
@@ -23,14 +23,13 @@ type DocumentChange struct {
 	DocumentID string
 }
 
-// AddChangeListener calls fn after documents of any collection have changed, of collections
-// created later too. Each call is about one collection.
+// AddChangeListener calls fn after documents of any collection have changed, including
+// collections created later. Each call is about one collection.
 //
-// fn is called on a goroutine of its own, one call at a time. It never holds up those who
-// write: changes that come while it runs are told together, a document once. It may use the
-// database in any way but close it. The calls end with [ListenerToken.Remove], and when
-// the database closes, which waits for a call under way. ctx bounds the start alone. A nil fn
-// is [ErrInvalid].
+// fn is called on a goroutine of its own, one call at a time. It never delays writers: the next
+// call reports all changes made while fn ran, each document once. fn may use the database, but
+// must not close it. The calls end with [ListenerToken.Remove], and when the database closes,
+// which waits for a running call. ctx bounds the start alone. A nil fn is [ErrInvalid].
 func (db *Database) AddChangeListener(ctx context.Context, fn func(CollectionChange)) (*ListenerToken, error) {
 	if fn == nil {
 		return nil, errNoListener

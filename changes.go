@@ -26,9 +26,9 @@ func (c *Collection) ChangesSince(ctx context.Context, since uint64) iter.Seq2[C
 	return func(yield func(Change, error) bool) { c.changes(ctx, &since, yield) }
 }
 
-// FollowChanges is [Collection.ChangesSince] that does not end: it waits for further changes,
-// also those of other processes. What ends it is an error: that of ctx, or [ErrNotOpen] when
-// the database closes.
+// FollowChanges is [Collection.ChangesSince] without an end: it waits for further changes,
+// including those of other processes. The sequence ends with an error: ctx's, or [ErrNotOpen]
+// when the database closes.
 func (c *Collection) FollowChanges(ctx context.Context, since uint64) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
 		sub := c.db.store.Subscribe(c.coll)

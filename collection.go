@@ -8,8 +8,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// Collection is a collection of a database. It stays usable until its deletion; then its
-// methods fail with [ErrNotFound], also if another one has got its name. All its methods may
+// Collection is a named set of documents in a database. After the collection's deletion its
+// methods fail with [ErrNotFound], even if a new collection has the same name. All methods may
 // be called from any goroutine.
 type Collection struct {
 	db   *Database
@@ -28,7 +28,7 @@ func (c *Collection) Name() string { return c.coll.Name() }
 // FullName returns "scope.name".
 func (c *Collection) FullName() string { return c.coll.FullName() }
 
-// Count returns the number of documents, deleted ones left out.
+// Count returns the number of documents, without deleted documents.
 func (c *Collection) Count(ctx context.Context) (n uint64, err error) {
 	err = c.db.view(ctx, func(tx *store.Tx) error {
 		n, err = tx.Count(c.coll)
@@ -37,8 +37,8 @@ func (c *Collection) Count(ctx context.Context) (n uint64, err error) {
 	return n, err
 }
 
-// Document returns the document with an ID. One that does not exist, or was deleted, is
-// [ErrNotFound].
+// Document returns the document with the given ID. It fails with [ErrNotFound] if the document
+// does not exist or was deleted.
 func (c *Collection) Document(ctx context.Context, id string) (d *Document, err error) {
 	err = c.db.view(ctx, func(tx *store.Tx) error {
 		d, err = c.document(tx, id)
@@ -78,8 +78,8 @@ func (c *Collection) LastSequence(ctx context.Context) (last uint64, err error) 
 	return last, err
 }
 
-// Expiration returns when a document is going to be purged, the zero time for never. A
-// document that is not there is [ErrNotFound].
+// Expiration returns when a document will be purged, the zero time for never. It fails with
+// [ErrNotFound] if there is no such document.
 func (c *Collection) Expiration(ctx context.Context, id string) (at time.Time, err error) {
 	err = c.db.view(ctx, func(tx *store.Tx) error {
 		head, err := tx.Head(c.coll, id)

@@ -23,12 +23,12 @@ type Database struct {
 	batch        atomic.Pointer[Batch] // whose function runs, nil for none
 }
 
-// Open opens the database at path, and creates it if there is none. A database is a folder
-// whose name ends in ".tandem", which is appended to the path if it is missing; folders above
-// it are created too. The context bounds the opening alone. The database should be closed after
-// use.
+// Open opens the database at path, and creates a missing one. A database is a folder whose name
+// ends in ".tandem"; Open appends the ending if path lacks it, and creates the parent folders.
+// The context bounds the opening alone. Call [Database.Close] after use.
 //
-// A database that cannot be written is [ErrNotWriteable]; Options.ReadOnly opens it all the same.
+// Open fails with [ErrNotWriteable] for files that cannot be written, unless Options.ReadOnly is
+// set.
 //
 // The error is [ErrNotFound] (with MustExist), [ErrNotADatabase], [ErrTooNew], [ErrCorrupt],
 // [ErrNotWriteable], or [ErrInvalid] for options that do not fit the database or a path that
@@ -48,10 +48,10 @@ func Open(ctx context.Context, path string, o Options) (*Database, error) {
 	return &Database{store: opened, noDeltas: o.DisableDeltaSync, readOnly: o.ReadOnly}, nil
 }
 
-// Close stops all that uses the database (replicators, listeners, change listeners), waits
-// for them and for calls that are under way, and closes it. Nothing can be started on the
-// database meanwhile. Closing twice is harmless. In a
-// batch it is [ErrInvalid]. It must not be called from a callback of something that it waits for.
+// Close stops the replicators, listeners and change listeners of the database, waits for them
+// and for running calls, and closes the database. Nothing can be started meanwhile. Closing
+// twice is harmless. Close fails with [ErrInvalid] in a batch. A callback of a replicator or
+// listener must not call it, since Close waits for that callback.
 func (db *Database) Close() error {
 	if err := db.mayWait("close database"); err != nil {
 		return err
@@ -61,7 +61,7 @@ func (db *Database) Close() error {
 }
 
 // Delete closes the database and removes it from the disk for good. It fails with [ErrBusy], and
-// the database stays, while it is open elsewhere, in this process or another.
+// removes nothing, while another Database or process has the folder open.
 func (db *Database) Delete() error {
 	if err := db.Close(); err != nil {
 		return err
@@ -76,8 +76,8 @@ func (db *Database) Name() string { return db.store.Name() }
 // Path returns the absolute path of the database's folder.
 func (db *Database) Path() string { return db.store.Path() }
 
-// UUID returns, as hexadecimal text, the UUID that peers know the database by, and that names it
-// as the author of its edits. A copy has one of its own.
+// UUID returns, as hexadecimal text, the UUID by which peers know the database, and which names
+// it as the author of its edits. A copy gets a UUID of its own.
 func (db *Database) UUID() string {
 	uuid := db.store.PublicUUID()
 	text := hex.EncodeToString(uuid[:])
@@ -87,9 +87,9 @@ func (db *Database) UUID() string {
 // Versioning returns the form of the revisions that new edits get.
 func (db *Database) Versioning() Versioning { return Versioning(db.store.Versioning()) }
 
-// UpgradeVersioning makes new edits get [VersionVectors]. Documents keep their revisions
-// until they are edited. There is no way back. On a database that has version vectors it does
-// nothing. Replicators and listeners should be stopped: those that run go on as they were.
+// UpgradeVersioning switches new edits to [VersionVectors], for good. Documents keep their
+// revisions until they are edited. On a database with version vectors it does nothing. Stop
+// replicators and listeners first: running ones go on with the old versioning.
 func (db *Database) UpgradeVersioning(ctx context.Context) error {
 	if err := db.mayWait("upgrade database"); err != nil {
 		return err

@@ -15,8 +15,8 @@ import (
 // [URLEndpointListenerConfiguration].Advertise.
 const DiscoveryService = discovery.Service
 
-// DiscoveredPeer is what a listener on the local network tells of itself. Nothing of it is
-// proved; a replicator that pins the fingerprint proves it. Its fields and method:
+// DiscoveredPeer is a listener's unproved claim about itself on the local network. A replicator
+// that pins the fingerprint proves it. Its fields and method:
 //
 //	Name        string       // unique on the network, and made for people
 //	Database    string       // as in the URL
@@ -29,7 +29,7 @@ const DiscoveryService = discovery.Service
 //	URLs() []string          // for NewURLEndpoint, best first
 type DiscoveredPeer = discovery.Peer
 
-// DiscoveryEvent tells of one change of one peer. Its fields:
+// DiscoveryEvent reports one change of one peer. Its fields:
 //
 //	Change PeerChange
 //	Peer   DiscoveredPeer // of one that vanished the last state

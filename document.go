@@ -63,8 +63,8 @@ func (d *Document) RevisionID() string {
 	return string(d.head.Rev.ID)
 }
 
-// RevisionHistory returns, as text, what that revision descends from: "" if that is nothing, or not
-// known. The text is for [RestoreOptions].
+// RevisionHistory returns, as text for [RestoreOptions], the ancestors of that revision: "" if
+// it has none, or if they are not known.
 func (d *Document) RevisionHistory() string {
 	if d.head == nil {
 		return ""
@@ -82,7 +82,7 @@ func (d *Document) Sequence() uint64 {
 }
 
 // Timestamp returns when that revision was written, by the clock of its author. It is the zero
-// time for a new document and for tree revisions, which do not tell.
+// time for a new document and for tree revisions, which carry no time.
 func (d *Document) Timestamp() time.Time {
 	if d.head == nil || d.head.Rev.ID.Time() == 0 {
 		return time.Time{}
@@ -221,8 +221,8 @@ func (d *Document) Blobs() []*Blob {
 	return all
 }
 
-// SetBlob sets a top-level property to a blob, which is stored with the document. nil removes
-// the property.
+// SetBlob sets a top-level property to a blob, whose content is stored with the document. A nil
+// blob removes the property.
 func (d *Document) SetBlob(key string, b *Blob) error {
 	if b == nil {
 		d.Remove(key)

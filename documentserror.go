@@ -9,7 +9,7 @@ import (
 	"github.com/tandemdb/tandem/internal/replication"
 )
 
-// DocumentsError reports that a one-shot replication came to its end, but documents did not arrive:
+// DocumentsError reports that a one-shot replication ended, but some documents did not arrive:
 // see [Replicator.Wait]. To get the list:
 //
 //	if failed := new(tandem.DocumentsError); errors.As(err, &failed) { … failed.Documents … }

@@ -12,8 +12,8 @@ import (
 // EncryptionKeySize is the size of the key that [NewEncryptionKey] takes, in bytes.
 const EncryptionKeySize = seal.KeySize
 
-// EncryptionKey opens an encrypted database: a key or a passphrase. It is immutable, and prints as
-// "(secret)". It is for [Options] and [Database.ChangeEncryptionKey], where nil means no encryption, and
+// EncryptionKey opens an encrypted database: a key or a passphrase. It is immutable, and prints
+// as "(secret)". In [Options] and [Database.ChangeEncryptionKey] nil means no encryption, and
 // the zero value is [ErrInvalid].
 type EncryptionKey struct{ secret *seal.Secret }
 
@@ -27,9 +27,9 @@ func NewEncryptionKey(key []byte) (*EncryptionKey, error) {
 	return &EncryptionKey{secret}, nil
 }
 
-// NewPassphraseKey returns an encryption key that is derived from a passphrase (with argon2id: each
-// opening of a database takes tenths of a second and 64 MiB, which is what guessing costs too). The
-// text is taken as it is. An empty one is [ErrInvalid].
+// NewPassphraseKey returns an encryption key derived from a passphrase by argon2id. Each opening
+// of a database, and each guess of an attacker, takes tenths of a second and 64 MiB. The text is
+// used unchanged. An empty passphrase is [ErrInvalid].
 func NewPassphraseKey(passphrase string) (*EncryptionKey, error) {
 	secret, err := seal.Passphrase(passphrase)
 	if err != nil {
@@ -70,18 +70,18 @@ func IsEncrypted(path string) bool {
 // database, and the number, sizes and times of its blobs.
 func (db *Database) IsEncrypted() bool { return db.store.Encrypted() }
 
-// ChangeEncryptionKey changes what opens the database from now on; nil removes the encryption.
+// ChangeEncryptionKey replaces the key that opens the database; nil removes the encryption.
 //
-// From one key to another the data stays encrypted as it is, and only the small file key.json in the
-// database's folder is written anew, at once. Whoever has an earlier copy of that file, and the key of
-// that time, can still read the database: to shut them out, remove the encryption and encrypt again.
+// A change from one key to another rewrites only the small file key.json in the database's
+// folder, atomically. Whoever has an earlier copy of that file and its key can still read the
+// database: to shut them out, remove the encryption and encrypt again.
 //
-// To encrypt a database that is not, or to remove the encryption, all of it is written anew, which
-// needs as much free space as the database has; meanwhile everything else that uses it waits. The error
-// is [ErrBusy], and nothing has changed, if another process, or another Database of this one, has it
-// open, or while a blob is being read or written. Whatever cuts the change off, a power cut too: the
-// database opens afterwards with the old key or with the new one, and is complete. What was not encrypted
-// before may remain readable in parts of the disk that are free now.
+// Adding or removing the encryption rewrites the whole database, which needs as much free space
+// as the database has; other calls wait meanwhile. It fails with [ErrBusy], and changes nothing,
+// if another process or another Database has the folder open, or while a blob is being read or
+// written. If the change is cut off, even by a power cut, the database opens with the old key or
+// with the new one, and is complete. Former clear text may remain readable in free parts of the
+// disk.
 func (db *Database) ChangeEncryptionKey(ctx context.Context, key *EncryptionKey) error {
 	if err := key.check(); err != nil {
 		return fault.About(err, "change encryption key", db.Path())

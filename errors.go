@@ -30,12 +30,12 @@ const (
 
 // Errors of the database.
 var (
-	// ErrNotFound reports that a document, collection, blob or database is not there. A
-	// deleted document is not there.
+	// ErrNotFound reports that a document, collection, blob or database does not exist. A
+	// deleted document counts as missing.
 	ErrNotFound = fault.NotFound
 
-	// ErrConflict reports that the document was changed meanwhile. Read it again, and
-	// repeat the change on what is there now.
+	// ErrConflict reports that the document was changed meanwhile. Read the document again, and
+	// repeat the change.
 	ErrConflict = fault.Conflict
 
 	// ErrInvalid reports a parameter, option or body that cannot be accepted. The message
@@ -131,22 +131,23 @@ var (
 	// ErrCertUntrusted reports that the peer's certificate was not accepted.
 	ErrCertUntrusted = fault.CertUntrusted
 
-	// ErrCertUnknownRoot reports that the peer's certificate was issued by nobody we know,
-	// for example by itself, or is another than the pinned one.
+	// ErrCertUnknownRoot reports that no trusted root issued the peer's certificate (it may be
+	// self-signed), or that it differs from the pinned certificate.
 	ErrCertUnknownRoot = fault.CertUnknownRoot
 
-	// ErrUnexpected reports that code of the application panicked: a filter, a resolver.
+	// ErrUnexpected reports that a function of the application panicked, such as a filter or
+	// resolver.
 	ErrUnexpected = fault.Unexpected
 
-	// ErrUnsupported reports what cannot be done with this configuration.
+	// ErrUnsupported reports a request that this configuration does not allow.
 	ErrUnsupported = fault.Unsupported
 
 	// ErrInvalidURL reports an address that names no peer's database: see [NewURLEndpoint].
 	ErrInvalidURL = fault.InvalidURL
 
 	// ErrCrypto reports a wrong password of a key, a key without its certificate, or an
-	// identity whose label is taken; of a document, that it has a property to be encrypted,
-	// which is not done here.
+	// identity whose label is taken. For a document it reports a property that is marked for
+	// encryption, which Tandem does not support.
 	ErrCrypto = fault.Crypto
 
 	// ErrPeerClosed reports that the peer has ended the connection in the regular way.
@@ -159,13 +160,14 @@ var (
 	ErrTimeout = fault.Timeout
 )
 
-// IsTransient reports whether the same may succeed later without anybody doing anything about
-// it. It is false for nil.
+// IsTransient reports whether a retry may succeed later without anybody's help. It is false for
+// nil.
 func IsTransient(err error) bool { return fault.IsTransient(err) }
 
-// IsNetworkDependent reports whether the same may succeed once the network has changed: a
-// continuous replicator waits for that, a one-shot one gives up. It is false for nil.
+// IsNetworkDependent reports whether a retry may succeed once the network has changed. A
+// continuous replicator waits for that change, a one-shot replicator gives up. It is false for
+// nil.
 func IsNetworkDependent(err error) bool { return fault.IsNetworkDependent(err) }
 
-// HintOf returns what people may try about an error, "" if nothing is known.
+// HintOf returns advice for people about an error, "" if there is none.
 func HintOf(err error) string { return fault.HintOf(err) }

@@ -39,9 +39,9 @@ func (db *Database) KnownServers(ctx context.Context) ([]KnownServer, error) {
 	return known, err
 }
 
-// ForgetServer makes the database forget the certificate of the server at an endpoint, because
-// it was replaced on purpose: its next one is met as if for the first time. To forget a server
-// that is not known is harmless.
+// ForgetServer removes the remembered certificate of the server at an endpoint. Call it when the
+// server's certificate was replaced on purpose: the next one then counts as the first.
+// Forgetting an unknown server is harmless.
 func (db *Database) ForgetServer(ctx context.Context, endpoint URLEndpoint) error {
 	return db.update(ctx, func(tx *store.Tx) error {
 		return tx.SetInfo(knownServerSpace, endpoint.endpoint.Address(), nil)

@@ -7,8 +7,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// Versioning is the form of the revisions that a database gives to its edits. Peers of both
-// forms exist; databases that sync with each other should have the same.
+// Versioning is the form of the revisions that a database gives to its edits. Databases that
+// sync with each other should have the same form.
 type Versioning string
 
 // The versionings.
@@ -30,23 +30,23 @@ type Options struct {
 	// creating one.
 	MustExist bool
 
-	// ReadOnly opens a database without writing anything, also on a read-only volume and on a
-	// full disk. What would change it is [ErrNotWriteable], so replicators and listeners cannot
-	// use it. Unless the volume is read-only, nobody else may have it open: [ErrBusy]. It
-	// implies MustExist.
+	// ReadOnly opens a database without writing anything, even on a read-only volume or a full
+	// disk. Calls that change the database fail with [ErrNotWriteable], so replicators and
+	// listeners cannot use it. Unless the volume is read-only, Open fails with [ErrBusy] while
+	// another process has the database open. ReadOnly implies MustExist.
 	ReadOnly bool
 
 	// FullSync makes every commit wait for the disk, so that not even a power cut undoes it.
-	// It costs some milliseconds for each commit. What a peer has been told is stored is
-	// always safe.
+	// Each commit takes some milliseconds longer. Revisions that were acknowledged to a peer
+	// survive power cuts without it, too.
 	FullSync bool
 
 	// DisableDeltaSync has all replicators and listeners of this Database send and ask for whole
 	// documents only, whatever their own settings.
 	DisableDeltaSync bool
 
-	// EncryptionKey opens a database that is encrypted, and encrypts one that is created. Nil is for a
-	// database that is not encrypted. One that does not fit is [ErrNotADatabase]. See
+	// EncryptionKey opens an encrypted database, and encrypts a new one. Nil means no
+	// encryption. Open fails with [ErrNotADatabase] if the key does not fit. See
 	// [Database.ChangeEncryptionKey].
 	EncryptionKey *EncryptionKey
 

@@ -20,8 +20,8 @@ import (
 //	Hint    string // what to try, or ""
 type QueryError = syntax.Error
 
-// Query is a query in SQL++, compiled once to be run many times: see docs/queries.md for the language. All its
-// methods may be called from any goroutine.
+// Query is a compiled SQL++ query, which may be run many times. docs/queries.md describes the
+// language. All methods may be called from any goroutine.
 type Query struct {
 	db   *Database
 	plan *plan.Query

@@ -41,13 +41,13 @@ func NewReplicator(cfg ReplicatorConfiguration) (*Replicator, error) {
 // Config returns a copy of the configuration.
 func (r *Replicator) Config() ReplicatorConfiguration { return r.cfg.clone() }
 
-// Start begins to replicate. On a running replicator it does nothing; on one that is
-// stopping, it starts again as soon as that is done. It fails with [ErrNotOpen] when the
-// database is closed; all other errors are found in the status.
+// Start begins to replicate. On a running replicator it does nothing; a stopping replicator
+// starts again as soon as it has stopped. It fails with [ErrNotOpen] when the database is
+// closed; the status has all other errors.
 func (r *Replicator) Start() error { return r.start(startOptions{}) }
 
-// StartWithReset is [Replicator.Start] from the very beginning: every document is compared
-// again. What both sides have is not sent again.
+// StartWithReset is [Replicator.Start] without the checkpoint: it compares every document again,
+// and sends only documents that differ.
 func (r *Replicator) StartWithReset() error { return r.start(startOptions{reset: true}) }
 
 func (r *Replicator) start(o startOptions) error {
@@ -72,8 +72,8 @@ func (r *Replicator) startLocked(o startOptions) error {
 	return nil
 }
 
-// Stop ends replication without waiting for it: the status becomes [Stopped] when what was
-// under way is safe. On a stopped replicator it does nothing.
+// Stop ends replication and returns at once: the status becomes [Stopped] when unfinished work
+// is safe. On a stopped replicator it does nothing.
 func (r *Replicator) Stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -83,9 +83,9 @@ func (r *Replicator) Stop() {
 	}
 }
 
-// Close is [Replicator.Stop], and waits until the replicator has stopped and its listeners
-// have heard of it. It must not be called from a listener, a filter or a resolver, for which it
-// waits. The replicator can be started again.
+// Close is [Replicator.Stop], and waits until the replicator has stopped and its listeners were
+// told. A listener, filter or resolver of the replicator must not call it, since Close waits for
+// them. The replicator can be started again.
 func (r *Replicator) Close() {
 	r.Stop()
 	r.mu.Lock()
@@ -97,10 +97,10 @@ func (r *Replicator) Close() {
 }
 
 // Wait waits until the replicator is stopped, or idle if it is continuous, and returns the
-// status's error; for a one-shot replicator whose run came to its end while documents did not arrive,
-// that is a [*DocumentsError]. What was saved before the call has been pushed by then, or was refused. When
-// ctx ends first, Wait returns ctx's error: without a deadline it waits for a peer that is
-// unreachable for as long as the replicator tries.
+// status's error. The error is a [*DocumentsError] if a one-shot run ended but some documents
+// did not arrive. Documents saved before the call have then been pushed or refused. When ctx
+// ends first, Wait returns ctx's error. Without a deadline it waits for an unreachable peer for
+// as long as the replicator tries.
 func (r *Replicator) Wait(ctx context.Context) error {
 	if err := r.db.mayWait("wait for replicator"); err != nil {
 		return err
@@ -152,8 +152,8 @@ func (r *Replicator) lookAgain() {
 	}
 }
 
-// RetryNow ends the wait for the next attempt to connect, if there is one. Call it when the
-// network or the peer is known to be back.
+// RetryNow ends the pause before the next attempt to connect. Call it when the network or the
+// peer is known to be back.
 func (r *Replicator) RetryNow() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -184,15 +184,15 @@ func (r *Replicator) AddChangeListener(fn func(ReplicatorStatus)) *ListenerToken
 	return r.statusListeners.add(fn)
 }
 
-// AddDocumentReplicationListener has fn called with what became of documents, in batches. fn
-// is called on a goroutine of the replicator, one call at a time; a slow one slows
-// replication down.
+// AddDocumentReplicationListener has fn called with the outcome for each document, in batches.
+// fn is called on a goroutine of the replicator, one call at a time; a slow fn slows replication
+// down.
 func (r *Replicator) AddDocumentReplicationListener(fn func(DocumentReplication)) *ListenerToken {
 	return r.documentListeners.add(fn)
 }
 
-// ServerCertificate returns the certificate that the peer showed in the last attempt to
-// connect, also if it was refused; nil without TLS.
+// ServerCertificate returns the certificate that the peer showed in the last attempt to connect,
+// even a refused one; nil without TLS.
 func (r *Replicator) ServerCertificate() *x509.Certificate {
 	r.mu.Lock()
 	defer r.mu.Unlock()

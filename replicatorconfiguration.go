@@ -74,9 +74,9 @@ type ReplicatorConfiguration struct {
 	// MaxAttemptWaitTime caps the time between attempts: 2, 4, 8 … seconds. Zero means 300 s.
 	MaxAttemptWaitTime time.Duration
 
-	// StopWhenPeerCloses ends a continuous replicator for good when the peer says goodbye
-	// (WebSocket 1001) or hangs up before it answers, as Couchbase Lite does. By default it
-	// comes back.
+	// StopWhenPeerCloses stops a continuous replicator when the peer says goodbye (WebSocket
+	// 1001) or hangs up before it answers, as Couchbase Lite does. By default the replicator
+	// reconnects.
 	StopWhenPeerCloses bool
 
 	// DisableAutoPurge keeps documents that the user has lost access to.
@@ -90,25 +90,25 @@ type ReplicatorConfiguration struct {
 	// key, and no other: encryption without proof of who the peer is.
 	AcceptOnlySelfSignedServerCertificate bool
 
-	// PinnedServerCertificate is the one certificate that has to be in the server's chain: PEM,
-	// DER, or the Base64 of either. Names and dates do not count then. Nil pins none; what holds
-	// no certificate, or several, is [ErrInvalid].
+	// PinnedServerCertificate is a certificate that the server's chain must contain: PEM, DER,
+	// or the Base64 of either. Names and dates are then ignored. Nil pins no certificate; a
+	// text without exactly one certificate is [ErrInvalid].
 	PinnedServerCertificate []byte
 
-	// PinnedServerFingerprint is the [Fingerprint] that the server's certificate has to have,
-	// in any common form; or a former certificate of the same key, which the server shows with
-	// it. Names and dates do not count then.
-	// PinnedServerCertificate takes precedence. Empty pins none.
+	// PinnedServerFingerprint is the [Fingerprint], in any common form, of the server's
+	// certificate, or of a former certificate of the same key that the server shows with it.
+	// Names and dates are then ignored. PinnedServerCertificate takes precedence. Empty pins no
+	// fingerprint.
 	PinnedServerFingerprint string
 
-	// TrustOnFirstUse, unless nil, is asked about the certificate of a server that the
-	// database has not met before: whether to trust it from now on. Nothing else counts then,
-	// but that the server has the certificate's key. What was trusted is kept in the database
-	// once a connection has come about, for all its replicators, also those that say nothing
-	// about certificates: see [Database.KnownServers].
-	// A server that shows another certificate later is refused, with [ErrCertUnknownRoot]. A
-	// pinned certificate or fingerprint takes precedence. The function runs on a goroutine of
-	// the replicator within Timeout; a panic counts as false.
+	// TrustOnFirstUse, unless nil, decides whether to trust the certificate of a server that
+	// the database has not met before. Names, dates and issuers are then ignored; the server
+	// must still have the certificate's key. After a successful connection the database
+	// remembers the certificate for all its replicators, including those without a setting for
+	// certificates: see [Database.KnownServers]. A server that later shows another certificate
+	// is refused with [ErrCertUnknownRoot]. A pinned certificate or fingerprint takes
+	// precedence. The function runs on a goroutine of the replicator within Timeout; a panic
+	// counts as false.
 	TrustOnFirstUse func(cert *x509.Certificate) bool
 
 	// TrustedRootCertificates replace the system's roots. Empty leaves these in force.
@@ -122,21 +122,22 @@ type ReplicatorConfiguration struct {
 	// AcceptParentDomainCookies lets the peer set cookies for the domains above its own.
 	AcceptParentDomainCookies bool
 
-	// NetworkInterface is the local IP address or interface to connect from. Empty means any,
-	// one that is not there is [ErrUnknownInterface].
+	// NetworkInterface is the local IP address or interface to connect from. Empty means any. A
+	// missing interface is [ErrUnknownInterface].
 	NetworkInterface string
 
 	// Proxy is an HTTP proxy to tunnel through: http://[user:password@]host[:port]. Nil means
-	// the one that the environment variables HTTPS_PROXY (for wss), HTTP_PROXY (for ws) and
-	// NO_PROXY ask for, and an empty URL none. Peers on this machine, in .local and at link-local
-	// addresses are always connected to directly by the variables.
+	// the proxy that the environment variables HTTPS_PROXY (for wss), HTTP_PROXY (for ws) and
+	// NO_PROXY name, and an empty URL no proxy. The variables never apply to peers on this
+	// machine, in .local and at link-local addresses.
 	Proxy *url.URL
 
 	// Timeout bounds each attempt to connect. Zero means 15 s.
 	Timeout time.Duration
 
-	// Logger receives what is worth knowing beyond status and events. At level Debug it hears of each
-	// message of the protocol: its properties, and its body unless that is a document's. Nil logs nothing.
+	// Logger receives details beyond status and events. At level Debug it logs each message of
+	// the protocol: its properties, and its body unless the body is a document's. Nil logs
+	// nothing.
 	Logger *slog.Logger
 }
 
@@ -158,9 +159,9 @@ type CollectionConfiguration struct {
 }
 
 // ReplicationFilter reports whether a document may pass. It is called on goroutines of the
-// replicator, may be slow, and must not change the document. What a push filter refuses is
-// not pushed; what a pull filter refuses is not stored, and is reported as an error. A panic
-// ([ErrUnexpected]) refuses nothing: the document waits for the next run.
+// replicator, may be slow, and must not change the document. A document that the push filter
+// refuses is not pushed. A document that the pull filter refuses is not stored, and is reported
+// as an error. After a panic ([ErrUnexpected]) the document waits for the next run.
 type ReplicationFilter func(doc *Document, flags DocumentFlags) bool
 
 // DocumentFlags tell what happened to a replicated document, as a set of bits.

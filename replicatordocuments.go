@@ -7,10 +7,10 @@ import (
 	"github.com/tandemdb/tandem/internal/replication"
 )
 
-// PendingDocumentIDs returns the IDs of the documents in a collection of the configuration
-// that are still to be pushed, deletions included, documents in conflict not. It may be called
-// at any time, also before the first start. A replicator that only pulls gives
-// [ErrUnsupported], another collection [ErrInvalid].
+// PendingDocumentIDs returns the IDs of the documents in a collection of the configuration that
+// still have to be pushed, with deletions and without documents in conflict. It may be called at
+// any time, even before the first start. It fails with [ErrUnsupported] if the replicator only
+// pulls, and with [ErrInvalid] for another collection.
 func (r *Replicator) PendingDocumentIDs(ctx context.Context, c *Collection) ([]string, error) {
 	opts, err := r.pushOptions(c)
 	if err != nil {
@@ -19,8 +19,8 @@ func (r *Replicator) PendingDocumentIDs(ctx context.Context, c *Collection) ([]s
 	return replication.Pending(ctx, r.db.store, r.cfg.Endpoint.String(), opts)
 }
 
-// IsDocumentPending reports whether a document is among [Replicator.PendingDocumentIDs]. One
-// that does not exist is not.
+// IsDocumentPending reports whether a document is among [Replicator.PendingDocumentIDs]. It is
+// false for a document that does not exist.
 func (r *Replicator) IsDocumentPending(ctx context.Context, c *Collection, id string) (bool, error) {
 	opts, err := r.pushOptions(c)
 	if err != nil {

@@ -27,7 +27,7 @@ type ReplicatorStatus struct {
 	Activity ActivityLevel
 	Progress ReplicatorProgress
 
-	// Err is what went wrong last. It does not imply [Stopped]. Nil when all is well.
+	// Err is the last error, nil if there is none. It does not imply [Stopped].
 	Err error
 
 	// Attempt counts the attempts to connect in a row, beginning with the last one that
@@ -89,13 +89,13 @@ func publicStatus(s replication.Status) ReplicatorStatus {
 	}
 }
 
-// DocumentReplication tells what became of some documents in one direction.
+// DocumentReplication is the outcome for some documents in one direction.
 type DocumentReplication struct {
 	IsPush    bool // sent to the peer; otherwise received
 	Documents []ReplicatedDocument
 }
 
-// ReplicatedDocument tells what became of one document.
+// ReplicatedDocument is the outcome for one document.
 type ReplicatedDocument struct {
 	Scope, Collection, ID string
 	Flags                 DocumentFlags

@@ -8,14 +8,14 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// RestoreOptions is what an export tells of a document beside its ID and its body. The zero value
-// tells nothing.
+// RestoreOptions are the facts about a document that an export has beside its ID and body. The
+// zero value has no facts.
 type RestoreOptions struct {
 	// RevisionID and History are those of [Document.RevisionID] and [Document.RevisionHistory].
 	RevisionID, History string
 
-	// Sequence is that of [Document.Sequence]. It is heeded in a collection that had not a single
-	// change when the batch began to restore, and otherwise means nothing, as 0 does.
+	// Sequence is that of [Document.Sequence]. It is ignored if it is 0, or if the collection
+	// had a change before the batch began to restore.
 	Sequence uint64
 
 	// Deleted makes a tombstone of the document.
@@ -69,7 +69,8 @@ func (b *Batch) restoredSequence(c *Collection, seq uint64) (store.Sequence, err
 	return store.Sequence(seq), nil
 }
 
-// CreateCollection is [Database.CreateCollection]. What it has created vanishes if the batch fails.
+// CreateCollection is [Database.CreateCollection]. If the batch fails, the collection is not
+// created.
 func (b *Batch) CreateCollection(scope, name string) (*Collection, error) {
 	return b.db.collection(b.tx.CreateCollection(scope, name))
 }

@@ -7,7 +7,8 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Result is one row of a query. A column may be missing, as a property that a document lacks: that is not null.
+// Result is one row of a query. A column may be missing, like a property that a document lacks.
+// Missing differs from null.
 type Result struct {
 	columns []string
 	values  [][]byte // JSON; nil is missing

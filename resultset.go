@@ -12,9 +12,10 @@ import (
 	"github.com/tandemdb/tandem/internal/store/queries"
 )
 
-// ResultSet has the rows of one run of a query, all of one moment: what changes later is not seen. It belongs to one
-// goroutine. Rows up to 4 MiB are in memory when [Query.Execute] returns; a larger result is read on as the rows are
-// taken, and holds a connection to the database until its end or [ResultSet.Close].
+// ResultSet has the rows of one run of a query, from one snapshot of the database. It belongs to
+// one goroutine. Up to 4 MiB of rows are in memory when [Query.Execute] returns. A larger result
+// is read as the rows are taken, and holds a connection to the database until its end or
+// [ResultSet.Close].
 type ResultSet struct {
 	columns []string
 	rows    [][][]byte // read and not yet given

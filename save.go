@@ -17,13 +17,13 @@ const (
 	FailOnConflict                           // the change is refused with [ErrConflict]
 )
 
-// Save stores a document; the last writer wins. Afterwards d is what the database has: it
-// knows its new revision, and content of blobs that was in its body has moved to the disk. A
-// document that was deleted comes back. One that expires keeps its expiration.
+// Save stores a document; the last writer wins. Afterwards d has its new revision, and blob
+// content that was in its body has moved to the disk. Saving a deleted document brings it back.
+// An expiration stays.
 //
 // It fails with [ErrBadDocID], with [ErrInvalid] (a reserved key, a document of another
-// collection, more than 64 MiB), or with [ErrNotFound] if the content of a blob is not here.
-// If it fails, nothing is stored and d stays as it is.
+// collection, more than 64 MiB), or with [ErrNotFound] if the database lacks the content of a
+// blob. A failed Save stores nothing and leaves d unchanged.
 func (c *Collection) Save(ctx context.Context, d *Document) error {
 	return c.SaveWithConcurrency(ctx, d, LastWriteWins)
 }
@@ -39,10 +39,10 @@ func (c *Collection) SaveWithConcurrency(ctx context.Context, d *Document, contr
 	return c.change(ctx, d, store.Edit{Body: body, FailOnConflict: control == FailOnConflict})
 }
 
-// SaveWithHandler is [Collection.Save] that asks handler whenever the document was changed
-// since it was read. existing is what the database has, nil if it was deleted. The handler
-// changes d so that it may take the place of existing, and returns true; or false, which ends
-// the save with [ErrConflict].
+// SaveWithHandler is [Collection.Save] that asks handler whenever the document was changed since
+// it was read. existing is the document in the database, nil if it was deleted. The handler
+// changes d so that it may replace existing, and returns true; false ends the save with
+// [ErrConflict].
 func (c *Collection) SaveWithHandler(
 	ctx context.Context, d *Document, handler func(d, existing *Document) bool,
 ) error {
@@ -90,9 +90,9 @@ func (d *Document) rebase(c *Collection, existing *Document) {
 }
 
 // Put stores v, a struct or a map, as the document with an ID: [Document.Encode] and
-// [Collection.Save] in one. What was there is replaced as a whole: members that v does not have, which
-// a newer version of a program may have written, are lost. [Collection.Merge] and
-// [Collection.Update] keep them.
+// [Collection.Save] in one. It replaces the whole document: members that v lacks, which a newer
+// version of a program may have written, are lost. [Collection.Merge] and [Collection.Update]
+// keep them.
 func (c *Collection) Put(ctx context.Context, id string, v any) error {
 	d := &Document{id: id}
 	if err := d.Encode(v); err != nil {

@@ -84,8 +84,9 @@ func (db *Database) CreateCollection(ctx context.Context, scope, name string) (*
 	return db.collection(db.store.CreateCollection(ctx, scope, name))
 }
 
-// DeleteCollection removes a collection with all its documents; peers are not told. One that
-// does not exist gives [ErrNotFound], the default collection [ErrInvalid].
+// DeleteCollection removes a collection with all its documents. The removal is not synced. It
+// fails with [ErrNotFound] if there is no such collection, and with [ErrInvalid] for the default
+// collection.
 func (db *Database) DeleteCollection(ctx context.Context, scope, name string) error {
 	if err := db.mayWait("delete collection"); err != nil {
 		return err

@@ -9,13 +9,12 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Update changes the document with an ID: it reads it, calls change, and saves what change has made
-// of it. When somebody else changes the document meanwhile, it does so again with what is there then, so
-// that change may be called several times, and should do nothing but change its argument. What change
-// leaves as it is, stays; if that is all, nothing is saved.
+// Update reads the document with an ID, calls change, and saves the result. If another writer
+// changes the document meanwhile, Update starts over with the new content: change may be called
+// several times, and should only change its argument. Nothing is saved if change alters nothing.
 //
-// A document that is not there is [ErrNotFound]. An error of change ends it and is returned; nothing
-// is saved then. Other errors are those of [Collection.Save].
+// Update fails with [ErrNotFound] if there is no such document. An error of change is returned,
+// and nothing is saved. Other errors are those of [Collection.Save].
 func (c *Collection) Update(ctx context.Context, id string, change func(d *Document) error) error {
 	for {
 		d, err := c.Document(ctx, id)

@@ -207,8 +207,8 @@ func (l *URLEndpointListener) notify() {
 	l.changed = make(chan struct{})
 }
 
-// Stop ends the listener: it refuses new connections and closes the existing ones with
-// WebSocket code 1001, and waits until all is over. On a stopped listener it does nothing.
+// Stop refuses new connections, closes the existing ones with WebSocket code 1001, and waits for
+// their end. On a stopped listener it does nothing.
 func (l *URLEndpointListener) Stop() {
 	l.stopFor(nil)
 	l.starting.Lock()
@@ -258,9 +258,9 @@ func (l *URLEndpointListener) end(server *transport.Server) {
 // stopTimeout bounds how long a listener waits for the goodbyes of its clients.
 const stopTimeout = 10 * time.Second
 
-// StopWhenIdle waits until no client is replicating, or has been for a moment, in which a
-// client that is done says goodbye; and then stops. When ctx ends first it returns ctx's error,
-// and the listener goes on.
+// StopWhenIdle stops the listener after no client has been replicating for a moment, which lets
+// finished clients say goodbye. When ctx ends first it returns ctx's error, and the listener
+// goes on.
 func (l *URLEndpointListener) StopWhenIdle(ctx context.Context) error {
 	for {
 		l.mu.Lock()

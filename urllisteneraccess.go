@@ -19,9 +19,9 @@ const (
 	FullAccess                  = ReadAccess | WriteAccess
 )
 
-// ListenerFilter reports whether a document may pass between a listener and a client. It is called
-// on goroutines of the listener, for several clients at once, and must not change the document. Of
-// a deletion the document has no content. A panic counts as false.
+// ListenerFilter reports whether a document may pass between a listener and a client. It is
+// called on goroutines of the listener, for several clients at once, and must not change the
+// document. The document of a deletion has no content. A panic counts as false.
 type ListenerFilter func(client ClientInfo, doc *Document, flags DocumentFlags) bool
 
 // access returns what says what a client may do with each collection, nil where nobody decides.

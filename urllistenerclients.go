@@ -46,11 +46,12 @@ type ListenerClient struct {
 	// sent, Pull what came from it.
 	Progress ReplicatorProgress
 
-	// Err is what went wrong last with a document, nil if nothing did.
+	// Err is the last error with a document, nil if there was none.
 	Err error
 }
 
-// Clients returns those who are connected, in the order in which they came. It holds nobody up.
+// Clients returns the connected clients in the order in which they connected. It delays no
+// client.
 func (l *URLEndpointListener) Clients() []ListenerClient {
 	connected := l.connected()
 	slices.SortFunc(connected, func(a, b *connectedClient) int {
@@ -63,9 +64,9 @@ func (l *URLEndpointListener) Clients() []ListenerClient {
 	return clients
 }
 
-// Disconnect ends the connection of the client with that ID, and reports whether there was one. The
-// client is told that it was put out (WebSocket code 1008), and its replicator stops with that
-// error; to keep it from connecting anew is the authenticator's business.
+// Disconnect ends the connection of the client with that ID, and reports whether there was one.
+// The client gets WebSocket code 1008, and its replicator stops with that error. To keep the
+// client from connecting again, let the authenticator refuse it.
 func (l *URLEndpointListener) Disconnect(id string) bool {
 	l.mu.Lock()
 	c := l.clients[id]

@@ -44,8 +44,8 @@ type URLEndpointListenerConfiguration struct {
 	Authenticator *ListenerAuthenticator
 
 	// AllowedOrigins are the origins whose pages may connect in a browser, such as
-	// "https://app.example.com"; "*" means all. Pages of others are refused, but for those of the
-	// listener's own address. Clients that are no browsers need none.
+	// "https://app.example.com"; "*" means all. Pages of other origins are refused, except
+	// pages from the listener's own address. Clients outside of browsers are not affected.
 	AllowedOrigins []string
 
 	// ReadOnly refuses changes from clients.
@@ -56,18 +56,20 @@ type URLEndpointListenerConfiguration struct {
 	// client do everything. ReadOnly takes precedence.
 	Access func(client ClientInfo, coll *Collection) CollectionAccess
 
-	// PushFilter decides which documents a client is sent, PullFilter which of its changes are
-	// taken. Nil lets all pass. A client that may see a document from some moment on gets it when
-	// it next changes, or when the client resets its checkpoint; what it was sent, it keeps.
+	// PushFilter decides which documents are sent to a client, PullFilter which of its changes
+	// are accepted. Nil lets all pass. When a filter's answer for a document changes to true,
+	// the client gets the document after its next change, or when the client resets its
+	// checkpoint. A client keeps documents that it was sent earlier.
 	PushFilter, PullFilter ListenerFilter
 
 	// EnableDeltaSync sends and takes changes of documents as deltas, unless
 	// [Options.DisableDeltaSync] turns them off for the database.
 	EnableDeltaSync bool
 
-	// Advertise is the name under which peers on the local networks find the listener, of at
-	// most 63 bytes. Databases after the first add their own name to it. Another peer that has the name adds a number to it: see
-	// [URLEndpointListener.AdvertisedName]. Empty means that it is not advertised.
+	// Advertise is the name, of at most 63 bytes, under which peers on the local networks find
+	// the listener. Databases after the first add their own name to it. If another peer has the
+	// name already, a number is added: see [URLEndpointListener.AdvertisedName]. Empty means
+	// that the listener is not advertised.
 	Advertise string
 
 	// MaxConnections limits the clients at once; others are asked to come back later. Zero
@@ -81,8 +83,8 @@ type URLEndpointListenerConfiguration struct {
 	// Zero means 300 s.
 	Heartbeat time.Duration
 
-	// Logger receives what happens to connections. At level Debug it hears of each message of the protocol: its
-	// properties, and its body unless that is a document's. Nil logs nothing.
+	// Logger receives the events of connections. At level Debug it logs each message of the
+	// protocol: its properties, and its body unless the body is a document's. Nil logs nothing.
 	Logger *slog.Logger
 }
 

@@ -7,13 +7,14 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
-// Handler lets clients connect through another HTTP server, beside the listener's own port or, with
-// DisablePort, in place of it. It answers what ends in "/DATABASE/_blipsync", checks requests as
-// the listener's own port does, and serves a connection until it ends. While the listener is not
-// running it answers 503, after which replicators try again.
+// Handler lets clients connect through another HTTP server, beside the listener's own port or,
+// with DisablePort, in place of it. It answers requests whose path ends in
+// "/DATABASE/_blipsync", checks them as the listener's own port does, and serves a connection
+// until it ends. While the listener is not running it answers 503, after which replicators try
+// again.
 //
-// The other server needs HTTP/1.1, and does TLS by itself; for certificates of clients it has to
-// ask for them (tls.RequestClientCert), and the listener judges them.
+// The other server needs HTTP/1.1, and does TLS by itself. If clients have certificates, that
+// server must request them (tls.RequestClientCert), and the listener verifies them.
 func (l *URLEndpointListener) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		server := l.running()

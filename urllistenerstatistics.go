@@ -12,7 +12,7 @@ type ListenerStatistics struct {
 	// Connections counts the clients that were let in.
 	Connections uint64
 
-	// Failures counts those that left without a goodbye.
+	// Failures counts clients that left without a goodbye.
 	Failures uint64
 
 	// Progress sums up all connections. Push is what clients were sent, Pull what came
