@@ -11,6 +11,12 @@ import (
 	"github.com/tandemdb/tandem/internal/replication/wire"
 )
 
+// say sends a message, unless the push was stopped: the peer that has stopped it may have begun another one,
+// and would take the message for a part of that.
+func (p *pusher) say(m *blip.Message, replied func(*blip.Reply, error)) error {
+	return p.unlessStopped(func() error { return p.c.s.send(m, replied) })
+}
+
 // announce sends one announcement with as many items as fit into a frame, and puts the others back.
 // The next message could overtake one of several frames, and few peers restore the order. The reply
 // goes to the inbox.
@@ -32,7 +38,7 @@ func (p *pusher) announce(batch []*outbox.Item) error {
 		m.Body = body
 	}
 	m.Body = append(m.Body, ']')
-	return p.c.s.send(m, func(reply *blip.Reply, err error) {
+	return p.say(m, func(reply *blip.Reply, err error) {
 		p.inbox.put(func() error { return p.answered(batch, reply, err) })
 	})
 }
@@ -42,7 +48,7 @@ func (p *pusher) announceCaughtUp() error {
 	m := p.c.message(wire.ProfileChanges)
 	m.Urgent, m.NoReply = true, true
 	m.Body = []byte("[]")
-	return p.c.s.send(m, nil)
+	return p.say(m, nil)
 }
 
 // answered handles the reply to an announcement.
@@ -112,13 +118,13 @@ func (p *pusher) sendOne(it *outbox.Item, l letter) error {
 			p.side.stays(p.c, it, l.withheld.err)
 		}
 		p.box.Withheld(it, l.withheld.err)
-		return p.c.s.send(l.message, nil)
+		return p.say(l.message, nil)
 	}
 	p.box.Sending(it, l.doc.Rev, l.doc.Deleted, l.parcel)
 	if l.parcel.Delta {
 		p.c.counters.deltasSent.Add(1)
 	}
-	return p.c.s.send(l.message, func(_ *blip.Reply, err error) {
+	return p.say(l.message, func(_ *blip.Reply, err error) {
 		p.inbox.put(func() error { return p.replied(it, err) })
 	})
 }

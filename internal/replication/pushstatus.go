@@ -32,7 +32,7 @@ func (s *pushStatus) ended() bool {
 	return s.stopped
 }
 
-// stop ends the push without waiting, even before it has begun.
+// stop ends the push without waiting, even before it has begun. Nothing is sent after stop has returned.
 func (s *pushStatus) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,6 +40,16 @@ func (s *pushStatus) stop() {
 	if s.cancel != nil {
 		s.cancel()
 	}
+}
+
+// unlessStopped has send queue a message, which stop waits for. It fails if the push was stopped.
+func (s *pushStatus) unlessStopped(send func() error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return context.Canceled
+	}
+	return send()
 }
 
 // end records the end of the push.

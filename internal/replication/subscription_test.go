@@ -269,7 +269,7 @@ func TestEmptyProposalsAreNoBurden(t *testing.T) {
 }
 
 // TestUnsubscribedIsOver subscribes and unsubscribes in quick succession: each time the former feed is over,
-// and is in the way of no other.
+// says nothing any more, and is in the way of no other.
 func TestUnsubscribedIsOver(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		p := newPeer(t, v)
@@ -277,6 +277,11 @@ func TestUnsubscribedIsOver(t *testing.T) {
 		for range 50 {
 			s.subscribe("continuous=true")
 			s.mustAsk("", "unsubChanges", "collection=0", "")
+			told := len(s.told)
+			s.mustAsk("", "PING", "", "")
+			if n := len(s.told) - told; n > 0 {
+				t.Errorf("told of %d messages after the end", n)
+			}
 		}
 		p.put("a", `{}`)
 		s.subscribe("")
