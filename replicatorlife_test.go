@@ -185,6 +185,9 @@ func TestTheEndOfADatabaseEndsReplication(t *testing.T) {
 					all = append(all, r)
 				}
 				eventually(t, func() bool { n, err := ours.Count(t.Context()); return err == nil && n > 0 })
+				for _, r := range all { // a listener that stops lets nobody in
+					eventually(t, func() bool { return r.Status().Activity != tandem.Connecting })
+				}
 				if passive {
 					check(t, end(theirs.Database()))
 					wantOff(t, "after the end", l)
