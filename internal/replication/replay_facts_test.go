@@ -110,7 +110,7 @@ func entryFacts(what string, m said) (facts []fact) {
 		if e.deleted {
 			key += " deleted"
 		}
-		if e.parent != "" {
+		if e.parent != "" && e.parent != string(e.rev.ID) { // what the peer has may be proposed as its own child
 			key += " on " + e.parent
 		}
 		facts = append(facts, fact{key: key})
