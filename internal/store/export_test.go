@@ -29,3 +29,10 @@ func (k known) Of(remote Remote, own revision.ID) revision.ID { return k.of(remo
 
 // Names reports whether any remote is known to have rev.
 func (k known) Names(rev, own revision.ID) bool { return k.names(rev, own) }
+
+// OpenReaders returns how many connections are open that read.
+func (db *DB) OpenReaders() int {
+	db.readers.mu.Lock()
+	defer db.readers.mu.Unlock()
+	return db.readers.open
+}

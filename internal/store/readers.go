@@ -49,20 +49,27 @@ type readers struct {
 
 	mu      sync.Mutex // guards the following
 	idle    []*conn
-	open    int          // connections, idle or in use
-	given   int          // how often one was given back
-	waiting []chan *conn // capacity 1; nil stands for one that the receiver has to open
+	open    int           // connections, idle or in use
+	opening int           // those of them that somebody is opening
+	cost    time.Duration // of opening the last one
+	moved   time.Time     // when one was opened or given back
+	burst   int           // how many to open when nothing moves
+	waiting []chan *conn  // capacity 1; nil stands for one that the receiver has to open
 }
 
-// A view that waits while none of the others ends opens one more connection: they may be waiting for
-// this one, since a view may begin another. Beyond manyReaders it waits longer, as memory is at stake.
+// When views wait while none of the others ends, one more connection is opened: the others may be waiting
+// for these, since a view may begin another. If still none ends, two more are opened, then four. A wait lasts
+// at least four times as long as opening takes, which grows with the number of collections: views that are
+// merely slow are cheaper to wait for. Beyond manyReaders it lasts longer, as memory is at stake.
 const (
 	patience     = 5 * time.Millisecond
 	longPatience = time.Second
 	manyReaders  = 64
 )
 
-func newReaders(db *DB) *readers { return &readers{db: db, bound: max(4, runtime.GOMAXPROCS(0))} }
+func newReaders(db *DB) *readers {
+	return &readers{db: db, bound: max(4, runtime.GOMAXPROCS(0)), burst: 1}
+}
 
 // take gives a connection, a used one if there is any.
 func (p *readers) take(ctx context.Context) (*conn, error) {
@@ -70,10 +77,20 @@ func (p *readers) take(ctx context.Context) (*conn, error) {
 	if c != nil || err != nil {
 		return c, err
 	}
+	began := time.Now()
 	if c, err = p.db.connect(ctx); err != nil {
 		p.give(nil, false)
+	} else {
+		p.opened(time.Since(began))
 	}
 	return c, err
+}
+
+func (p *readers) opened(cost time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.opening--
+	p.cost, p.moved = cost, time.Now()
 }
 
 // queue gives a connection, or nil if the caller has to open one.
@@ -88,17 +105,18 @@ func (p *readers) queue(ctx context.Context) (*conn, error) {
 	if p.open < p.bound {
 		defer p.mu.Unlock()
 		p.open++
+		p.opening++
 		return nil, nil //nolint:nilnil // the caller opens it
 	}
 	turn := make(chan *conn, 1)
 	p.waiting = append(p.waiting, turn)
-	given, limit := p.given, p.patienceLocked()
+	limit := p.patienceLocked()
 	p.mu.Unlock()
-	return p.await(ctx, turn, given, limit)
+	return p.await(ctx, turn, limit)
 }
 
-// await waits for its turn, or until no view has ended for too long.
-func (p *readers) await(ctx context.Context, turn chan *conn, given int, limit time.Duration) (*conn, error) {
+// await waits for its turn, and looks now and then whether anything moves.
+func (p *readers) await(ctx context.Context, turn chan *conn, limit time.Duration) (*conn, error) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	for {
@@ -107,27 +125,41 @@ func (p *readers) await(ctx context.Context, turn chan *conn, given int, limit t
 			return c, nil
 		case <-ctx.Done():
 			if !p.leave(turn) { // it was given one meanwhile
-				c := <-turn
-				p.give(c, c != nil)
+				p.pass(<-turn)
 			}
 			return nil, ctx.Err()
 		case <-timer.C:
+			timer.Reset(p.unblock(time.Now()))
 		}
-		p.mu.Lock()
-		if p.given == given && p.leaveLocked(turn) {
-			p.open++
-			p.mu.Unlock()
-			return nil, nil //nolint:nilnil // the caller opens it
-		}
-		given = p.given
-		timer.Reset(p.patienceLocked())
-		p.mu.Unlock()
 	}
+}
+
+// unblock has more connections opened if nothing has moved for too long. It returns when to look again.
+func (p *readers) unblock(now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	limit := p.patienceLocked()
+	if left := limit - now.Sub(p.moved); left > 0 {
+		return left
+	}
+	if p.opening > 0 {
+		return limit
+	}
+	n := min(p.burst, len(p.waiting))
+	for _, turn := range p.waiting[:n] {
+		turn <- nil
+	}
+	p.waiting = p.waiting[n:]
+	p.open += n
+	p.opening += n
+	p.burst *= 2
+	p.moved = now
+	return limit
 }
 
 func (p *readers) patienceLocked() time.Duration {
 	if p.open < manyReaders {
-		return patience
+		return min(max(patience, 4*p.cost), longPatience)
 	}
 	return longPatience
 }
@@ -147,8 +179,11 @@ func (p *readers) leaveLocked(turn chan *conn) bool {
 	return i >= 0
 }
 
+// pass hands on c, which was not used; nil is one that was to be opened.
+func (p *readers) pass(c *conn) { p.give(c, c != nil) }
+
 // give hands c on, or puts it back. It closes one that is broken, or one too many; c is nil if it
-// could not be opened.
+// was not opened.
 func (p *readers) give(c *conn, sound bool) {
 	if p.keep(c, sound) || c == nil {
 		return
@@ -157,14 +192,21 @@ func (p *readers) give(c *conn, sound bool) {
 	_ = c.close()                    // it has only read
 }
 
+// keep reports whether c is still in use, or idle.
 func (p *readers) keep(c *conn, sound bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.given++
+	p.moved, p.burst = time.Now(), 1
+	if c == nil {
+		p.opening--
+	}
 	if !sound {
 		c = nil
 	}
 	if len(p.waiting) > 0 {
+		if c == nil {
+			p.opening++
+		}
 		p.waiting[0] <- c
 		p.waiting = p.waiting[1:]
 		return sound

@@ -3,11 +3,15 @@ package store_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/store/storetest"
 )
 
 // TestAViewWithinAViewNeedsNoOtherToEnd has more views begin another than there are connections.
@@ -95,4 +99,49 @@ func TestAPanicInAViewGivesItsTurnOn(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestSlowViewsHaveOneMoreConnectionOpened holds all connections for a moment while many views wait. Each
+// of these would open a connection of its own, and with many collections that costs more than to read.
+func TestSlowViewsHaveOneMoreConnectionOpened(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		disk := storetest.NewDisk()
+		defer disk.Close()
+		db := open(t, store.Options{Disk: disk})
+		few := max(4, runtime.GOMAXPROCS(0))
+		var all sync.WaitGroup
+		for range few {
+			all.Go(func() {
+				err := db.View(background, func(*store.Tx) error {
+					time.Sleep(10 * time.Millisecond) // of the bubble's time
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		var mu sync.Mutex
+		most := 0
+		for range 200 {
+			all.Go(func() {
+				err := db.View(background, func(*store.Tx) error {
+					time.Sleep(time.Millisecond)
+					mu.Lock()
+					defer mu.Unlock()
+					most = max(most, db.OpenReaders())
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if most > few+1 {
+			t.Errorf("%d connections were open at once, want %d and one more", most, few)
+		}
+	})
 }
