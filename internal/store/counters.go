@@ -1,6 +1,7 @@
 package store
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/ncruces/go-sqlite3"
@@ -34,6 +35,22 @@ func (l counterList) with(k counters) counterList {
 		return next
 	}
 	return append(next, k)
+}
+
+// since returns the counters that differ from those of an earlier state of the same transaction. The
+// list keeps its order, so that a commit need not search it for each collection.
+func (l counterList) since(was counterList) iter.Seq2[counters, counters] {
+	return func(yield func(was, is counters) bool) {
+		for i, k := range l {
+			before := counters{last: -1}
+			if i < len(was) && was[i].collection == k.collection {
+				before = was[i]
+			}
+			if before != k && !yield(before, k) {
+				return
+			}
+		}
+	}
 }
 
 func (l counterList) index(collection int64) int {

@@ -196,10 +196,7 @@ func (w *writer) flush(g *group) error {
 	if !g.dirty {
 		return nil
 	}
-	for _, k := range w.state.counters {
-		if was, known := g.was.counters.of(k.collection); known && was == k {
-			continue
-		}
+	for _, k := range w.state.counters.since(g.was.counters) {
 		if err := k.save(w.c); err != nil {
 			return err
 		}
@@ -243,6 +240,7 @@ func (w *writer) sync() error {
 
 // announce tells the world about a commit.
 func (w *writer) announce(g *group, due duties) {
+	changed := w.changed(g, due) // before the counters are read anew
 	if due.settings && w.reload() != nil {
 		w.state.fresh = false // tried again by the next transaction
 	}
@@ -251,7 +249,7 @@ func (w *writer) announce(g *group, due duties) {
 	case g.foreign:
 		w.db.signals.notifyAll()
 	case g.dirty:
-		w.db.signals.notify(w.changed(g, due))
+		w.db.signals.notify(changed)
 	}
 	if due.wasAhead > 0 {
 		w.db.tellAhead(due.wasAhead)
@@ -264,8 +262,8 @@ func (w *writer) announce(g *group, due duties) {
 // changed lists the collections in which something was written, purged or all deleted.
 func (w *writer) changed(g *group, due duties) []int64 {
 	changed := due.deleted
-	for _, k := range w.state.counters {
-		if was, known := g.was.counters.of(k.collection); !known || was.last != k.last {
+	for was, k := range w.state.counters.since(g.was.counters) {
+		if was.last != k.last {
 			changed = append(changed, k.collection)
 		}
 	}

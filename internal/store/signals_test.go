@@ -2,11 +2,14 @@ package store_test
 
 import (
 	"slices"
+	"sync"
 	"testing"
+	"testing/synctest"
 
 	"pgregory.net/rapid"
 
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/store/storetest"
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
@@ -107,6 +110,40 @@ func TestASubscriberMissesNoChange(t *testing.T) {
 				}
 				return err
 			})
+		}
+	})
+}
+
+// TestASettingHidesNoChange has a change and a new setting share a commit.
+func TestASettingHidesNoChange(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		disk := storetest.NewDisk()
+		defer disk.Close()
+		db := open(t, store.Options{Disk: disk})
+		c := defaults(t, db)
+		save(t, db, c, "first", `{}`) // from here on nobody else's commit is suspected
+		sub := db.Subscribe(c)
+		defer sub.Close()
+		gate := make(chan struct{})
+		var all sync.WaitGroup
+		all.Go(func() {
+			update(t, db, func(*store.Tx) error { <-gate; return nil })
+		})
+		synctest.Wait()
+		all.Go(func() { save(t, db, c, "a", `{}`) })
+		all.Go(func() {
+			if err := db.KeepBases(background, true); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait() // both wait for the writer
+		close(gate)
+		all.Wait()
+		select {
+		case <-sub.C:
+		default:
+			t.Error("the change wakes nobody")
 		}
 	})
 }
