@@ -225,7 +225,7 @@ func waitFor(ctx context.Context, arrived <-chan string, id string) {
 }
 
 // TestEditsInQuickSuccessionLeaveNoConflict edits one document on both sides faster than conflicts are
-// resolved, while a continuous session runs (C-05).
+// resolved, while a continuous session runs.
 func TestEditsInQuickSuccessionLeaveNoConflict(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		a, p := newPeer(t, v), newPeer(t, v)

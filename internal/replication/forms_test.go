@@ -191,7 +191,7 @@ func TestActiveGivesUpOnMissingCollections(t *testing.T) {
 	}
 }
 
-// TestReadOnlyListener lets others pull and not push (X-07, C-01).
+// TestReadOnlyListener lets others pull and not push.
 func TestReadOnlyListener(t *testing.T) {
 	readOnly := func(_ *replication.Active, passive *replication.Passive) { passive.ReadOnly = true }
 	directions := func(push, pull bool) func(*replication.Active, *replication.Passive) {

@@ -344,7 +344,7 @@ func TestBrokenPromisesEndTheSession(t *testing.T) {
 }
 
 // TestAGoodbyeIsTheReasonWhateverIsUnderWay lets a listener leave in place of an answer.
-func TestAGoodbyeIsTheReasonWhateverIsUnderWay(t *testing.T) { // E-01 X-11
+func TestAGoodbyeIsTheReasonWhateverIsUnderWay(t *testing.T) {
 	for profile, then := range map[string]func(*listener){
 		"getCollections": nil, "subChanges": nil, "proposeChanges": caughtUp, "rev": caughtUp, "setCheckpoint": caughtUp,
 	} {

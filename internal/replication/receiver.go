@@ -13,22 +13,22 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// Bounds of what was received and is not yet stored.
+// Bounds of received data that is not stored yet.
 const (
-	blobWaitBytes   = 64 << 20 // bodies waiting for their blobs
+	blobWaitBytes   = 64 << 20 // bodies of revisions that wait for blobs
 	commitRevs      = 1_000    // revisions in one transaction
 	commitBytes     = 4 << 20
 	arrivedRevs     = 64
-	stagedRevs      = 1_000 // as many as one transaction takes: the fewer, the less is written
+	stagedRevs      = 1_000 // as many as one transaction takes, since larger transactions write less in total
 	blobsPerSession = 8     // revisions fetching blobs at once
 )
 
-// receiver takes revisions from message to disk, in two stages that run side by side:
-// prepare reads and checks them, commit stores all that are ready in one transaction and
-// then answers them. Revisions that need blobs are set aside until these are here.
+// receiver takes revisions from message to disk, in two stages that run concurrently: prepare reads
+// and checks revisions, commit stores all ready ones in one transaction and then answers them.
+// Revisions that lack blobs wait aside.
 //
-// What is in the stages is bounded: when they are full, the connection is read no further
-// until some of it is stored. Nothing in them needs the connection, so this always ends.
+// The stages are bounded. When they are full, the receiver stops reading the connection until it
+// has stored some revisions. The stages do not need the connection, so they always drain.
 type receiver struct {
 	s        *engine
 	blobs    *blobFetcher
@@ -41,7 +41,7 @@ type receiver struct {
 	fetching  *semaphore.Weighted // of blobsPerSession
 	waiting   atomic.Int64        // revisions that wait for blobs
 	waitBytes atomic.Int64
-	onRoom    []func() // told when fewer wait; set before the first revision
+	onRoom    []func() // called when fewer wait; set before the first revision
 }
 
 func newReceiver(s *engine) *receiver {
@@ -55,7 +55,7 @@ func newReceiver(s *engine) *receiver {
 	}
 }
 
-// start starts the stages, with the first revision: many peers never send one.
+// start starts the stages with the first revision, because many peers never send one.
 func (r *receiver) start() {
 	r.s.spawn(r.prepare)
 	r.s.spawn(r.commit)
@@ -63,10 +63,10 @@ func (r *receiver) start() {
 
 func (r *receiver) busy() bool { return r.inWork.Load() > 0 }
 
-// isFull reports whether no more revisions should be asked for: too many wait for their blobs.
+// isFull reports whether too many revisions wait for blobs to ask for more.
 func (r *receiver) isFull() bool { return r.waiting.Load() >= revsFetchingBlobs }
 
-// whenRoom has tell called when that may have passed.
+// whenRoom registers a function to call when isFull may have become false.
 func (r *receiver) whenRoom(tell func()) { r.onRoom = append(r.onRoom, tell) }
 
 // take hands a received revision to the first stage.
@@ -87,7 +87,7 @@ func (r *receiver) take(in *intake, req *blip.Request) error {
 	return nil
 }
 
-// prepare reads and checks revisions, and passes on those that can be stored.
+// prepare reads and checks revisions, and passes the valid ones on.
 func (r *receiver) prepare(ctx context.Context) error {
 	for {
 		select {
@@ -111,14 +111,14 @@ func (r *receiver) stage(ctx context.Context, a *arrival) {
 	}
 }
 
-// fetchBlobs lets a revision wait for its blobs. There is room for so many of them; a peer
-// that sends more is asked to come back later.
+// fetchBlobs sets a revision aside until its blobs arrive. A peer that exceeds the space for
+// waiting revisions is told to come back later.
 func (r *receiver) fetchBlobs(a *arrival) {
 	waiting, bytes := r.waiting.Add(1), r.waitBytes.Add(a.weight)
 	if bytes > blobWaitBytes && waiting > 1 {
 		a.err = fault.New(fault.WebSocket, 503, "too many revisions wait for their blobs")
 	}
-	r.space.Release(a.weight) // what waits for the connection must not hold up the stages
+	r.space.Release(a.weight) // a revision that waits for the connection must not block the stages
 	weight := a.weight
 	a.weight = 0
 	r.s.spawn(func(ctx context.Context) error {
@@ -145,8 +145,8 @@ func (r *receiver) fetchAll(ctx context.Context, a *arrival) error {
 		switch {
 		case err == nil:
 		case errors.Is(err, errAbsent):
-			// The peer does not have it either. A document is worth more than its picture:
-			// it is stored, and the content comes with a later revision, if ever.
+			// The peer lacks the blob too. A document without its blob is better than none: store
+			// it. A later revision may bring the content.
 			r.s.log.Info("the peer lacks a blob", "document", a.store.ID, "digest", blob.Digest)
 			a.store.AllowAbsentBlobs = true
 		default:
@@ -156,7 +156,7 @@ func (r *receiver) fetchAll(ctx context.Context, a *arrival) error {
 	return nil
 }
 
-// commit stores what is ready, as much as there is at a time.
+// commit stores the ready revisions, all of them at a time.
 func (r *receiver) commit(ctx context.Context) error {
 	for {
 		select {
@@ -185,8 +185,8 @@ func (r *receiver) gather(first *arrival) []*arrival {
 	return batch
 }
 
-// storeAll stores a batch in one transaction. A revision that is refused does not hold back
-// the others; a transaction that fails, fails them all.
+// storeAll stores a batch in one transaction. A refused revision does not affect the others; a
+// failed transaction fails all of them.
 func (r *receiver) storeAll(ctx context.Context, batch []*arrival) {
 	err := r.s.db.Update(ctx, func(tx *store.Tx) error {
 		for _, a := range batch {
@@ -210,7 +210,7 @@ func (r *receiver) storeAll(ctx context.Context, batch []*arrival) {
 	}
 }
 
-// finishAll answers the peer, and tells everybody what became of a batch.
+// finishAll answers the peer and reports the outcomes of a batch.
 func (r *receiver) finishAll(ctx context.Context, batch []*arrival) {
 	for rest := batch; len(rest) > 0; {
 		n := 1

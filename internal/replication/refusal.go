@@ -21,13 +21,13 @@ type Refusal struct {
 	Message  string       `json:"message"`
 }
 
-// maxRefusals bounds how many documents' refusals are remembered for each peer and collection.
+// maxRefusals bounds the remembered refusals for each peer and collection.
 const maxRefusals = 10_000
 
-// allDocuments is the ID under which it is remembered that a peer refuses whatever is pushed.
+// allDocuments is the key of the refusal of all documents by the peer.
 const allDocuments = ""
 
-// refusalSpace is where the store's small values keep refusals.
+// refusalSpace names the space of small values that holds refusals.
 func refusalSpace(remote store.Remote, c *store.Collection) string {
 	return fmt.Sprintf("refused %d %s", remote, c.FullName())
 }
@@ -39,23 +39,23 @@ func refusalOf(tx *store.Tx, remote store.Remote, c *store.Collection, id string
 	}
 	r := new(Refusal)
 	if err := json.Unmarshal(text, r); err != nil {
-		return nil, nil //nolint:nilerr,nilnil // nothing that could be told
+		return nil, nil //nolint:nilerr,nilnil // an unreadable refusal counts as missing
 	}
 	return r, nil
 }
 
-// refusals remembers the failures of the documents of one collection, with the peer of the active side.
+// refusals remembers failed documents of one collection, on the active side.
 type refusals struct {
 	s     *engine
 	store *store.Collection
 
 	mu      sync.Mutex // guards the following
-	count   int        // remembered in this session
+	count   int        // written in this session
 	waiting map[string]Refusal
-	writing bool // a goroutine writes those that wait
+	writing bool // a goroutine is writing
 }
 
-// remember notes the failures among events, for Explain. One goroutine writes all that there are at a time.
+// remember records the failures among events, for Explain. At most one goroutine writes at a time.
 func (r *refusals) remember(events []DocumentEvent) {
 	if r.s.remote == 0 {
 		return
@@ -78,7 +78,8 @@ func (r *refusals) remember(events []DocumentEvent) {
 	}
 }
 
-// write writes the refusals that wait, until there are no more. The end of the session waits a little for that.
+// write writes the waiting refusals until there are no more. The session's end waits briefly for
+// it.
 func (r *refusals) write(ctx context.Context) error {
 	session := ctx
 	ctx, cancel := context.WithCancel(context.WithoutCancel(session))
@@ -100,7 +101,8 @@ func (r *refusals) write(ctx context.Context) error {
 	return nil
 }
 
-// take takes the refusals that wait. If there are none, the next one needs another goroutine.
+// take removes and returns the waiting refusals. If there are none, the next one starts a new
+// goroutine.
 func (r *refusals) take() map[string]Refusal {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -109,7 +111,8 @@ func (r *refusals) take() map[string]Refusal {
 	return batch
 }
 
-// sequences returns those of the documents that the peer has refused, and that have not changed since.
+// sequences returns the sequences of documents that the peer refused and that have not changed
+// since.
 func (r *refusals) sequences(ctx context.Context) (all []uint64, err error) {
 	err = r.s.db.View(ctx, func(tx *store.Tx) error {
 		return eachRefusal(tx, r.s.remote, r.store, func(id string, refusal Refusal) error {
@@ -126,7 +129,7 @@ func (r *refusals) sequences(ctx context.Context) (all []uint64, err error) {
 	return all, err
 }
 
-// eachRefusal calls yield for each document of which a refusal is remembered.
+// eachRefusal calls yield for each document with a remembered refusal.
 func eachRefusal(tx *store.Tx, remote store.Remote, c *store.Collection, yield func(id string, r Refusal) error) error {
 	return tx.Infos(refusalSpace(remote, c), func(id string, text []byte) error {
 		var r Refusal
@@ -137,12 +140,12 @@ func eachRefusal(tx *store.Tx, remote store.Remote, c *store.Collection, yield f
 	})
 }
 
-// rememberAll notes that the peer refuses whatever is pushed.
+// rememberAll records that the peer refuses every push.
 func (r *refusals) rememberAll(err error) {
 	r.note(r.s.work, allDocuments, newRefusal(true, "", err).encode())
 }
 
-// forgetAll notes that it does not, or not any more.
+// forgetAll removes that record.
 func (r *refusals) forgetAll() {
 	r.s.spawn(func(ctx context.Context) error {
 		var whole *Refusal
@@ -177,7 +180,7 @@ func newRefusal(push bool, rev string, err error) Refusal {
 func (r Refusal) encode() []byte {
 	text, err := json.Marshal(r)
 	if err != nil {
-		return nil // such texts, numbers and times have a form in JSON
+		return nil // these field types always have a JSON form
 	}
 	return text
 }

@@ -26,7 +26,7 @@ import (
 const patience = testsize.Patience
 
 // TestRecordedConversations replays what real peers have said to each other, with our side
-// in the place of one of them: each story from its first conversation to its last.
+// in the place of one of them: each story from its first conversation to its last.
 func TestRecordedConversations(t *testing.T) {
 	all, known := stories(t)
 	for _, passive := range []bool{true, false} {

@@ -14,19 +14,19 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Activity is what a [Runner] is doing.
+// Activity is the current activity of a [Runner].
 type Activity int
 
-// The activities. The usual ways are
+// The activities. The usual sequences are
 //
 //	Connecting → Busy → Stopped                        one-shot
 //	Connecting → Busy ⇄ Idle                           continuous
-//	Connecting → Offline → Connecting → …              while the peer cannot be reached
+//	Connecting → Offline → Connecting → …              while the peer is unreachable
 const (
 	Stopped    Activity = iota
 	Offline             // waiting for the next attempt
 	Connecting          // dialing, and agreeing on checkpoints
-	Idle                // everything is pushed, pulled and resolved; waiting for changes
+	Idle                // all changes are pushed, pulled and resolved; waiting for more
 	Busy                // replicating
 )
 
@@ -52,30 +52,30 @@ func (a Activity) String() string {
 type Status struct {
 	Activity  Activity
 	Progress  Progress  // over all connections of the run
-	Err       error     // what went wrong last; nil once it is mended
-	Attempt   int       // connection attempts in a row, beginning with the last that succeeded
-	NextRetry time.Time // when Offline: when the next attempt is due; else zero
+	Err       error     // the latest error; nil after recovery
+	Attempt   int       // consecutive connection attempts; 1 for the one that succeeded last
+	NextRetry time.Time // when Offline: the time of the next attempt; else zero
 }
 
-// Retry says how a [Runner] deals with errors that may pass. The zero value is the default.
+// Retry configures how a [Runner] handles transient errors. The zero value is the default.
 type Retry struct {
-	// MaxAttempts is how often to try to connect in a row, the first time included. Zero
-	// means 10 for a one-shot run, and no limit for a continuous one.
+	// MaxAttempts bounds consecutive connection attempts, including the first. Zero means 10 for a
+	// one-shot run, and no limit for a continuous one.
 	MaxAttempts int
 
-	// MaxWait caps the time between attempts: 2, 4, 8 … seconds. Zero means 300 s.
+	// MaxWait caps the time between attempts, which grows from 2 s by doubling. Zero means 300 s.
 	MaxWait time.Duration
 
-	// StrictClose ends a continuous run when the peer says goodbye, or hangs up before it
-	// answers, as Couchbase Lite does. By default it comes back.
+	// StrictClose ends a continuous run when the peer says goodbye or hangs up before it answers,
+	// as Couchbase Lite does. By default the runner reconnects.
 	StrictClose bool
 }
 
 // Dialer opens the connection of one attempt and names the protocol agreed upon.
 type Dialer func(ctx context.Context) (pipe blip.Pipe, protocol string, err error)
 
-// Runner keeps an active session going: it dials, holds the session, and after an error
-// that may pass tries again. Its methods may be called from any goroutine.
+// Runner keeps an active session going: it dials, holds a session, and tries again after a
+// transient error. Its methods may be called from any goroutine.
 type Runner struct {
 	cfg     Active
 	retry   Retry
@@ -86,13 +86,13 @@ type Runner struct {
 
 	mu      sync.Mutex // guards the following
 	status  Status
-	steps   []Status // of the run, not taken yet
-	past    Progress // of the sessions that have ended
-	session *Session // the one that runs, or nil
+	steps   []Status // steps not yet returned by Steps
+	past    Progress // sum over ended sessions
+	session *Session // the current session, or nil
 }
 
-// NewRunner returns a runner that does nothing before [Runner.Run]. changed, unless nil, is
-// told on any goroutine that Status has changed; it must not block.
+// NewRunner returns a runner that starts with [Runner.Run]. changed, unless nil, is called on any
+// goroutine when Status has changed. It must not block.
 func NewRunner(cfg Active, dial Dialer, retry Retry, changed func()) *Runner {
 	if changed == nil {
 		changed = func() {}
@@ -103,8 +103,8 @@ func NewRunner(cfg Active, dial Dialer, retry Retry, changed func()) *Runner {
 	return r
 }
 
-// Run replicates until the work of a one-shot run is done, an error comes that no retry
-// mends, or ctx ends. Its error is nil in the first and the last case. It may be called once.
+// Run replicates until a one-shot run has finished, an error occurs that a retry cannot cure, or
+// ctx ends. Only the second case returns an error. Run may be called once.
 func (r *Runner) Run(ctx context.Context) error {
 	err := r.loop(ctx)
 	r.set(func(s *Status) { *s = Status{Activity: Stopped, Progress: s.Progress, Err: err} })
@@ -132,12 +132,12 @@ func (r *Runner) Status() Status {
 	return s
 }
 
-// maxSteps is how many steps are kept for whoever takes them.
+// maxSteps bounds the steps kept for Steps.
 const maxSteps = 32
 
-// Steps returns the steps since the last call, oldest first: each time that the runner began
-// to connect, to replicate, or to wait. They tell what Status may be too late for; of very
-// many the first are forgotten.
+// Steps returns the steps since the last call, oldest first: one for each time that the runner
+// began to connect, to replicate or to wait. They include states that a caller of Status may miss.
+// The runner drops the oldest of more than maxSteps.
 func (r *Runner) Steps() []Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -146,7 +146,7 @@ func (r *Runner) Steps() []Status {
 	return steps
 }
 
-// LookAgain is that of the session that runs, if there is one: see [Session.LookAgain].
+// LookAgain calls [Session.LookAgain] on the current session, if there is one.
 func (r *Runner) LookAgain() {
 	r.mu.Lock()
 	session := r.session
@@ -165,7 +165,7 @@ func (r *Runner) stepLocked(a Activity) {
 	r.steps = append(r.steps, step)
 }
 
-// RetryNow ends the wait for the next attempt, if there is one: the network is back.
+// RetryNow ends the wait for the next attempt, for instance because the network is back.
 func (r *Runner) RetryNow() {
 	select {
 	case r.now <- struct{}{}:
@@ -201,10 +201,11 @@ func (r *Runner) loop(ctx context.Context) error {
 	}
 }
 
-// attempt holds one session, after one for what is due. It reports whether the connection did any good.
+// attempt holds one session, after a session for due revisions if there are any. good means that
+// the connection was of use.
 func (r *Runner) attempt(ctx context.Context) (good bool, err error) {
 	select {
-	case <-r.now: // asked for before this attempt
+	case <-r.now: // the request preceded this attempt
 	default:
 	}
 	if err := r.ask(ctx); err != nil {
@@ -213,8 +214,8 @@ func (r *Runner) attempt(ctx context.Context) (good bool, err error) {
 	return r.converse(ctx, r.cfg)
 }
 
-// ask holds a session for what came too early and is due, if anything is. A peer that cannot be asked in this way
-// does not hold up the rest.
+// ask holds a session for due revisions, if there are any. If the peer does not support such a
+// session, the main one still follows.
 func (r *Runner) ask(ctx context.Context) error {
 	cfg, asked, err := r.cfg.asking(ctx)
 	if cfg == nil || err != nil {
@@ -229,7 +230,7 @@ func (r *Runner) ask(ctx context.Context) error {
 	return cfg.forgetAsked(ctx, asked)
 }
 
-// converse dials and holds one session. It reports whether the connection did any good.
+// converse dials and holds one session. good means that the connection was of use.
 func (r *Runner) converse(ctx context.Context, cfg Active) (good bool, err error) {
 	pipe, protocol, err := r.dial(ctx)
 	if err != nil {
@@ -240,7 +241,7 @@ func (r *Runner) converse(ctx context.Context, cfg Active) (good bool, err error
 	session := NewActive(pipe, cfg)
 	r.mu.Lock()
 	r.session = session
-	r.past.Push.Total, r.past.Pull.Total = r.past.Push.Completed, r.past.Pull.Completed // the rest is counted again
+	r.past.Push.Total, r.past.Pull.Total = r.past.Push.Completed, r.past.Pull.Completed // the next session counts the rest again
 	r.status.Err = nil
 	r.stepLocked(Busy)
 	r.mu.Unlock()
@@ -248,7 +249,7 @@ func (r *Runner) converse(ctx context.Context, cfg Active) (good bool, err error
 	err = session.Run(ctx)
 	if session.begun.Load() && !cfg.asks {
 		r.cfg.RetryRefused = false
-		r.cfg.Reset = false // the checkpoints have heard of it
+		r.cfg.Reset = false // the checkpoints have been reset
 	}
 	progress := session.Progress()
 	progress.Busy = false
@@ -257,7 +258,7 @@ func (r *Runner) converse(ctx context.Context, cfg Active) (good bool, err error
 	r.past.Add(progress)
 	r.mu.Unlock()
 	moved := progress.Push.Completed > progress.Push.Failed || progress.Pull.Documents > 0
-	stuck := fault.HasCode(err, fault.WebSocket, 503) || isDiskTrouble(err) // neither is over at once
+	stuck := fault.HasCode(err, fault.WebSocket, 503) || isDiskTrouble(err) // neither condition ends at once
 	return r.cfg.Continuous && !stuck || moved, err
 }
 
@@ -271,12 +272,12 @@ func (r *Runner) maxAttempts() int {
 	return 10
 }
 
-// mayPass reports whether it makes sense to try again after err.
+// mayPass reports whether a retry makes sense after err.
 func (r *Runner) mayPass(err error) bool {
 	switch {
 	case fault.IsTransient(err):
 		return true
-	case hungUp(err): // as a link does that is cut in the middle of a handshake
+	case hungUp(err): // like a link that breaks during the handshake
 		return !r.retry.StrictClose && (r.cfg.Continuous || r.met)
 	case errors.Is(err, fault.PeerClosed):
 		return !r.retry.StrictClose && r.cfg.Continuous
@@ -290,7 +291,7 @@ func hungUp(err error) bool {
 		(errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF))
 }
 
-// wait is the time between two attempts; it returns false when ctx has ended.
+// wait waits between two attempts. It returns false if ctx has ended.
 func (r *Runner) wait(ctx context.Context, failures int, err error) bool {
 	delay := r.delay(failures)
 	r.set(func(s *Status) {
@@ -307,8 +308,8 @@ func (r *Runner) wait(ctx context.Context, failures int, err error) bool {
 	return true
 }
 
-// delay is 2, 4, 8 … seconds up to the cap, and a little more, so that many peers do not
-// come back at the same moment.
+// delay returns 2, 4, 8 … seconds up to the cap, plus a random part, so that many peers do not
+// reconnect at the same moment.
 func (r *Runner) delay(failures int) time.Duration {
 	longest := r.retry.MaxWait
 	if longest <= 0 {

@@ -51,7 +51,7 @@ func seconds(n ...time.Duration) (all []time.Duration) {
 	return all
 }
 
-func TestARunnerWaitsLongerAndLonger(t *testing.T) { // E-06 X-14
+func TestARunnerWaitsLongerAndLonger(t *testing.T) {
 	for name, x := range map[string]struct {
 		continuous bool
 		retry      replication.Retry
@@ -76,7 +76,7 @@ func TestARunnerWaitsLongerAndLonger(t *testing.T) { // E-06 X-14
 	}
 }
 
-func TestAContinuousRunnerNeverGivesUp(t *testing.T) { // E-06 X-14
+func TestAContinuousRunnerNeverGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{err: fault.ConnectionRefused}
 		var r *replication.Runner
@@ -105,7 +105,7 @@ func TestAContinuousRunnerNeverGivesUp(t *testing.T) { // E-06 X-14
 	})
 }
 
-func TestARunnerRetriesWhatMayPass(t *testing.T) { // E-02 E-05 E-06 X-12 X-13
+func TestARunnerRetriesWhatMayPass(t *testing.T) {
 	const never, continuous, always = 0, 1, 2
 	for name, x := range map[string]struct {
 		err    error

@@ -12,22 +12,23 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// Two folders that one was copied from the other with a tool that knows nothing of databases have one UUID, and their
-// edits one source: the edits of both would be taken for those of one database, of which the later has seen the
-// earlier. So the two must not meet. The active peer names its UUID; a listener that has the same shares nothing and
-// answers with its UUID and a token that it has written into its database. If the active peer finds the token
-// in its own, it has called itself, by whatever name or proxy: that does no harm, and it asks again with the token.
+// If a tool copies a database's folder without changing its UUID, both databases use one source for
+// their edits. A peer would take the edits of both for edits of one database, where the later
+// includes the earlier. Two such databases must therefore not replicate. The active peer sends its
+// UUID. A listener with the same UUID shares nothing: it replies with its UUID and a token that it
+// has written into its database. If the active peer finds the token in its own database, it has
+// called itself, which is harmless, and it asks again with the token.
 
-// publicUUID is how peers know the database, in the usual form.
+// publicUUID returns the UUID by which peers know the database, in the usual form.
 func publicUUID(db *store.DB) string {
 	b := db.PublicUUID()
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// tokenSpace is the space of the store's small values with the tokens of a listener and their times.
+// tokenSpace names the space of small values that holds a listener's tokens and their times.
 const tokenSpace = "called by its own UUID"
 
-// tokenLife is how long a token is kept: until the active peer has looked for it.
+// tokenLife is how long a token is kept, so that the active peer can look for it.
 const tokenLife = time.Minute
 
 // leaveToken writes a new token into the database.
@@ -47,7 +48,7 @@ func leaveToken(ctx context.Context, db *store.DB) (token string, err error) {
 	})
 }
 
-// refuseTwin answers a peer that has our UUID.
+// refuseTwin replies to a peer with our UUID.
 func (h *host) refuseTwin(req *blip.Request, collections int) error {
 	h.s.log.Warn("a peer has the UUID of this database, and is refused", "uuid", publicUUID(h.s.db))
 	token, err := leaveToken(h.s.work, h.s.db)
@@ -61,7 +62,7 @@ func (h *host) refuseTwin(req *blip.Request, collections int) error {
 	return nil
 }
 
-// isTwin reports whether the peer has our UUID and is not this database itself.
+// isTwin reports whether the peer has our UUID but is another database.
 func (h *host) isTwin(asked blip.Properties) (bool, error) {
 	if asked.Value(wire.PropUUID) != publicUUID(h.s.db) {
 		return false, nil
@@ -79,8 +80,8 @@ func hasToken(ctx context.Context, db *store.DB, token string) (has bool, err er
 	return has, err
 }
 
-// checkTwin looks whether the answer to getCollections comes from a database with our UUID: from ourselves, or from a
-// copy, which is an error.
+// checkTwin checks whether the reply to getCollections comes from a database with our UUID. itself
+// means our own database; a copy is an error.
 func (l *leader) checkTwin(ctx context.Context, answer blip.Properties) (itself bool, err error) {
 	if answer.Value(wire.PropUUID) != publicUUID(l.s.db) {
 		return false, nil

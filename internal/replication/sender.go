@@ -14,7 +14,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// sendBytes and sendRevs bound the bodies that are read at a time.
+// sendBytes and sendRevs bound the bodies read in one transaction.
 const (
 	sendBytes = 1 << 20
 	sendRevs  = 200
@@ -27,10 +27,10 @@ type composer struct {
 	peer peerLimits
 }
 
-// peerLimits is what the peer's replies say it can take.
+// peerLimits is what the peer's replies have stated about its abilities.
 type peerLimits struct {
 	maxHistory   int
-	blobs        bool // understands blobs in place; else it needs _attachments
+	blobs        bool // accepts blobs inside the body; else it needs _attachments
 	deltas       bool
 	replacements bool
 }
@@ -42,7 +42,7 @@ func (l *peerLimits) read(props blip.Properties) {
 	l.replacements = l.replacements || props.Bool(wire.PropSendReplacement)
 }
 
-// letter is a message about an item: a rev, or the norev of one that is withheld.
+// letter is a message about an item: a rev, or the norev of a withheld revision.
 type letter struct {
 	message  *blip.Message
 	doc      *store.Document // the revision of a rev
@@ -50,7 +50,7 @@ type letter struct {
 	withheld *withheld // nil for a rev
 }
 
-// read reads the revisions of items, and writes the messages about them.
+// read reads the revisions of items and composes their messages.
 func (w *composer) read(ctx context.Context, items []*outbox.Item) ([]letter, error) {
 	letters := make([]letter, len(items))
 	seqs := make([]store.Sequence, len(items))
@@ -72,8 +72,8 @@ func (w *composer) read(ctx context.Context, items []*outbox.Item) ([]letter, er
 	return letters, err
 }
 
-// compose makes the message for an item; doc is the document at its sequence, nil if
-// that was replaced since. It makes a norev where nothing can be sent.
+// compose makes the message for an item. doc is the document at the item's sequence, or nil if a
+// newer revision has replaced it. If there is no revision to send, compose makes a norev.
 func (w *composer) compose(tx *store.Tx, it *outbox.Item, doc *store.Document) (letter, error) {
 	if doc == nil || doc.Rev.ID != it.Rev.ID {
 		newer, err := tx.Document(w.c.store(), it.ID)
@@ -130,8 +130,8 @@ func (w *composer) rev(tx *store.Tx, it *outbox.Item, doc *store.Document) (lett
 	return l, err
 }
 
-// deletedBranch tells a peer with trees that our revision replaces the one it has on another
-// branch; "" where ours descends from it.
+// deletedBranch returns the peer's tree revision on another branch that our revision replaces. It
+// returns "" if our revision descends from the peer's.
 func deletedBranch(it *outbox.Item, rev revision.Rev) string {
 	if branch := rev.DeletedBranch(it.Parent); branch != "" {
 		return branch
@@ -155,7 +155,7 @@ func (w *composer) noRev(it *outbox.Item, why *withheld) letter {
 	return letter{message: m, withheld: why}
 }
 
-// putBody puts the body into the message: as a delta where that is possible and shorter.
+// putBody adds the body to the message, as a delta if that is possible and shorter.
 func (w *composer) putBody(tx *store.Tx, l *letter, it *outbox.Item, doc *store.Document) error {
 	body, err := w.wireBody(doc.Body, doc.Rev.ID, doc.HasBlobs)
 	if err != nil {
@@ -174,7 +174,7 @@ func (w *composer) putBody(tx *store.Tx, l *letter, it *outbox.Item, doc *store.
 	}
 	diff, err := delta.Diff(old, body)
 	if err != nil || len(diff) >= len(body) {
-		return nil //nolint:nilerr // a delta is only a saving; without one the body goes whole
+		return nil //nolint:nilerr // without a delta, the whole body goes
 	}
 	l.message.Properties.Add(wire.PropDeltaSrc, string(base))
 	l.message.Body = diff
@@ -182,7 +182,7 @@ func (w *composer) putBody(tx *store.Tx, l *letter, it *outbox.Item, doc *store.
 	return nil
 }
 
-// deltaBase finds a revision whose body we and the peer both have; "" if there is none.
+// deltaBase returns a revision whose body both sides have, or "".
 func (w *composer) deltaBase(tx *store.Tx, it *outbox.Item, rev revision.ID) (revision.ID, []byte, error) {
 	candidates := it.Theirs
 	if it.Parent != "" {
@@ -205,7 +205,7 @@ func (w *composer) deltaBase(tx *store.Tx, it *outbox.Item, rev revision.ID) (re
 	return "", nil, nil
 }
 
-// wireBody is the body as this peer understands it.
+// wireBody returns the body in the form that this peer understands.
 func (w *composer) wireBody(body []byte, rev revision.ID, hasBlobs bool) ([]byte, error) {
 	if w.peer.blobs || !hasBlobs {
 		return body, nil

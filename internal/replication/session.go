@@ -18,34 +18,34 @@ type Session struct {
 	receiver *receiver
 	blobs    *blobSender
 
-	// agreed is written once: at the start on the active side, by the first message on the
-	// passive.
+	// agreed is written once: at the start on the active side, by the first message on the passive
+	// side.
 	agreed atomic.Pointer[agreement]
-	begun  atomic.Bool // both directions have started, as far as the role starts them
+	begun  atomic.Bool // the role has started its directions
 }
 
-// role is what one side of the conversation does, and the other not: [leader] is that of the active peer,
-// [host] that of the passive one.
+// role is the part of a session that depends on the side: [leader] for the active peer, [host] for
+// the passive one.
 type role interface {
-	// lead does the work of a session that ends by itself, and reports whether it is done; if not, the
-	// session goes on until it is told to end.
+	// lead runs the work of a session that ends by itself; done means that it has finished.
+	// Otherwise the session goes on until its caller ends it.
 	lead(ctx context.Context) (done bool, err error)
 
-	// goodbye does what is left to be done when the session was asked to end, because asked has ended,
-	// and tells how it ends.
+	// goodbye finishes a session whose caller has ended the context asked. It returns the close
+	// code and reason.
 	goodbye(asked context.Context) (code int, reason string)
 
 	// getCollections answers the peer's first message.
 	getCollections(req *blip.Request) error
 
-	// beginLegacy is told that the first message names no collection.
+	// beginLegacy handles a first message that names no collection.
 	beginLegacy() error
 
 	subChanges(x *exchange, req *blip.Request) error
 	unsubChanges(x *exchange)
 }
 
-// newSession makes a session without a role. closeCode is for an error that calls for none in particular.
+// newSession makes a session without a role. closeCode is the default close code for errors.
 func newSession(pipe blip.Pipe, common Common, closeCode int) *Session {
 	s := &Session{engine: newEngine(common, closeCode)}
 	s.conn = blip.NewConn(pipe, blip.Config{
@@ -57,9 +57,9 @@ func newSession(pipe blip.Pipe, common Common, closeCode int) *Session {
 	return s
 }
 
-// Run holds the conversation. It returns nil when a one-shot session has done its work, or
-// when ctx has ended and the session was closed in order; otherwise what ended it, as the
-// error that belongs in a replicator's status. It leaves no goroutine behind.
+// Run holds the conversation. It returns nil when a one-shot session has finished, or when ctx has
+// ended and the session was closed in order. Otherwise it returns the error for the replicator's
+// status. When Run returns, no goroutine of the session is left.
 func (s *Session) Run(ctx context.Context) error {
 	s.begin(ctx)
 	defer s.end(nil)
@@ -83,7 +83,7 @@ func (s *Session) Run(ctx context.Context) error {
 	return err
 }
 
-// await waits for whatever ends the session, and says goodbye. Meanwhile it watches the peer.
+// await waits for the end of the session and says goodbye. Meanwhile it watches the peer.
 func (s *Session) await(ctx context.Context, finished <-chan struct{}, closed chan error) error {
 	w := newWatch(s.engine, s.receiver)
 	defer w.ticker.Stop()
@@ -121,35 +121,35 @@ func (s *Session) Progress() Progress {
 	return p
 }
 
-// Err returns the last thing that went wrong without ending the session, or nil.
+// Err returns the latest error that did not end the session, or nil.
 func (s *Session) Err() error { return s.lastSetback() }
 
-// LookAgain makes Busy true until everything that is committed by now was looked at. Otherwise an
-// edit is noticed a moment after it.
+// LookAgain makes Busy true until the session has seen every change that is committed now. Without
+// it, the session notices an edit a moment later.
 func (s *Session) LookAgain() {
 	for _, x := range s.all() {
 		x.push.refresh()
 	}
 }
 
-// Busy reports whether there is anything left to do just now.
+// Busy reports whether the session has work.
 func (s *Session) Busy() bool {
 	if !s.begun.Load() {
-		return true // the handshake is still to come
+		return true // the collections are not agreed on yet
 	}
 	for _, x := range s.all() {
 		if x.busy() {
 			return true
 		}
 	}
-	// Last: what ends has nothing left to do, either, but not before this is true.
+	// Last, because an ending session is idle too, and must still be busy until these are true.
 	return s.receiver.busy() || s.failed() || s.ended.Load()
 }
 
-// agreement is what the peers have agreed to replicate.
+// agreement lists the collections that the peers replicate.
 type agreement struct {
 	byIndex []*exchange // nil where a collection is not shared
-	all     []*exchange // those that are
+	all     []*exchange // the shared ones
 }
 
 // agreeOn fixes the collections of the session.

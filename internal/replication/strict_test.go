@@ -216,7 +216,7 @@ func syncStrictly(t *testing.T, a, p *peer, configure func(*replication.Active))
 // TestTheStrictestListenerConverges has two peers sync with a third that is as strict as Couchbase
 // Lite, in turn and in any direction, while all three edit, delete, purge and create the same few
 // documents; half of the databases of trees are upgraded on the way.
-func TestTheStrictestListenerConverges(t *testing.T) { // C-02 C-03
+func TestTheStrictestListenerConverges(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		for seed := range uint64(testsize.Pick(3, 10)) { //nolint:gosec // positive
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {

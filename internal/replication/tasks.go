@@ -5,16 +5,16 @@ import (
 	"sync/atomic"
 )
 
-// tasks are slow requests, which are done one after another.
+// tasks runs slow requests one after another.
 type tasks struct {
 	queue  chan func(context.Context)
-	atWork atomic.Bool                       // a goroutine does them
+	atWork atomic.Bool                       // a goroutine is running them
 	spawn  func(func(context.Context) error) // starts one
 }
 
-// later does a slow request whose order among others does not matter: after the ones before it, on
-// a goroutine that ends when there are no more. It blocks while too many wait, which holds back the
-// peer; since tasks need nothing from the connection, that passes.
+// later queues a slow request whose order relative to other messages does not matter. A goroutine
+// runs the queue and ends when it is empty. later blocks while the queue is full, which holds back
+// the peer; tasks do not need the connection, so the queue always drains.
 func (t *tasks) later(ctx context.Context, task func(context.Context)) {
 	select {
 	case t.queue <- task:
@@ -33,7 +33,7 @@ func (t *tasks) work(ctx context.Context) error {
 			task(ctx)
 		default:
 			t.atWork.Store(false)
-			if len(t.queue) == 0 || !t.atWork.CompareAndSwap(false, true) { // one may have come just now
+			if len(t.queue) == 0 || !t.atWork.CompareAndSwap(false, true) { // a task may have come just now
 				return nil
 			}
 		}

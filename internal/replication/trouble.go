@@ -11,21 +11,21 @@ import (
 	"github.com/tandemdb/tandem/internal/replication/wire"
 )
 
-// trouble is what has gone wrong in a session. Its methods may be called from any goroutine.
+// trouble collects the errors of a session. Its methods may be called from any goroutine.
 type trouble struct {
 	log  *slog.Logger
-	over context.Context //nolint:containedctx // spans Run: what fails after it is no news
+	over context.Context //nolint:containedctx // spans Run: later failures are ignored
 
 	mu      sync.Mutex       // guards the following
-	err     error            // why the session fails, the first reason
-	soft    error            // what went wrong without ending the session
-	left    error            // why a document was left for the next session
-	unsaved map[string]error // by checkpoint: why its last save has failed
-	leaving bool             // the goodbye is said: what fails from now on is no news
+	err     error            // the first error that ended the session
+	soft    error            // the latest error that did not
+	left    error            // why a document is left for the next session
+	unsaved map[string]error // by checkpoint: the error of its last save
+	leaving bool             // the session has said goodbye: later failures are ignored
 }
 
-// fails notes why the session ends, and reports whether that is news: the first reason counts. Why a
-// connection ended is for the connection to say, not for those who find it closed.
+// fails records why the session ends, and reports whether err is the first reason. Only the
+// connection itself knows why it ended, so errors that find it closed do not count.
 func (t *trouble) fails(err error) bool {
 	var closed *blip.CloseError
 	if errors.Is(err, fault.NotConnected) || errors.As(err, &closed) {
@@ -46,8 +46,8 @@ func (t *trouble) failed() bool {
 	return t.err != nil
 }
 
-// setback remembers what went wrong without ending the session; a one-shot session ends with it.
-// People are warned once of what happens to many documents alike, as when the disk is full.
+// setback records an error that does not end a continuous session; a one-shot session ends with it.
+// It logs one warning for an error that hits many documents alike, such as a full disk.
 func (t *trouble) setback(err error) {
 	if err == nil {
 		return
@@ -70,7 +70,7 @@ func alike(a, b error) bool {
 	return f != nil && errors.Is(a, f)
 }
 
-// saved remembers how the last save of a checkpoint went: a later success makes up for a failure.
+// saved records the result of a checkpoint save. A later success clears a failure.
 func (t *trouble) saved(id string, err error) {
 	noted := t.note(func() {
 		if err == nil {
@@ -87,7 +87,7 @@ func (t *trouble) saved(id string, err error) {
 	}
 }
 
-// note has something written down, unless the session is over: what fails then is no news.
+// note runs write, unless the session is over.
 func (t *trouble) note(write func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -98,7 +98,7 @@ func (t *trouble) note(write func()) bool {
 	return true
 }
 
-// softLocked is what went wrong without ending the session, and still is.
+// softLocked returns the remaining error that did not end the session.
 func (t *trouble) softLocked() error {
 	if t.soft != nil {
 		return t.soft
@@ -109,7 +109,7 @@ func (t *trouble) softLocked() error {
 	return nil
 }
 
-// leave remembers that a document was left for the next session, because of err.
+// leave records that err left a document for the next session.
 func (t *trouble) leave(err error) {
 	t.setback(err)
 	t.mu.Lock()
@@ -117,7 +117,7 @@ func (t *trouble) leave(err error) {
 	t.left = err
 }
 
-// leftBehind returns an error that may pass, if a document was left for the next session.
+// leftBehind returns a transient error if a document is left for the next session.
 func (t *trouble) leftBehind() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -127,14 +127,14 @@ func (t *trouble) leftBehind() error {
 	return fault.New(fault.WebSocket, 503, "a document has to wait").Because(t.left)
 }
 
-// lastSetback is what went wrong last without ending the session, or nil.
+// lastSetback returns the latest error that did not end the session, or nil.
 func (t *trouble) lastSetback() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.softLocked()
 }
 
-// ending names the reason for the end of a connection that we did not ask to end.
+// ending returns the reason for the end of a connection that we did not end.
 func (t *trouble) ending(err error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -144,14 +144,14 @@ func (t *trouble) ending(err error) error {
 	return wire.FromPeer(err)
 }
 
-// leaveNow says that the goodbye is said.
+// leaveNow records that the session has said goodbye.
 func (t *trouble) leaveNow() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.leaving = true
 }
 
-// outcome is the error of a session whose goodbye the connection has answered with err.
+// outcome returns the error of a session whose connection ended with err after the goodbye.
 func (t *trouble) outcome(err error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

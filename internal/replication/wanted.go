@@ -10,29 +10,29 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// want is a revision that was asked for, until it is stored or never will be.
+// want is a requested revision, until it is stored or never will be.
 type want struct {
 	id      string
 	rev     revision.ID
 	text    string               // the sequence as announced
-	seq     *checkpoint.Sequence // active side only; nil once it is left open
+	seq     *checkpoint.Sequence // active side only; nil if left open
 	size    int
 	since   time.Time
-	arrived bool        // and not yet stored
-	lost    atomic.Bool // the user may not see it any more: it is not to be stored
-	next    *want       // of the same document, asked for later
+	arrived bool        // received, and not stored yet
+	lost    atomic.Bool // the user may no longer see it: do not store it
+	next    *want       // of the same document, requested later
 }
 
-// wanted keeps account of the revisions of one collection that were asked for. Its methods may be called
-// from any goroutine.
+// wanted tracks the requested revisions of one collection. Its methods may be called from any
+// goroutine.
 type wanted struct {
 	c    *collection
 	room chan struct{} // capacity 1: there may be room for more
 
 	mu    sync.Mutex       // guards the following
-	byID  map[string]*want // the first of each document
+	byID  map[string]*want // the earliest of each document
 	count int
-	bytes int // as announced
+	bytes int // as announced by the peer
 }
 
 func newWanted(c *collection) *wanted {
@@ -45,14 +45,14 @@ func (l *wanted) busy() bool {
 	return l.count > 0
 }
 
-// isFull reports whether no more should be asked for.
+// isFull reports whether no more revisions may be requested.
 func (l *wanted) isFull() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.count >= revsWanted || l.bytes >= revBytesWanted
 }
 
-// hasRoom says that there may be room for more revisions.
+// hasRoom signals that there may be room for more revisions.
 func (l *wanted) hasRoom() {
 	select {
 	case l.room <- struct{}{}:
@@ -60,7 +60,7 @@ func (l *wanted) hasRoom() {
 	}
 }
 
-// register notes the revisions asked for, before the peer can hear of it.
+// register adds the requested revisions. It must precede the reply that requests them.
 func (l *wanted) register(changes []wire.Change, answers []wire.Answer, seqs []*checkpoint.Sequence) {
 	var done []*checkpoint.Sequence
 	now := time.Now()
@@ -91,8 +91,8 @@ func (l *wanted) addLocked(w *want) {
 	first.next = w
 }
 
-// arrived finds the want that a rev or norev message fulfils; nil if nobody had asked. The
-// sequence tells which; a peer that sends another is believed by the revision, and else by the ID.
+// arrived returns the want that a rev or norev message fulfils, or nil if nobody asked. It matches
+// by sequence, else by revision, else by document ID.
 func (l *wanted) arrived(id, sequence string, rev revision.ID) *want {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -125,8 +125,8 @@ func mostAlike(first *want, sequence string, rev revision.ID) (found *want) {
 	return found
 }
 
-// bySequenceLocked finds a want whatever the document's ID: one that is no UTF-8 reads otherwise in an
-// announcement, which is JSON, than in a property.
+// bySequenceLocked finds a want by its sequence alone: an ID that is not UTF-8 reads differently in
+// an announcement, which is JSON, and in a property.
 func (l *wanted) bySequenceLocked(sequence string) *want {
 	for _, first := range l.byID {
 		for w := first; w != nil; w = w.next {
@@ -138,7 +138,7 @@ func (l *wanted) bySequenceLocked(sequence string) *want {
 	return nil
 }
 
-// again says that the peer is going to send the revision once more.
+// again records that the peer will send the revision once more.
 func (l *wanted) again(w *want) {
 	if w == nil {
 		return
@@ -148,8 +148,8 @@ func (l *wanted) again(w *want) {
 	w.since, w.arrived = time.Now(), false
 }
 
-// lose says that the user may not see a document any more: what was asked for before, up to the want
-// last or all if it is nil, is not to be stored.
+// lose marks the wants of a document that the user may no longer see, up to the want last, or all
+// if last is nil. Their revisions must not be stored.
 func (l *wanted) lose(id string, last *want) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -161,7 +161,7 @@ func (l *wanted) lose(id string, last *want) {
 	}
 }
 
-// done says that what was wanted is stored, or never will be. Nil ones are passed over.
+// done completes wants: their revisions are stored, or never will be. It skips nil.
 func (l *wanted) done(wants ...*want) {
 	seqs := make([]*checkpoint.Sequence, 0, len(wants))
 	for _, w := range wants {
@@ -169,7 +169,7 @@ func (l *wanted) done(wants ...*want) {
 			seqs = append(seqs, w.seq)
 		}
 	}
-	// First: a session with nothing left to do saves its checkpoint and ends.
+	// Count first: a session with no work left saves its checkpoint and ends.
 	l.c.counters.pullCompleted.Add(uint64(len(seqs)))
 	l.c.ledger.completeRemote(seqs...)
 	l.mu.Lock()
@@ -194,7 +194,7 @@ func (l *wanted) forgetLocked(w *want) {
 			first = first.next
 		}
 		if first == nil {
-			return // it is forgotten already
+			return // already forgotten
 		}
 		first.next = w.next
 	}
@@ -203,8 +203,8 @@ func (l *wanted) forgetLocked(w *want) {
 	l.bytes -= w.size
 }
 
-// leaveOpen says that what was wanted did not arrive and is not to count as done: the
-// checkpoint stays before it, and the next session asks for it again.
+// leaveOpen drops a want without completing its sequence. The checkpoint stays before the sequence,
+// and the next session requests the revision again.
 func (l *wanted) leaveOpen(w *want) {
 	if w == nil {
 		return
@@ -216,7 +216,7 @@ func (l *wanted) leaveOpen(w *want) {
 	l.done(w)
 }
 
-// overdue reports whether the peer owes a revision since before the given time.
+// overdue reports whether the peer has owed a revision since before the given time.
 func (l *wanted) overdue(before time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -7,16 +7,16 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// watch finds out that the peer owes revisions and has sent nothing for too long. Requests
-// have their own deadline, in the connection.
+// watch detects a peer that owes revisions and has sent nothing for too long. The connection
+// enforces the deadlines of requests.
 type watch struct {
 	s        *engine
 	receiver *receiver
 	patience time.Duration
-	ticker   *time.Ticker // when to look
-	received int64        // bytes, when last looked
-	since    time.Time    // nothing has come since
-	fetching time.Time    // when blobs were last awaited
+	ticker   *time.Ticker // the interval of checks
+	received int64        // bytes, at the last check
+	since    time.Time    // the time of the last progress
+	fetching time.Time    // when revisions last waited for blobs
 }
 
 func newWatch(s *engine, r *receiver) *watch {
@@ -24,12 +24,12 @@ func newWatch(s *engine, r *receiver) *watch {
 	return &watch{s: s, receiver: r, patience: patience, ticker: time.NewTicker(patience / 4), since: time.Now()}
 }
 
-// look returns an error if the session should end.
+// look returns an error if the session must end.
 func (w *watch) look(now time.Time, all []*exchange) error {
 	if n := w.s.conn.Stats().Received.Bytes; n != w.received {
 		w.received, w.since = n, now
 	}
-	if w.receiver.waiting.Load() > 0 { // the peer may send the next revision when it is rid of these
+	if w.receiver.waiting.Load() > 0 { // the peer may be waiting for these before it sends the next revision
 		w.fetching = now
 	}
 	for _, x := range all {

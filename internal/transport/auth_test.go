@@ -18,7 +18,7 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
-func TestEverybodyIsWelcomeWithoutAuthenticator(t *testing.T) {
+func TestEverybodyIsWelcomeWithoutAuthenticator(t *testing.T) {
 	s := listen(t, transport.ServerConfig{Certificate: issue(t, nil, nil).tls()})
 	for name, cfg := range map[string]transport.DialConfig{
 		"nothing":     {},
@@ -32,7 +32,7 @@ func TestEverybodyIsWelcomeWithoutAuthenticator(t *testing.T) { // A-01
 	}
 }
 
-func TestOnlyTheRightPasswordIsLetIn(t *testing.T) { // T-06, X-09
+func TestOnlyTheRightPasswordIsLetIn(t *testing.T) {
 	for _, cert := range []*signed{nil, issue(t, nil, nil)} {
 		cfg := transport.ServerConfig{Authenticator: transport.StaticPassword("jöhn", "pä:ss")}
 		trust := transport.Trust{SelfSignedOnly: true}
@@ -62,7 +62,7 @@ func TestOnlyTheRightPasswordIsLetIn(t *testing.T) { // A-02 to A-05, A-07, T-06
 	}
 }
 
-func TestThePasswordCheckGetsTheBytesAndTheyAreWiped(t *testing.T) {
+func TestThePasswordCheckGetsTheBytesAndTheyAreWiped(t *testing.T) {
 	var kept []byte
 	user := make(chan string, 1)
 	s := listen(t, transport.ServerConfig{
@@ -81,7 +81,7 @@ func TestThePasswordCheckGetsTheBytesAndTheyAreWiped(t *testing.T) { // A-02, A-
 	}
 }
 
-func TestNobodyIsConnectedBeforeThePasswordIsChecked(t *testing.T) { // L-26
+func TestNobodyIsConnectedBeforeThePasswordIsChecked(t *testing.T) {
 	asked, decide := make(chan bool), make(chan bool)
 	s := listen(t, transport.ServerConfig{
 		Authenticator: transport.Password(func(string, []byte) bool { asked <- true; return <-decide }),
@@ -138,7 +138,7 @@ func TestGuessingPasswordsIsSlowedDownAndThenStopped(t *testing.T) {
 	checkFault(t, err, fault.WebSocket, http.StatusTooManyRequests)
 }
 
-func TestClientCertificatesAreJudged(t *testing.T) {
+func TestClientCertificatesAreJudged(t *testing.T) {
 	root := issue(t, nil, authority)
 	middle := issue(t, root, authority)
 	client := issue(t, middle, nil)
@@ -281,7 +281,7 @@ func (l logLines) with(t *testing.T, text string) string {
 
 func forServers(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }
 
-func TestCertificatesNeedTLS(t *testing.T) { // T-05, X-05
+func TestCertificatesNeedTLS(t *testing.T) {
 	_, err := transport.Listen(t.Context(), transport.ServerConfig{
 		Databases: []transport.Database{{Name: "db", Protocols: []string{cbm4}}},
 		Handler:   echo, Authenticator: transport.ClientRoots(nil),
@@ -314,7 +314,7 @@ func TestARefusalWithoutAnAlertIsUnderstood(t *testing.T) {
 	}
 }
 
-func TestBasicAuthenticationOnTheBytes(t *testing.T) {
+func TestBasicAuthenticationOnTheBytes(t *testing.T) {
 	s := listen(t, transport.ServerConfig{Authenticator: transport.StaticPassword("user", "pass")})
 	head, _ := ask(t, s, "GET /db/_blipsync HTTP/1.1\nHost: x\n\n")
 	if !strings.HasPrefix(head, "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"Tandem\", charset=\"UTF-8\"\r\n") {

@@ -10,7 +10,7 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
-func TestEndpointsAreRead(t *testing.T) { // N-14, N-15
+func TestEndpointsAreRead(t *testing.T) {
 	tests := map[string]struct{ url, database, host string }{
 		"ws://192.168.1.100:4988/mydb":   {"ws://192.168.1.100:4988/mydb", "mydb", "192.168.1.100"},
 		"wss://example.com/db/":          {"wss://example.com/db", "db", "example.com"},
@@ -34,7 +34,7 @@ func TestEndpointsAreRead(t *testing.T) { // N-14, N-15
 	}
 }
 
-func TestBadEndpointsAreRefused(t *testing.T) { // N-14
+func TestBadEndpointsAreRefused(t *testing.T) {
 	for name, raw := range map[string]string{
 		"other scheme":       "http://h/db",
 		"no scheme":          "h:4984/db",

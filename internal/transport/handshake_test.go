@@ -44,7 +44,7 @@ func TestTheResponseHasTheExactForm(t *testing.T) {
 	}
 }
 
-func TestRequestsAreJudged(t *testing.T) { // L-08
+func TestRequestsAreJudged(t *testing.T) {
 	change := func(pairs ...string) string { return strings.NewReplacer(pairs...).Replace(good) }
 	const list = "BLIP_3+CBMobile_4,BLIP_3+CBMobile_3"
 	const protocol = "Sec-WebSocket-Protocol: " + list + "\n"

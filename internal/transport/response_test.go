@@ -103,7 +103,7 @@ func TestTheListenersOwnWordsArePassedOn(t *testing.T) {
 	}
 }
 
-func TestARefusalWithoutAnEndIsARefusal(t *testing.T) { // E-05
+func TestARefusalWithoutAnEndIsARefusal(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +127,7 @@ func TestARefusalWithoutAnEndIsARefusal(t *testing.T) { // E-05
 	<-over
 }
 
-func TestUnreachablePeersAreToldApart(t *testing.T) { // E-02, E-09
+func TestUnreachablePeersAreToldApart(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

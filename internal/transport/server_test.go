@@ -29,7 +29,7 @@ func config(change func(*transport.ServerConfig)) transport.ServerConfig {
 	return cfg
 }
 
-func TestAServerListensAtTheChosenOrAFreePort(t *testing.T) { // N-01, N-02, N-03, N-18
+func TestAServerListensAtTheChosenOrAFreePort(t *testing.T) {
 	s := listen(t, transport.ServerConfig{})
 	if s.Port() < 1 || s.Port() > 65535 {
 		t.Errorf("port %d", s.Port())
@@ -50,7 +50,7 @@ func freePort(t *testing.T) uint16 {
 	return uint16(l.Addr().(*net.TCPAddr).Port)
 }
 
-func TestABusyPortIsAnErrorAndDisturbsNobody(t *testing.T) { // N-05, X-03, E-08
+func TestABusyPortIsAnErrorAndDisturbsNobody(t *testing.T) {
 	for _, where := range []string{"127.0.0.1", ""} {
 		first, err := transport.Listen(t.Context(), config(func(c *transport.ServerConfig) { c.Interface = where }))
 		if err != nil {
@@ -69,7 +69,7 @@ func TestABusyPortIsAnErrorAndDisturbsNobody(t *testing.T) { // N-05, X-03, E-08
 	}
 }
 
-func TestUnknownInterfacesAreErrors(t *testing.T) { // X-04, E-08
+func TestUnknownInterfacesAreErrors(t *testing.T) {
 	for _, name := range []string{"foo", "1.1.1.256", "192.0.2.1", "lo:", "localhost"} {
 		_, err := transport.Listen(t.Context(), config(func(c *transport.ServerConfig) { c.Interface = name }))
 		if !errors.Is(err, fault.UnknownHost) {
@@ -92,7 +92,7 @@ func TestAPrivilegedPortIsAnError(t *testing.T) {
 	checkFault(t, err, fault.POSIX, int(syscall.EACCES))
 }
 
-func TestEveryURLCanBeDialled(t *testing.T) { // N-06, N-10, N-12, N-13, N-14, N-15, X-27
+func TestEveryURLCanBeDialled(t *testing.T) {
 	for _, where := range []string{"", "0.0.0.0", "::"} {
 		s, err := transport.Listen(t.Context(), config(func(c *transport.ServerConfig) {
 			c.Interface, c.Databases[0].Name = where, "my db"
@@ -144,7 +144,7 @@ func checkLinkLocal(t *testing.T, urls []string) {
 	}
 }
 
-func TestTheIPv6LoopbackIsReached(t *testing.T) { // N-06
+func TestTheIPv6LoopbackIsReached(t *testing.T) {
 	if l, err := net.Listen("tcp", "[::1]:0"); err != nil {
 		t.Skip("no IPv6 here")
 	} else {
@@ -164,7 +164,7 @@ func TestTheIPv6LoopbackIsReached(t *testing.T) { // N-06
 	}
 }
 
-func TestOneInterfaceHasOneURL(t *testing.T) { // N-07, N-08, N-09, X-26
+func TestOneInterfaceHasOneURL(t *testing.T) {
 	for _, where := range []string{"127.0.0.1", loopback(t)} {
 		s := listen(t, transport.ServerConfig{Interface: where})
 		if urls := s.URLs(); len(urls) != 1 || urls[0] != "ws://"+address(s)+"/db" {
@@ -208,7 +208,7 @@ func outside(t *testing.T) []string {
 	return found
 }
 
-func TestAStoppedListenerClosesWith1001(t *testing.T) { // L-13, E-01, X-11
+func TestAStoppedListenerClosesWith1001(t *testing.T) {
 	for name, cert := range map[string]*signed{"ws": nil, "wss": issue(t, nil, nil)} {
 		t.Run(name, func(t *testing.T) {
 			cfg := transport.ServerConfig{}
@@ -223,7 +223,7 @@ func TestAStoppedListenerClosesWith1001(t *testing.T) { // L-13, E-01, X-11
 				checkEcho(t, c)
 				go transfer(c, ends)
 			}
-			if n := s.Connections(); n != clients { // L-16
+			if n := s.Connections(); n != clients {
 				t.Errorf("%d connections, want %d", n, clients)
 			}
 			e := endpoint(t, s.URLs()[0])
@@ -435,7 +435,7 @@ func TestConnectionsBeyondALimitAreRefused(t *testing.T) {
 	}
 }
 
-func TestAClientThatVanishesIsForgotten(t *testing.T) { // E-03
+func TestAClientThatVanishesIsForgotten(t *testing.T) {
 	ended := make(chan error)
 	s := listen(t, transport.ServerConfig{Handler: func(c *transport.Conn) {
 		_, err := c.Read(context.Background())
@@ -451,7 +451,7 @@ func TestAClientThatVanishesIsForgotten(t *testing.T) { // E-03
 	}
 }
 
-func TestCountsAreReadWhileClientsComeAndGo(t *testing.T) { // L-17
+func TestCountsAreReadWhileClientsComeAndGo(t *testing.T) {
 	s := listen(t, transport.ServerConfig{})
 	var all sync.WaitGroup
 	for range 20 {
@@ -498,7 +498,7 @@ func TestImpossibleListenersAreInvalid(t *testing.T) {
 	}
 }
 
-func TestManyListenersMayRunAtOnce(t *testing.T) { // L-09
+func TestManyListenersMayRunAtOnce(t *testing.T) {
 	ports := map[int]bool{}
 	for range 50 {
 		s := listen(t, transport.ServerConfig{})
@@ -510,7 +510,7 @@ func TestManyListenersMayRunAtOnce(t *testing.T) { // L-09
 	}
 }
 
-func TestClearTextIsWarnedOf(t *testing.T) { // T-07
+func TestClearTextIsWarnedOf(t *testing.T) {
 	for name, test := range map[string]struct {
 		cfg  transport.ServerConfig
 		want string

@@ -17,7 +17,7 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
-func TestServerCertificatesAreJudged(t *testing.T) { // T-10, T-13, T-14, T-17, X-20
+func TestServerCertificatesAreJudged(t *testing.T) {
 	root := issue(t, nil, authority)
 	middle := issue(t, root, authority)
 	leaf := issue(t, middle, nil)
@@ -104,12 +104,12 @@ func TestServerCertificatesAreJudged(t *testing.T) { // T-10, T-13, T-14, T-17, 
 			if !errors.As(err, &failed) {
 				t.Fatalf("got %T, want a DialError", err)
 			}
-			checkSeen(t, failed.Certificates, test.server) // also when it was refused
+			checkSeen(t, failed.Certificates, test.server) // also when it was refused
 		})
 	}
 }
 
-// checkSeen checks that a client saw exactly the server's chain (T-08, T-16).
+// checkSeen checks that a client saw exactly the server's chain.
 func checkSeen(t *testing.T, seen []*x509.Certificate, server *signed) {
 	t.Helper()
 	if !slices.EqualFunc(seen, server.chain(), (*x509.Certificate).Equal) {
@@ -119,7 +119,7 @@ func checkSeen(t *testing.T, seen []*x509.Certificate, server *signed) {
 
 func forClients(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }
 
-func TestClearTextShowsNoCertificate(t *testing.T) { // T-02, N-13
+func TestClearTextShowsNoCertificate(t *testing.T) {
 	s := listen(t, transport.ServerConfig{})
 	if url := s.URLs()[0]; !strings.HasPrefix(url, "ws://") {
 		t.Errorf("URL %s, want ws", url)
@@ -129,7 +129,7 @@ func TestClearTextShowsNoCertificate(t *testing.T) { // T-02, N-13
 	}
 }
 
-func TestOldTLSIsRefusedByTheListener(t *testing.T) { // T-18
+func TestOldTLSIsRefusedByTheListener(t *testing.T) {
 	s := listen(t, transport.ServerConfig{Certificate: issue(t, nil, nil).tls()})
 	for version, good := range map[uint16]bool{
 		tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true,
@@ -146,7 +146,7 @@ func TestOldTLSIsRefusedByTheListener(t *testing.T) { // T-18
 	}
 }
 
-func TestOldTLSIsRefusedByTheClient(t *testing.T) { // T-18
+func TestOldTLSIsRefusedByTheClient(t *testing.T) {
 	cert := issue(t, nil, nil).tls()
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
 		Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11,
@@ -168,7 +168,7 @@ func TestOldTLSIsRefusedByTheClient(t *testing.T) { // T-18
 	checkFault(t, err, fault.Network, 6)
 }
 
-func TestTheWrongSchemeFailsAndDisturbsNobody(t *testing.T) { // T-01, A-19
+func TestTheWrongSchemeFailsAndDisturbsNobody(t *testing.T) {
 	secure := listen(t, transport.ServerConfig{Certificate: issue(t, nil, nil).tls()})
 	plain := listen(t, transport.ServerConfig{})
 	trust := transport.Trust{SelfSignedOnly: true}
@@ -195,7 +195,7 @@ func TestTheCertificateCanBeReplaced(t *testing.T) {
 	checkEcho(t, before)
 }
 
-// A peer on the path sees only ciphertext (T-19).
+// A peer on the path sees only ciphertext.
 func TestNothingReadableCrossesTheWire(t *testing.T) {
 	s := listen(t, transport.ServerConfig{Certificate: issue(t, nil, nil).tls()})
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -137,7 +137,7 @@ func TestAgreeOnNoMoreThanBothSay(t *testing.T) {
 	})
 }
 
-// TestTheEarlierRemoteSequenceCounts lists what two copies agree on.
+// TestTheEarlierRemoteSequenceCounts lists which position two copies agree on.
 func TestTheEarlierRemoteSequenceCounts(t *testing.T) {
 	for _, c := range []struct{ local, remote, want string }{
 		{"117", "117", "117"},

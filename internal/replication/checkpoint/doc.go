@@ -1,7 +1,7 @@
-// Package checkpoint has the arithmetic of how far a replication has come.
+// Package checkpoint computes how far a replication has come.
 //
-// [Local] and [Remote] keep account of the sequences of either side while work goes on. A [Position]
-// is what both peers keep of it; where a run starts, both copies [Agree]:
+// [Local] and [Remote] track the sequences of either side during a session. A [Position] is the
+// saved form, of which both peers keep a copy; a session starts where both copies [Agree]:
 //
 //	start := checkpoint.Agree(ours, theirs)
 //	local, remote := checkpoint.NewLocal(start.Done), checkpoint.NewRemote(start.Remote)

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// earlier reports whether the JSON text a is earlier than b, both being
-// sequences of Sync Gateway, and whether both could be read at all.
+// earlier reports whether a precedes b, both Sync Gateway sequences as JSON text, and whether both
+// could be parsed.
 func earlier(a, b string) (isEarlier, both bool) {
 	x, okA := parseGatewaySequence(a)
 	y, okB := parseGatewaySequence(b)
@@ -57,7 +57,7 @@ func (s gatewaySequence) key() uint64 {
 	return s.seq
 }
 
-// kind is 0 for a simple, 1 for a triggered, 2 for a low sequence.
+// kind returns 0 for a simple, 1 for a triggered, 2 for a low sequence.
 func (s gatewaySequence) kind() int {
 	switch {
 	case s.low != 0:

@@ -2,16 +2,16 @@ package checkpoint
 
 import "slices"
 
-// Local is the account of our own sequences: those done are pushed, refused for good, or not for the
-// peer at all. Its zero value has nothing done.
+// Local tracks our own sequences. A sequence is done when the peer has its revision, has refused it
+// for good, or does not need it. In the zero value, no sequence is done.
 type Local struct {
-	seen    uint64              // every sequence up to here was looked at
-	pending map[uint64]struct{} // of those, the ones not done
-	arrived map[uint64]struct{} // of those pending, the ones that the peer has, which is still to be noted
-	done    []Span              // beyond seen, done in an earlier run
+	seen    uint64              // every sequence up to here has been looked at
+	pending map[uint64]struct{} // looked at, and not done
+	arrived map[uint64]struct{} // pending sequences whose revision the peer has, which is not recorded yet
+	done    []Span              // beyond seen, done in an earlier session
 }
 
-// NewLocal goes on from what an earlier run has done. The spans are sorted and do not touch.
+// NewLocal continues from the spans of an earlier session, which must be sorted and apart.
 func NewLocal(done []Span) Local {
 	l := Local{done: done}
 	if len(done) > 0 && done[0].First == 0 {
@@ -20,10 +20,10 @@ func NewLocal(done []Span) Local {
 	return l
 }
 
-// Seen returns the sequence up to which every one was looked at.
+// Seen returns the sequence up to which all have been looked at.
 func (l *Local) Seen() uint64 { return l.seen }
 
-// Add enters seq, which is to be done.
+// Add marks seq as pending.
 func (l *Local) Add(seq uint64) {
 	if l.pending == nil {
 		l.pending = make(map[uint64]struct{})
@@ -31,7 +31,7 @@ func (l *Local) Add(seq uint64) {
 	l.pending[seq] = struct{}{}
 }
 
-// Arrive says that the peer has what seq stands for, before that is noted and seq complete.
+// Arrive says that the peer has the revision of seq. Complete follows once that is recorded.
 func (l *Local) Arrive(seq uint64) {
 	if l.arrived == nil {
 		l.arrived = make(map[uint64]struct{})
@@ -39,7 +39,7 @@ func (l *Local) Arrive(seq uint64) {
 	l.arrived[seq] = struct{}{}
 }
 
-// Complete says that seq is done, and reports whether it was pending until now.
+// Complete marks seq as done, and reports whether it was pending.
 func (l *Local) Complete(seq uint64) bool {
 	_, was := l.pending[seq]
 	delete(l.pending, seq)
@@ -47,10 +47,10 @@ func (l *Local) Complete(seq uint64) bool {
 	return was
 }
 
-// Look says that every sequence up to seq was added, or is not for the peer.
+// Look says that every sequence up to seq either was added or does not concern the peer.
 func (l *Local) Look(seq uint64) { l.seen = max(l.seen, seq) }
 
-// Finished reports whether an earlier run has done seq already.
+// Finished reports whether an earlier session completed seq.
 func (l *Local) Finished(seq uint64) bool {
 	i, _ := slices.BinarySearchFunc(l.done, seq, func(s Span, seq uint64) int {
 		if s.End <= seq {
@@ -61,7 +61,7 @@ func (l *Local) Finished(seq uint64) bool {
 	return i < len(l.done) && l.done[i].First <= seq
 }
 
-// IsNew reports whether this run has done seq, or as good as that, and no earlier one had.
+// IsNew reports whether seq is done or arrived in this session, and was not done before.
 func (l *Local) IsNew(seq uint64) bool {
 	_, arrived := l.arrived[seq]
 	return arrived || l.Covers(seq) && !l.Finished(seq)
@@ -73,7 +73,7 @@ func (l *Local) Covers(seq uint64) bool {
 	return seq <= l.seen && !pending || l.Finished(seq)
 }
 
-// Done returns the sequences that are done as runs, sorted; the first begins at 0.
+// Done returns the done sequences as sorted spans; the first begins at 0.
 func (l *Local) Done() []Span {
 	pending := make([]uint64, 0, len(l.pending))
 	for seq := range l.pending {
@@ -84,7 +84,7 @@ func (l *Local) Done() []Span {
 	first := uint64(0)
 	for _, seq := range pending {
 		if seq > l.seen {
-			break // a document was looked at out of turn: nothing is known of those before it
+			break // read out of order: the sequences before it are unknown
 		}
 		if seq > first {
 			spans = append(spans, Span{first, seq})
@@ -94,7 +94,7 @@ func (l *Local) Done() []Span {
 	if first <= l.seen {
 		spans = append(spans, Span{first, l.seen + 1})
 	}
-	for _, s := range l.done { // what an earlier run did beyond the point this one has reached
+	for _, s := range l.done { // done in an earlier session, beyond the point reached in this one
 		if s.End > l.seen+1 {
 			spans = append(spans, without(Span{max(s.First, l.seen+1), s.End}, pending)...)
 		}

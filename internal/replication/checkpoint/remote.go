@@ -2,17 +2,17 @@ package checkpoint
 
 import "slices"
 
-// Remote is the account of the peer's sequences, in the order in which they came: it tells up to which
+// Remote tracks the peer's sequences in order of arrival, and computes the last one before which
 // everything is stored. Its zero value is the beginning.
 type Remote struct {
 	last      string // JSON text of the newest sequence with nothing pending before it
 	queue     []*Sequence
 	dropped   int  // done entries at the head of queue, reclaimed now and then
-	stuck     bool // the newest in queue stays open: later ones cannot count
+	stuck     bool // the newest in queue stays open, and blocks all later ones
 	forgotten bool
 }
 
-// NewRemote goes on after last, the JSON text of a sequence, or from the beginning if it is "".
+// NewRemote continues after last, the JSON text of a sequence, or from the beginning if last is "".
 func NewRemote(last string) Remote { return Remote{last: last} }
 
 // Last returns the JSON text of the newest sequence with nothing pending before it, "" for none.
@@ -23,16 +23,16 @@ func (r *Remote) Last() string {
 	return r.last
 }
 
-// Forget makes Last return "" from now on, so that the next run pulls from the beginning.
+// Forget makes Last return "" from now on, so that the next session pulls from the beginning.
 func (r *Remote) Forget() { r.forgotten = true }
 
-// Sequence is one of the peer's.
+// Sequence is one sequence of the peer.
 type Sequence struct {
 	text string
 	done bool
 }
 
-// Add enters a sequence in the order of its arrival.
+// Add appends a sequence.
 func (r *Remote) Add(text string) *Sequence {
 	seq := &Sequence{text: text}
 	if !r.stuck {
@@ -41,8 +41,7 @@ func (r *Remote) Add(text string) *Sequence {
 	return seq
 }
 
-// Leave says that seq stays open. Since last does not pass it any more, what came after it, and what
-// is still to come, is forgotten.
+// Leave leaves seq open. Last can then never pass seq, so Remote drops all later sequences.
 func (r *Remote) Leave(seq *Sequence) {
 	if i := slices.Index(r.queue[r.dropped:], seq); i >= 0 {
 		r.queue = slices.Delete(r.queue, r.dropped+i+1, len(r.queue))
@@ -50,7 +49,7 @@ func (r *Remote) Leave(seq *Sequence) {
 	}
 }
 
-// Complete marks seq done, and reports whether last has moved.
+// Complete marks seq as done, and reports whether Last has changed.
 func (r *Remote) Complete(seq *Sequence) bool {
 	seq.done = true
 	moved := false

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// Span is a run of sequences: first, and the one after the last.
+// Span is a half-open range of sequences.
 type Span struct{ First, End uint64 }
 
-// without cuts sequences out of a span. They are sorted.
+// without removes sorted sequences from a span.
 func without(s Span, cut []uint64) []Span {
 	var spans []Span
 	for _, seq := range cut {
@@ -43,7 +43,7 @@ func Merge(spans []Span) []Span {
 	return out
 }
 
-// intersect returns what is in both sorted lists.
+// intersect returns the common parts of two sorted lists.
 func intersect(a, b []Span) []Span {
 	var out []Span
 	for len(a) > 0 && len(b) > 0 {

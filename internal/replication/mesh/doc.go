@@ -1,6 +1,6 @@
-// Package mesh holds the proof that peers converge: random peers, links, edits, cuts and
-// restarts, replicated until all is quiet, and then compared. It has tests only; each seed
-// reproduces:
+// Package mesh tests that peers converge: it replicates between random peers with random links,
+// edits, breaks and restarts until all are quiet, and compares them. The package has tests only.
+// Each seed is reproducible:
 //
 //	go test ./internal/replication/mesh -mesh.seeds 1000
 //	go test ./internal/replication/mesh -mesh.seed 42 -v

@@ -28,10 +28,10 @@ var (
 	meshSeed  = flag.Uint64("mesh.seed", 0, "try only the mesh of this seed")
 )
 
-// TestMeshesConverge edits documents on peers that are linked at random, over links that
-// break in mid-frame, and restarts peers in between. Once all links have been quiet, every
-// peer has the same documents and revisions, no conflict is left, and no edit that nobody
-// has edited since is lost. A seed that fails is printed, and fails again with -mesh.seed.
+// TestMeshesConverge edits documents on randomly linked peers, breaks links in mid-frame, and
+// restarts peers. At the end every peer must have the same documents and revisions, no conflict may
+// remain, and no edit may be lost unless somebody has edited the document since. Repeat a failed
+// seed with -mesh.seed.
 func TestMeshesConverge(t *testing.T) {
 	if *meshSeed != 0 {
 		runMesh(t, *meshSeed)
@@ -45,16 +45,16 @@ func TestMeshesConverge(t *testing.T) {
 	}
 }
 
-// mesh is some peers, and the links between them.
+// mesh is a set of peers with the links between them.
 type mesh struct {
 	t      *testing.T
 	random *rand.Rand
 	peers  []*meshPeer
 	links  [][2]int        // from the active to the passive peer
-	over   map[[2]int]bool // links whose last session has to be followed by one that starts over
+	over   map[[2]int]bool // links whose next session must start over
 	edits  int
 	purged map[string]bool   // purged somewhere
-	last   map[string]string // the body of a document that was last edited when all agreed
+	last   map[string]string // the last body of a document that was edited when all peers agreed
 }
 
 type meshPeer struct {
@@ -72,7 +72,7 @@ func runMesh(t *testing.T, seed uint64) {
 	if seed%2 == 0 {
 		versioning = store.VersionVectors
 	}
-	upgrades := seed%4 == 3 // in the midst of unsettled edits and conflicts
+	upgrades := seed%4 == 3 // with unsettled edits and conflicts
 	for i := range 5 + m.random.IntN(2) {
 		m.peers = append(m.peers, &meshPeer{path: filepath.Join(t.TempDir(), fmt.Sprintf("peer%d.tandem", i))})
 		m.open(m.peers[i], versioning)
@@ -105,7 +105,7 @@ func (m *mesh) open(p *meshPeer, v store.Versioning) {
 	}
 }
 
-// upgrade has all databases go on with version vectors.
+// upgrade switches all databases to version vectors.
 func (m *mesh) upgrade() {
 	for _, p := range m.peers {
 		if err := p.db.UpgradeVersioning(context.Background()); err != nil {
@@ -122,7 +122,7 @@ func (m *mesh) closeAll() {
 	}
 }
 
-// linkUp joins all peers by a random tree, and a few more links.
+// linkUp joins all peers by a random tree plus a few links.
 func (m *mesh) linkUp() {
 	for i := 1; i < len(m.peers); i++ {
 		m.addLink(i, m.random.IntN(i))
@@ -203,7 +203,7 @@ func (m *mesh) blob(p *meshPeer) string {
 	return fmt.Sprintf(`{"@type":"blob","digest":%q,"length":%d,"content_type":"text/plain"}`, digest, size)
 }
 
-// note writes down what happens when a single seed is tried.
+// note logs an event, if a single seed is run.
 func (m *mesh) note(format string, args ...any) {
 	if *meshSeed != 0 {
 		m.t.Logf(format, args...)
@@ -241,7 +241,7 @@ func (m *mesh) update(p *meshPeer, fn func(tx *store.Tx) error) {
 	}
 }
 
-// sync runs one session over a link; the link breaks after cut frames, if cut is not 0.
+// sync runs one session over a link. If cut is not 0, the link breaks after cut frames.
 func (m *mesh) sync(link [2]int, cut int64) (moved uint64) {
 	m.note("sync %d to %d, cut after %d frames", link[0], link[1], cut)
 	a, p := m.peers[link[0]], m.peers[link[1]]
@@ -266,7 +266,7 @@ func (m *mesh) sync(link [2]int, cut int64) (moved uint64) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = passive.Run(context.Background()) // ends as the active side ends
+		_ = passive.Run(context.Background()) // ends with the active side
 	}()
 	err := active.Run(context.Background())
 	if err != nil && cut == 0 && !errors.Is(err, replication.ErrStartOver) {
@@ -278,7 +278,7 @@ func (m *mesh) sync(link [2]int, cut int64) (moved uint64) {
 	return progress.Push.Documents + progress.Pull.Documents
 }
 
-// cutPipe breaks after so many frames.
+// cutPipe breaks after a number of frames.
 type cutPipe struct {
 	blip.Pipe
 	left int64
@@ -292,7 +292,7 @@ func (c *cutPipe) Write(ctx context.Context, frame []byte) error {
 	return c.Pipe.Write(ctx, frame)
 }
 
-// settle syncs all links until nothing moves any more.
+// settle syncs all links until no session moves a revision.
 func (m *mesh) settle() {
 	for range 50 {
 		moved, over := uint64(0), false
@@ -307,8 +307,8 @@ func (m *mesh) settle() {
 	m.t.Fatal("the mesh does not come to rest")
 }
 
-// editEachOnce edits some documents on one peer each. Where all peers have the same, these
-// edits must win. After a purge, or where an empty peer has not heard of a deletion, they have not.
+// editEachOnce edits some documents, each on one peer. If all peers agree on a document, its edit
+// must win. After a purge, or on an empty peer that has not heard of a deletion, it need not.
 func (m *mesh) editEachOnce() {
 	for i := range 6 {
 		p := m.peers[m.random.IntN(len(m.peers))]
@@ -333,9 +333,9 @@ func (m *mesh) missingSomewhere(id string) bool {
 	})
 }
 
-// sameLine reports whether the revision of one peer descends from that of the other. A peer that has
-// purged a document may be sent an older revision by another that is behind: the newer one comes
-// only with the next edit, as the pull has passed it.
+// sameLine reports whether one peer's revision descends from the other's. A peer that has purged a
+// document may get an older revision from a peer that is behind. It gets the newer one with the
+// next edit only, because the pull has passed it.
 func (m *mesh) sameLine(id string, a, b *meshPeer) bool {
 	order := revision.Compare(m.revision(a, id), m.revision(b, id))
 	return order == revision.Newer || order == revision.Older
@@ -368,7 +368,7 @@ func (m *mesh) check(seed uint64) {
 			a, inFirst := first[id]
 			b, inHere := here[id]
 			if m.purged[id] && (m.missingSomewhere(id) || m.sameLine(id, m.peers[0], p)) {
-				continue // a purge is not replicated, and may part those on both sides of it
+				continue // purges are not replicated, and may leave peers different
 			}
 			if !inFirst && strings.HasSuffix(b, " deleted") || !inHere && strings.HasSuffix(a, " deleted") {
 				continue // an empty database asks for no tombstones
@@ -399,7 +399,7 @@ func union(a, b map[string]string) map[string]bool {
 	return all
 }
 
-// contents maps IDs to revision and body, and sees to it that blobs are there.
+// contents maps IDs to revision and body, and checks that blobs exist.
 func (m *mesh) contents(p *meshPeer) map[string]string {
 	all := make(map[string]string)
 	err := p.db.View(context.Background(), func(tx *store.Tx) error {
@@ -407,7 +407,7 @@ func (m *mesh) contents(p *meshPeer) map[string]string {
 		for _, d := range docs {
 			rev := d.Rev.ID
 			if p.db.Versioning() == store.VersionVectors {
-				rev = rev.Encoded() // one peer may have a tree revision as it was, and another encoded
+				rev = rev.Encoded() // one peer may keep the tree revision and another its encoded form
 			}
 			text := fmt.Sprintf("%s %s", rev, d.Body)
 			if d.Deleted {

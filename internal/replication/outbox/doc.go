@@ -1,6 +1,6 @@
-// Package outbox knows what is to be pushed to a peer, and what became of it. It is pure: there is no
-// goroutine, context, database, connection or clock in it. Whoever has these tells the outbox what happens,
-// and does what it says next:
+// Package outbox decides which revisions to push to a peer, and tracks what became of them. It is
+// pure: it has no goroutine, context, database, connection or clock. Its caller has these, reports
+// events to the outbox, and executes the next step:
 //
 //	box := outbox.New(outbox.Proposes{Pulls: true}, ledger, limits, selection)
 //	for {

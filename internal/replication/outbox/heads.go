@@ -6,10 +6,11 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// Filter reports whether a document may go to the peer. After an error it is not known. Nil lets all pass.
+// Filter reports whether a document may go to the peer. Its error leaves the document undecided. A
+// nil Filter passes every document.
 type Filter func() (passes bool, err error)
 
-// Changed takes the next change of the feed. The filter is asked at most once, before Changed returns.
+// Changed takes the next change of the feed. It calls the filter at most once, before it returns.
 func (o *Outbox) Changed(head Head, passes Filter) {
 	last := o.newest[head.ID]
 	switch {
@@ -30,7 +31,8 @@ func (o *Outbox) Changed(head Head, passes Filter) {
 	}
 }
 
-// Reached says that the feed was read up to a sequence, and whether nothing more is there.
+// Reached says that the feed has been read up to a sequence; exhausted means that it has no more
+// changes.
 func (o *Outbox) Reached(through Sequence, exhausted bool) {
 	o.ledger.LookedAt(through)
 	if o.exhausted = exhausted; exhausted {
@@ -38,10 +40,10 @@ func (o *Outbox) Reached(through Sequence, exhausted bool) {
 	}
 }
 
-// Refeed has the feed read again: something may have come.
+// Refeed makes the outbox read the feed again, because it may have new changes.
 func (o *Outbox) Refeed() { o.exhausted = false }
 
-// Looked takes the head of the document of an item to look at, nil if there is none any more.
+// Looked takes the head of an item's document, or nil if the document no longer exists.
 func (o *Outbox) Looked(it *Item, head *Head, passes Filter) {
 	switch {
 	case head == nil, it.later != nil:
@@ -56,7 +58,7 @@ func (o *Outbox) Looked(it *Item, head *Head, passes Filter) {
 	}
 }
 
-// renew goes on with the item as one of head, if that is for the peer.
+// renew updates the item to head, if head is for the peer.
 func (o *Outbox) renew(it *Item, head Head, passes Filter) {
 	theirs := it.news.about(head)
 	isFor, err := o.isForPeer(head, theirs, passes)
@@ -73,8 +75,8 @@ func (o *Outbox) renew(it *Item, head Head, passes Filter) {
 	}
 }
 
-// consider makes an item of head, if that is for the peer. The item before it is about to be dropped; nil
-// if there is none.
+// consider makes an item of head, if head is for the peer. before is the item that the caller is
+// about to drop, or nil.
 func (o *Outbox) consider(head Head, before *Item, passes Filter) {
 	var heard news
 	touched := false
@@ -98,7 +100,7 @@ func (o *Outbox) consider(head Head, before *Item, passes Filter) {
 	o.enter(it, Queued)
 }
 
-// about returns what the peer has announced in place of head, "" for nothing.
+// about returns the revision that the peer has announced in place of head, or "".
 func (n news) about(head Head) revision.ID {
 	if n.ours != head.Rev.ID {
 		return ""
@@ -106,11 +108,12 @@ func (n news) about(head Head) revision.ID {
 	return n.theirs
 }
 
-// undecided ends an item whose filter has failed: it has refused nothing, and the next session asks again.
+// undecided ends an item whose filter has failed. The next session calls the filter again.
 func undecided(err error) End { return End{Err: err, Pending: true, Undecided: true} }
 
-// isForPeer reports whether a revision is to be announced. What the peer had before this session, and no
-// checkpoint vouches for, it may have lost with its power.
+// isForPeer reports whether a revision is to be announced. A revision that the peer had before this
+// session, without a checkpoint to confirm it, is announced again: the peer may have lost it in a
+// power cut.
 func (o *Outbox) isForPeer(head Head, theirs revision.ID, passes Filter) (bool, error) {
 	isEcho := o.echo.take(head.ID, head.Rev.ID)
 	switch {
@@ -120,7 +123,7 @@ func (o *Outbox) isForPeer(head Head, theirs revision.ID, passes Filter) (bool, 
 		return false, nil
 	case o.chosen.IDs != nil && !o.chosen.IDs[head.ID]:
 		return false, nil
-	case o.chosen.LiveOnly && head.Deleted && head.Sequence <= o.chosen.Fresh: // later ones may be of what was sent already
+	case o.chosen.LiveOnly && head.Deleted && head.Sequence <= o.chosen.Fresh: // later tombstones may be of documents sent before
 		return false, nil
 	case passes == nil:
 		return true, nil
@@ -128,8 +131,8 @@ func (o *Outbox) isForPeer(head Head, theirs revision.ID, passes Filter) (bool, 
 	return passes()
 }
 
-// unhold decides whether an item that the peer has refused goes on: if the pull has shown that the peer's
-// revision is an ancestor of ours, it is proposed again.
+// unhold decides whether a refused item goes on. It is proposed again if the pull has shown that
+// the peer's revision is an ancestor of ours.
 func (o *Outbox) unhold(it *Item, head Head) {
 	switch {
 	case head.Conflicted:
@@ -146,22 +149,22 @@ func (o *Outbox) unhold(it *Item, head Head) {
 	o.move(it, Held)
 }
 
-// Moved says that the pull has learnt what the peer has of a document.
+// Moved says that the pull has learnt the peer's revision of a document.
 func (o *Outbox) Moved(id string) {
 	if it := o.newest[id]; it != nil && it.state == Held {
 		o.move(it, Noted)
 	}
 }
 
-// Met says that the pull has met the peer's revision of a document, and not stored it.
+// Met says that the pull has met the peer's revision of a document without storing it.
 func (o *Outbox) Met(id string) {
 	if it := o.newest[id]; it != nil && it.isRefused() {
 		it.hold.met = true
 	}
 }
 
-// PeerHas says that the peer has announced a revision, theirs, when we had ours, which is not older. If it
-// lacks ours, though it had it once, that is pushed again.
+// PeerHas says that the peer announced theirs when we had ours, which is not older. If the peer has
+// lost ours, the outbox pushes it again.
 func (o *Outbox) PeerHas(id string, ours, theirs revision.ID) {
 	last := o.newest[id]
 	heard := news{ours, theirs}
@@ -172,13 +175,13 @@ func (o *Outbox) PeerHas(id string, ours, theirs revision.ID) {
 		last.news = heard
 	case last.state == Held:
 		o.move(last, Noted)
-	case last.Rev.ID == theirs: // it has ours by now
-	case last.Rev.ID == ours: // the change stays pending until the news is looked at
+	case last.Rev.ID == theirs: // the peer has ours by now
+	case last.Rev.ID == ours: // the change stays pending until then
 		o.enter(&Item{Head: Head{ID: id, Sequence: last.Sequence}, news: heard}, Waiting)
 	default:
 		o.enter(&Item{Head: Head{ID: id}, news: heard}, Waiting)
 	}
 }
 
-// Received says that a revision came from the peer: it is not announced to it.
+// Received records a revision that came from the peer, which is then not announced to it.
 func (o *Outbox) Received(id string, rev revision.ID) { o.echo.add(id, rev) }

@@ -7,56 +7,56 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// Sequence is the place of a change among those of its collection, from 1. Zero is none.
+// Sequence is the position of a change in its collection, from 1. Zero means no change.
 type Sequence uint64
 
-// Head is a document as the database has it.
+// Head is the current revision of a document in the database.
 type Head struct {
 	ID         string
 	Sequence   Sequence
 	Rev        revision.Rev
 	Deleted    bool
-	Conflicted bool        // the database keeps another revision beside it, of this peer or another
+	Conflicted bool        // the database keeps a conflicting revision, of this peer or another
 	Size       int         // bytes of the body
-	Known      revision.ID // the peer's revision, as far as the database knows; "" for none
+	Known      revision.ID // the peer's revision, as far as the database knows; "" if unknown
 }
 
-// Item is one revision of a document on its way to the peer. Its exported fields are for reading, while
-// a step is done with it.
+// Item is one revision of a document on its way to the peer. The caller may read the exported
+// fields while it executes a step with the item.
 type Item struct {
 	Head
 
-	// Asked is the revision as it was announced. Rev may have come in its place since.
+	// Asked is the announced revision. Rev may be a newer one that has replaced it.
 	Asked revision.ID
 
-	// Parent is the revision that the peer is believed to have, "" for none.
+	// Parent is the revision that the peer is believed to have, or "".
 	Parent revision.ID
 
-	// Theirs are the revisions of the document that the peer says it has, newest first.
+	// Theirs lists the document's revisions that the peer says it has, newest first.
 	Theirs []revision.ID
 
-	// Whole says that the peer has refused a delta of the revision.
+	// Whole means that the peer has refused a delta of the revision.
 	Whole bool
 
 	state    State
 	news     news
 	hold     hold
 	parcel   Parcel
-	attempts int  // announcements
+	attempts int  // number of announcements
 	counted  bool // in Counts.Total
-	barred   bool // the peer has forbidden it once
+	barred   bool // the peer has forbidden the item once
 	end      End
 
-	earlier, later *Item // other revisions of the document on their way
+	earlier, later *Item // other revisions of the same document on their way
 }
 
-// State returns where the item stands.
+// State returns the state of the item.
 func (it *Item) State() State { return it.state }
 
-// End returns how the item ends, once a [Report] speaks of it.
+// End returns the outcome of the item, which is valid from its [Report] on.
 func (it *Item) End() End { return it.end }
 
-// Parcel returns how the item was sent the last time. It is zero before that.
+// Parcel returns how the item was last sent. It is zero before that.
 func (it *Item) Parcel() Parcel { return it.parcel }
 
 // PeerHas reports whether the peer is believed to have a revision of the document.
@@ -64,13 +64,13 @@ func (it *Item) PeerHas(id revision.ID) bool {
 	return id == it.Parent || slices.Contains(it.Theirs, id)
 }
 
-// Since returns since when an item is held.
+// Since returns the time since when the item has been held.
 func (it *Item) Since() time.Time { return it.hold.since }
 
-// isRefused reports whether the peer has refused the item's revision for one of its own.
+// isRefused reports whether the peer has refused the revision as conflicting.
 func (it *Item) isRefused() bool { return !it.hold.since.IsZero() }
 
-// isOf reports whether the item, or an earlier one of its document, is of the change seq.
+// isOf reports whether the item, or an earlier item of its document, stands for the change seq.
 func (it *Item) isOf(seq Sequence) bool {
 	for ; it != nil; it = it.earlier {
 		if it.Sequence == seq {
@@ -80,49 +80,50 @@ func (it *Item) isOf(seq Sequence) bool {
 	return false
 }
 
-// isSame reports whether the item, which may be nil, is about the same change as other.
+// isSame reports whether the item, which may be nil, stands for the same change as other.
 func (it *Item) isSame(other *Item) bool { return it != nil && it.Sequence == other.Sequence }
 
-// Parcel is how a revision was sent.
+// Parcel describes how a revision was sent.
 type Parcel struct {
 	Bytes int
-	Saved int  // bytes, by a delta
-	Delta bool // whether it was one
+	Saved int  // bytes saved by a delta
+	Delta bool // a delta was sent
 
-	// Tree is the tree revision that the peer had when a version was sent, "" for none.
+	// Tree is the tree revision that the peer had when we sent a version, or "".
 	Tree revision.ID
 }
 
-// End is what became of an item.
+// End is the outcome of an item.
 type End struct {
-	// Err says why the peer does not have the revision. Nil means that it has.
+	// Err says why the peer lacks the revision. Nil means that the peer has it.
 	Err error
 
-	// Taken says that the peer took the revision from us. Otherwise it had it, or does not want it.
+	// Taken means that the peer took the revision from us. Otherwise it had the revision already,
+	// or does not want it.
 	Taken bool
 
-	// Pending says that the revision is left for the next session: its sequence is not complete.
+	// Pending means that the revision is left for the next session, with its sequence incomplete.
 	Pending bool
 
-	// Transient says that Err is of a kind that passes.
+	// Transient means that Err may pass.
 	Transient bool
 
-	// TooEarly says that the peer takes the revision once its clock is right.
+	// TooEarly means that the peer will accept the revision once its clock is right.
 	TooEarly bool
 
-	// Undecided says that the filter has failed, which is Err.
+	// Undecided means that the filter failed, with Err.
 	Undecided bool
 }
 
-// news is a revision that the peer has announced though it had, for all we knew, ours.
+// news is a revision that the peer has announced although, as far as we knew, it had ours.
 type news struct {
-	ours   revision.ID // what we had
-	theirs revision.ID // "" for no news
+	ours   revision.ID // our revision at that time
+	theirs revision.ID // "" if there is no news
 }
 
-// hold is the wait of an item whose revision the peer has refused for one of its own.
+// hold is the wait of an item whose revision the peer has refused as conflicting.
 type hold struct {
 	since   time.Time // zero before the refusal
-	met     bool      // the pull has met the peer's revision, and did not store it
-	touched bool      // the revision was made for that reason, in place of an equal one
+	met     bool      // the pull has met the peer's revision without storing it
+	touched bool      // the revision was made because of this conflict, in place of an equal one
 }

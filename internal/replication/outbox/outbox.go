@@ -6,7 +6,7 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// Outbox knows what is to be pushed, and what became of it. It is for one goroutine.
+// Outbox decides what to push, and tracks the outcomes. Only one goroutine may use it.
 type Outbox struct {
 	register
 
@@ -15,53 +15,54 @@ type Outbox struct {
 	chosen Selection
 	echo   echoes
 
-	parts     [][]*Item // batches that were too large, or that the peer has refused as a whole
-	answers   int       // announcements that the peer has not answered
-	unreplied int       // bytes of revisions that it has not answered
-	marking   bool      // a Mark is under way
-	exhausted bool      // nothing was after the last read
-	caughtUp  bool      // the peer was told so
+	parts     [][]*Item // batches that were too large, or that the peer refused as a whole
+	answers   int       // announcements without an answer
+	unreplied int       // bytes of revisions without a reply
+	marking   bool      // a Mark has not been answered
+	exhausted bool      // the last read reached the end of the feed
+	caughtUp  bool      // the peer has been told that it is caught up
 	lost      bool      // the connection has ended
 }
 
-// Limits bound what is under way at a time.
+// Limits bound the work in progress.
 type Limits struct {
 	Batch         int // revisions in one announcement
-	Announcements int // not answered
-	Wanted        int // revisions that the peer wants, above which no more are announced
-	Attempts      int // proposals of one revision that the peer finds in conflict
+	Announcements int // without an answer
+	Wanted        int // wanted revisions, above which the outbox announces no more
+	Attempts      int // proposals of one revision that the peer finds conflicting
 
 	Revs, Bytes                     int // sent in one step
-	UnansweredRevs, UnansweredBytes int // sent and not answered
+	UnansweredRevs, UnansweredBytes int // sent, without a reply
 }
 
-// Selection says which documents are for the peer.
+// Selection restricts the push to some documents.
 type Selection struct {
 	IDs      map[string]bool // nil means all documents
-	LiveOnly bool            // no tombstones up to Fresh
-	Fresh    Sequence        // what comes after it, came during this session
+	LiveOnly bool            // skip tombstones up to Fresh
+	Fresh    Sequence        // the last sequence before this session
 }
 
-// Ledger keeps account of sequences. They are complete when the peer has their revision, has refused
-// it for good, or does not need it any more.
+// Ledger tracks sequences. A sequence is complete when the peer has its revision, has refused it
+// for good, or no longer needs it.
 type Ledger interface {
-	// Add says that a sequence is pending.
+	// Add marks a sequence as pending.
 	Add(seq Sequence)
 
-	// Arrived says that the peer has what a sequence stands for, and that the database is still to note it.
+	// Arrived says that the peer has the revision of a sequence, which the database has yet to
+	// record.
 	Arrived(seq Sequence)
 
-	// Complete says that a sequence is not pending any more.
+	// Complete says that a sequence is no longer pending.
 	Complete(seq Sequence)
 
-	// LookedAt says that what is not pending up to a sequence, is complete.
+	// LookedAt says that every sequence up to this one is either pending or complete.
 	LookedAt(through Sequence)
 
 	// Finished reports whether an earlier session has completed a sequence.
 	Finished(seq Sequence) bool
 }
 
-// NoLedger is the ledger of a peer that keeps no checkpoint.
+// NoLedger is the ledger for a peer that keeps no checkpoint.
 type NoLedger struct{}
 
 // Add does nothing.
@@ -79,15 +80,15 @@ func (NoLedger) LookedAt(Sequence) {}
 // Finished reports false.
 func (NoLedger) Finished(Sequence) bool { return false }
 
-// Counts say how far the push has come. They only grow.
+// Counts measure the progress of the push. They never decrease.
 type Counts struct {
-	Total, Completed uint64 // revisions that the peer has wanted or refused, and those done with
+	Total, Completed uint64 // revisions that the peer wanted or refused, and those finished
 	Bytes            uint64 // of the revisions taken
-	Saved            uint64 // bytes of the same that deltas did not send
+	Saved            uint64 // bytes of these that deltas saved
 	DeltasRefused    uint64
 }
 
-// New returns an outbox that has read nothing yet.
+// New returns an outbox that has not read anything.
 func New(role Role, ledger Ledger, limits Limits, chosen Selection) *Outbox {
 	return &Outbox{
 		register: register{ledger: ledger, newest: make(map[string]*Item), held: make(map[*Item]struct{})},
@@ -96,43 +97,43 @@ func New(role Role, ledger Ledger, limits Limits, chosen Selection) *Outbox {
 	}
 }
 
-// Counts returns how far the push has come.
+// Counts returns the progress of the push.
 func (o *Outbox) Counts() Counts { return o.counts }
 
-// Err returns why the outbox cannot be trusted any more: a fault of ours. Nil means that it can.
+// Err returns the internal error after which the outbox is unusable, or nil.
 func (o *Outbox) Err() error { return o.err }
 
-// Idle reports whether the push has done all that it can. What is [Held] waits for the pull.
+// Idle reports whether the push has nothing to do. [Held] items wait for the pull.
 func (o *Outbox) Idle() bool {
 	return o.exhausted && o.answers == 0 && o.total() == o.in[Held]
 }
 
-// CaughtUp reports whether the peer was told that all there was is announced.
+// CaughtUp reports whether the peer has been told that it is caught up.
 func (o *Outbox) CaughtUp() bool { return o.caughtUp }
 
-// Step is what is to be done next.
+// Step is the next work for the caller.
 type Step struct {
 	Do    Action
 	Items []*Item
-	Limit int // Read: the most changes to read
+	Limit int // Read: the maximum number of changes
 }
 
 // Action is the kind of a step.
 type Action int
 
-// The actions. Each but Rest has its answer, which tells the outbox how it went.
+// The actions. After each except Rest, the caller reports the result to the outbox.
 const (
-	Rest     Action = iota // nothing: wait for what comes in
-	Report                 // tell the user what became of Items, and call Told
-	Touch                  // make a new revision of each of Items, in place of one that is equal but in name
-	Read                   // read the heads of Items and the next Limit changes: call Looked for each, and Changed and Reached
-	Announce               // announce Items: call PutBack for those without room, and then Answered or Rejected
+	Rest     Action = iota // wait for an event
+	Report                 // report the outcome of Items to the user, and call Told
+	Touch                  // make a new revision of each of Items, with the same content
+	Read                   // read the heads of Items and the next Limit changes: call Looked for each, then Changed and Reached
+	Announce               // announce Items: call PutBack for those without room, then Answered or Rejected
 	CatchUp                // tell the peer that it is caught up
 	Send                   // send Items: call Sending and Replied, or Withheld
-	Mark                   // note in the database that the peer has Items: call Marked
+	Mark                   // record in the database that the peer has Items: call Marked
 )
 
-// Next returns the next step. It counts as begun: items to announce are announced, and so on.
+// Next returns the next step, and assumes that the caller executes it.
 func (o *Outbox) Next() Step {
 	switch {
 	case len(o.leaving) > 0:
@@ -155,7 +156,7 @@ func (o *Outbox) Next() Step {
 	return Step{}
 }
 
-// touch returns the items to be touched. They are looked at again afterwards.
+// touch returns the items to touch. The outbox looks at them again afterwards.
 func (o *Outbox) touch() []*Item {
 	items := takeAll(&o.touching)
 	for _, it := range items {
@@ -164,7 +165,7 @@ func (o *Outbox) touch() []*Item {
 	return o.moveAll(items, Noted)
 }
 
-// announce returns the next step that gets something announced.
+// announce returns the next step towards an announcement.
 func (o *Outbox) announce() Step {
 	if o.answers >= o.limits.Announcements || o.in[Wanted] > o.limits.Wanted {
 		return Step{}
@@ -204,7 +205,7 @@ func (o *Outbox) offer(batch []*Item) Step {
 	return Step{Do: Announce, Items: o.moveAll(batch, Offered)}
 }
 
-// still takes from a queue up to n items that are still in its state.
+// still removes up to n items from a queue, and skips those that have left the queue's state.
 func (o *Outbox) still(queue *[]*Item, state State, n int) (items []*Item) {
 	for len(*queue) > 0 && len(items) < n {
 		if it := (*queue)[0]; it.state == state {
@@ -215,7 +216,7 @@ func (o *Outbox) still(queue *[]*Item, state State, n int) (items []*Item) {
 	return items
 }
 
-// send returns what the peer wants, as far as the window allows.
+// send returns the wanted items that fit into the window.
 func (o *Outbox) send() []*Item {
 	n, bytes, l := 0, 0, o.limits
 	for n < len(o.wanted) && n < l.Revs && bytes < l.Bytes &&
@@ -233,7 +234,7 @@ func (o *Outbox) moveAll(items []*Item, to State) []*Item {
 	return items
 }
 
-// take takes up to n items off the front of a queue.
+// take removes up to n items from the front of a queue.
 func take(queue *[]*Item, n int) []*Item {
 	if n >= len(*queue) {
 		return takeAll(queue)
@@ -249,10 +250,10 @@ func takeAll(queue *[]*Item) []*Item {
 	return items
 }
 
-// echoes are revisions that came from the peer, and that the feed has not met yet. A peer that only
-// answers needs them: it does not know otherwise where a revision has come from.
+// echoes are revisions from the peer that the feed has not reached yet. A peer without an account
+// of remote revisions needs them, to recognize the origin of a change.
 type echoes struct {
-	young, old map[string]revision.ID // came since the feed was last exhausted, and before
+	young, old map[string]revision.ID // received since the feed was last exhausted, and before that
 }
 
 func newEchoes(role Role) echoes {
@@ -268,7 +269,7 @@ func (e *echoes) add(id string, rev revision.ID) {
 	}
 }
 
-// take reports whether rev came from the peer.
+// take reports whether rev came from the peer, and forgets it.
 func (e *echoes) take(id string, rev revision.ID) bool {
 	for _, came := range [...]map[string]revision.ID{e.young, e.old} {
 		if last, ok := came[id]; ok {
@@ -279,7 +280,7 @@ func (e *echoes) take(id string, rev revision.ID) bool {
 	return false
 }
 
-// age forgets what the feed has passed by now: what came before it was exhausted the last time.
+// age forgets the revisions that the feed has passed: those from before it was last exhausted.
 func (e *echoes) age() {
 	if len(e.young)+len(e.old) > 0 {
 		e.young, e.old = make(map[string]revision.ID), e.young

@@ -9,7 +9,7 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// PutBack takes back items that did not go into an announcement. They are announced next.
+// PutBack returns items that did not fit into an announcement. They are announced next.
 func (o *Outbox) PutBack(items []*Item) {
 	for _, it := range items {
 		it.attempts--
@@ -17,7 +17,7 @@ func (o *Outbox) PutBack(items []*Item) {
 	o.parts = append([][]*Item{o.moveAll(items, Batched)}, o.parts...)
 }
 
-// Answered takes the peer's answers to an announcement, one for each item.
+// Answered takes the peer's answers to an announcement, in the order of its items.
 func (o *Outbox) Answered(batch []*Item, answers []wire.Answer, now time.Time) {
 	o.answers--
 	for i, it := range batch {
@@ -25,8 +25,8 @@ func (o *Outbox) Answered(batch []*Item, answers []wire.Answer, now time.Time) {
 	}
 }
 
-// Rejected says that the peer has refused an announcement as a whole. If one item can be the reason, the
-// others are announced again, in halves, down to the one that is to blame.
+// Rejected says that the peer has refused a whole announcement. If one item may be the cause, the
+// outbox announces the items again in halves, until it has found the item.
 func (o *Outbox) Rejected(batch []*Item, err error) {
 	o.answers--
 	if len(batch) == 1 {
@@ -37,14 +37,15 @@ func (o *Outbox) Rejected(batch []*Item, err error) {
 	o.parts = append(o.parts, batch[:len(batch)/2:len(batch)/2], batch[len(batch)/2:])
 }
 
-// Sending says how an item goes, and as which revision: that which was announced, or one that has come in its
-// place. It counts against the window until the reply comes.
+// Sending says how an item is sent and as which revision: the announced one, or one that has
+// replaced it. The item fills the window until its reply.
 func (o *Outbox) Sending(it *Item, rev revision.Rev, deleted bool, p Parcel) {
 	it.Rev, it.Deleted, it.parcel = rev, deleted, p
 	o.unreplied += p.Bytes
 }
 
-// Withheld says that a revision is not sent: because of err, or because it is not there any more.
+// Withheld says that a revision is not sent, because of err, or because it no longer exists if err
+// is nil.
 func (o *Outbox) Withheld(it *Item, err error) {
 	if err != nil {
 		o.refused(it, err)
@@ -53,7 +54,7 @@ func (o *Outbox) Withheld(it *Item, err error) {
 	o.drop(it)
 }
 
-// Replied takes the peer's reply to a revision: nil, or its error reply.
+// Replied takes the peer's reply to a revision: nil or an error.
 func (o *Outbox) Replied(it *Item, err error, now time.Time) {
 	sent, early := it.parcel, wire.IsTooEarly(err)
 	o.unreplied -= sent.Bytes
@@ -71,9 +72,9 @@ func (o *Outbox) Replied(it *Item, err error, now time.Time) {
 	case early && it.Rev.ID.IsVersion():
 		o.tell(it, End{Err: err, Pending: true, Transient: true, TooEarly: true})
 	case fault.HasCode(err, fault.WebSocket, 403) && o.role.triesTwice() && !it.barred:
-		it.barred = true // another document of this push may open the door
+		it.barred = true // another document of this push may change the peer's mind
 		o.move(it, Barred)
-	case sent.Delta && !fault.IsTransient(err): // it expects no other revision now: from the start, whole
+	case sent.Delta && !fault.IsTransient(err): // the peer does not expect the whole revision now: announce it again
 		o.counts.DeltasRefused++
 		it.Whole = true
 		o.move(it, Queued)
@@ -86,7 +87,7 @@ func (o *Outbox) Replied(it *Item, err error, now time.Time) {
 	}
 }
 
-// delivered marks an item that the peer has as the remote's, where the role marks, and else ends it.
+// delivered continues with an item that the peer has.
 func (o *Outbox) delivered(it *Item) {
 	if o.role.marks() {
 		o.move(it, Arrived)
@@ -98,8 +99,8 @@ func (o *Outbox) delivered(it *Item) {
 // Marking reports whether a [Mark] is under way.
 func (o *Outbox) Marking() bool { return o.marking }
 
-// Marked says that the database knows by now that the peer has items. No items mean that it could not be
-// told: the next session finds out.
+// Marked says that the database has recorded the peer's possession of items. No items mean that it
+// could not, and the next session finds out.
 func (o *Outbox) Marked(items []*Item) {
 	o.marking = false
 	for _, it := range items {
@@ -107,7 +108,8 @@ func (o *Outbox) Marked(items []*Item) {
 	}
 }
 
-// done ends an item that the peer has. What was offered once more, and was there, is no news.
+// done finishes an item that the peer has. An item that was announced again and was there is not
+// reported.
 func (o *Outbox) done(it *Item) {
 	o.count(it)
 	if !it.end.Taken && it.news.theirs != "" {
@@ -117,7 +119,7 @@ func (o *Outbox) done(it *Item) {
 	o.move(it, Leaving)
 }
 
-// refused ends an item that the peer does not get.
+// refused finishes an item that the peer does not get.
 func (o *Outbox) refused(it *Item, err error) {
 	o.count(it)
 	o.tell(it, End{Err: err})
@@ -128,9 +130,9 @@ func (o *Outbox) postpone(it *Item, err error) {
 	o.tell(it, End{Err: err, Pending: true, Transient: true})
 }
 
-// hold keeps an item until the pull has brought the peer's revision, which may be here already. Without a
-// pull it fails, unless it was announced only because no checkpoint vouches for it: the peer has gone on
-// from there, and no edit of ours is refused.
+// hold keeps an item until the pull has brought the peer's revision, which may have come already.
+// Without a pull the item fails. The exception is an item announced only for lack of a checkpoint:
+// the peer has built on it, so it refuses no edit of ours.
 func (o *Outbox) hold(it *Item, err error, now time.Time) {
 	switch {
 	case o.role.pulls():
@@ -143,10 +145,10 @@ func (o *Outbox) hold(it *Item, err error, now time.Time) {
 	}
 }
 
-// Told says that the user has heard of items. They leave.
+// Told says that the outcome of items has been reported. They leave the outbox.
 func (o *Outbox) Told(items []*Item) { o.moveAll(items, Gone) }
 
-// Lost says that the connection has ended: nothing is announced, sent or marked any more.
+// Lost says that the connection has ended. The outbox then announces, sends and marks nothing more.
 func (o *Outbox) Lost() { o.lost = true }
 
 // Unmet returns the items that wait for a revision which the pull does not bring.
@@ -159,9 +161,9 @@ func (o *Outbox) Unmet() (items []*Item) {
 	return items
 }
 
-// GiveUp ends the wait for a pull that has brought everything there is. Where we claim to have seen the
-// peer's revision, and it claims the same of ours, only a new revision helps: it is made, and more is
-// true. The other items are told of, and stay pending.
+// GiveUp stops items from waiting for a pull that has brought everything. If both sides claim to
+// have seen the other's revision, only a new revision helps: GiveUp queues it and returns true. The
+// other items are reported and stay pending.
 func (o *Outbox) GiveUp() (more bool) {
 	for _, it := range o.allHeld() {
 		if it.Parent != "" && it.Rev.Contains(it.Parent) && !it.hold.touched {

@@ -8,23 +8,24 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// Role is what differs between the two sides of a connection: [Proposes] or [Offers].
+// Role is the part of the outbox that depends on the side of the connection: [Proposes] or
+// [Offers].
 type Role interface {
-	// changed takes a change of a document whose earlier revision is on its way.
+	// changed takes a change of a document with an earlier revision on its way.
 	changed(o *Outbox, head Head, passes Filter)
 	answered(o *Outbox, it *Item, a wire.Answer, now time.Time)
 
-	pulls() bool      // a revision in conflict may come from the peer
-	marks() bool      // the database keeps account of what the peer has
-	triesTwice() bool // what is forbidden is proposed once more
-	catchesUp() bool  // the peer is told when all there was is announced
+	pulls() bool      // the pull may bring a conflicting revision
+	marks() bool      // the database records the peer's revisions
+	triesTwice() bool // forbidden revisions are proposed a second time
+	catchesUp() bool  // the peer is told when it is caught up
 
-	// HearsItself reports whether the peer's own revisions come back in the feed: then the outbox has to be
-	// told of each that is received.
+	// HearsItself reports whether the peer's own revisions come back in the feed. If so, the caller
+	// must call Received for each.
 	HearsItself() bool
 }
 
-// Proposes is the role of the active peer. Pulls says that it pulls too.
+// Proposes is the role of the active peer. Pulls means that the session pulls too.
 type Proposes struct{ Pulls bool }
 
 func (p Proposes) pulls() bool    { return p.Pulls }
@@ -35,17 +36,17 @@ func (Proposes) catchesUp() bool  { return false }
 // HearsItself reports false: the database knows what came from the peer.
 func (Proposes) HearsItself() bool { return false }
 
-// changed has the change wait: the parent of a proposal is the revision before.
+// changed makes the change wait: the parent of its proposal is the earlier revision.
 func (Proposes) changed(o *Outbox, head Head, _ Filter) { o.enter(&Item{Head: head}, Waiting) }
 
-// answered takes the answer to a proposal.
+// answered takes the reply to a proposal.
 func (p Proposes) answered(o *Outbox, it *Item, a wire.Answer, now time.Time) {
 	switch {
 	case a.Status == 0:
 		o.move(it, Wanted)
 	case a.Status == 304 && it.Parent == it.Rev.ID:
-		// We knew that the peer has it. It is told, and not counted: the last session may have been cut
-		// before that could be done.
+		// We knew that the peer has it. Report the item without counting it, because the last
+		// session may have broken off before its report.
 		o.tell(it, End{})
 	case a.Status == 304:
 		o.delivered(it)
@@ -61,9 +62,9 @@ func (p Proposes) answered(o *Outbox, it *Item, a wire.Answer, now time.Time) {
 	}
 }
 
-// conflicting takes a proposal that the peer finds in conflict. If what it has is an ancestor of ours, or
-// it has nothing, the parent was wrong and is corrected. If it has seen ours, too, a new revision of ours
-// is made. Otherwise the pull has to bring its revision first.
+// conflicting handles a proposal that conflicts with the peer's revision. If that revision is
+// missing or is an ancestor of ours, the parent was wrong and is corrected. If the peer has seen
+// ours too, a new revision is made. Otherwise the pull must first bring the peer's revision.
 func (Proposes) conflicting(o *Outbox, it *Item, a wire.Answer, now time.Time) {
 	theirs, err := revision.ParseVector(a.Rev)
 	seen := a.HasRev && err == nil && it.Rev.Contains(theirs.ID)
@@ -91,11 +92,11 @@ func isMutual(it *Item, theirs revision.Rev) bool {
 	if !it.Rev.ID.IsVersion() || !theirs.ID.IsVersion() {
 		return false
 	}
-	return theirs.Contains(it.Rev.ID) || theirs.ID == it.Parent // which it has refused as the parent
+	return theirs.Contains(it.Rev.ID) || theirs.ID == it.Parent // the peer refused it as the parent
 }
 
-// Offers is the role of the passive peer. Continuous says that the subscription goes on once the peer is
-// caught up.
+// Offers is the role of the passive peer. Continuous means that the subscription goes on once the
+// peer is caught up.
 type Offers struct{ Continuous bool }
 
 func (Offers) pulls() bool      { return false }
@@ -106,11 +107,11 @@ func (Offers) catchesUp() bool  { return true }
 // HearsItself reports whether the subscription goes on.
 func (o Offers) HearsItself() bool { return o.Continuous }
 
-// changed announces the change all the same: clients assume ascending sequences, and never return to an
+// changed announces the change at once: clients assume ascending sequences and never return to an
 // earlier one.
 func (Offers) changed(o *Outbox, head Head, passes Filter) { o.consider(head, nil, passes) }
 
-// answered takes the answer to an offer.
+// answered takes the reply to an offer.
 func (Offers) answered(o *Outbox, it *Item, a wire.Answer, _ time.Time) {
 	switch {
 	case a.Send && it.earlier != nil:

@@ -8,26 +8,26 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// State is where an item stands.
+// State is the state of an item.
 type State int
 
 // The states. The package comment draws the moves between them.
 const (
-	unborn   State = iota // it is being made
-	Waiting               // its document's earlier revision is on its way; it is looked at afterwards
-	Noted                 // it is to be looked at
-	Queued                // it is to be announced
-	Batched               // it is to be announced again, in a batch that is made already
-	Offered               // it is announced, and not answered
-	Blocked               // the peer wants it; its document's earlier revision goes first
-	Wanted                // the peer wants it; it is to be sent
-	Sent                  // it is sent, and not answered
-	Arrived               // the peer has it; the database is to note that
-	Marking               // the database is noting that
-	Held                  // the peer refuses it for a revision of its own, which the pull is to bring
-	Touching              // a new revision is to be made in its place
-	Barred                // the peer forbids it; it is proposed once more when all else is done
-	Leaving               // nothing is left to do but to tell the user
+	unborn   State = iota // under construction
+	Waiting               // behind an earlier revision of the document; looked at afterwards
+	Noted                 // to be looked at
+	Queued                // to be announced
+	Batched               // to be announced again, in an existing batch
+	Offered               // announced, without an answer
+	Blocked               // wanted, behind an earlier revision of the document
+	Wanted                // wanted, to be sent
+	Sent                  // sent, without a reply
+	Arrived               // at the peer; the database has yet to record it
+	Marking               // the database is recording it
+	Held                  // refused as conflicting; waits for the peer's revision from the pull
+	Touching              // to be replaced by a new revision
+	Barred                // forbidden; proposed once more when all other items are done
+	Leaving               // finished; the user has yet to hear of it
 	Gone                  // its sequence is complete, or left for the next session
 	states   int   = iota
 )
@@ -40,7 +40,7 @@ func (s State) String() string {
 	}[s]
 }
 
-// moves says which states may follow each, as the package comment draws it.
+// moves lists the states that may follow each state, as in the package comment.
 var moves = [states][]State{
 	unborn:   {Waiting, Noted, Queued, Leaving},
 	Waiting:  {Noted, Gone},
@@ -60,22 +60,23 @@ var moves = [states][]State{
 	Gone:     {},
 }
 
-// register holds the items by document and by state. It alone moves them.
+// register holds the items by document and by state. Only its methods move them.
 type register struct {
 	ledger Ledger
 	newest map[string]*Item // of each document
 	in     [states]int      // items in each state
 	counts Counts
-	err    error // the first move that is not allowed
+	err    error // the first forbidden move
 
-	// Items in some of the states, in the order in which they came. In noted and barred are also
-	// some that have moved on, but no more than others.
+	// Items by state, in order of entry. noted and barred also hold items that have moved on, at
+	// most as many as those that have not.
 	noted, queued, wanted, arrived, touching, barred, leaving []*Item
 
 	held map[*Item]struct{}
 }
 
-// enter makes an item of a document's newest revision. A sequence other than 0 is pending until it leaves.
+// enter adds an item for the newest revision of its document. Its sequence, unless 0, is pending
+// until the item leaves.
 func (r *register) enter(it *Item, at State) {
 	if it.Sequence != 0 {
 		r.ledger.Add(it.Sequence)
@@ -87,8 +88,7 @@ func (r *register) enter(it *Item, at State) {
 	r.move(it, at)
 }
 
-// adopt makes head, of which nothing is on its way, what the item is about. It is known by then that
-// head comes of the item's own change.
+// adopt changes the item to head. head must belong to the item's own change, and have no item.
 func (r *register) adopt(it *Item, head Head) {
 	if it.Sequence == 0 && head.Sequence != 0 {
 		r.ledger.Add(head.Sequence)
@@ -96,8 +96,8 @@ func (r *register) adopt(it *Item, head Head) {
 	it.Head = head
 }
 
-// move is how every item gets from one state to another. A move that is not drawn is a fault of ours: the
-// item stays where it is, and err ends the session, so that the sequence stays pending.
+// move takes an item from one state to another. A move outside of moves is an internal error: the
+// item stays, and err ends the session, so that the sequence stays pending.
 func (r *register) move(it *Item, to State) {
 	from := it.state
 	if !allows(from, to) {
@@ -116,7 +116,7 @@ func (r *register) move(it *Item, to State) {
 		r.noted = r.tidied(r.noted, Noted)
 	case Barred:
 		r.barred = r.tidied(r.barred, Barred)
-	default: // it was taken off its queue before
+	default: // was taken off its queue before
 	}
 	switch to {
 	case Noted:
@@ -127,7 +127,7 @@ func (r *register) move(it *Item, to State) {
 		r.count(it)
 	case Wanted:
 		r.count(it)
-		if from == Sent { // it is sent again at once
+		if from == Sent { // will be sent again at once
 			r.wanted = slices.Insert(r.wanted, 0, it)
 		} else {
 			r.wanted = append(r.wanted, it)
@@ -149,7 +149,7 @@ func (r *register) move(it *Item, to State) {
 	}
 }
 
-// tidied is a queue without those that have moved on, once they are more than the others.
+// tidied removes items that have moved on from a queue, once they are the majority.
 func (r *register) tidied(queue []*Item, state State) []*Item {
 	if len(queue) <= 2*r.in[state] {
 		return queue
@@ -159,7 +159,7 @@ func (r *register) tidied(queue []*Item, state State) []*Item {
 
 func allows(from, to State) bool { return slices.Contains(moves[from], to) }
 
-// left is where every item leaves: here, and nowhere else, its sequence is complete.
+// left runs for each item that leaves. Sequences complete here and nowhere else.
 func (r *register) left(it *Item) {
 	earlier, later := it.earlier, it.later
 	if !it.end.Pending && it.Sequence != 0 && !earlier.isSame(it) && !later.isSame(it) {
@@ -185,7 +185,7 @@ func (r *register) left(it *Item) {
 	}
 }
 
-// follow lets the document's next revision go on, now that none is before it.
+// follow releases the document's next revision after the one before it has left.
 func (r *register) follow(it, later *Item) {
 	if it.end.Taken {
 		later.Parent = it.Rev.ID
@@ -195,11 +195,11 @@ func (r *register) follow(it, later *Item) {
 		r.move(later, Noted)
 	case Blocked:
 		r.move(later, Wanted)
-	default: // it does not wait
+	default: // not waiting
 	}
 }
 
-// count counts an item as one to be dealt with, once.
+// count adds an item to Total, once.
 func (r *register) count(it *Item) {
 	if !it.counted {
 		it.counted = true
@@ -207,19 +207,19 @@ func (r *register) count(it *Item) {
 	}
 }
 
-// drop ends an item that nobody needs any more.
+// drop ends an item without a report.
 func (r *register) drop(it *Item) { r.move(it, Gone) }
 
-// tell ends an item, of which the user is to hear.
+// tell ends an item and reports it to the user.
 func (r *register) tell(it *Item, end End) {
 	it.end = end
 	r.move(it, Leaving)
 }
 
-// allHeld returns the items in state Held, in the order of their changes.
+// allHeld returns the held items, in the order of their changes.
 func (r *register) allHeld() []*Item {
 	return slices.SortedFunc(maps.Keys(r.held), func(a, b *Item) int { return cmp.Compare(a.Sequence, b.Sequence) })
 }
 
-// total returns how many items there are.
+// total returns the number of items.
 func (r *register) total() int { return -r.in[unborn] - r.in[Gone] }

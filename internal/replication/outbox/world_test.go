@@ -114,8 +114,8 @@ const (
 
 var errFilter = errors.New("the filter failed")
 
-// world is a database, a peer, and the outbox between them. Its demands come from
-// the protocol, not from the outbox: about sequences, announcements, revisions and their order.
+// world is a database, a peer, and the outbox between them. What it demands is written from
+// the protocol: of sequences, of announcements and revisions, and of their order.
 type world struct {
 	random *rand.Rand
 	offers bool // we are the passive peer, and the peer subscribes

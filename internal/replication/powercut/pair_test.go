@@ -16,7 +16,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store/storetest"
 )
 
-// pair is two peers, and which of them loses power.
+// pair is two peers, one of which loses power.
 type pair struct {
 	t               *testing.T
 	active, passive *peer
@@ -24,8 +24,8 @@ type pair struct {
 	edits           int
 }
 
-// newPair makes peers that are not open yet. The other's clock is ahead, so that the victim's
-// versions get ahead of its own clock, as they do in the field.
+// newPair makes peers that are not open yet. The other peer's clock is ahead, so that the victim's
+// versions run ahead of its own clock, as they do in practice.
 func newPair(t *testing.T, versioning store.Versioning, victim string, cut int) *pair {
 	dir := t.TempDir()
 	p := &pair{
@@ -44,7 +44,7 @@ func newPair(t *testing.T, versioning store.Versioning, victim string, cut int) 
 	return p
 }
 
-// close closes what is open; that a dead disk makes it fail, is no news.
+// close closes both databases. It ignores the errors of a dead disk.
 func (p *pair) close() {
 	for _, one := range []*peer{p.active, p.passive} {
 		if one.db != nil {
@@ -54,7 +54,7 @@ func (p *pair) close() {
 	p.victim.disk.Close()
 }
 
-// run is the work in which the power is cut, until it is.
+// run is the work that the power cut interrupts.
 func (p *pair) run() error {
 	steps := []func() error{
 		p.active.open, p.passive.open,
@@ -135,7 +135,8 @@ func (p *pair) putBlob(one *peer, id string) error {
 	return one.save(id, fmt.Sprintf(`{"edit":%d,"blob":%s}`, p.edits, blob))
 }
 
-// sync replicates until all is done, or the power goes. What both have then, is promised.
+// sync replicates until all is done or the power fails. The documents that both then have are
+// promised.
 func (p *pair) sync() error {
 	_, err := p.session()
 	if err == nil {
@@ -174,7 +175,7 @@ func (p *pair) session() (moved uint64, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = passive.Run(context.Background()) // ends as the active side ends
+		_ = passive.Run(context.Background()) // ends with the active side
 	}()
 	err = active.Run(context.Background())
 	<-done
@@ -184,11 +185,11 @@ func (p *pair) session() (moved uint64, err error) {
 	return progress.Push.Documents + progress.Pull.Documents, err
 }
 
-// restart opens what the power cut has left, and checks it.
+// restart opens the database after the power cut and checks it.
 func (p *pair) restart(path string, seed uint64) {
 	v := p.victim
 	if v.db != nil {
-		_ = v.db.Close() // nothing of it reaches the disk
+		_ = v.db.Close() // nothing of this reaches the disk
 	}
 	if err := v.disk.Survive(v.path, path, seed); err != nil {
 		p.t.Fatal(err)
@@ -203,7 +204,7 @@ func (p *pair) restart(path string, seed uint64) {
 	v.checkPromised("after the restart")
 }
 
-// checkAfterwards goes on as users would: they edit, and the peers replicate.
+// checkAfterwards edits and replicates after the restart, as users would.
 func (p *pair) checkAfterwards(cut int) {
 	t := p.t
 	if p.other.db == nil {

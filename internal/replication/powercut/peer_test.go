@@ -15,13 +15,13 @@ import (
 	"github.com/tandemdb/tandem/internal/store/storetest"
 )
 
-// What the description of a document ends with.
+// How a document description ends.
 const (
 	tombstone  = " deleted"
 	inConflict = " in conflict"
 )
 
-// peer is a database, and what is known of its documents.
+// peer is a database with the history of its documents.
 type peer struct {
 	t       *testing.T
 	path    string
@@ -29,10 +29,10 @@ type peer struct {
 	disk    *storetest.Disk // nil for a real one
 	db      *store.DB
 	coll    *store.Collection
-	next    *seal.Secret // what opens it once a change of its key is over; nil for nothing
+	next    *seal.Secret // the key after a key change in progress; nil if there is none
 
-	seen     map[string][]string // by document, what it has been, in order
-	promised map[string]int      // by document, which of them must not be lost
+	seen     map[string][]string // by document: its contents over time
+	promised map[string]int      // by document: the index of the content that must not be lost
 }
 
 func newPeer(t *testing.T, path string, versioning store.Versioning) *peer {
@@ -52,7 +52,8 @@ func (p *peer) open() (err error) {
 	return err
 }
 
-// openWhatIsLeft opens what a power cut has left, where the key may have changed or not.
+// openWhatIsLeft opens the database after a power cut that may have interrupted a change of the
+// key.
 func (p *peer) openWhatIsLeft() error {
 	err := p.open()
 	if errors.Is(err, fault.NotADatabase) {
@@ -62,7 +63,7 @@ func (p *peer) openWhatIsLeft() error {
 	return err
 }
 
-// changeKey encrypts the database, or with nil removes the encryption.
+// changeKey encrypts the database; nil removes the encryption.
 func (p *peer) changeKey(to *seal.Secret) error {
 	p.next = to
 	err := p.db.ChangeKey(context.Background(), to)
@@ -90,7 +91,7 @@ func (p *peer) delete(id string) error {
 	})
 }
 
-// blob stores content and returns the JSON that stands for it in a document.
+// blob stores content and returns the JSON of its reference.
 func (p *peer) blob(content string) (string, error) {
 	w, err := p.db.BlobWriter(context.Background())
 	if err != nil {
@@ -104,7 +105,7 @@ func (p *peer) blob(content string) (string, error) {
 	return fmt.Sprintf(`{"@type":"blob","digest":%q,"length":%d,"content_type":"text/plain"}`, digest, size), err
 }
 
-// promise makes all that was saved durable.
+// promise makes every saved document durable.
 func (p *peer) promise() error {
 	err := p.db.UpdateDurable(context.Background(), func(*store.Tx) error { return nil })
 	if err == nil {
@@ -113,7 +114,7 @@ func (p *peer) promise() error {
 	return err
 }
 
-// observe notes what each document is now.
+// observe records the current content of each document.
 func (p *peer) observe() {
 	if p.db == nil {
 		return
@@ -125,7 +126,7 @@ func (p *peer) observe() {
 	}
 }
 
-// settle notes that what each document is now must not be lost.
+// settle records that the current content of each document must not be lost.
 func (p *peer) settle() {
 	p.observe()
 	for id, all := range p.seen {
@@ -133,7 +134,7 @@ func (p *peer) settle() {
 	}
 }
 
-// checkPromised fails if a document is missing, or is what it was before the promise.
+// checkPromised fails if a document is missing, or has a content from before the promise.
 func (p *peer) checkPromised(when string) {
 	now := p.contents()
 	for id, promised := range p.promised {
@@ -148,8 +149,8 @@ func (p *peer) checkPromised(when string) {
 	}
 }
 
-// contents maps the IDs of all documents to revision and body, and sees to it that their blobs
-// are complete.
+// contents maps the IDs of all documents to revision and body, and checks that their blobs are
+// complete.
 func (p *peer) contents() map[string]string {
 	p.t.Helper()
 	all := make(map[string]string)

@@ -15,8 +15,8 @@ var (
 	cutAll = flag.Bool("powercut.all", false, "try each step, not a part of them")
 )
 
-// stride is how many steps apart the cuts are, unless each is tried. It has no common factor with
-// what the steps repeat in.
+// stride is the distance between cuts, unless every step is tried. It has no common factor with the
+// period of the steps.
 func stride() int { return testsize.Pick(151, 29) }
 
 // TestNothingPromisedIsLost cuts the power of one of two peers at each step of its disk.
@@ -31,7 +31,7 @@ func TestNothingPromisedIsLost(t *testing.T) {
 	}
 }
 
-// sweep tries the cuts until one lies past the last step.
+// sweep tries cuts until one lies past the last step.
 func sweep(t *testing.T, versioning store.Versioning, victim string) {
 	if *cutAt > 0 {
 		runCut(t, versioning, victim, *cutAt)
@@ -54,8 +54,8 @@ func sweep(t *testing.T, versioning store.Versioning, victim string) {
 	}
 }
 
-// runCut lets the peers work, with a power cut at a step of the victim's disk. It reports whether
-// the step was reached.
+// runCut runs the peers with a power cut at a step of the victim's disk. It reports whether the
+// victim reached the step.
 func runCut(t *testing.T, versioning store.Versioning, victim string, cut int) (reached bool) {
 	p := newPair(t, versioning, victim, cut)
 	defer p.close()

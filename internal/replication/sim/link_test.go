@@ -10,7 +10,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// link is a continuous replicator from one peer to another, and the network between them.
+// link is a continuous replicator from one peer to another, with the network between them.
 type link struct {
 	w        *world
 	from, to *peer
@@ -48,7 +48,7 @@ func (l *link) stop() {
 	<-l.ended
 }
 
-// dial connects the peers, if there is a way.
+// dial connects the peers, if the link is up.
 func (l *link) dial(context.Context) (blip.Pipe, string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -81,14 +81,14 @@ func (l *link) set(up bool) {
 	}
 }
 
-// breakAfter lets the connection break after so many more frames from the active side.
+// breakAfter makes the connection break after a number of frames from the active side.
 func (l *link) breakAfter(frames int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.left = frames
 }
 
-// drop cuts the connection that there is.
+// drop cuts the current connection.
 func (l *link) drop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -124,7 +124,7 @@ func (p *linkPipe) Write(ctx context.Context, frame []byte) error {
 	return p.Pipe.Write(ctx, frame)
 }
 
-// serve lets a visitor in, unless the peer is not running.
+// serve accepts a visitor, if the peer is running.
 func (p *peer) serve(pipe blip.Pipe, protocol string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -136,7 +136,7 @@ func (p *peer) serve(pipe blip.Pipe, protocol string) bool {
 		Collections: []*store.Collection{p.coll},
 	})
 	p.visitors.Go(func() {
-		_ = session.Run(context.Background()) // ends as the visitor goes
+		_ = session.Run(context.Background()) // ends with the visitor
 	})
 	return true
 }

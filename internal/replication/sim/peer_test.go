@@ -14,22 +14,23 @@ import (
 	"github.com/tandemdb/tandem/internal/store/storetest"
 )
 
-// What the description of a document ends with.
+// How a document description ends.
 const (
 	tombstone  = " deleted"
 	inConflict = " in conflict"
 )
 
-// today is when the simulated time begins: synctest's own clock begins before there were versions.
+// today is the start of the simulated time. synctest's own clock starts before the minimum time of
+// a version.
 var today = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // constant
 
-// peer is a database on a disk of its own, with a clock of its own.
+// peer is a database with its own disk and clock.
 type peer struct {
 	w          *world
 	name, dir  string
 	versioning store.Versioning
 	skew       time.Duration
-	unlucky    bool // has lost edits that others may have
+	unlucky    bool // has lost edits that other peers may have
 
 	path     string
 	disk     *storetest.Disk
@@ -74,11 +75,11 @@ func (p *peer) reopen() {
 	p.reconnect()
 }
 
-// cutPower goes on with what a power cut leaves.
+// cutPower restarts the peer from its disk after a power cut.
 func (p *peer) cutPower() {
 	p.cuts++
 	p.disk.CutAt(1)
-	_ = p.db.Close() // nothing of it reaches the disk
+	_ = p.db.Close() // nothing of this reaches the disk
 	left := filepath.Join(p.dir, fmt.Sprintf("%s-%d%s", p.name, p.cuts, store.Extension))
 	p.must(p.disk.Survive(p.path, left, uint64(p.cuts))) //nolint:gosec // positive
 	p.disk.Close()

@@ -18,7 +18,7 @@ var (
 	simDays  = flag.Int("sim.days", 0, "how long a world lasts; 0 for what the size of the tests says")
 )
 
-// TestWeeksOfFlakyNetwork lets worlds go on for days of fake time, and then compares their peers.
+// TestWeeksOfFlakyNetwork simulates days of several worlds, and then compares their peers.
 func TestWeeksOfFlakyNetwork(t *testing.T) {
 	if *simSeed != 0 {
 		runWorld(t, *simSeed)

@@ -25,8 +25,8 @@ func versionings() []store.Versioning {
 	return []store.Versioning{store.RevTrees, store.VersionVectors}
 }
 
-// TestAFailingDiskIsToldAndPasses lets the disk of either side fail while documents come to it: the
-// replicator says so, and goes on by itself when the disk is well again.
+// TestAFailingDiskIsToldAndPasses lets the disk of either side fail while documents arrive. The
+// replicator must report the failure, and recover without help when the disk works again.
 func TestAFailingDiskIsToldAndPasses(t *testing.T) {
 	for name, failure := range map[string]error{"full": sqlite3.FULL, "no space": syscall.ENOSPC, "broken": syscall.EIO} {
 		for _, victim := range sides() {
@@ -61,7 +61,7 @@ func fail(t *testing.T, p *pair, failure error) {
 
 var everyStep = flag.Bool("sim.all", false, "let the disk be full from each step on, not from some alone")
 
-// TestAFullDiskAtEachStep lets the disk be full from each step of a sync on, in turn.
+// TestAFullDiskAtEachStep repeats a sync with a disk that is full from step n on, for each n.
 func TestAFullDiskAtEachStep(t *testing.T) {
 	for _, victim := range sides() {
 		for _, versioning := range versionings() {
@@ -71,7 +71,7 @@ func TestAFullDiskAtEachStep(t *testing.T) {
 				if *everyStep {
 					stride = 1
 				}
-				step, tried := 1, -1 // the last one never comes
+				step, tried := 1, -1 // the last step never comes
 				for more := true; more && !t.Failed(); step += stride {
 					tried++
 					synctest.Test(t, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestAFullDiskAtEachStep(t *testing.T) {
 	}
 }
 
-// fillUp lets a pair sync while the disk is full from a step on, and reports whether the step came.
+// fillUp syncs a pair whose disk is full from a step on, and reports whether the step came.
 func fillUp(p *pair, step int) (reached bool) {
 	defer p.end()
 	p.link().set(false)
@@ -113,7 +113,7 @@ func fillUp(p *pair, step int) (reached bool) {
 	return reached
 }
 
-// pair is a world of two peers, of which the disk of one is going to fail.
+// pair is a world of two peers; the disk of one will fail.
 type pair struct {
 	*world
 	victim, other *peer
@@ -137,7 +137,7 @@ func newPair(t *testing.T, dir, victim string, versioning store.Versioning) *pai
 
 func (p *pair) link() *link { return p.links[0] }
 
-// recovers expects that the pair finds together by itself, once the disk is well again.
+// recovers checks that the pair converges without help once the disk works again.
 func (p *pair) recovers() {
 	p.victim.disk.Mend()
 	time.Sleep(time.Hour)

@@ -12,8 +12,8 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// TestAFullDiskIsWarnedOfOnce has many documents meet a full disk: each session of either side warns
-// of that, and not each document.
+// TestAFullDiskIsWarnedOfOnce sends many documents to a full disk. Each session of either side must
+// log one warning, not one per document.
 func TestAFullDiskIsWarnedOfOnce(t *testing.T) {
 	for _, victim := range sides() {
 		for _, versioning := range versionings() {
@@ -48,7 +48,7 @@ func warn(t *testing.T, p *pair) {
 	p.recovers()
 }
 
-// setbacks counts the warnings that something went wrong.
+// setbacks counts the warnings about setbacks.
 type setbacks struct{ n atomic.Int64 }
 
 func (s *setbacks) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }

@@ -13,20 +13,20 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// world is some peers and the links between them. One goroutine makes things happen in it.
+// world is a set of peers and links. One goroutine drives its events.
 type world struct {
 	t      *testing.T
 	random *rand.Rand
 	began  time.Time
 	peers  []*peer
 	links  []*link
-	latest map[string]string // by document that one peer alone edits, its last body; while that must win
-	stats  stats             // of the world's own goroutine
+	latest map[string]string // by document that only one peer edits: its last body, as long as that must win
+	stats  stats             // used by the world's goroutine only
 	dials  atomic.Int64      // of all links
-	log    *slog.Logger      // of all links; nil for none
+	log    *slog.Logger      // of all links; nil disables logging
 }
 
-// stats counts what has happened.
+// stats counts events.
 type stats struct{ edits, downs, breaks, restarts, cuts int }
 
 func (s stats) String() string {
@@ -80,7 +80,7 @@ func (w *world) end() {
 	}
 }
 
-// happen makes one thing happen.
+// happen causes one random event.
 func (w *world) happen() {
 	p := w.peers[w.random.IntN(len(w.peers))]
 	l := w.links[w.random.IntN(len(w.links))]
@@ -103,7 +103,7 @@ func (w *world) happen() {
 	}
 }
 
-// edit changes a document of p's own, or one that all edit, or deletes it.
+// edit changes or deletes a document, either p's own or a shared one.
 func (w *world) edit(p *peer) {
 	w.stats.edits++
 	if w.random.IntN(3) == 0 {
@@ -132,8 +132,8 @@ func (w *world) body(p *peer) string {
 	}
 }
 
-// forgive says that what p has edited may be lost, which nobody had promised to keep. With version
-// vectors the next edit wins again; with trees it may meet what was lost, and conflict with it.
+// forgive drops the demand that p's edits survive, since nobody had promised to keep them. With
+// version vectors the next edit wins again; with trees it may conflict with a lost edit.
 func (w *world) forgive(p *peer) {
 	for id := range w.latest {
 		if strings.HasPrefix(id, p.name+"-") {
@@ -153,7 +153,7 @@ func (w *world) editEach() {
 	}
 }
 
-// silence ends all that goes on with p.
+// silence stops all replication with p.
 func (w *world) silence(p *peer) {
 	for _, l := range w.links {
 		if l.from == p {
@@ -166,7 +166,7 @@ func (w *world) silence(p *peer) {
 	p.visitors.Wait()
 }
 
-// restart does what happens while p is not running.
+// restart restarts p, and calls meanwhile while p is down.
 func (w *world) restart(p *peer, meanwhile func()) {
 	p.setRunning(false)
 	w.silence(p)
@@ -185,7 +185,7 @@ func (w *world) mend() {
 	}
 }
 
-// check compares all peers, and looks for the latest edits.
+// check compares all peers and looks for the latest edits.
 func (w *world) check() {
 	first := w.peers[0].contents()
 	for _, p := range w.peers {

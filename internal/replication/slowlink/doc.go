@@ -1,4 +1,4 @@
-// Package slowlink holds the proof that a slow link is used well: two databases, a replicator and
-// a listener on real connections with TLS, and between them a wire of so many bits a second that
-// delivers after a delay. It has tests only.
+// Package slowlink tests how well replication uses a slow link. Two databases replicate over real
+// TLS connections, through a relay that limits the bandwidth and delays the data. The package has
+// tests only.
 package slowlink

@@ -21,7 +21,7 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
-// peer is a database, and how it sends.
+// peer is a database with its settings for sending.
 type peer struct {
 	t           *testing.T
 	db          *store.DB
@@ -48,7 +48,7 @@ func newPeer(t *testing.T, versioning store.Versioning, compression blip.Compres
 	return &peer{t: t, db: db, coll: coll, compression: compression}
 }
 
-// common is the part of a session's settings that both roles have.
+// common returns the session settings for both roles.
 func (p *peer) common(protocol string) replication.Common {
 	return replication.Common{DB: p.db, Protocol: protocol, Compression: p.compression}
 }
@@ -83,7 +83,7 @@ func (p *peer) count() (n int) {
 	return n
 }
 
-// has reports whether there is a document.
+// has reports whether the document exists.
 func (p *peer) has(id string) bool {
 	return p.db.View(context.Background(), func(tx *store.Tx) error {
 		_, err := tx.Document(p.coll, id)
@@ -91,8 +91,8 @@ func (p *peer) has(id string) bool {
 	}) == nil
 }
 
-// routes returns documents as applications have them, 250 different ones of 1.2 kB again and again.
-// That is ten times what deflating looks back on.
+// routes returns n documents, repeating 250 different ones of 1.2 kB as applications have them. The
+// repeat distance is ten times the window of deflate.
 func routes(t *testing.T, n int) []store.Edit {
 	t.Helper()
 	file, err := os.ReadFile("../../../cmd/tandem/demo/routes.jsonl")
@@ -102,13 +102,13 @@ func routes(t *testing.T, n int) []store.Edit {
 	lines := bytes.Split(bytes.TrimSpace(file), []byte("\n"))
 	docs := make([]store.Edit, n)
 	for i := range docs {
-		_, rest, _ := bytes.Cut(lines[i%len(lines)], []byte(",")) // behind the ID, which a body must not have
+		_, rest, _ := bytes.Cut(lines[i%len(lines)], []byte(",")) // after the ID, which a body must not have
 		docs[i] = store.Edit{ID: fmt.Sprintf("route_%d", i), Body: fmt.Appendf(nil, `{"copy":%d,%s`, i/len(lines), rest)}
 	}
 	return docs
 }
 
-// blob stores a blob that deflating does not shorten, and returns what refers to it.
+// blob stores a blob that does not compress, and returns a reference to it.
 func (p *peer) blob(size int64, seed byte) string {
 	p.t.Helper()
 	w, err := p.db.BlobWriter(p.t.Context())
@@ -126,7 +126,7 @@ func (p *peer) blob(size int64, seed byte) string {
 	return fmt.Sprintf(`{"@type":"blob","digest":%q,"length":%d,"content_type":"image/jpeg"}`, digest, size)
 }
 
-// share starts a listener on the peer's database, and returns where it is. It ends with the test.
+// share starts a listener for the peer's database until the test ends, and returns its address.
 func (p *peer) share(heartbeat time.Duration, wrap wrapper) string {
 	p.t.Helper()
 	id, err := identity.Create(nil, identity.Options{CommonName: "test"})
@@ -141,7 +141,7 @@ func (p *peer) share(heartbeat time.Duration, wrap wrapper) string {
 			defer p.ends.Add(1)
 			_ = replication.NewPassive(wrap(conn), replication.Passive{
 				Common: p.common(conn.Protocol()), Collections: []*store.Collection{p.coll},
-			}).Run(context.Background()) // ends as the replicator goes
+			}).Run(context.Background()) // ends with the replicator
 		},
 	})
 	if err != nil {
@@ -185,14 +185,14 @@ func (p *peer) replicator(address string, o replicatorOptions) *replication.Runn
 }
 
 type replicatorOptions struct {
-	push       bool // else it pulls
+	push       bool // otherwise it pulls
 	continuous bool
 	heartbeat  time.Duration
 	wrap       wrapper
 }
 
-// wrapper puts something between a session and its connection.
+// wrapper inserts a layer between a session and its connection.
 type wrapper func(blip.Pipe) blip.Pipe
 
-// asIs leaves a connection alone.
+// asIs is the wrapper without a layer.
 func asIs(pipe blip.Pipe) blip.Pipe { return pipe }

@@ -2,5 +2,5 @@
 
 package slowlink_test
 
-// raceDetector says that everything takes ten times as long.
+// raceDetector reports whether the race detector is on, which slows everything down tenfold.
 const raceDetector = false

@@ -12,9 +12,9 @@ import (
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
-// TestASlowLinkCarriesCompressedDocuments is about a link of 10 Mbit/s with 20 ms of delay: it is
-// busy nearly all the time, with compressed bytes, and carries documents at 2.5 times the rate of
-// uncompressed ones or more.
+// TestASlowLinkCarriesCompressedDocuments replicates over a link of 10 Mbit/s with 20 ms of delay.
+// The link must be busy nearly all the time, with compressed bytes, and carry documents at least
+// 2.5 times as fast as without compression.
 func TestASlowLinkCarriesCompressedDocuments(t *testing.T) {
 	takesTrueSpeed(t)
 	docs := routes(t, 4_000)
@@ -23,7 +23,7 @@ func TestASlowLinkCarriesCompressedDocuments(t *testing.T) {
 			t.Run(string(versioning)+" "+name, func(t *testing.T) {
 				t.Parallel()
 				var errs []error
-				for range 3 { // others may want the processor during one of the runs
+				for range 3 { // other processes may need the processor during a run
 					plain := overSlowLink(t, docs, versioning, push, blip.Never)
 					adaptive := overSlowLink(t, docs, versioning, push, blip.Adaptive)
 					t.Logf("plain %v, adaptive %v", plain, adaptive)
@@ -40,7 +40,7 @@ func TestASlowLinkCarriesCompressedDocuments(t *testing.T) {
 	}
 }
 
-// takesTrueSpeed skips a test whose figures need the true speed of the machine.
+// takesTrueSpeed skips a test that depends on the full speed of the machine.
 func takesTrueSpeed(t *testing.T) {
 	t.Helper()
 	testsize.Whole(t)
@@ -49,7 +49,7 @@ func takesTrueSpeed(t *testing.T) {
 	}
 }
 
-// shortcomings tells what is wrong with an adaptive transfer next to a plain one.
+// shortcomings compares an adaptive transfer with a plain one.
 func (adaptive transfer) shortcomings(plain transfer) (errs []error) {
 	if gain := plain.took.Seconds() / adaptive.took.Seconds(); gain < 2.5 {
 		errs = append(errs, fmt.Errorf("the rate of documents is %.2f times the uncompressed one, want 2.5 or more", gain))
@@ -63,8 +63,8 @@ func (adaptive transfer) shortcomings(plain transfer) (errs []error) {
 	return errs
 }
 
-// News overtake what is on its way already: a slow link is filled with blobs of 12 MB, and a document
-// that is saved meanwhile arrives before another megabyte has passed.
+// Urgent messages overtake data on its way: while blobs of 12 MB fill a slow link, a saved document
+// must arrive before another megabyte has passed.
 func TestNewsDoNotWaitForBlobs(t *testing.T) {
 	const blobs, size = 12, 1 << 20
 	active, passive := newPeer(t, store.VersionVectors, blip.Adaptive), newPeer(t, store.VersionVectors, blip.Adaptive)
@@ -107,7 +107,7 @@ func eventually(t *testing.T, holds func() bool) {
 	}
 }
 
-// transfer is what the wire has seen of one.
+// transfer is the relay's view of a replication.
 type transfer struct {
 	took    time.Duration
 	carried int64 // bytes

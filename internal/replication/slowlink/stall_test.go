@@ -13,11 +13,11 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// stalling is a connection whose owner stops reading for a while: a process that hangs.
+// stalling is a connection whose owner stops reading for a while, like a process that hangs.
 type stalling struct {
 	blip.Pipe
-	left     int64         // bytes that are read before
-	stalled  chan struct{} // closed when it stops
+	left     int64         // bytes to read before the stall
+	stalled  chan struct{} // closed when the stall begins
 	released <-chan struct{}
 }
 
@@ -49,10 +49,10 @@ func newStall(t *testing.T) *stall {
 	return s
 }
 
-// A sender whose peer stops reading holds a few megabytes, however much there is to send, and goes on
-// when the peer does.
+// A sender whose peer stops reading must hold only a few megabytes, however much it has to send,
+// and continue when the peer does.
 func TestAStalledReaderCostsLittleMemory(t *testing.T) {
-	takesTrueSpeed(t) // of hundreds of megabytes
+	takesTrueSpeed(t) // it moves hundreds of megabytes
 	const most = 24 << 20
 	for name, fill := range map[string]func(*peer) (documents int){
 		"100,000 documents": func(p *peer) int {
@@ -100,10 +100,10 @@ func TestAStalledReaderCostsLittleMemory(t *testing.T) {
 	}
 }
 
-// numbered returns n of the routes, from a number on.
+// numbered returns n of the routes, starting at index from.
 func numbered(t *testing.T, from, n int) []store.Edit { return routes(t, from+n)[from:] }
 
-// still waits until a figure stays the same for a while.
+// still waits until figure has been constant for a while.
 func still(t *testing.T, figure func() int64) {
 	t.Helper()
 	tick := time.NewTicker(300 * time.Millisecond)
@@ -113,7 +113,7 @@ func still(t *testing.T, figure func() int64) {
 	}
 }
 
-// heap returns the bytes in use.
+// heap returns the bytes in use on the heap.
 func heap() uint64 {
 	runtime.GC()
 	var stats runtime.MemStats
@@ -121,8 +121,8 @@ func heap() uint64 {
 	return stats.HeapAlloc
 }
 
-// A sender gives up a peer that has stopped reading, and with it answering, although writing to it is
-// what the sender waits for.
+// A sender must give up on a peer that has stopped reading and answering, even while it is blocked
+// in a write to that peer.
 func TestAStalledReaderIsGivenUp(t *testing.T) {
 	for role, push := range map[string]bool{"replicator": true, "listener": false} {
 		t.Run("by the "+role, func(t *testing.T) {

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// What the wire is like.
+// The properties of the wire.
 const (
 	bytesPerSecond = 10e6 / 8
 	delay          = 20 * time.Millisecond
-	burst          = 10 * time.Millisecond // of sending that it makes up for after it was held up
+	burst          = 10 * time.Millisecond // backlog of transmission time that it makes up for after a pause
 
-	parcelSize    = 4 << 10  // bytes that it takes at a time
-	underway      = 64       // parcels between taking and delivering
-	routersBuffer = 32 << 10 // bytes that wait in front of it
+	parcelSize    = 4 << 10  // bytes per read
+	underway      = 64       // parcels between reading and delivery
+	routersBuffer = 32 << 10 // bytes queued in front of it
 )
 
 // wire is a slow link: a relay on loopback in front of a listener.
@@ -26,7 +26,7 @@ type wire struct {
 	there, back lane // from the dialler, and to it
 }
 
-// newWire lays a wire to a host and port. It ends with the test, after the connections have.
+// newWire starts a wire to a host and port. It ends with the test, after the connections.
 func newWire(t *testing.T, target string) *wire {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -73,23 +73,23 @@ func (w *wire) relay(near *net.TCPConn) {
 // lane is one direction of a wire.
 type lane struct {
 	mu      sync.Mutex // guards the following
-	free    time.Time  // when all that was taken has left
+	free    time.Time  // when the last accepted byte leaves
 	history []passage
 }
 
-// passage is a moment in the life of a lane.
+// passage is a point in the transmission of a lane.
 type passage struct {
 	at    time.Time
-	bytes int64 // carried until then
+	bytes int64 // bytes carried until then
 }
 
-// parcel is what travels.
+// parcel is a piece of data in transit.
 type parcel struct {
 	bytes []byte
 	due   time.Time
 }
 
-// carry takes from one side and gives to the other until either has had enough.
+// carry copies from one side to the other until either side ends.
 func (l *lane) carry(to, from *net.TCPConn) {
 	road := make(chan parcel, underway)
 	var delivery sync.WaitGroup
@@ -112,13 +112,13 @@ func deliver(to, from *net.TCPConn, road <-chan parcel) {
 	for p := range road {
 		waitUntil(p.due)
 		if _, err := to.Write(p.bytes); err != nil {
-			_ = from.Close() // nothing more is taken; what is on the road is lost
+			_ = from.Close() // accept no more; data in transit is lost
 		}
 	}
 	_ = to.CloseWrite()
 }
 
-// take gives so many bytes their time on the wire, and returns when they have left.
+// take schedules n bytes, and returns the time at which they have left.
 func (l *lane) take(n int) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -137,15 +137,15 @@ func (l *lane) carriedLocked() int64 {
 	return l.history[len(l.history)-1].bytes
 }
 
-// carried returns how many bytes have passed.
+// carried returns the number of bytes that have passed.
 func (l *lane) carried() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.carriedLocked()
 }
 
-// busy returns which part of the time the lane was in use while the middle eight tenths of its
-// bytes passed: the beginning and the end of a conversation wait for answers.
+// busy returns the fraction of time during which the lane was in use, measured over the middle
+// eight tenths of its bytes. The beginning and the end of a conversation wait for replies.
 func (l *lane) busy() float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

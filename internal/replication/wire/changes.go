@@ -12,37 +12,37 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// The bits of a changes entry's deletion flags.
+// The bits of the deletion flags in a changes entry.
 const (
 	FlagDeleted = 1 // the revision is a tombstone
 	FlagRevoked = 2 // the user lost access to the document
 	FlagRemoved = 4 // the document left the user's channels
 )
 
-// maxEntryItems is how much of an entry is read.
+// maxEntryItems bounds the items that are read of an entry.
 const maxEntryItems = 8
 
-// Change is one entry of a changes message: a revision the sender has to offer.
+// Change is one entry of a changes message: an offered revision.
 type Change struct {
 	Sequence string // the sender's own, as JSON text; opaque
 	ID       string
 	Rev      revision.Rev
 	Flags    int
 	Size     int   // estimate in bytes; 0 if not given
-	Bad      error // why the entry makes no sense; the others may
+	Bad      error // why the entry is invalid; the others may be valid
 }
 
-// Lost reports whether the entry says that access to the document was lost.
+// Lost reports whether the entry announces the loss of access to the document.
 func (c Change) Lost() bool {
 	return c.Flags&FlagRemoved != 0 && c.Flags != FlagRemoved|FlagDeleted || c.Flags&FlagRevoked != 0
 }
 
-// Proposal is one entry of a proposeChanges message: a revision and what it builds upon.
+// Proposal is one entry of a proposeChanges message: a revision and its parent.
 type Proposal struct {
 	ID     string
 	Rev    revision.Rev
-	Parent revision.ID // newest revision the proposer knows the receiver to have, or ""
-	Bad    error       // why the entry makes no sense; the others may
+	Parent revision.ID // the newest revision that the proposer knows the receiver to have, or ""
+	Bad    error       // why the entry is invalid; the others may be valid
 }
 
 // Answer is one item of the reply to either message.
@@ -50,12 +50,12 @@ type Answer struct {
 	Status int           // 0 with Send false: not wanted (changes) or accepted (proposeChanges)
 	Send   bool          // the item was an array
 	Known  []revision.ID // revisions of the document that the receiver has, newest first
-	Rev    string        // with 409: the receiver's current revision or vector; "" is none
+	Rev    string        // with 409: the receiver's current revision or vector, or ""
 	HasRev bool          // the 409 named a revision, even an empty one
 }
 
-// ParseChanges reads the body of a changes message. An empty body and null mean caught up. A size
-// beyond largest is cut to that.
+// ParseChanges reads the body of a changes message. An empty body or null means caught up. A size
+// above largest is capped.
 func ParseChanges(body []byte, largest int) ([]Change, error) {
 	changes := make([]Change, 0, entriesOf(body))
 	err := eachEntry(body, func(item entry) error {
@@ -114,7 +114,7 @@ func ParseProposals(body []byte) ([]Proposal, error) {
 	return proposals, err
 }
 
-// named reads the ID of a revision, and checks that of its document.
+// named parses a revision and checks the document ID.
 func named(id, rev string) (revision.Rev, error) {
 	if err := document.CheckIncomingID(id); err != nil {
 		return revision.Rev{}, err
@@ -122,11 +122,11 @@ func named(id, rev string) (revision.Rev, error) {
 	return revision.ParseVector(rev)
 }
 
-// ParseAnswers reads the reply to n announced revisions. Items that are missing are zero,
-// and a body that is no array leaves all of them so.
+// ParseAnswers reads the reply to n announced revisions. Missing items are zero; a body other than
+// an array leaves all of them zero.
 func ParseAnswers(body []byte, n int) ([]Answer, error) {
 	answers := make([]Answer, n)
-	if all := len(body) == 3*n+1 && n > 0; all && isAllWanted(body) { // most often
+	if all := len(body) == 3*n+1 && n > 0; all && isAllWanted(body) { // the common case
 		for i := range answers {
 			answers[i].Send = true
 		}
@@ -154,7 +154,7 @@ func ParseAnswers(body []byte, n int) ([]Answer, error) {
 	return answers, nil
 }
 
-// isAllWanted reports whether a reply is an array of nothing but empty ones.
+// isAllWanted reports whether a reply is an array of empty arrays.
 func isAllWanted(body []byte) bool {
 	for i := 0; i+3 < len(body); i += 3 {
 		if string(body[i+1:i+3]) != "[]" || body[i] != ',' && (i > 0 || body[0] != '[') {
@@ -180,7 +180,7 @@ func parseAnswer(item jsontext.Value) (Answer, error) {
 
 func parseKnown(item jsontext.Value) (Answer, error) {
 	a := Answer{Send: true}
-	if len(item) == len("[]") { // most often
+	if len(item) == len("[]") { // the common case
 		return a, nil
 	}
 	dec := jsontext.NewDecoder(bytes.NewReader(item))
@@ -192,7 +192,7 @@ func parseKnown(item jsontext.Value) (Answer, error) {
 		if err != nil {
 			return a, NotJSON(err)
 		}
-		// One that we cannot read is one that we do not have: it is no base for anything.
+		// A revision that we cannot parse is a revision that we lack, so it cannot serve as a base.
 		if rev, err := revision.ParseVector(tok.String()); err == nil && len(a.Known) < 2*MaxKnown {
 			a.Known = append(a.Known, rev.ID)
 		}
@@ -229,8 +229,8 @@ func parseRefusal(item jsontext.Value) (Answer, error) {
 	return a, nil
 }
 
-// AppendChange adds the entry of a changes message that announces a revision: by its ID, which
-// tells a receiver all it needs, and which every peer can read.
+// AppendChange adds the entry of a changes message for a revision. It names the revision by ID,
+// without a vector: the ID suffices, and every peer can read it.
 func AppendChange(b []byte, sequence uint64, id string, rev revision.ID, deleted bool, size int) []byte {
 	b = strconv.AppendUint(append(b, '['), sequence, 10)
 	b = appendText(append(b, ','), id)
@@ -243,7 +243,7 @@ func AppendChange(b []byte, sequence uint64, id string, rev revision.ID, deleted
 	return append(strconv.AppendInt(b, int64(size), 10), ']')
 }
 
-// AppendProposal adds the entry of a proposeChanges message.
+// AppendProposal adds an entry of a proposeChanges message.
 func AppendProposal(b []byte, id, rev string, parent revision.ID, size int) []byte {
 	b = appendText(append(b, '['), id)
 	b = appendText(append(b, ','), rev)
@@ -252,7 +252,7 @@ func AppendProposal(b []byte, id, rev string, parent revision.ID, size int) []by
 	return append(strconv.AppendInt(b, int64(size), 10), ']')
 }
 
-// AppendAnswers writes the reply to changes or proposeChanges; trailing zeros are left out.
+// AppendAnswers writes the reply to changes or proposeChanges, without trailing zeros.
 func AppendAnswers(b []byte, answers []Answer) []byte {
 	for len(answers) > 0 {
 		last := answers[len(answers)-1]
@@ -293,7 +293,7 @@ func (a Answer) append(b []byte) []byte {
 
 func appendText(b []byte, s string) []byte {
 	quoted, err := jsontext.AppendQuote(b, s)
-	if err != nil { // not UTF-8, which no ID of ours is: send what can be sent
+	if err != nil { // not UTF-8, which our IDs always are: send a readable approximation
 		return append(b, `""`...)
 	}
 	return quoted

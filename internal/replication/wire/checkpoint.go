@@ -10,17 +10,17 @@ import (
 	"github.com/tandemdb/tandem/internal/replication/checkpoint"
 )
 
-// checkpointBody is a checkpoint as it is written. Every key is optional.
+// checkpointBody is the wire form of a checkpoint. Every key is optional.
 type checkpointBody struct {
 	Time           int64           `json:"time,omitempty"` // seconds, informational
 	Local          uint64          `json:"local,omitempty"`
 	LocalCompleted []uint64        `json:"localCompleted,omitempty"` // start, length, start, length …
 	Remote         json.RawMessage `json:"remote,omitempty"`
 	Rev            string          `json:"rev,omitempty"`  // LiteCore, in getCollections only
-	GatewayRev     string          `json:"_rev,omitempty"` // Sync Gateway, the same
+	GatewayRev     string          `json:"_rev,omitempty"` // Sync Gateway, likewise
 }
 
-// EncodeCheckpoint writes the body that both peers keep.
+// EncodeCheckpoint writes the body that both peers store.
 func EncodeCheckpoint(p checkpoint.Position, now time.Time) []byte {
 	body := checkpointBody{Time: now.Unix()}
 	switch {
@@ -36,14 +36,14 @@ func EncodeCheckpoint(p checkpoint.Position, now time.Time) []byte {
 	}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)                 // the remote sequence stays as the peer wrote it
-	if err := encoder.Encode(body); err != nil { // only a malformed remote sequence can do that, and it came from JSON
+	encoder.SetEscapeHTML(false)                 // keep the remote sequence as the peer wrote it
+	if err := encoder.Encode(body); err != nil { // only a malformed remote sequence can fail, and it was parsed from JSON
 		return []byte("{}")
 	}
 	return bytes.TrimSuffix(text.Bytes(), []byte("\n"))
 }
 
-// ParseCheckpoint reads a body, and the revision that getCollections puts into it.
+// ParseCheckpoint reads a body, and the revision that getCollections includes.
 func ParseCheckpoint(text []byte) (p checkpoint.Position, rev string, err error) {
 	var body checkpointBody
 	if err := json.Unmarshal(text, &body); err != nil {
@@ -59,7 +59,7 @@ func ParseCheckpoint(text []byte) (p checkpoint.Position, rev string, err error)
 		}
 	}
 	p.Done = checkpoint.Merge(done)
-	if isSequence(string(body.Remote)) { // else the pull begins anew
+	if isSequence(string(body.Remote)) { // otherwise the pull starts from the beginning
 		p.Remote = string(body.Remote)
 	}
 	if rev = body.Rev; rev == "" {
@@ -68,7 +68,8 @@ func ParseCheckpoint(text []byte) (p checkpoint.Position, rev string, err error)
 	return p, rev, nil
 }
 
-// isSequence reports whether JSON text is a number or a string, as every peer's sequences are.
+// isSequence reports whether JSON text is a number or a string, the forms that peers use for
+// sequences.
 func isSequence(text string) bool {
 	return len(text) > 0 && (text[0] == '"' || text[0] == '-' || '0' <= text[0] && text[0] <= '9')
 }

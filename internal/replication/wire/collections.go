@@ -29,7 +29,7 @@ func (r *CollectionsRequest) Encode() ([]byte, error) {
 	return text, nil
 }
 
-// ParseCollectionsRequest reads the body, and gives each collection its full name.
+// ParseCollectionsRequest reads the body and completes the collections' names.
 func ParseCollectionsRequest(body []byte) (r CollectionsRequest, err error) {
 	if err := json.Unmarshal(body, &r); err != nil {
 		return r, NotJSON(err)
@@ -55,15 +55,15 @@ func ParseCollectionsRequest(body []byte) (r CollectionsRequest, err error) {
 	return r, nil
 }
 
-// SharedCheckpoint is an entry of the answer to getCollections for a collection that is shared. A nil body
-// stands for no checkpoint. The revision goes in under both names in use.
+// SharedCheckpoint returns the reply's entry for a shared collection. A nil body means no
+// checkpoint. The entry contains the revision under both names in use.
 func SharedCheckpoint(body []byte, rev string) (json.RawMessage, error) {
 	if body == nil {
 		return json.RawMessage("{}"), nil
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(body, &members); err != nil || members == nil {
-		members = make(map[string]json.RawMessage) // the peer's own business; the revision is ours
+		members = make(map[string]json.RawMessage) // the body is opaque to us; only the revision is ours
 	}
 	quoted, err := json.Marshal(rev)
 	if err != nil {
@@ -73,15 +73,15 @@ func SharedCheckpoint(body []byte, rev string) (json.RawMessage, error) {
 	return json.Marshal(members)
 }
 
-// NoCollections is the answer to getCollections of a peer that shares none of n collections.
+// NoCollections returns the reply to getCollections when none of n collections is shared.
 func NoCollections(n int) []byte {
 	return []byte("[" + strings.TrimSuffix(strings.Repeat("null,", n), ",") + "]")
 }
 
-// NotShared is the entry for a collection that is not shared.
+// NotShared returns the entry for a collection that is not shared.
 func NotShared() json.RawMessage { return json.RawMessage("null") }
 
-// EncodeCollections writes the answer to getCollections.
+// EncodeCollections writes the reply to getCollections.
 func EncodeCollections(entries []json.RawMessage) ([]byte, error) {
 	text, err := json.Marshal(entries)
 	if err != nil {
@@ -90,7 +90,7 @@ func EncodeCollections(entries []json.RawMessage) ([]byte, error) {
 	return text, nil
 }
 
-// ParseCollections reads the answer to getCollections for n collections. An entry is nil where the
+// ParseCollections reads the reply to getCollections for n collections. An entry is nil if the
 // collection is not shared.
 func ParseCollections(body []byte, n int) ([]json.RawMessage, error) {
 	var entries []json.RawMessage

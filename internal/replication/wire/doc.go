@@ -1,15 +1,15 @@
-// Package wire has the forms of the replication protocol: the names of
-// messages and properties, and what their bodies and error replies say, as bytes and as values.
+// Package wire converts the messages of the replication protocol between bytes and values: the
+// names of messages and properties, their bodies, and the error replies.
 //
 //	changes, err := wire.ParseChanges(req.Body, store.MaxBody)
 //	…
 //	req.Reply(&blip.Message{Body: wire.AppendAnswers(nil, answers)})
 //
-// It knows no database and no session, and decides nothing.
+// It depends on no database and no session, and takes no decisions.
 //
 // # Guarantees
 //
-// What a parser takes may come from anywhere: it never panics, and what it returns is bounded by the
-// size of what it was given. An entry that makes no sense spoils itself (Bad), a body that is no array
-// of entries the message.
+// A parser accepts any input: it never panics, and its result is bounded by the size of the input.
+// An invalid entry (Bad) affects only itself; a body that is not an array of entries fails the
+// message.
 package wire

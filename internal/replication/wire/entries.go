@@ -14,14 +14,15 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// entry is the items of one array of a message's body, each as JSON text. They share the memory of one string.
+// entry holds the items of one array in a body, each as JSON text. The items share one string.
 type entry []string
 
-// entriesOf guesses how many entries a body has: no more than peers send at a time.
+// entriesOf estimates how many entries a body has, up to the number that peers send at a time.
 func entriesOf(body []byte) int { return min(bytes.Count(body, []byte("],["))+1, 200) }
 
-// eachEntry calls fn with each entry of the array body. The slice is valid until fn returns, its strings stay.
-// Sync Gateway takes IDs that are no UTF-8: they spoil their own document, and not the message.
+// eachEntry calls fn with each entry of the array body. The slice is valid until fn returns; its
+// strings remain valid. Sync Gateway accepts IDs that are not UTF-8: such an ID fails its own
+// document only, not the message.
 func eachEntry(body []byte, fn func(entry) error) error {
 	var r entryReader
 	if isPlain(body) {
@@ -30,14 +31,14 @@ func eachEntry(body []byte, fn func(entry) error) error {
 	return r.each(body, fn)
 }
 
-// entryReader reads one entry after the other into the same memory.
+// entryReader reads entries one after another into reused memory.
 type entryReader struct {
 	items entry
-	text  []byte // of the items
-	ends  []int  // in text, of each
+	text  []byte // the items' texts
+	ends  []int  // the end of each item in text
 }
 
-// each reads any body.
+// each reads an array in any valid form.
 func (r *entryReader) each(body []byte, fn func(entry) error) error {
 	dec := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowInvalidUTF8(true))
 	switch kind := dec.PeekKind(); {
@@ -69,8 +70,7 @@ func (r *entryReader) each(body []byte, fn func(entry) error) error {
 	return nil
 }
 
-// read reads the entry that comes next. Items beyond maxEntryItems, of a protocol to come, are
-// left out.
+// read reads the next entry. It drops items beyond maxEntryItems, which a future protocol may add.
 func (r *entryReader) read(dec *jsontext.Decoder) error {
 	if _, err := dec.ReadToken(); err != nil {
 		return NotJSON(err)
@@ -98,8 +98,8 @@ func (r *entryReader) read(dec *jsontext.Decoder) error {
 	return nil
 }
 
-// isPlain reports whether a body has the form in which every peer writes it: entries of numbers, and of strings
-// without escapes or anything beyond ASCII, and no space between them. There is nothing to be decoded then.
+// isPlain reports whether a body has the form that every peer writes: entries of numbers and
+// unescaped ASCII strings without spaces. Such a body needs no decoding.
 func isPlain(body []byte) bool {
 	if len(body) < 2 || body[0] != '[' || body[len(body)-1] != ']' {
 		return false
@@ -130,7 +130,7 @@ func isPlain(body []byte) bool {
 	return true
 }
 
-// plainItem returns the length of the plain number or string that b begins with, 0 if there is none.
+// plainItem returns the length of the plain number or string at the start of b, or 0.
 func plainItem(b []byte) int {
 	if len(b) > 0 && b[0] == '"' {
 		for i, c := range b[1:] {
@@ -177,7 +177,7 @@ func (r *entryReader) eachPlain(body []byte, fn func(entry) error) error {
 	return nil
 }
 
-// entryEnd finds the bracket that ends the plain entry that b begins with.
+// entryEnd returns the index of the bracket that ends the plain entry at the start of b.
 func entryEnd(b []byte) int {
 	quoted := false
 	for i, c := range b {
@@ -191,7 +191,7 @@ func entryEnd(b []byte) int {
 	return len(b)
 }
 
-// itemEnd finds the comma after the first of some plain items.
+// itemEnd returns the index of the comma after the first plain item.
 func itemEnd(items string) int {
 	if items[0] == '"' {
 		return strings.IndexByte(items[1:], '"') + 2
@@ -209,7 +209,7 @@ func text(item string) (string, error) {
 	if strings.IndexByte(item, '\\') < 0 {
 		return item[1 : len(item)-1], nil
 	}
-	s, _ := jsontext.AppendUnquote(nil, item) // item was decoded once: half a surrogate is all that can be wrong, and is replaced
+	s, _ := jsontext.AppendUnquote(nil, item) // item was decoded before, so only half a surrogate can fail, which is replaced
 	return string(s), nil
 }
 
@@ -221,13 +221,13 @@ func vector(item string) (revision.Rev, error) {
 	return revision.ParseVector(s)
 }
 
-// number reads an integer; what is none counts as 0.
+// number reads an integer. Any other item counts as 0.
 func number(item string) int {
 	n, _ := strconv.Atoi(item)
 	return n
 }
 
-// flags reads the deletion flags, which were a boolean in the second protocol.
+// flags reads the deletion flags. The second protocol used a boolean.
 func flags(item string) int {
 	if item == "true" {
 		return FlagDeleted
@@ -235,12 +235,12 @@ func flags(item string) int {
 	return number(item)
 }
 
-// Malformed is the error for a message whose body or properties have the wrong form.
+// Malformed returns the error for a message whose body or properties have the wrong form.
 func Malformed(format string, args ...any) error {
 	return fault.New(fault.BLIP, 400, fmt.Sprintf(format, args...))
 }
 
-// NotJSON is the error for a body that is no JSON text.
+// NotJSON returns the error for a body that is not JSON.
 func NotJSON(err error) error {
 	return fault.New(fault.BLIP, 400, "not valid JSON").Because(err)
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// FromPeer turns the peer's error reply, or its goodbye, into the error that users see.
+// FromPeer converts the peer's error reply or close code into an error for users.
 func FromPeer(err error) error {
 	if err == nil {
-		return nil // most often; reply would take memory
+		return nil // the common case; reply would allocate
 	}
 	var closed *blip.CloseError
 	if errors.As(err, &closed) {
@@ -32,8 +32,8 @@ func FromPeer(err error) error {
 	return fault.Remote.Because(reply)
 }
 
-// closedByPeer maps a close code to an error. LiteCore ignores codes that it does not know, and so
-// does closedByPeer.
+// closedByPeer converts a close code into an error. Codes that LiteCore does not know count as no
+// code.
 func closedByPeer(closed *blip.CloseError) error {
 	code := closed.Code
 	switch {
@@ -45,8 +45,8 @@ func closedByPeer(closed *blip.CloseError) error {
 	return fault.New(fault.WebSocket, code, "").Because(closed)
 }
 
-// FromStranger turns an error with which we have answered a peer into one that users see: the
-// domains of the wire mean nothing to them.
+// FromStranger converts an error that we have sent to a peer into one for users, who do not know
+// the wire's error domains.
 func FromStranger(err error) error {
 	if e := fault.Of(err); e != nil && (e.Domain == fault.BLIP || e.Domain == fault.HTTP) {
 		return fault.Remote.Says("the peer sent what makes no sense").Because(err)
@@ -61,8 +61,8 @@ func peerSays(text string) string {
 	return "the peer says: " + text
 }
 
-// ToPeer gives the domain, code and text of the error reply that tells the peer of err. The
-// causes stay here: they may name files.
+// ToPeer returns the domain, code and text of the error reply for err. It omits the causes, which
+// may name local files.
 func ToPeer(err error) (domain string, code int, text string) {
 	e := fault.Of(err)
 	switch {
@@ -76,18 +76,18 @@ func ToPeer(err error) (domain string, code int, text string) {
 	return string(e.Domain), e.Code, e.Because(nil).Error()
 }
 
-// tooEarly begins the text with which a listener refuses a version of a time ahead.
+// tooEarly begins the text with which a listener refuses a version from the future.
 const tooEarly = "try again later: "
 
-// TooEarly gives the error reply to a client whose version is of a time ahead. It is that of a passing fault: a
-// LiteCore then pushes the revision again with its next connection.
+// TooEarly returns the error reply to a client whose version is from the future. The reply is a
+// transient error, so that LiteCore pushes the revision again on its next connection.
 func TooEarly(err error) (domain string, code int, text string) {
 	_, _, text = ToPeer(err)
 	return string(fault.HTTP), 503, tooEarly + text
 }
 
-// IsTooEarly reports whether a peer refuses a revision because its clock is behind the time of the version:
-// a listener of ours, or a LiteCore, to which a version of ours can be wrong in nothing else.
+// IsTooEarly reports whether the peer refused a version because its time lies in the future of the
+// peer's clock. Tandem says so in the text; LiteCore finds no other fault with our versions.
 func IsTooEarly(err error) bool {
 	var reply *blip.Error
 	if !errors.As(err, &reply) {
@@ -102,17 +102,17 @@ func IsDeltaRefusal(err error) bool {
 	return fault.HasCode(err, fault.WebSocket, 422) || errors.Is(err, fault.DeltaBase) || errors.Is(err, fault.CorruptDelta)
 }
 
-// WebSocket close codes.
+// Close codes.
 const (
 	CloseNormal   = 1000
 	CloseLeaving  = 1001 // the listener stops
 	CloseProtocol = 1002
-	CloseTryAgain = 4001 // may pass: the peer comes back
-	CloseForGood  = 4002 // a new attempt cannot mend it
+	CloseTryAgain = 4001 // transient: the peer reconnects
+	CloseForGood  = 4002 // permanent: a new attempt would fail
 )
 
-// CloseCode returns the code that tells the peer why a session ends because of err: otherwise,
-// unless err calls for another.
+// CloseCode returns the close code for a session that ends because of err. otherwise is the
+// default.
 func CloseCode(err error, otherwise int) int {
 	switch {
 	case err == nil:

@@ -1,6 +1,6 @@
 package wire
 
-// The profiles of the messages.
+// The profiles of the protocol.
 const (
 	ProfileGetCollections  = "getCollections"
 	ProfileGetCheckpoint   = "getCheckpoint"
@@ -23,11 +23,11 @@ const (
 	PropBlobs           = "blobs"
 	PropChannels        = "channels"
 	PropClient          = "client"
-	PropClientSGR2      = "client_sgr2" // of a Sync Gateway that replicates with us
+	PropClientSGR2      = "client_sgr2" // set by a Sync Gateway that replicates with us
 	PropCollection      = "collection"
 	PropCompress        = "compress"
 	PropConflictRev     = "conflictIncludesRev"
-	PropContentType     = "Content-Type" // of Sync Gateway alone
+	PropContentType     = "Content-Type" // Sync Gateway only
 	PropContinuous      = "continuous"
 	PropDeleted         = "deleted"
 	PropDeletedBranch   = "deleted_branch"
@@ -39,7 +39,7 @@ const (
 	PropFilter          = "filter"
 	PropHistory         = "history"
 	PropID              = "id"
-	PropIgnoreConflicts = "ignoreNoConflicts" // tells such a one to take changes
+	PropIgnoreConflicts = "ignoreNoConflicts" // tells a peer without conflicts to accept changes
 	PropMaxHistory      = "maxHistory"
 	PropNoConflicts     = "noconflicts"
 	PropProfile         = "Profile"
@@ -50,19 +50,19 @@ const (
 	PropSendReplacement = "sendReplacementRevs"
 	PropSequence        = "sequence"
 	PropSince           = "since"
-	PropSuperseded      = "superseded" // ours: what a tree revision has replaced on other branches
-	PropToken           = "token"      // ours: what a listener has written that was called by its own UUID
-	PropUUID            = "uuid"       // of the database that asks
+	PropSuperseded      = "superseded" // ours: tree revisions on other branches that this one has replaced
+	PropToken           = "token"      // ours: a listener's token for a caller with the listener's UUID
+	PropUUID            = "uuid"       // of the calling database
 	PropVersioning      = "versioning"
 )
 
 // filterByChannel is Sync Gateway's filter for a list of channels.
 const filterByChannel = "sync_gateway/bychannel"
 
-// Yes is how a true property is written: Sync Gateway tests for this exact text.
+// Yes is the value of a true property. Sync Gateway compares the exact text.
 const Yes = "true"
 
-// Limits of what a message names.
+// Limits of the names in a message.
 const (
 	MaxKnown    = 10  // ancestors named in one answer to changes
 	MaxSequence = 200 // bytes of a peer's sequence as JSON

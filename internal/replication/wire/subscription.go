@@ -9,19 +9,19 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Subscription is what subChanges asks for.
+// Subscription holds the options of subChanges.
 type Subscription struct {
-	Since        string // JSON text of the sequence to go on after; "" for the beginning
+	Since        string // JSON text of the sequence to continue after; "" for the beginning
 	Continuous   bool
 	LiveOnly     bool     // no tombstones before the peer is caught up
 	Batch        int64    // changes in one message
-	Channels     []string // of a Sync Gateway; empty for all
-	Filter       string   // any other filter that is asked for, by name
-	HasFilter    bool     // also one with an empty name
-	Replacements bool     // a newer revision may come in place of the one asked for
-	Revocations  bool     // lost access is to be told
+	Channels     []string // of a Sync Gateway; empty means all
+	Filter       string   // the name of any other filter
+	HasFilter    bool     // the filter may have an empty name
+	Replacements bool     // the peer may send a newer revision than the one asked for
+	Revocations  bool     // the peer announces lost access
 	Gateway      bool     // the subscriber is a Sync Gateway
-	Versioning   string   // of the subscriber's database; "" where it does not say
+	Versioning   string   // of the subscriber's database; "" if not given
 	DocIDs       []string // nil means all documents
 }
 
@@ -60,7 +60,8 @@ type docIDs struct {
 	DocIDs []string `json:"docIDs"`
 }
 
-// ReadSubscription reads what a listener heeds of it. A body that cannot be read limits nothing.
+// ReadSubscription reads the options that a listener supports. An unreadable body restricts
+// nothing.
 func ReadSubscription(properties blip.Properties, body []byte, batch int64) Subscription {
 	s := Subscription{
 		Since:        strings.Trim(properties.Value(PropSince), `"`),
