@@ -127,8 +127,8 @@ type Access struct {
 	PushFilter, PullFilter Filter
 }
 
-// Goodbye, as the cause that ends the context of a passive session, chooses the WebSocket close
-// code and text. The default is that of a listener that stops.
+// Goodbye is a cause with which the context of a passive session may end: the session then takes
+// leave of the peer with this WebSocket code and text, not with those of a listener that stops.
 type Goodbye struct {
 	Code   int
 	Reason string
