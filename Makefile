@@ -15,10 +15,10 @@ GOFUMPT := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)/gofumpt
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 
-# The race detector needs a C compiler. It looks at our own code, and not at SQLite, ciphers and compression, which compute a lot and
-# share nothing by themselves: the tests would take three times as long.
+# The race detector needs a C compiler. It looks at our own code, and not at SQLite, ciphers, compression and the derivation of keys,
+# which compute a lot and share nothing by themselves: the tests would take three times as long.
 BLIND := github.com/ncruces/go-sqlite3-wasm/... crypto/internal/fips140/... crypto/pbkdf2 golang.org/x/crypto/... \
-	github.com/klauspost/compress/...
+	github.com/klauspost/compress/... github.com/tandemdb/tandem/internal/identity/pkcs
 ifneq ($(shell command -v $(firstword $(shell go env CC))),)
 RACE := CGO_ENABLED=1
 RACEFLAGS := -race $(patsubst %,-gcflags=%=-race=false,$(BLIND))
