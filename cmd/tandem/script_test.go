@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 func TestMain(m *testing.M) {
@@ -78,6 +79,8 @@ func sharedData() string {
 
 func condition(name string) (bool, error) {
 	switch name {
+	case "all":
+		return testsize.All(), nil
 	case "shared":
 		return sharedData() != "", nil
 	case "signals":
