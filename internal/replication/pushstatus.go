@@ -42,7 +42,8 @@ func (s *pushStatus) stop() {
 	}
 }
 
-// unlessStopped has send queue a message, which stop waits for. It fails if the push was stopped.
+// unlessStopped calls send, which queues a message; stop waits until that call returns.
+// unlessStopped fails if the push was stopped.
 func (s *pushStatus) unlessStopped(send func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

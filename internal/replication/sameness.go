@@ -13,8 +13,9 @@ import (
 )
 
 // If a tool copies a database's folder without changing its UUID, both databases use one source for
-// their edits. A peer would take the edits of both for edits of one database, where the later
-// includes the earlier. Two such databases must therefore not replicate. The active peer sends its
+// their edits. A peer would assume that all these edits come from one database, and that each has
+// seen the earlier ones: edits of the other database would be lost. Two such databases must therefore
+// not replicate. The active peer sends its
 // UUID. A listener with the same UUID shares nothing: it replies with its UUID and a token that it
 // has written into its database. If the active peer finds the token in its own database, it has
 // called itself, which is harmless, and it asks again with the token.

@@ -8,8 +8,9 @@ import (
 )
 
 // nextTime gives the time of a new version of a document whose greatest time so far is after, 0 for
-// a new one. It is the wall clock's, or one after what was given or received last, if that is hardly
-// ahead. Only a document of the future takes a time far ahead, and the others do not follow it.
+// a new one. It is the wall clock's time, or the one after the last that was given or received, if
+// that is at most [revision.MaxAhead] ahead. Only a document whose own history lies far ahead takes a
+// time far ahead; other documents do not follow it.
 func (tx *Tx) nextTime(after revision.Time) revision.Time {
 	s := &tx.db.writer.state
 	wall := revision.Time(tx.now.UnixNano())
@@ -28,7 +29,8 @@ func (tx *Tx) nextTime(after revision.Time) revision.Time {
 	return t
 }
 
-// raiseClock makes later versions later than t, which a peer's clock gave; that is hardly ahead.
+// raiseClock makes all new versions later than t, a time from a peer. t must not be more than
+// [revision.MaxAhead] ahead.
 func (tx *Tx) raiseClock(t revision.Time) {
 	s := &tx.db.writer.state
 	s.clock = max(s.clock, t)

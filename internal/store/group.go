@@ -175,7 +175,7 @@ func (w *writer) finish(g *group) error {
 		return nil
 	}
 	var err error
-	if w.state.blobs { // on disk before the document may be, whoever wrote them
+	if w.state.blobs { // their file names reach the disk before a document that refers to them
 		err = w.db.blobs.syncNames()
 	}
 	if err == nil {

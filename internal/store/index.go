@@ -107,9 +107,9 @@ func indexName(c *Collection, name string) string {
 	return `"` + forCollection("query_#_", c.id) + name + `"`
 }
 
-// sql returns the statement that creates the index. The terms are what a query over the same expressions has. Deleted
-// documents are in it: SQLite takes an index with a condition for small, and would read all of it in the place of
-// the table.
+// sql returns the statement that creates the index. Its terms are the SQL that a query has for the
+// same expressions. The index includes deleted documents, since leaving them out takes a condition:
+// SQLite assumes that an index with a condition is small, and would scan it instead of the table.
 func (i Index) sql(c *Collection) (string, error) {
 	var terms []string
 	for _, text := range i.Expressions {

@@ -16,7 +16,7 @@ const (
 	metaPrivate    = "private_uuid"
 	metaPrevious   = "previous" // the private UUIDs of the databases that it is a copy of, the latest first
 	metaClock      = "clock"
-	metaReserved   = "reserved"   // see writer.reserved
+	metaReserved   = "reserved"   // see writer.state
 	metaPurged     = "purged"     // the greatest time of a document that was purged
 	metaSynced     = "synced"     // counts the durable commits
 	metaKeepBases  = "keep_bases" // see KeepBases
@@ -27,7 +27,7 @@ type meta struct {
 	versioning      Versioning
 	public, private [16]byte
 	previous        [][16]byte
-	reserved        revision.Time // see writer.reserved
+	reserved        revision.Time // see writer.state
 }
 
 func writeMeta(c *conn, versioning Versioning) error {

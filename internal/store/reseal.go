@@ -85,8 +85,9 @@ func (db *DB) reseal(ctx context.Context, to *seal.Secret) error {
 	return nil
 }
 
-// seize makes sure that nobody else has the database open, nor can open it. While the lock of the folder
-// is exchanged, SQLite's keeps out others who are about to do the same.
+// seize makes sure that nobody else has the database open, nor can open it. While the
+// shared lock of the folder becomes an exclusive one, SQLite's write lock keeps other processes from
+// changing the encryption too.
 func (db *DB) seize(ctx context.Context) error {
 	c := db.writer.c
 	if err := c.Exec(`BEGIN IMMEDIATE`); err != nil {

@@ -78,7 +78,7 @@ func (tx *Tx) mark(c *Collection, d *Document) error {
 	return tx.changeOne(s, d.flags, string(d.remote), expiryColumn(d.Expiry), int64(d.Sequence))
 }
 
-// count keeps account of a row that was one document, or nil, and now is another, or nil.
+// count updates the collection's counters after a row changed from was to is; nil stands for no row.
 func (tx *Tx) count(k counters, was, is *Document) {
 	if was != nil && !was.Deleted {
 		k.live--

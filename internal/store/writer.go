@@ -47,8 +47,8 @@ type request struct {
 	err     error // read after done
 }
 
-// claim reports whether r is the writer's to serve. Otherwise its caller has given up, or is told
-// here that it has.
+// claim reports whether the writer must run r. It returns false if the caller has given up, or if
+// r's context is done; then claim finishes r with the context's error.
 func (r *request) claim() bool {
 	if !r.claimed.CompareAndSwap(false, true) {
 		return false
@@ -76,8 +76,9 @@ type writer struct {
 	//
 	// state.reserved is on disk for good, and after each restart the clock begins past it. A version
 	// beyond both it and the wall clock must not leave this process: if a power cut took that back,
-	// its time would be given again, and peers would take the later edit for an old one. So its
-	// commit is synced before anybody hears of it; one far ahead of the wall clock reserves nothing.
+	// its time would be given again, and peers would take the later edit for an old one. The writer
+	// syncs such a commit before it reports success. A version far ahead of the wall clock is synced
+	// too, but does not raise state.reserved.
 	c     *conn
 	state state
 	since time.Time // when the present run of groups without a pause began
@@ -113,8 +114,8 @@ func (w *writer) submit(r *request) error {
 	return r.err
 }
 
-// run serves requests until the database closes. Close waits for those in use before the
-// goroutines, so every request that was let in is served.
+// run serves requests until the database closes. Close waits for calls in progress before it waits
+// for this goroutine, so run serves every accepted request.
 func (w *writer) run() {
 	idle := make(chan struct{})
 	go func() { // ends with Close
