@@ -11,7 +11,6 @@ import (
 	"io"
 	"math/big"
 	"net"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -57,7 +56,7 @@ var accessStories = []tell{
 	},
 	{
 		name: "a database of another name",
-		run:  func(s *story) { s.refused(args{"url": s.peer.url("127.0.0.1") + "x"}, 10404) },
+		run:  func(s *story) { s.refused(args{"url": s.peer.url() + "x"}, 10404) },
 	},
 	{
 		name: "a listener that does not share the app's collection",
@@ -106,7 +105,7 @@ var accessStories = []tell{
 			s.put("theirs", `{}`)
 			s.until("the certificate has expired", func() bool { return time.Now().After(s.peer.identity.Expiration()) })
 			s.refused(nil, 5014)
-			s.peer.stop(s)
+			s.peer.stop()
 			s.peer.identity = newIdentity(s, time.Now().Add(time.Hour))
 			s.peer.listen(s)
 			s.sync(nil)
@@ -199,7 +198,7 @@ func behindTLS(t testing.TB, certificate tls.Certificate, p *peer) string {
 
 func handOn(app net.Conn, p *peer) {
 	defer func() { _ = app.Close() }()
-	behind, err := tls.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // our own
+	behind, err := tls.Dial("tcp", p.address(), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // our own
 	if err != nil {
 		return
 	}

@@ -119,7 +119,7 @@ func (s *story) conflict() {
 // moveListener lets Tandem listen on another port, so that the app does not know what it has.
 func (s *story) moveListener() {
 	s.Helper()
-	s.peer.stop(s)
+	s.peer.stop()
 	s.peer.port = 0
 	s.peer.listen(s)
 }

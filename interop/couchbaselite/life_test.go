@@ -24,7 +24,7 @@ var lifeStories = []tell{
 		s.start("main", nil)
 		s.until("the document has arrived", func() bool { return s.have("doc", 0) })
 		for n := 1; n <= 2; n++ {
-			s.peer.cut(s)
+			s.peer.cut()
 			s.put("doc", fmt.Sprintf(`{"n":%d}`, n))
 			s.save("ours", fmt.Sprintf(`{"n":%d}`, n))
 			s.peer.listen(s)
@@ -44,7 +44,7 @@ var lifeStories = []tell{
 		var cut sync.WaitGroup
 		cut.Go(func() {
 			s.until("some have arrived", func() bool { return s.count() > n+n/10 })
-			s.peer.cut(s)
+			s.peer.cut()
 		})
 		s.trySync(nil) // may have been faster than the cut
 		cut.Wait()
@@ -55,9 +55,9 @@ var lifeStories = []tell{
 	}},
 	{name: "the app is killed in mid-sync", run: func(s *story) {
 		const n = 3000
-		folder := s.folder + "/" + s.db
-		own := startApp(s, s.version, mkdir(s, folder))
-		mortal := &story{TB: s.TB, version: s.version, folder: folder, app: own, db: "mortal", peer: s.peer}
+		folder := s.TempDir()
+		own := startApp(s, s.version, folder)
+		mortal := &story{TB: s.TB, version: s.version, app: own, db: "mortal", peer: s.peer}
 		check(s, own.do("open", args{"db": "mortal"}, nil))
 		mortal.load("their ", n)
 		mortal.fill("our ", n)

@@ -81,15 +81,12 @@ func (r *table) markdown(took time.Duration) string {
 	for _, story := range r.stories {
 		fmt.Fprintf(&b, "| %s |", story)
 		for _, how := range r.ways {
-			mark, tried := "", false
-			if ok, is := r.passed[[2]string{story, how}]; is {
-				tried, mark = true, "passed"
-				if !ok {
-					mark = "failed"
+			mark := "–"
+			if ok, tried := r.passed[[2]string{story, how}]; tried {
+				mark = "failed"
+				if ok {
+					mark = "passed"
 				}
-			}
-			if !tried {
-				mark = "–"
 			}
 			fmt.Fprintf(&b, " %s |", mark)
 		}

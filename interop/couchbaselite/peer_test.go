@@ -55,7 +55,7 @@ func newPeer(t testing.TB, who side, withTLS bool, versioning tandem.Versioning)
 	p.docs, err = p.db.DefaultCollection(t.Context())
 	check(t, err)
 	t.Cleanup(func() {
-		p.stop(t)
+		p.stop()
 		check(t, p.db.Close())
 	})
 	return p
@@ -130,8 +130,7 @@ func (w *logWriter) Write(text []byte) (int, error) {
 }
 
 // stop ends the listening as its user would.
-func (p *peer) stop(t testing.TB) {
-	t.Helper()
+func (p *peer) stop() {
 	if p.listener != nil {
 		p.listener.Stop()
 	}
@@ -142,11 +141,10 @@ func (p *peer) stop(t testing.TB) {
 	p.listener, p.process = nil, nil
 }
 
-// cut ends all connections without a word.
-func (p *peer) cut(t testing.TB) {
-	t.Helper()
+// cut kills the process that listens. A listener in this process can only stop.
+func (p *peer) cut() {
 	if p.process == nil {
-		p.stop(t)
+		p.stop()
 		return
 	}
 	_ = p.process.Process.Kill()
@@ -154,19 +152,16 @@ func (p *peer) cut(t testing.TB) {
 	p.process = nil
 }
 
-// url is what the app connects to. name is one of this machine.
-func (p *peer) url(name string) string {
-	scheme := "ws"
-	if p.tls {
-		scheme = "wss"
-	}
-	return fmt.Sprintf("%s://%s/shop", scheme, net.JoinHostPort(name, strconv.Itoa(p.port)))
-}
+// address is where the peer listens.
+func (p *peer) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)) }
+
+// url is the URL that the app connects to.
+func (p *peer) url() string { return fmt.Sprintf("%s://%s/shop", scheme(p.tls), p.address()) }
 
 // certificate is the one that the listener shows, as the driver takes it.
 func (p *peer) certificate(t testing.TB) string {
 	t.Helper()
-	c, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p.port), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // to pin it
+	c, err := tls.Dial("tcp", p.address(), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // to pin it
 	check(t, err)
 	defer func() { _ = c.Close() }()
 	return base64.StdEncoding.EncodeToString(c.ConnectionState().PeerCertificates[0].Raw)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // story is one app and one Tandem that meet.
@@ -20,7 +20,6 @@ type story struct {
 	testing.TB
 
 	version string
-	folder  string // the app's
 	app     *app
 	db      string // the app's database
 	peer    *peer
@@ -41,7 +40,7 @@ type replicated struct {
 
 // with adds to, or replaces, what the app's replicators are given.
 func (s *story) with(more args) args {
-	c := args{"db": s.db, "url": s.peer.url("127.0.0.1")}
+	c := args{"db": s.db, "url": s.peer.url()}
 	if s.peer.tls {
 		c["certificate"] = s.peer.certificate(s)
 	}
@@ -189,16 +188,16 @@ func (s *story) want(id, body string) {
 // until waits for a condition: what a continuous replicator does has no end to wait for.
 func (s *story) until(what string, ok func() bool) {
 	s.Helper()
-	deadline := time.Now().Add(2 * time.Minute)
+	deadline := time.Now().Add(testsize.Patience)
 	for !ok() {
 		if time.Now().After(deadline) {
-			s.Fatalf("%s: not within two minutes", what)
+			s.Fatalf("%s: not within %v", what, testsize.Patience)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 }
 
-// tell is one of the stories, and how it is told.
+// tell is a story, and the Tandem that it needs.
 type tell struct {
 	name string
 	run  func(s *story)
@@ -218,8 +217,7 @@ func TestStories(t *testing.T) {
 				how := strings.Join([]string{version, string(who), scheme(withTLS)}, ", ")
 				t.Run(how, func(t *testing.T) {
 					t.Parallel()
-					folder := t.TempDir()
-					shared := startApp(t, version, folder)
+					shared := startApp(t, version, t.TempDir())
 					for i, one := range stories {
 						if one.libraryOnly && who != library {
 							continue
@@ -227,7 +225,7 @@ func TestStories(t *testing.T) {
 						tried := true
 						ok := t.Run(one.name, func(t *testing.T) {
 							defer func() { tried = !t.Skipped() }()
-							s := &story{TB: t, version: version, folder: folder, app: shared, db: fmt.Sprintf("app%d", i)}
+							s := &story{TB: t, version: version, app: shared, db: fmt.Sprintf("app%d", i)}
 							one.tell(s, who, withTLS)
 						})
 						if tried {
@@ -284,10 +282,4 @@ func check(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func mkdir(t testing.TB, path string) string {
-	t.Helper()
-	check(t, os.MkdirAll(path, 0o700))
-	return path
 }

@@ -1,6 +1,6 @@
 // Couchbase Lite for Java on Linux is linked against ICU 54, which no current system has. These
-// are the eight functions that it uses, carried out by the ICU of this system. The makefile's
-// one file becomes three libraries, since LiteCore asks for three by name.
+// are the eight functions that it uses, carried out by the ICU of this system. The build makes
+// three libraries of this file, since LiteCore asks for three by name.
 
 #include <stdint.h>
 #include <unicode/ucasemap.h>
