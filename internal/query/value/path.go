@@ -93,26 +93,20 @@ func memberOf(text []byte, key string) (found []byte) {
 	if i >= len(text) || text[i] != '{' {
 		return nil
 	}
-	for i = skipSpace(text, i+1); text[i] != '}'; {
-		end := quoteEnd(text, i)
-		same := isKey(text[i+1:end-1], key)
-		i = skipSpace(text, skipSpace(text, end)+1)
-		end = valueEnd(text, i)
-		if same {
-			return text[i:end]
+	eachMember(text, func(quoted, value []byte) bool {
+		if isKey(quoted, key) {
+			found = value
 		}
-		if i = skipSpace(text, end); text[i] == ',' {
-			i = skipSpace(text, i+1)
-		}
-	}
-	return nil
+		return found == nil
+	})
+	return found
 }
 
 func isKey(quoted []byte, key string) bool {
 	if bytes.IndexByte(quoted, '\\') < 0 {
-		return string(quoted) == key
+		return string(quoted[1:len(quoted)-1]) == key
 	}
-	return unquote(append(append([]byte{'"'}, quoted...), '"')) == key
+	return unquote(quoted) == key
 }
 
 func itemAt(text []byte, index int) (found []byte) {
