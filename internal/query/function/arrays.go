@@ -2,6 +2,7 @@ package function
 
 import (
 	"math"
+	"slices"
 
 	"github.com/tandemdb/tandem/internal/query/value"
 )
@@ -60,11 +61,7 @@ func items(v value.Value) []value.Value {
 	if v.Kind() != value.Array {
 		return nil
 	}
-	var all []value.Value
-	for item := range v.Items() {
-		all = append(all, item)
-	}
-	return all
+	return slices.Collect(v.Items())
 }
 
 func sum(v value.Value) float64 {

@@ -1,7 +1,9 @@
 package function
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/query/collation"
@@ -44,24 +46,12 @@ func All() []*Function {
 			list = append(list, f)
 		}
 	}
-	slices.SortFunc(list, func(a, b *Function) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(list, func(a, b *Function) int { return strings.Compare(a.Name, b.Name) })
 	return list
 }
 
 // Names returns the names of all functions and their synonyms.
-func Names() []string {
-	names := make([]string, 0, len(all))
-	for name := range all {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func Names() []string { return slices.Sorted(maps.Keys(all)) }
 
 // all has the functions by their names and synonyms.
 var all = func() map[string]*Function {

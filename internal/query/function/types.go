@@ -1,6 +1,7 @@
 package function
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -67,12 +68,7 @@ var types = []*Function{
 
 func isKind(name string, kinds ...value.Kind) *Function {
 	return predicate(strict(name, 1, 1, func(args []value.Value) value.Value {
-		for _, k := range kinds {
-			if args[0].Kind() == k {
-				return value.OfBool(true)
-			}
-		}
-		return value.OfBool(false)
+		return value.OfBool(slices.Contains(kinds, args[0].Kind()))
 	}))
 }
 

@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tandemdb/tandem/internal/query/eval"
@@ -86,8 +89,8 @@ func change(docs []Document, s step) {
 
 func resolve(t testing.TB, vectors, file string) string {
 	t.Helper()
-	if rest, ok := bytes.CutPrefix([]byte(file), []byte("shared/")); ok {
-		return filepath.Join(folder(t, "data"), "..", string(rest))
+	if rest, ok := strings.CutPrefix(file, "shared/"); ok {
+		return filepath.Join(folder(t, "data"), "..", rest)
 	}
 	if filepath.IsAbs(file) {
 		return "" // the system's empty file
@@ -160,7 +163,7 @@ func decode(t testing.TB, text []byte, v any) {
 
 // fullName completes the name of a collection in the default scope.
 func fullName(name string) string {
-	if bytes.IndexByte([]byte(name), '.') < 0 {
+	if !strings.Contains(name, ".") {
 		return "_default." + name
 	}
 	return name
@@ -180,11 +183,7 @@ func (d Data) Collection(scope, name string) (plan.Collection, bool) {
 
 // Collections implements plan.Catalog.
 func (d Data) Collections() []string {
-	var names []string
-	for name := range d {
-		names = append(names, name)
-	}
-	return names
+	return slices.Collect(maps.Keys(d))
 }
 
 // Documents returns the documents for the evaluator.

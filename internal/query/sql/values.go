@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"math"
 	"strconv"
@@ -252,19 +253,11 @@ func literal(v value.Value) string {
 	case value.Double:
 		return double(v.Float())
 	case value.Uint:
-		return blob("\x02" + string(bigEndian(v.Uint())))
+		return blob(string(binary.BigEndian.AppendUint64([]byte{2}, v.Uint())))
 	case value.String:
 		return quoted(v.Text())
 	}
 	return blob(v.Text())
-}
-
-func bigEndian(u uint64) []byte {
-	b := make([]byte, 8)
-	for i := range b {
-		b[i] = byte(u >> (56 - 8*i))
-	}
-	return b
 }
 
 func integer(i int64) string {

@@ -1,8 +1,9 @@
 package value
 
 import (
+	"bytes"
 	"iter"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -58,9 +59,8 @@ type Member struct {
 
 // OfMembers returns an object. MISSING members are left out, and of equal keys the last one counts.
 func OfMembers(members ...Member) Value {
-	sorted := make([]Member, 0, len(members))
-	sorted = append(sorted, members...)
-	sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].Key < sorted[j].Key })
+	sorted := slices.Clone(members)
+	slices.SortStableFunc(sorted, func(a, b Member) int { return strings.Compare(a.Key, b.Key) })
 	text := []byte{'{'}
 	for i, m := range sorted {
 		if m.Value.kind == Missing || i+1 < len(sorted) && sorted[i+1].Key == m.Key {
@@ -211,13 +211,7 @@ func appendQuoted(dst []byte, s string) []byte {
 // unquote returns the characters of a JSON string. A lone surrogate is U+FFFD.
 func unquote(quoted []byte) string {
 	inner := quoted[1 : len(quoted)-1]
-	escape := -1
-	for i, c := range inner {
-		if c == '\\' {
-			escape = i
-			break
-		}
-	}
+	escape := bytes.IndexByte(inner, '\\')
 	if escape < 0 {
 		return string(inner)
 	}

@@ -1,6 +1,7 @@
 package value
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 )
@@ -137,10 +138,8 @@ func appendDouble(dst []byte, f float64) []byte {
 	}
 	open := len(dst)
 	dst = strconv.AppendFloat(dst, f, 'f', -1, 64)
-	for _, c := range dst[open:] {
-		if c == '.' {
-			return dst
-		}
+	if bytes.IndexByte(dst[open:], '.') >= 0 {
+		return dst
 	}
 	return append(dst, ".0"...)
 }

@@ -1,7 +1,9 @@
 package queries
 
 import (
+	"bytes"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -102,10 +104,8 @@ func giveText(ctx sqlite3.Context, text []byte, key bool) {
 // plainString returns what is between the quotes of a string without escapes, nil of another.
 func plainString(text []byte) []byte {
 	inner := text[1 : len(text)-1]
-	for _, c := range inner {
-		if c == '\\' {
-			return nil
-		}
+	if bytes.IndexByte(inner, '\\') >= 0 {
+		return nil
 	}
 	return inner
 }
@@ -139,13 +139,7 @@ func object(ctx sqlite3.Context, a []sqlite3.Value) {
 func join(ctx sqlite3.Context, a []sqlite3.Value) {
 	x, y := decode(a[0]), decode(a[1])
 	if x.Kind() == value.Array {
-		var items []value.Value
-		for _, v := range []value.Value{x, y} {
-			for item := range v.Items() {
-				items = append(items, item)
-			}
-		}
-		give(ctx, value.OfItems(items...))
+		give(ctx, value.OfItems(slices.AppendSeq(slices.Collect(x.Items()), y.Items())...))
 		return
 	}
 	var members []value.Member

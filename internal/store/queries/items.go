@@ -1,6 +1,8 @@
 package queries
 
 import (
+	"slices"
+
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/tandemdb/tandem/internal/query/value"
@@ -69,9 +71,7 @@ func (c *cursor) Filter(_ int, _ string, a ...sqlite3.Value) error {
 			source = value.FromJSON(text)
 		}
 	}
-	for item := range source.Items() {
-		c.items = append(c.items, item)
-	}
+	c.items = slices.AppendSeq(c.items, source.Items())
 	return nil
 }
 
