@@ -47,9 +47,7 @@ func (w *writer) binary(x *plan.Binary) {
 		return
 	}
 	w.put("(", func() { w.compared(x.L, x.R) })
-	if name := x.Collation.Name(); name != "BINARY" {
-		w.put(" COLLATE ", identifier(name))
-	}
+	w.collate(x.Collation)
 	w.put(" ", x.Op, " ", func() { w.compared(x.R, x.L) }, ")")
 }
 

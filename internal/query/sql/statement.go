@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tandemdb/tandem/internal/query/collation"
 	"github.com/tandemdb/tandem/internal/query/plan"
 	"github.com/tandemdb/tandem/internal/query/syntax"
 )
@@ -219,6 +220,11 @@ func (w *writer) ordered(x plan.Expr) {
 	} else {
 		w.key(x)
 	}
+	w.collate(c)
+}
+
+// collate writes the collation of the expression before it, unless it is the order of bytes, as SQL has it anyway.
+func (w *writer) collate(c collation.Collation) {
 	if name := c.Name(); name != "BINARY" {
 		w.put(" COLLATE ", identifier(name))
 	}
@@ -255,9 +261,8 @@ func (w *writer) column(x plan.Expr) {
 	default:
 		w.full(x)
 	}
-	if _, c := plan.Uncollated(x); c.Name() != "BINARY" {
-		w.put(" COLLATE ", identifier(c.Name()))
-	}
+	_, c := plan.Uncollated(x)
+	w.collate(c)
 }
 
 // from writes the sources and the condition.

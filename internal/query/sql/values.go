@@ -232,9 +232,7 @@ func (w *writer) aggregate(x *plan.Aggregate) {
 		w.put("tandem_array_agg(", distinct, func() { w.full(x.X) }, ")")
 	default:
 		w.put(x.Function, "(", distinct, func() { w.key(x.X) })
-		if name := x.Collation.Name(); name != "BINARY" {
-			w.put(" COLLATE ", identifier(name))
-		}
+		w.collate(x.Collation)
 		w.put(")")
 	}
 }
