@@ -1,7 +1,6 @@
 package sql
 
 import (
-	"encoding/binary"
 	"encoding/hex"
 	"math"
 	"strconv"
@@ -242,20 +241,14 @@ func literal(v value.Value) string {
 	switch v.Kind() {
 	case value.Missing:
 		return "NULL"
-	case value.Null:
-		return "x''"
-	case value.Bool:
-		return "x'0" + strconv.FormatInt(v.Int(), 10) + "'"
 	case value.Int:
 		return integer(v.Int())
 	case value.Double:
 		return double(v.Float())
-	case value.Uint:
-		return blob(string(binary.BigEndian.AppendUint64([]byte{2}, v.Uint())))
 	case value.String:
 		return quoted(v.Text())
 	}
-	return blob(v.Text())
+	return hexBlob(Blob(v))
 }
 
 func integer(i int64) string {
@@ -278,12 +271,12 @@ func double(f float64) string {
 	return "(" + value.FormatDouble(f) + ")"
 }
 
-func blob(s string) string { return "x'" + hex.EncodeToString([]byte(s)) + "'" }
+func hexBlob(b []byte) string { return "x'" + hex.EncodeToString(b) + "'" }
 
 // quoted returns a string of SQL.
 func quoted(s string) string {
 	if strings.IndexByte(s, 0) >= 0 {
-		return "(+CAST(" + blob(s) + " AS TEXT))" // SQL's text ends at a zero byte
+		return "(+CAST(" + hexBlob([]byte(s)) + " AS TEXT))" // SQL's text ends at a zero byte
 	}
 	return "'" + strings.ReplaceAll(s, "'", "''") + "'"
 }

@@ -126,7 +126,7 @@ func (r *Rows) value(column int) value.Value {
 	case sqlite3.TEXT:
 		v = value.OfString(r.stmt.ColumnText(column))
 	case sqlite3.BLOB:
-		v = decodeBlob(r.stmt.ColumnRawBlob(column))
+		v = sql.ParseBlob(r.stmt.ColumnRawBlob(column))
 	case sqlite3.NULL:
 	}
 	if r.forms[column] == sql.Truth && v.Kind() == value.Int {
