@@ -2,6 +2,7 @@ package eval
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,21 +41,14 @@ func (e *evaluator) aggregate(x *plan.Aggregate, at env) (value.Value, error) {
 // aggregated returns the values of the rows that are not MISSING.
 func (e *evaluator) aggregated(x *plan.Aggregate, at env) ([]value.Value, error) {
 	var values []value.Value
-next:
 	for _, r := range at.group {
 		v, err := e.value(x.X, env{row: r, variables: at.variables})
 		if err != nil {
 			return nil, err
 		}
-		if v.IsMissing() {
+		known := func(other value.Value) bool { return e.compare(v, other, x.Collation) == 0 }
+		if v.IsMissing() || x.Distinct && slices.ContainsFunc(values, known) {
 			continue
-		}
-		if x.Distinct {
-			for _, other := range values {
-				if e.compare(v, other, x.Collation) == 0 {
-					continue next
-				}
-			}
 		}
 		values = append(values, v)
 	}

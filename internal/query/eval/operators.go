@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"github.com/tandemdb/tandem/internal/query/collation"
 	"github.com/tandemdb/tandem/internal/query/function"
 	"github.com/tandemdb/tandem/internal/query/plan"
 	"github.com/tandemdb/tandem/internal/query/value"
@@ -31,8 +32,8 @@ func (e *evaluator) operator(x plan.Expr, at env) (value.Value, error) {
 		if err != nil {
 			return value.Value{}, err
 		}
-		low := e.compared(">=", v[0], v[1], plan.Binary{})
-		high := e.compared("<=", v[0], v[2], plan.Binary{})
+		low := e.compared(">=", v[0], v[1], collation.Collation{})
+		high := e.compared("<=", v[0], v[2], collation.Collation{})
 		return negated(x.Not, and(low, high)), nil
 	case *plan.Quantified:
 		return e.quantified(x, at)
@@ -94,27 +95,26 @@ func (e *evaluator) binary(x *plan.Binary, at env) (value.Value, error) {
 	case "OR":
 		return not(and(not(l), not(r))), nil
 	}
-	return e.compared(x.Op, l, r, *x), nil
+	return e.compared(x.Op, l, r, x.Collation), nil
 }
 
 // compared is a comparison of two values.
-func (e *evaluator) compared(op string, l, r value.Value, x plan.Binary) value.Value {
-	same := e.compare(l, r, x.Collation) == 0
+func (e *evaluator) compared(op string, l, r value.Value, c collation.Collation) value.Value {
+	order := e.compare(l, r, c)
 	switch op {
 	case "IS":
-		return truth(same)
+		return truth(order == 0)
 	case "IS NOT":
-		return truth(!same)
+		return truth(order != 0)
 	}
 	if l.IsMissing() || r.IsMissing() {
 		return value.Value{}
 	}
-	order := e.compare(l, r, x.Collation)
 	switch op {
 	case "=":
-		return truth(same)
+		return truth(order == 0)
 	case "!=":
-		return truth(!same)
+		return truth(order != 0)
 	case "<":
 		return truth(order < 0)
 	case "<=":
@@ -140,7 +140,7 @@ func (e *evaluator) test(x *plan.Test, at env) (value.Value, error) {
 	case "MISSING":
 		is = v.IsMissing()
 	case "VALUED":
-		is = !v.IsMissing() && v.Kind() != value.Null
+		is = isValued(v)
 	}
 	return truth(is != x.Not), nil
 }
@@ -167,7 +167,7 @@ func (e *evaluator) membership(x *plan.In, at env) (value.Value, error) {
 	}
 	found := truth(false)
 	for _, item := range list {
-		switch same := e.compared("=", v, item, plan.Binary{}); {
+		switch same := e.compared("=", v, item, collation.Collation{}); {
 		case same.IsMissing():
 			found = same
 		case same.Int() != 0:
