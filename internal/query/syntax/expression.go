@@ -1,6 +1,8 @@
 package syntax
 
 import (
+	"slices"
+
 	"github.com/tandemdb/tandem/internal/query/collation"
 )
 
@@ -228,13 +230,8 @@ func (p *parser) in(at int, x Expr, not bool) (Expr, error) {
 		in.node, err = p.node(at, x, in.Array)
 		return in, err
 	}
-	if !p.accept(closing) {
-		if in.List, err = p.list(); err != nil {
-			return nil, err
-		}
-		if err := p.expect(closing); err != nil {
-			return nil, err
-		}
+	if in.List, err = p.listUntil(closing); err != nil {
+		return nil, err
 	}
 	in.node, err = p.node(at, append(in.List[:len(in.List):len(in.List)], x)...)
 	return in, err
@@ -265,22 +262,29 @@ func (p *parser) cat() (Expr, error)  { return p.leftward(p.unary, "||") }
 func (p *parser) leftward(operand func() (Expr, error), ops ...string) (Expr, error) {
 	l, err := operand()
 	for err == nil {
-		at, op := p.tok.start, ""
-		for _, o := range ops {
-			if p.err == nil && p.tok.kind == mark && p.tok.text == o {
-				op = o
-			}
-		}
-		if op == "" {
+		at := p.tok.start
+		op := slices.IndexFunc(ops, p.accept)
+		if op < 0 {
 			return l, nil
 		}
-		p.advance()
 		var r Expr
 		if r, err = operand(); err == nil {
-			l, err = p.binary(at, op, l, r)
+			l, err = p.binary(at, ops[op], l, r)
 		}
 	}
 	return nil, err
+}
+
+// listUntil reads a list, which may be empty, and the mark that closes it.
+func (p *parser) listUntil(closing string) ([]Expr, error) {
+	if p.accept(closing) {
+		return nil, nil
+	}
+	all, err := p.list()
+	if err != nil {
+		return nil, err
+	}
+	return all, p.expect(closing)
 }
 
 // list reads expressions with commas between them.

@@ -133,7 +133,7 @@ func (p *parser) node(at int, below ...Expr) (node, error) {
 
 // name reads a name.
 func (p *parser) name(what string) (string, error) {
-	if p.err == nil && (p.tok.kind == quoted || p.tok.kind == word && !isReserved(p.tok.text)) {
+	if p.atName() {
 		name := p.tok.text
 		p.advance()
 		return name, nil
@@ -143,5 +143,5 @@ func (p *parser) name(what string) (string, error) {
 
 // atName reports whether a name comes next.
 func (p *parser) atName() bool {
-	return p.err == nil && (p.tok.kind == quoted || p.tok.kind == word && !isReserved(p.tok.text))
+	return p.err == nil && p.tok.isName()
 }

@@ -133,15 +133,9 @@ func (p *parser) prefixed(t token, op string) (Expr, error) {
 
 func (p *parser) items(t token) (Expr, error) {
 	p.advance()
-	var items []Expr
-	if !p.accept("]") {
-		var err error
-		if items, err = p.list(); err != nil {
-			return nil, err
-		}
-		if err := p.expect("]"); err != nil {
-			return nil, err
-		}
+	items, err := p.listUntil("]")
+	if err != nil {
+		return nil, err
 	}
 	n, err := p.node(t.start, items...)
 	return &Items{n, items}, err
@@ -195,7 +189,7 @@ func (p *parser) wordly(t token) (Expr, error) {
 	case "ANY", "EVERY":
 		return p.quantified(t)
 	case "SOME":
-		if next := p.peek(); next.is("AND") || next.kind == quoted || next.kind == word && !isReserved(next.text) {
+		if next := p.peek(); next.is("AND") || next.isName() {
 			after := p.lex
 			_, _ = after.next() // seen above
 			if in, err := after.next(); err == nil && (in.is("IN") || in.is("EVERY")) {

@@ -31,6 +31,9 @@ func (t token) is(what string) bool {
 	return t.kind == mark && t.text == what || t.kind == word && strings.EqualFold(t.text, what)
 }
 
+// isName reports whether t is a name.
+func (t token) isName() bool { return t.kind == quoted || t.kind == word && !isReserved(t.text) }
+
 func (t token) String() string {
 	switch t.kind {
 	case endOfText:
