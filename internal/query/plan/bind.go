@@ -206,7 +206,7 @@ func (q *Quantified) same() Expr {
 		return nil
 	}
 	for _, sides := range [][2]Expr{{eq.L, eq.R}, {eq.R, eq.L}} {
-		if v, ok := sides[0].(*Variable); ok && v.ID == q.ID && len(v.Path) == 0 && !Uses(sides[1], q.ID) {
+		if v, ok := sides[0].(*Variable); ok && v.ID == q.ID && len(v.Path) == 0 && !uses(sides[1], q.ID) {
 			return sides[1]
 		}
 	}
@@ -255,7 +255,7 @@ func collate(x Expr, c collation.Collation) bool {
 	case *Collated, *In, *Between:
 		return false
 	}
-	for _, below := range Operands(x) {
+	for _, below := range operands(x) {
 		if collate(below, c) {
 			return true
 		}

@@ -57,13 +57,13 @@ func (b *binder) aliasOfAnother(name string, column int) bool {
 
 // aliased returns the expression that an alias stands for, or the part of it that a path leads to.
 func (b *binder) aliased(x *syntax.Name, bound Expr, rest value.Path, s scope) (Expr, error) {
-	if !s.aggregates && HasAggregate(bound) {
+	if !s.aggregates && hasAggregate(bound) {
 		return nil, syntax.Errorf(x.Pos(), "%s cannot use %q, which stands for an aggregate", s.clause, x.Steps[0].Key)
 	}
 	if len(rest) == 0 {
 		return bound, nil
 	}
-	return PartOf(bound, rest), nil
+	return partOf(bound, rest), nil
 }
 
 // sourceOf finds the source that a name begins with, and how many of its steps name it: 0 if none does.
@@ -148,11 +148,11 @@ func (b *binder) part(x *syntax.Part, s scope) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	return PartOf(in, x.Steps), nil
+	return partOf(in, x.Steps), nil
 }
 
-// PartOf returns the part of x that a path leads to.
-func PartOf(x Expr, path value.Path) Expr {
+// partOf returns the part of x that a path leads to.
+func partOf(x Expr, path value.Path) Expr {
 	switch x := x.(type) {
 	case *Property:
 		return &Property{x.Source, slices.Concat(x.Path, path)}

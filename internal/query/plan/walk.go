@@ -1,7 +1,9 @@
 package plan
 
-// Operands returns the expressions right below x.
-func Operands(x Expr) []Expr {
+import "slices"
+
+// operands returns the expressions right below x.
+func operands(x Expr) []Expr {
 	switch x := x.(type) {
 	case *Part:
 		return []Expr{x.X}
@@ -56,28 +58,17 @@ func present(list ...Expr) []Expr {
 	return there
 }
 
-// HasAggregate reports whether x has an aggregate.
-func HasAggregate(x Expr) bool {
-	if _, ok := x.(*Aggregate); ok {
-		return true
-	}
-	for _, below := range Operands(x) {
-		if HasAggregate(below) {
-			return true
-		}
-	}
-	return false
+// hasAggregate reports whether x has an aggregate.
+func hasAggregate(x Expr) bool {
+	return has(x, func(x Expr) bool { _, is := x.(*Aggregate); return is })
 }
 
-// Uses reports whether x uses the variable of an ANY or EVERY.
-func Uses(x Expr, id int) bool {
-	if v, ok := x.(*Variable); ok && v.ID == id {
-		return true
-	}
-	for _, below := range Operands(x) {
-		if Uses(below, id) {
-			return true
-		}
-	}
-	return false
+// uses reports whether x uses the variable of an ANY or EVERY.
+func uses(x Expr, id int) bool {
+	return has(x, func(x Expr) bool { v, is := x.(*Variable); return is && v.ID == id })
+}
+
+// has reports whether x, or an expression below it, is of a sort.
+func has(x Expr, is func(Expr) bool) bool {
+	return is(x) || slices.ContainsFunc(operands(x), func(below Expr) bool { return has(below, is) })
 }
