@@ -37,12 +37,7 @@ var arrays = []*Function{
 		return finite(greatest)
 	}),
 	passing(lenient("array_ifnull", 1, 1, func(args []value.Value) value.Value {
-		for _, item := range items(args[0]) {
-			if item.Kind() != value.Null {
-				return item
-			}
-		}
-		return value.NullValue
+		return first(items(args[0]), value.NullValue, func(v value.Value) bool { return v.Kind() != value.Null })
 	})),
 	predicate(strict("array_contains", 2, 2, func(args []value.Value) value.Value {
 		if args[0].Kind() != value.Array {

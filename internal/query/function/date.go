@@ -21,20 +21,17 @@ var (
 
 // parseDate reads a date of ISO 8601, or a time of day alone.
 func parseDate(s string) (d date, ok bool) {
-	year, month, day := 2000, 1, 1
+	year, month, day, timed := 2000, 1, 1, true
 	if m := dayForm.FindStringSubmatch(s); m != nil {
-		year, month, day = atoi(m[1]), atoi(m[2]), atoi(m[3])
+		year, month, day, timed = atoi(m[1]), atoi(m[2]), atoi(m[3]), false
 		if s = s[len(m[0]):]; s == "" && isDigit(m[0][len(m[0])-1]) {
 			return dateOf(year, month, day, nil)
 		}
-	} else {
-		d.timed = true
 	}
 	m := hourForm.FindStringSubmatch(s)
 	if m == nil {
 		return d, false
 	}
-	timed := d.timed
 	d, ok = dateOf(year, month, day, m)
 	d.timed = timed
 	return d, ok

@@ -19,7 +19,7 @@ var numbers = []*Function{
 		if math.Trunc(b) == 0 {
 			return value.NullValue
 		}
-		return value.OfInt(toInt(math.Trunc(a) / math.Trunc(b)))
+		return value.OfInt(value.Truncated(math.Trunc(a) / math.Trunc(b)))
 	}),
 	anyDoubles("power", func(a, b float64) value.Value { return finite(math.Pow(a, b)) }),
 	anyDoubles("atan2", func(y, x float64) value.Value { return finite(math.Atan2(y, x)) }),
@@ -54,16 +54,6 @@ func finite(f float64) value.Value {
 		return value.NullValue
 	}
 	return value.OfDouble(f)
-}
-
-func toInt(f float64) int64 {
-	switch {
-	case f >= 1<<63:
-		return math.MaxInt64
-	case f <= -1<<63:
-		return math.MinInt64
-	}
-	return int64(f)
 }
 
 func ofDouble(name string, call func(float64) float64) *Function {

@@ -10,12 +10,7 @@ import (
 )
 
 var regexps = []*Function{
-	ofRegexp("regexp_contains", true, func(re *regexp.Regexp, s string) value.Value {
-		return value.OfBool(re.MatchString(s))
-	}),
-	ofRegexp("regexp_like", true, func(re *regexp.Regexp, s string) value.Value {
-		return value.OfBool(re.MatchString(s))
-	}),
+	ofRegexp("regexp_contains", true, hasMatch), ofRegexp("regexp_like", true, hasMatch),
 	ofRegexp("regexp_position", false, func(re *regexp.Regexp, s string) value.Value {
 		at := re.FindStringIndex(s)
 		if at == nil {
@@ -25,6 +20,8 @@ var regexps = []*Function{
 	}),
 	{Name: "regexp_replace", Least: 3, Most: 4, call: regexpReplace},
 }
+
+func hasMatch(re *regexp.Regexp, s string) value.Value { return value.OfBool(re.MatchString(s)) }
 
 func ofRegexp(name string, boolean bool, call func(re *regexp.Regexp, s string) value.Value) *Function {
 	return &Function{Name: name, Least: 2, Most: 2, Boolean: boolean, call: func(_ Env, args []value.Value) (value.Value, error) {

@@ -150,7 +150,7 @@ func Mod(a, b Value) Value {
 		return Value{}
 	}
 	x, y := numeric(a), numeric(b)
-	i, j := truncated(x), truncated(y)
+	i, j := whole(x), whole(y)
 	if j == 0 {
 		return Value{}
 	}
@@ -163,11 +163,16 @@ func Mod(a, b Value) Value {
 	return OfInt(i % j)
 }
 
-func truncated(v Value) int64 {
-	f := v.Float()
-	switch {
-	case v.kind == Int:
+func whole(v Value) int64 {
+	if v.kind == Int {
 		return v.Int()
+	}
+	return Truncated(v.Float())
+}
+
+// Truncated returns f without its fraction, or the nearest int64 if f is beyond their range.
+func Truncated(f float64) int64 {
+	switch {
 	case f >= 1<<63:
 		return math.MaxInt64
 	case f <= -1<<63:
