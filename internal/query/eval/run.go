@@ -73,7 +73,7 @@ func whole(x plan.Expr, in Input, clause string) (int64, error) {
 	return max(v.Int(), 0), nil
 }
 
-// rows joins the sources and keeps what WHERE is true for, in groups if the query has them.
+// rows joins the sources and keeps the rows for which WHERE is true, in groups if the query has them.
 func (e *evaluator) rows(q *plan.Query) ([]env, error) {
 	rows := []row{nil}
 	for i := range q.Sources {
@@ -135,7 +135,7 @@ func (e *evaluator) joined(q *plan.Query, i int, rows []row) ([]row, error) {
 	return all, nil
 }
 
-// candidates returns what may stand beside a row: the documents of a collection, or the items of a property of the row.
+// candidates returns the documents of a collection, or the items of a property of the row, to join to a row.
 func (e *evaluator) candidates(src plan.Source, r row) ([]*Document, error) {
 	var found []*Document
 	if src.Kind == syntax.Unnest {
@@ -157,7 +157,7 @@ func (e *evaluator) candidates(src plan.Source, r row) ([]*Document, error) {
 	return found, nil
 }
 
-// groups puts rows with equal values of GROUP BY together, and keeps the groups that HAVING is true for.
+// groups puts rows with equal values of GROUP BY together, and keeps the groups for which HAVING is true.
 func (e *evaluator) groups(q *plan.Query, envs []env) ([]env, error) {
 	var groups []env
 	var keys [][]value.Value

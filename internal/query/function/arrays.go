@@ -91,8 +91,8 @@ func holds(array, v value.Value) bool {
 	return false
 }
 
-// Any is ANY item IN array SATISFIES item = v END: like array_contains(), but of the values of an object too, and
-// false of what is MISSING.
+// Any is ANY item IN array SATISFIES item = v END. Unlike array_contains() it also looks through the values of an
+// object, and is false if array or v is MISSING.
 func Any(array, v value.Value) value.Value {
 	switch {
 	case array.IsMissing() || v.IsMissing():

@@ -38,7 +38,7 @@ func ofString(name string, call func(string) string) *Function {
 	})
 }
 
-// trimming makes a function that returns what is no string as it is.
+// trimming makes a function of one string that returns any other value as it is.
 func trimming(name string, call func(string) string) *Function {
 	return passing(strict(name, 1, 1, func(args []value.Value) value.Value {
 		if args[0].Kind() != value.String {

@@ -223,7 +223,7 @@ func (b *binder) param(x *syntax.Param) (Expr, error) {
 	return &Param{x.Name}, nil
 }
 
-// collated gives its collation to the first comparison inside, or if there is none to whoever orders by it.
+// collated gives its collation to the first comparison inside. If there is none, rows are ordered by it.
 func (b *binder) collated(x *syntax.Collated, s scope) (Expr, error) {
 	in, err := b.bind(x.X, s)
 	if err != nil {

@@ -5,6 +5,6 @@
 //	q, err := plan.Of(s, catalog)
 //
 // The tree of a [Query] has no names any more: a property knows its source, an alias is the expression that
-// it stands for, a function is found and has the right number of arguments. What runs a query needs to
-// look at nothing else. Errors are *syntax.Error.
+// it stands for, a function is found and has the right number of arguments. The packages that run a query
+// need nothing else. Errors are *syntax.Error.
 package plan

@@ -104,7 +104,7 @@ type (
 		Keys   []string
 		Values []Expr
 	}
-	// Collated is X with a collation for whoever orders or groups by it.
+	// Collated is X with a collation for ORDER BY, GROUP BY and DISTINCT.
 	Collated struct {
 		X         Expr
 		Collation collation.Collation

@@ -13,7 +13,7 @@ import (
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
-// Vector is a recorded query with what Couchbase Lite made of it, or what Tandem is to make of it instead.
+// Vector is a recorded query with the result of Couchbase Lite, or with Tandem's own where that differs on purpose.
 type Vector struct {
 	Name    string
 	Query   string

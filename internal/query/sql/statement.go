@@ -159,7 +159,8 @@ func (w *writer) statement() {
 	}
 }
 
-// counted writes the count of a whole collection, which is known without counting, if the query is nothing else.
+// counted writes a query that is only the count of a whole collection, which its table keeps, and reports whether
+// the query is one.
 func (w *writer) counted() bool {
 	q := w.q
 	if len(q.Columns) != 1 || len(q.Sources) != 1 || q.Where != nil || q.GroupBy != nil || q.Having != nil ||

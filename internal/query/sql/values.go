@@ -129,7 +129,8 @@ var metaColumns = map[plan.Field]string{
 	plan.MetaID: "id", plan.MetaSequence: "seq", plan.MetaExpiration: "expiry", plan.MetaRevision: "rev",
 }
 
-// meta writes a field of META(), with a + before columns, whose affinity would change what they are compared with.
+// meta writes a field of META(). A + before a column takes away its affinity, which would change the other side of
+// a comparison.
 func (w *writer) meta(x *plan.Meta, full bool) {
 	t := w.table(x.Source)
 	switch x.Field {
@@ -182,8 +183,8 @@ func (w *writer) call(x *plan.Call) {
 // maxArguments bounds what a function of SQL is given at once.
 const maxArguments = 50
 
-// nested writes a function of many arguments, all of which can be split: f(a, b, c) is f(f(a, b), c), but for
-// those of arrays.
+// nested writes a call that has more arguments than SQL takes at once. Every function of many arguments can be
+// split, f(a, b, c) into f(f(a, b), c), except array_of, whose array is put together from parts.
 func (w *writer) nested(x *plan.Call) {
 	if x.Function.Name == "array_of" {
 		w.array(x.Args)

@@ -7,7 +7,7 @@
 //	}
 //
 // [Parse] gives the tree of a statement with the positions of its parts; [ParseExpressions] that of a list
-// of expressions, as indexes have it. What names mean is not looked at here.
+// of expressions, as indexes have it. Package plan finds the meaning of the names.
 //
 // # Guarantees
 //

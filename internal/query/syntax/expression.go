@@ -113,8 +113,9 @@ func (p *parser) binary(at int, op string, l, r Expr) (Expr, error) {
 	return &Binary{n, op, l, r}, err
 }
 
-// equal reads the operators of equality, of which only those that compare can be chained. NOT in front applies to
-// all of it, but not to META() before a path: there Couchbase Lite takes the path of what NOT gives.
+// equal reads a chain of comparisons with =, != and IS, or a single test such as IN or LIKE, which has no chain. A NOT
+// before it negates the whole, except before META(): Couchbase Lite negates META() alone, and takes the path after it
+// from the result.
 func (p *parser) equal() (Expr, error) {
 	if p.err == nil && p.tok.is("NOT") && !p.peek().is("META") {
 		return p.negated(p.tok)

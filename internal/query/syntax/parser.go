@@ -85,7 +85,7 @@ func (p *parser) expect(what string) error {
 	return p.fail(what, what)
 }
 
-// fail says what was expected. keywords are looked through for the one that was misspelt.
+// fail returns an error that says what was expected. Its hint is the keyword that was misspelt, if the text has one.
 func (p *parser) fail(expected string, keywords ...string) error {
 	if p.err != nil {
 		return p.err

@@ -164,8 +164,8 @@ func meta(ctx sqlite3.Context, a []sqlite3.Value) {
 	))
 }
 
-// registerFunction registers a function of queries. One that depends on the time zone or a collation has its name
-// as an argument more.
+// registerFunction registers a function of queries. A function that depends on the time zone or a collation takes
+// the name of it as one more argument.
 func registerFunction(c *sqlite3.Conn, f *function.Function) error {
 	flags := pure
 	if f.Local {

@@ -135,7 +135,8 @@ func (r *Rows) value(column int) value.Value {
 	return v
 }
 
-// Complaint returns what a function has against its arguments, or SQLite against a query, if that is what err says.
+// Complaint returns the text of an error with which a function refuses its arguments, or SQLite a query. It is false
+// for other errors, as those of the disk.
 func Complaint(err error) (string, bool) {
 	if !errors.Is(err, sqlite3.ERROR) {
 		return "", false
