@@ -35,17 +35,17 @@ type IndexInfo struct {
 // cannot be, or [ErrNotFound] if the collection is gone.
 func (c *Collection) CreateIndex(ctx context.Context, name string, index ValueIndex) error {
 	i := store.Index{Name: name, Expressions: slices.Clone(index.Expressions), Where: index.Where}
-	return c.db.store.Update(ctx, func(tx *store.Tx) error { return tx.CreateIndex(c.coll, i) })
+	return c.db.update(ctx, func(tx *store.Tx) error { return tx.CreateIndex(c.coll, i) })
 }
 
 // DeleteIndex removes an index. That there is none is no error.
 func (c *Collection) DeleteIndex(ctx context.Context, name string) error {
-	return c.db.store.Update(ctx, func(tx *store.Tx) error { return tx.DeleteIndex(c.coll, name) })
+	return c.db.update(ctx, func(tx *store.Tx) error { return tx.DeleteIndex(c.coll, name) })
 }
 
 // Indexes lists the indexes of the collection by name. It fails with [ErrNotFound] if the collection is gone.
 func (c *Collection) Indexes(ctx context.Context) (all []IndexInfo, err error) {
-	err = c.db.store.View(ctx, func(tx *store.Tx) error {
+	err = c.db.view(ctx, func(tx *store.Tx) error {
 		found, err := tx.Indexes(c.coll)
 		for _, i := range found {
 			all = append(all, IndexInfo{i.Name, i.Expressions, i.Where})

@@ -3,6 +3,7 @@ package tandem_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,14 @@ func TestE1TheContextOfABatchJoinsIt(t *testing.T) {
 		if len(got) != 2 || n != 2 || outside != 1 {
 			t.Errorf("within there are %d documents, one with %v; outside %d; want 2, 2 members and 1", n, got, outside)
 		}
+		check(t, coll.CreateIndex(ctx, "byN", tandem.ValueIndex{Expressions: []string{"n"}}))
+		indexes, err := coll.Indexes(ctx)
+		check(t, err)
+		scopes, err := db.Scopes(ctx)
+		check(t, err)
+		if len(indexes) != 1 || !slices.Contains(scopes, "of") {
+			t.Errorf("within there are the indexes %v and the scopes %v, want byN and of", indexes, scopes)
+		}
 		check(t, coll.SetExpiration(ctx, "new", time.Now().Add(time.Hour)))
 		doomed, err := coll.Document(ctx, "new")
 		check(t, err)
@@ -49,6 +58,9 @@ func TestE1TheContextOfABatchJoinsIt(t *testing.T) {
 	wantError(t, "a batch that fails", err, stop)
 	if _, err := db.Collection(t.Context(), "of", "batch"); !errors.Is(err, tandem.ErrNotFound) {
 		t.Errorf("a collection of a batch that failed: got %v, want %v", err, tandem.ErrNotFound)
+	}
+	if indexes, err := coll.Indexes(t.Context()); err != nil || len(indexes) != 0 {
+		t.Errorf("a batch that failed left the indexes %v (%v)", indexes, err)
 	}
 	if old.RevisionID() != before {
 		t.Errorf("the document has revision %s, want %s as before the batch", old.RevisionID(), before)
@@ -69,14 +81,18 @@ func TestE1WhatWouldWaitForItsOwnBatchIsAnError(t *testing.T) {
 	doc, err := coll.Document(t.Context(), "a")
 	check(t, err)
 	calls := map[string]func(ctx context.Context) error{
-		"Put":                 func(ctx context.Context) error { return coll.Put(ctx, "b", map[string]any{}) },
-		"Save":                func(ctx context.Context) error { return coll.Save(ctx, doc) },
-		"Delete":              func(ctx context.Context) error { return coll.Delete(ctx, doc) },
-		"Purge":               func(ctx context.Context) error { return coll.Purge(ctx, "a") },
-		"SetExpiration":       func(ctx context.Context) error { return coll.SetExpiration(ctx, "a", time.Time{}) },
-		"Merge":               func(ctx context.Context) error { return coll.Merge(ctx, "a", map[string]any{"x": 1}) },
-		"CreateBlob":          func(ctx context.Context) error { _, err := db.CreateBlob(ctx, "", strings.NewReader("x")); return err },
-		"CreateCollection":    func(ctx context.Context) error { _, err := db.CreateCollection(ctx, "a", "b"); return err },
+		"Put":              func(ctx context.Context) error { return coll.Put(ctx, "b", map[string]any{}) },
+		"Save":             func(ctx context.Context) error { return coll.Save(ctx, doc) },
+		"Delete":           func(ctx context.Context) error { return coll.Delete(ctx, doc) },
+		"Purge":            func(ctx context.Context) error { return coll.Purge(ctx, "a") },
+		"SetExpiration":    func(ctx context.Context) error { return coll.SetExpiration(ctx, "a", time.Time{}) },
+		"Merge":            func(ctx context.Context) error { return coll.Merge(ctx, "a", map[string]any{"x": 1}) },
+		"CreateBlob":       func(ctx context.Context) error { _, err := db.CreateBlob(ctx, "", strings.NewReader("x")); return err },
+		"CreateCollection": func(ctx context.Context) error { _, err := db.CreateCollection(ctx, "a", "b"); return err },
+		"CreateIndex": func(ctx context.Context) error {
+			return coll.CreateIndex(ctx, "i", tandem.ValueIndex{Expressions: []string{"n"}})
+		},
+		"DeleteIndex":         func(ctx context.Context) error { return coll.DeleteIndex(ctx, "i") },
 		"DeleteCollection":    func(ctx context.Context) error { return db.DeleteCollection(ctx, "a", "b") },
 		"ForgetServer":        func(ctx context.Context) error { return db.ForgetServer(ctx, tandem.URLEndpoint{}) },
 		"InBatch":             func(ctx context.Context) error { return db.InBatch(ctx, func(*tandem.Batch) error { return nil }) },

@@ -19,7 +19,7 @@ func ParseCollectionName(text string) (scope, name string, err error) {
 
 // Scopes lists the scopes that have collections, by name.
 func (db *Database) Scopes(ctx context.Context) ([]string, error) {
-	all, err := db.store.Collections(ctx)
+	all, err := db.Collections(ctx)
 	if err != nil {
 		return nil, err
 	}
