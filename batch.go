@@ -95,9 +95,9 @@ func (b *Batch) restore() {
 	}
 }
 
-// Context returns a context that joins the batch: methods of the database and its collections
-// called with this context read and write in the batch. Use it only on the goroutine of the
-// batch's function, while that function runs.
+// Context returns a context that joins the batch: methods of the database, its collections and its
+// queries called with this context read and write in the batch. Use it only on the goroutine of
+// the batch's function, while that function runs.
 func (b *Batch) Context() context.Context { return context.WithValue(b.ctx, batchKey{}, b) }
 
 // Document is [Collection.Document].

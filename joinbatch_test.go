@@ -40,6 +40,25 @@ func TestE1TheContextOfABatchJoinsIt(t *testing.T) {
 		if len(got) != 2 || n != 2 || outside != 1 {
 			t.Errorf("within there are %d documents, one with %v; outside %d; want 2, 2 members and 1", n, got, outside)
 		}
+		type row struct{ B tandem.Blob }
+		for row, err := range tandem.Select[row](ctx, db, "SELECT b FROM of.batch") {
+			check(t, err)
+			if row.B.Digest() != blob.Digest() {
+				t.Errorf("a query within gives the blob %s, want %s", row.B.Digest(), blob.Digest())
+			}
+			check(t, other.Put(ctx, "x", map[string]any{"b": blob, "seen": true})) // rows may be changed meanwhile
+		}
+		check(t, other.Get(ctx, "x", &got))
+		if got["seen"] != true {
+			t.Errorf("a query within gives no row of a document of the batch: it is %v", got)
+		}
+		counting, err := db.CreateQuery("SELECT count(*) FROM " + coll.FullName())
+		check(t, err)
+		if within, outside := counted(ctx, t, counting), counted(t.Context(), t, counting); within != "2" || outside != "1" {
+			t.Errorf("queries count %s documents within and %s outside, want 2 and 1", within, outside)
+		}
+		_, err = counting.Explain(ctx)
+		check(t, err)
 		check(t, coll.CreateIndex(ctx, "byN", tandem.ValueIndex{Expressions: []string{"n"}}))
 		indexes, err := coll.Indexes(ctx)
 		check(t, err)
@@ -71,6 +90,19 @@ func TestE1TheContextOfABatchJoinsIt(t *testing.T) {
 	if n, err := other.Count(t.Context()); err != nil || n != 1 {
 		t.Errorf("the collection of the batch has %d documents (%v), want 1", n, err)
 	}
+}
+
+// counted returns the first column of a query's only row.
+func counted(ctx context.Context, t *testing.T, q *tandem.Query) string {
+	t.Helper()
+	rows, err := q.Execute(ctx)
+	check(t, err)
+	defer rows.Close()
+	for row, err := range rows.All() {
+		check(t, err)
+		return string(row.JSONAt(0))
+	}
+	return ""
 }
 
 // What would wait for the batch that it is called in is an error, at once.

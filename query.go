@@ -45,7 +45,7 @@ func (db *Database) compile(ctx context.Context, text string) (*Query, error) {
 		return nil, err
 	}
 	q := &Query{db: db}
-	err = db.store.View(ctx, func(tx *store.Tx) error {
+	err = db.view(ctx, func(tx *store.Tx) error {
 		catalog, err := tx.Catalog()
 		if err != nil {
 			return err
@@ -115,7 +115,7 @@ func (q *Query) Explain(ctx context.Context, given ...Parameters) (string, error
 	}
 	var text string
 	var steps []string
-	err = q.db.store.View(ctx, func(tx *store.Tx) error {
+	err = q.db.view(ctx, func(tx *store.Tx) error {
 		text, steps, err = tx.ExplainQuery(q.plan, params)
 		return err
 	})

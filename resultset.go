@@ -15,14 +15,14 @@ import (
 // ResultSet has the rows of one run of a query, from one snapshot of the database. It belongs to
 // one goroutine. Up to 4 MiB of rows are in memory when [Query.Execute] returns. A larger result
 // is read as the rows are taken, and holds a connection to the database until its end or
-// [ResultSet.Close].
+// [ResultSet.Close]. A result in a batch (see [Batch.Context]) is read as a whole at once.
 type ResultSet struct {
 	columns []string
 	rows    [][][]byte // read and not yet given
 
 	portions <-chan portion // nil when all was read
-	run      *queryRun
-	err      error // why there are no more rows
+	run      *queryRun      // nil in a batch
+	err      error          // why there are no more rows
 }
 
 // portionSize bounds the bytes of rows that are read ahead.
@@ -47,6 +47,13 @@ func (q *Query) Execute(ctx context.Context, given ...Parameters) (*ResultSet, e
 	if err != nil {
 		return nil, err
 	}
+	b, err := q.db.joined(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case b != nil:
+		return q.executeIn(ctx, b, params)
+	}
 	run := &queryRun{db: q.db, done: make(chan struct{})}
 	ctx, run.cancel = context.WithCancel(ctx)
 	if err := q.db.register(run); err != nil {
@@ -67,6 +74,20 @@ func (q *Query) Execute(ctx context.Context, given ...Parameters) (*ResultSet, e
 			Try("close results, or read them to their end, before more are begun")
 	}
 	run.counted = r.portions != nil
+	return r, nil
+}
+
+// executeIn runs the query in a batch. Rows that are read later would hold up its transaction.
+func (q *Query) executeIn(ctx context.Context, b *Batch, params map[string]value.Value) (*ResultSet, error) {
+	r := &ResultSet{columns: q.Columns()}
+	err := b.tx.Query(q.plan, params, func(rows *queries.Rows) error {
+		row, _ := readRow(rows, len(r.columns))
+		r.rows = append(r.rows, row)
+		return ctx.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
 	return r, nil
 }
 
@@ -116,7 +137,9 @@ func (r *ResultSet) All() iter.Seq2[*Result, error] {
 // Close ends the result; rows that were not given are dropped. Closing twice is harmless.
 func (r *ResultSet) Close() {
 	r.rows, r.portions = nil, nil
-	r.run.stop()
+	if r.run != nil {
+		r.run.stop()
+	}
 }
 
 // queryRun is the goroutine that reads a result.
