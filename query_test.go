@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -195,6 +196,25 @@ func TestALargeResultIsReadAsItsRowsAreTaken(t *testing.T) {
 		}
 	}
 	wantError(t, "a context that has ended", err, context.Canceled)
+}
+
+// Results may begin on other goroutines while the database closes.
+func TestClosingTheDatabaseEndsLargeResultsThatBegin(t *testing.T) {
+	t.Parallel()
+	db := large(t)
+	q := query(t, db, "SELECT text FROM _")
+	var running sync.WaitGroup
+	for range 8 {
+		running.Go(func() {
+			_, err := q.Execute(t.Context()) // left open
+			if err != nil && !errors.Is(err, tandem.ErrNotOpen) && !errors.Is(err, context.Canceled) {
+				t.Errorf("a query while the database closes: got %v", err)
+			}
+		})
+	}
+	executed(t)(q.Execute(t.Context()))
+	check(t, db.Close())
+	running.Wait()
 }
 
 // Each open result holds a connection, of which there are few.

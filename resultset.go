@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"sync"
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/query/value"
@@ -67,13 +66,6 @@ func (q *Query) Execute(ctx context.Context, given ...Parameters) (*ResultSet, e
 		r.Close()
 		return nil, r.err
 	}
-	if r.portions != nil && q.db.openResults.Add(1) > maxOpenResults {
-		q.db.openResults.Add(-1)
-		r.Close()
-		return nil, fault.Busy.In("run query", q.db.Path()).Says("%d large results are open", maxOpenResults).
-			Try("close results, or read them to their end, before more are begun")
-	}
-	run.counted = r.portions != nil
 	return r, nil
 }
 
@@ -121,10 +113,7 @@ func (r *ResultSet) All() iter.Seq2[*Result, error] {
 					return
 				}
 			}
-			if r.portions == nil {
-				break
-			}
-			if !r.next() {
+			if r.portions == nil || !r.next() {
 				break
 			}
 		}
@@ -144,17 +133,16 @@ func (r *ResultSet) Close() {
 
 // queryRun is the goroutine that reads a result.
 type queryRun struct {
-	db      *Database
-	cancel  context.CancelFunc
-	done    chan struct{} // closed when it has ended
-	counted bool          // among the open results of the database
-	ended   sync.Once
-	failed  error // why it was ended from outside; read after done
+	db     *Database
+	cancel context.CancelFunc
+	done   chan struct{} // closed when it has ended
+	failed error         // why it was ended from outside; read after done
 }
 
 // read sends the rows in portions until the last.
 func (run *queryRun) read(ctx context.Context, q *Query, params map[string]value.Value, portions chan<- portion) {
 	defer close(run.done)
+	defer run.db.unregister(run)
 	defer close(portions)
 	send := func(p portion) error {
 		if err := ctx.Err(); err != nil { // select would take either
@@ -167,6 +155,12 @@ func (run *queryRun) read(ctx context.Context, q *Query, params map[string]value
 			return ctx.Err()
 		}
 	}
+	large := false // and counted among the open results
+	defer func() {
+		if large {
+			run.db.openResults.Add(-1)
+		}
+	}()
 	var rows [][][]byte
 	size := 0
 	err := run.db.store.View(ctx, func(tx *store.Tx) error {
@@ -175,6 +169,12 @@ func (run *queryRun) read(ctx context.Context, q *Query, params map[string]value
 			rows = append(rows, row)
 			if size += n; size < portionSize {
 				return nil
+			}
+			if !large {
+				if err := run.count(); err != nil {
+					return err
+				}
+				large = true
 			}
 			p := portion{rows: rows}
 			rows, size = nil, 0
@@ -185,6 +185,16 @@ func (run *queryRun) read(ctx context.Context, q *Query, params map[string]value
 		err = ended
 	}
 	run.failed = err
+}
+
+// count counts a large result, unless too many are open.
+func (run *queryRun) count() error {
+	if run.db.openResults.Add(1) <= maxOpenResults {
+		return nil
+	}
+	run.db.openResults.Add(-1)
+	return fault.Busy.In("run query", run.db.Path()).Says("%d large results are open", maxOpenResults).
+		Try("close results, or read them to their end, before more are begun")
 }
 
 // readRow copies a row, and returns about how many bytes it takes.
@@ -205,10 +215,4 @@ func readRow(r *queries.Rows, columns int) (row [][]byte, size int) {
 func (run *queryRun) stop() {
 	run.cancel()
 	<-run.done
-	run.ended.Do(func() {
-		run.db.unregister(run)
-		if run.counted {
-			run.db.openResults.Add(-1)
-		}
-	})
 }
