@@ -197,7 +197,7 @@ func parseBlob(v document.Value) (b Blob, err error) {
 	if v.Kind() == document.None || v.Kind() == document.Null {
 		return Blob{}, nil
 	}
-	if string(v.Member("@type").Text()) != "blob" {
+	if !isBlobObject(v) {
 		return Blob{}, fault.Invalid.Says("the value is no blob").Try(`a blob is an object with "@type":"blob"`)
 	}
 	contentType := string(v.Member("content_type").Text())
@@ -217,3 +217,6 @@ func parseBlob(v document.Value) (b Blob, err error) {
 	}
 	return b, nil
 }
+
+// isBlobObject reports whether v has the type of a blob, with its content in it or referred to.
+func isBlobObject(v document.Value) bool { return string(v.Member("@type").Text()) == "blob" }

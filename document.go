@@ -203,7 +203,7 @@ func (d *Document) Blob(place string) *Blob {
 // Blobs returns the blobs of the document in the order of their places, those of Sync Gateway's
 // _attachments last. The same content may occur several times.
 func (d *Document) Blobs() []*Blob {
-	if !mayHaveBlobs(d.body) && !bytes.Contains(d.body, []byte(`\u`)) { // which may hide a name
+	if !mayHaveBlobs(d.body) {
 		return nil
 	}
 	found, _ := document.Blobs(d.body) // a body is valid

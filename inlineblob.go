@@ -90,7 +90,7 @@ func (in *installer) appendBlob(dst []byte, v document.Value) []byte {
 
 // isInline reports whether v is a blob that has its content in it.
 func isInline(v document.Value) bool {
-	return string(v.Member("@type").Text()) == "blob" && v.Member("data").Kind() == document.String
+	return isBlobObject(v) && v.Member("data").Kind() == document.String
 }
 
 // inlineContent returns that content. A digest beside it must be the right one.

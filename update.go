@@ -113,5 +113,3 @@ func mergePatch(target, patch document.Value) document.Value {
 	}
 	return document.Enclose(dst, 0, '{', '}')
 }
-
-func isBlobObject(v document.Value) bool { return string(v.Member("@type").Text()) == "blob" }
