@@ -30,11 +30,11 @@ func newCollectionList(a *app) *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {
 			return a.with(ctx, args[0], func(db *tandem.Database) error {
-				facts, err := describe(ctx, db)
+				all, err := describeCollections(ctx, db)
 				if err != nil {
 					return err
 				}
-				return a.listCollections(facts.Collections, asJSON)
+				return a.listCollections(all, asJSON)
 			})
 		}),
 	}

@@ -56,24 +56,29 @@ type collectionInfo struct {
 }
 
 func describe(ctx context.Context, db *tandem.Database) (info, error) {
-	facts := info{
+	collections, err := describeCollections(ctx, db)
+	return info{
 		Name: db.Name(), Path: db.Path(), UUID: db.UUID(), Versioning: string(db.Versioning()),
-		Encrypted: db.IsEncrypted(), Bytes: folderSize(db.Path()),
-	}
+		Encrypted: db.IsEncrypted(), Bytes: folderSize(db.Path()), Collections: collections,
+	}, err
+}
+
+func describeCollections(ctx context.Context, db *tandem.Database) ([]collectionInfo, error) {
 	all, err := db.Collections(ctx)
 	if err != nil {
-		return info{}, err
+		return nil, err
 	}
-	for _, coll := range all {
+	facts := make([]collectionInfo, len(all))
+	for i, coll := range all {
 		documents, err := coll.Count(ctx)
 		if err != nil {
-			return info{}, err
+			return nil, err
 		}
 		last, err := coll.LastSequence(ctx)
 		if err != nil {
-			return info{}, err
+			return nil, err
 		}
-		facts.Collections = append(facts.Collections, collectionInfo{coll.FullName(), documents, last})
+		facts[i] = collectionInfo{coll.FullName(), documents, last}
 	}
 	return facts, nil
 }
