@@ -142,8 +142,10 @@ func appendDocument(dst []byte, doc *tandem.Document, form lineForm) []byte {
 	if form.meta && doc.Deleted() {
 		dst = append(dst, `,"_deleted":true`...)
 	}
-	if history := doc.RevisionHistory(); form.history && history != "" {
-		dst = appendText(append(dst, `,"_history":`...), history)
+	if form.history {
+		if history := doc.RevisionHistory(); history != "" {
+			dst = appendText(append(dst, `,"_history":`...), history)
+		}
 	}
 	if members := doc.Body()[1:]; len(members) > 1 {
 		return append(append(dst, ','), members...)
