@@ -112,10 +112,12 @@ func (s *Server) authenticate(r *http.Request, from netip.Addr) (user string, no
 func (s *Server) route(r *http.Request) (Database, *refusal) {
 	name, found := strings.CutSuffix(r.URL.EscapedPath(), syncPath)
 	name, rooted := strings.CutPrefix(name, "/")
+	decoded, err := url.PathUnescape(name) // to "" if that fails
+	db, shared := s.database(decoded)
 	switch {
-	case !found && rooted && r.Header.Get("Upgrade") == "" && r.Method == http.MethodGet && s.isDatabase(name):
-		return Database{}, here(name)
-	case !found && hasToken(r.Header, "Upgrade", "websocket") && (name == "" || s.isDatabase(name)):
+	case !found && rooted && r.Header.Get("Upgrade") == "" && r.Method == http.MethodGet && shared:
+		return Database{}, here(db)
+	case !found && hasToken(r.Header, "Upgrade", "websocket") && (name == "" || shared):
 		return Database{}, refuse(http.StatusForbidden, "there is no WebSocket here: append "+syncPath)
 	case !found, !rooted, strings.Contains(name, "/"):
 		return Database{}, refuse(http.StatusNotFound, "there is nothing at this path")
@@ -124,13 +126,11 @@ func (s *Server) route(r *http.Request) (Database, *refusal) {
 		no.header = "Allow: GET"
 		return Database{}, no
 	}
-	decoded, err := url.PathUnescape(name)
 	control := strings.ContainsFunc(decoded, func(c rune) bool { return c < ' ' || c == 0x7F })
 	if err != nil || decoded == "" || len(decoded) > maxName || decoded[0] == '_' || control {
 		return Database{}, refuse(http.StatusBadRequest, "this is no database name")
 	}
-	db, ok := s.database(decoded)
-	if !ok {
+	if !shared {
 		return Database{}, refuse(http.StatusNotFound, fmt.Sprintf("there is no database %q here", decoded))
 	}
 	return db, nil
@@ -138,21 +138,11 @@ func (s *Server) route(r *http.Request) (Database, *refusal) {
 
 // here answers a Sync Gateway that looks whether the database is there, before it replicates with it. It wants
 // the status; the body is the beginning of what another gateway would say.
-func here(escaped string) *refusal {
-	name, err := url.PathUnescape(escaped)
-	text, jsonErr := json.Marshal(map[string]string{"db_name": name, "state": "Online"})
-	if err != nil || jsonErr != nil {
-		return refuse(http.StatusBadRequest, "this is no database name")
-	}
+func here(db Database) *refusal {
+	text, _ := json.Marshal(map[string]string{"db_name": db.Name, "state": "Online"}) // strings never fail
 	yes := refuse(http.StatusOK, "a client was told that the database is here")
 	yes.json = string(text)
 	return yes
-}
-
-func (s *Server) isDatabase(escaped string) bool {
-	name, err := url.PathUnescape(escaped)
-	_, ok := s.database(name)
-	return err == nil && ok
 }
 
 func (s *Server) database(name string) (Database, bool) {
@@ -184,8 +174,8 @@ func checkUpgrade(r *http.Request) *refusal {
 	return nil
 }
 
-// choose takes the client's first protocol that is ours too. Without
-// one the answer is Sync Gateway's status, which clients take as final, and says why.
+// choose takes the client's first protocol that is ours too. Without one the answer is Sync Gateway's
+// status, which clients take as final, and says why.
 func choose(r *http.Request, protocols []string) (string, *refusal) {
 	offered := r.Header.Values("Sec-Websocket-Protocol")
 	for _, line := range offered {
