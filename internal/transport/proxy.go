@@ -3,7 +3,6 @@ package transport
 import (
 	"bufio"
 	"cmp"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -85,8 +84,7 @@ func (d *dialer) tunnel(nc net.Conn, proxy *url.URL) error {
 	auth := ""
 	if user := proxy.User; user != nil {
 		password, _ := user.Password()
-		auth = "Proxy-Authorization: Basic " +
-			base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)) + "\r\n"
+		auth = "Proxy-Authorization: " + basic(user.Username(), password) + "\r\n"
 	}
 	to := d.to.Address()
 	if _, err := fmt.Fprintf(nc, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", to, to, auth); err != nil {

@@ -1,8 +1,6 @@
 package transport
 
 import (
-	"cmp"
-	"net"
 	"net/url"
 	"strings"
 
@@ -40,7 +38,7 @@ func (d *dialer) useProxy(location string) error {
 		d.cfg.Proxy != nil {
 		return badRedirect(location)
 	}
-	d.cfg.Proxy = &url.URL{Scheme: "http", Host: net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80"))}
+	d.cfg.Proxy = &url.URL{Scheme: "http", Host: u.Host}
 	return nil
 }
 

@@ -61,7 +61,11 @@ func (d *dialer) authorization() string {
 	if c == nil || !d.trusted {
 		return ""
 	}
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.User+":"+c.Password))
+	return basic(c.User, c.Password)
+}
+
+func basic(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
 
 func (d *dialer) cookies(user http.Header) string {
