@@ -85,7 +85,8 @@ func (a *Authenticator) verify(log *slog.Logger, chain []*x509.Certificate) erro
 		named(leaf.Subject), named(leaf.Issuer), fingerprint(leaf)).Because(reason)
 }
 
-// fingerprint is the form of package identity.
+// fingerprint renders the SHA-256 of a certificate in the form that people compare: pairs of
+// digits with colons, as in package identity, which this one does not import.
 func fingerprint(cert *x509.Certificate) string {
 	sum := sha256.Sum256(cert.Raw)
 	return strings.ReplaceAll(fmt.Sprintf("% X", sum), " ", ":")

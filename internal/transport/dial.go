@@ -32,9 +32,9 @@ func (e *DialError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *DialError) Unwrap() error { return e.Err }
 
-// Dial connects to a peer and agrees on a protocol with it. It
-// follows up to ten redirects, also to a proxy, and never tries credentials twice. The end of
-// ctx ends it; afterwards ctx does not matter.
+// Dial connects to a peer and agrees on a protocol with it. It follows up to ten redirects, also
+// to a proxy, and never tries credentials twice. The end of ctx ends it; afterwards ctx does not
+// matter.
 //
 // Its error is a [*DialError] around a fault: Network/1–27 if the peer was not reached or not
 // trusted, WebSocket with the HTTP status if it refused, WebSocket/400 if its answer was not
