@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -111,11 +112,7 @@ func (c *connectedClient) heard(events []replication.DocumentEvent) {
 func (l *URLEndpointListener) connected() []*connectedClient {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	clients := make([]*connectedClient, 0, len(l.clients))
-	for _, c := range l.clients {
-		clients = append(clients, c)
-	}
-	return clients
+	return slices.Collect(maps.Values(l.clients))
 }
 
 // serve holds the session of one client.

@@ -3,6 +3,8 @@ package tandem
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/tandemdb/tandem/internal/fault"
 )
@@ -24,10 +26,7 @@ type ListenerStatistics struct {
 func (l *URLEndpointListener) Statistics() ListenerStatistics {
 	l.mu.Lock()
 	total, sum := l.past, l.sum
-	connected := make([]*connectedClient, 0, len(l.clients))
-	for _, c := range l.clients {
-		connected = append(connected, c)
-	}
+	connected := slices.Collect(maps.Values(l.clients))
 	l.mu.Unlock()
 	total.Connections += uint64(len(connected))
 	for _, c := range connected {
