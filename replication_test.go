@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 func openTemp(t testing.TB, name string, o tandem.Options) *tandem.Database {
@@ -146,15 +146,8 @@ func TestAContinuousPairFollowsChanges(t *testing.T) {
 // eventually waits until a condition holds.
 func eventually(t testing.TB, holds func() bool) {
 	t.Helper()
-	deadline := time.After(patience)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-deadline:
-			t.Fatal("it does not come true")
-		case <-tick.C:
-		}
+	if !testsize.Eventually(patience, holds) {
+		t.Fatal("it does not come true")
 	}
 }
 

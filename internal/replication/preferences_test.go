@@ -12,6 +12,7 @@ import (
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // preferring is first as the outcome of a conflict with second.
@@ -48,14 +49,11 @@ func (p *peer) receive(rev revision.Rev, body string) {
 // agree waits until both peers have the same, and are at rest.
 func (c *connection) agree(t *testing.T, a, p *peer) {
 	t.Helper()
-	deadline := time.After(patience)
-	for l := c.link.Load(); l == nil || l.active.Busy() || !maps.Equal(a.contents(), p.contents()); l = c.link.Load() {
-		select {
-		case <-time.After(time.Millisecond):
-		case <-deadline:
-			t.Errorf("active: %v, passive: %v", a.contents(), p.contents())
-			return
-		}
+	if !testsize.Eventually(patience, func() bool {
+		l := c.link.Load()
+		return l != nil && !l.active.Busy() && maps.Equal(a.contents(), p.contents())
+	}) {
+		t.Errorf("active: %v, passive: %v", a.contents(), p.contents())
 	}
 }
 

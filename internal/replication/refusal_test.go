@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
-	"time"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // TestManyRefusalsAreWrittenByOne has a listener refuse many documents while the database cannot be written.
@@ -48,10 +48,8 @@ func TestManyRefusalsAreWrittenByOne(t *testing.T) {
 		}
 		r.Reply(&blip.Message{Body: body})
 	}), caughtUp)
-	for deadline := time.Now().Add(patience); len(l.events.sorted()) < many; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d documents are reported, want %d", len(l.events.sorted()), many)
-		}
+	if !testsize.Eventually(patience, func() bool { return len(l.events.sorted()) >= many }) {
+		t.Fatalf("%d documents are reported, want %d", len(l.events.sorted()), many)
 	}
 	if n := runtime.NumGoroutine() - before; n > 100 {
 		t.Errorf("%d goroutines are at work on the refusals", n)

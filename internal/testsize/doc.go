@@ -4,7 +4,8 @@
 //	seeds := testsize.Pick(4, 100)
 //
 // A test that is costly as a whole, and cannot be made smaller, begins with [Whole]. Costly
-// property tests use [Check] in place of rapid.Check.
+// property tests use [Check] in place of rapid.Check. What must happen is waited for with
+// [Eventually], or for [Patience].
 //
 // Ask within a test, not in a variable's initialization or in TestMain: only then does "go test"
 // know that a cached result depends on the variable.

@@ -49,6 +49,22 @@ func Whole(t testing.TB) {
 // usual gets there; where all is well, the wait ends with the event.
 const Patience = 3 * time.Minute
 
+// Eventually asks holds until it is true, every millisecond, and reports whether that was within
+// limit: [Patience], in most cases.
+func Eventually(limit time.Duration, holds func() bool) bool {
+	deadline := time.After(limit)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-deadline:
+			return false
+		case <-tick.C:
+		}
+	}
+	return true
+}
+
 // sampleChecks is how many cases of a property are tried by default, where rapid itself tries 100.
 const sampleChecks = 20
 

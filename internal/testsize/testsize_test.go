@@ -3,6 +3,8 @@ package testsize_test
 import (
 	"flag"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -34,6 +36,28 @@ func TestAMisspeltValueIsNotTakenForASample(t *testing.T) {
 		}
 	}()
 	testsize.All()
+}
+
+func TestAWaitEndsWithTheEventOrTheLimit(t *testing.T) {
+	for name, c := range map[string]struct {
+		after time.Duration // when the condition comes true
+		want  bool
+		took  time.Duration
+	}{
+		"true from the start": {0, true, 0},
+		"true in time":        {30 * time.Second, true, 30 * time.Second},
+		"true too late":       {2 * time.Minute, false, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				got := testsize.Eventually(time.Minute, func() bool { return time.Since(began) >= c.after })
+				if took := time.Since(began); got != c.want || took != c.took {
+					t.Errorf("got %t after %v, want %t after %v", got, took, c.want, c.took)
+				}
+			})
+		})
+	}
 }
 
 func TestAPropertyIsTriedLessByDefault(t *testing.T) {

@@ -95,15 +95,8 @@ func TestNewsDoNotWaitForBlobs(t *testing.T) {
 // eventually waits for a condition.
 func eventually(t *testing.T, holds func() bool) {
 	t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(testsize.Patience)
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatal("it does not happen within " + testsize.Patience.String())
-		}
+	if !testsize.Eventually(testsize.Patience, holds) {
+		t.Fatal("it does not happen within " + testsize.Patience.String())
 	}
 }
 
