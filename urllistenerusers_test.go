@@ -363,7 +363,7 @@ func TestAListenerIsPartOfAnHTTPServer(t *testing.T) {
 	}
 	_, err = attempt(t, url+"/sync/"+name, selfSigned, as(tandem.BasicAuthenticator{Username: "ann", Password: "wrong"}))
 	wantError(t, "a wrong password", err, tandem.ErrUnauthorized)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	check(t, l.StopWhenIdle(ctx))
 }

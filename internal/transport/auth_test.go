@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/testsize"
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
@@ -273,7 +274,7 @@ func (l logLines) with(t *testing.T, text string) string {
 			if strings.Contains(line, text) {
 				return line
 			}
-		case <-time.After(time.Minute):
+		case <-time.After(testsize.Patience):
 			t.Fatalf("the log does not say %q", text)
 		}
 	}
