@@ -121,9 +121,8 @@ func (d *demo) fill(ctx context.Context) error {
 			return err
 		}
 		defer file.Close()
-		im := importer{flags: new(importFlags), collections: map[string]*tandem.Collection{"": coll}}
-		err = d.office.db.InBatch(ctx, func(b *tandem.Batch) error { return im.lines(ctx, b, file) })
-		if err != nil {
+		im := importer{db: d.office.db, flags: new(importFlags), collections: map[string]*tandem.Collection{"": coll}}
+		if err := im.lines(ctx, file); err != nil {
 			return err
 		}
 		total += im.read

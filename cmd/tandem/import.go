@@ -72,9 +72,9 @@ func (a *app) importFile(ctx context.Context, path, name string, f *importFlags)
 		}
 	}
 	return a.withOptions(ctx, path, tandem.Options{}, func(db *tandem.Database) error {
+		im.db = db
 		start := time.Now()
-		err := db.InBatch(ctx, func(b *tandem.Batch) error { return im.lines(ctx, b, in) })
-		if err != nil {
+		if err := im.lines(ctx, in); err != nil {
 			return importError(name, err)
 		}
 		a.tellImport(&im, time.Since(start))
@@ -105,6 +105,7 @@ func (a *app) tellImport(im *importer, took time.Duration) {
 
 // importer stores lines in a batch.
 type importer struct {
+	db          *tandem.Database
 	flags       *importFlags
 	blobs       *blobFolder                   // nil without --blobs
 	collections map[string]*tandem.Collection // by the name that flag or line gives
@@ -113,8 +114,12 @@ type importer struct {
 	absent                int // references to blobs without content
 }
 
-// lines stores all lines of in.
-func (im *importer) lines(ctx context.Context, b *tandem.Batch, in io.Reader) error {
+// lines stores all lines of in, or none.
+func (im *importer) lines(ctx context.Context, in io.Reader) error {
+	return im.db.InBatch(ctx, func(b *tandem.Batch) error { return im.linesIn(ctx, b, in) })
+}
+
+func (im *importer) linesIn(ctx context.Context, b *tandem.Batch, in io.Reader) error {
 	if !im.flags.all { // it is created even if there is no line
 		if _, err := im.collection(b, im.flags.collection.name); err != nil {
 			return err
@@ -144,7 +149,7 @@ func (im *importer) store(b *tandem.Batch, line importLine) error {
 		return err
 	}
 	for _, blob := range line.doc.Blobs() {
-		if err := im.storeBlob(b, coll.Database(), blob); err != nil {
+		if err := im.storeBlob(b, blob); err != nil {
 			return err
 		}
 	}
@@ -168,13 +173,7 @@ func (im *importer) collection(b *tandem.Batch, fullName string) (*tandem.Collec
 	if coll := im.collections[fullName]; coll != nil {
 		return coll, nil
 	}
-	scope, name, err := tandem.DefaultName, tandem.DefaultName, error(nil)
-	if fullName != "" {
-		if scope, name, err = tandem.ParseCollectionName(fullName); err != nil {
-			return nil, err
-		}
-	}
-	coll, err := b.CreateCollection(scope, name)
+	coll, err := createCollection(b.Context(), im.db, fullName)
 	if err == nil {
 		im.collections[fullName] = coll
 	}
@@ -182,8 +181,8 @@ func (im *importer) collection(b *tandem.Batch, fullName string) (*tandem.Collec
 }
 
 // storeBlob stores the content of a blob, unless the database has it.
-func (im *importer) storeBlob(b *tandem.Batch, db *tandem.Database, blob *tandem.Blob) error {
-	content, err := db.OpenBlob(blob.Digest())
+func (im *importer) storeBlob(b *tandem.Batch, blob *tandem.Blob) error {
+	content, err := im.db.OpenBlob(blob.Digest())
 	if err == nil {
 		return content.Close()
 	}
