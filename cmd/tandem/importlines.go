@@ -14,7 +14,7 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// importLine is a document with what its line tells of it.
+// importLine is a line of the file: a document, and the members that export adds to it.
 type importLine struct {
 	number     int // of the line, from 1
 	doc        *tandem.Document
