@@ -138,6 +138,9 @@ func (a *app) printCSV(rows *tandem.ResultSet) error {
 	return w.Error()
 }
 
+// breaks would end a line or a cell of a table.
+var breaks = strings.NewReplacer("\n", " ", "\t", " ")
+
 func (a *app) printTable(rows *tandem.ResultSet) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, printable(strings.Join(rows.Columns(), "\t")))
@@ -147,7 +150,7 @@ func (a *app) printTable(rows *tandem.ResultSet) error {
 		}
 		line := cells(row)
 		for i, cell := range line {
-			line[i] = strings.NewReplacer("\n", " ", "\t", " ").Replace(printable(cell))
+			line[i] = breaks.Replace(printable(cell))
 		}
 		fmt.Fprintln(w, strings.Join(line, "\t"))
 	}
