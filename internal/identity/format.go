@@ -104,8 +104,8 @@ func derFormat(data []byte) *format {
 	return nil
 }
 
-// notA says in err what data is, when it is another known format than the accepted one. Wanted
-// names what it was taken for.
+// notA says in err which format data has, if that is a known format other than the accepted one.
+// wanted is the name of the accepted content in the message.
 func notA(wanted string, accepted *format, data []byte, err error) error {
 	if !errors.Is(err, fault.WrongFormat) && !errors.Is(err, fault.Unsupported) {
 		return err
