@@ -16,8 +16,8 @@ import (
 // pair is two databases of which the first has been pulled by the second.
 func pair(t *testing.T, o tandem.Options, ids ...string) (theirs, ours *tandem.Collection, url string) {
 	t.Helper()
-	theirs = defaultOf(t, openTemp(t, "server", o))
-	ours = defaultOf(t, openTemp(t, "client", o))
+	theirs = defaultIn(t, openTemp(t, "server", o))
+	ours = defaultIn(t, openTemp(t, "client", o))
 	for _, id := range ids {
 		put(t, theirs, id, `{"n":0,"theirs":0,"ours":0}`)
 	}
@@ -237,7 +237,7 @@ func TestPendingIsWhatAPushWouldTake(t *testing.T) {
 	if _, err := pull.PendingDocumentIDs(t.Context(), ours); !errors.Is(err, tandem.ErrUnsupported) {
 		t.Errorf("a pull gives %v, want unsupported", err)
 	}
-	if _, err := r.PendingDocumentIDs(t.Context(), defaultOf(t, openTemp(t, "other", tandem.Options{}))); !errors.Is(err, tandem.ErrInvalid) {
+	if _, err := r.PendingDocumentIDs(t.Context(), defaultIn(t, openTemp(t, "other", tandem.Options{}))); !errors.Is(err, tandem.ErrInvalid) {
 		t.Errorf("another database's collection gives %v, want invalid", err)
 	}
 }

@@ -44,8 +44,8 @@ func TestAnEditOfOneFieldMovesAsADelta(t *testing.T) { // D-01 D-02 D-03 D-04 D-
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, versioning := range []tandem.Versioning{tandem.RevTrees, tandem.VersionVectors} {
-				theirs := defaultOf(t, openTemp(t, "server", tandem.Options{Versioning: versioning, DisableDeltaSync: x.theirs}))
-				ours := defaultOf(t, openTemp(t, "client", tandem.Options{Versioning: versioning, DisableDeltaSync: x.ours}))
+				theirs := defaultIn(t, openTemp(t, "server", tandem.Options{Versioning: versioning, DisableDeltaSync: x.theirs}))
+				ours := defaultIn(t, openTemp(t, "client", tandem.Options{Versioning: versioning, DisableDeltaSync: x.ours}))
 				l := serve(t, tandem.URLEndpointListenerConfiguration{
 					Collections: []*tandem.Collection{theirs}, EnableDeltaSync: x.listener,
 				})

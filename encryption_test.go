@@ -64,12 +64,12 @@ func TestASyncLeavesNothingReadable(t *testing.T) {
 	for _, db := range []*tandem.Database{server, client} {
 		doc := newDocument(t, "patient-of-"+db.Name(), `{"diagnosis":"measles"}`)
 		check(t, doc.SetBlob("photo", photo))
-		check(t, defaultOf(t, db).Save(t.Context(), doc))
+		check(t, defaultIn(t, db).Save(t.Context(), doc))
 	}
-	l := serve(t, tandem.URLEndpointListenerConfiguration{Collections: []*tandem.Collection{defaultOf(t, server)}})
-	syncOnce(t, replicator(t, l.URLs()[0], defaultOf(t, client)))
+	l := serve(t, tandem.URLEndpointListenerConfiguration{Collections: []*tandem.Collection{defaultIn(t, server)}})
+	syncOnce(t, replicator(t, l.URLs()[0], defaultIn(t, client)))
 	for _, db := range []*tandem.Database{server, client} {
-		if n, err := defaultOf(t, db).Count(t.Context()); n != 2 || err != nil {
+		if n, err := defaultIn(t, db).Count(t.Context()); n != 2 || err != nil {
 			t.Errorf("%s has %d documents, %v", db.Name(), n, err)
 		}
 		check(t, filepath.WalkDir(db.Path(), func(path string, entry fs.DirEntry, err error) error {

@@ -10,7 +10,7 @@ import (
 
 // A database that was opened read-only is read and observed; what writes is refused.
 func TestAReadOnlyDatabase(t *testing.T) {
-	db := namedDatabase(t, "archive", tandem.Options{})
+	db := openTemp(t, "archive", tandem.Options{})
 	save(t, defaultIn(t, db), "milk", `{"litres":2}`)
 	check(t, db.Close())
 	db, err := tandem.Open(t.Context(), db.Path(), tandem.Options{ReadOnly: true})
@@ -33,7 +33,7 @@ func TestAListenerStopsWhenItsDatabaseIsRemoved(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("files that are open stay on Windows")
 	}
-	db := namedDatabase(t, "lost", tandem.Options{})
+	db := openTemp(t, "lost", tandem.Options{})
 	l := newListener(t, defaultIn(t, db))
 	receive(t, "the end before the start", l.Done())
 	check(t, l.Start())

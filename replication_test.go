@@ -12,25 +12,7 @@ import (
 
 func openTemp(t testing.TB, name string, o tandem.Options) *tandem.Database {
 	t.Helper()
-	db, err := tandem.Open(t.Context(), filepath.Join(t.TempDir(), name), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
-}
-
-func defaultOf(t testing.TB, db *tandem.Database) *tandem.Collection {
-	t.Helper()
-	coll, err := db.DefaultCollection(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return coll
+	return openAt(t, filepath.Join(t.TempDir(), name), o)
 }
 
 func put(t testing.TB, coll *tandem.Collection, id, body string) {
@@ -103,7 +85,7 @@ func syncOnce(t testing.TB, r *tandem.Replicator) tandem.ReplicatorStatus {
 func TestTwoDatabasesSyncOverTLS(t *testing.T) { // L-01 T-01 T-09 R-01 R-03 R-13
 	server := openTemp(t, "server", tandem.Options{})
 	client := openTemp(t, "client", tandem.Options{})
-	theirs, ours := defaultOf(t, server), defaultOf(t, client)
+	theirs, ours := defaultIn(t, server), defaultIn(t, client)
 	for i := range 25 {
 		put(t, theirs, fmt.Sprintf("s%d", i), `{"from":"server"}`)
 		put(t, ours, fmt.Sprintf("c%d", i), `{"from":"client"}`)
@@ -123,7 +105,7 @@ func TestTwoDatabasesSyncOverTLS(t *testing.T) { // L-01 T-01 T-09 R-01 R-03 R-1
 func TestAContinuousPairFollowsChanges(t *testing.T) {
 	server := openTemp(t, "server", tandem.Options{})
 	client := openTemp(t, "client", tandem.Options{})
-	theirs, ours := defaultOf(t, server), defaultOf(t, client)
+	theirs, ours := defaultIn(t, server), defaultIn(t, client)
 	l := serve(t, tandem.URLEndpointListenerConfiguration{Collections: []*tandem.Collection{theirs}})
 	r := replicator(t, l.URLs()[0], ours, func(c *tandem.ReplicatorConfiguration) { c.Continuous = true })
 	if err := r.Start(); err != nil {
@@ -155,7 +137,7 @@ func TestDocumentsWithoutTheirBlobsSync(t *testing.T) { // imported from elsewhe
 	const body = `{"image":{"@type":"blob","digest":"sha1-7hYMqN2gjvfVtZ6UcYCFZWLWo98=","length":156627}}`
 	server := openTemp(t, "server", tandem.Options{})
 	client := openTemp(t, "client", tandem.Options{})
-	theirs, ours := defaultOf(t, server), defaultOf(t, client)
+	theirs, ours := defaultIn(t, server), defaultIn(t, client)
 	doc, err := tandem.NewDocumentWithBody("hotel", []byte(body))
 	if err != nil {
 		t.Fatal(err)

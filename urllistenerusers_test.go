@@ -275,7 +275,7 @@ func TestAClientsLastErrorIsTold(t *testing.T) {
 
 func TestSeveralDatabasesShareAPort(t *testing.T) {
 	trees, vectors := tandem.Options{Versioning: tandem.RevTrees}, tandem.Options{}
-	one, two := defaultIn(t, namedDatabase(t, "one", trees)), defaultIn(t, namedDatabase(t, "two", vectors))
+	one, two := defaultIn(t, openTemp(t, "one", trees)), defaultIn(t, openTemp(t, "two", vectors))
 	save(t, one, "a", `{"of":"one"}`)
 	save(t, two, "b", `{"of":"two"}`)
 	l := offer(t, one, func(c *tandem.URLEndpointListenerConfiguration) { c.Collections = append(c.Collections, two) })
@@ -299,16 +299,8 @@ func TestSeveralDatabasesShareAPort(t *testing.T) {
 	check(t, one.Database().Close()) // nothing of the listener is left in it
 }
 
-func namedDatabase(t testing.TB, name string, o tandem.Options) *tandem.Database {
-	t.Helper()
-	db, err := tandem.Open(t.Context(), t.TempDir()+"/"+name, o)
-	check(t, err)
-	t.Cleanup(func() { _ = db.Close() })
-	return db
-}
-
 func TestDatabasesOfOneNameCannotShareAPort(t *testing.T) {
-	one, two := defaultIn(t, namedDatabase(t, "same", tandem.Options{})), defaultIn(t, namedDatabase(t, "same", tandem.Options{}))
+	one, two := defaultIn(t, openTemp(t, "same", tandem.Options{})), defaultIn(t, openTemp(t, "same", tandem.Options{}))
 	for name, cfg := range map[string]tandem.URLEndpointListenerConfiguration{
 		"two databases have the name same": {Collections: []*tandem.Collection{one, two}},
 		"a collection is nil":              {Collections: []*tandem.Collection{one, nil}},
