@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"net/url"
 	"runtime"
 	"slices"
@@ -125,21 +124,10 @@ func TestEveryURLCanBeDialled(t *testing.T) {
 // checkLinkLocal checks that the link-local IPv6 addresses of this host are among urls, with their zones.
 func checkLinkLocal(t *testing.T, urls []string) {
 	t.Helper()
-	interfaces, err := net.Interfaces()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, i := range interfaces {
-		addrs, _ := i.Addrs()
-		for _, addr := range addrs {
-			prefix, err := netip.ParsePrefix(addr.String())
-			if ip := prefix.Addr(); err != nil || i.Flags&net.FlagUp == 0 || !ip.Is6() || !ip.IsLinkLocalUnicast() {
-				continue
-			}
-			want := "[" + prefix.Addr().String() + "%25" + i.Name + "]:"
-			if !slices.ContainsFunc(urls, func(u string) bool { return strings.Contains(u, want) }) {
-				t.Errorf("no URL has %s: %q", want, urls)
-			}
+	for _, a := range linkLocal(t) {
+		want := "[" + a.WithZone("").String() + "%25" + a.Zone() + "]:"
+		if !slices.ContainsFunc(urls, func(u string) bool { return strings.Contains(u, want) }) {
+			t.Errorf("no URL has %s: %q", want, urls)
 		}
 	}
 }
