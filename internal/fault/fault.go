@@ -66,7 +66,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // [fs.ErrNotExist], too.
 func (e *Error) Is(target error) bool {
 	if target == fs.ErrNotExist {
-		return e.Domain == NotFound.Domain && e.Code == NotFound.Code
+		target = NotFound
 	}
 	t, ok := target.(*Error)
 	return ok && t.Domain == e.Domain && t.Code == e.Code
