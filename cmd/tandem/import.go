@@ -116,12 +116,15 @@ type importer struct {
 
 // lines stores all lines of in, or none.
 func (im *importer) lines(ctx context.Context, in io.Reader) error {
-	return im.db.InBatch(ctx, func(b *tandem.Batch) error { return im.linesIn(ctx, b, in) })
+	return im.db.InBatch(ctx, func(b *tandem.Batch) error { //nolint:contextcheck // the batch's context derives from ctx
+		return im.linesIn(b.Context(), b, in)
+	})
 }
 
+// linesIn stores all lines in b, which ctx joins.
 func (im *importer) linesIn(ctx context.Context, b *tandem.Batch, in io.Reader) error {
 	if !im.flags.all { // it is created even if there is no line
-		if _, err := im.collection(b, im.flags.collection.name); err != nil {
+		if _, err := im.collection(ctx, im.flags.collection.name); err != nil {
 			return err
 		}
 	}
@@ -131,7 +134,7 @@ func (im *importer) linesIn(ctx context.Context, b *tandem.Batch, in io.Reader) 
 			return err
 		}
 		for _, line := range batch {
-			if err := im.store(b, line); err != nil {
+			if err := im.store(ctx, b, line); err != nil {
 				return lineError{line.number, err}
 			}
 		}
@@ -139,12 +142,12 @@ func (im *importer) linesIn(ctx context.Context, b *tandem.Batch, in io.Reader) 
 	return nil
 }
 
-func (im *importer) store(b *tandem.Batch, line importLine) error {
+func (im *importer) store(ctx context.Context, b *tandem.Batch, line importLine) error {
 	name := im.flags.collection.name
 	if im.flags.all {
 		name = line.collection
 	}
-	coll, err := im.collection(b, name)
+	coll, err := im.collection(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -169,11 +172,11 @@ func (im *importer) store(b *tandem.Batch, line importLine) error {
 
 // collection returns the collection of that name, "" for the default one, and creates it if there is
 // none.
-func (im *importer) collection(b *tandem.Batch, fullName string) (*tandem.Collection, error) {
+func (im *importer) collection(ctx context.Context, fullName string) (*tandem.Collection, error) {
 	if coll := im.collections[fullName]; coll != nil {
 		return coll, nil
 	}
-	coll, err := createCollection(b.Context(), im.db, fullName)
+	coll, err := createCollection(ctx, im.db, fullName)
 	if err == nil {
 		im.collections[fullName] = coll
 	}
