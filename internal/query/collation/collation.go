@@ -58,8 +58,11 @@ func Parse(name string) (Collation, bool) {
 
 // KnownLocale reports whether a locale's name is well-formed; one without an order of its own has the root's.
 func KnownLocale(name string) bool {
+	if name == "" {
+		return true
+	}
 	_, err := language.Parse(name)
-	return name == "" || err == nil
+	return err == nil
 }
 
 // Comparer returns the order of strings: negative, 0 or positive. Its buffers belong to one goroutine.
