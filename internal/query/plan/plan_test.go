@@ -52,14 +52,7 @@ func TestWhatANameCannotMeanIsSaid(t *testing.T) {
 		"SELECT x FROM one WHERE MATCH(i, 'x')":                              {24, "no such full-text index", ""},
 	} {
 		_, err := of(query)
-		var got *syntax.Error
-		if !errors.As(err, &got) {
-			t.Errorf("%s: got %v, want a *syntax.Error", query, err)
-			continue
-		}
-		if got.Pos != want.pos || !strings.Contains(got.Message, want.message) || !strings.Contains(got.Hint, want.hint) {
-			t.Errorf("%s:\ngot  %d %q, hint %q\nwant %d %q, hint %q", query, got.Pos, got.Message, got.Hint, want.pos, want.message, want.hint)
-		}
+		querytest.Refused(t, query, err, want.pos, want.message, want.hint)
 	}
 }
 

@@ -1,3 +1,3 @@
 // Package querytest has what the tests of queries share: recorded queries with the results of Couchbase Lite, the
-// documents they run over, and the list of results in which Tandem differs on purpose.
+// documents they run over, the list of results in which Tandem differs on purpose, and a check of refused queries.
 package querytest

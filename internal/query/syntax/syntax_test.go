@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/query/querytest"
 	"github.com/tandemdb/tandem/internal/query/syntax"
 )
 
@@ -37,17 +38,7 @@ func TestAnErrorHasItsPlaceAndAHint(t *testing.T) {
 		"SELECT x NOT = 1 FROM one":                {13, "expected NULL, IN, LIKE or BETWEEN", ""},
 	} {
 		_, err := syntax.Parse(query)
-		var got *syntax.Error
-		if !errors.As(err, &got) {
-			t.Errorf("%s: got %v, want a *syntax.Error", query, err)
-			continue
-		}
-		if got.Pos != want.pos || !strings.Contains(got.Message, want.message) || !strings.Contains(got.Hint, want.hint) {
-			t.Errorf("%s:\ngot  %d %q, hint %q\nwant %d %q, hint %q", query, got.Pos, got.Message, got.Hint, want.pos, want.message, want.hint)
-		}
-		if !errors.Is(err, fault.InvalidQuery) {
-			t.Errorf("%s: %v does not match fault.InvalidQuery", query, err)
-		}
+		querytest.Refused(t, query, err, want.pos, want.message, want.hint)
 	}
 }
 
