@@ -159,8 +159,8 @@ func (w *writer) statement() {
 	}
 }
 
-// counted writes a query that is only the count of a whole collection, which its table keeps, and reports whether
-// the query is one.
+// counted writes a query that is only the count of a whole collection, which the database keeps, and reports
+// whether the query is one.
 func (w *writer) counted() bool {
 	q := w.q
 	if len(q.Columns) != 1 || len(q.Sources) != 1 || q.Where != nil || q.GroupBy != nil || q.Having != nil ||
