@@ -112,7 +112,7 @@ func TestMergesAreNewerThanBothSides(t *testing.T) {
 func TestAbsorbingSettlesTheConflict(t *testing.T) {
 	property(t, func(t *rapid.T, w *world) {
 		winner, loser := w.any("winner"), w.any("loser")
-		bothLegacy := IsLegacy(winner) && IsLegacy(loser)
+		bothLegacy := winner.IsLegacy() && loser.IsLegacy()
 		if revision.Compare(winner, loser) != revision.Conflict || bothLegacy || loser.Contains(winner.ID) {
 			t.Skip("nothing that absorbing settles")
 		}
@@ -125,8 +125,6 @@ func TestAbsorbingSettlesTheConflict(t *testing.T) {
 		}
 	})
 }
-
-func IsLegacy(r revision.Rev) bool { return r.ID.Encoded().Source() == revision.LegacySource }
 
 // What is written is what strict peers accept, and reads the same.
 func TestTextRoundTrips(t *testing.T) {
