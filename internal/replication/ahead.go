@@ -2,9 +2,7 @@ package replication
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -33,34 +31,18 @@ func (a awaited) equal(b awaited) bool {
 // the revision.
 const maxAwaited = 10_000
 
-// aheadSpace names the space of small values that holds the awaited revisions, by document ID.
-func aheadSpace(remote store.Remote, c *store.Collection) string {
-	return fmt.Sprintf("ahead %d %s", remote, c.FullName())
+// awaitedFrom returns the awaited revisions of a collection.
+func awaitedFrom(remote store.Remote, c *store.Collection) records[awaited] {
+	return records[awaited]{recordSpace("ahead", remote, c)}
 }
 
 func readAwaited(tx *store.Tx, remote store.Remote, c *store.Collection) (map[string]awaited, error) {
 	all := make(map[string]awaited)
-	err := tx.Infos(aheadSpace(remote, c), func(id string, text []byte) error {
-		var a awaited
-		if json.Unmarshal(text, &a) == nil { // an unreadable record is due at once
-			all[id] = a
-		}
+	err := awaitedFrom(remote, c).each(tx, func(id string, a awaited) error {
+		all[id] = a
 		return nil
 	})
 	return all, err
-}
-
-// awaitedOf returns the awaited revision of a document, or nil.
-func awaitedOf(tx *store.Tx, remote store.Remote, c *store.Collection, id string) (*awaited, error) {
-	text, err := tx.Info(aheadSpace(remote, c), id)
-	if err != nil || text == nil {
-		return nil, err
-	}
-	a := new(awaited)
-	if json.Unmarshal(text, a) != nil {
-		return nil, nil //nolint:nilnil // no record is not an error
-	}
-	return a, nil
 }
 
 // ahead keeps the early revisions of one collection. Its methods may be called from any goroutine.
@@ -94,11 +76,7 @@ func (h *ahead) put(tx *store.Tx, id string, a awaited) (bool, error) {
 		return false, nil
 	}
 	a.Times = before.Times + 1
-	text, err := json.Marshal(a)
-	if err != nil {
-		return false, fault.Unexpected.Because(err)
-	}
-	if err := tx.SetInfo(aheadSpace(h.s.remote, h.store), id, text); err != nil {
+	if err := awaitedFrom(h.s.remote, h.store).set(tx, id, a); err != nil {
 		return false, err
 	}
 	if h.all == nil {
@@ -115,7 +93,7 @@ func (h *ahead) arrived(tx *store.Tx, id string) error {
 	if _, known := h.all[id]; !known {
 		return nil // the common case
 	}
-	if err := tx.SetInfo(aheadSpace(h.s.remote, h.store), id, nil); err != nil {
+	if err := awaitedFrom(h.s.remote, h.store).remove(tx, id); err != nil {
 		return err
 	}
 	delete(h.all, id)

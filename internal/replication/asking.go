@@ -87,7 +87,7 @@ func (cfg Active) forgetAsked(ctx context.Context, asked []map[string]awaited) e
 			}
 			for id, a := range asked[i] {
 				if is, still := now[id]; still && is.equal(a) {
-					if err := tx.SetInfo(aheadSpace(remote, opts.Collection), id, nil); err != nil {
+					if err := awaitedFrom(remote, opts.Collection).remove(tx, id); err != nil {
 						return err
 					}
 				}

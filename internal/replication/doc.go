@@ -42,5 +42,5 @@
 //	refusal.go, ahead.go                         what was refused, for good or for now
 //	engine.go, tasks.go, link.go, trouble.go     what all of a session share
 //	access.go, filter.go, config.go, progress.go, gateway.go
-//	faults.go, limits.go, inbox.go, behind.go
+//	records.go, faults.go, limits.go, inbox.go, behind.go
 package replication

@@ -49,16 +49,16 @@ func Explain(ctx context.Context, db *store.DB, remote string, opts CollectionOp
 		if doc, err = tx.Document(opts.Collection, id); err != nil && !isNotFound(err) {
 			return err
 		}
-		if e.Refusal, err = refusalOf(tx, number, opts.Collection, id); err != nil {
+		if e.Refusal, err = refusalsBy(number, opts.Collection).of(tx, id); err != nil {
 			return err
 		}
-		if whole, err = refusalOf(tx, number, opts.Collection, allDocuments); err != nil {
+		if whole, err = refusalsBy(number, opts.Collection).of(tx, allDocuments); err != nil {
 			return err
 		}
 		if done, err = anyPositionOf(tx, db, remote, opts); err != nil {
 			return err
 		}
-		early, err = awaitedOf(tx, number, opts.Collection, id)
+		early, err = awaitedFrom(number, opts.Collection).of(tx, id)
 		return err
 	})
 	if err != nil {

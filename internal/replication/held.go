@@ -2,7 +2,6 @@ package replication
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/tandemdb/tandem/internal/replication/outbox"
 	"github.com/tandemdb/tandem/internal/revision"
@@ -17,7 +16,7 @@ type heldNotes struct {
 }
 
 func (n *heldNotes) space() string {
-	return fmt.Sprintf("started over %d %s", n.c.s.remote, n.c.store().FullName())
+	return recordSpace("started over", n.c.s.remote, n.c.store())
 }
 
 func (n *heldNotes) read(ctx context.Context) error {

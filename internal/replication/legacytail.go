@@ -21,7 +21,7 @@ func (c *collection) treeSpace() string {
 	case !c.s.vectors():
 		return ""
 	case c.s.remote != 0:
-		return fmt.Sprintf("tree of %d %s", c.s.remote, c.store().FullName())
+		return recordSpace("tree of", c.s.remote, c.store())
 	case c.client != "":
 		return fmt.Sprintf("tree of client %s %s", c.client, c.store().FullName())
 	}

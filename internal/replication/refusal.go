@@ -2,8 +2,6 @@ package replication
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"sync"
 	"time"
 
@@ -27,21 +25,9 @@ const maxRefusals = 10_000
 // allDocuments is the key of the refusal of all documents by the peer.
 const allDocuments = ""
 
-// refusalSpace names the space of small values that holds refusals.
-func refusalSpace(remote store.Remote, c *store.Collection) string {
-	return fmt.Sprintf("refused %d %s", remote, c.FullName())
-}
-
-func refusalOf(tx *store.Tx, remote store.Remote, c *store.Collection, id string) (*Refusal, error) {
-	text, err := tx.Info(refusalSpace(remote, c), id)
-	if err != nil || text == nil {
-		return nil, err
-	}
-	r := new(Refusal)
-	if err := json.Unmarshal(text, r); err != nil {
-		return nil, nil //nolint:nilerr,nilnil // an unreadable refusal counts as missing
-	}
-	return r, nil
+// refusalsBy returns the remembered refusals of a collection's documents, in both directions.
+func refusalsBy(remote store.Remote, c *store.Collection) records[Refusal] {
+	return records[Refusal]{recordSpace("refused", remote, c)}
 }
 
 // refusals remembers failed documents of one collection, on the active side.
@@ -86,17 +72,14 @@ func (r *refusals) write(ctx context.Context) error {
 	defer cancel()
 	defer context.AfterFunc(session, func() { time.AfterFunc(farewell, cancel) })()
 	for batch := r.take(); len(batch) > 0; batch = r.take() {
-		err := r.s.db.Update(ctx, func(tx *store.Tx) error {
+		r.update(ctx, func(tx *store.Tx) error {
 			for id, refusal := range batch {
-				if err := tx.SetInfo(refusalSpace(r.s.remote, r.store), id, refusal.encode()); err != nil {
+				if err := r.records().set(tx, id, refusal); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
-		if err != nil {
-			r.s.log.Warn("refusals are not remembered", "documents", len(batch), "error", err)
-		}
 	}
 	return nil
 }
@@ -131,9 +114,8 @@ func (r *refusals) sequences(ctx context.Context) (all []uint64, err error) {
 
 // eachRefusal calls yield for each document with a remembered refusal.
 func eachRefusal(tx *store.Tx, remote store.Remote, c *store.Collection, yield func(id string, r Refusal) error) error {
-	return tx.Infos(refusalSpace(remote, c), func(id string, text []byte) error {
-		var r Refusal
-		if id == allDocuments || json.Unmarshal(text, &r) != nil {
+	return refusalsBy(remote, c).each(tx, func(id string, r Refusal) error {
+		if id == allDocuments {
 			return nil
 		}
 		return yield(id, r)
@@ -142,7 +124,7 @@ func eachRefusal(tx *store.Tx, remote store.Remote, c *store.Collection, yield f
 
 // rememberAll records that the peer refuses every push.
 func (r *refusals) rememberAll(err error) {
-	r.note(r.s.work, allDocuments, newRefusal(true, "", err).encode())
+	r.update(r.s.work, func(tx *store.Tx) error { return r.records().set(tx, allDocuments, newRefusal(true, "", err)) })
 }
 
 // forgetAll removes that record.
@@ -150,24 +132,25 @@ func (r *refusals) forgetAll() {
 	r.s.spawn(func(ctx context.Context) error {
 		var whole *Refusal
 		err := r.s.db.View(ctx, func(tx *store.Tx) (err error) {
-			whole, err = refusalOf(tx, r.s.remote, r.store, allDocuments)
+			whole, err = r.records().of(tx, allDocuments)
 			return err
 		})
 		if err == nil && whole != nil {
-			r.note(ctx, allDocuments, nil)
+			r.update(ctx, func(tx *store.Tx) error { return r.records().remove(tx, allDocuments) })
 		}
 		return nil
 	})
 }
 
-func (r *refusals) note(ctx context.Context, id string, text []byte) {
-	err := r.s.db.Update(ctx, func(tx *store.Tx) error {
-		return tx.SetInfo(refusalSpace(r.s.remote, r.store), id, text)
-	})
-	if err != nil {
-		r.s.log.Warn("a refusal is not remembered", "document", id, "error", err)
+// update writes records. A failure is no more than a warning, because replication goes on without
+// them.
+func (r *refusals) update(ctx context.Context, write func(tx *store.Tx) error) {
+	if err := r.s.db.Update(ctx, write); err != nil {
+		r.s.log.Warn("refusals are not remembered", "collection", r.store.FullName(), "error", err)
 	}
 }
+
+func (r *refusals) records() records[Refusal] { return refusalsBy(r.s.remote, r.store) }
 
 func newRefusal(push bool, rev string, err error) Refusal {
 	r := Refusal{Time: time.Now(), Push: push, Revision: rev, Message: err.Error()}
@@ -175,12 +158,4 @@ func newRefusal(push bool, rev string, err error) Refusal {
 		r.Domain, r.Code = f.Domain, f.Code
 	}
 	return r
-}
-
-func (r Refusal) encode() []byte {
-	text, err := json.Marshal(r)
-	if err != nil {
-		return nil // these field types always have a JSON form
-	}
-	return text
 }
