@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/tandemdb/tandem/internal/replication/outbox"
@@ -74,11 +75,30 @@ func (c *collection) noteListed(batch []*outbox.Item, answers []wire.Answer) err
 			listed[batch[i].ID] = a.Known[0]
 		}
 	}
-	if len(listed) == 0 {
+	return c.noteTrees(c.s.work, listed)
+}
+
+// noteProposed records the tree revisions that a peer has and has proposed although ours are later.
+func (c *collection) noteProposed(ctx context.Context, proposals []wire.Proposal, answers []wire.Answer) error {
+	if c.treeSpace() == "" {
 		return nil
 	}
-	return c.s.db.Update(c.s.work, func(tx *store.Tx) error {
-		for id, tree := range listed {
+	proposed := make(map[string]revision.ID)
+	for i, p := range proposals {
+		if p.Rev.ID.IsTree() && answers[i].Status == revision.Known {
+			proposed[p.ID] = p.Rev.ID
+		}
+	}
+	return c.noteTrees(ctx, proposed)
+}
+
+// noteTrees is noteTree for several documents, in a transaction of its own.
+func (c *collection) noteTrees(ctx context.Context, trees map[string]revision.ID) error {
+	if len(trees) == 0 {
+		return nil
+	}
+	return c.s.db.Update(ctx, func(tx *store.Tx) error {
+		for id, tree := range trees {
 			if err := c.noteTree(tx, id, tree); err != nil {
 				return err
 			}

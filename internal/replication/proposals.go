@@ -35,32 +35,11 @@ func (p *puller) answerProposals(ctx context.Context, req *blip.Request) error {
 	for i, proposal := range proposals {
 		answers[i] = p.judge(heads[i], proposal, tellRev)
 	}
-	if err := p.noteProposed(ctx, proposals, answers); err != nil {
+	if err := p.c.noteProposed(ctx, proposals, answers); err != nil {
 		return err
 	}
 	p.reply(req, answers)
 	return nil
-}
-
-// noteProposed records the tree revisions that a peer has and has proposed although ours are later.
-func (p *puller) noteProposed(ctx context.Context, proposals []wire.Proposal, answers []wire.Answer) error {
-	var trees []wire.Proposal
-	for i, proposal := range proposals {
-		if proposal.Rev.ID.IsTree() && answers[i].Status == revision.Known && p.c.treeSpace() != "" {
-			trees = append(trees, proposal)
-		}
-	}
-	if len(trees) == 0 {
-		return nil
-	}
-	return p.c.s.db.Update(ctx, func(tx *store.Tx) error {
-		for _, proposal := range trees {
-			if err := p.c.noteTree(tx, proposal.ID, proposal.Rev.ID); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 func (p *puller) judge(head *store.Document, proposal wire.Proposal, tellRev bool) wire.Answer {
