@@ -21,12 +21,18 @@ type page struct {
 	exhausted bool
 }
 
-// read reads the heads of items, and up to limit changes up to target.
+// read reads the heads of items, and up to limit changes up to target. Only a push filter needs the
+// bodies.
 func (f *feed) read(ctx context.Context, items []*outbox.Item, limit int, target store.Sequence) (p page, err error) {
+	withBody := f.c.opts.PushFilter != nil
 	err = f.c.s.db.View(ctx, func(tx *store.Tx) error {
+		look := tx.Head
+		if withBody {
+			look = tx.Document
+		}
 		p.heads = make([]*store.Document, len(items))
 		for i, it := range items {
-			doc, err := tx.Document(f.c.store(), it.ID)
+			doc, err := look(f.c.store(), it.ID)
 			if err != nil && !isNotFound(err) {
 				return err
 			}
@@ -35,7 +41,7 @@ func (f *feed) read(ctx context.Context, items []*outbox.Item, limit int, target
 		if limit == 0 {
 			return nil
 		}
-		p.changes, err = tx.Changes(f.c.store(), f.cursor, limit, store.Select{WithBody: f.c.opts.PushFilter != nil})
+		p.changes, err = tx.Changes(f.c.store(), f.cursor, limit, store.Select{WithBody: withBody})
 		return err
 	})
 	if err != nil || limit == 0 {
