@@ -139,7 +139,7 @@ func (p *pusher) finish() {
 		}
 		p.publishCounts()
 	}
-	p.end()
+	p.stop()
 	p.c.s.stateChanged()
 }
 

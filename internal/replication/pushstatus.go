@@ -53,13 +53,6 @@ func (s *pushStatus) unlessStopped(send func() error) error {
 	return send()
 }
 
-// end records the end of the push.
-func (s *pushStatus) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stopped = true
-}
-
 // mayBegin reports false if stop was called already. From now on, stop calls cancel.
 func (s *pushStatus) mayBegin(cancel context.CancelFunc) bool {
 	s.mu.Lock()
