@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandemdb/tandem/blip"
-	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/store/storetest"
 	"github.com/tandemdb/tandem/internal/testsize"
@@ -58,7 +56,7 @@ func stopAt(t *testing.T, v store.Versioning, side string, n int) bool {
 	ctx := storetest.EndAt(context.Background(), n)
 	defer ctx.Close()
 	cut.ctx.Store(ctx)
-	runUntil(t, a.peer, p.peer, side, ctx)
+	runUntil(a.peer, p.peer, side, ctx)
 	cut.ctx.Store(nil)
 	sound(t, a.peer, p.peer)
 	sync(t, a.peer, p.peer)
@@ -88,17 +86,9 @@ func fillWithConflicts(t *testing.T, a, p *peer) {
 	edit(p, `{"n":%d,"by":"p"}`)
 }
 
-// runUntil holds a session, of which one side ends with ctx.
-func runUntil(t *testing.T, a, p *peer, side string, ctx context.Context) {
-	pipeA, pipeP := blip.NewPipePair()
-	active := replication.NewActive(pipeA, replication.Active{
-		Common:      replication.Common{DB: a.db, Protocol: protocolOf(a), Deltas: true},
-		Collections: []replication.CollectionOptions{{Collection: a.coll, Push: true, Pull: true}},
-		Remote:      "ws://" + p.db.Path(),
-	})
-	passive := replication.NewPassive(pipeP, replication.Passive{
-		Common: replication.Common{DB: p.db, Protocol: protocolOf(p), Deltas: true}, Collections: []*store.Collection{p.coll},
-	})
+// runUntil runs one session between a and p. The named side ends with ctx.
+func runUntil(a, p *peer, side string, ctx context.Context) {
+	active, passive := sessions(a, p)
 	activeCtx, passiveCtx := ctx, context.Background()
 	if side == "passive" {
 		activeCtx, passiveCtx = passiveCtx, activeCtx

@@ -157,14 +157,9 @@ func (g *gateway) send(l *listener, id string, doc gatewayDoc, known []any) {
 
 // judge answers proposals.
 func (g *gateway) judge(body []byte) []byte {
-	var items [][]any
-	if err := json.Unmarshal(body, &items); err != nil {
-		g.t.Errorf("proposals %s: %v", body, err)
-	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	answers := make([]any, len(items))
-	for i, item := range items {
+	return judgeEach(g.t, body, func(item []any) any {
 		doc, exists := g.docs[item[0].(string)]
 		proposed, err := revision.ParseVector(item[1].(string))
 		if err != nil {
@@ -177,18 +172,30 @@ func (g *gateway) judge(body []byte) []byte {
 		is := func(id string) bool { return id == string(doc.rev.ID) || doc.tree != "" && id == string(doc.tree) }
 		switch {
 		case !exists, is(parent):
-			answers[i] = 0
+			return 0
 		case is(string(proposed.ID)):
-			answers[i] = 304
+			return 304
 		case proposed.Contains(doc.rev.ID):
-			answers[i] = 0
-		default:
-			answers[i] = map[string]any{"status": 409, "rev": doc.rev.ID}
+			return 0
 		}
+		return map[string]any{"status": 409, "rev": doc.rev.ID}
+	})
+}
+
+// judgeEach answers the proposals of a message one by one.
+func judgeEach(t testing.TB, body []byte, judge func(item []any) any) []byte {
+	t.Helper()
+	var items [][]any
+	if err := json.Unmarshal(body, &items); err != nil {
+		t.Errorf("proposals %s: %v", body, err)
+	}
+	answers := make([]any, len(items))
+	for i, item := range items {
+		answers[i] = judge(item)
 	}
 	text, err := json.Marshal(answers)
 	if err != nil {
-		g.t.Error(err)
+		t.Error(err)
 	}
 	return text
 }

@@ -1,7 +1,6 @@
 package replication_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -57,30 +56,19 @@ func (l *lite) take(r *blip.Request) {
 
 // judge answers proposals: the parent must be the current revision.
 func (l *lite) judge(body []byte) []byte {
-	var items [][]any
-	if err := json.Unmarshal(body, &items); err != nil {
-		l.t.Errorf("proposals %s: %v", body, err)
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	answers := make([]any, len(items))
-	for i, item := range items {
-		is := l.current[item[0].(string)].ID
+	return judgeEach(l.t, body, func(item []any) any {
+		current := l.current[item[0].(string)]
 		rev, _, _ := strings.Cut(item[1].(string), ";")
 		switch {
-		case string(is) == rev:
-			answers[i] = 304
-		case is == "" || string(is) == item[2]:
-			answers[i] = 0
-		default:
-			answers[i] = map[string]any{"status": 409, "rev": l.current[item[0].(string)].Vector()}
+		case string(current.ID) == rev:
+			return 304
+		case current.ID == "" || string(current.ID) == item[2]:
+			return 0
 		}
-	}
-	text, err := json.Marshal(answers)
-	if err != nil {
-		l.t.Error(err)
-	}
-	return text
+		return map[string]any{"status": 409, "rev": current.Vector()}
+	})
 }
 
 // called lets a push to l, as the listener at a URL, and returns the events.

@@ -127,25 +127,30 @@ func protocolOf(p *peer) string {
 	return replication.CBMobile3
 }
 
-func connect(t testing.TB, a, p *peer, configure ...func(*replication.Active, *replication.Passive)) *link {
-	t.Helper()
-	active := replication.Active{
+// sessions returns the two sides of a session, which have not begun.
+func sessions(a, p *peer, configure ...func(*replication.Active, *replication.Passive)) (active, passive *replication.Session) {
+	forActive := replication.Active{
 		Common:      replication.Common{DB: a.db, Protocol: protocolOf(a), Deltas: true, ReplyTimeout: 20 * time.Second},
 		Collections: []replication.CollectionOptions{{Collection: a.coll, Push: true, Pull: true}},
 		Remote:      "ws://" + p.db.Path(),
 	}
-	passive := replication.Passive{
+	forPassive := replication.Passive{
 		Common:      replication.Common{DB: p.db, Protocol: protocolOf(p), Deltas: true, ReplyTimeout: 20 * time.Second},
 		Collections: []*store.Collection{p.coll},
 	}
 	for _, c := range configure {
-		c(&active, &passive)
+		c(&forActive, &forPassive)
 	}
 	pipeA, pipeP := blip.NewPipePair()
+	return replication.NewActive(pipeA, forActive), replication.NewPassive(pipeP, forPassive)
+}
+
+func connect(t testing.TB, a, p *peer, configure ...func(*replication.Active, *replication.Passive)) *link {
+	t.Helper()
+	active, passive := sessions(a, p, configure...)
 	ctx, stop := context.WithCancel(context.Background())
 	l := &link{
-		active:    replication.NewActive(pipeA, active),
-		passive:   replication.NewPassive(pipeP, passive),
+		active: active, passive: passive,
 		activeErr: make(chan error, 1), passiveErr: make(chan error, 1),
 		stop: stop,
 	}
