@@ -229,3 +229,49 @@ func ExampleCollection_Update() {
 	fmt.Printf("%s\n", milk.Body())
 	// Output: {"litres":3}
 }
+
+// Scan gives a part of a collection by ID: here the latest two days of a diary, and the page before.
+func ExampleCollection_Scan() {
+	diary, remove := exampleTasks()
+	defer remove()
+	ctx := context.Background()
+
+	for _, day := range []string{"2026-05-01", "2026-05-02", "2026-05-03", "2026-06-01"} {
+		_ = diary.Put(ctx, day, map[string]any{"text": "…"})
+	}
+	page := tandem.ScanOptions{Descending: true, Limit: 2}
+	for range 2 {
+		for d, err := range diary.Scan(ctx, page) {
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(d.ID())
+			page.After = d.ID()
+		}
+	}
+	// Output:
+	// 2026-06-01
+	// 2026-05-03
+	// 2026-05-02
+	// 2026-05-01
+}
+
+// ScanHeads tells what there is without reading it.
+func ExampleCollection_ScanHeads() {
+	diary, remove := exampleTasks()
+	defer remove()
+	ctx := context.Background()
+
+	for _, day := range []string{"2026-05-01", "2026-05-02", "2026-06-01"} {
+		_ = diary.Put(ctx, day, map[string]any{"text": "…"})
+	}
+	for head, err := range diary.ScanHeads(ctx, tandem.ScanOptions{Prefix: "2026-05-"}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(head.ID, head.Sequence)
+	}
+	// Output:
+	// 2026-05-01 1
+	// 2026-05-02 2
+}

@@ -177,7 +177,7 @@ func TestADeletedCollectionIsRefusedByName(t *testing.T) {
 		"MarkKnown":   func(tx *store.Tx) error { return tx.MarkKnown(c, "a", peer, d.Rev.ID) },
 		"Document":    func(tx *store.Tx) error { _, err := tx.Document(c, "a"); return err },
 		"Heads":       func(tx *store.Tx) error { _, err := tx.Heads(c, []string{"a"}); return err },
-		"All":         func(tx *store.Tx) error { _, err := tx.All(c, "", 1, store.Select{}); return err },
+		"Scan":        func(tx *store.Tx) error { _, err := tx.Scan(c, store.Range{}, 1, store.Select{}); return err },
 		"BySequence":  func(tx *store.Tx) error { _, err := tx.BySequence(c, []store.Sequence{1}); return err },
 		"Conflicts":   func(tx *store.Tx) error { _, err := tx.Conflicts(c, "", 1); return err },
 		"Indexes":     func(tx *store.Tx) error { _, err := tx.Indexes(c); return err },

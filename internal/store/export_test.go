@@ -1,6 +1,7 @@
 package store
 
 import (
+	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
 
 	"github.com/tandemdb/tandem/internal/revision"
@@ -35,4 +36,13 @@ func (db *DB) OpenReaders() int {
 	db.readers.mu.Lock()
 	defer db.readers.mu.Unlock()
 	return db.readers.open
+}
+
+// ScanSteps returns how many steps SQLite has taken to scan such a range since the last call.
+func (tx *Tx) ScanSteps(c *Collection, r Range, sel Select) (int, error) {
+	s, err := tx.collStmt(c, r.choose(sel))
+	if err != nil {
+		return 0, err
+	}
+	return s.Status(sqlite3.STMTSTATUS_VM_STEP, true), nil
 }

@@ -56,7 +56,7 @@ func useFile(path string) (err error) {
 		return err
 	}
 	return db.Update(background, func(tx *store.Tx) error {
-		if _, err := tx.All(c, "", 100, store.Select{}); err != nil {
+		if _, err := tx.Scan(c, store.Range{}, 100, store.Select{}); err != nil {
 			return err
 		}
 		if _, err := tx.Changes(c, 0, 100, store.Select{}); err != nil {

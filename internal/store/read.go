@@ -7,11 +7,11 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// Select says what [Tx.Changes] and [Tx.All] give. The zero value gives heads without their
+// Select says what [Tx.Changes] and [Tx.Scan] give. The zero value gives heads without their
 // bodies, tombstones included.
 type Select struct {
 	WithBody bool // read the bodies too
-	LiveOnly bool // leave tombstones out; they still count towards the limit
+	LiveOnly bool // leave tombstones out; they still count towards the limit of Changes
 }
 
 // Document returns a document with its body, or fault.NotFound. A tombstone is returned too, with
@@ -87,16 +87,6 @@ func (tx *Tx) Changes(c *Collection, since Sequence, limit int, sel Select) ([]*
 		return nil, err
 	}
 	return tx.list(c, s, sel, int64(since), tx.now.UnixMilli(), int64(limit))
-}
-
-// All returns the documents whose ID comes after the given one (byte by byte), in the order
-// of their IDs, at most limit.
-func (tx *Tx) All(c *Collection, after string, limit int, sel Select) ([]*Document, error) {
-	s, err := tx.collStmt(c, sel.choose(sqlHeadsAfter, sqlDocsAfter))
-	if err != nil {
-		return nil, err
-	}
-	return tx.list(c, s, sel, after, tx.now.UnixMilli(), int64(limit))
 }
 
 // Conflicts returns the heads that a remote has a conflicting revision of, in the order of

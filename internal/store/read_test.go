@@ -111,15 +111,25 @@ func (s *shelf) wanted(order func(a, b listed) int, keep func(listed) bool) []li
 
 func (s *shelf) compare(t *rapid.T, tx *store.Tx) {
 	since := store.Sequence(rapid.IntRange(0, 25).Draw(t, "since"))
-	after := rapid.SampledFrom([]string{"", "b", "é", "~"}).Draw(t, "after")
+	r := store.Range{
+		From:       rapid.SampledFrom([]string{"", "b", "b\x00", "é", "~"}).Draw(t, "from"),
+		Before:     rapid.SampledFrom([]string{"", "Z", "c", "é", "\U0010FFFF"}).Draw(t, "before"),
+		Descending: rapid.Bool().Draw(t, "descending"),
+	}
 	limit := rapid.IntRange(0, 8).Draw(t, "limit")
 	bySeq := s.wanted(func(a, b listed) int { return cmp.Compare(a.seq, b.seq) }, func(d listed) bool { return d.seq > since })
-	byID := s.wanted(func(a, b listed) int { return cmp.Compare(a.id, b.id) }, func(d listed) bool { return d.id > after })
+	byID := s.wanted(func(a, b listed) int { return cmp.Compare(a.id, b.id) }, func(d listed) bool {
+		return d.id >= r.From && (r.Before == "" || d.id < r.Before)
+	})
+	if r.Descending {
+		slices.Reverse(byID)
+	}
 	for _, sel := range []store.Select{{}, {WithBody: true}, {LiveOnly: true}, {WithBody: true, LiveOnly: true}} {
 		changes, err := tx.Changes(s.c, since, limit, sel)
 		sameList(t, fmt.Sprintf("%d changes since %d, %+v", limit, since, sel), changes, err, bySeq, limit, sel)
-		all, err := tx.All(s.c, after, limit, sel)
-		sameList(t, fmt.Sprintf("%d documents after %q, %+v", limit, after, sel), all, err, byID, limit, sel)
+		scanned, err := tx.Scan(s.c, r, limit, sel)
+		inRange := slices.DeleteFunc(slices.Clone(byID), func(d listed) bool { return sel.LiveOnly && d.deleted })
+		sameList(t, fmt.Sprintf("%d documents of %+v, %+v", limit, r, sel), scanned, err, inRange, limit, sel)
 	}
 	s.compareEach(t, tx)
 	last, err := tx.LastSequence(s.c)

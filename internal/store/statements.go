@@ -120,8 +120,10 @@ const (
 	sqlDocBySeq
 	sqlHeadsSince
 	sqlDocsSince
-	sqlHeadsAfter
-	sqlDocsAfter
+	sqlScanHeads
+	sqlScanDocs
+	sqlScanHeadsBack
+	sqlScanDocsBack
 	sqlConflictsAfter
 	sqlVersions
 	sqlNextExpiry
@@ -147,6 +149,9 @@ const (
 // unexpired leaves out documents whose time has come but that are not purged yet.
 const unexpired = `(expiry IS NULL OR expiry > ?)`
 
+// inRange selects a [Range] of IDs, where ? for the tombstones is 1, or 0 to leave them out.
+const inRange = `WHERE id >= ? AND id < ? AND ` + unexpired + ` AND flags & 1 <= ?`
+
 var collStatements = [numCollStatements]string{
 	sqlInsertDoc: `INSERT INTO docs_# VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 	sqlUpdateDoc: `UPDATE docs_# SET seq = ?1, flags = ?3, rev = ?4, history = ?5, known = ?6, expiry = ?7, body = ?8
@@ -159,8 +164,10 @@ var collStatements = [numCollStatements]string{
 	sqlDocBySeq:       docColumns + `WHERE seq = ?`,
 	sqlHeadsSince:     headColumns + `WHERE seq > ? AND ` + unexpired + ` ORDER BY seq LIMIT ?`,
 	sqlDocsSince:      docColumns + `WHERE seq > ? AND ` + unexpired + ` ORDER BY seq LIMIT ?`,
-	sqlHeadsAfter:     headColumns + `WHERE id > ? AND ` + unexpired + ` ORDER BY id LIMIT ?`,
-	sqlDocsAfter:      docColumns + `WHERE id > ? AND ` + unexpired + ` ORDER BY id LIMIT ?`,
+	sqlScanHeads:      headColumns + inRange + ` ORDER BY id LIMIT ?`,
+	sqlScanDocs:       docColumns + inRange + ` ORDER BY id LIMIT ?`,
+	sqlScanHeadsBack:  headColumns + inRange + ` ORDER BY id DESC LIMIT ?`,
+	sqlScanDocsBack:   docColumns + inRange + ` ORDER BY id DESC LIMIT ?`,
 	sqlConflictsAfter: headColumns + `WHERE flags & 2 AND id > ? AND ` + unexpired + ` ORDER BY id LIMIT ?`,
 
 	sqlVersions:   `SELECT rev, history FROM docs_#`,
