@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,10 +13,12 @@ func newList(a *app) *cobra.Command {
 	var coll collectionFlag
 	var f listFlags
 	c := &cobra.Command{
-		Use:     "ls DB",
-		Short:   "List the IDs of documents",
-		Example: "  tandem ls notes\n  tandem ls travel --collection travel.airlines --json",
-		Args:    cobra.ExactArgs(1),
+		Use:   "ls DB",
+		Short: "List the IDs of documents",
+		Example: "  tandem ls notes\n" +
+			"  tandem ls notes --descending --limit 10\n" +
+			"  tandem ls travel --collection travel.airlines --json",
+		Args: cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {
 			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
 				return a.list(ctx, coll, &f)
@@ -29,7 +30,8 @@ func newList(a *app) *cobra.Command {
 	flags.BoolVar(&f.asJSON, "json", false, "a JSON object a line: id, rev, seq and, if it is, deleted")
 	flags.BoolVar(&f.deleted, "deleted", false, "include deleted documents")
 	flags.StringVar(&f.prefix, "prefix", "", "list just IDs that begin with this `text`")
-	flags.StringVar(&f.after, "after", "", "list just what comes after this `ID`")
+	flags.StringVar(&f.after, "after", "", "list just what comes after this `ID`, such as the last one of the page before")
+	flags.BoolVar(&f.descending, "descending", false, "begin with the last ID")
 	flags.IntVar(&f.limit, "limit", 0, "list so `many` at most (default all)")
 	before(c, func() error {
 		if c.Flags().Changed("limit") && f.limit <= 0 {
@@ -42,9 +44,9 @@ func newList(a *app) *cobra.Command {
 
 // listFlags are those of tandem ls.
 type listFlags struct {
-	asJSON, deleted bool
-	prefix, after   string
-	limit           int // 0 for none
+	asJSON, deleted, descending bool
+	prefix, after               string
+	limit                       int // 0 for none
 }
 
 // listed is a line of ls --json.
@@ -56,28 +58,20 @@ type listed struct {
 }
 
 func (a *app) list(ctx context.Context, coll *tandem.Collection, f *listFlags) error {
-	encoder, listedSoFar := a.jsonLines(), 0
-	for doc, err := range coll.AllWithDeleted(ctx) {
+	encoder := a.jsonLines()
+	for head, err := range coll.ScanHeads(ctx, tandem.ScanOptions{
+		Prefix: f.prefix, After: f.after, Descending: f.descending, Limit: f.limit, Deleted: f.deleted,
+	}) {
 		if err != nil {
 			return err
 		}
-		if f.isPast(doc.ID()) || f.limit > 0 && listedSoFar == f.limit {
-			return nil
-		}
-		if doc.Deleted() && !f.deleted || doc.ID() <= f.after || !strings.HasPrefix(doc.ID(), f.prefix) {
-			continue
-		}
-		listedSoFar++
 		if !f.asJSON {
-			fmt.Fprintln(a.out, doc.ID())
+			fmt.Fprintln(a.out, head.ID)
 			continue
 		}
-		if err := encoder.Encode(listed{doc.ID(), doc.RevisionID(), doc.Sequence(), doc.Deleted()}); err != nil {
+		if err := encoder.Encode(listed{head.ID, head.RevisionID, head.Sequence, head.Deleted}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-// isPast reports whether no ID from this one on has the prefix.
-func (f *listFlags) isPast(id string) bool { return id > f.prefix && !strings.HasPrefix(id, f.prefix) }
