@@ -44,7 +44,7 @@ type documentState struct {
 // fn runs, so fn should be quick and must not wait for goroutines that write. Once ctx has
 // ended, a batch does not begin, and the methods of b fail with ctx's error.
 func (db *Database) InBatch(ctx context.Context, fn func(b *Batch) error) error {
-	if err := db.mayWait("begin batch"); err != nil {
+	if err := db.toChangeAlone(ctx, "begin batch"); err != nil {
 		return err
 	}
 	b := &Batch{ctx: ctx, db: db, ended: make(chan error, 1), committed: make(chan error, 1)}
@@ -98,7 +98,28 @@ func (b *Batch) restore() {
 // Context returns a context that joins the batch: methods of the database, its collections and its
 // queries called with this context read and write in the batch. Use it only on the goroutine of
 // the batch's function, while that function runs.
-func (b *Batch) Context() context.Context { return context.WithValue(b.ctx, batchKey{}, b) }
+func (b *Batch) Context() context.Context { return b.db.joining(b.ctx, b) }
+
+func (b *Batch) read(fn func(*store.Tx) error) error {
+	if err := b.usable(); err != nil {
+		return err
+	}
+	return fn(b.tx)
+}
+
+// usable reports whether a context of the batch may be used here and now.
+func (b *Batch) usable() error {
+	const op = "use database"
+	switch {
+	case b.db.batch.Load() != b:
+		return fault.NotOpen.In(op, b.db.Path()).Says("the batch of the context is over").
+			Try("use the context of a batch within its function alone")
+	case b.goroutine != goroutineID():
+		return fault.Invalid.In(op, b.db.Path()).Says("a batch is for one goroutine").
+			Try("use the context of a batch on the goroutine of its function alone")
+	}
+	return nil
+}
 
 // Document is [Collection.Document].
 func (b *Batch) Document(c *Collection, id string) (*Document, error) {

@@ -47,15 +47,12 @@ func NewBlob(contentType string, content []byte) *Blob {
 // CreateBlob reads r to its end, stores the content, and returns the blob. Save a document that
 // refers to the blob within a day: after that [Database.Compact] removes unused content.
 func (db *Database) CreateBlob(ctx context.Context, contentType string, r io.Reader) (*Blob, error) {
-	b, err := db.joined(ctx)
+	b, err := db.toChange(ctx, "create blob")
 	switch {
 	case err != nil:
 		return nil, err
 	case b != nil:
 		return b.CreateBlob(contentType, r)
-	}
-	if err := db.mayWait("create blob"); err != nil {
-		return nil, err
 	}
 	return db.createBlob(ctx, contentType, r, func(w *store.BlobWriter) (string, int64, error) { return w.Commit(ctx, "") })
 }

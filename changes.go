@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 
+	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -28,9 +29,14 @@ func (c *Collection) ChangesSince(ctx context.Context, since uint64) iter.Seq2[C
 
 // FollowChanges is [Collection.ChangesSince] without an end: it waits for further changes,
 // including those of other processes. The sequence ends with an error: ctx's, or [ErrNotOpen]
-// when the database closes.
+// when the database closes. In a batch or View it is [ErrInvalid].
 func (c *Collection) FollowChanges(ctx context.Context, since uint64) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
+		if c.db.joined(ctx) != nil {
+			yield(Change{}, fault.Invalid.In("follow changes", c.FullName()).
+				Says("no change comes to the batch or View of the context").Try("use ChangesSince, or another context"))
+			return
+		}
 		sub := c.db.store.Subscribe(c.coll)
 		defer sub.Close()
 		for c.changes(ctx, &since, yield) {

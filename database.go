@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store"
 )
@@ -21,6 +23,8 @@ type Database struct {
 	services     services
 	stopServices sync.Once
 	batch        atomic.Pointer[Batch] // whose function runs, nil for none
+	views        sync.Map              // whose functions run: *snapshot by goroutine
+	seats        *semaphore.Weighted   // of Views
 }
 
 // Open opens the database at path, and creates a missing one. A database is a folder whose name
@@ -45,15 +49,18 @@ func Open(ctx context.Context, path string, o Options) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Database{store: opened, noDeltas: o.DisableDeltaSync, readOnly: o.ReadOnly}, nil
+	return &Database{
+		store: opened, noDeltas: o.DisableDeltaSync, readOnly: o.ReadOnly,
+		seats: semaphore.NewWeighted(maxViews),
+	}, nil
 }
 
 // Close stops the replicators, listeners and change listeners of the database, waits for them
 // and for running calls, and closes the database. Nothing can be started meanwhile. Closing
-// twice is harmless. Close fails with [ErrInvalid] in a batch. A callback of a replicator or
+// twice is harmless. Close fails with [ErrInvalid] in a batch or View. A callback of a replicator or
 // listener must not call it, since Close waits for that callback.
 func (db *Database) Close() error {
-	if err := db.mayWait("close database"); err != nil {
+	if err := db.mayWaitForAll("close database"); err != nil {
 		return err
 	}
 	db.stopServices.Do(db.services.stop)
@@ -91,7 +98,7 @@ func (db *Database) Versioning() Versioning { return Versioning(db.store.Version
 // revisions until they are edited. On a database with version vectors it does nothing. Stop
 // replicators and listeners first: running ones go on with the old versioning.
 func (db *Database) UpgradeVersioning(ctx context.Context) error {
-	if err := db.mayWait("upgrade database"); err != nil {
+	if err := db.toChangeAlone(ctx, "upgrade database"); err != nil {
 		return err
 	}
 	return db.store.UpgradeVersioning(ctx)

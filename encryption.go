@@ -86,7 +86,7 @@ func (db *Database) ChangeEncryptionKey(ctx context.Context, key *EncryptionKey)
 	if err := key.check(); err != nil {
 		return fault.About(err, "change encryption key", db.Path())
 	}
-	if err := db.mayWait("change encryption key"); err != nil {
+	if err := db.toMaintain(ctx, "change encryption key"); err != nil {
 		return err
 	}
 	return db.store.ChangeKey(ctx, key.forStore())

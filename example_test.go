@@ -275,3 +275,33 @@ func ExampleCollection_ScanHeads() {
 	// 2026-05-01 1
 	// 2026-05-02 2
 }
+
+// What a View reads belongs together, whoever writes meanwhile.
+func ExampleDatabase_View() {
+	tasks, remove := exampleTasks()
+	defer remove()
+	ctx := context.Background()
+	_ = tasks.Put(ctx, "milk", task{Title: "Buy milk"})
+
+	err := tasks.Database().View(ctx, func(view context.Context) error {
+		_ = tasks.Put(ctx, "plants", task{Title: "Water the plants"}) // outside of the View
+		n, err := tasks.Count(view)
+		if err != nil {
+			return err
+		}
+		fmt.Println(n, "task:")
+		for d, err := range tasks.All(view) {
+			if err != nil {
+				return err
+			}
+			fmt.Println(d.ID())
+		}
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// 1 task:
+	// milk
+}

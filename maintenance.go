@@ -5,7 +5,7 @@ import "context"
 // Compact removes the content of unused blobs, and returns free space to the disk. Other
 // goroutines and processes may use the database meanwhile.
 func (db *Database) Compact(ctx context.Context) error {
-	if err := db.mayWait("compact database"); err != nil {
+	if err := db.toMaintain(ctx, "compact database"); err != nil {
 		return err
 	}
 	return db.store.Compact(ctx)

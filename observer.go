@@ -28,6 +28,7 @@ type watched interface {
 
 // observe starts an observer of w, which is about some collections, or all. ctx bounds the start alone.
 func (db *Database) observe(ctx context.Context, w watched, of ...*store.Collection) (*ListenerToken, error) {
+	ctx = db.apart(ctx)
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	o := &observer{db: db, sub: db.store.Subscribe(of...), cancel: cancel, done: make(chan struct{})}
 	err := w.begin(ctx)

@@ -14,13 +14,13 @@ import (
 // ResultSet has the rows of one run of a query, from one snapshot of the database. It belongs to
 // one goroutine. Up to 4 MiB of rows are in memory when [Query.Execute] returns. A larger result
 // is read as the rows are taken, and holds a connection to the database until its end or
-// [ResultSet.Close]. A result in a batch (see [Batch.Context]) is read as a whole at once.
+// [ResultSet.Close]. A result in a batch or View (see [Batch.Context], [Database.View]) is read as a whole at once.
 type ResultSet struct {
 	columns []string
 	rows    [][][]byte // read and not yet given
 
 	portions <-chan portion // nil when all was read
-	run      *queryRun      // nil in a batch
+	run      *queryRun      // nil in a batch or View
 	err      error          // why there are no more rows
 }
 
@@ -46,12 +46,8 @@ func (q *Query) Execute(ctx context.Context, given ...Parameters) (*ResultSet, e
 	if err != nil {
 		return nil, err
 	}
-	b, err := q.db.joined(ctx)
-	switch {
-	case err != nil:
-		return nil, err
-	case b != nil:
-		return q.executeIn(ctx, b, params)
+	if q.db.joined(ctx) != nil {
+		return q.executeJoined(ctx, params)
 	}
 	run := &queryRun{db: q.db, done: make(chan struct{})}
 	ctx, run.cancel = context.WithCancel(ctx)
@@ -69,13 +65,15 @@ func (q *Query) Execute(ctx context.Context, given ...Parameters) (*ResultSet, e
 	return r, nil
 }
 
-// executeIn runs the query in a batch. Rows that are read later would hold up its transaction.
-func (q *Query) executeIn(ctx context.Context, b *Batch, params map[string]value.Value) (*ResultSet, error) {
+// executeJoined runs the query in the transaction that ctx joins. Rows that are read later would hold that up.
+func (q *Query) executeJoined(ctx context.Context, params map[string]value.Value) (*ResultSet, error) {
 	r := &ResultSet{columns: q.Columns()}
-	err := b.tx.Query(q.plan, params, func(rows *queries.Rows) error {
-		row, _ := readRow(rows, len(r.columns))
-		r.rows = append(r.rows, row)
-		return ctx.Err()
+	err := q.db.view(ctx, func(tx *store.Tx) error {
+		return tx.Query(q.plan, params, func(rows *queries.Rows) error {
+			row, _ := readRow(rows, len(r.columns))
+			r.rows = append(r.rows, row)
+			return ctx.Err()
+		})
 	})
 	if err != nil {
 		return nil, err

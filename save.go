@@ -103,7 +103,7 @@ func (c *Collection) Put(ctx context.Context, id string, v any) error {
 
 // change makes an edit of d in a transaction of its own.
 func (c *Collection) change(ctx context.Context, d *Document, e store.Edit) error {
-	b, err := c.db.joined(ctx)
+	b, err := c.db.toChange(ctx, "change database")
 	switch {
 	case err != nil:
 		return err
@@ -111,7 +111,7 @@ func (c *Collection) change(ctx context.Context, d *Document, e store.Edit) erro
 		return b.change(c, d, e)
 	}
 	var head *store.Document
-	err = c.db.update(ctx, func(tx *store.Tx) (err error) {
+	err = c.db.store.Update(ctx, func(tx *store.Tx) (err error) {
 		head, err = c.edit(tx, d, e)
 		return err
 	})

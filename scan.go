@@ -3,7 +3,6 @@ package tandem
 import (
 	"context"
 	"iter"
-	"strings"
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store"
@@ -141,12 +140,16 @@ func past(r store.Range, id string) store.Range {
 
 // prefixEnd returns the lowest text that comes after all texts with a prefix, "" for none.
 func prefixEnd(prefix string) string {
-	prefix = strings.TrimRight(prefix, "\xff")
-	if prefix == "" {
-		return ""
+	end := []byte(prefix)
+	for len(end) > 0 {
+		last := len(end) - 1
+		end[last]++
+		if end[last] != 0 {
+			break
+		}
+		end = end[:last] // it was the highest byte, which has no next one
 	}
-	last := len(prefix) - 1
-	return prefix[:last] + string([]byte{prefix[last] + 1})
+	return string(end)
 }
 
 // A portion is bounded by number and, as far as the one before it tells, by the size of what is read.

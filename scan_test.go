@@ -1,6 +1,7 @@
 package tandem_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +16,7 @@ import (
 // TestE21AScanAgreesWithAList compares scans by random options with a filtered list of all IDs.
 func TestE21AScanAgreesWithAList(t *testing.T) {
 	coll := newCollection(t)
-	ids := []string{"a", "a/1", "a/2", "b", "b\U0010FFFF", "b\U0010FFFFc", "z", "é", "\U0010FFFF"}
+	ids := []string{"a", "a/1", "a/2", "b", "b\U0010FFFF", "b\U0010FFFFc", "b\uFFFD", "b\uFFFDc", "z", "é", "\U0010FFFF"}
 	for i := range 40 { // more than the first portion
 		ids = append(ids, fmt.Sprintf("m%02d", i))
 	}
@@ -26,30 +27,44 @@ func TestE21AScanAgreesWithAList(t *testing.T) {
 		check(t, coll.Delete(t.Context(), read(t, coll, id)))
 	}
 	slices.Sort(ids)
-	bound := rapid.SampledFrom(append([]string{"", "", "a", "a/", "b", "m", "m0", "m10", "m2x", "\xff", "é", "zz"}, ids...))
+	bound := rapid.SampledFrom(append([]string{"", "", "a", "a/", "b", "m", "m0", "m10", "m2x", "\xff", "b\xff", "b\uFFFD", "é", "zz"}, ids...))
+	prefixes := []string{"", "a", "a/", "b", "b\uFFFD", "b\U0010FFFF", "m", "m1", "\xff"}
+	for _, prefix := range prefixes {
+		wantScan(t, coll, ids, tandem.ScanOptions{Prefix: prefix})
+		wantScan(t, coll, ids, tandem.ScanOptions{Prefix: prefix, Descending: true, Limit: 2})
+	}
 	testsize.Check(t, func(rt *rapid.T) {
 		o := tandem.ScanOptions{
-			Prefix: bound.Draw(rt, "prefix"), From: bound.Draw(rt, "from"), Before: bound.Draw(rt, "before"),
+			Prefix: rapid.SampledFrom(prefixes).Draw(rt, "prefix"), From: bound.Draw(rt, "from"), Before: bound.Draw(rt, "before"),
 			After: bound.Draw(rt, "after"), Descending: rapid.Bool().Draw(rt, "descending"),
 			Limit: rapid.IntRange(0, 30).Draw(rt, "limit"), Deleted: rapid.Bool().Draw(rt, "deleted"),
 		}
-		want := selected(ids, o)
-		var got, heads []string
-		for d, err := range coll.Scan(t.Context(), o) {
-			check(t, err)
-			if my, _ := d.Value("my"); !d.Deleted() && my != d.ID() {
-				rt.Errorf("%+v: document %q has the body %s", o, d.ID(), d.Body())
-			}
-			got = append(got, d.ID())
-		}
-		for head, err := range coll.ScanHeads(t.Context(), o) {
-			check(t, err)
-			heads = append(heads, head.ID)
-		}
-		if !slices.Equal(got, want) || !slices.Equal(heads, want) {
-			rt.Errorf("%+v: Scan gives %q, ScanHeads %q, want %q", o, got, heads, want)
-		}
+		wantScan(rt, coll, ids, o)
 	})
+}
+
+func wantScan(t rapid.TB, coll *tandem.Collection, ids []string, o tandem.ScanOptions) {
+	t.Helper()
+	want := selected(ids, o)
+	var got, heads []string
+	for d, err := range coll.Scan(context.Background(), o) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if my, _ := d.Value("my"); !d.Deleted() && my != d.ID() {
+			t.Errorf("%+v: document %q has the body %s", o, d.ID(), d.Body())
+		}
+		got = append(got, d.ID())
+	}
+	for head, err := range coll.ScanHeads(context.Background(), o) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		heads = append(heads, head.ID)
+	}
+	if !slices.Equal(got, want) || !slices.Equal(heads, want) {
+		t.Errorf("%+v: Scan gives %q, ScanHeads %q, want %q", o, got, heads, want)
+	}
 }
 
 // selected returns those of the IDs, which are sorted, that a scan has to give.

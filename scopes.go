@@ -68,18 +68,15 @@ func (db *Database) DefaultCollection(ctx context.Context) (*Collection, error) 
 // and name have each 1 to 251 of the characters A-Z a-z 0-9 _ % -, and do not begin with _ or
 // %; "_default" is a scope too. The error for others is [ErrInvalid].
 func (db *Database) CreateCollection(ctx context.Context, scope, name string) (*Collection, error) {
-	b, err := db.joined(ctx)
+	if coll, err := db.Collection(ctx, scope, name); err == nil {
+		return coll, nil
+	}
+	b, err := db.toChange(ctx, "create collection")
 	switch {
 	case err != nil:
 		return nil, err
 	case b != nil:
 		return b.CreateCollection(scope, name)
-	}
-	if coll, err := db.Collection(ctx, scope, name); err == nil {
-		return coll, nil
-	}
-	if err := db.mayWait("create collection"); err != nil {
-		return nil, err
 	}
 	return db.collection(db.store.CreateCollection(ctx, scope, name))
 }
@@ -88,7 +85,7 @@ func (db *Database) CreateCollection(ctx context.Context, scope, name string) (*
 // fails with [ErrNotFound] if there is no such collection, and with [ErrInvalid] for the default
 // collection.
 func (db *Database) DeleteCollection(ctx context.Context, scope, name string) error {
-	if err := db.mayWait("delete collection"); err != nil {
+	if err := db.toChangeAlone(ctx, "delete collection"); err != nil {
 		return err
 	}
 	return db.store.DeleteCollection(ctx, scope, name)

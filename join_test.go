@@ -105,14 +105,10 @@ func counted(ctx context.Context, t *testing.T, q *tandem.Query) string {
 	return ""
 }
 
-// What would wait for the batch that it is called in is an error, at once.
-func TestE1WhatWouldWaitForItsOwnBatchIsAnError(t *testing.T) {
-	coll := newCollection(t)
+// changingCalls are calls that wait for the writer, or for everybody.
+func changingCalls(coll *tandem.Collection, doc *tandem.Document) map[string]func(context.Context) error {
 	db := coll.Database()
-	put(t, coll, "a", `{}`)
-	doc, err := coll.Document(t.Context(), "a")
-	check(t, err)
-	calls := map[string]func(ctx context.Context) error{
+	return map[string]func(ctx context.Context) error{
 		"Put":              func(ctx context.Context) error { return coll.Put(ctx, "b", map[string]any{}) },
 		"Save":             func(ctx context.Context) error { return coll.Save(ctx, doc) },
 		"Delete":           func(ctx context.Context) error { return coll.Delete(ctx, doc) },
@@ -134,6 +130,16 @@ func TestE1WhatWouldWaitForItsOwnBatchIsAnError(t *testing.T) {
 		"Close":               func(context.Context) error { return db.Close() },
 		"Delete database":     func(context.Context) error { return db.Delete() },
 	}
+}
+
+// What would wait for the batch that it is called in is an error, at once.
+func TestE1WhatWouldWaitForItsOwnBatchIsAnError(t *testing.T) {
+	coll := newCollection(t)
+	db := coll.Database()
+	put(t, coll, "a", `{}`)
+	doc, err := coll.Document(t.Context(), "a")
+	check(t, err)
+	calls := changingCalls(coll, doc)
 	check(t, db.InBatch(t.Context(), func(b *tandem.Batch) error {
 		for name, call := range calls {
 			if err := call(t.Context()); !errors.Is(err, tandem.ErrInvalid) || tandem.HintOf(err) == "" {
