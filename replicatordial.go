@@ -38,6 +38,9 @@ func (r *Replicator) dial(ctx context.Context) (blip.Pipe, string, error) {
 		return nil, "", err
 	}
 	r.saveCookies(ctx)
+	if r.cfg.Logger != nil {
+		r.cfg.Logger.Info("connected", "peer", r.cfg.Endpoint.String(), "id", conn.CorrelationID(), "protocol", conn.Protocol())
+	}
 	return conn, conn.Protocol(), nil
 }
 

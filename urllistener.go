@@ -29,6 +29,8 @@ type URLEndpointListener struct {
 	upkeep    *time.Timer   // of the identity, nil before the first start and without TLS
 	watched   chan struct{} // closed when nobody watches the databases any more
 
+	clientNews listeners[ClientEvent]
+
 	mu       sync.Mutex    // guards the following
 	err      error         // why the listener has stopped by itself
 	done     chan struct{} // closed when the listener stops; replaced when it starts
@@ -152,6 +154,7 @@ func (l *URLEndpointListener) listen() error {
 	server, err := transport.Listen(ctx, transport.ServerConfig{
 		Databases:      l.offered(),
 		Handler:        func(conn *transport.Conn) { l.serve(ctx, conn) },
+		Refused:        l.refused,
 		NoPort:         l.cfg.DisablePort,
 		Port:           l.cfg.Port,
 		Interface:      l.cfg.NetworkInterface,

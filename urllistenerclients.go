@@ -137,11 +137,13 @@ func (l *URLEndpointListener) serve(ctx context.Context, conn *transport.Conn) {
 	l.mu.Lock()
 	l.clients[c.ID] = c
 	l.mu.Unlock()
+	l.tell(ClientEvent{Kind: ClientConnected, ListenerClient: ListenerClient{ClientInfo: c.ClientInfo}})
 	err := c.session.Run(ctx)
 	if l.cfg.Logger != nil && !errors.Is(err, fault.PeerClosed) {
 		l.cfg.Logger.Info("client left", "address", c.Address, "id", c.ID, "user", c.User, "reason", cmp.Or(err, context.Cause(ctx)))
 	}
 	l.left(c, err)
+	l.tell(c.leaving(cmp.Or(err, context.Cause(ctx))))
 	l.notify()
 }
 

@@ -75,7 +75,7 @@ type app struct {
 	display     bool            // standard output is one
 	interrupted <-chan struct{} // closed when the command has to end
 
-	verbose bool
+	verbose int // 1 for what happens, 2 for each message, too
 	key     keyFlag
 	started bool // the command line made sense
 }
@@ -98,7 +98,7 @@ func newRoot(a *app) *cobra.Command {
 	}
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "tell on standard error what happens")
+	root.PersistentFlags().CountVarP(&a.verbose, "verbose", "v", "log connections to standard error; -vv also each message")
 	a.key.add(root)
 	root.AddCommand(
 		newDemo(a), newCreate(a), newImport(a), newExport(a),
@@ -184,10 +184,13 @@ func (a *app) report(ctx context.Context, c *cobra.Command, err error) int {
 	return statusFailed
 }
 
-// logger tells on standard error what is worth knowing; with --verbose more of it.
+// logger logs warnings to standard error, with -v what happens, and with -vv each message, too.
 func (a *app) logger() *slog.Logger {
 	level := slog.LevelWarn
-	if a.verbose {
+	switch {
+	case a.verbose == 1:
+		level = slog.LevelInfo
+	case a.verbose > 1:
 		level = slog.LevelDebug
 	}
 	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))

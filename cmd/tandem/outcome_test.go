@@ -145,12 +145,15 @@ func TestLinesTellWhatIsWorthIt(t *testing.T) {
 		}, ""},
 		"continuous": {true, []tandem.ReplicatorStatus{
 			status(tandem.Connecting, 0), status(tandem.Busy, 5), status(tandem.Idle, 10), status(tandem.Idle, 10),
-		}, "idle: pushed 0 of 0, pulled 10 of 10\n"},
+		}, "connected to wss://a/b\nidle: pushed 0 of 0, pulled 10 of 10\n"},
+		"back again": {true, []tandem.ReplicatorStatus{
+			status(tandem.Idle, 0), offline, status(tandem.Connecting, 0), status(tandem.Busy, 0),
+		}, "connected to wss://a/b\nidle: pushed 0 of 0, pulled 0 of 10\noffline: refused; next attempt in 4s\nconnected to wss://a/b\n"},
 		"offline, told once": {true, []tandem.ReplicatorStatus{offline, offline}, "offline: refused; next attempt in 4s\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var told bytes.Buffer
-			view := (&app{err: &told}).newView(c.continuous)
+			view := (&app{err: &told}).newView(c.continuous, "wss://a/b")
 			for _, s := range c.statuses {
 				view.show(s)
 			}

@@ -39,7 +39,8 @@ func newServe(a *app) *cobra.Command {
 		Use:   "serve DB",
 		Short: "Let peers sync with a database",
 		Long: "serve lets peers connect and sync with a database until it is stopped (Ctrl-C, SIGTERM). It\n" +
-			"prints `listening URL` for each address under which it can be reached.\n\n" +
+			"prints `listening URL` for each address under which it can be reached, and then a line for each\n" +
+			"peer that connects, leaves or is refused.\n\n" +
 			"Connections use TLS. Without --identity the certificate is one that signs itself and stays\n" +
 			"the same for the database; its fingerprint is shown. SIGHUP has the identity read again.\n\n" +
 			"Without --user, --users-file or --client-ca everybody is let in.\n\n" + usersHelp,
@@ -88,6 +89,7 @@ func (a *app) serve(ctx context.Context, db *tandem.Database, f *serveFlags) err
 	if err != nil {
 		return err
 	}
+	defer listener.AddClientListener(a.showPeer).Remove()
 	if err := listener.Start(); err != nil { //nolint:contextcheck // the listener lives on when the call returns
 		return err
 	}

@@ -146,7 +146,7 @@ type outcome struct {
 
 // replicate runs the replicator to its end, or until ctx ends.
 func (a *app) replicate(ctx context.Context, replicator *tandem.Replicator, f *syncFlags) (outcome, error) {
-	view := a.newView(f.continuous)
+	view := a.newView(f.continuous, replicator.Config().Endpoint.String())
 	defer view.close()
 	ended := make(chan tandem.ReplicatorStatus, 1)
 	defer replicator.AddChangeListener(func(status tandem.ReplicatorStatus) {

@@ -20,11 +20,11 @@ type view interface {
 
 // newView returns bars for a one-shot replication on a terminal that can draw them, and otherwise
 // lines.
-func (a *app) newView(continuous bool) view {
+func (a *app) newView(continuous bool, peer string) view {
 	if a.screen != nil && os.Getenv("TERM") != "dumb" && !continuous {
 		return newBars(a.screen)
 	}
-	return &lines{a: a, continuous: continuous}
+	return &lines{a: a, continuous: continuous, peer: peer}
 }
 
 // bars are a bar for each direction.
@@ -62,14 +62,16 @@ func (b *bars) close() {
 }
 
 // lines are one every few seconds while there is work, one when a connection fails and, for a
-// continuous replication, one whenever all is done.
+// continuous replication, one when it connects and whenever all is done.
 type lines struct {
 	a          *app
 	continuous bool
+	peer       string // its URL
 
-	mu    sync.Mutex // guards the following
-	shown tandem.ReplicatorStatus
-	last  time.Time
+	mu        sync.Mutex // guards the following
+	connected bool
+	shown     tandem.ReplicatorStatus
+	last      time.Time
 }
 
 const lineInterval = 3 * time.Second
@@ -80,11 +82,21 @@ func (l *lines) show(status tandem.ReplicatorStatus) {
 	if l.last.IsZero() {
 		l.last = time.Now() // a short replication needs no line
 	}
+	l.tellConnection(status.Activity)
 	if !l.worth(status) {
 		return
 	}
 	l.shown, l.last = status, time.Now()
 	l.a.note("%s", lineOf(status))
+}
+
+// tellConnection tells that the peer of a continuous replication was reached.
+func (l *lines) tellConnection(now tandem.ActivityLevel) {
+	was := l.connected
+	l.connected = now == tandem.Busy || now == tandem.Idle
+	if l.continuous && l.connected && !was {
+		l.a.note("connected to %s", l.peer)
+	}
 }
 
 // worth reports whether status is worth a line.

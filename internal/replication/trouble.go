@@ -159,7 +159,7 @@ func (t *trouble) outcome(err error) error {
 		return t.err
 	}
 	if err != nil {
-		t.log.Debug("connection did not close in order", "error", err)
+		t.log.Info("connection did not close in order", "error", err)
 	}
 	return t.softLocked()
 }

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/transport/websocket"
 )
 
@@ -80,6 +81,9 @@ func (s *Server) meet(
 	nc, err := s.secure(tcp)
 	if err != nil {
 		s.log.Info("TLS handshake failed", "client", tcp.RemoteAddr().String(), "error", err)
+		if !isHangUp(err) {
+			s.refused(Refused{Address: tcp.RemoteAddr().String(), Err: clientFault(err)})
+		}
 		if !isTimeout(err) {
 			linger(tcp)
 		}
@@ -123,9 +127,16 @@ func (s *Server) secure(tcp net.Conn) (net.Conn, error) {
 	}
 	var plain tls.RecordHeaderError
 	if errors.As(err, &plain) && plain.Conn != nil && string(plain.RecordHeader[:4]) == "GET " {
-		s.refuse(tcp, nil, refuse(http.StatusBadRequest, "this listener speaks TLS: use wss://, or https:// in a browser"))
+		s.send(tcp, nil, refuse(http.StatusBadRequest, "this listener speaks TLS: use wss://, or https:// in a browser"))
+		return nil, fault.TLSHandshake.Says("the client does not speak TLS")
 	}
 	return nil, err
+}
+
+// isHangUp reports a client that went without a word, as those do that only look whether the port is
+// open.
+func isHangUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, connReset)
 }
 
 func (s *Server) tlsConfig() *tls.Config {
@@ -160,7 +171,7 @@ func (s *Server) welcome(nc net.Conn, br *bufio.Reader, r *http.Request, a accep
 	if t, ok := nc.(*tls.Conn); ok {
 		c.seen.Certificates = t.ConnectionState().PeerCertificates
 	}
-	s.log.Debug("client connected", "client", c.remote.String(), "id", a.id, "database", a.database,
+	s.log.Info("client connected", "client", c.remote.String(), "id", a.id, "database", a.database,
 		"protocol", a.protocol, "user", a.user)
 	return c
 }

@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
 )
 
 // maxName is the longest database name in a request, in bytes.
@@ -35,6 +37,7 @@ type refusal struct {
 	header string // header lines to add, or ""
 	page   string // HTML in place of the text, or ""
 	json   string // the same in JSON
+	user   string // who the client said it is
 }
 
 func refuse(status int, text string) *refusal { return &refusal{status: status, text: text} }
@@ -52,6 +55,14 @@ func (no *refusal) body() (kind, text string) {
 // judge makes the checks in a fixed order, which decides what a client is told, after those
 // that concern browsers. Secure says that the request came by TLS.
 func (s *Server) judge(r *http.Request, from netip.Addr, secure bool) (accepted, *refusal) {
+	a, no := s.check(r, from, secure)
+	if no != nil {
+		no.user = a.user
+	}
+	return a, no
+}
+
+func (s *Server) check(r *http.Request, from netip.Addr, secure bool) (accepted, *refusal) {
 	a := accepted{id: newID()}
 	no := pageFor(r, secure)
 	if no == nil {
@@ -105,7 +116,7 @@ func (s *Server) authenticate(r *http.Request, from netip.Addr) (user string, no
 	}
 	no = refuse(http.StatusUnauthorized, "user name or password is wrong or missing")
 	no.header = `WWW-Authenticate: Basic realm="Tandem", charset="UTF-8"`
-	return "", no
+	return user, no
 }
 
 // route checks path and method, and finds the database.
@@ -207,7 +218,11 @@ func (s *Server) refuse(nc net.Conn, r *http.Request, no *refusal) {
 
 // answer sends a refusal; r is nil if there is no request.
 func (s *Server) answer(nc net.Conn, r *http.Request, no *refusal) {
-	s.logRefusal(nc.RemoteAddr().String(), r, no)
+	s.noteRefusal(nc.RemoteAddr().String(), r, no)
+	s.send(nc, r, no)
+}
+
+func (s *Server) send(nc net.Conn, r *http.Request, no *refusal) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", no.status, http.StatusText(no.status))
 	if no.header != "" {
@@ -222,16 +237,23 @@ func (s *Server) answer(nc net.Conn, r *http.Request, no *refusal) {
 	_, _ = nc.Write(b.Bytes())
 }
 
-func (s *Server) logRefusal(client string, r *http.Request, no *refusal) {
-	path := ""
+func (s *Server) noteRefusal(client string, r *http.Request, no *refusal) {
+	path, agent := "", ""
 	if r != nil {
-		path = r.URL.Path
+		path, agent = r.URL.Path, r.UserAgent()
 	}
 	if no.status == http.StatusOK {
 		s.log.Info(no.text, "client", client, "path", path)
 		return
 	}
 	s.log.Info("refused a client", "client", client, "path", path, "status", no.status, "reason", no.text)
+	s.refused(Refused{client, no.user, agent, fault.New(fault.WebSocket, no.status, no.text)})
+}
+
+func (s *Server) refused(client Refused) {
+	if s.cfg.Refused != nil {
+		s.cfg.Refused(client)
+	}
 }
 
 // signature ends the head of every response.

@@ -93,7 +93,7 @@ func (s *Server) checkCertificate(r *http.Request) *refusal {
 
 // write answers a request that leads to no connection.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, no *refusal) {
-	s.logRefusal(r.RemoteAddr, r, no)
+	s.noteRefusal(r.RemoteAddr, r, no)
 	for line := range strings.SplitSeq(no.header, "\r\n") {
 		if name, value, ok := strings.Cut(line, ": "); ok {
 			w.Header().Set(name, value)

@@ -27,6 +27,8 @@ type ServerConfig struct {
 	Databases []Database
 	// Handler gets each connection on a goroutine of its own. The connection is dropped when it returns.
 	Handler func(*Conn)
+	// Refused is told of each client that is not let in, on any goroutine. Nil is told of none.
+	Refused func(Refused)
 
 	// NoPort opens no port: clients come by [Server.ServeHTTP] alone. Port, Interface,
 	// Certificate and the limits on those whose request has not come mean nothing then.
@@ -52,6 +54,14 @@ type ServerConfig struct {
 	Product string
 	// Logger gets refusals and connections. Nil drops them.
 	Logger *slog.Logger
+}
+
+// Refused is a client that was not let in.
+type Refused struct {
+	Address string // host:port
+	User    string // who it said it is, "" if it did not
+	Agent   string // the program that it said it is
+	Err     error  // why; of the WebSocket domain if it was told a status
 }
 
 // Limits bound what clients may cost. The zero value of each field is its default.

@@ -42,10 +42,25 @@ func alertFault(alert int) *fault.Error {
 	switch {
 	case alert == alertNoCertificate || alert == alertCertificateRequired:
 		return fault.CertRequired.Try("give the replicator a client certificate")
-	case alert >= alertBadCertificate && alert < 47, alert == alertUnknownCA, alert == alertAccessDenied:
+	case isAboutCertificate(alert):
 		return fault.CertRejected.Try("use a client certificate that the listener trusts")
 	}
 	return fault.TLSHandshake
+}
+
+// clientFault says why a handshake with a client has failed.
+func clientFault(err error) error {
+	if known := fault.Of(err); known != nil {
+		return known
+	}
+	if alert, ok := remoteAlert(err); ok && isAboutCertificate(alert) {
+		return fault.CertUntrusted.Says("the client does not trust the certificate of this listener").Because(err)
+	}
+	return fault.TLSHandshake.Because(err)
+}
+
+func isAboutCertificate(alert int) bool {
+	return alert >= alertBadCertificate && alert < 47 || alert == alertUnknownCA || alert == alertAccessDenied
 }
 
 // remoteAlert finds the alert that the peer sent. The standard library keeps its type to itself.
