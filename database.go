@@ -83,8 +83,8 @@ func (db *Database) Name() string { return db.store.Name() }
 // Path returns the absolute path of the database's folder.
 func (db *Database) Path() string { return db.store.Path() }
 
-// UUID returns, as hexadecimal text, the UUID by which peers know the database, and which names
-// it as the author of its edits. A copy gets a UUID of its own.
+// UUID returns, as hexadecimal text, the UUID by which peers know the database. A copy that
+// [Database.Copy] makes gets a UUID of its own.
 func (db *Database) UUID() string {
 	uuid := db.store.PublicUUID()
 	text := hex.EncodeToString(uuid[:])

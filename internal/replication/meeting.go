@@ -76,7 +76,7 @@ func (l *leader) askCollections(ctx context.Context, all []*exchange) ([]json.Ra
 	}
 	m := &blip.Message{Body: text}
 	m.Properties.Add(wire.PropProfile, wire.ProfileGetCollections)
-	m.Properties.Add(wire.PropUUID, publicUUID(l.s.db))
+	m.Properties.Add(wire.PropUUID, sourceUUID(l.s.db))
 	reply, err := l.s.call(ctx, m)
 	if err != nil {
 		return nil, err

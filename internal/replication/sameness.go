@@ -12,17 +12,17 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// If a tool copies a database's folder without changing its UUID, both databases use one source for
-// their edits. A peer would assume that all these edits come from one database, and that each has
-// seen the earlier ones: edits of the other database would be lost. Two such databases must therefore
-// not replicate. The active peer sends its
-// UUID. A listener with the same UUID shares nothing: it replies with its UUID and a token that it
-// has written into its database. If the active peer finds the token in its own database, it has
-// called itself, which is harmless, and it asks again with the token.
+// Edits of one source must come from one database, since a peer assumes that each has seen the
+// earlier ones. The store gives the copy of a database's files a source of its own, but it cannot
+// notice every copy: some get the path or the inode of the original. Two databases with one source
+// must not replicate, as edits of either would be lost. The active peer sends the UUID of its
+// source. A listener with the same source shares nothing: it replies with that UUID and a token
+// that it has written into its database. If the active peer finds the token in its own database, it
+// has called itself, which is harmless, and it asks again with the token.
 
-// publicUUID returns the UUID by which peers know the database, in the usual form.
-func publicUUID(db *store.DB) string {
-	b := db.PublicUUID()
+// sourceUUID returns the UUID of the database's source, in the usual form.
+func sourceUUID(db *store.DB) string {
+	b := db.SourceUUID()
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
@@ -49,23 +49,23 @@ func leaveToken(ctx context.Context, db *store.DB) (token string, err error) {
 	})
 }
 
-// refuseTwin replies to a peer with our UUID.
+// refuseTwin replies to a peer with our source.
 func (h *host) refuseTwin(req *blip.Request, collections int) error {
-	h.s.log.Warn("a peer has the UUID of this database, and is refused", "uuid", publicUUID(h.s.db))
+	h.s.log.Warn("a peer signs its edits as this database does, and is refused", "uuid", sourceUUID(h.s.db))
 	token, err := leaveToken(h.s.work, h.s.db)
 	if err != nil {
 		return err
 	}
 	m := &blip.Message{Body: wire.NoCollections(collections)}
-	m.Properties.Add(wire.PropUUID, publicUUID(h.s.db))
+	m.Properties.Add(wire.PropUUID, sourceUUID(h.s.db))
 	m.Properties.Add(wire.PropToken, token)
 	req.Reply(m)
 	return nil
 }
 
-// isTwin reports whether the peer has our UUID but is another database.
+// isTwin reports whether the peer has our source but is another database.
 func (h *host) isTwin(asked blip.Properties) (bool, error) {
-	if asked.Value(wire.PropUUID) != publicUUID(h.s.db) {
+	if asked.Value(wire.PropUUID) != sourceUUID(h.s.db) {
 		return false, nil
 	}
 	itself, err := hasToken(h.s.work, h.s.db, asked.Value(wire.PropToken))
@@ -81,10 +81,10 @@ func hasToken(ctx context.Context, db *store.DB, token string) (has bool, err er
 	return has, err
 }
 
-// checkTwin checks whether the reply to getCollections comes from a database with our UUID. itself
-// means our own database; a copy is an error.
+// checkTwin checks whether the reply to getCollections comes from a database with our source.
+// itself means our own database; a copy is an error.
 func (l *leader) checkTwin(ctx context.Context, answer blip.Properties) (itself bool, err error) {
-	if answer.Value(wire.PropUUID) != publicUUID(l.s.db) {
+	if answer.Value(wire.PropUUID) != sourceUUID(l.s.db) {
 		return false, nil
 	}
 	if itself, err = hasToken(ctx, l.s.db, answer.Value(wire.PropToken)); err != nil {

@@ -38,7 +38,7 @@ func (db *DB) Copy(ctx context.Context, toPath string) error {
 		return fileFault(err, op, toPath)
 	}
 	defer os.RemoveAll(part) //nolint:errcheck // gone already if all went well
-	if err := db.copyTo(ctx, part); err != nil {
+	if err := db.copyTo(ctx, part, toPath); err != nil {
 		return interrupted(ctx, sqlFault(err, op, toPath))
 	}
 	if err := (files{}).syncFolder(part); err != nil {
@@ -50,7 +50,8 @@ func (db *DB) Copy(ctx context.Context, toPath string) error {
 	return fileFault(files{}.syncFolder(filepath.Dir(toPath)), op, toPath)
 }
 
-func (db *DB) copyTo(ctx context.Context, path string) error {
+// copyTo writes the copy into the folder path, which becomes toPath.
+func (db *DB) copyTo(ctx context.Context, path, toPath string) error {
 	if err := os.Mkdir(filepath.Join(path, blobFolder), 0o700); err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (db *DB) copyTo(ctx context.Context, path string) error {
 		return err
 	}
 	for attempt := 1; ; attempt++ {
-		if err := db.copyRows(ctx, path); err != nil {
+		if err := db.copyRows(ctx, path, toPath); err != nil {
 			return err
 		}
 		missing, err := db.copyBlobs(ctx, path)
@@ -98,8 +99,9 @@ func (db *DB) openCopy(ctx context.Context, path string) (c *conn, closeCopy fun
 	}, nil
 }
 
-// copyRows writes the database file and makes it one of its own.
-func (db *DB) copyRows(ctx context.Context, path string) error {
+// copyRows writes the database file into the folder path, which becomes toPath, and makes it one of
+// its own.
+func (db *DB) copyRows(ctx context.Context, path, toPath string) error {
 	c, err := db.readers.take(ctx)
 	if err != nil {
 		return err
@@ -115,7 +117,11 @@ func (db *DB) copyRows(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.becomeCopy(), closeCopy())
+	here, err := locationToBe(path, toPath)
+	if err == nil {
+		err = c.becomeCopy(here)
+	}
+	return errors.Join(err, closeCopy())
 }
 
 func (c *conn) vacuumInto(file string) error {
@@ -127,17 +133,23 @@ func (c *conn) vacuumInto(file string) error {
 	return exec(s, file)
 }
 
-func (c *conn) becomeCopy() error {
-	if err := c.Exec(`PRAGMA journal_mode=wal; BEGIN IMMEDIATE`); err != nil {
+// becomeCopy gives the database, which is to be here, new UUIDs and a source of its own.
+func (c *conn) becomeCopy(here location) error {
+	if err := c.Exec(`PRAGMA journal_mode=wal`); err != nil {
 		return err
 	}
-	if err := c.rememberPrivate(); err != nil {
-		return err
-	}
-	if err := c.renewUUIDs(); err != nil {
-		return err
-	}
-	return c.Exec(`DELETE FROM pending_blobs; COMMIT`)
+	return c.immediately(func() error {
+		if err := c.rememberPrivate(); err != nil {
+			return err
+		}
+		if err := c.renewUUIDs(); err != nil {
+			return err
+		}
+		if err := writeLocation(c, here); err != nil {
+			return err
+		}
+		return c.Exec(`DELETE FROM meta WHERE key = '` + metaSource + `'; DELETE FROM pending_blobs`)
+	})
 }
 
 // copyBlobs copies the blobs that the copy in path refers to, and counts those that are

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +12,9 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// initialise makes sure that c's file is a database of ours, creating it if it is empty.
-func initialise(ctx context.Context, c *conn, o Options) (meta, error) {
+// initialise makes sure that c's file, in the folder path, is a database of ours, creating it if it
+// is empty.
+func initialise(ctx context.Context, c *conn, path string, o Options) (meta, error) {
 	empty, err := identify(c)
 	if err != nil {
 		return meta{}, err
@@ -21,13 +23,18 @@ func initialise(ctx context.Context, c *conn, o Options) (meta, error) {
 		if o.MustExist {
 			return meta{}, noDatabase()
 		}
-		if err := retryBusy(ctx, func() error { return create(c, o) }); err != nil {
+		if err := retryBusy(ctx, func() error { return create(c, path, o) }); err != nil {
 			return meta{}, err
 		}
 	}
 	if ro, _ := c.ReadOnly("main"); ro && !o.ReadOnly {
 		return meta{}, fault.NotWriteable.Says("the database cannot be written").
 			Try("check the permissions of its folder and files, or open it read-only")
+	}
+	if !o.ReadOnly {
+		if err := noteLocation(c, locationOf(path), o.Logger); err != nil {
+			return meta{}, err
+		}
 	}
 	m, err := readMeta(c)
 	if err != nil {
@@ -69,7 +76,7 @@ func identify(c *conn) (empty bool, err error) {
 }
 
 // create fills an empty file. Two processes may do so at once; the second finds it done.
-func create(c *conn, o Options) (err error) {
+func create(c *conn, path string, o Options) error {
 	if o.Secret != nil {
 		if err := c.reserve(sealedReserve); err != nil {
 			return err
@@ -78,32 +85,25 @@ func create(c *conn, o Options) (err error) {
 	if err := c.enterWAL(o); err != nil {
 		return err
 	}
-	if err := c.Exec(`BEGIN IMMEDIATE`); err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil && !c.GetAutocommit() {
-			_ = c.Exec(`ROLLBACK`) // err is what went wrong first
+	return c.immediately(func() error {
+		if empty, err := identify(c); err != nil || !empty {
+			return err
 		}
-	}()
-	if empty, err := identify(c); err != nil || !empty {
-		return errors.Join(err, c.Exec(`COMMIT`))
-	}
+		return fill(c, locationOf(path), o)
+	})
+}
+
+// fill makes the empty file, which is here, a database.
+func fill(c *conn, here location, o Options) error {
 	header := fmt.Sprintf(`PRAGMA application_id=%d; PRAGMA user_version=%d;`, applicationID, formatVersion)
 	if err := c.Exec(header + schema); err != nil {
 		return err
 	}
-	versioning := VersionVectors
-	if o.Versioning != "" {
-		versioning = o.Versioning
-	}
-	if err := writeMeta(c, versioning); err != nil {
+	if err := writeMeta(c, cmp.Or(o.Versioning, VersionVectors), here); err != nil {
 		return err
 	}
-	if _, err := addCollection(c, DefaultName, DefaultName); err != nil {
-		return err
-	}
-	return c.Exec(`COMMIT`)
+	_, err := addCollection(c, DefaultName, DefaultName)
+	return err
 }
 
 // enterWAL makes c's file one with a log. The journal of that change must be gone for good: after

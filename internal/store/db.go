@@ -72,7 +72,7 @@ func openFolder(ctx context.Context, path string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(sqlFault(err, "open database", path), a.close())
 	}
-	m, err := initialise(ctx, c, o)
+	m, err := initialise(ctx, c, path, o)
 	if err != nil {
 		err = fault.About(sqlFault(err, "open database", path), "open database", path)
 		return nil, errors.Join(closing(c, err), a.close())
@@ -165,7 +165,11 @@ func (db *DB) PrivateUUID() [16]byte { return db.meta.private }
 func (db *DB) PreviousUUIDs() [][16]byte { return db.meta.previous }
 
 // Source returns the source of the versions that local edits get.
-func (db *DB) Source() revision.Source { return revision.SourceFrom(db.meta.public) }
+func (db *DB) Source() revision.Source { return revision.SourceFrom(db.meta.source) }
+
+// SourceUUID returns the UUID that Source is made of. It is the public UUID, unless the files of
+// the database were copied to where they are.
+func (db *DB) SourceUUID() [16]byte { return db.meta.source }
 
 // Versioning returns the form of new revisions.
 func (db *DB) Versioning() Versioning { return *db.versioning.Load() }

@@ -15,6 +15,9 @@ const (
 	metaPublic     = "public_uuid"
 	metaPrivate    = "private_uuid"
 	metaPrevious   = "previous" // the private UUIDs of the databases that it is a copy of, the latest first
+	metaSource     = "source"   // of new versions; the public UUID if there is none
+	metaPath       = "path"     // see location
+	metaInode      = "inode"    // see location
 	metaClock      = "clock"
 	metaReserved   = "reserved"   // see writer.state
 	metaPurged     = "purged"     // the greatest time of a document that was purged
@@ -26,15 +29,19 @@ const (
 type meta struct {
 	versioning      Versioning
 	public, private [16]byte
+	source          [16]byte // of new versions
 	previous        [][16]byte
 	reserved        revision.Time // see writer.state
 }
 
-func writeMeta(c *conn, versioning Versioning) error {
+func writeMeta(c *conn, versioning Versioning, here location) error {
 	if err := c.set(metaVersioning, string(versioning)); err != nil {
 		return err
 	}
 	if err := c.set(metaClock, int64(0)); err != nil {
+		return err
+	}
+	if err := writeLocation(c, here); err != nil {
 		return err
 	}
 	return c.renewUUIDs()
@@ -102,6 +109,10 @@ func readMeta(c *conn) (m meta, err error) {
 		if n != len(uuid) {
 			return m, damaged()
 		}
+	}
+	m.source = m.public
+	if err := c.get(metaSource, func(s *sqlite3.Stmt) { copy(m.source[:], s.ColumnRawBlob(0)) }); err != nil {
+		return m, err
 	}
 	m.previous, err = readPrevious(c)
 	return m, err

@@ -186,15 +186,15 @@ func (p *pair) session() (moved uint64, err error) {
 }
 
 // restart opens the database after the power cut and checks it.
-func (p *pair) restart(path string, seed uint64) {
+func (p *pair) restart(seed uint64) {
 	v := p.victim
 	if v.db != nil {
 		_ = v.db.Close() // nothing of this reaches the disk
 	}
-	if err := v.disk.Survive(v.path, path, seed); err != nil {
+	if err := v.disk.Restart(v.path, seed); err != nil {
 		p.t.Fatal(err)
 	}
-	v.path, v.options.Disk, v.db = path, nil, nil
+	v.options.Disk, v.db = nil, nil
 	if err := v.openWhatIsLeft(); err != nil {
 		p.t.Fatalf("cut %d: open after the restart: %v", seed, err)
 	}

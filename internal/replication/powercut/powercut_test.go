@@ -2,7 +2,6 @@ package powercut_test
 
 import (
 	"flag"
-	"path/filepath"
 	"testing"
 
 	"github.com/tandemdb/tandem/internal/store"
@@ -68,8 +67,7 @@ func runCut(t *testing.T, versioning store.Versioning, victim string, cut int) (
 		}
 		return false
 	}
-	restarted := filepath.Join(filepath.Dir(p.victim.path), "restarted"+store.Extension)
-	p.restart(restarted, uint64(cut)) //nolint:gosec // positive
+	p.restart(uint64(cut)) //nolint:gosec // positive
 	p.checkAfterwards(cut)
 	return true
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -27,7 +26,7 @@ var today = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) //nolint:gochecknogloba
 // peer is a database with its own disk and clock.
 type peer struct {
 	w          *world
-	name, dir  string
+	name       string
 	versioning store.Versioning
 	skew       time.Duration
 	unlucky    bool // has lost edits that other peers may have
@@ -79,11 +78,9 @@ func (p *peer) reopen() {
 func (p *peer) cutPower() {
 	p.cuts++
 	p.disk.CutAt(1)
-	_ = p.db.Close() // nothing of this reaches the disk
-	left := filepath.Join(p.dir, fmt.Sprintf("%s-%d%s", p.name, p.cuts, store.Extension))
-	p.must(p.disk.Survive(p.path, left, uint64(p.cuts))) //nolint:gosec // positive
+	_ = p.db.Close()                               // nothing of this reaches the disk
+	p.must(p.disk.Restart(p.path, uint64(p.cuts))) //nolint:gosec // positive
 	p.disk.Close()
-	p.path = left
 	p.open()
 	p.sound()
 }

@@ -122,7 +122,7 @@ type pair struct {
 func newPair(t *testing.T, dir, victim string, versioning store.Versioning) *pair {
 	p := &pair{world: &world{t: t, began: time.Now()}}
 	for _, name := range sides() {
-		side := &peer{w: p.world, name: name, dir: dir, versioning: versioning, path: filepath.Join(dir, name+store.Extension)}
+		side := &peer{w: p.world, name: name, versioning: versioning, path: filepath.Join(dir, name+store.Extension)}
 		side.open()
 		p.peers = append(p.peers, side)
 		if name == victim {

@@ -44,7 +44,7 @@ func newWorld(t *testing.T, dir string, seed uint64) *world {
 		versioning = store.RevTrees
 	}
 	for i := range 3 + w.random.IntN(2) {
-		p := &peer{w: w, name: fmt.Sprintf("peer%d", i), dir: dir, versioning: versioning}
+		p := &peer{w: w, name: fmt.Sprintf("peer%d", i), versioning: versioning}
 		p.skew = []time.Duration{0, 50 * time.Second, -time.Minute, -10 * time.Second}[w.random.IntN(4)]
 		p.path = filepath.Join(dir, p.name+store.Extension)
 		p.open()

@@ -51,8 +51,8 @@ const (
 	PropSequence        = "sequence"
 	PropSince           = "since"
 	PropSuperseded      = "superseded" // ours: tree revisions on other branches that this one has replaced
-	PropToken           = "token"      // ours: a listener's token for a caller with the listener's UUID
-	PropUUID            = "uuid"       // of the calling database
+	PropToken           = "token"      // ours: a listener's token for a caller with the listener's source
+	PropUUID            = "uuid"       // of the source of the calling database's edits
 	PropVersioning      = "versioning"
 )
 

@@ -63,7 +63,7 @@ func (d *Disk) Failing() <-chan struct{} {
 	return d.reached
 }
 
-// Mend makes a disk work again that was failing. A power cut cannot be mended so: see [Disk.Survive].
+// Mend makes a disk work again that was failing. A power cut cannot be mended so: see [Disk.Restart].
 func (d *Disk) Mend() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -5,8 +5,8 @@
 //	db, err := store.Open(ctx, path, store.Options{Disk: disk})
 //	disk.CutAt(17)
 //	… // work until it fails, and close db
-//	err = disk.Survive(path, restarted, seed)
-//	db, err = store.Open(ctx, restarted, store.Options{})
+//	err = disk.Restart(path, seed)
+//	db, err = store.Open(ctx, path, store.Options{})
 //
 // The disk sits on the real file system, where programs see every write at once, as they do with
 // a kernel's cache. Of what was not synced, a power cut leaves any part: writes are lost, come in

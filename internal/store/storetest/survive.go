@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -28,6 +29,16 @@ func (d *Disk) Survive(folder, to string, seed uint64) error {
 		}
 	}
 	return s.keepFolder(n, to)
+}
+
+// Restart is [Disk.Survive] in the place of folder, as the machine finds it again after a power
+// cut. Nobody may have the database open.
+func (d *Disk) Restart(folder string, seed uint64) error {
+	left := folder + ".left"
+	if err := d.Survive(folder, left, seed); err != nil {
+		return err
+	}
+	return errors.Join(os.RemoveAll(folder), os.Rename(left, folder))
 }
 
 // survival is one power cut.
