@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -69,7 +70,8 @@ func attach(ctx context.Context, coll *tandem.Collection, id, property string, b
 	if err != nil {
 		return err
 	}
-	if err := doc.SetBlob(property, blob); err != nil {
+	before := doc.Body()
+	if err := doc.SetBlob(property, blob); err != nil || bytes.Equal(before, doc.Body()) {
 		return err
 	}
 	return coll.SaveWithHandler(ctx, doc, func(doc, existing *tandem.Document) bool {

@@ -67,7 +67,7 @@ func newCollectionCreate(a *app) *cobra.Command {
 		Args:    cobra.ExactArgs(2),
 		RunE: a.do(func(ctx context.Context, args []string) error {
 			return a.with(ctx, args[0], func(db *tandem.Database) error {
-				_, err := createCollection(ctx, db, args[1])
+				_, err := a.createCollection(ctx, db, args[1])
 				return err
 			})
 		}),

@@ -84,6 +84,9 @@ func (a *app) importFile(ctx context.Context, path, name string, f *importFlags)
 
 // tellImport says what has become of the lines.
 func (a *app) tellImport(im *importer, took time.Duration) {
+	for _, coll := range im.created {
+		a.noteCreated(coll)
+	}
 	into := count(len(im.collections), "collection")
 	for _, coll := range im.collections {
 		if len(im.collections) == 1 {
@@ -109,6 +112,7 @@ type importer struct {
 	flags       *importFlags
 	blobs       *blobFolder                   // nil without --blobs
 	collections map[string]*tandem.Collection // by the name that flag or line gives
+	created     []*tandem.Collection
 
 	read, changed, newIDs int // documents
 	absent                int // references to blobs without content
@@ -176,9 +180,12 @@ func (im *importer) collection(ctx context.Context, fullName string) (*tandem.Co
 	if coll := im.collections[fullName]; coll != nil {
 		return coll, nil
 	}
-	coll, err := createCollection(ctx, im.db, fullName)
+	coll, created, err := ensureCollection(ctx, im.db, fullName)
 	if err == nil {
 		im.collections[fullName] = coll
+	}
+	if created {
+		im.created = append(im.created, coll)
 	}
 	return coll, err
 }

@@ -95,7 +95,7 @@ func (f *collectionFlag) with(ctx context.Context, a *app, path string, do func(
 // withNew is with, and creates database and collection where there are none.
 func (f *collectionFlag) withNew(ctx context.Context, a *app, path string, do func(*tandem.Collection) error) error {
 	return a.withOptions(ctx, path, tandem.Options{}, func(db *tandem.Database) error {
-		coll, err := createCollection(ctx, db, f.name)
+		coll, err := a.createCollection(ctx, db, f.name)
 		if err != nil {
 			return err
 		}
@@ -108,9 +108,25 @@ func findCollection(ctx context.Context, db *tandem.Database, fullName string) (
 	return collectionBy(ctx, db, fullName, db.Collection)
 }
 
-// createCollection is findCollection that creates the collection where there is none.
-func createCollection(ctx context.Context, db *tandem.Database, fullName string) (*tandem.Collection, error) {
-	return collectionBy(ctx, db, fullName, db.CreateCollection)
+// createCollection is findCollection that creates the collection where there is none, and says so.
+func (a *app) createCollection(ctx context.Context, db *tandem.Database, fullName string) (*tandem.Collection, error) {
+	coll, created, err := ensureCollection(ctx, db, fullName)
+	if created {
+		a.noteCreated(coll)
+	}
+	return coll, err
+}
+
+func (a *app) noteCreated(coll *tandem.Collection) { a.note("created collection %s", coll.FullName()) }
+
+// ensureCollection is createCollection that leaves it to the caller to say so.
+func ensureCollection(ctx context.Context, db *tandem.Database, fullName string) (coll *tandem.Collection, created bool, err error) {
+	coll, err = findCollection(ctx, db, fullName)
+	if !errors.Is(err, tandem.ErrNotFound) {
+		return coll, false, err
+	}
+	coll, err = collectionBy(ctx, db, fullName, db.CreateCollection)
+	return coll, err == nil, err
 }
 
 func collectionBy(

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
 
@@ -14,8 +15,9 @@ func newPut(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "put DB ID JSON",
 		Short: "Store a document",
-		Long: "put stores a JSON object as the document ID, and replaces what is there. JSON may be - for\n" +
-			"standard input. Database and collection are created if there are none.",
+		Long: "put stores a JSON object as the document ID, and replaces what is there, unless it is the same\n" +
+			"already. JSON may be - for standard input. Database and collection are created if there are\n" +
+			"none, and put says so.",
 		Example: `  tandem put notes milk '{"litres":2}'` + "\n  tandem put notes bread - < bread.json",
 		Args:    cobra.ExactArgs(3),
 		RunE: a.do(func(ctx context.Context, args []string) error {
@@ -23,11 +25,19 @@ func newPut(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return coll.withNew(ctx, a, args[0], func(coll *tandem.Collection) error { return coll.Save(ctx, doc) })
+			return coll.withNew(ctx, a, args[0], func(coll *tandem.Collection) error { return a.put(ctx, coll, doc) })
 		}),
 	}
 	coll.add(c)
 	return c
+}
+
+func (a *app) put(ctx context.Context, coll *tandem.Collection, doc *tandem.Document) error {
+	if old, err := coll.Document(ctx, doc.ID()); err == nil && bytes.Equal(old.Body(), doc.Body()) {
+		a.note("nothing changed: document %s is the same already", doc.ID())
+		return nil
+	}
+	return coll.Save(ctx, doc)
 }
 
 func (a *app) parseDocument(id, body string) (*tandem.Document, error) {

@@ -62,7 +62,7 @@ func (a *app) syncDatabase(ctx context.Context, path string, peer []string, f *s
 	}
 	o := tandem.Options{MustExist: cfg.Type == tandem.Push}
 	err = a.withOptions(ctx, path, o, func(db *tandem.Database) error {
-		if cfg.Collections, err = f.collectionConfigurations(ctx, db, cfg.Type); err != nil {
+		if cfg.Collections, err = f.collectionConfigurations(ctx, a, db, cfg.Type); err != nil {
 			return err
 		}
 		if f.forget {

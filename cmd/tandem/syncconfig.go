@@ -193,9 +193,9 @@ func parseEndpoint(text string) (tandem.URLEndpoint, error) {
 }
 
 func (f *syncFlags) collectionConfigurations(
-	ctx context.Context, db *tandem.Database, direction tandem.ReplicatorType,
+	ctx context.Context, a *app, db *tandem.Database, direction tandem.ReplicatorType,
 ) ([]tandem.CollectionConfiguration, error) {
-	find := createCollection
+	find := a.createCollection
 	if direction == tandem.Push {
 		find = findCollection
 	}
