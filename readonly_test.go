@@ -37,7 +37,7 @@ func TestAListenerStopsWhenItsDatabaseIsRemoved(t *testing.T) {
 	l := newListener(t, defaultIn(t, db))
 	receive(t, "the end before the start", l.Done())
 	check(t, l.Start())
-	r := replicator(t, l.URLs()[0], newCollection(t), continuous, func(c *tandem.ReplicatorConfiguration) { c.StopWhenPeerCloses = true })
+	r := replicator(t, l.URLs()[0], newCollection(t), continuous, func(c *tandem.ReplicatorConfiguration) { c.MaxAttempts = 1 })
 	idle(t, r)
 	if err := l.Err(); err != nil {
 		t.Errorf("while it runs: %v", err)
