@@ -136,7 +136,7 @@ func TestRevisionsWaitingForBlobsAreBounded(t *testing.T) {
 	enough := make(chan struct{})
 	padding := strings.Repeat("x", 1<<20) // what waits is bounded in bytes
 	for i := range 100 {
-		body := fmt.Sprintf(`{"b":{"@type":"blob","digest":%q},"p":%q}`, digestOf(fmt.Append(nil, i)), padding)
+		body := fmt.Sprintf(`{"b":{"@type":"blob","digest":%q},"p":"`, digestOf(fmt.Append(nil, i))) + padding + `"}`
 		m := &blip.Message{Properties: withProps("rev", fmt.Sprintf("collection=0 rev=1-aa id=d%d", i)), Body: []byte(body)}
 		err := s.conn.Send(m, func(_ *blip.Reply, err error) {
 			var refusal *blip.Error
