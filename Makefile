@@ -20,11 +20,15 @@ GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 BLIND := github.com/ncruces/go-sqlite3-wasm/... crypto/internal/fips140/... crypto/pbkdf2 golang.org/x/crypto/... \
 	github.com/klauspost/compress/... github.com/tandemdb/tandem/internal/identity/pkcs
 ifneq ($(shell command -v $(firstword $(shell go env CC))),)
-RACE := CGO_ENABLED=1
+# A program with the detector sleeps for a second before it exits, and many tests start processes: they need not.
+RACE := CGO_ENABLED=1 GORACE=atexit_sleep_ms=0
 RACEFLAGS := -race $(patsubst %,-gcflags=%=-race=false,$(BLIND))
 else
 RACE := echo "without the race detector: it needs a C compiler" >&2; CGO_ENABLED=0
 endif
+
+# Packages that are tested at once. Many tests wait for a peer or a process: more packages than processors keep these busy.
+PACKAGES := $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
 
 SYSTEMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
@@ -52,7 +56,7 @@ demo: ## two peers with real documents sync before your eyes
 
 .PHONY: test
 test: ## run the tests, a sample of the costly ones, with the race detector if there is a C compiler
-	@$(RACE) go test -json $(RACEFLAGS) -vet=off -timeout 30m $(TESTFLAGS) ./... 2>&1 | go run ./internal/testprogress
+	@$(RACE) go test -json $(RACEFLAGS) -p $(PACKAGES) -vet=off -timeout 30m $(TESTFLAGS) ./... 2>&1 | go run ./internal/testprogress
 
 .PHONY: test-all
 test-all: ## run every test in full
