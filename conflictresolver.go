@@ -3,6 +3,7 @@ package tandem
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/tandemdb/tandem/internal/document"
@@ -35,7 +36,7 @@ type Conflict struct {
 //   - nil: the document is deleted.
 //
 // An error or a panic ([ErrUnexpected]) leaves the conflict as it is, and the next run presents
-// it again.
+// it again: [ErrLeaveOpen] does so on purpose.
 //
 // A resolver is called on goroutines of the replicator, for several documents at once. It may
 // be slow, and may use the database. If the document changes meanwhile, it is called again.
@@ -123,7 +124,10 @@ func (c *Collection) resolver(resolve ConflictResolver, log *slog.Logger) replic
 			shown.RemoteDocument = stored(c, conflict.Remote)
 		}
 		result, err := resolve(ctx, shown)
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrLeaveOpen):
+			return replication.Decision{}, fault.Conflict.Because(err).Try("settle it with Collection.Resolve, or with tandem resolve")
+		case err != nil:
 			return replication.Decision{}, fault.Unexpected.Because(err)
 		}
 		if result != nil && result.id != shown.DocumentID && log != nil {

@@ -27,7 +27,7 @@
 // configuration, then started. [Replicator.Status] and change listeners say how it goes,
 // [Replicator.Wait] waits for it. Peers know each other by a [TLSIdentity], by passwords, or by
 // what discovery tells: see [FindPeer] and [ReplicatorConfigurationForPeer]. What was changed on
-// both sides is settled by default rules or by a [ConflictResolver].
+// both sides is settled by default rules, by a [ConflictResolver], or later by [Collection.Resolve].
 //
 // # Who may do what at once
 //

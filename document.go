@@ -84,10 +84,10 @@ func (d *Document) Sequence() uint64 {
 // Timestamp returns when that revision was written, by the clock of its author. It is the zero
 // time for a new document and for tree revisions, which carry no time.
 func (d *Document) Timestamp() time.Time {
-	if d.head == nil || d.head.Rev.ID.Time() == 0 {
+	if d.head == nil {
 		return time.Time{}
 	}
-	return time.Unix(0, int64(d.head.Rev.ID.Time())).UTC()
+	return timeOf(d.head.Rev.ID)
 }
 
 // Deleted reports whether that revision is a tombstone: the trace of a deleted document.

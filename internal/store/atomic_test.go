@@ -154,8 +154,8 @@ func TestATransactionThatSQLiteHasLostFails(t *testing.T) {
 func TestEveryMethodIsAnOperationOrReads(t *testing.T) {
 	reads := []string{
 		"All", "BodyOf", "BySequence", "Catalog", "Changes", "Collection", "Collections", "ConflictLog", "ConflictOf",
-		"Conflicts", "Count", "Document", "ExplainQuery", "Head", "Heads", "Index", "Indexes", "Info", "Infos", "LastSequence",
-		"LocalCheckpoint", "Now", "PeerCheckpoint", "Query", "Remotes",
+		"Conflicts", "Count", "Document", "ExplainQuery", "Head", "Heads", "Index", "Indexes", "Info", "Infos", "KeptRevisions",
+		"LastSequence", "LocalCheckpoint", "NextConflict", "Now", "PeerCheckpoint", "Query", "RemoteURL", "Remotes",
 	}
 	s := newStage(t, filepath.Join(t.TempDir(), "stage"+store.Extension), store.VersionVectors)
 	operations := make(map[string]bool)

@@ -67,17 +67,21 @@ func (tx *Tx) ConflictOf(c *Collection, id string) (*Conflict, error) {
 		return nil, err
 	}
 	for _, k := range kept {
-		if k.remote == 0 {
-			continue
+		if k.remote != 0 {
+			return tx.conflictWith(c, local, kept, k)
 		}
-		remote, err := tx.keptDocument(c, id, k)
-		if err != nil {
-			return nil, err
-		}
-		base, err := tx.baseOf(c, local, kept, k.base)
-		return &Conflict{Local: local, Remote: remote, With: k.remote, Base: base}, err
 	}
 	return nil, noConflict("get conflict", id)
+}
+
+// conflictWith returns the conflict of local with k, one of the rows kept beside it.
+func (tx *Tx) conflictWith(c *Collection, local *Document, kept []keptRow, k keptRow) (*Conflict, error) {
+	remote, err := tx.keptDocument(c, local.ID, k)
+	if err != nil {
+		return nil, err
+	}
+	base, err := tx.baseOf(c, local, kept, k.base)
+	return &Conflict{Local: local, Remote: remote, With: k.remote, Base: base}, err
 }
 
 func noConflict(op, id string) error {

@@ -81,7 +81,7 @@ func readLoggedConflict(s *sqlite3.Stmt) *LoggedConflict {
 
 // logConflict adds an entry, and now and then drops what is too much.
 func (tx *Tx) logConflict(c *Collection, local, theirs, next *Document, r Resolution) error {
-	url, err := tx.remoteURL(r.Remote)
+	url, err := tx.RemoteURL(r.Remote)
 	if err != nil {
 		return err
 	}

@@ -36,8 +36,8 @@ func (tx *Tx) Remotes() (map[string]Remote, error) {
 	return all, sqlFault(err, "list remotes", tx.db.path)
 }
 
-// remoteURL is the inverse of [Tx.RemoteFor].
-func (tx *Tx) remoteURL(remote Remote) (url string, err error) {
+// RemoteURL is the inverse of [Tx.RemoteFor].
+func (tx *Tx) RemoteURL(remote Remote) (url string, err error) {
 	s, err := tx.stmt(sqlRemoteURL)
 	if err != nil {
 		return "", err
