@@ -12,39 +12,53 @@ import (
 )
 
 func newConflicts(a *app) *cobra.Command {
-	var coll collectionFlag
-	var asJSON, all bool
-	var limit int
+	var f conflictsFlags
 	c := &cobra.Command{
 		Use:   "conflicts DB [ID]",
-		Short: "List the conflicts that were resolved",
-		Long: "conflicts lists what happened to documents that were changed on both sides, the latest\n" +
+		Short: "List open conflicts, or those that were resolved",
+		Long: "conflicts lists the documents that were changed on both sides, and that no sync has settled:\n" +
+			"resolve settles them. With --resolved it lists what happened to those that were, the latest\n" +
 			"first: who won, why, and with --json both bodies. The database keeps the latest 10,000.",
-		Example: "  tandem conflicts notes\n  tandem conflicts notes milk --json",
+		Example: "  tandem conflicts notes\n  tandem conflicts notes milk --json\n  tandem conflicts notes --resolved",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			if limit < 0 {
+			if f.limit < 0 {
 				return usage("--limit cannot be negative")
 			}
-			id := ""
 			if len(args) == 2 {
-				id = args[1]
+				f.id = args[1]
 			}
-			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
-				only := coll
-				if all {
-					only = nil
+			return f.coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
+				if f.resolved {
+					return a.resolvedConflicts(ctx, coll, f)
 				}
-				return a.conflicts(ctx, coll.Database(), only, id, limit, asJSON)
+				return a.openConflicts(ctx, coll, f)
 			})
 		}),
 	}
-	coll.add(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line: time, collection, id, peer, winner, why, revision, and local\n"+
-		"and remote with revision, deleted and body")
-	c.Flags().BoolVar(&all, "all", false, "of all collections")
-	c.Flags().IntVar(&limit, "limit", 100, "list so `many` at most; 0 lists all")
+	f.coll.add(c)
+	c.Flags().BoolVar(&f.json, "json", false, "a JSON object a line: collection, id, peer, and local and remote with revision,\n"+
+		"deleted and body; base (JSON); with --resolved time, winner, why and revision")
+	c.Flags().BoolVar(&f.resolved, "resolved", false, "list the conflicts that were resolved")
+	c.Flags().BoolVar(&f.all, "all", false, "of all collections")
+	c.Flags().IntVar(&f.limit, "limit", 100, "list so `many` at most; 0 lists all")
 	return c
+}
+
+type conflictsFlags struct {
+	coll                collectionFlag
+	id                  string
+	json, resolved, all bool
+	limit               int
+}
+
+// ends reports whether the n-th line would be one too many, and says so.
+func (f conflictsFlags) ends(a *app, n int) bool {
+	if f.limit == 0 || n <= f.limit {
+		return false
+	}
+	a.note("there are more; see --limit")
+	return true
 }
 
 // conflictLine is a line of conflicts --json.
@@ -66,18 +80,19 @@ type conflictSide struct {
 	Body     json.RawMessage `json:"body"`
 }
 
-func (a *app) conflicts(ctx context.Context, db *tandem.Database, coll *tandem.Collection, id string, limit int, asJSON bool) error {
-	encoder := a.jsonLines()
-	n := 0
-	for conflict, err := range db.ResolvedConflicts(ctx, coll, id) {
+func (a *app) resolvedConflicts(ctx context.Context, coll *tandem.Collection, f conflictsFlags) error {
+	db, encoder, n := coll.Database(), a.jsonLines(), 0
+	if f.all {
+		coll = nil
+	}
+	for conflict, err := range db.ResolvedConflicts(ctx, coll, f.id) {
 		if err != nil {
 			return err
 		}
-		if n++; limit > 0 && n > limit {
-			a.note("there are more; see --limit")
+		if n++; f.ends(a, n) {
 			break
 		}
-		if !asJSON {
+		if !f.json {
 			fmt.Fprintf(a.out, "%s  %s.%s/%s  %s won (%s)\n", conflict.Time.Format(time.RFC3339),
 				conflict.Scope, conflict.Collection, conflict.DocumentID, conflict.Winner, conflict.Why)
 			continue

@@ -105,7 +105,7 @@ func newRoot(a *app) *cobra.Command {
 		newPut(a), newGet(a), newRemove(a), newList(a), newQuery(a), newIndex(a), newBlob(a),
 		newInfo(a), newCheck(a), newCompact(a), newCopy(a), newRekey(a),
 		newCollection(a), newUpgrade(a), newExpire(a), newVersion(a),
-		newServe(a), newSync(a), newExplain(a), newConflicts(a), newDiscover(a), newIdentity(a), newBench(a),
+		newServe(a), newSync(a), newExplain(a), newConflicts(a), newResolve(a), newHistory(a), newDiscover(a), newIdentity(a), newBench(a),
 	)
 	group(root)
 	nameOperands(root)

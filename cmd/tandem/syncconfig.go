@@ -64,7 +64,7 @@ func (f *syncFlags) add(c *cobra.Command) {
 	flags.BoolVar(&f.noDelta, "no-delta", false, "send and take whole documents only")
 	flags.StringSliceVar(&f.docIDs, "doc-ids", nil, "`IDs` of the only documents to sync, separated by commas")
 	flags.StringSliceVar(&f.channels, "channels", nil, "`names` of the only channels of a Sync Gateway to pull")
-	flags.StringVar(&f.resolver, "resolver", "default", "`who` wins a conflict: default, local, remote, latest or merge")
+	flags.StringVar(&f.resolver, "resolver", "default", "`who` wins a conflict: default, local, remote, latest, merge, or none to leave it open")
 	flags.BoolVar(&f.reset, "reset", false, "compare every document again, from the very beginning")
 	flags.BoolVar(&f.retry, "retry-refused", false, "try again what either side has refused, though it has not changed")
 	flags.DurationVar(&f.timeout, "timeout", 0, "`time` after which to give up, such as 30s (default never)")
@@ -115,7 +115,7 @@ func (f *syncFlags) configuration(a *app) (cfg tandem.ReplicatorConfiguration, e
 		}
 	}
 	if _, ok := resolvers[f.resolver]; !ok {
-		return cfg, usage("there is no resolver %q: want default, local, remote, latest or merge", f.resolver)
+		return cfg, usage("there is no resolver %q: want default, local, remote, latest, merge or none", f.resolver)
 	}
 	return cfg, nil
 }
@@ -212,10 +212,13 @@ func (f *syncFlags) collectionConfigurations(
 	return configurations, nil
 }
 
+const resolverNone = "none"
+
 var resolvers = map[string]tandem.ConflictResolver{
-	"default": nil,
-	"local":   tandem.LocalWins,
-	"remote":  tandem.RemoteWins,
-	"latest":  tandem.LatestWins,
-	"merge":   tandem.MergeFields,
+	"default":    nil,
+	"local":      tandem.LocalWins,
+	"remote":     tandem.RemoteWins,
+	"latest":     tandem.LatestWins,
+	"merge":      tandem.MergeFields,
+	resolverNone: tandem.LeaveOpen,
 }
