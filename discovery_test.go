@@ -79,7 +79,7 @@ func TestThePortIsTheTrueOne(t *testing.T) {
 	check(t, probe.Close())
 	for _, configured := range []uint16{0, port} {
 		l, _ := share(t, func(c *tandem.URLEndpointListenerConfiguration) { c.Port = configured })
-		if got := l.Port(); got == 0 || configured != 0 && got != int(configured) {
+		if got := l.Port(); got == 0 || configured != 0 && got != configured {
 			t.Errorf("configured %d: the port is %d", configured, got)
 		}
 		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", l.Port()))
@@ -95,7 +95,7 @@ func TestAnAdvertisedListenerIsFound(t *testing.T) {
 	l, theirs := share(t, advertised(name))
 	peer, err := tandem.FindPeer(ctx, name, nil)
 	check(t, err)
-	if peer.Fingerprint != l.TLSIdentity().Fingerprint() || peer.Database != "test" || int(peer.Port) != l.Port() ||
+	if peer.Fingerprint != l.TLSIdentity().Fingerprint() || peer.Database != "test" || peer.Port != l.Port() ||
 		peer.Insecure || len(peer.Protocols) == 0 || l.AdvertisedName() != name {
 		t.Errorf("found %+v", peer)
 	}
@@ -157,7 +157,7 @@ func TestTwoListenersOfOneName(t *testing.T) {
 	eventually(t, func() bool { return two.AdvertisedName() == name+" (2)" })
 	peer, err := tandem.FindPeer(ctx, name+" (2)", nil)
 	check(t, err)
-	if int(peer.Port) != two.Port() || one.AdvertisedName() != name {
+	if peer.Port != two.Port() || one.AdvertisedName() != name {
 		t.Errorf("found port %d, want %d; the first is %q", peer.Port, two.Port(), one.AdvertisedName())
 	}
 }
@@ -183,7 +183,7 @@ func TestNamesThatCannotBeAdvertised(t *testing.T) {
 func TestClaimsOfPeersAreChecked(t *testing.T) {
 	l, theirs := share(t)
 	peer := tandem.DiscoveredPeer{
-		Name: "till", Database: "test", Port: uint16(l.Port()), Addrs: []netip.Addr{netip.MustParseAddr("127.0.0.1")},
+		Name: "till", Database: "test", Port: l.Port(), Addrs: []netip.Addr{netip.MustParseAddr("127.0.0.1")},
 		Fingerprint: newIdentity(t, "another").Fingerprint(),
 	}
 	cfg, err := tandem.ReplicatorConfigurationForPeer(t.Context(), peer, newCollection(t))
@@ -211,7 +211,7 @@ func TestClaimsOfPeersAreChecked(t *testing.T) {
 func TestTheAddressThatAnswersIsTaken(t *testing.T) {
 	l, _ := share(t)
 	dead, alive := netip.MustParseAddr("127.0.0.3"), netip.MustParseAddr("127.0.0.1")
-	peer := tandem.DiscoveredPeer{Name: "till", Database: "test", Port: uint16(l.Port()), Addrs: []netip.Addr{dead, alive}}
+	peer := tandem.DiscoveredPeer{Name: "till", Database: "test", Port: l.Port(), Addrs: []netip.Addr{dead, alive}}
 	cfg, err := tandem.ReplicatorConfigurationForPeer(t.Context(), peer)
 	check(t, err)
 	if got, want := cfg.Endpoint.String(), peer.URLs()[1]; got != want {

@@ -91,7 +91,7 @@ func TestReplicatorsComeBackToARestartedListener(t *testing.T) {
 		save(t, theirs, fmt.Sprintf("s%d", i), `{}`)
 		save(t, ours, fmt.Sprintf("c%d", i), `{}`)
 		l = newListener(t, theirs, withTLS, func(c *tandem.URLEndpointListenerConfiguration) {
-			c.Port, c.IdentityStore = uint16(port), store
+			c.Port, c.IdentityStore = port, store
 		})
 		check(t, l.Start())
 		if got := string(l.TLSIdentity().Certs()[0]); got != leaf {

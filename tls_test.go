@@ -257,7 +257,7 @@ func TestAPinOfTheAnonymousIdentityOutlivesItsRenewal(t *testing.T) {
 
 			check(t, store.Save(anonymousLabel(coll.Database()), old, nil))
 			l = serve(t, tandem.URLEndpointListenerConfiguration{
-				Collections: []*tandem.Collection{coll}, IdentityStore: store, Port: uint16(port),
+				Collections: []*tandem.Collection{coll}, IdentityStore: store, Port: port,
 			})
 			if l.TLSIdentity().Fingerprint() == old.Fingerprint() {
 				t.Fatal("the identity is not renewed")

@@ -298,9 +298,9 @@ func (l *URLEndpointListener) running() *transport.Server {
 }
 
 // Port returns the port in use, 0 while the listener is not running or without one.
-func (l *URLEndpointListener) Port() int {
+func (l *URLEndpointListener) Port() uint16 {
 	if server := l.running(); server != nil {
-		return server.Port()
+		return uint16(server.Port())
 	}
 	return 0
 }

@@ -50,7 +50,7 @@ func endWith(t testing.TB, r *tandem.Replicator, want error) tandem.ReplicatorSt
 	return r.Status()
 }
 
-func reachable(port int) bool {
+func reachable(port uint16) bool {
 	nc, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err == nil {
 		_ = nc.Close()
@@ -259,7 +259,7 @@ func TestAFailedStartLeavesTheListenerAsItWas(t *testing.T) { // L-11 N-05 E-08 
 	check(t, closed.Close())
 	for name, x := range map[string]struct {
 		coll *tandem.Collection
-		port int
+		port uint16
 		on   string
 		want error
 	}{
@@ -270,7 +270,7 @@ func TestAFailedStartLeavesTheListenerAsItWas(t *testing.T) { // L-11 N-05 E-08 
 		"address of somebody": {coll, 0, "192.0.2.1", tandem.ErrUnknownHost},
 	} {
 		l := newListener(t, x.coll, func(c *tandem.URLEndpointListenerConfiguration) {
-			c.Port, c.NetworkInterface, c.DisableTLS = uint16(x.port), x.on, false
+			c.Port, c.NetworkInterface, c.DisableTLS = x.port, x.on, false
 		})
 		for range 2 {
 			wantError(t, name, l.Start(), x.want)
@@ -278,7 +278,7 @@ func TestAFailedStartLeavesTheListenerAsItWas(t *testing.T) { // L-11 N-05 E-08 
 		}
 	}
 	var err *tandem.Error
-	taken := newListener(t, coll, func(c *tandem.URLEndpointListenerConfiguration) { c.Port = uint16(first.Port()) })
+	taken := newListener(t, coll, func(c *tandem.URLEndpointListenerConfiguration) { c.Port = first.Port() })
 	if !errors.As(taken.Start(), &err) || err.Domain != tandem.DomainPOSIX || err.Hint == "" {
 		t.Errorf("a busy port gives %+v, want an error of the POSIX domain with a hint", err)
 	}
@@ -340,7 +340,7 @@ func TestAListenerServesOneDatabase(t *testing.T) { // L-08 N-14
 
 func TestFiftyListenersOfOneDatabase(t *testing.T) { // L-09
 	coll := newCollection(t)
-	ports := make(map[int]bool)
+	ports := make(map[uint16]bool)
 	var last *tandem.URLEndpointListener
 	for i := range 50 {
 		last = offer(t, coll)

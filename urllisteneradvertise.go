@@ -54,7 +54,7 @@ func (l *URLEndpointListener) advertised(at int) discovery.Peer {
 		Database:  shared.name,
 		Protocols: replication.Protocols(shared.db.store.Versioning(), true),
 		Insecure:  l.cfg.DisableTLS,
-		Port:      uint16(l.Port()),
+		Port:      l.Port(),
 	}
 	if bound := l.running().Bound(); bound != netip.IPv6Unspecified() {
 		peer.Addrs = []netip.Addr{bound}

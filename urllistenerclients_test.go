@@ -184,7 +184,7 @@ func TestARefusedPushIsExplained(t *testing.T) {
 		t.Errorf("the refusal is %+v, want a push that was refused with 403", e.Refusal)
 	}
 
-	port := uint16(l.Port())
+	port := l.Port()
 	l.Stop()
 	offer(t, theirs, func(c *tandem.URLEndpointListenerConfiguration) { c.Port = port })
 	syncOnce(t, r)
