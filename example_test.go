@@ -305,3 +305,56 @@ func ExampleDatabase_View() {
 	// 1 task:
 	// milk
 }
+
+// A document is a value of a Go type, whose tagged field has the ID. Members that the type does not know stay.
+func ExamplePutAs() {
+	books, remove := exampleTasks()
+	defer remove()
+	ctx := context.Background()
+	type book struct {
+		ISBN  string `json:"-" tandem:"id"`
+		Title string `json:"title"`
+	}
+
+	_ = books.Put(ctx, "978-1", map[string]any{"title": "Notse", "shelf": 7}) // by a newer program
+	b, err := tandem.GetAs[book](ctx, books, "978-1")
+	if err != nil {
+		log.Fatal(err)
+	}
+	b.Title = "Notes"
+	if err := tandem.PutAs(ctx, books, &b); err != nil {
+		log.Fatal(err)
+	}
+	saved, err := books.Document(ctx, b.ISBN)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", saved.Body())
+	// Output: {"shelf":7,"title":"Notes"}
+}
+
+// Items decodes the documents of a scan.
+func ExampleItems() {
+	books, remove := exampleTasks()
+	defer remove()
+	ctx := context.Background()
+	type book struct {
+		ISBN  string `json:"-" tandem:"id"`
+		Title string `json:"title"`
+	}
+
+	for _, b := range []book{{"978-1", "Notes"}, {"978-2", "Sketch of the Analytical Engine"}} {
+		if err := tandem.PutAs(ctx, books, &b); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for b, err := range tandem.Items[book](ctx, books, tandem.ScanOptions{}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(b.ISBN, b.Title)
+	}
+	// Output:
+	// 978-1 Notes
+	// 978-2 Sketch of the Analytical Engine
+}
