@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -45,6 +46,25 @@ func TestScripts(t *testing.T) {
 		Condition:           condition,
 		Cmds:                scriptCommands(),
 	})
+}
+
+// A command of ours that has the name of one of testscript's is never called: testscript's is. Its
+// stop, for one, ends the script, and what follows is not tried.
+func TestTheCommandsOfScriptsAreOurs(t *testing.T) {
+	dir, ours := t.TempDir(), scriptCommands()
+	var called sync.Map
+	for name := range ours {
+		ours[name] = func(*testscript.TestScript, bool, []string) { called.Store(name, true) }
+		if err := os.WriteFile(filepath.Join(dir, name+".txtar"), []byte(name+" x\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("scripts", func(t *testing.T) { testscript.Run(t, testscript.Params{Dir: dir, Cmds: ours}) })
+	for name := range ours {
+		if _, ok := called.Load(name); !ok {
+			t.Errorf("%s is a command of testscript's, too: choose another name", name)
+		}
+	}
 }
 
 // setup gives each script an identity store of its own, the documents of the demo in $DATA,

@@ -29,7 +29,7 @@ func commonCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"await":     await,
 		"written":   written,
 		"ended":     ended,
-		"stop":      stop,
+		"halt":      halt,
 		"until":     until,
 		"status":    status,
 		"poke":      poke,
@@ -152,9 +152,9 @@ func ended(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// stop NAME interrupts a process and waits for it. It fails unless the process ends with
+// halt NAME interrupts a process and waits for it. It fails unless the process ends with
 // status 0; with ! the other way round.
-func stop(ts *testscript.TestScript, neg bool, args []string) {
+func halt(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: [!] stop name")
 	}
