@@ -7,15 +7,15 @@ import (
 	"github.com/tandemdb/tandem/internal/document"
 )
 
-// AbsentBlobs lists the digests of blobs, sorted, that documents refer to though the database does
-// not have their content: see [Restored] and [Incoming].
+// AbsentBlobs returns the sorted digests of the blobs that documents refer to and whose content the
+// database lacks: see [Restored] and [Incoming].
 func (db *DB) AbsentBlobs(ctx context.Context) (digests []string, err error) {
 	if err := db.access.use(ctx); err != nil {
 		return nil, err
 	}
 	defer db.access.unuse()
 	err = db.View(ctx, func(tx *Tx) error {
-		absent := make(map[blobKey]bool) // and whether a document refers to it
+		absent := make(map[blobKey]bool) // the value: whether a document refers to the blob
 		err := tx.Infos(absentBlobs, func(digest string, _ []byte) error {
 			if key, ok := keyOf(digest); ok && !db.blobs.has(key) {
 				absent[key] = false

@@ -15,22 +15,23 @@ import (
 	"github.com/tandemdb/tandem/internal/seal"
 )
 
-// access is how the files of an open database are read and written: as they are, or encrypted. It
-// changes only while nobody uses it.
+// access reads and writes the files of an open database, in plain form or encrypted. It changes
+// only while nobody uses it.
 type access struct {
 	users *semaphore.Weighted
 	lock  *folderLock
 
-	// Read by users and by the writer's goroutine; changed by the latter, when it is alone.
+	// Users and the writer's goroutine read these fields. Only the writer's goroutine changes them,
+	// while it is alone.
 	keys   *seal.Keys // nil if the files are not encrypted
-	vfs    string     // the file system of SQLite
-	failed error      // why nothing can be opened any more: a change was cut off
+	vfs    string     // name of the SQLite file system that opens the files
+	failed error      // why nothing can be opened any more: a change of the encryption was cut off
 }
 
 const (
 	everybody = 1 << 40         // more than all users at once
 	useLimit  = 2 * time.Second // how long a change waits for the users of the database
-	useWindow = useLimit / 10   // and how long new users wait for that, at once
+	useWindow = useLimit / 10   // how long one attempt of a change holds new users back
 )
 
 // openAccess enters the database's folder.
@@ -58,12 +59,12 @@ func (a *access) close() error {
 	vfs.Unregister(a.vfs)
 	err := a.lock.close()
 	if errors.Is(err, os.ErrClosed) {
-		return nil // by fail
+		return nil // fail has closed the lock
 	}
 	return err
 }
 
-// use keeps access as it is until unuse. A user may use it again.
+// use keeps access unchanged until unuse. Calls may be nested.
 func (a *access) use(ctx context.Context) error {
 	if err := a.users.Acquire(ctx, 1); err != nil {
 		return err
@@ -75,15 +76,15 @@ func (a *access) use(ctx context.Context) error {
 	return nil
 }
 
-// useSoon is use for callers without a context: only a change of the encryption makes them wait.
+// useSoon is use for callers without a context. It waits only while the encryption changes.
 //
 //nolint:contextcheck,nolintlint // their interfaces have none; the first is for callers in other packages
 func (a *access) useSoon() error { return a.use(context.Background()) }
 
 func (a *access) unuse() { a.users.Release(1) }
 
-// useAlone waits until nobody uses access. New users are held back meanwhile, but only a window at a
-// time: an old user may be waiting for a new one, or for the caller itself.
+// useAlone waits until nobody uses access. It holds new users back for one window at a time only,
+// because an old user may be waiting for a new one, or for the caller of useAlone.
 func (a *access) useAlone(ctx context.Context) error {
 	return poll(ctx, useLimit, func() (bool, error) {
 		window, cancel := context.WithTimeout(ctx, useWindow)
@@ -94,17 +95,18 @@ func (a *access) useAlone(ctx context.Context) error {
 
 func (a *access) unuseAlone() { a.users.Release(everybody) }
 
-// replace makes keys those of the files that are opened from now on.
+// replace sets the keys of all files that are opened from now on.
 func (a *access) replace(keys *seal.Keys, base string) {
 	vfs.Unregister(a.vfs)
 	a.keys, a.vfs = keys, registerVFS(base, keys)
 }
 
-// fail ends all use of the database and gives up its lock: whoever opens it next mends the folder.
+// fail ends all use of the database and gives up its lock, so that the next opening repairs the
+// folder.
 func (a *access) fail(cause error) error {
 	a.failed = fault.NotOpen.Says("a change of the encryption was cut off").Because(cause).
 		Try("close the database and open it again: it has the old key or the new one")
-	_ = a.lock.close() // there is an error already
+	_ = a.lock.close() // the caller reports cause
 	return a.failed
 }
 
@@ -116,12 +118,12 @@ func (db *DB) connect(ctx context.Context) (*conn, error) {
 	return openConn(ctx, db.path, db.access.vfs, db.options)
 }
 
-// sealedReserve is how many bytes at the end of each page SQLite leaves unused in an encrypted
-// database. In the log a page may end in the middle of a unit of the cipher, the other half of which
-// is written with the next page, while other processes read this one.
+// sealedReserve is the number of bytes that SQLite leaves unused at the end of each page of an
+// encrypted database. A page in the log may end inside a unit of the cipher. Writing the next page
+// rewrites the unit's other half while other processes read this page.
 const sealedReserve = 16
 
-// reserve says how many bytes at the end of each page stay unused in what is created next.
+// reserve sets the number of unused bytes at the end of each page of a database created next.
 func (c *conn) reserve(size int) error {
 	_, err := c.FileControl("main", sqlite3.FCNTL_RESERVE_BYTES, size)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 
 var bothVersionings = []store.Versioning{store.VersionVectors, store.RevTrees}
 
-// eachOperation runs test with a stage of its own for each operation.
+// eachOperation runs test for each operation, each time with a new stage.
 func eachOperation(
 	t *testing.T, versionings []store.Versioning, test func(t *testing.T, s *stage, run func(*store.Tx) error),
 ) {
@@ -39,12 +39,12 @@ func eachOperation(
 }
 
 // TestAnOperationThatIsCutOffLeavesNothing ends the context at each question in turn. The function
-// swallows the error, as those do that go on with the next document.
+// ignores the error, as functions do that continue with the next document.
 func TestAnOperationThatIsCutOffLeavesNothing(t *testing.T) {
-	eachSound := testsize.Pick(8, 1) // a check costs more than the comparison of all rows
+	eachSound := testsize.Pick(8, 1) // a full check costs more than a comparison of all rows
 	eachOperation(t, bothVersionings, func(t *testing.T, s *stage, run func(*store.Tx) error) {
 		before := dump(t, s.db)
-		for n := 2; ; n++ { // the first question is whether to begin
+		for n := 2; ; n++ { // question 1 decides whether the transaction begins
 			ctx := &lateContext{Context: storetest.EndAt(background, n), s: s}
 			var failed error
 			if err := s.db.Update(ctx, func(tx *store.Tx) error { failed = run(tx); return nil }); err != nil {
@@ -84,7 +84,7 @@ func TestAnOperationThatFailsLeavesNothingAndTheOthersStand(t *testing.T) {
 	})
 }
 
-// fails runs an operation among others while statements of a kind fail.
+// fails runs an operation among others while SQLite refuses statements of one kind.
 func (s *stage) fails(t *testing.T, what string, run func(*store.Tx) error) {
 	t.Helper()
 	before := dump(t, s.db)
@@ -95,7 +95,7 @@ func (s *stage) fails(t *testing.T, what string, run func(*store.Tx) error) {
 	err := s.db.Update(background, func(tx *store.Tx) error {
 		_, first = tx.Save(s.c, store.Edit{ID: "before it"})
 		if failed = run(tx); failed == nil {
-			return undo // it does nothing of the kind
+			return undo // the operation has no such statement
 		}
 		_, second = tx.Save(s.c, store.Edit{ID: "after it"})
 		return nil
@@ -121,8 +121,8 @@ func (s *stage) fails(t *testing.T, what string, run func(*store.Tx) error) {
 	}
 }
 
-// TestATransactionThatSQLiteHasLostFails is about errors after which SQLite undoes everything: what
-// the function does next must not be committed by itself.
+// TestATransactionThatSQLiteHasLostFails covers errors after which SQLite rolls everything back:
+// the function's later writes must not be committed on their own.
 func TestATransactionThatSQLiteHasLostFails(t *testing.T) {
 	eachOperation(t, testsize.Pick(bothVersionings[:1], bothVersionings), func(t *testing.T, s *stage, run func(*store.Tx) error) {
 		before := dump(t, s.db)
@@ -150,7 +150,7 @@ func TestATransactionThatSQLiteHasLostFails(t *testing.T) {
 	})
 }
 
-// TestEveryMethodIsAnOperationOrReads keeps the tests above complete.
+// TestEveryMethodIsAnOperationOrReads makes sure that the tests above cover every method.
 func TestEveryMethodIsAnOperationOrReads(t *testing.T) {
 	reads := []string{
 		"All", "BodyOf", "BySequence", "Catalog", "Changes", "Collection", "Collections", "ConflictLog", "ConflictOf",
@@ -207,7 +207,7 @@ func fileSQL(t testing.TB, db *store.DB, sql string) {
 	}
 }
 
-// dump gives the content of all tables but that of meta, a row a line.
+// dump returns the content of all tables except meta, one row per line.
 func dump(t testing.TB, db *store.DB) string {
 	t.Helper()
 	c, err := sqlite3.Open(filepath.Join(db.Path(), "db.sqlite3"))

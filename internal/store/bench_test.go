@@ -63,7 +63,7 @@ func inBatches(b *testing.B, db *store.DB, do func(tx *store.Tx, i int) error) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "docs/s")
 }
 
-// BenchmarkBareInsert is the ceiling: the same rows without any of this package.
+// BenchmarkBareInsert shows the ceiling: it inserts the same rows without this package.
 func BenchmarkBareInsert(b *testing.B) {
 	c, err := sqlite3.Open(filepath.Join(b.TempDir(), "bare.sqlite3"))
 	if err != nil {
@@ -97,7 +97,7 @@ func BenchmarkBareInsert(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "docs/s")
 }
 
-// BenchmarkReceiveRandom has IDs without order, the worst for the index.
+// BenchmarkReceiveRandom receives IDs in random order, the worst case for the index.
 func BenchmarkReceiveRandom(b *testing.B) {
 	db := open(b, store.Options{})
 	c := defaults(b, db)
@@ -121,7 +121,7 @@ func BenchmarkEdit(b *testing.B) {
 	})
 }
 
-// BenchmarkUpdate commits one document at a time; the parallel ones share commits.
+// BenchmarkUpdate commits one document at a time; its parallel variants share commits.
 func BenchmarkUpdate(b *testing.B) {
 	db := open(b, store.Options{})
 	c := defaults(b, db)
@@ -182,7 +182,7 @@ func BenchmarkRead(b *testing.B) {
 	})
 }
 
-// fill adds documents that remote 1 has.
+// fill adds documents that remote 1 is known to have.
 func fill(b *testing.B, db *store.DB, c *store.Collection, n int) {
 	b.Helper()
 	source := revision.SourceFrom([16]byte{1, 2, 3})

@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"crypto/sha1" // the protocol names blobs so
+	"crypto/sha1" // the protocol names blobs by their SHA-1
 	"errors"
 	"hash"
 	"io"
@@ -15,11 +15,11 @@ import (
 	"github.com/tandemdb/tandem/internal/seal"
 )
 
-// BlobWriter stores the content of one blob as it comes. It ends with Commit or Abort. It is
-// for one goroutine.
+// BlobWriter stores the content of one blob piece by piece. Commit or Abort ends it. Only one
+// goroutine may use it.
 type BlobWriter struct {
 	db     *DB
-	file   *os.File     // nil when it is over
+	file   *os.File     // nil after Commit or Abort
 	sealed *seal.Writer // between the content and the file; nil where blobs are not encrypted
 	hash   hash.Hash
 	size   int64
@@ -66,7 +66,7 @@ func (w *BlobWriter) Write(p []byte) (int, error) {
 	return n, fileFault(err, "write blob", w.db.path)
 }
 
-// content is what the content is written to.
+// content returns the writer for the blob's content.
 func (w *BlobWriter) content() io.Writer {
 	if w.sealed != nil {
 		return w.sealed
@@ -74,16 +74,16 @@ func (w *BlobWriter) content() io.Writer {
 	return w.file
 }
 
-// Commit stores the blob under its digest. If want is not empty and another digest, nothing
-// is stored and the error is fault.CorruptData. A document should refer to the blob within a
-// day: otherwise [DB.Compact] removes it.
+// Commit stores the blob under its digest. If want is neither empty nor this digest, Commit stores
+// nothing and fails with fault.CorruptData. A document should refer to the blob within a day:
+// otherwise [DB.Compact] removes it.
 func (w *BlobWriter) Commit(ctx context.Context, want string) (digest string, size int64, err error) {
 	return w.commit(want, func(digest string) error {
 		return w.db.Update(ctx, func(tx *Tx) error { return tx.addPending(digest) })
 	})
 }
 
-// CommitIn is Commit within a transaction that is under way. If that fails later, [DB.Compact]
+// CommitIn is Commit within a running transaction. If the transaction fails later, [DB.Compact]
 // removes the blob.
 func (w *BlobWriter) CommitIn(tx *Tx) (digest string, size int64, err error) {
 	return w.commit("", tx.addPending)
@@ -103,7 +103,8 @@ func (w *BlobWriter) commit(want string, addPending func(digest string) error) (
 	if err := w.closeFile(key); err != nil {
 		return "", 0, fileFault(err, "write blob", digest)
 	}
-	// A clean-up by any process must know of the blob before the file has its name, or wait until it does.
+	// Before the file gets its name, clean-ups of all processes must see the pending entry, or wait
+	// for the writer's lock.
 	if err := addPending(digest); err != nil {
 		return "", 0, err
 	}
@@ -115,12 +116,12 @@ func (w *BlobWriter) commit(want string, addPending func(digest string) error) (
 	return digest, w.size, nil
 }
 
-// Abort drops what was written. After Commit, or a second time, it does nothing.
+// Abort drops the content. After Commit, or a second time, it does nothing.
 func (w *BlobWriter) Abort() {
 	if w.file == nil {
 		return
 	}
-	_ = w.file.Close() // the file goes in any case
+	_ = w.file.Close() // the file is removed below, whatever Close reports
 	_ = os.Remove(w.file.Name())
 	w.file = nil
 	w.db.access.unuse()
@@ -139,7 +140,7 @@ func (w *BlobWriter) over() error {
 	return fault.NotOpen.In("write blob", "").Says("the blob was committed or aborted")
 }
 
-// Blob is the content of a blob, open for reading. It is for one goroutine.
+// Blob is the content of a blob, open for reading. Only one goroutine may use it.
 type Blob struct {
 	io.ReadSeekCloser
 	Size int64 // bytes
@@ -147,14 +148,14 @@ type Blob struct {
 	unuse func()
 }
 
-// Close ends the reading.
+// Close closes the file and lets the database change its encryption again.
 func (b *Blob) Close() error {
 	defer b.unuse()
 	return b.ReadSeekCloser.Close()
 }
 
-// OpenBlob opens the content of a blob, which the caller closes. It fails with fault.NotFound if
-// the content is not here, and with fault.Invalid for a malformed digest.
+// OpenBlob opens the content of a blob; the caller closes it. It fails with fault.NotFound if the
+// database lacks the content, and with fault.Invalid for a malformed digest.
 func (db *DB) OpenBlob(digest string) (*Blob, error) {
 	const op = "read blob"
 	key, ok := keyOf(digest)
@@ -180,7 +181,7 @@ func (db *DB) OpenBlob(digest string) (*Blob, error) {
 	return blob, nil
 }
 
-// HasBlob reports whether the content of a blob is here.
+// HasBlob reports whether the database has the content of a blob.
 func (db *DB) HasBlob(digest string) bool {
 	key, ok := keyOf(digest)
 	if !ok || db.access.useSoon() != nil {

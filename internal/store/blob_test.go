@@ -62,7 +62,7 @@ func TestABlobIsStoredOnceUnderItsDigest(t *testing.T) {
 	if _, err := db.OpenBlob("../../etc/passwd"); !errors.Is(err, fault.Invalid) {
 		t.Errorf("open a bad digest: got %v", err)
 	}
-	for range 2 { // the second time it is here already
+	for range 2 { // the second time the content exists already
 		if got := putBlob(t, db, "Hello, blob!"); got != digest {
 			t.Errorf("got digest %s, want %s", got, digest)
 		}
@@ -148,7 +148,7 @@ func TestCompactRemovesOrphansOnly(t *testing.T) {
 	if err := os.Chtimes(part, now.Add(-25*time.Hour), now.Add(-25*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	now = now.Add(25 * time.Hour) // nobody wants the pending one any more
+	now = now.Add(25 * time.Hour) // the pending entry has expired
 	update(t, db, func(tx *store.Tx) error { return tx.Purge(c, "b") })
 	has(map[string]bool{current: true, pending: false, theirs: false, attached: true})
 	if _, err := os.Stat(part); err == nil {

@@ -16,8 +16,8 @@ import (
 // blobKey is the SHA-1 of a blob's content.
 type blobKey [20]byte
 
-// The endings of the files in the blob folder. Names are in hexadecimal, because Base64
-// differs by case and some file systems do not.
+// The endings of the files in the blob folder. Names are hexadecimal: Base64 tells upper case from
+// lower case, and some file systems do not.
 const (
 	blobSuffix = ".blob"
 	partSuffix = ".part" // not complete yet
@@ -38,8 +38,8 @@ func (b *blobs) path(key blobKey) string {
 	return filepath.Join(b.dir, b.name(key).file())
 }
 
-// blobName is what a blob's file is named after: its key, or what stands for that where blobs
-// are encrypted, because a digest gives away a content that somebody else has too.
+// blobName is the stem of a blob's file name: the blob's key, or a keyed hash of it in an encrypted
+// database. A plain digest would tell a thief of the folder which known contents it holds.
 type blobName [seal.NameSize]byte
 
 func (b *blobs) name(key blobKey) blobName {
@@ -51,13 +51,13 @@ func (b *blobs) name(key blobKey) blobName {
 
 func (n blobName) file() string { return hex.EncodeToString(n[:]) + blobSuffix }
 
-// keyOf reads a digest; ok is false for text that is none.
+// keyOf parses a digest; ok is false for other text.
 func keyOf(digest string) (key blobKey, ok bool) {
 	sum, err := document.ParseDigest(digest)
 	return sum, err == nil
 }
 
-// nameOfFile reads a file name of the blob folder.
+// nameOfFile parses a file name of the blob folder; ok is false for other names.
 func nameOfFile(file string) (name blobName, ok bool) {
 	text, isBlob := strings.CutSuffix(file, blobSuffix)
 	if !isBlob || len(text) != hex.EncodedLen(len(name)) {
@@ -75,7 +75,7 @@ func (b *blobs) open(key blobKey) (*Blob, error) {
 	}
 	blob, err := b.read(file, key)
 	if err != nil {
-		_ = file.Close() // it was only opened to read
+		_ = file.Close() // nothing was written to it
 		return nil, err
 	}
 	return blob, nil
@@ -108,7 +108,7 @@ func (b *blobs) create() (*os.File, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return file, err
 	}
-	// Somebody tidied up an empty folder, or a power cut did.
+	// Somebody tidied the empty folder away, or a power cut lost it.
 	if err := errors.Join(b.files.makeFolder(b.dir), b.files.syncFolder(filepath.Dir(b.dir))); err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (b *blobs) has(key blobKey) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// adopt gives a complete file its name. Where the content is here already, the file goes.
+// adopt gives a complete file its name, or removes it if the database has the content already.
 func (b *blobs) adopt(part string, key blobKey) error {
 	if b.has(key) {
 		return b.files.remove(part)
@@ -132,17 +132,18 @@ func (b *blobs) remove(name blobName) error {
 	return b.files.remove(filepath.Join(b.dir, name.file()))
 }
 
-// syncNames makes the names of all blobs durable. Their content was, before they had a name.
+// syncNames makes the names of all blobs durable. Each content became durable before it got its
+// name.
 func (b *blobs) syncNames() error {
 	err := b.files.syncFolder(b.dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // there are none
+		return nil // no blob was ever stored
 	}
 	return fileFault(err, "sync folder", b.dir)
 }
 
-// complete makes the content of a finished file durable, and closes the file. A blob file has no
-// name before that: after a power cut, one that has a name is whole.
+// complete makes the content of a finished file durable and closes the file. The file gets its name
+// only afterwards, so that every named blob is whole after a power cut.
 func (b *blobs) complete(part *os.File) error {
 	return errors.Join(b.files.sync(part), part.Close())
 }

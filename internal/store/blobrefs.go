@@ -12,7 +12,7 @@ import (
 // pendingTime is how long a blob is safe from clean-up before a document refers to it.
 const pendingTime = 24 * time.Hour
 
-// addPending makes the blob wait for its document.
+// addPending notes that the blob waits for a document that refers to it.
 func (tx *Tx) addPending(digest string) error {
 	return tx.atomic(func() error {
 		s, err := tx.writing(sqlAddPending, last)
@@ -23,12 +23,12 @@ func (tx *Tx) addPending(digest string) error {
 	})
 }
 
-// absentBlobs is where [Tx.Info] lists the blobs that a document may refer to though their
-// content is not here: data was imported, or a peer gave it, that never had the content.
+// absentBlobs is the key under which [Tx.Info] lists the blobs that documents may refer to without
+// their content: an import or a peer has brought the documents and not the content.
 const absentBlobs = "absent blobs"
 
-// requireBlobs refuses a document which refers to content that is not here, unless it may be
-// absent. Within a transaction that writes, what is here stays: clean-up needs the same lock.
+// requireBlobs refuses a document whose blobs the database lacks, unless mayBeAbsent allows it.
+// Content that is here stays until the transaction ends: clean-up needs the same writer's lock.
 func (tx *Tx) requireBlobs(d *Document, mayBeAbsent bool) error {
 	if !d.refersToBlobs() {
 		return nil
@@ -49,7 +49,7 @@ func (tx *Tx) requireBlobs(d *Document, mayBeAbsent bool) error {
 	})
 }
 
-// ownBlobs ends the waiting of the blobs of d, which is stored now.
+// ownBlobs drops the pending entries of the blobs of d, which is stored now.
 func (tx *Tx) ownBlobs(d *Document) error {
 	if !d.refersToBlobs() {
 		return nil
@@ -73,7 +73,7 @@ func eachBlob(body []byte, do func(blobKey) error) error {
 	for _, ref := range refs {
 		key, ok := keyOf(ref.Digest)
 		if !ok {
-			continue // an old attachment that no peer could give us
+			continue // an old attachment, which no peer can send
 		}
 		if err := do(key); err != nil {
 			return err
@@ -82,9 +82,9 @@ func eachBlob(body []byte, do func(blobKey) error) error {
 	return nil
 }
 
-// eachReferred calls do for each blob that a document or a kept revision refers to, perhaps
-// several times. Of collections in since it reads only the changes after that. It returns how
-// far it has read.
+// eachReferred calls do, perhaps several times, for each blob that a document or a kept revision
+// refers to. For a collection in since it reads only the later changes. It returns the last
+// sequence read of each collection.
 func (tx *Tx) eachReferred(since map[int64]Sequence, do func(blobKey)) (map[int64]Sequence, error) {
 	all, err := tx.Collections()
 	if err != nil {
@@ -116,8 +116,8 @@ func (tx *Tx) eachReferredIn(c *Collection, do func(blobKey), which collStatemen
 	return tx.fault(c, err, "list blobs", c.FullName())
 }
 
-// dropPending removes from orphans what is waiting for its document, and ends the waiting of
-// what has waited too long.
+// dropPending removes the blobs that wait for their document from orphans, and deletes pending
+// entries that are too old.
 func (tx *Tx) dropPending(orphans map[blobName]struct{}) error {
 	s, err := tx.writing(sqlDropOldPending, more)
 	if err != nil {
@@ -129,7 +129,7 @@ func (tx *Tx) dropPending(orphans map[blobName]struct{}) error {
 	return tx.eachPending(func(key blobKey) { delete(orphans, tx.db.blobs.name(key)) })
 }
 
-// eachPending calls do for each blob that is waiting for its document.
+// eachPending calls do for each blob that waits for its document.
 func (tx *Tx) eachPending(do func(blobKey)) error {
 	s, err := tx.stmt(sqlListPending)
 	if err != nil {

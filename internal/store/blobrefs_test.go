@@ -15,7 +15,7 @@ import (
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
-// TestWhoKeepsABlob says after which changes of a conflict the blobs of its three revisions stay.
+// TestWhoKeepsABlob checks which blobs of a conflict's three revisions survive each change.
 func TestWhoKeepsABlob(t *testing.T) {
 	purge := func(t *testing.T, s *stage) {
 		update(t, s.db, func(tx *store.Tx) error { return tx.Purge(s.c, "x") })
@@ -69,8 +69,8 @@ func TestBlobsAgreeWithAModel(t *testing.T) {
 		wall := newWallClock()
 		db := open(t, store.Options{Now: wall.now})
 		c := defaults(t, db)
-		digests := map[string]string{}  // by content, of blobs that are here
-		until := map[string]time.Time{} // by content, of those that wait for a document
+		digests := map[string]string{}  // blobs in the database, by content
+		until := map[string]time.Time{} // blobs that wait for a document, by content
 		refers := map[string][]string{} // by document
 		contents := []string{"1", "2", "3"}
 		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
@@ -90,7 +90,7 @@ func TestBlobsAgreeWithAModel(t *testing.T) {
 				}
 				if here {
 					refers[id] = []string{content}
-					delete(until, content) // it waits no more
+					delete(until, content) // no longer pending
 				}
 			case "drop":
 				save(t, db, c, id, `{}`)

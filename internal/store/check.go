@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"crypto/sha1" // the protocol names blobs so
+	"crypto/sha1" // the protocol names blobs by their SHA-1
 	"fmt"
 	"io"
 
@@ -12,7 +12,7 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// Problem is one thing wrong with a database.
+// Problem is one defect of a database.
 type Problem struct {
 	Where string // a collection and document, a blob, or the file
 	What  string
@@ -20,12 +20,12 @@ type Problem struct {
 
 func (p Problem) String() string { return p.Where + ": " + p.What }
 
-// maxProblems bounds a report: after so many, the rest of the same is no news.
+// maxProblems bounds a report: further defects tell the reader nothing new.
 const maxProblems = 100
 
-// Check proves a database sound: SQLite's own structures, each row and body, and the content
-// of each blob that is referred to. It reads everything, and returns what is wrong, at most
-// the first 100 things. The error is about the check itself.
+// Check reads the whole database and returns its defects, at most the first 100. It checks SQLite's
+// own structures, each row and body, and the content of each blob that a document refers to. The
+// error concerns the check itself.
 func (db *DB) Check(ctx context.Context) ([]Problem, error) {
 	k := &checker{db: db, blobs: make(map[blobKey]string), absent: make(map[string]bool)}
 	err := db.View(ctx, func(tx *Tx) error {
@@ -56,7 +56,7 @@ func (db *DB) Check(ctx context.Context) ([]Problem, error) {
 type checker struct {
 	db       *DB
 	problems []Problem
-	blobs    map[blobKey]string // that are referred to, and by what
+	blobs    map[blobKey]string // blobs that documents refer to, and one document of each
 	absent   map[string]bool    // digests of blobs whose content may be missing
 }
 
@@ -66,7 +66,7 @@ func (k *checker) found(where, what string, args ...any) {
 	}
 }
 
-// file asks SQLite.
+// file runs SQLite's own integrity check.
 func (k *checker) file(tx *Tx) error {
 	return k.rows(tx, fmt.Sprintf(`PRAGMA integrity_check(%d)`, maxProblems), func(s *sqlite3.Stmt) error {
 		if text := s.ColumnText(0); text != "ok" {
@@ -76,7 +76,7 @@ func (k *checker) file(tx *Tx) error {
 	})
 }
 
-// collection checks every row of c, and that they fit together.
+// collection checks every row of c, and the counters against the rows.
 func (k *checker) collection(tx *Tx, c *Collection) error {
 	counted, err := tx.loadCounters(c)
 	if err != nil {
@@ -131,7 +131,7 @@ func (k *checker) revision(where string, rev revision.Rev) {
 	}
 }
 
-// refers notes the blobs of a body.
+// refers notes the blobs that a body refers to.
 func (k *checker) refers(where string, body []byte) {
 	err := eachBlob(body, func(key blobKey) error {
 		k.blobs[key] = where
@@ -142,7 +142,7 @@ func (k *checker) refers(where string, body []byte) {
 	}
 }
 
-// kept checks what c keeps beside the heads.
+// kept checks the revisions that c keeps beside the heads.
 func (k *checker) kept(tx *Tx, c *Collection) error {
 	sql := forCollection(`SELECT k.id, k.remote, k.rev, k.history, k.body, d.flags
 		FROM kept_# AS k LEFT JOIN docs_# AS d ON d.id = k.id`, c.id)
@@ -169,7 +169,7 @@ func (k *checker) kept(tx *Tx, c *Collection) error {
 	})
 }
 
-// contents reads the content of every blob that is referred to.
+// contents reads the content of every blob that a document refers to.
 func (k *checker) contents(ctx context.Context) error {
 	if err := k.db.access.use(ctx); err != nil {
 		return err
@@ -190,7 +190,7 @@ func (k *checker) contents(ctx context.Context) error {
 		}
 		sum := sha1.New()
 		_, err = io.Copy(sum, file)
-		_ = file.Close() // it was only read
+		_ = file.Close() // nothing was written to it
 		switch {
 		case err != nil:
 			k.found(where, "the content of blob %s cannot be read: %v", digest, err)
@@ -201,7 +201,7 @@ func (k *checker) contents(ctx context.Context) error {
 	return nil
 }
 
-// rows runs SQL that is needed once.
+// rows runs a statement that is used once and not worth keeping prepared.
 func (k *checker) rows(tx *Tx, sql string, row func(*sqlite3.Stmt) error) error {
 	if err := tx.alive(); err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// TestCheckNamesEachDamage damages a row of the file in each way that rows can be wrong.
+// TestCheckNamesEachDamage damages a row in each way that Check reports.
 func TestCheckNamesEachDamage(t *testing.T) {
 	for name, tt := range map[string]struct{ sql, where, what string }{
 		"an ID":              {`UPDATE docs_1 SET id = '_a' WHERE id = 'plain'`, "_default._default/_a", "ID"},
@@ -61,7 +61,8 @@ func TestCheckNamesEachDamage(t *testing.T) {
 	}
 }
 
-// withConflict returns a database with the document "plain", and with "both", which has a conflict and a base.
+// withConflict returns a database with the documents "plain" and "both"; "both" has a conflict and
+// a base.
 func withConflict(t *testing.T) *store.DB {
 	t.Helper()
 	db := open(t, store.Options{Versioning: store.RevTrees})

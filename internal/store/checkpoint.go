@@ -8,8 +8,8 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// PeerCheckpoint returns the checkpoint that a client has stored here under its ID, and the
-// revision of that. ok is false if there is none.
+// PeerCheckpoint returns the checkpoint that a client has stored under its ID, and the checkpoint's
+// revision. ok is false if the client has stored none.
 func (tx *Tx) PeerCheckpoint(client string) (rev string, body []byte, ok bool, err error) {
 	n, body, err := tx.peerCheckpoint(client)
 	if err != nil || n == 0 {
@@ -18,9 +18,9 @@ func (tx *Tx) PeerCheckpoint(client string) (rev string, body []byte, ok bool, e
 	return checkpointRev(n), body, true, nil
 }
 
-// SetPeerCheckpoint stores a client's checkpoint and returns its new revision: "1-cc", "2-cc"
-// and so on. expect is the revision that the client has seen, "" for none; another is
-// fault.Conflict.
+// SetPeerCheckpoint stores a client's checkpoint and returns its new revision: "1-cc", "2-cc" and
+// so on. expect is the revision that the client has seen, "" for none; if the stored revision
+// differs, SetPeerCheckpoint fails with fault.Conflict.
 func (tx *Tx) SetPeerCheckpoint(client, expect string, body []byte) (rev string, err error) {
 	const op = "set checkpoint"
 	n, _, err := tx.peerCheckpoint(client)
@@ -62,7 +62,7 @@ func checkpointRev(n int64) string {
 	return strconv.FormatInt(n, 10) + "-cc"
 }
 
-// LocalCheckpoint returns what [Tx.SetLocalCheckpoint] stored under id, nil if nothing.
+// LocalCheckpoint returns the body that [Tx.SetLocalCheckpoint] stored under id, or nil.
 func (tx *Tx) LocalCheckpoint(id string) (body []byte, err error) {
 	s, err := tx.stmt(sqlGetLocalCheckpoint)
 	if err != nil {

@@ -7,14 +7,14 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// nextTime gives the time of a new version of a document whose greatest time so far is after, 0 for
-// a new one. It is the wall clock's time, or the one after the last that was given or received, if
-// that is at most [revision.MaxAhead] ahead. Only a document whose own history lies far ahead takes a
-// time far ahead; other documents do not follow it.
+// nextTime returns the time of a new version of a document. after is the greatest time in the
+// document's history, 0 for a new document. The new time is the wall clock's, or follows the last
+// time given or received if that is at most [revision.MaxAhead] ahead. A document whose own history
+// lies far ahead takes a time far ahead; other documents do not follow it.
 func (tx *Tx) nextTime(after revision.Time) revision.Time {
 	s := &tx.db.writer.state
 	wall := revision.Time(tx.now.UnixNano())
-	if ahead := isAhead(s.clock, wall); ahead > 0 { // by a clock that was wrong, or this one is
+	if ahead := isAhead(s.clock, wall); ahead > 0 { // the clock was wrong before, or is wrong now
 		s.clock, s.reserved, s.wasAhead = 0, 0, ahead
 	}
 	s.clock = revision.Next(s.clock, tx.now)
@@ -29,14 +29,14 @@ func (tx *Tx) nextTime(after revision.Time) revision.Time {
 	return t
 }
 
-// raiseClock makes all new versions later than t, a time from a peer. t must not be more than
-// [revision.MaxAhead] ahead.
+// raiseClock makes all new versions later than t, a time from a peer. t must be at most
+// [revision.MaxAhead] ahead of the wall clock.
 func (tx *Tx) raiseClock(t revision.Time) {
 	s := &tx.db.writer.state
 	s.clock = max(s.clock, t)
 }
 
-// isAhead returns by how much t is further ahead of the wall clock than peers accept; 0 if it is not.
+// isAhead returns how far t lies ahead of the wall clock if peers would refuse it, else 0.
 func isAhead(t, wall revision.Time) time.Duration {
 	if t > wall+revision.Time(revision.MaxAhead) {
 		return time.Duration(t - wall)
@@ -44,7 +44,7 @@ func isAhead(t, wall revision.Time) time.Duration {
 	return 0
 }
 
-// tellAhead warns, once, that the times of versions went far beyond the clock.
+// tellAhead warns that the times of versions lie far ahead of the clock.
 func (db *DB) tellAhead(ahead time.Duration) {
 	db.options.Logger.Warn("the clock of this machine is far behind the versions of the database: it was ahead before, or it is wrong now",
 		slog.String("database", db.path), slog.Duration("by", ahead.Round(time.Second)),

@@ -33,7 +33,7 @@ func (w *wallClock) stamp() revision.Time { return revision.Time(w.at.Load()) }
 
 const years = 365 * 24 * time.Hour
 
-// TestAClockThatWasAheadIsForgotten has a database live in the future for a while.
+// TestAClockThatWasAheadIsForgotten runs a database with a clock in the future for a while.
 func TestAClockThatWasAheadIsForgotten(t *testing.T) {
 	wall := newWallClock()
 	db := open(t, store.Options{Now: wall.now})
@@ -52,7 +52,7 @@ func TestAClockThatWasAheadIsForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	wall.add(-5 * years)
-	for range 2 { // and when it is opened again
+	for range 2 { // the second time after reopening
 		for _, id := range []string{"before", "new"} {
 			if got := save(t, db, c, id, `{}`).Rev.ID.Time(); got > wall.stamp() {
 				t.Errorf("%s: got a version of %v, want the wall clock's", id, got)
@@ -109,7 +109,7 @@ func TestAClockThatWasAheadIsToldOnce(t *testing.T) {
 	}
 }
 
-// TestAClockThatIsPutBackALittleGoesOn keeps the order of edits where clocks are adjusted.
+// TestAClockThatIsPutBackALittleGoesOn checks that edits stay in order when the clock is adjusted.
 func TestAClockThatIsPutBackALittleGoesOn(t *testing.T) {
 	wall := newWallClock()
 	db := open(t, store.Options{Now: wall.now})
@@ -125,7 +125,8 @@ func TestAClockThatIsPutBackALittleGoesOn(t *testing.T) {
 	}
 }
 
-// TestAnEditOfTheFutureSurvivesAPowerCut since its time would be given again otherwise.
+// TestAnEditOfTheFutureSurvivesAPowerCut checks the sync of such edits: otherwise their time would
+// be given again.
 func TestAnEditOfTheFutureSurvivesAPowerCut(t *testing.T) {
 	for seed := range uint64(testsize.Pick(4, 20)) {
 		wall := newWallClock()
@@ -143,7 +144,7 @@ func TestAnEditOfTheFutureSurvivesAPowerCut(t *testing.T) {
 	}
 }
 
-// TestPurgedTimesAreBounded purges more documents of the future than are kept by name.
+// TestPurgedTimesAreBounded purges more future documents than the store remembers by ID.
 func TestPurgedTimesAreBounded(t *testing.T) {
 	testsize.Whole(t)
 	wall := newWallClock()
@@ -217,7 +218,7 @@ func TestNoVersionIsGivenTwice(t *testing.T) {
 			},
 			"purge": func(rt *rapid.T) {
 				id := id(rt)
-				_ = db.Update(background, func(tx *store.Tx) error { return tx.Purge(c, id) }) // it may not be there
+				_ = db.Update(background, func(tx *store.Tx) error { return tx.Purge(c, id) }) // the document may not exist
 			},
 			"reopen": func(*rapid.T) {
 				if err := db.Close(); err != nil {

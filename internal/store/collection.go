@@ -13,8 +13,9 @@ import (
 // DefaultName is the name of the default collection, and of its scope.
 const DefaultName = "_default"
 
-// Collection names one collection of a database. It is immutable and may be shared. After
-// its deletion its use fails with fault.NotFound, also when another one has got its name.
+// Collection names one collection of a database. It is immutable and safe for concurrent use. After
+// the collection is deleted, every use fails with fault.NotFound, even if a new collection has the
+// same name.
 type Collection struct {
 	id          int64
 	scope, name string
@@ -47,8 +48,8 @@ func (db *DB) Collection(ctx context.Context, scope, name string) (c *Collection
 	return c, err
 }
 
-// CreateCollection returns the collection of that name, created if there was none. A name
-// that is too long or has other characters gives fault.Invalid.
+// CreateCollection returns the collection of that name, and creates it if necessary. It fails with
+// fault.Invalid if a name is too long or has characters that are not allowed.
 func (db *DB) CreateCollection(ctx context.Context, scope, name string) (c *Collection, err error) {
 	if err := document.CheckCollectionName(scope, name); err != nil {
 		return nil, err
@@ -138,7 +139,7 @@ func (tx *Tx) Collection(scope, name string) (*Collection, error) {
 	return c, nil
 }
 
-// exists reports whether c is there still.
+// exists reports whether c still exists.
 func (tx *Tx) exists(c *Collection) (bool, error) {
 	now, err := tx.Collection(c.scope, c.name)
 	if errors.Is(err, fault.NotFound) {
@@ -147,8 +148,8 @@ func (tx *Tx) exists(c *Collection) (bool, error) {
 	return err == nil && now.id == c.id, err
 }
 
-// fault says what went wrong while op was done to a document of c. A table that is gone
-// means that the collection was deleted.
+// fault describes err, which arose while op was done to document id of c. It reports a missing
+// table as a deleted collection.
 func (tx *Tx) fault(c *Collection, err error, op, id string) error {
 	if err == nil || tx.c == nil {
 		return err

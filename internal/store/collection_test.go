@@ -22,7 +22,7 @@ type incarnation struct {
 	last store.Sequence
 }
 
-// TestCollectionsAgreeWithAModel creates, fills, deletes and creates again collections of a few names at random,
+// TestCollectionsAgreeWithAModel creates, fills and deletes collections of a few names at random,
 // through two handles.
 func TestCollectionsAgreeWithAModel(t *testing.T) {
 	testsize.Check(t, func(rt *rapid.T) {
@@ -53,7 +53,7 @@ func TestCollectionsAgreeWithAModel(t *testing.T) {
 	})
 }
 
-// createAgain creates a collection, which stays the one it is if it exists.
+// createAgain creates a collection; an existing collection must stay the same.
 func createAgain(t *rapid.T, db *store.DB, name string, at *incarnation) *incarnation {
 	scope, short, _ := strings.Cut(name, ".")
 	c, err := db.CreateCollection(background, scope, short)
@@ -66,7 +66,7 @@ func createAgain(t *rapid.T, db *store.DB, name string, at *incarnation) *incarn
 	return &incarnation{c: c, docs: map[string]store.Sequence{}}
 }
 
-// deleteAgain deletes a collection and reports whether it was there and may be deleted.
+// deleteAgain deletes a collection, and reports whether it existed and could be deleted.
 func deleteAgain(t *rapid.T, db *store.DB, name string, at *incarnation) bool {
 	scope, short, _ := strings.Cut(name, ".")
 	err := db.DeleteCollection(background, scope, short)
@@ -155,7 +155,7 @@ func compareCollections(t *rapid.T, db *store.DB, live map[string]*incarnation, 
 	}
 }
 
-// TestADeletedCollectionIsRefusedByName calls the methods that need a collection after its deletion.
+// TestADeletedCollectionIsRefusedByName calls each method with a deleted collection.
 func TestADeletedCollectionIsRefusedByName(t *testing.T) {
 	t.Parallel()
 	db := open(t, store.Options{})
@@ -190,7 +190,7 @@ func TestADeletedCollectionIsRefusedByName(t *testing.T) {
 	sound(t, db)
 }
 
-// TestADeletedCollectionLetsGoOfItsBlobs deletes the last collection with a document that refers to a blob.
+// TestADeletedCollectionLetsGoOfItsBlobs deletes the only collection that refers to a blob.
 func TestADeletedCollectionLetsGoOfItsBlobs(t *testing.T) {
 	t.Parallel()
 	db := open(t, store.Options{})
@@ -212,7 +212,8 @@ func TestADeletedCollectionLetsGoOfItsBlobs(t *testing.T) {
 	sound(t, db)
 }
 
-// TestCollectionNamesAreThoseOfTheRules wants the store to take a name exactly if the rules for documents do.
+// TestCollectionNamesAreThoseOfTheRules checks that the store accepts exactly the names that
+// document.CheckCollectionName accepts.
 func TestCollectionNamesAreThoseOfTheRules(t *testing.T) {
 	t.Parallel()
 	db := open(t, store.Options{})

@@ -12,9 +12,9 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// Compact removes the content of blobs that no document refers to any more and gives unused
-// space in the files back. Other transactions, also of other processes, may run meanwhile;
-// those that write wait for its longest step.
+// Compact removes the content of blobs that no document refers to any more, and returns unused
+// space of the files to the system. Other transactions and processes may run meanwhile; writers
+// wait for its longest step.
 func (db *DB) Compact(ctx context.Context) error {
 	const op = "compact database"
 	if err := db.collectBlobs(ctx); err != nil {
@@ -27,7 +27,7 @@ func (db *DB) Compact(ctx context.Context) error {
 	return interrupted(ctx, sqlFault(err, op, db.path))
 }
 
-// vacuum rewrites the file if that would save an eighth of it, and empties the log.
+// vacuum rewrites the file if that saves at least an eighth of it, and empties the log.
 func (c *conn) vacuum() error {
 	free, err := pragma(c, `PRAGMA freelist_count`)
 	if err != nil {
@@ -44,14 +44,14 @@ func (c *conn) vacuum() error {
 	}
 	_, _, err = c.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
 	if errors.Is(err, sqlite3.BUSY) {
-		return nil // somebody reads; the log is reused later
+		return nil // a reader still uses the log; SQLite reuses the log's space later
 	}
 	return err
 }
 
-// collectBlobs removes blob files that nothing refers to. Most of the search runs beside
-// other transactions; what has changed since is looked at under the lock of the writer,
-// which every process needs to refer to a blob.
+// collectBlobs removes blob files that no document refers to. Most of the search runs beside other
+// transactions. A second look, at the changes since, holds the writer's lock, which every process
+// needs before it refers to a blob.
 func (db *DB) collectBlobs(ctx context.Context) error {
 	if err := db.access.use(ctx); err != nil {
 		return err
@@ -70,7 +70,8 @@ func (db *DB) collectBlobs(ctx context.Context) error {
 	if err != nil || len(orphans) == 0 {
 		return err
 	}
-	// A power cut must not bring a document back whose blobs are gone.
+	// Deletions must be durable first: a power cut must not bring a document back without its
+	// blobs.
 	if err := db.UpdateDurable(ctx, func(*Tx) error { return nil }); err != nil {
 		return err
 	}
@@ -85,7 +86,7 @@ func (db *DB) collectBlobs(ctx context.Context) error {
 	})
 }
 
-// list returns the blobs there are, and removes unfinished ones that nobody finishes.
+// list returns the names of all blobs, and removes abandoned unfinished files.
 func (b *blobs) list() (map[blobName]struct{}, error) {
 	entries, err := os.ReadDir(b.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

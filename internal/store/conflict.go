@@ -11,9 +11,9 @@ import (
 // Conflict is an unresolved conflict of one document with one remote.
 type Conflict struct {
 	Local  *Document // the head, with its body
-	Remote *Document // what the remote has, with its body; it has no sequence
+	Remote *Document // the remote's revision, with its body; it has no sequence
 	With   Remote
-	Base   []byte // the body both were made from; nil where it is not kept
+	Base   []byte // the body of the common ancestor; nil if it is not kept
 }
 
 // storeConflict keeps next as remote's head beside the document's own.
@@ -30,13 +30,13 @@ func (tx *Tx) storeConflict(c *Collection, head, next *Document, remote Remote) 
 		if isOver(k.rev, next.Rev) {
 			return AlreadyKnown, nil
 		}
-		base = k.base // still what the local side was made from
+		base = k.base // the local side still descends from this base
 		if err := tx.dropKept(c, k); err != nil {
 			return 0, err
 		}
 	}
 	if !head.Rev.Contains(base) || !next.Rev.Contains(base) {
-		base = "" // no ancestor of both: next may have been on its way while the remote took another
+		base = "" // not a common ancestor: the remote may have taken another revision while next was on its way
 	}
 	s, err := tx.collWriting(c, sqlAddKept, more)
 	if err != nil {
@@ -55,8 +55,8 @@ func (tx *Tx) storeConflict(c *Collection, head, next *Document, remote Remote) 
 	return Conflicted, tx.mark(c, head)
 }
 
-// ConflictOf returns the conflict of a document, or fault.NotFound; if there are several, the one
-// with the remote of the lowest number.
+// ConflictOf returns the conflict of a document, or fault.NotFound. Of several conflicts it returns
+// the one with the lowest-numbered remote.
 func (tx *Tx) ConflictOf(c *Collection, id string) (*Conflict, error) {
 	local, err := tx.Document(c, id)
 	if err != nil {
@@ -98,7 +98,7 @@ func (tx *Tx) keptDocument(c *Collection, id string, k keptRow) (*Document, erro
 	return d, nil
 }
 
-// baseOf returns the body of rev if it is kept, else nil.
+// baseOf returns the body of rev if the database keeps it, else nil.
 func (tx *Tx) baseOf(c *Collection, local *Document, kept []keptRow, rev revision.ID) ([]byte, error) {
 	if rev == "" {
 		return nil, nil
@@ -114,7 +114,7 @@ func (tx *Tx) baseOf(c *Collection, local *Document, kept []keptRow, rev revisio
 	return nil, nil
 }
 
-// Winner says which content a conflict is resolved with.
+// Winner tells which content resolves a conflict.
 type Winner int
 
 // The winners.
@@ -124,31 +124,30 @@ const (
 	Merged // new content, or a deletion
 )
 
-// Resolution settles a conflict of a document with a remote.
+// Resolution decides a conflict of a document with a remote.
 type Resolution struct {
 	ID     string
 	Remote Remote
 
-	// Local is the head, and Theirs the remote's revision, that the decision was made on. If
-	// either is another now, Resolve fails with fault.Conflict. An empty Theirs is not checked.
+	// Local is the head, and Theirs the remote's revision, that the decision saw. If either has
+	// changed, Resolve fails with fault.Conflict. An empty Theirs is not checked.
 	Local, Theirs revision.ID
 
 	Winner  Winner
-	Body    []byte // of a merge; nil means {}
-	Deleted bool   // of a merge: it is a deletion
+	Body    []byte // the merged content; nil means {}
+	Deleted bool   // the merge is a deletion
 
-	// Why says for people what the decision went by. It is kept in the log of conflicts.
+	// Why gives the reason of the decision, for people who read the conflict log.
 	Why string
 }
 
-// Resolve ends a conflict and returns the new head with its body. With
-// tree revisions, what is not the remote's own becomes a child of the remote's revision. With
-// version vectors a winner keeps its ID, and its history covers the loser; one with a tree revision
-// gets a new version. A merge that
-// equals one side is stored as that side. The new head has a new sequence in any case; it
-// needs to be pushed unless the remote is known to have it.
+// Resolve ends a conflict and returns the new head with its body. With tree revisions, a head that
+// is not the remote's own revision becomes a child of it. With version vectors a winner keeps its
+// ID, and its history covers the loser; a winner with a tree revision gets a new version. A merge
+// that equals one side is stored as that side. The new head always has a new sequence. It needs to
+// be pushed unless the remote is known to have it.
 //
-// It fails with fault.NotFound when the conflict is gone, and with fault.Conflict when the
+// It fails with fault.NotFound if the conflict no longer exists, and with fault.Conflict if the
 // document has changed.
 func (tx *Tx) Resolve(c *Collection, r Resolution) (head *Document, err error) {
 	err = tx.atomic(func() error {
@@ -184,7 +183,7 @@ func (tx *Tx) resolve(c *Collection, r Resolution) (*Document, error) {
 	return next, tx.logConflict(c, local, theirs, next, r)
 }
 
-// theirs returns what remote has in conflict with local.
+// theirs returns the remote's revision that conflicts with local.
 func (tx *Tx) theirs(c *Collection, local *Document, remote Remote) (*Document, error) {
 	kept, err := tx.keptOf(c, local)
 	if err != nil {
@@ -198,7 +197,7 @@ func (tx *Tx) theirs(c *Collection, local *Document, remote Remote) (*Document, 
 	return nil, noConflict("resolve conflict", local.ID)
 }
 
-// resolved makes the head that r decides for, with its revision.
+// resolved returns the head that r decides for, with its revision.
 func (tx *Tx) resolved(local, theirs *Document, r Resolution) (*Document, error) {
 	next, winner, err := tx.content(local, theirs, r)
 	if err != nil {
@@ -220,7 +219,7 @@ func (tx *Tx) resolved(local, theirs *Document, r Resolution) (*Document, error)
 	case winner == LocalWins:
 		next.Rev = revision.Absorb(local.Rev, theirs.Rev)
 		if revision.Compare(next.Rev, theirs.Rev) != revision.Newer {
-			next.Rev = tx.merged(local, theirs) // theirs claims to have seen local: only a merge is newer
+			next.Rev = tx.merged(local, theirs) // theirs claims to have seen local: only a merge is newer than both
 		}
 	default:
 		next.Rev = tx.merged(local, theirs)
@@ -229,8 +228,8 @@ func (tx *Tx) resolved(local, theirs *Document, r Resolution) (*Document, error)
 	return next, err
 }
 
-// overruled gives the content of winner, which has a tree revision, a version of its own after that of loser:
-// the tree revision's encoded form would be one that no other database has, and that some take for none.
+// overruled gives the winner, which has a tree revision, a new version after the loser's. The
+// encoded form of its tree revision would be unknown to other databases, and some would reject it.
 func (tx *Tx) overruled(winner, loser *Document) revision.Rev {
 	return revision.Overrule(winner.Rev, loser.Rev, tx.timeAfter(winner, loser), tx.db.Source())
 }
@@ -243,7 +242,7 @@ func (tx *Tx) timeAfter(a, b *Document) revision.Time {
 	return tx.nextTime(max(revision.Greatest(a.Rev), revision.Greatest(b.Rev)))
 }
 
-// content gives the content that r decides for, without its revision, and whose it is.
+// content returns the content that r decides for, without a revision, and the side it comes from.
 func (tx *Tx) content(local, theirs *Document, r Resolution) (*Document, Winner, error) {
 	if r.Winner == Merged {
 		merge, err := tx.prepareEdit(Edit{ID: r.ID, Body: r.Body, Deleted: r.Deleted})
@@ -251,7 +250,7 @@ func (tx *Tx) content(local, theirs *Document, r Resolution) (*Document, Winner,
 			return nil, 0, err
 		}
 		isOurs, isTheirs := sameContent(merge, local), sameContent(merge, theirs)
-		if isOurs && isTheirs { // each peer has to decide for the same revision
+		if isOurs && isTheirs { // all peers must choose the same revision
 			isTheirs = !revision.DefaultWinner(local.Rev, theirs.Rev, local.Deleted, theirs.Deleted)
 		}
 		switch {
@@ -276,8 +275,8 @@ func sameContent(a, b *Document) bool {
 	return a.Deleted == b.Deleted && (bytes.Equal(a.Body, b.Body) || document.Equal(a.Body, b.Body))
 }
 
-// endConflict makes next the head in place of local and ends the conflict with remote. What the
-// remote has stays as base of the delta that will tell it the outcome.
+// endConflict replaces the head local by next and ends the conflict with remote. The remote's
+// revision stays as the base of the delta that will bring the remote the outcome.
 func (tx *Tx) endConflict(c *Collection, local, theirs, next *Document, remote Remote) error {
 	kept, err := tx.keptOf(c, local)
 	if err != nil {
@@ -301,7 +300,7 @@ func (tx *Tx) endConflict(c *Collection, local, theirs, next *Document, remote R
 	}
 	has := theirs.Rev.ID
 	if next.Rev.ID.Is(has) {
-		has = next.Rev.ID // the same revision, though a tree ID may be encoded now
+		has = next.Rev.ID // the same revision, whose tree ID may be encoded now
 	}
 	next.remote = local.remote.moved(local.Rev.ID, next.Rev.ID).with(remote, has, next.Rev.ID)
 	if !next.Deleted {

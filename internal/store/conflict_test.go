@@ -9,7 +9,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// conflicted makes a document that was pulled, then edited on both sides.
+// conflicted is a document that was pulled and then edited on both sides.
 type conflicted struct {
 	db     *store.DB
 	c      *store.Collection
@@ -247,7 +247,7 @@ func TestConflictsWithTwoRemotesAreSettledOneByOne(t *testing.T) {
 	sound(t, x.db)
 }
 
-// Of equal merges the later one stays, and has then seen the other.
+// Of equal merges the later one stays, and its history covers the other.
 func TestEqualMergesAreNoConflict(t *testing.T) {
 	for name, later := range map[string]bool{"theirs is later": true, "theirs is earlier": false} {
 		t.Run(name, func(t *testing.T) {
@@ -279,7 +279,7 @@ func TestEqualMergesAreNoConflict(t *testing.T) {
 	}
 }
 
-// What the remote is known to have is no base of a revision that it sent before it had that.
+// A revision that the remote has acquired later is no base of one that it sent before.
 func TestABaseIsAnAncestorOfBoth(t *testing.T) {
 	for _, v := range []store.Versioning{store.VersionVectors, store.RevTrees} {
 		t.Run(string(v), func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// TestTheLogSaysWhatWasDecided resolves a conflict in each way and reads the entry.
+// TestTheLogSaysWhatWasDecided resolves a conflict in each way and reads the log entry.
 func TestTheLogSaysWhatWasDecided(t *testing.T) {
 	for _, v := range bothVersionings {
 		for name, r := range map[string]store.Resolution{

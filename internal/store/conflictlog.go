@@ -9,9 +9,9 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// The log of conflicts keeps the latest of them: so many, and so many bytes of bodies. What is
-// too much goes when an entry with a number divisible by conflictLogPruning is added, or a large
-// one; between two prunings it has less than twice as many bytes.
+// Limits of the conflict log, in entries and in bytes of bodies. Pruning runs when the number of a
+// new entry is divisible by conflictLogPruning, and after each large entry. Between two prunings
+// the log stays under twice its bytes.
 const (
 	conflictLogEntries = 10_000
 	conflictLogBytes   = 32 << 20
@@ -19,7 +19,7 @@ const (
 	conflictLogLarge   = conflictLogBytes / conflictLogPruning // bytes
 )
 
-// LoggedConflict is a conflict that was resolved.
+// LoggedConflict is a resolved conflict.
 type LoggedConflict struct {
 	Number     int64 // counts up
 	Time       time.Time
@@ -27,10 +27,10 @@ type LoggedConflict struct {
 	ID         string
 	Remote     string // the peer's URL
 	Winner     Winner
-	Why        string // what the decision went by
+	Why        string // the reason of the decision
 
 	Local, Theirs LoggedRevision
-	Result        revision.ID // the head that came of it
+	Result        revision.ID // the new head
 }
 
 // LoggedRevision is one side of a logged conflict.
@@ -40,15 +40,15 @@ type LoggedRevision struct {
 	Body    []byte
 }
 
-// ConflictFilter selects entries of the log; the zero value all of them.
+// ConflictFilter selects entries of the log; its zero value selects all.
 type ConflictFilter struct {
 	Collection string // scope.name, or "" for all
 	ID         string // or "" for all
 	Before     int64  // entries with smaller numbers; 0 for all
 }
 
-// ConflictLog returns entries of the log, the latest first, at most limit. To go on, use the
-// number of the last one as Before.
+// ConflictLog returns at most limit entries of the log, the latest first. To continue, set Before
+// to the number of the last one.
 func (tx *Tx) ConflictLog(f ConflictFilter, limit int) (log []*LoggedConflict, err error) {
 	s, err := tx.stmt(sqlListConflictLog)
 	if err != nil {
@@ -79,7 +79,7 @@ func readLoggedConflict(s *sqlite3.Stmt) *LoggedConflict {
 	}
 }
 
-// logConflict adds an entry, and now and then drops what is too much.
+// logConflict adds an entry, and prunes the log now and then.
 func (tx *Tx) logConflict(c *Collection, local, theirs, next *Document, r Resolution) error {
 	url, err := tx.RemoteURL(r.Remote)
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
-// logConflicts makes and resolves n conflicts in one transaction; both bodies have size bytes or a few more.
+// logConflicts makes and resolves n conflicts in one transaction; each body has at least size
+// bytes.
 func (x conflicted) logConflicts(t *testing.T, n, size int) {
 	t.Helper()
 	body := fmt.Sprintf(`{"text":%q}`, strings.Repeat("x", size))

@@ -17,7 +17,7 @@ const (
 	busyTimeout = 30 * time.Second // how long to wait for another process's lock
 	maxMemory   = 512 << 20        // bytes one connection may use: several of the largest bodies
 	cacheKiB    = 8 << 10          // the page cache of one connection
-	walPages    = 4096             // the log is carried over into the database at this length (32 MiB)
+	walPages    = 4096             // SQLite copies the log into the database file at this length (32 MiB)
 )
 
 // conn is a connection to SQLite with its prepared statements. One goroutine uses it at a time.
@@ -25,11 +25,11 @@ type conn struct {
 	*sqlite3.Conn
 	general    [numStatements]*sqlite3.Stmt
 	collection map[int64]*[numCollStatements]*sqlite3.Stmt
-	queries    *queries.Runner // with the functions that indexes call, and so those that write
+	queries    *queries.Runner // holds the SQL functions that index expressions call; writes need them, too
 }
 
-// openConn is the one place where a database file is opened, that of the folder path through the
-// file system of SQLite called vfs; "" is the operating system's.
+// openConn opens the database file in the folder path through the SQLite file system called vfs; ""
+// means the operating system's. All database files are opened here.
 func openConn(ctx context.Context, path, vfs string, o Options) (*conn, error) {
 	file, err := filepath.Abs(filepath.Join(path, databaseFile))
 	if err != nil {
@@ -81,7 +81,7 @@ func (o Options) synchronous() string {
 	return "normal"
 }
 
-// closing closes c on the way out with err.
+// closing closes c after the failure err, and returns err.
 func closing(c *conn, err error) error {
 	_ = c.close() // err is what went wrong first
 	return err
@@ -101,7 +101,7 @@ func (c *conn) close() error {
 func (c *conn) forget(collection int64) {
 	prepared := c.collection[collection]
 	if prepared == nil {
-		return // nothing was done with it on this connection
+		return // this connection never used the collection
 	}
 	for _, s := range prepared {
 		_ = s.Close() // reports the statement's last error again
@@ -109,7 +109,7 @@ func (c *conn) forget(collection int64) {
 	delete(c.collection, collection)
 }
 
-// stmt gives a prepared statement of the whole database.
+// stmt returns a prepared statement about the whole database.
 func (c *conn) stmt(which statement) (*sqlite3.Stmt, error) {
 	if s := c.general[which]; s != nil {
 		return s, nil
@@ -119,7 +119,7 @@ func (c *conn) stmt(which statement) (*sqlite3.Stmt, error) {
 	return s, err
 }
 
-// collStmt gives a prepared statement of one collection.
+// collStmt returns a prepared statement about one collection.
 func (c *conn) collStmt(collection int64, which collStatement) (*sqlite3.Stmt, error) {
 	prepared := c.collection[collection]
 	if prepared == nil {
@@ -134,7 +134,7 @@ func (c *conn) collStmt(collection int64, which collStatement) (*sqlite3.Stmt, e
 	return s, err
 }
 
-// run runs a statement that takes no arguments and gives no rows.
+// run executes a statement that takes no arguments and returns no rows.
 func (c *conn) run(which statement) error {
 	s, err := c.stmt(which)
 	if err != nil {
@@ -163,7 +163,7 @@ func query(s *sqlite3.Stmt, row func(*sqlite3.Stmt) error, args ...any) error {
 	}
 	for s.Step() {
 		if err := row(s); err != nil {
-			_ = s.Reset() // succeeds: the last step did
+			_ = s.Reset() // Reset cannot fail here, because the last step succeeded
 			return err
 		}
 	}
@@ -187,7 +187,7 @@ func bind(s *sqlite3.Stmt, args []any) error {
 		case nil:
 			err = s.BindNull(i + 1)
 		default:
-			panic(fmt.Sprintf("store: cannot bind a %T", arg)) // our own mistake
+			panic(fmt.Sprintf("store: cannot bind a %T", arg)) // a programming error
 		}
 		if err != nil {
 			return err

@@ -13,13 +13,13 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// copyAttempts bounds how often a copy begins anew because blobs went away under it.
+// copyAttempts bounds how often Copy starts again after a clean-up removed blobs meanwhile.
 const copyAttempts = 3
 
-// Copy writes a copy of the database, as it is at one moment, to the folder toPath, which must
-// not exist (fault.Invalid). The copy is a database of its own: it gets new UUIDs. It keeps the
-// checkpoints, so that its replications go on where those of the original were. Others may use
-// the database meanwhile.
+// Copy writes a snapshot of the database to the folder toPath, which must not exist
+// (fault.Invalid). The copy is an independent database with UUIDs of its own. It keeps the
+// checkpoints, so that its replications continue where the original's were. Others may use the
+// database meanwhile.
 func (db *DB) Copy(ctx context.Context, toPath string) error {
 	const op = "copy database"
 	if err := db.enter(op); err != nil {
@@ -50,7 +50,7 @@ func (db *DB) Copy(ctx context.Context, toPath string) error {
 	return fileFault(files{}.syncFolder(filepath.Dir(toPath)), op, toPath)
 }
 
-// copyTo writes the copy into the folder path, which becomes toPath.
+// copyTo writes the copy into the folder path, which is renamed to toPath later.
 func (db *DB) copyTo(ctx context.Context, path, toPath string) error {
 	if err := os.Mkdir(filepath.Join(path, blobFolder), 0o700); err != nil {
 		return err
@@ -64,7 +64,7 @@ func (db *DB) copyTo(ctx context.Context, path, toPath string) error {
 		}
 		missing, err := db.copyBlobs(ctx, path)
 		if err != nil || missing == 0 || attempt == copyAttempts {
-			return err // what is missing still was missing before: see Check
+			return err // blobs that are still missing were missing before: see Check
 		}
 		if err := os.Remove(filepath.Join(path, databaseFile)); err != nil {
 			return err
@@ -72,7 +72,7 @@ func (db *DB) copyTo(ctx context.Context, path, toPath string) error {
 	}
 }
 
-// copyKey gives the copy the same keys, so that blobs need not be written anew.
+// copyKey gives the copy the same keys, so that its blobs need not be encrypted again.
 func (db *DB) copyKey(path string) error {
 	if db.access.keys == nil {
 		return nil
@@ -84,7 +84,7 @@ func (db *DB) copyKey(path string) error {
 	return files{}.replace(path, keyFile, text)
 }
 
-// openCopy opens the database file of the copy in path, which no test's disk knows of.
+// openCopy opens the copy's database file in path, without the simulated disk of a test.
 func (db *DB) openCopy(ctx context.Context, path string) (c *conn, closeCopy func() error, err error) {
 	o := db.options
 	o.FullSync, o.Disk = true, nil
@@ -99,8 +99,8 @@ func (db *DB) openCopy(ctx context.Context, path string) (c *conn, closeCopy fun
 	}, nil
 }
 
-// copyRows writes the database file into the folder path, which becomes toPath, and makes it one of
-// its own.
+// copyRows writes the database file into the folder path, which is renamed to toPath later, and
+// gives it an identity of its own.
 func (db *DB) copyRows(ctx context.Context, path, toPath string) error {
 	c, err := db.readers.take(ctx)
 	if err != nil {
@@ -133,7 +133,7 @@ func (c *conn) vacuumInto(file string) error {
 	return exec(s, file)
 }
 
-// becomeCopy gives the database, which is to be here, new UUIDs and a source of its own.
+// becomeCopy gives the database at its future location here new UUIDs and, with them, a new source.
 func (c *conn) becomeCopy(here location) error {
 	if err := c.Exec(`PRAGMA journal_mode=wal`); err != nil {
 		return err
@@ -152,8 +152,8 @@ func (c *conn) becomeCopy(here location) error {
 	})
 }
 
-// copyBlobs copies the blobs that the copy in path refers to, and counts those that are
-// missing: they may have been collected since the rows were copied.
+// copyBlobs copies the blobs that the copy in path refers to. It returns the number of missing
+// blobs: a clean-up may have removed them since the rows were copied.
 func (db *DB) copyBlobs(ctx context.Context, path string) (missing int, err error) {
 	needed, err := db.neededBy(ctx, path)
 	if err != nil {
@@ -186,7 +186,7 @@ func (db *DB) neededBy(ctx context.Context, path string) (map[blobKey]struct{}, 
 	return needed, errors.Join(err, closeCopy())
 }
 
-// copyFile links the file where that is possible: blob files never change.
+// copyFile makes a hard link where possible: blob files never change.
 func copyFile(from, to string) error {
 	if err := os.Link(from, to); err == nil || errors.Is(err, fs.ErrExist) {
 		return files{}.syncFile(to)

@@ -9,15 +9,16 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// counters are a collection's figures: cached by the writer, saved with each commit.
+// counters counts a collection's sequences and documents. The writer caches it, and each commit
+// saves it.
 type counters struct {
 	collection int64
 	last       int64 // the last sequence given
 	live       int64 // documents that are not tombstones
 }
 
-// counterList holds the counters of the collections in use. Copies of a state share it, so it
-// never changes: see with.
+// counterList holds the counters of the collections in use. Copies of a state share the list, so it
+// never changes; with returns a changed copy.
 type counterList []counters
 
 func (l counterList) of(collection int64) (k counters, ok bool) {
@@ -27,7 +28,7 @@ func (l counterList) of(collection int64) (k counters, ok bool) {
 	return counters{}, false
 }
 
-// with returns the list with k in the place of its collection's counters.
+// with returns a copy of the list with k as its collection's counters.
 func (l counterList) with(k counters) counterList {
 	next := slices.Clone(l)
 	if i := l.index(k.collection); i >= 0 {
@@ -37,8 +38,9 @@ func (l counterList) with(k counters) counterList {
 	return append(next, k)
 }
 
-// since returns the counters that differ from those of an earlier state of the same transaction. The
-// list keeps its order, so that a commit need not search it for each collection.
+// since yields the counters that differ from an earlier state of the same transaction, with their
+// earlier value. Both lists have the same order, so that a commit need not search for each
+// collection.
 func (l counterList) since(was counterList) iter.Seq2[counters, counters] {
 	return func(yield func(was, is counters) bool) {
 		for i, k := range l {
@@ -57,7 +59,7 @@ func (l counterList) index(collection int64) int {
 	return slices.IndexFunc(l, func(k counters) bool { return k.collection == collection })
 }
 
-// counters gives c's counters; setCounters changes them.
+// counters returns c's counters and caches them.
 func (tx *Tx) counters(c *Collection) (counters, error) {
 	w := tx.db.writer
 	if k, ok := w.state.counters.of(c.id); ok {
@@ -98,7 +100,7 @@ func (k counters) save(c *conn) error {
 	return exec(s, k.last, k.live, k.collection)
 }
 
-// LastSequence returns the last sequence given in c, 0 if there was none.
+// LastSequence returns the last sequence given in c, or 0.
 func (tx *Tx) LastSequence(c *Collection) (Sequence, error) {
 	k, err := tx.figures(c)
 	return Sequence(k.last), err

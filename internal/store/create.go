@@ -12,8 +12,8 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// initialise makes sure that c's file, in the folder path, is a database of ours, creating it if it
-// is empty.
+// initialise checks that c's file, in the folder path, is a Tandem database, and creates one if the
+// file is empty.
 func initialise(ctx context.Context, c *conn, path string, o Options) (meta, error) {
 	empty, err := identify(c)
 	if err != nil {
@@ -47,8 +47,8 @@ func initialise(ctx context.Context, c *conn, path string, o Options) (meta, err
 	return m, nil
 }
 
-// identify reports whether the file is empty, and refuses one that another program, or a later
-// version of this one, has made.
+// identify reports whether the file is empty. It refuses a file made by another program or by a
+// later version of this one.
 func identify(c *conn) (empty bool, err error) {
 	tables, err := pragma(c, `SELECT count(*) FROM sqlite_schema`)
 	if err != nil {
@@ -75,7 +75,8 @@ func identify(c *conn) (empty bool, err error) {
 	return false, nil
 }
 
-// create fills an empty file. Two processes may do so at once; the second finds it done.
+// create makes an empty file a database. Two processes may try at once; the second finds the work
+// done.
 func create(c *conn, path string, o Options) error {
 	if o.Secret != nil {
 		if err := c.reserve(sealedReserve); err != nil {
@@ -93,7 +94,7 @@ func create(c *conn, path string, o Options) error {
 	})
 }
 
-// fill makes the empty file, which is here, a database.
+// fill writes the schema, the metadata and the default collection of a database located here.
 func fill(c *conn, here location, o Options) error {
 	header := fmt.Sprintf(`PRAGMA application_id=%d; PRAGMA user_version=%d;`, applicationID, formatVersion)
 	if err := c.Exec(header + schema); err != nil {
@@ -106,8 +107,8 @@ func fill(c *conn, here location, o Options) error {
 	return err
 }
 
-// enterWAL makes c's file one with a log. The journal of that change must be gone for good: after
-// a power cut it would undo the creation, and all that has been promised since.
+// enterWAL switches c's file to a write-ahead log. It syncs the removal of the old journal: after a
+// power cut a surviving journal would undo the creation and every commit since.
 func (c *conn) enterWAL(o Options) error {
 	if err := c.Exec(fmt.Sprintf(`PRAGMA synchronous=extra; PRAGMA page_size=%d`, pageSize)); err != nil {
 		return err
@@ -128,7 +129,7 @@ func (c *conn) enterWAL(o Options) error {
 	return c.Exec(`PRAGMA synchronous=` + o.synchronous())
 }
 
-// pragma runs SQL that gives one number.
+// pragma runs SQL that returns one number.
 func pragma(c *conn, sql string) (n int64, err error) {
 	s, _, err := c.Prepare(sql)
 	if err != nil {
@@ -141,7 +142,7 @@ func pragma(c *conn, sql string) (n int64, err error) {
 	return n, s.Err()
 }
 
-// retryBusy repeats what SQLite refuses without asking its busy handler.
+// retryBusy repeats operations that SQLite refuses as busy without asking its busy handler.
 func retryBusy(ctx context.Context, try func() error) error {
 	for deadline := time.Now().Add(busyTimeout); ; {
 		err := try()

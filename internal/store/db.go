@@ -11,12 +11,12 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// DB is an open database. All its methods may be called from any goroutine.
+// DB is an open database. Its methods are safe for concurrent use.
 type DB struct {
 	path    string
 	options Options
 	meta    meta    // what the database is; set once, in Open
-	access  *access // how its files are opened
+	access  *access // opens the database's files
 
 	versioning atomic.Pointer[Versioning]
 	keepsBases atomic.Bool
@@ -31,12 +31,12 @@ type DB struct {
 	mu     sync.Mutex // guards the following
 	inUse  sync.WaitGroup
 	closed bool
-	done   chan struct{} // closed when Close is over
+	done   chan struct{} // closed when Close has finished
 	err    error         // of Close; read after done
 }
 
-// Open opens the database at path, the folder NAME.tandem, and creates it if there is none
-// and [Options].MustExist is not set. The context bounds the opening alone.
+// Open opens the database at path, the folder NAME.tandem. It creates a missing database unless
+// [Options].MustExist is set. The context bounds only the opening.
 //
 // It fails with fault.NotFound (missing, with MustExist), fault.NotADatabase (something else
 // is there, or the key is missing or wrong), fault.TooNew, fault.CorruptData,
@@ -62,7 +62,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	return db, tellFullDisk(err, path)
 }
 
-// openFolder opens the database in a folder that has one, or is to get one.
+// openFolder opens the database in a folder, and creates it if the options allow.
 func openFolder(ctx context.Context, path string, o Options) (*DB, error) {
 	a, err := openAccess(ctx, path, o)
 	if err != nil {
@@ -77,11 +77,11 @@ func openFolder(ctx context.Context, path string, o Options) (*DB, error) {
 		err = fault.About(sqlFault(err, "open database", path), "open database", path)
 		return nil, errors.Join(closing(c, err), a.close())
 	}
-	o.Secret = nil // it has served
+	o.Secret = nil // no longer needed
 	if o.ReadOnly {
 		return start(path, o, a, c, m), nil
 	}
-	// The log is there now, and durable commits go by its name.
+	// Opening has created the log. Durable commits need its name on disk.
 	if err := (files{o.Disk}).syncFolder(path); err != nil {
 		return nil, errors.Join(closing(c, fileFault(err, "open database", path)), a.close())
 	}
@@ -101,15 +101,15 @@ func start(path string, o Options, a *access, c *conn, m meta) *DB {
 		return db
 	}
 	db.work.Go(expirer.run)
-	if o.Disk == nil { // no other process knows of a disk
+	if o.Disk == nil { // other processes do not know of a test's disk
 		db.work.Go(func() { watch(db) })
 	}
 	return db
 }
 
-// Close ends the database and waits: for transactions that have begun, and for the
-// goroutines of db. Later calls of other methods fail with fault.NotOpen. Closing twice is
-// harmless. It must not be called from within a transaction.
+// Close closes the database. It waits for transactions in progress and for the goroutines of db.
+// Later calls of other methods fail with fault.NotOpen. Closing twice is harmless. Close must not
+// be called from within a transaction.
 func (db *DB) Close() error {
 	db.mu.Lock()
 	if db.closed {
@@ -135,7 +135,7 @@ func (db *DB) Close() error {
 	return db.err
 }
 
-// enter registers a use of db, which Close waits for; leave ends it.
+// enter registers a use of db, which Close waits for; leave ends the use.
 func (db *DB) enter(op string) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -157,18 +157,18 @@ func (db *DB) Name() string { return databaseName(db.path) }
 // PublicUUID returns the UUID that peers know the database by.
 func (db *DB) PublicUUID() [16]byte { return db.meta.public }
 
-// PrivateUUID returns the UUID of this very copy, which is never sent to a peer as it is.
+// PrivateUUID returns the UUID of this copy of the database. Peers never receive it in plain form.
 func (db *DB) PrivateUUID() [16]byte { return db.meta.private }
 
-// PreviousUUIDs returns the private UUIDs of the databases that this one is a copy of, the latest
-// first. The checkpoints that it has from them go by those.
+// PreviousUUIDs returns the private UUIDs of the databases that this one was copied from, the
+// latest first. Checkpoints inherited from them are filed under these UUIDs.
 func (db *DB) PreviousUUIDs() [][16]byte { return db.meta.previous }
 
-// Source returns the source of the versions that local edits get.
+// Source returns the source ID that versions of local edits carry.
 func (db *DB) Source() revision.Source { return revision.SourceFrom(db.meta.source) }
 
-// SourceUUID returns the UUID that Source is made of. It is the public UUID, unless the files of
-// the database were copied to where they are.
+// SourceUUID returns the UUID that Source is derived from. It is the public UUID, unless the
+// database's files were copied to their present place.
 func (db *DB) SourceUUID() [16]byte { return db.meta.source }
 
 // Versioning returns the form of new revisions.

@@ -233,7 +233,7 @@ func TestAnUpgradeConcernsNewEditsAlone(t *testing.T) {
 	if got := get(t, db, c, "a"); got.Rev.ID != old.Rev.ID {
 		t.Errorf("an untouched document: got %v", got.Rev)
 	}
-	edited := save(t, other, c, "a", `{"n":2}`) // the other handle has noticed
+	edited := save(t, other, c, "a", `{"n":2}`) // the other handle has seen the commit
 	if !edited.Rev.ID.IsVersion() || revision.Compare(edited.Rev, old.Rev) != revision.Newer {
 		t.Errorf("edited: got %v", edited.Rev)
 	}
@@ -286,7 +286,7 @@ func TestCollectionsAreSharedByAllWhoHaveTheDatabaseOpen(t *testing.T) {
 		},
 	}
 	for _, created := range []bool{false, true} {
-		if created { // a new one of the same name is another
+		if created { // a new collection of the same name is not the same collection
 			if _, err := db.CreateCollection(background, "shop", "items"); err != nil {
 				t.Fatal(err)
 			}
@@ -366,7 +366,7 @@ func count(t testing.TB, db *store.DB, c *store.Collection) (n uint64) {
 	return n
 }
 
-// wait waits for commits until done says so.
+// wait waits for commits until done returns true.
 func wait(t testing.TB, sub *store.Subscription, done func() bool) {
 	t.Helper()
 	timeout := time.After(testsize.Patience)
@@ -481,7 +481,7 @@ func TestExpiryWithoutOtherCommits(t *testing.T) {
 	c := defaults(t, db)
 	sub := db.Subscribe()
 	defer sub.Close()
-	for i := range 5 { // later ones find the expirer asleep
+	for i := range 5 { // the later rounds find the expirer asleep
 		id := fmt.Sprint(i)
 		save(t, db, c, id, `{}`)
 		update(t, db, func(tx *store.Tx) error { return tx.SetExpiry(c, id, tx.Now().Add(20*time.Millisecond)) })

@@ -8,36 +8,36 @@ import (
 	"runtime"
 )
 
-// Disk stands between a database and its files, so that tests can cut its power and let it
-// fail. Package storetest has one.
+// Disk stands between a database and its files, so that tests can cut the power or make steps fail.
+// Package storetest implements one.
 type Disk interface {
 	// VFS names the SQLite file system that keeps the database file and its log.
 	VFS() string
 
-	// Step is asked before each step on another file or on a folder; newPath is for StepRename
-	// alone. If it returns an error, the step is not done and fails with that. A sync is not done
-	// by the caller either way: it is left to the disk.
+	// Step is asked before each step on another file or on a folder; newPath is set only for
+	// StepRename. If Step returns an error, the caller skips the step and fails with the error. The
+	// caller never syncs: the disk does that itself.
 	Step(kind Step, path, newPath string) error
 }
 
-// Step is what is about to be done to a file.
+// Step is a kind of change to a file or folder.
 type Step int
 
 // The steps.
 const (
 	StepCreate     Step = iota // a new file
 	StepMakeFolder             // a new folder
-	StepWrite                  // more content for a file
-	StepRename                 // a file or folder gets another name, in the place of what has it
-	StepRemove                 // a file goes, or a folder with all that is in it
-	StepSync                   // the file's content is made durable
-	StepSyncFolder             // the names in the folder are made durable
+	StepWrite                  // more content is written to a file
+	StepRename                 // a file or folder gets another name, and replaces a file of that name
+	StepRemove                 // a file is removed, or a folder with its content
+	StepSync                   // the file's content becomes durable
+	StepSyncFolder             // the names in the folder become durable
 )
 
-// files is the one place where names of files and folders change. What is done is durable only once
-// the content and the names are synced.
+// files makes all changes of file and folder names. A change is durable only after a sync of the
+// content and of the folder.
 type files struct {
-	disk Disk // nil for none in between
+	disk Disk // nil without a simulated disk
 }
 
 func (f files) step(kind Step, path, newPath string) error {
@@ -55,12 +55,12 @@ func (f files) create(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
-// createPart makes a new file with a name for what is not complete yet.
+// createPart makes a new file with a name that marks it as incomplete.
 func (f files) createPart(folder, prefix string) (*os.File, error) {
 	return f.create(filepath.Join(folder, prefix+rand.Text()+partSuffix))
 }
 
-// makeFolder makes a folder, unless it is there.
+// makeFolder makes a folder, unless it exists.
 func (f files) makeFolder(path string) error {
 	if err := f.step(StepMakeFolder, path, ""); err != nil {
 		return err
@@ -87,7 +87,7 @@ func (f files) remove(path string) error {
 	return os.Remove(path)
 }
 
-// removeAll removes what is at path, if there is anything.
+// removeAll removes the file or folder at path, if it exists.
 func (f files) removeAll(path string) error {
 	if !exists(path) {
 		return nil
@@ -115,7 +115,7 @@ func (f files) syncFile(path string) error {
 	return errors.Join(f.sync(file), file.Close())
 }
 
-// syncFolder makes the names in a folder durable. Windows has no such thing.
+// syncFolder makes the names in a folder durable. Windows cannot sync a folder.
 func (f files) syncFolder(path string) error {
 	if f.disk != nil {
 		return f.disk.Step(StepSyncFolder, path, "")
@@ -130,8 +130,8 @@ func (f files) syncFolder(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// replace writes a small file durably: afterwards, or after a power cut meanwhile, there is the old
-// or the new one.
+// replace writes a small file durably. After a power cut the folder has either the old file or the
+// new one.
 func (f files) replace(folder, name string, text []byte) error {
 	part, err := f.createPart(folder, name+".")
 	if err != nil {
@@ -148,7 +148,7 @@ func (f files) replace(folder, name string, text []byte) error {
 		err = f.rename(part.Name(), filepath.Join(folder, name))
 	}
 	if err != nil {
-		_ = os.Remove(part.Name()) // err is what went wrong first
+		_ = os.Remove(part.Name()) // err came first
 		return err
 	}
 	return f.syncFolder(folder)

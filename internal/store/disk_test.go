@@ -23,7 +23,7 @@ func newDisk(t *testing.T) *storetest.Disk {
 	return d
 }
 
-// powerCut makes a folder of what is left of db when the power fails now.
+// powerCut returns a folder with what is left of db after a power cut now.
 func powerCut(t *testing.T, d *storetest.Disk, db *store.DB, seed uint64) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "survivor"+store.Extension)
@@ -54,14 +54,14 @@ func powerCuts(t *testing.T, o store.Options) {
 		}
 		return nil
 	}
-	for round := range uint64(90) { // enough for the log to be carried over once
+	for round := range uint64(90) { // enough to copy the log into the database once
 		promised := 0
-		if round == 9 || round%40 == 39 || round == 89 { // before the log is carried over, meanwhile, and after
+		if round == 9 || round%40 == 39 || round == 89 { // before, during and after SQLite copies the log
 			if err := db.UpdateDurable(background, saveSome); err != nil {
 				t.Fatal(err)
 			}
 			promised = n
-			update(t, db, saveSome) // not promised
+			update(t, db, saveSome) // not durable
 		} else {
 			update(t, db, saveSome)
 		}
@@ -74,8 +74,8 @@ func powerCuts(t *testing.T, o store.Options) {
 	}
 }
 
-// checkSurvivor opens what a power cut left: a sound database with at least the documents
-// that were promised, and of the others those before a certain point.
+// checkSurvivor opens the database that a power cut has left. It must be sound and have all
+// promised documents, and a prefix of the others.
 func checkSurvivor(t *testing.T, path string, c *store.Collection, promised, written int) {
 	t.Helper()
 	db, err := store.Open(background, path, optionsFor(t, path))
@@ -133,7 +133,7 @@ func TestABlobIsOnDiskBeforeItsDocument(t *testing.T) {
 			}
 		}
 		survivor := openAt(t, powerCut(t, d, db, uint64(i)), store.Options{})
-		putBlob(t, survivor, fmt.Sprint("content", i)) // over whatever is left
+		putBlob(t, survivor, fmt.Sprint("content", i)) // overwrites remains
 		sound(t, survivor)
 	}
 }
@@ -152,8 +152,8 @@ func TestDiskFailsAtEveryWrite(t *testing.T) {
 	}
 }
 
-// failing saves documents on a disk whose write number failAt fails, with all that follow,
-// until it is sound again. It reports whether that write was reached.
+// failing saves documents on a disk that fails from write number failAt on, until the disk is
+// mended. It reports whether that write was reached.
 func failing(t *testing.T, failAt int, failure error) bool {
 	d := newDisk(t)
 	db := open(t, store.Options{Disk: d})

@@ -11,9 +11,9 @@
 //		return err
 //	})
 //
-// A database is a folder: db.sqlite3 (with its log) and blobs/. Each collection is a table
-// whose row number is the sequence, so that the change feed is one range scan with the
-// body beside it. Bodies are kept as the compact JSON text that travels on the wire.
+// A database is a folder: db.sqlite3 (with its log) and blobs/. Each collection is a table whose
+// row number is the sequence, so that the change feed is one range scan with the body beside it.
+// Bodies are stored as the compact JSON text that travels on the wire.
 //
 // # Guarantees
 //
@@ -22,9 +22,9 @@
 // one snapshot. A commit survives the end of the process; it survives a power cut once
 // [DB.UpdateDurable] has returned, or at once with [Options].FullSync.
 //
-// Several processes, and several DB values in one, may open a database at once. Sequences
-// and clock live in the file; a [Subscription] hears of everybody's commits.
+// Several processes, and several DB values in one process, may open a database at once. Sequences
+// and clock live in the file; a [Subscription] reports commits of all of them.
 //
-// All methods of [DB] may be called from any goroutine. A [Tx] and what it is given belong
-// to the function it was passed to. Errors are *fault.Error.
+// All methods of [DB] are safe for concurrent use. A [Tx], and the values passed to its callbacks,
+// are valid only inside the function that received them. Errors are *fault.Error.
 package store

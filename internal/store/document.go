@@ -9,8 +9,8 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// Document is one document as it was in a transaction: its head, tombstone or not. It is a
-// copy that stays valid after the transaction; the caller may keep it but not change Body.
+// Document is a snapshot of one document, tombstone or not. It stays valid after the transaction.
+// The caller may keep it but must not change Body.
 type Document struct {
 	ID       string
 	Sequence Sequence
@@ -21,18 +21,18 @@ type Document struct {
 	HasBlobs       bool // the body refers to blobs
 	HasAttachments bool // the body has a top-level _attachments
 
-	Expiry time.Time // when it is purged, to the millisecond; zero means never
+	Expiry time.Time // when the document is purged, to the millisecond; zero means never
 	Size   int       // bytes of the body
-	Body   []byte    // compact JSON; nil unless it was asked for
+	Body   []byte    // compact JSON; nil if the call reads heads only
 
 	flags  int64
 	remote known
 }
 
-// Sequence counts the changes of one collection, from 1. Zero is before the first.
+// Sequence counts the changes of one collection, from 1. Zero comes before the first change.
 type Sequence uint64
 
-// Known returns the newest revision that remote is known to have, "" if none is.
+// Known returns the newest revision that remote is known to have, or "".
 func (d *Document) Known(remote Remote) revision.ID { return d.remote.of(remote, d.Rev.ID) }
 
 // readDocument reads the columns of headColumns or docColumns.
@@ -78,15 +78,15 @@ func (d *Document) setFlags(flags int64) {
 	d.HasAttachments = flags&flagAttachments != 0
 }
 
-// refersToBlobs reports whether the body refers to the content of blobs, in whatever form.
+// refersToBlobs reports whether the body refers to blobs, in any form.
 func (d *Document) refersToBlobs() bool { return d.flags&(flagBlobs|flagAttachments) != 0 }
 
-// expired reports whether d's time has come, though it is not purged yet.
+// expired reports whether d has expired and waits to be purged.
 func (d *Document) expired(now time.Time) bool {
 	return !d.Expiry.IsZero() && !d.Expiry.After(now)
 }
 
-// expiryColumn is t as a row keeps it: Unix milliseconds, or nil for never.
+// expiryColumn returns t as a row stores it: Unix milliseconds, or nil for never.
 func expiryColumn(t time.Time) any {
 	if t.IsZero() {
 		return nil

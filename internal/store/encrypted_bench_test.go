@@ -9,7 +9,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// eachWay measures without and with encryption, in turns where -count is given.
+// eachWay measures without and with encryption, in turns when -count is given.
 func eachWay(b *testing.B, measure func(*testing.B, store.Options)) {
 	b.Run("plain", func(b *testing.B) { measure(b, store.Options{}) })
 	b.Run("encrypted", func(b *testing.B) { measure(b, store.Options{Secret: rawKey(b, testKey)}) })

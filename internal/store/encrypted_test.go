@@ -30,13 +30,13 @@ func rawKey(t testing.TB, key []byte) *seal.Secret {
 	return secret
 }
 
-// atRest runs a test for databases that are not encrypted, and for those that are.
+// atRest runs a test for plain and for encrypted databases.
 func atRest(t *testing.T, test func(*testing.T, store.Options)) {
 	t.Run("plain", func(t *testing.T) { test(t, store.Options{}) })
 	t.Run("encrypted", func(t *testing.T) { test(t, store.Options{Secret: rawKey(t, testKey)}) })
 }
 
-// optionsFor returns what opens the database at path.
+// optionsFor returns the options that open the database at path.
 func optionsFor(t testing.TB, path string) store.Options {
 	t.Helper()
 	o := store.Options{MustExist: true}
@@ -46,7 +46,7 @@ func optionsFor(t testing.TB, path string) store.Options {
 	return o
 }
 
-// contents are the bytes of every file below folder, and their names.
+// contents returns the content of every file below folder by name.
 func contents(t *testing.T, folder string) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
@@ -64,7 +64,7 @@ func contents(t *testing.T, folder string) map[string][]byte {
 	return files
 }
 
-// secrets are what nobody shall read in the files of a database with fillSecretly's content.
+// secrets are texts that must not be readable in the files of a database filled by fillSecretly.
 type secrets struct{ digest, large string }
 
 const (
@@ -169,7 +169,8 @@ func TestNothingShowsInAnEncryptedFolder(t *testing.T) {
 	hidden("when closed")
 }
 
-// TestTheScanFindsWhatIsThere proves the scan of the test above.
+// TestTheScanFindsWhatIsThere checks that the scan of the test above finds the secrets in plain
+// files.
 func TestTheScanFindsWhatIsThere(t *testing.T) {
 	db := open(t, store.Options{})
 	s := fillSecretly(t, db)
@@ -177,7 +178,7 @@ func TestTheScanFindsWhatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, secret := range s.all(t)[:9] {
-		found := i == 6 // the digest's bytes are nowhere as such
+		found := i == 6 // the binary digest is stored nowhere
 		for name, text := range contents(t, db.Path()) {
 			found = found || bytes.Contains(text, secret) || strings.Contains(name, string(secret))
 		}

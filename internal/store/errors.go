@@ -11,8 +11,8 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// sqlFault turns an error of SQLite into one of ours, saying what was being done to what.
-// Errors that already are ours, and those of a context, pass unchanged.
+// sqlFault turns an error of SQLite into a fault.Error that names the operation and its subject. It
+// passes a fault.Error, and an error of a context, unchanged.
 func sqlFault(err error, op, subject string) error {
 	if err == nil || fault.Of(err) != nil || isContextError(err) {
 		return err
@@ -53,7 +53,7 @@ func classify(err error) *fault.Error {
 	}
 }
 
-// fileFault turns an error of the file system into one of ours.
+// fileFault turns an error of the file system into a fault.Error, as sqlFault does.
 func fileFault(err error, op, subject string) error {
 	if err == nil || fault.Of(err) != nil || isContextError(err) {
 		return err
@@ -84,8 +84,8 @@ func diskFull() *fault.Error {
 	return fault.IO.Says("the disk is full").Try("free some space, then try again: nothing stored is lost")
 }
 
-// tellFullDisk gives the error of an opening another form if the disk is full: SQLite cannot tell when
-// there was no room for the memory that connections share.
+// tellFullDisk reports a failed opening as a full disk if the disk is full: SQLite does not say so
+// when it cannot create the memory that connections share.
 func tellFullDisk(err error, path string) error {
 	if !errors.Is(err, fault.IO) || !isDiskFull(probeSpace(path)) {
 		return err
@@ -93,7 +93,7 @@ func tellFullDisk(err error, path string) error {
 	return diskFull().In("open database", path).Because(fault.Of(err).Err)
 }
 
-// probeSpace writes as much as that memory takes, and removes it again.
+// probeSpace writes a file as large as the shared memory, and removes it again.
 func probeSpace(path string) error {
 	file, err := os.CreateTemp(path, "space-*")
 	if err != nil {
@@ -103,7 +103,7 @@ func probeSpace(path string) error {
 	return errors.Join(err, file.Close(), os.Remove(file.Name()))
 }
 
-// sharedMemorySize is the least that SQLite needs for the memory that connections share.
+// sharedMemorySize is the least size, in bytes, of the memory that SQLite's connections share.
 const sharedMemorySize = 64 << 10
 
 func damaged() *fault.Error {

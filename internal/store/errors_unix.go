@@ -17,6 +17,6 @@ func isTooManyFiles(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
-// isInUse reports that a file cannot be removed because somebody has it open, which does not
-// happen here.
+// isInUse reports that a file cannot be removed because somebody has it open. Unix removes open
+// files.
 func isInUse(error) bool { return false }

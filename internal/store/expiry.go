@@ -7,9 +7,9 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// SetExpiry says when a document is to be purged, to the millisecond; the zero time means
-// never. A time in the past purges it at once. It fails with fault.NotFound where there is no
-// document, or only a tombstone.
+// SetExpiry sets when a document is purged, to the millisecond; the zero time means never. A time
+// in the past purges it at once. SetExpiry fails with fault.NotFound if the document does not exist
+// or is a tombstone.
 func (tx *Tx) SetExpiry(c *Collection, id string, at time.Time) error {
 	const op = "set expiry"
 	return tx.atomic(func() error {
@@ -26,7 +26,7 @@ func (tx *Tx) SetExpiry(c *Collection, id string, at time.Time) error {
 	})
 }
 
-// expired returns the IDs of documents whose time has come, the oldest first, at most limit.
+// expired returns the IDs of at most limit expired documents, the oldest expiry first.
 func (tx *Tx) expired(c *Collection, limit int) (ids []string, err error) {
 	s, err := tx.collStmt(c, sqlExpired)
 	if err != nil {
@@ -39,7 +39,7 @@ func (tx *Tx) expired(c *Collection, limit int) (ids []string, err error) {
 	return ids, tx.fault(c, err, "list expired documents", c.FullName())
 }
 
-// nextExpiry returns when the next document of c expires, the zero time if none does.
+// nextExpiry returns the earliest expiry in c, or the zero time.
 func (tx *Tx) nextExpiry(c *Collection) (at time.Time, err error) {
 	s, err := tx.collStmt(c, sqlNextExpiry)
 	if err != nil {
@@ -54,8 +54,9 @@ func (tx *Tx) nextExpiry(c *Collection) (at time.Time, err error) {
 	return at, tx.fault(c, err, "find next expiry", c.FullName())
 }
 
-// The expirer purges at most expiryBatch documents in one transaction, and looks at the clock at
-// least every expiryCheck: it may be set, or stand still while a computer sleeps.
+// The expirer purges at most expiryBatch documents in one transaction. It reads the clock at least
+// every expiryCheck, because somebody may set the clock, and timers stand still while a computer
+// sleeps.
 const (
 	expiryBatch = 500
 	expiryCheck = time.Minute
@@ -69,7 +70,7 @@ type expirer struct {
 
 func newExpirer(db *DB) *expirer {
 	e := &expirer{db: db, wake: make(chan struct{}, 1)}
-	e.wake <- struct{}{} // look at what expired while nobody was here
+	e.wake <- struct{}{} // look at documents that expired while the database was closed
 	return e
 }
 
@@ -87,7 +88,8 @@ func (e *expirer) run() {
 	}
 }
 
-// purgeDue purges what has expired and returns how long to wait. A failure is tried again.
+// purgeDue purges expired documents and returns how long to wait until the next call. A failure is
+// retried.
 func (e *expirer) purgeDue() (wait time.Duration) {
 	ctx := context.Background()
 	var next time.Time

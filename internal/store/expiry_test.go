@@ -10,7 +10,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// TestWhatAnExpiryOutlives says after which changes of a document its expiry is the same, and after which none.
+// TestWhatAnExpiryOutlives checks which changes of a document keep its expiry.
 func TestWhatAnExpiryOutlives(t *testing.T) {
 	for _, v := range bothVersionings {
 		for name, tt := range map[string]struct {
@@ -79,8 +79,8 @@ func touchHead(t *testing.T, x conflicted) {
 	}
 }
 
-// TestAnExpiredDocumentIsNotThere wants every method to take a document whose time has come for none, before
-// it is purged.
+// TestAnExpiredDocumentIsNotThere checks that every method treats an expired document as missing
+// before it is purged.
 func TestAnExpiredDocumentIsNotThere(t *testing.T) {
 	x := makeConflict(t, store.VersionVectors, false)
 	err := x.db.Update(background, func(tx *store.Tx) error {
@@ -121,7 +121,7 @@ func TestAnExpiredDocumentIsNotThere(t *testing.T) {
 	sound(t, x.db)
 }
 
-// TestManyExpireAtOnce purges more than one batch, in all collections, and tells of each.
+// TestManyExpireAtOnce purges more than one batch, in all collections, and reports each purge.
 func TestManyExpireAtOnce(t *testing.T) {
 	t.Parallel()
 	db := open(t, store.Options{})

@@ -8,7 +8,7 @@ import (
 	"github.com/tandemdb/tandem/internal/seal"
 )
 
-// SealedFile is file as the database file of an encrypted database sees it.
+// SealedFile wraps file as the database file of an encrypted database.
 func SealedFile(file vfs.File, keys *seal.Keys) vfs.File {
 	return &sealedFile{File: file, sectors: keys.Sectors("database")}
 }
@@ -16,29 +16,29 @@ func SealedFile(file vfs.File, keys *seal.Keys) vfs.File {
 // Closed returns a channel that is closed as soon as [DB.Close] begins.
 func (db *DB) Closed() <-chan struct{} { return db.closing }
 
-// Known is what remotes are known to have of a document, as its row keeps it.
+// Known lists the revisions that remotes are known to have of a document.
 type Known = known
 
-// With returns k after remote was found to have rev; own is the row's revision.
+// With returns k with rev as remote's revision; own is the row's revision.
 func (k known) With(remote Remote, rev, own revision.ID) Known { return k.with(remote, rev, own) }
 
-// Moved returns k after the row's revision changed.
+// Moved returns k for a row whose revision changes.
 func (k known) Moved(from, to revision.ID) Known { return k.moved(from, to) }
 
-// Of returns what remote has, "" if that is not known.
+// Of returns the revision that remote is known to have, or "".
 func (k known) Of(remote Remote, own revision.ID) revision.ID { return k.of(remote, own) }
 
 // Names reports whether any remote is known to have rev.
 func (k known) Names(rev, own revision.ID) bool { return k.names(rev, own) }
 
-// OpenReaders returns how many connections are open that read.
+// OpenReaders returns the number of open read connections.
 func (db *DB) OpenReaders() int {
 	db.readers.mu.Lock()
 	defer db.readers.mu.Unlock()
 	return db.readers.open
 }
 
-// ScanSteps returns how many steps SQLite has taken to scan such a range since the last call.
+// ScanSteps returns how many steps SQLite took to scan such a range since the last call.
 func (tx *Tx) ScanSteps(c *Collection, r Range, sel Select) (int, error) {
 	s, err := tx.collStmt(c, r.choose(sel))
 	if err != nil {

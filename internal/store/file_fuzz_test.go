@@ -12,13 +12,13 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// FuzzFile opens a database whose file was changed in some place by somebody else, and works with it. Whatever is
-// found there, the errors are ours.
+// FuzzFile opens a database whose file somebody has changed, and works with it. Every error must be
+// a fault.Error.
 func FuzzFile(f *testing.F) {
 	good := databaseFile(f)
 	f.Add(uint(0), []byte("no SQLite"))
 	f.Add(uint(16), []byte{0, 1})          // the size of a page
-	f.Add(uint(28), []byte{0x7f, 0xff})    // their number
+	f.Add(uint(28), []byte{0x7f, 0xff})    // the number of pages
 	f.Add(uint(60), []byte{0xff, 0xff})    // the schema's version
 	f.Add(uint(100), []byte{5, 0xff, 0xf}) // the root of the schema
 	f.Add(uint(4096), []byte{13, 0, 0, 0xff, 0xff})

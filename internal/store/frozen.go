@@ -13,10 +13,11 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// openFrozen enters the folder of a database that is only read.
+// openFrozen opens the folder of a database read-only.
 //
-// On a read-only volume the folder is shared with others, who cannot write either. Elsewhere it is
-// seized: SQLite's own locks need files that cannot be written, so nobody may write meanwhile.
+// On a read-only volume openFrozen shares the folder's lock: nobody can write there. Elsewhere it
+// takes the lock exclusively, because SQLite's own locks need files that this process may not
+// write.
 func openFrozen(ctx context.Context, path string, o Options) (*access, error) {
 	lock, err := openFrozenLock(ctx, path)
 	if err != nil {
@@ -29,7 +30,7 @@ func openFrozen(ctx context.Context, path string, o Options) (*access, error) {
 		a.keys, err = unlockFolder(path, o.Secret)
 	}
 	if err != nil {
-		_ = lock.close() // err is what went wrong first
+		_ = lock.close() // err came first
 		return nil, fileFault(err, "open database", path)
 	}
 	a.vfs = register(&system{VFS: vfs.Find(o.baseVFS()), keys: a.keys, frozen: true})
@@ -43,7 +44,7 @@ func openFrozenLock(ctx context.Context, path string) (*folderLock, error) {
 	if err != nil {
 		file, err = os.Open(name)
 	}
-	if errors.Is(err, fs.ErrNotExist) { // of an archive that has left it out
+	if errors.Is(err, fs.ErrNotExist) { // the folder was copied without its lock file
 		file, err = os.Open(path)
 	}
 	if err != nil {
@@ -56,17 +57,17 @@ func openFrozenLock(ctx context.Context, path string) (*folderLock, error) {
 		err = poll(ctx, frozenWait, lock.seize)
 	}
 	if err != nil {
-		_ = lock.close() // err is what went wrong first
+		_ = lock.close() // err came first
 		return nil, err
 	}
 	return lock, nil
 }
 
-// frozenWait is how long to wait for others to leave a database that is only read.
+// frozenWait is how long a read-only opening waits for others to close the database.
 const frozenWait = useLimit
 
-// frozenParameters are those of the URI of a database file that is only read. Without a log the
-// file is all there is; SQLite would make a log otherwise.
+// frozenParameters returns the URI parameters that open a database file read-only. If the log is
+// missing or empty, immutable=1 keeps SQLite from creating one.
 func frozenParameters(file string) string {
 	if log, err := os.Stat(file + "-wal"); err != nil || log.Size() == 0 {
 		return "&mode=ro&immutable=1"
@@ -74,7 +75,7 @@ func frozenParameters(file string) string {
 	return "&mode=ro"
 }
 
-// frozenFile is a file that nobody writes, and that needs no locks.
+// frozenFile is a file that nobody writes. It needs no locks.
 type frozenFile struct{ vfs.File }
 
 func (frozenFile) Lock(vfs.LockLevel) error         { return nil }

@@ -14,7 +14,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// A database is read without a byte being written, whether it was closed in order or not.
+// A read-only database writes no byte, even if it was not closed properly before.
 func TestADatabaseIsReadWithoutWriting(t *testing.T) {
 	atRest(t, func(t *testing.T, o store.Options) {
 		for name, closed := range map[string]bool{"closed": true, "with a log": false} {
@@ -55,7 +55,7 @@ func TestADatabaseIsReadWithoutWriting(t *testing.T) {
 				if after := contents(t, path); !maps.EqualFunc(before, after, bytes.Equal) {
 					t.Error("the files have changed")
 				}
-				s.intact(t, openAt(t, path, optionsFor(t, path))) // and it is none the worse
+				s.intact(t, openAt(t, path, optionsFor(t, path))) // the database has all its content
 			})
 		}
 	})

@@ -11,9 +11,9 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// FuzzReceive stores whatever a peer may send. What is accepted is found again as it was
-// sent, and the database stays sound: the flags that Receive finds without reading all of the
-// JSON are those that Check finds.
+// FuzzReceive stores arbitrary revisions of a peer. An accepted revision must be read back
+// unchanged, and the database must stay sound: the flags that Receive finds without parsing all of
+// the JSON must equal those that Check finds.
 func FuzzReceive(f *testing.F) {
 	f.Add("a", "1-aa", "", []byte(`{"n":1}`), false)
 	f.Add("a", "2-bb", "1-aa", []byte(`{"\u0040type":"blob","digest":"sha1-ArH2IhJgRp/90GRqSAdAfa750BE="}`), true)

@@ -8,20 +8,21 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// group is the transactions that share one commit.
+// group is a set of transactions that share one commit.
 type group struct {
 	began   time.Time
 	begun   bool // SQLite's transaction is open
 	dirty   bool // a member has written
 	members []*request
-	after   *request // arrived meanwhile and must run alone
+	after   *request // a request that arrived meanwhile and must run alone
 
-	was     state // the writer's, before this group
+	was     state // the writer's state before this group
 	durable bool
 	foreign bool // others have committed since the last group
 }
 
-// commitGroup runs first and whatever else is waiting, commits, and tells each its outcome.
+// commitGroup runs first and the other waiting requests, commits, and reports each outcome to its
+// caller.
 func (w *writer) commitGroup(first *request) {
 	g := &group{began: time.Now()}
 	for r := first; r != nil; r = w.next(g) {
@@ -34,7 +35,7 @@ func (w *writer) commitGroup(first *request) {
 	w.state.duties = duties{}
 	var syncErr error
 	synced := due.reserve > 0 || due.sync
-	if err == nil && synced { // before anybody hears of it
+	if err == nil && synced { // before any caller or subscriber sees the commit
 		syncErr = w.guard(w.sync)
 	}
 	if err == nil {
@@ -55,7 +56,7 @@ func (w *writer) commitGroup(first *request) {
 	}
 }
 
-// join runs r within g: it becomes a member, or fails alone.
+// join runs r within g. If r fails, its changes alone are undone.
 func (w *writer) join(g *group, r *request) {
 	if err := w.begin(g); err != nil {
 		r.finish(sqlFault(err, "write to database", w.db.path))
@@ -76,7 +77,7 @@ func (w *writer) join(g *group, r *request) {
 	g.members = append(g.members, r)
 }
 
-// begin opens SQLite's transaction, unless it is open.
+// begin opens SQLite's transaction, unless it is open already.
 func (w *writer) begin(g *group) error {
 	if g.begun {
 		return nil
@@ -114,8 +115,8 @@ func (tx *Tx) keep() error {
 	return sqlFault(c.run(sqlRelease), "write to database", tx.db.path)
 }
 
-// discard undoes tx, which failed with cause. If SQLite has lost the whole transaction with
-// it, the members so far have failed too.
+// discard undoes tx, which failed with cause. If SQLite has rolled back the whole transaction, the
+// earlier members of g fail too.
 func (w *writer) discard(g *group, tx *Tx, cause error) {
 	tx.c = nil
 	w.state = tx.was
@@ -140,7 +141,7 @@ func (w *writer) discard(g *group, tx *Tx, cause error) {
 	*g = group{began: g.began, after: g.after}
 }
 
-// rollback ends SQLite's transaction without its changes.
+// rollback rolls SQLite's transaction back.
 func (w *writer) rollback(g *group) error {
 	err := w.runAll(sqlRollback)
 	if err == nil {
@@ -149,7 +150,7 @@ func (w *writer) rollback(g *group) error {
 	return err
 }
 
-// abort gives up the group's transaction. The state is read anew for the next one.
+// abort gives up the group's transaction. The next one reads the state from the file again.
 func (w *writer) abort(g *group) {
 	w.state = state{}
 	if g.begun && !w.c.GetAutocommit() && w.rollback(g) != nil {
@@ -175,7 +176,7 @@ func (w *writer) finish(g *group) error {
 		return nil
 	}
 	var err error
-	if w.state.blobs { // their file names reach the disk before a document that refers to them
+	if w.state.blobs { // blob file names must be on disk before a document that refers to them
 		err = w.db.blobs.syncNames()
 	}
 	if err == nil {
@@ -191,7 +192,7 @@ func (w *writer) finish(g *group) error {
 	return nil
 }
 
-// flush writes what the group has changed of the writer's state.
+// flush saves the parts of the writer's state that the group has changed.
 func (w *writer) flush(g *group) error {
 	if !g.dirty {
 		return nil
@@ -218,8 +219,8 @@ func (w *writer) flushTime(key string, was, is revision.Time) error {
 	return w.c.set(key, int64(is))
 }
 
-// sync makes everything committed so far durable: SQLite's log holds the rows, and blobs are on
-// disk before them. In WAL mode SQLite syncs the whole log when a commit is made under FULL.
+// sync makes everything committed so far durable. Rows are in SQLite's log, and blobs reach the
+// disk before rows. In WAL mode SQLite syncs the whole log when a transaction commits under FULL.
 func (w *writer) sync() error {
 	if err := w.c.Exec(`PRAGMA synchronous=full`); err != nil {
 		return err
@@ -230,7 +231,7 @@ func (w *writer) sync() error {
 			ON CONFLICT DO UPDATE SET value = value + 1; COMMIT`)
 	}
 	if err != nil && !w.c.GetAutocommit() {
-		_ = w.runAll(sqlRollback) // err is what went wrong first
+		_ = w.runAll(sqlRollback) // err came first
 	}
 	if restoreErr := w.c.Exec(`PRAGMA synchronous=` + w.db.options.synchronous()); err == nil {
 		err = restoreErr
@@ -238,11 +239,11 @@ func (w *writer) sync() error {
 	return sqlFault(err, "sync", w.db.path)
 }
 
-// announce tells the world about a commit.
+// announce reports a commit to subscribers and to the expirer.
 func (w *writer) announce(g *group, due duties) {
-	changed := w.changed(g, due) // before the counters are read anew
+	changed := w.changed(g, due) // before reload drops the counters
 	if due.settings && w.reload() != nil {
-		w.state.fresh = false // tried again by the next transaction
+		w.state.fresh = false // the next transaction tries again
 	}
 	w.db.signals.purged(due.purged)
 	switch {
@@ -259,7 +260,8 @@ func (w *writer) announce(g *group, due duties) {
 	}
 }
 
-// changed lists the collections in which something was written, purged or all deleted.
+// changed lists the collections whose feed the group changed, that it purged from, or that it
+// deleted.
 func (w *writer) changed(g *group, due duties) []int64 {
 	changed := due.deleted
 	for was, k := range w.state.counters.since(g.was.counters) {

@@ -15,8 +15,8 @@ import (
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
-// TestWhatGoesBeforeInAGroupLeavesTheCountersToBeSaved is about what the writer remembers of
-// transactions that were cut off or undone: the next one writes its sequences down all the same.
+// TestWhatGoesBeforeInAGroupLeavesTheCountersToBeSaved cuts off or undoes transactions of a group.
+// The next transaction must still save its sequences.
 func TestWhatGoesBeforeInAGroupLeavesTheCountersToBeSaved(t *testing.T) {
 	for n := 2; n < 8; n++ {
 		db := open(t, store.Options{})
@@ -48,7 +48,7 @@ func TestWhatGoesBeforeInAGroupLeavesTheCountersToBeSaved(t *testing.T) {
 	}
 }
 
-// inOneGroup has transactions share a commit, in their order. ctx is the first one's.
+// inOneGroup makes transactions share a commit, in their order. ctx is the context of the first.
 func inOneGroup(t *testing.T, db *store.DB, ctx context.Context, fns ...func(*store.Tx) error) {
 	t.Helper()
 	begun, next := make(chan struct{}), make([]chan struct{}, len(fns))
@@ -60,7 +60,7 @@ func inOneGroup(t *testing.T, db *store.DB, ctx context.Context, fns ...func(*st
 			with = ctx
 		}
 		all.Go(func() {
-			_ = db.Update(with, func(tx *store.Tx) error { // the test looks at what is stored
+			_ = db.Update(with, func(tx *store.Tx) error { // the test checks the stored rows
 				if i == 0 {
 					close(begun)
 				}
@@ -77,7 +77,7 @@ func inOneGroup(t *testing.T, db *store.DB, ctx context.Context, fns ...func(*st
 }
 
 // TestADocumentThatCannotBeInsertedIsNotTakenForStored damages the count of sequences, so that the
-// next one belongs to another document already.
+// next sequence belongs to another document already.
 func TestADocumentThatCannotBeInsertedIsNotTakenForStored(t *testing.T) {
 	for name, write := range map[string]func(tx *store.Tx, c *store.Collection) error{
 		"save": func(tx *store.Tx, c *store.Collection) error {
@@ -111,8 +111,8 @@ func TestADocumentThatCannotBeInsertedIsNotTakenForStored(t *testing.T) {
 	}
 }
 
-// TestCountersAreWhatTheTablesHave lets random transactions fail or succeed, alone and in groups, in
-// two handles of one database.
+// TestCountersAreWhatTheTablesHave runs random transactions that fail or succeed, alone and in
+// groups, through two handles of one database.
 func TestCountersAreWhatTheTablesHave(t *testing.T) {
 	testsize.Check(t, func(rt *rapid.T) {
 		db := open(t, store.Options{})

@@ -11,18 +11,20 @@ import (
 	"github.com/tandemdb/tandem/internal/query/syntax"
 )
 
-// Index is an index for queries: the documents of a collection by the values of expressions.
+// Index is an index for queries. It sorts the documents of a collection by the values of
+// expressions.
 type Index struct {
 	Name        string   `json:"-"`
 	Expressions []string `json:"expressions"`
-	Where       string   `json:"where,omitempty"` // only documents for which it is true; "" for all
+	Where       string   `json:"where,omitempty"` // the index includes only documents that satisfy it; "" for all
 }
 
-// indexSpace is where the definitions of a collection's indexes are kept.
+// indexSpace is the [Tx.Info] space of the definitions of a collection's indexes.
 const indexSpace = "index/#"
 
-// CreateIndex creates an index in c, in place of another of its name. One of the same definition stays. It
-// fails with fault.Invalid for a name, and fault.InvalidQuery for an expression that cannot be.
+// CreateIndex creates an index in c. It replaces an index of the same name, unless the definitions
+// are equal. It fails with fault.Invalid for an unusable name, and with fault.InvalidQuery for an
+// expression that cannot be indexed.
 func (tx *Tx) CreateIndex(c *Collection, i Index) error {
 	if i.Name == "" || strings.ContainsAny(i.Name, "\"\x00") {
 		return fault.Invalid.In("create index", i.Name).Says("the name of an index has at least one character, and no quote")
@@ -52,7 +54,7 @@ func (tx *Tx) CreateIndex(c *Collection, i Index) error {
 	})
 }
 
-// DeleteIndex removes an index of c. That there is none is no error.
+// DeleteIndex removes an index of c, if it exists.
 func (tx *Tx) DeleteIndex(c *Collection, name string) error {
 	return tx.atomic(func() error {
 		if old, err := tx.Index(c, name); err != nil || old == nil {
@@ -65,7 +67,7 @@ func (tx *Tx) DeleteIndex(c *Collection, name string) error {
 	})
 }
 
-// Index returns an index of c by its name, nil if there is none.
+// Index returns an index of c by its name, or nil.
 func (tx *Tx) Index(c *Collection, name string) (*Index, error) {
 	definition, err := tx.Info(forCollection(indexSpace, c.id), name)
 	if err != nil || definition == nil {
@@ -88,7 +90,7 @@ func (tx *Tx) Indexes(c *Collection) (all []Index, err error) {
 	return all, err
 }
 
-// forgetIndexes removes what is kept about the indexes of a collection that is deleted.
+// forgetIndexes removes the index definitions of a collection that is being deleted.
 func (tx *Tx) forgetIndexes(c *Collection) error {
 	space := forCollection(indexSpace, c.id)
 	return tx.Infos(space, func(name string, _ []byte) error { return tx.setInfo(space, name, nil, more) })
@@ -102,13 +104,13 @@ func readIndex(name string, definition []byte) (Index, error) {
 	return i, nil
 }
 
-// indexName returns the quoted name that SQLite knows an index by.
+// indexName returns SQLite's quoted name of an index.
 func indexName(c *Collection, name string) string {
 	return `"` + forCollection("query_#_", c.id) + name + `"`
 }
 
-// sql returns the statement that creates the index. Its terms are the SQL that a query has for the
-// same expressions. The index includes deleted documents, since leaving them out takes a condition:
+// sql returns the statement that creates the index. Its terms are the SQL of the same expressions
+// in a query. The index includes deleted documents, since only a condition would leave them out:
 // SQLite assumes that an index with a condition is small, and would scan it instead of the table.
 func (i Index) sql(c *Collection) (string, error) {
 	var terms []string
@@ -139,7 +141,7 @@ func (i Index) sql(c *Collection) (string, error) {
 	return statement + `;`, nil
 }
 
-// bound reads the expressions of an index.
+// bound parses and binds the expressions of an index.
 func bound(text string) ([]plan.Expr, error) {
 	list, err := syntax.ParseExpressions(text)
 	if err != nil {

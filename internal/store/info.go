@@ -2,7 +2,7 @@ package store
 
 import "github.com/ncruces/go-sqlite3"
 
-// Info returns a small value that [Tx.SetInfo] stored, nil if there is none.
+// Info returns a small value that [Tx.SetInfo] stored, or nil.
 func (tx *Tx) Info(space, key string) (value []byte, err error) {
 	s, err := tx.stmt(sqlGetInfo)
 	if err != nil {
@@ -22,7 +22,7 @@ func (tx *Tx) Infos(space string, yield func(key string, value []byte) error) er
 		key   string
 		value []byte
 	}
-	var all []pair // collected first: yield may use the transaction
+	var all []pair // collected first, because yield may use the transaction
 	err = query(s, func(s *sqlite3.Stmt) error {
 		all = append(all, pair{s.ColumnText(0), s.ColumnBlob(1, []byte{})})
 		return nil
@@ -38,8 +38,8 @@ func (tx *Tx) Infos(space string, yield func(key string, value []byte) error) er
 	return nil
 }
 
-// SetInfo stores a small value that is no document: a cookie, the label of an identity. Each
-// user has a space of its own. A nil value removes the key.
+// SetInfo stores a small value outside the documents, such as a cookie or the label of an identity.
+// Each kind of value has a space of its own. A nil value removes the key.
 func (tx *Tx) SetInfo(space, key string, value []byte) error {
 	return tx.atomic(func() error { return tx.setInfo(space, key, value, last) })
 }

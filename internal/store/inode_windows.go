@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// inodeOf returns the number of the file within its file system, 0 if the system does not say.
+// inodeOf returns the file's index number, or 0 if the system does not tell.
 func inodeOf(file string) uint64 {
 	f, err := os.Open(file)
 	if err != nil {

@@ -6,17 +6,17 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// keptRow is a whole revision of a document beside its head: a remote's conflicting one, or,
-// with no remote, a body that serves as base of deltas and merges.
+// keptRow is a revision that is kept beside a document's head. If remote is set, it is the remote's
+// conflicting revision; otherwise its body is a base for deltas and merges.
 type keptRow struct {
 	row    int64
 	remote Remote
 	rev    revision.Rev
 	flags  int64
-	base   revision.ID // of a conflict: what the remote had before; of a base: what replaced it
+	base   revision.ID // of a conflict: the remote's revision before; of a base: the revision that replaced it
 }
 
-// keptOf lists what is kept of d beside its head, without bodies.
+// keptOf lists the revisions kept beside d, without bodies.
 func (tx *Tx) keptOf(c *Collection, d *Document) (all []keptRow, err error) {
 	if d.flags&(flagKept|flagConflicted) == 0 {
 		return nil, nil
@@ -47,8 +47,9 @@ func (tx *Tx) keptBody(c *Collection, k keptRow) (body []byte, err error) {
 	return body, tx.fault(c, err, "read kept revision", string(k.rev.ID))
 }
 
-// succeed prepares that next replaces head: the old body is kept if a remote has just that
-// revision, and what nobody needs any more goes. It returns the flags that tell of the rest.
+// succeed prepares the replacement of head by next. It keeps the old body if a remote has exactly
+// that revision, and drops kept revisions that are no longer needed. It returns the flags for the
+// revisions that stay.
 func (tx *Tx) succeed(c *Collection, head, next *Document) (flags int64, err error) {
 	kept, err := tx.keptOf(c, head)
 	if err != nil {
@@ -62,14 +63,14 @@ func (tx *Tx) succeed(c *Collection, head, next *Document) (flags int64, err err
 		if err := exec(s, string(next.Rev.ID), int64(head.Sequence)); err != nil {
 			return 0, err
 		}
-		flags |= flagKept // tidy need not look at it
+		flags |= flagKept // tidy must not drop the base just added
 	}
 	more, err := tx.tidy(c, next, kept)
 	return flags | more, err
 }
 
-// isBase reports whether the body of head is worth keeping when next replaces it. Nobody
-// sends, or merges, the difference to a tombstone.
+// isBase reports whether the body of head is worth keeping when next replaces it. Tombstones need
+// no base: nobody computes a delta to one, or merges with one.
 func (tx *Tx) isBase(head, next *Document) bool {
 	if head.Deleted || next.Deleted || head.Rev.ID == next.Rev.ID {
 		return false
@@ -77,9 +78,9 @@ func (tx *Tx) isBase(head, next *Document) bool {
 	return tx.db.keepsBases.Load() || next.remote.names(head.Rev.ID, next.Rev.ID)
 }
 
-// tidy drops what is kept of a document but not needed now that d is its head: conflicts
-// that are over, because d descends from the remote's revision, and bodies that are no
-// remote's any more. It returns the flags that tell of the rest.
+// tidy drops kept revisions that are not needed now that d is the head: conflicts that ended
+// because d descends from the remote's revision, and bodies of revisions that no remote has any
+// more. It returns the flags for the revisions that stay.
 func (tx *Tx) tidy(c *Collection, d *Document, kept []keptRow) (flags int64, err error) {
 	var bases, needed []keptRow
 	for _, k := range kept {
@@ -107,14 +108,15 @@ func (tx *Tx) tidy(c *Collection, d *Document, kept []keptRow) (flags int64, err
 	return flags, nil
 }
 
-// isOver reports whether a head that descends from the remote's revision ended the conflict.
+// isOver reports whether head has ended the conflict with the remote's revision: head is that
+// revision, or descends from it.
 func isOver(head, remote revision.Rev) bool {
 	order := revision.Compare(head, remote)
 	return order == revision.Same || order == revision.Newer
 }
 
-// needs reports whether base is of use when d is the head: because a remote has exactly this
-// revision, or had it before a conflict, or because d has just replaced it.
+// needs reports whether base is useful while d is the head: a remote has exactly this revision, had
+// it before a conflict, or d has just replaced it.
 func (tx *Tx) needs(d *Document, base keptRow, conflicts []keptRow) bool {
 	if d.remote.names(base.rev.ID, d.Rev.ID) || base.base == d.Rev.ID && tx.db.keepsBases.Load() {
 		return true

@@ -13,14 +13,14 @@ import (
 	"github.com/tandemdb/tandem/internal/seal"
 )
 
-// keyFile holds the wrapped key of an encrypted database; no other database has one. Package seal
-// says what is in it.
+// keyFile holds the wrapped key of an encrypted database; other databases have no such file.
+// Package seal documents its content.
 const keyFile = "key.json"
 
-const maxKeyFile = 64 << 10 // bytes that are read of one
+const maxKeyFile = 64 << 10 // bytes read of a key file
 
-// readyFolder takes the shared lock of a folder in order: no change of its encryption is half done,
-// and a database that is to be encrypted has a key. What is still to do for that is done under the
+// readyFolder takes the shared lock of a folder. It returns only when no change of the encryption
+// is half done, and when a new encrypted database has its key. It finishes such work under the
 // exclusive lock.
 func readyFolder(ctx context.Context, lock *folderLock, o Options) error {
 	return poll(ctx, busyTimeout, func() (bool, error) {
@@ -28,7 +28,8 @@ func readyFolder(ctx context.Context, lock *folderLock, o Options) error {
 			return false, err
 		}
 		if isReady(lock.path, o) {
-			// Nobody is writing this folder: that takes the exclusive lock. It was cut off.
+			// A change of the encryption holds the exclusive lock, so this folder is left from one
+			// that was cut off.
 			return true, files{o.Disk}.removeAll(filepath.Join(lock.path, resealing))
 		}
 		seized, err := lock.seize()
@@ -43,7 +44,7 @@ func isReady(path string, o Options) bool {
 	return !exists(filepath.Join(path, resealed)) && !needsKey(path, o)
 }
 
-// needsKey reports whether there is a database to be created that is to be encrypted.
+// needsKey reports whether Open is creating an encrypted database that has no key yet.
 func needsKey(path string, o Options) bool {
 	return o.Secret != nil && !o.MustExist && isVacant(path) && !exists(filepath.Join(path, keyFile))
 }
@@ -65,7 +66,7 @@ func prepareKey(path string, o Options) error {
 	return files{o.Disk}.replace(path, keyFile, text)
 }
 
-// unlockFolder gets the keys of the database at path, nil if it is not encrypted.
+// unlockFolder returns the keys of the database at path, or nil if it is not encrypted.
 func unlockFolder(path string, secret *seal.Secret) (*seal.Keys, error) {
 	text, err := readKeyFile(path)
 	switch {
@@ -100,7 +101,8 @@ func readKeyFile(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, maxKeyFile))
 }
 
-// hasKeyFile reports whether the key file at path has that text, nil standing for no file.
+// hasKeyFile reports whether the key file in the folder path has this text; nil stands for a
+// missing file.
 func hasKeyFile(path string, text []byte) bool {
 	got, err := readKeyFile(path)
 	if text == nil {

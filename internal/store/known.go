@@ -7,12 +7,12 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// known is what remotes are known to have of one document, as its row keeps it: entries
-// separated by spaces, "3" where remote 3 has the row's own revision and "3=1-abc" where it
+// known lists the revisions that remotes are known to have of one document, in the form of its row:
+// entries separated by spaces, "3" where remote 3 has the row's own revision and "3=1-abc" where it
 // has another. A pulled document thus costs one character.
 type known string
 
-// of returns the revision that remote has, "" if none is known. own is the row's revision.
+// of returns the revision that remote is known to have, or "". own is the row's revision.
 func (k known) of(remote Remote, own revision.ID) revision.ID {
 	for r, rev := range k.entries(own) {
 		if r == remote {
@@ -32,7 +32,7 @@ func (k known) names(rev, own revision.ID) bool {
 	return false
 }
 
-// with returns k after remote was found to have rev.
+// with returns k with rev as remote's revision.
 func (k known) with(remote Remote, rev, own revision.ID) known {
 	if k == "" {
 		return entry(remote, rev, own)
@@ -46,7 +46,7 @@ func (k known) with(remote Remote, rev, own revision.ID) known {
 	return next.join(entry(remote, rev, own))
 }
 
-// moved returns k after the row's revision changed from one to another.
+// moved returns k for a row whose revision changes from one to another.
 func (k known) moved(from, to revision.ID) known {
 	if k == "" || from == to {
 		return k
@@ -67,7 +67,7 @@ func (k known) entries(own revision.ID) func(yield func(Remote, revision.ID) boo
 			number, rev, explicit := strings.Cut(text, "=")
 			remote, err := strconv.ParseInt(number, 10, 64)
 			if err != nil {
-				continue // damaged: at worst something is offered twice
+				continue // damaged: at worst the document is offered twice
 			}
 			has := revision.ID(rev)
 			if !explicit {

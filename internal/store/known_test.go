@@ -12,7 +12,7 @@ import (
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
-// TestKnownAgreesWithAMap compares the text of a row with a map from remotes to revisions.
+// TestKnownAgreesWithAMap compares the text in a row with a map from remotes to revisions.
 func TestKnownAgreesWithAMap(t *testing.T) {
 	testsize.Check(t, func(t *rapid.T) {
 		var k store.Known
@@ -97,7 +97,7 @@ func TestMarkKnown(t *testing.T) {
 	}
 }
 
-// knownBase returns the revision that the conflict was made from.
+// knownBase returns the base of the conflict.
 func knownBase(t *testing.T, x conflicted) (base revision.ID) {
 	t.Helper()
 	view(t, x.db, func(tx *store.Tx) error {
@@ -116,14 +116,15 @@ func knownBase(t *testing.T, x conflicted) (base revision.ID) {
 	return base
 }
 
-// TestTakingTheHeadEndsTheConflict is about a remote that had a conflicting revision and took ours instead.
+// TestTakingTheHeadEndsTheConflict covers a remote that had a conflicting revision and then took
+// ours.
 func TestTakingTheHeadEndsTheConflict(t *testing.T) {
 	for _, v := range bothVersionings {
 		t.Run(string(v), func(t *testing.T) {
 			t.Parallel()
 			x := makeConflict(t, v, false)
 			taken := x.local.Rev
-			taken.History.Ancestors = append(taken.History.Ancestors, x.theirs.ID) // as the remote has it now
+			taken.History.Ancestors = append(taken.History.Ancestors, x.theirs.ID) // the remote's history now
 			if v == store.VersionVectors {
 				taken = revision.Absorb(x.local.Rev, x.theirs)
 			}
@@ -169,7 +170,7 @@ func TestMarksOfNothing(t *testing.T) {
 	sound(t, db)
 }
 
-// TestTouchHeedsTheState says what Touch keeps, and what it leaves alone.
+// TestTouchHeedsTheState checks which fields Touch keeps, and which documents it leaves alone.
 func TestTouchHeedsTheState(t *testing.T) {
 	for _, v := range bothVersionings {
 		t.Run(string(v), func(t *testing.T) {

@@ -16,17 +16,17 @@ const (
 	blobFolder   = "blobs"
 )
 
-// Extension is what the name of a database's folder ends with.
+// Extension is the suffix of a database folder's name.
 const Extension = ".tandem"
 
-// Exists reports whether there is a database at path, without opening it.
+// Exists reports whether path holds a database, without opening it.
 func Exists(path string) bool {
 	info, err := os.Stat(filepath.Join(path, databaseFile))
 	return err == nil && info.Mode().IsRegular()
 }
 
-// Delete removes the database at path for good. It fails with fault.NotFound if there is none, and
-// with fault.Busy while somebody has it open, in this process or another.
+// Delete removes the database at path permanently. It fails with fault.NotFound if there is none,
+// and with fault.Busy while this or another process has it open.
 func Delete(path string) error {
 	const op = "delete database"
 	if !Exists(path) {
@@ -37,7 +37,7 @@ func Delete(path string) error {
 		return err
 	}
 	err = lock.deleteFiles()
-	if closeErr := lock.close(); err == nil { // Windows removes no file that is open
+	if closeErr := lock.close(); err == nil { // Windows does not remove open files
 		err = closeErr
 	}
 	if err == nil {
@@ -46,9 +46,9 @@ func Delete(path string) error {
 	return fileFault(err, op, path)
 }
 
-// deleteFiles removes what makes the folder a database, if nobody else has it open. The database
-// file goes first: what remains of an interrupted removal is no database. Where a change of its
-// encryption was cut off, that is another before it.
+// deleteFiles removes the files that make the folder a database, unless somebody else has it open.
+// Removing the database file first leaves no usable database if the removal is interrupted. An
+// unfinished change of the encryption has a second database file, which goes even earlier.
 func (l *folderLock) deleteFiles() error {
 	if alone, err := l.seize(); err != nil {
 		return err
@@ -67,8 +67,8 @@ func (l *folderLock) deleteFiles() error {
 	return nil
 }
 
-// prepareFolder makes sure that path is a folder that is, or may become, a database. It
-// reports whether a database file is there already.
+// prepareFolder checks that path is a database folder, or creates one. It reports whether the
+// database file exists already.
 func prepareFolder(path string, o Options) (exists bool, err error) {
 	info, err := os.Stat(path)
 	switch {
@@ -93,8 +93,8 @@ func prepareFolder(path string, o Options) (exists bool, err error) {
 	return false, fileFault(makeFolders(path, files{o.Disk}), "create database", path)
 }
 
-// makeFolders makes the folders of a new database. What is in the database's folder is synced later, with
-// SQLite's files in it.
+// makeFolders makes the folders of a new database. The names inside the database's folder are
+// synced later, together with SQLite's files.
 func makeFolders(path string, files files) error {
 	above := filepath.Dir(path)
 	if err := os.MkdirAll(above, 0o700); err != nil {
@@ -106,8 +106,8 @@ func makeFolders(path string, files files) error {
 	return errors.Join(files.makeFolder(filepath.Join(path, blobFolder)), files.syncFolder(above))
 }
 
-// removeUnborn takes away what a creation that failed has left, unless another process has gone on
-// with it. What cannot be removed does no harm.
+// removeUnborn removes the remains of a failed creation, unless another process has continued it.
+// Remains that cannot be removed do no harm.
 func removeUnborn(path string, disk Disk) {
 	lock, err := openLock(path)
 	if err != nil {
@@ -116,7 +116,7 @@ func removeUnborn(path string, disk Disk) {
 	alone, err := lock.seize()
 	info, _ := os.Stat(filepath.Join(path, databaseFile))
 	born := info != nil && info.Size() > pageSize || exists(filepath.Join(path, databaseFile+"-wal"))
-	_ = lock.close() // Windows removes no file that is open
+	_ = lock.close() // Windows does not remove open files
 	if alone && err == nil && !born {
 		_ = files{disk}.removeAll(path)
 	}
@@ -127,7 +127,7 @@ func noDatabase() *fault.Error {
 		Try("check the path, or create the database first")
 }
 
-// checkVacant refuses a folder that holds somebody else's files: a database would mix with them.
+// checkVacant refuses a folder that holds foreign files, so that a database never mixes with them.
 func checkVacant(path string) error {
 	entries, err := os.ReadDir(path)
 	if err != nil {
@@ -143,7 +143,7 @@ func checkVacant(path string) error {
 	return nil
 }
 
-// isOurs reports whether a folder with a file of that name may be a database that is being created.
+// isOurs reports whether the file name belongs to a database that is being created.
 func isOurs(name string) bool {
 	switch name {
 	case blobFolder, lockFile:
@@ -153,7 +153,7 @@ func isOurs(name string) bool {
 	}
 }
 
-// databaseName is the last element of path without its extension.
+// databaseName returns the last element of path without its extension.
 func databaseName(path string) string {
 	return strings.TrimSuffix(filepath.Base(path), Extension)
 }

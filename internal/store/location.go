@@ -9,13 +9,13 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// location is where the database file is. A copy that a tool makes of the files has another path
-// and another inode than the original. A database that was renamed keeps its inode, one that was
-// restored in place keeps its path, and one that is mounted elsewhere keeps its inode. Numbers of
-// devices are left out, since they change when a volume is mounted again.
+// location tells where the database file is, in order to recognize copies made by other tools. Such
+// a copy has another path and another inode than the original. A renamed database keeps its inode,
+// one restored in place keeps its path, and one mounted elsewhere keeps its inode. Device numbers
+// are left out, since they change when a volume is mounted again.
 type location struct {
-	path  string // absolute, without symbolic links; "" if the database does not know
-	inode uint64 // 0 if the system does not say
+	path  string // absolute, without symbolic links; "" if not recorded
+	inode uint64 // 0 if the system does not tell
 }
 
 // locationOf returns the location of the database file in folder.
@@ -28,8 +28,8 @@ func locationOf(folder string) location {
 	return here
 }
 
-// locationToBe returns the location that the database file in folder has when the folder was
-// renamed to toPath.
+// locationToBe returns the location of the database file in folder after the folder is renamed to
+// toPath.
 func locationToBe(folder, toPath string) (location, error) {
 	above, err := filepath.Abs(filepath.Dir(toPath))
 	if err == nil {
@@ -39,14 +39,14 @@ func locationToBe(folder, toPath string) (location, error) {
 	return location{path: path, inode: locationOf(folder).inode}, err
 }
 
-// isCopyOf reports whether a database that is here now was copied from there.
+// isCopyOf reports whether the database at here is a copy of the one at there.
 func (here location) isCopyOf(there location) bool {
 	return there.path != "" && here.path != there.path && (here.inode != there.inode || here.inode == 0)
 }
 
-// noteLocation notes where the database is. A copy gets a source of its own: under the source of
-// the original, an edit of either database would pass for one that has seen the edits of both, and
-// a third database would drop the other edit.
+// noteLocation records the location of the database. A copy gets a new source: with the original's
+// source, an edit of either database would claim to have seen the edits of both, and a third
+// database would drop the other edit.
 func noteLocation(c *conn, here location, log *slog.Logger) error {
 	there, err := readLocation(c)
 	if err != nil || there == here {
@@ -54,7 +54,7 @@ func noteLocation(c *conn, here location, log *slog.Logger) error {
 	}
 	copied := false
 	err = c.immediately(func() error {
-		there, err := readLocation(c) // again: another process may have been first
+		there, err := readLocation(c) // read again: another process may have been first
 		if err != nil || there == here {
 			return err
 		}
@@ -76,7 +76,7 @@ func noteLocation(c *conn, here location, log *slog.Logger) error {
 	return err
 }
 
-// renewSource gives the database another source for its edits.
+// renewSource gives the database a new source for its edits.
 func (c *conn) renewSource() error {
 	source := make([]byte, 16)
 	rand.Read(source) // never fails
@@ -98,7 +98,8 @@ func writeLocation(c *conn, l location) error {
 	return c.set(metaInode, int64(l.inode)) //nolint:gosec // any 64 bits
 }
 
-// immediately runs change in a transaction of its own, outside of the writer's goroutine.
+// immediately runs change in a transaction of its own. The writer's goroutine must not be running
+// yet.
 func (c *conn) immediately(change func() error) (err error) {
 	if err := c.Exec(`BEGIN IMMEDIATE`); err != nil {
 		return fmt.Errorf("begin: %w", err)
@@ -107,7 +108,7 @@ func (c *conn) immediately(change func() error) (err error) {
 		err = c.Exec(`COMMIT`)
 	}
 	if err != nil && !c.GetAutocommit() {
-		_ = c.Exec(`ROLLBACK`) // err is what went wrong first
+		_ = c.Exec(`ROLLBACK`) // err came first
 	}
 	return err
 }

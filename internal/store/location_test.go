@@ -19,8 +19,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store/storetest"
 )
 
-// place is where a test finds a database: the folder, and what the database was when it was made
-// there.
+// place is the location of a test's database, and the identity that the database was created with.
 type place struct {
 	t       *testing.T
 	path    string
@@ -62,15 +61,15 @@ func (p *place) must(err error) {
 	}
 }
 
-// copyTo copies the files as a tool does that knows nothing of databases.
+// copyTo copies the files as a tool does that does not know databases.
 func (p *place) copyTo(path string) { p.t.Helper(); p.must(os.CopyFS(path, os.DirFS(p.path))) }
 
-// elsewhere returns a path at which there is nothing.
+// elsewhere returns an unused path.
 func (p *place) elsewhere() string { return filepath.Join(p.t.TempDir(), "elsewhere"+store.Extension) }
 
 func (p *place) rename(to string) { p.t.Helper(); p.must(os.Rename(p.path, to)); p.path = to }
 
-// restore puts a copy of the files in their place, as from an archive.
+// restore replaces the files by a copy, as from an archive.
 func (p *place) restore() {
 	p.t.Helper()
 	aside := p.elsewhere()
@@ -78,8 +77,8 @@ func (p *place) restore() {
 	p.must(os.CopyFS(p.path, os.DirFS(aside)))
 }
 
-// reopened opens the database and reports whether its source is still the one of the original.
-// Whatever was done to the files, the rest has to be as it was, and to stay.
+// reopened opens the database and reports whether its source is still the original's. The rest of
+// its identity must be unchanged and stay so.
 func (p *place) reopened() (sameSource bool) {
 	p.t.Helper()
 	var source [16]byte
@@ -109,7 +108,7 @@ func (p *place) reopened() (sameSource bool) {
 	return source == p.source
 }
 
-// A copy of the files gets a source of its own, and nothing else does.
+// Of a copy of the files only the source changes.
 func TestACopyOfTheFilesHasASourceOfItsOwn(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -128,7 +127,7 @@ func TestACopyOfTheFilesHasASourceOfItsOwn(t *testing.T) {
 		"by another name": {func(p *place) {
 			link := p.elsewhere()
 			if err := os.Symlink(p.path, link); err != nil {
-				t.Skip(err) // Windows asks for a privilege
+				t.Skip(err) // creating links needs a privilege on Windows
 			}
 			p.path = link
 		}, true},
@@ -154,7 +153,7 @@ func TestACopyOfTheFilesHasASourceOfItsOwn(t *testing.T) {
 	}
 }
 
-// Copies of copies, and a copy that comes back to where the original was, are all different.
+// Copies of copies, and a copy moved to the original's place, all differ.
 func TestEachCopyOfACopyHasASourceOfItsOwn(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, store.VersionVectors)
@@ -173,7 +172,7 @@ func TestEachCopyOfACopyHasASourceOfItsOwn(t *testing.T) {
 	}
 }
 
-// Whoever opens a copy at the same time as others agrees with them.
+// Processes that open a copy at the same time agree about its source.
 func TestWhoOpensACopyAtOnceAgreesOnItsSource(t *testing.T) {
 	t.Parallel()
 	for range 5 {
@@ -205,7 +204,7 @@ func TestWhoOpensACopyAtOnceAgreesOnItsSource(t *testing.T) {
 	}
 }
 
-// Reading a copy writes nothing, so that its first edits still get a source of its own.
+// Reading a copy writes nothing, so that its first edits still get a new source.
 func TestACopyThatIsOnlyReadIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, store.VersionVectors)
@@ -224,7 +223,7 @@ func TestACopyThatIsOnlyReadIsLeftAlone(t *testing.T) {
 	}
 }
 
-// A database that an earlier version has made keeps its source, wherever it is found first.
+// A database of an earlier version keeps its source, wherever it is opened first.
 func TestADatabaseWithoutALocationKeepsItsSource(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, store.VersionVectors)
@@ -249,13 +248,13 @@ func TestADatabaseWithoutALocationKeepsItsSource(t *testing.T) {
 	}
 }
 
-// fullDisk is one on which SQLite can write nothing, but names can still be synced.
+// fullDisk is a disk on which SQLite cannot write, but names can be synced.
 type fullDisk struct{ *storetest.Disk }
 
 func (fullDisk) Step(store.Step, string, string) error { return nil }
 
-// Where nothing can be written, a database that was moved opens all the same. A copy does not:
-// later, when there is room again, its edits would have the source of the original.
+// On a full disk a moved database opens. A copy does not: once there is room again, its edits would
+// have the original's source.
 func TestAFullDiskHindersTheOpeningOfACopyAlone(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, store.VersionVectors)

@@ -10,14 +10,15 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// lockFile is locked, shared, by everyone who has the database open, and exclusively by whoever
-// replaces its files. SQLite's own locks cannot serve: they vanish with the file that is replaced.
+// lockFile is locked in shared mode by everybody who has the database open, and exclusively by a
+// process that replaces the database's files. SQLite's own locks cannot do this: they vanish with
+// the replaced file.
 const lockFile = "lock"
 
-// lockPause is how long to wait before a lock is asked for again, the folder's or SQLite's.
+// lockPause is the wait between two attempts to take a lock, the folder's or SQLite's.
 const lockPause = 5 * time.Millisecond
 
-// folderLock is the lock of a database's folder: shared, seized, or neither.
+// folderLock is the lock of a database's folder: shared, exclusive, or not held.
 type folderLock struct {
 	path string
 	file *os.File
@@ -31,19 +32,19 @@ func openLock(path string) (*folderLock, error) {
 	return &folderLock{path: path, file: file}, nil
 }
 
-// share waits until nobody has seized the folder, at most busyTimeout.
+// share takes the shared lock. It waits at most busyTimeout for the holder of the exclusive lock.
 func (l *folderLock) share(ctx context.Context) error {
 	return poll(ctx, busyTimeout, func() (bool, error) { return tryLock(l.file, false) })
 }
 
-// seize takes the folder for the caller alone, if nobody else shares it. Otherwise the caller has
-// lost its own share, too.
+// seize takes the exclusive lock if nobody else holds the lock. If it fails, the caller has lost
+// its shared lock, too.
 func (l *folderLock) seize() (bool, error) { return tryLock(l.file, true) }
 
-// close gives the lock up.
+// close releases the lock.
 func (l *folderLock) close() error { return l.file.Close() }
 
-// poll repeats try until it succeeds or fails. After the time limit the error is fault.Busy.
+// poll repeats try until it is done or fails. After the time limit the error is fault.Busy.
 func poll(ctx context.Context, limit time.Duration, try func() (bool, error)) error {
 	for deadline := time.Now().Add(limit); ; {
 		done, err := try()
@@ -73,7 +74,7 @@ func busy() *fault.Error {
 		Try("close it everywhere else, or wait until what uses it is done, then try again")
 }
 
-// exists reports whether there is anything at path; whatever hinders the look counts as yes.
+// exists reports whether path exists; an error other than "not found" counts as existing.
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return !errors.Is(err, os.ErrNotExist)

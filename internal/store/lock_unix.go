@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tryLock takes a shared or exclusive lock in place of the one that file has, without waiting. When
-// it cannot, file may have lost what it had.
+// tryLock replaces the file's lock by a shared or exclusive one, without waiting. If it fails, the
+// file may have lost its earlier lock.
 func tryLock(file *os.File, exclusive bool) (bool, error) {
 	how := unix.LOCK_SH
 	if exclusive {
@@ -18,7 +18,8 @@ func tryLock(file *os.File, exclusive bool) (bool, error) {
 	}
 	err := unix.Flock(int(file.Fd()), how|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		// A failed change of locks may or may not keep the old one: give it up for sure.
+		// After a failed conversion the old lock may or may not be held, so it is released
+		// explicitly.
 		return false, unix.Flock(int(file.Fd()), unix.LOCK_UN)
 	}
 	if errors.Is(err, unix.EINTR) {

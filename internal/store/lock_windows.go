@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// tryLock takes a shared or exclusive lock in place of the one that file has, without waiting. When
-// it cannot, file has lost what it had.
+// tryLock replaces the file's lock by a shared or exclusive one, without waiting. If it fails, the
+// file has lost its earlier lock.
 func tryLock(file *os.File, exclusive bool) (bool, error) {
 	handle := windows.Handle(file.Fd())
 	err := windows.UnlockFileEx(handle, 0, 1, 0, new(windows.Overlapped))

@@ -14,18 +14,18 @@ const (
 	metaVersioning = "versioning"
 	metaPublic     = "public_uuid"
 	metaPrivate    = "private_uuid"
-	metaPrevious   = "previous" // the private UUIDs of the databases that it is a copy of, the latest first
-	metaSource     = "source"   // of new versions; the public UUID if there is none
+	metaPrevious   = "previous" // the private UUIDs of the databases that this one was copied from, the latest first
+	metaSource     = "source"   // the UUID that Source is derived from; if missing, the public UUID
 	metaPath       = "path"     // see location
 	metaInode      = "inode"    // see location
 	metaClock      = "clock"
 	metaReserved   = "reserved"   // see writer.state
-	metaPurged     = "purged"     // the greatest time of a document that was purged
+	metaPurged     = "purged"     // the greatest time of a purged document
 	metaSynced     = "synced"     // counts the durable commits
 	metaKeepBases  = "keep_bases" // see KeepBases
 )
 
-// meta is what a database is.
+// meta holds the identity of a database.
 type meta struct {
 	versioning      Versioning
 	public, private [16]byte
@@ -47,7 +47,7 @@ func writeMeta(c *conn, versioning Versioning, here location) error {
 	return c.renewUUIDs()
 }
 
-// renewUUIDs gives the database new names, as a new or copied one needs.
+// renewUUIDs gives a new or copied database new UUIDs.
 func (c *conn) renewUUIDs() error {
 	for _, key := range []string{metaPublic, metaPrivate} {
 		uuid := make([]byte, 16)
@@ -59,10 +59,10 @@ func (c *conn) renewUUIDs() error {
 	return nil
 }
 
-// mostPrevious bounds how many databases are remembered that one is a copy of, each of the next.
+// mostPrevious bounds how many previous UUIDs a copy of a copy remembers.
 const mostPrevious = 16
 
-// rememberPrivate keeps the private UUID, which is to be renewed, as a previous one.
+// rememberPrivate adds the private UUID, which is about to be replaced, to the previous ones.
 func (c *conn) rememberPrivate() error {
 	m, err := readMeta(c)
 	if err != nil {
@@ -85,7 +85,7 @@ func (c *conn) set(key string, value any) error {
 	return exec(s, key, value)
 }
 
-// get calls read with the value of a key of meta, if there is one.
+// get calls read with the value of a key of meta, if the key exists.
 func (c *conn) get(key string, read func(*sqlite3.Stmt)) error {
 	s, err := c.stmt(sqlGetMeta)
 	if err != nil {

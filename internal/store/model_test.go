@@ -17,19 +17,19 @@ import (
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
-// modelDoc is what the database ought to have of one document.
+// modelDoc is the expected state of one document.
 type modelDoc struct {
 	body     string
 	deleted  bool
 	rev      revision.Rev
 	seq      store.Sequence
-	theirs   *modelDoc // in conflict
+	theirs   *modelDoc // the conflicting revision
 	peerHas  revision.ID
-	peerBody string // of peerHas
+	peerBody string // the body of peerHas
 	baseKept bool   // peerBody is kept beside the head
 }
 
-// machine drives a database and a model of it with the same random operations.
+// machine applies the same random operations to a database and to a model of it.
 type machine struct {
 	t     *rapid.T
 	path  string
@@ -39,7 +39,7 @@ type machine struct {
 	c     *store.Collection
 	with  store.Remote
 	peer  revision.Source
-	clock revision.Time // the peer's
+	clock revision.Time // of the peer
 	docs  map[string]*modelDoc
 	last  store.Sequence
 }
@@ -155,7 +155,7 @@ func (m *machine) purge(t *rapid.T) {
 	delete(m.docs, id)
 }
 
-// peerEdit makes the peer's revision after parent.
+// peerEdit returns the peer's revision after parent.
 func (m *machine) peerEdit(parent revision.Rev, body string) revision.Rev {
 	if m.o.Versioning == store.RevTrees {
 		return revision.EditTree(parent, false, []byte(body+"the peer's"))
@@ -180,7 +180,7 @@ func (m *machine) receiveEdit(t *rapid.T) {
 	if d := m.docs[id]; d != nil {
 		parent = d.rev
 		if d.theirs != nil {
-			return // the peer has something else
+			return // the peer has another revision
 		}
 	}
 	rev := m.peerEdit(parent, body)
@@ -191,7 +191,7 @@ func (m *machine) receiveEdit(t *rapid.T) {
 	m.docs[id].peerHas, m.docs[id].peerBody = rev.ID, body
 }
 
-// receiveConflict pulls an edit of what the peer had, while ours was edited too.
+// receiveConflict pulls an edit of the peer's revision after ours was edited too.
 func (m *machine) receiveConflict(t *rapid.T) {
 	id := drawID(t)
 	d := m.docs[id]
@@ -202,7 +202,7 @@ func (m *machine) receiveConflict(t *rapid.T) {
 	base := revision.Rev{ID: d.peerHas}
 	rev := m.peerEdit(base, body)
 	if revision.Compare(d.rev, rev) != revision.Conflict {
-		return // the same edit by chance
+		return // by chance the same edit
 	}
 	if got := m.receive(id, rev, body); got != store.Conflicted {
 		t.Fatalf("a conflict: got %v", got)
@@ -211,7 +211,7 @@ func (m *machine) receiveConflict(t *rapid.T) {
 	d.peerHas = rev.ID
 }
 
-// pushed tells that the peer has taken our head.
+// pushed notes that the peer has accepted our head.
 func (m *machine) pushed(t *rapid.T) {
 	id := drawID(t)
 	d := m.docs[id]

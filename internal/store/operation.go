@@ -6,25 +6,25 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// operation is a public method of Tx that changes something. It leaves all of its changes or none,
-// so that a caller may go on with the next one after an error.
+// operation tracks a public method of Tx that writes. Such a method makes all of its changes or
+// none, so that a caller may continue with the next method after an error.
 type operation struct {
 	running   bool
-	ended     bool // the last statement that changes something has begun
-	savepoint bool // undoing rolls back to a savepoint
+	ended     bool // the operation's last writing statement has begun
+	savepoint bool // undo rolls back to a savepoint
 }
 
-// place is where a statement stands among those of its operation that change something.
+// place tells whether further writes of the same operation may follow a statement.
 type place bool
 
-// SQLite undoes a single statement that fails by itself. So an operation sets a savepoint only if a
-// statement changes something that others are to follow: most operations need none.
+// SQLite undoes a failed statement by itself. An operation therefore sets a savepoint only before a
+// write that others may follow. Most operations consist of one write and need none.
 const (
 	more place = false // others may follow
-	last place = true  // neither a statement nor an error follows
+	last place = true  // no write and no error follows
 )
 
-// atomic runs do as one operation. Within another operation, do is a part of that.
+// atomic runs do as one operation. Inside another operation, do becomes part of it.
 //
 //nolint:contextcheck,nolintlint // undoing must not end with the operation's context; the first is for callers
 func (tx *Tx) atomic(do func() error) error {
@@ -38,7 +38,7 @@ func (tx *Tx) atomic(do func() error) error {
 	tx.op = operation{running: true}
 	returned := false
 	defer func() {
-		if !returned { // a panic: the whole transaction has failed, whoever recovers
+		if !returned { // do panicked: the whole transaction fails, even if the caller recovers
 			tx.spoil(fault.Unexpected.In("write to database", tx.db.path).Says("an operation panicked"))
 		}
 	}()
@@ -47,7 +47,7 @@ func (tx *Tx) atomic(do func() error) error {
 	return err
 }
 
-// endOperation keeps what the operation has changed, or undoes it because of err.
+// endOperation keeps the changes of the operation, or undoes them because of err.
 func (tx *Tx) endOperation(was state, err error) error {
 	op := tx.op
 	tx.op = operation{}
@@ -69,14 +69,14 @@ func (tx *Tx) endOperation(was state, err error) error {
 	return err
 }
 
-// spoil makes the transaction fail because of err, whatever its function goes on to do.
+// spoil makes the transaction fail with err, even if its function returns nil later.
 func (tx *Tx) spoil(err error) {
 	if tx.spoiled == nil {
 		tx.spoiled = err
 	}
 }
 
-// writing gives a prepared statement that changes something.
+// writing returns a prepared statement that writes.
 func (tx *Tx) writing(which statement, at place) (*sqlite3.Stmt, error) {
 	if err := tx.beginWrite(at); err != nil {
 		return nil, err
@@ -92,8 +92,8 @@ func (tx *Tx) collWriting(c *Collection, which collStatement, at place) (*sqlite
 	return tx.collStmt(c, which)
 }
 
-// beginWrite is called before every change. A transaction that follows others in one group needs a
-// savepoint too, once it writes.
+// beginWrite must be called before every write. It sets the savepoints: one for a transaction that
+// follows other writers of its group, and one for an operation with several writes.
 func (tx *Tx) beginWrite(at place) error {
 	if err := tx.mayWrite(); err != nil {
 		return err
@@ -111,7 +111,7 @@ func (tx *Tx) beginWrite(at place) error {
 		return nil
 	}
 	if tx.op.ended {
-		panic("store: a statement follows the last one of its operation") // our own mistake
+		panic("store: a statement follows the last one of its operation") // a programming error
 	}
 	if at == last {
 		tx.op.ended = true
@@ -124,10 +124,12 @@ func (tx *Tx) beginWrite(at place) error {
 	return nil
 }
 
-// changedNothing tells that the statement which was to be the last has changed nothing.
+// changedNothing notes that the statement announced as the last changed nothing, so that others may
+// follow.
 func (tx *Tx) changedNothing() { tx.op.ended = false }
 
-// changeOne runs a statement that has to change exactly one row, which was read before.
+// changeOne runs a statement that must change exactly one row, which the transaction has read
+// before.
 func (tx *Tx) changeOne(s *sqlite3.Stmt, args ...any) error {
 	if err := exec(s, args...); err != nil {
 		return err

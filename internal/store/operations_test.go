@@ -12,17 +12,17 @@ import (
 	"github.com/tandemdb/tandem/internal/store/storetest"
 )
 
-// stage is a database in which every operation finds something to do.
+// stage is a database in which every operation has work to do.
 type stage struct {
 	db   *store.DB
 	c    *store.Collection
 	peer store.Remote
-	late atomic.Bool // the next to ask for the time is told a later one
+	late atomic.Bool // the next call for the time returns a later time
 
 	heads      map[string]*store.Document
-	theirs     map[string]revision.Rev // the peer's revisions: in conflict, or to come
+	theirs     map[string]revision.Rev // the peer's revisions: in conflict, or still to be received
 	blobs      [2]string               // digests
-	absent     [2]string               // of content that is not here
+	absent     [2]string               // digests of blobs without content
 	versioning store.Versioning
 	peerSource revision.Source
 	peerClock  revision.Time
@@ -70,7 +70,7 @@ func (s *stage) open(t *testing.T, path string) {
 	}})
 }
 
-// copied gives a stage of its own that is like s, whose database is closed.
+// copied returns a new stage with a copy of the database of s, which must be closed.
 func (s *stage) copied(t *testing.T) *stage {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "stage"+store.Extension)
@@ -85,8 +85,7 @@ func (s *stage) copied(t *testing.T) *stage {
 	return next
 }
 
-// lateContext makes the transaction that it is asked for, a late one: what expires has expired for
-// it, and for nobody else.
+// lateContext gives its transaction, and only that, a later time, at which documents have expired.
 type lateContext struct {
 	*storetest.Context
 	s     *stage
@@ -101,7 +100,7 @@ func (c *lateContext) Err() error {
 	return c.Context.Err()
 }
 
-// commitIn stores the content of a new blob.
+// commitIn stores the content of a new blob within a transaction.
 func (s *stage) commitIn(tx *store.Tx) error {
 	w, err := s.db.BlobWriter(background)
 	if err != nil {
@@ -126,7 +125,7 @@ func (s *stage) pushed(t *testing.T, id, body string) {
 	update(t, s.db, func(tx *store.Tx) error { return tx.MarkKnown(s.c, id, s.peer, s.heads[id].Rev.ID) })
 }
 
-// edit makes the peer's edit of parent.
+// edit returns the peer's edit of parent.
 func (s *stage) edit(parent revision.Rev, body string) revision.Rev {
 	if s.versioning == store.RevTrees {
 		return revision.EditTree(parent, false, []byte(body+" of the peer"))
@@ -135,7 +134,7 @@ func (s *stage) edit(parent revision.Rev, body string) revision.Rev {
 	return revision.EditVersion(parent, s.peerClock, s.peerSource)
 }
 
-// conflict makes a document that the peer had and that both have edited since.
+// conflict makes a document that the peer has and that both sides have edited.
 func (s *stage) conflict(t *testing.T, id string) {
 	t.Helper()
 	s.pushed(t, id, `{"n":1}`)
@@ -151,7 +150,7 @@ func (s *stage) conflict(t *testing.T, id string) {
 	s.heads[id] = get(t, s.db, s.c, id)
 }
 
-// merged makes a document whose head is a merge that somebody else has made too.
+// merged makes a document whose head is a merge that another peer has made, too.
 func (s *stage) merged(t *testing.T) {
 	t.Helper()
 	if s.versioning == store.RevTrees {
@@ -182,8 +181,8 @@ func (s *stage) resolves(id string, w store.Winner, body string) func(*store.Tx)
 	}
 }
 
-// operations gives each public method of Tx that changes something, in each way that it goes. A name
-// begins with the method's.
+// operations returns each public method of Tx that writes, in each of its variants. A name begins
+// with the method's.
 func (s *stage) operations() map[string]func(*store.Tx) error {
 	blobs := `{"one":` + blobBody(s.blobs[0]) + `,"two":` + blobBody(s.blobs[1]) + `}`
 	absent := `{"one":` + blobBody(s.absent[0]) + `,"two":` + blobBody(s.absent[1]) + `}`

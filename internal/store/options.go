@@ -14,7 +14,7 @@ import (
 // Versioning names the form of revision that new local edits get.
 type Versioning string
 
-// The versionings, by the names that subChanges uses on the wire.
+// The versionings, under the names that subChanges uses on the wire.
 const (
 	VersionVectors Versioning = "version-vectors"
 	RevTrees       Versioning = "rev-trees"
@@ -23,35 +23,34 @@ const (
 // Options adjusts how [Open] opens a database. The zero value is ready to use.
 type Options struct {
 	// Versioning of a database that Open creates; empty means [VersionVectors]. An existing
-	// database must have the one named here; empty accepts whatever it has.
+	// database must have the versioning named here; empty accepts any.
 	Versioning Versioning
 
-	// MustExist makes Open fail with fault.NotFound where there is no database yet.
+	// MustExist makes Open fail with fault.NotFound if the database does not exist.
 	MustExist bool
 
-	// ReadOnly opens the database without writing anything, on a read-only volume or a full disk,
-	// too; there must be one. What writes fails with fault.NotWriteable. Where others could write,
-	// nobody else may have the database open: fault.Busy.
+	// ReadOnly opens an existing database without writing anything, so that it works on a read-only
+	// volume and on a full disk. Writes fail with fault.NotWriteable. On a writable volume nobody
+	// else may have the database open: fault.Busy.
 	ReadOnly bool
 
-	// FullSync syncs every commit to disk, so that no power cut can undo it. Without it the
-	// last moments before a power cut may be lost, save what [DB.UpdateDurable] promised.
+	// FullSync syncs every commit to disk, so that no power cut can undo it. Without it a power cut
+	// may undo the latest commits, except those that [DB.UpdateDurable] covers.
 	FullSync bool
 
 	// MaxHistory is how many ancestors a tree revision keeps. Zero means 50.
 	MaxHistory int
 
-	// Secret opens the files of an encrypted database; a new database is encrypted if there is
-	// one. Nil is for a database that is not encrypted.
+	// Secret opens an encrypted database, or encrypts a new one. Nil means no encryption.
 	Secret *seal.Secret
 
-	// Logger is warned of what concerns the database as a whole. Nil means [slog.Default].
+	// Logger receives warnings about the database as a whole. Nil means [slog.Default].
 	Logger *slog.Logger
 
 	// Now is the wall clock. Nil means [time.Now].
 	Now func() time.Time
 
-	// Disk stands between the database and its files, for tests. Nil means nothing does.
+	// Disk stands between the database and its files, for tests. Nil means the real disk.
 	Disk Disk
 }
 
@@ -70,7 +69,8 @@ func (o Options) Validate() error {
 	return errors.Join(errs...)
 }
 
-// baseVFS names the file system of SQLite that files are kept in, "" the operating system's.
+// baseVFS returns the name of the SQLite file system that holds the files; "" means the operating
+// system's.
 func (o Options) baseVFS() string {
 	if o.Disk == nil {
 		return ""

@@ -9,8 +9,8 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// CheckPresence fails with fault.NotFound when the files of the database were removed, or its volume
-// is gone, while it is open: what is written from then on is lost.
+// CheckPresence fails with fault.NotFound if the files of the open database were removed, or its
+// volume is gone: later writes would be lost.
 func (db *DB) CheckPresence() error {
 	_, err := os.Stat(filepath.Join(db.path, databaseFile))
 	if !errors.Is(err, fs.ErrNotExist) {

@@ -17,10 +17,11 @@ import (
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
-// childVariable makes the test program a second process that uses the database it names.
+// childVariable makes the test program run as a second process on the database that it names.
 const childVariable = "TANDEM_STORE_TEST_CHILD"
 
-// child saves a document for each line of standard input, its ID, and repeats the line.
+// child reads IDs from standard input, one per line. For each it saves a document and repeats the
+// line.
 func child(path string) int {
 	o := store.Options{MustExist: true}
 	if store.IsEncrypted(path) {
@@ -68,12 +69,12 @@ func childSave(db *store.DB, c *store.Collection, id string) error {
 	return err
 }
 
-// process is a second process, one request at a time.
+// process is a second process that serves one request at a time.
 type process struct {
 	t   *testing.T
 	in  io.WriteCloser
 	out *bufio.Scanner
-	end func() // and wait for it; harmless when it has ended
+	end func() // ends the process and waits; harmless when called again
 }
 
 func startChild(t *testing.T, db *store.DB) *process {
@@ -103,7 +104,7 @@ func startChild(t *testing.T, db *store.DB) *process {
 	return p
 }
 
-// save makes the second process save a document, and waits for it.
+// save makes the second process save a document, and waits until it has.
 func (p *process) save(id string) {
 	fmt.Fprintln(p.in, id)
 	if !p.out.Scan() || p.out.Text() != id {
@@ -156,12 +157,12 @@ func TestCommitsOfAnotherProcessAreNoticed(t *testing.T) {
 	p.save("first")
 	<-sub.C
 	var median time.Duration
-	for range 5 { // others may want the processor during some
+	for range 5 { // other programs may use the processor during some rounds
 		var delays []time.Duration
 		for i := range 20 {
 			p.save(fmt.Sprint("doc-", i))
 			start := time.Now()
-			<-sub.C // of this very commit: each is told once
+			<-sub.C // of this commit: each commit sends one
 			delays = append(delays, time.Since(start))
 		}
 		slices.Sort(delays)
@@ -197,7 +198,7 @@ func compactBesideAnother(t *testing.T, o store.Options) {
 		id := fmt.Sprint("blob-", i%10)
 		p.save(id)
 		update(t, db, func(tx *store.Tx) error { return tx.Purge(c, id) })
-		p.save(id) // the content may be here still, or not
+		p.save(id) // the content may or may not exist yet
 	}
 	close(stop)
 	compacting.Wait()

@@ -1,7 +1,7 @@
 package store
 
-// Purge removes a document with all its revisions, without a trace that others could see. It
-// is not a deletion: peers are not told. It fails with fault.NotFound.
+// Purge removes a document with all its revisions and leaves no trace that others could see. Unlike
+// a deletion, peers do not hear of it. It fails with fault.NotFound if the document does not exist.
 func (tx *Tx) Purge(c *Collection, id string) error {
 	const op = "purge document"
 	return tx.atomic(func() error {
@@ -16,7 +16,7 @@ func (tx *Tx) Purge(c *Collection, id string) error {
 	})
 }
 
-// purge removes a document. at says whether the operation goes on after it.
+// purge removes a document. at tells whether the operation writes more afterwards.
 func (tx *Tx) purge(c *Collection, head *Document, at place) error {
 	k, err := tx.counters(c)
 	if err != nil {

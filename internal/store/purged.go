@@ -8,19 +8,21 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// Where [Tx.Info] keeps the greatest time of each document that was purged, by ID, and for each
-// collection a time that is not before that of any other document purged from it. A document made
-// anew under such an ID has a later version: peers may still have the old one.
+// These [Tx.Info] spaces keep the times of purged documents. A document created anew under the same
+// ID needs a later version, because peers may still have the old document. purgedSpace keeps the
+// greatest time of each purged document by ID. purgedFloors keeps for each collection a time that
+// is not before that of any other purged document.
 const (
-	purgedSpace  = "purged " // and the collection's full name
+	purgedSpace  = "purged " // followed by the collection's full name
 	purgedFloors = "purged"
 )
 
-// maxPurgedTimes bounds the IDs that are kept of each collection. Beyond it, the earlier half makes way.
+// maxPurgedTimes bounds the IDs kept for each collection. Beyond it, the earlier half is replaced
+// by a floor.
 const maxPurgedTimes = 10_000
 
-// notePurged remembers the time of a document that is being purged. Where clocks are right it is
-// never asked for: the wall clock is beyond it.
+// notePurged remembers the greatest time of a document that is being purged. If all clocks are
+// right, nobody reads it: the wall clock is later anyway.
 func (tx *Tx) notePurged(c *Collection, head *Document) error {
 	t := revision.Greatest(head.Rev)
 	if t == 0 {
@@ -38,7 +40,7 @@ func (tx *Tx) notePurged(c *Collection, head *Document) error {
 	return tx.prunePurged(c)
 }
 
-// prunePurged gives up the earlier half of too many times; the latest of them becomes the floor.
+// prunePurged drops the earlier half of too many times, and raises the floor to the latest of them.
 func (tx *Tx) prunePurged(c *Collection) error {
 	space := purgedSpace + c.FullName()
 	s, err := tx.stmt(sqlNthInfo)
@@ -62,7 +64,7 @@ func (tx *Tx) prunePurged(c *Collection) error {
 	return tx.raiseFloor(c, decodeTime(floor))
 }
 
-// notePurgedAll remembers the times of all documents of a collection that is being deleted.
+// notePurgedAll raises the floor to the greatest time in a collection that is being deleted.
 func (tx *Tx) notePurgedAll(c *Collection) error {
 	s, err := tx.collStmt(c, sqlVersions)
 	if err != nil {
@@ -90,10 +92,10 @@ func (tx *Tx) raiseFloor(c *Collection, t revision.Time) error {
 	return tx.setInfo(purgedFloors, c.FullName(), encodeTime(max(t, decodeTime(was))), more)
 }
 
-// purgedTime returns the time that a new document of this ID has to be after.
+// purgedTime returns the time that the first version of a new document with this ID must exceed.
 func (tx *Tx) purgedTime(c *Collection, id string) (revision.Time, error) {
 	if tx.db.writer.state.latestPurged < revision.Next(0, tx.now) {
-		return 0, nil // as ever, where clocks are right
+		return 0, nil // the usual case, with right clocks
 	}
 	own, err := tx.Info(purgedSpace+c.FullName(), id)
 	if err != nil {
@@ -103,7 +105,7 @@ func (tx *Tx) purgedTime(c *Collection, id string) (revision.Time, error) {
 	return max(decodeTime(own), decodeTime(floor)), err
 }
 
-// encodeTime gives a time as bytes that sort like it.
+// encodeTime encodes a time as bytes of the same order.
 func encodeTime(t revision.Time) []byte { return binary.BigEndian.AppendUint64(nil, uint64(t)) }
 
 func decodeTime(text []byte) revision.Time {

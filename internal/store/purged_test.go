@@ -10,8 +10,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// TestADocumentMadeAnewIsLater removes documents in each way while the clock is ahead, and makes them anew
-// when it is right again: peers may still have the old ones.
+// TestADocumentMadeAnewIsLater removes documents in each way while the clock is ahead, and creates
+// them again when it is right: peers may still have the old ones.
 func TestADocumentMadeAnewIsLater(t *testing.T) {
 	for name, tt := range map[string]struct {
 		remove func(t *testing.T, db *store.DB, c *store.Collection)
@@ -61,7 +61,7 @@ func purgeDoc(t *testing.T, db *store.DB, c *store.Collection) {
 	update(t, db, func(tx *store.Tx) error { return tx.Purge(c, "a") })
 }
 
-// expireDoc has the next save find the document expired.
+// expireDoc sets an expiry that the next save finds in the past.
 func expireDoc(t *testing.T, db *store.DB, c *store.Collection) {
 	update(t, db, func(tx *store.Tx) error { return tx.SetExpiry(c, "a", tx.Now().Add(-10*years)) })
 }
@@ -73,7 +73,7 @@ func deleteAndPurge(t *testing.T, db *store.DB, c *store.Collection) {
 	purgeDoc(t, db, c)
 }
 
-// conflictAndPurge purges a document with a head of the peer's beside its own.
+// conflictAndPurge purges a document with a conflict.
 func conflictAndPurge(t *testing.T, db *store.DB, c *store.Collection) {
 	theirs := revision.Rev{ID: revision.NewVersion(1<<50, revision.SourceFrom([16]byte{9}))}
 	in := store.Incoming{ID: "a", Rev: theirs, Body: []byte(`{}`), Remote: remote(t, db, "wss://peer/db")}
@@ -89,7 +89,8 @@ func deleteItems(t *testing.T, db *store.DB, c *store.Collection) {
 	}
 }
 
-// TestPurgesAreNotedByCollection wants a note to concern neither another ID nor another collection.
+// TestPurgesAreNotedByCollection checks that a purge affects neither other IDs nor other
+// collections.
 func TestPurgesAreNotedByCollection(t *testing.T) {
 	t.Parallel()
 	wall := newWallClock()
@@ -119,7 +120,8 @@ func TestPurgesAreNotedByCollection(t *testing.T) {
 	sound(t, db)
 }
 
-// TestATreeLeavesNoNote: tree revisions have no time that a purge could note.
+// TestATreeLeavesNoNote checks that purges of tree revisions note nothing, because these have no
+// time.
 func TestATreeLeavesNoNote(t *testing.T) {
 	t.Parallel()
 	db := open(t, store.Options{Versioning: store.RevTrees})
@@ -138,7 +140,7 @@ func TestATreeLeavesNoNote(t *testing.T) {
 	sound(t, db)
 }
 
-// TestAPurgeTakesEverything wants nothing of a document to be left in any table.
+// TestAPurgeTakesEverything checks that a purge leaves no row of the document in any table.
 func TestAPurgeTakesEverything(t *testing.T) {
 	for _, v := range bothVersionings {
 		t.Run(string(v), func(t *testing.T) {

@@ -11,7 +11,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store/queries"
 )
 
-// Catalog returns the collections as queries name them: `_` and the database's own name stand for the default one.
+// Catalog returns the collections under the names that queries use: `_` and the database's own name
+// stand for the default collection.
 func (tx *Tx) Catalog() (plan.Catalog, error) {
 	all, err := tx.Collections()
 	if err != nil {
@@ -44,9 +45,9 @@ func (c catalog) Collection(scope, name string) (plan.Collection, bool) {
 	return found, c.known[found]
 }
 
-// Query runs a query on what the transaction sees, and calls row for each of its rows until row fails. The rows
-// may not be kept. It fails with fault.InvalidParam, fault.InvalidQuery when the query cannot be run with these
-// parameters, or fault.NotFound when a collection is gone.
+// Query runs a query within the transaction and calls row for each row until row fails. row must
+// not keep its argument. Query fails with fault.InvalidParam, with fault.InvalidQuery if the query
+// cannot run with these parameters, or with fault.NotFound if a collection was deleted.
 func (tx *Tx) Query(q *plan.Query, params map[string]value.Value, row func(*queries.Rows) error) error {
 	s, v, runner, err := tx.translate(q, params)
 	if err != nil {
@@ -65,7 +66,7 @@ func (tx *Tx) Query(q *plan.Query, params map[string]value.Value, row func(*quer
 	return tx.queryFault(rows.Err())
 }
 
-// ExplainQuery returns the SQL of a query and SQLite's plan of it, a step a line.
+// ExplainQuery returns the SQL of a query, and SQLite's plan with one step per line.
 func (tx *Tx) ExplainQuery(q *plan.Query, params map[string]value.Value) (text string, steps []string, err error) {
 	s, v, runner, err := tx.translate(q, params)
 	if err != nil {
@@ -94,7 +95,7 @@ func (tx *Tx) translate(q *plan.Query, params map[string]value.Value) (*sql.Stat
 	return s, v, tx.c.queries, err
 }
 
-// tables finds the tables of a query's collections.
+// tables looks up the tables of a query's collections.
 func (tx *Tx) tables(q *plan.Query) (map[plan.Collection]sql.Table, error) {
 	tables := map[plan.Collection]sql.Table{}
 	for _, src := range q.Sources {
@@ -106,7 +107,7 @@ func (tx *Tx) tables(q *plan.Query) (map[plan.Collection]sql.Table, error) {
 			return nil, err
 		}
 		t := sql.Table{Name: forCollection("docs_#", c.id)}
-		if tx.group == nil { // a writer's counters are saved with the commit
+		if tx.group == nil { // in a writing transaction the counters are saved only with the commit
 			t.Live = forCollection("SELECT live FROM collections WHERE id = #", c.id)
 		}
 		tables[src.Collection] = t
@@ -114,7 +115,8 @@ func (tx *Tx) tables(q *plan.Query) (map[plan.Collection]sql.Table, error) {
 	return tables, nil
 }
 
-// queryFault says what SQLite has against a query that was found valid: a function of it has failed, a sum is too large.
+// queryFault describes why a valid query failed while it ran: a function failed, or a sum was too
+// large.
 func (tx *Tx) queryFault(err error) error {
 	if err == nil {
 		return nil

@@ -7,15 +7,15 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// Select says what [Tx.Changes] and [Tx.Scan] give. The zero value gives heads without their
-// bodies, tombstones included.
+// Select adjusts [Tx.Changes] and [Tx.Scan]. The zero value returns heads without their bodies,
+// tombstones included.
 type Select struct {
 	WithBody bool // read the bodies too
 	LiveOnly bool // leave tombstones out; they still count towards the limit of Changes
 }
 
-// Document returns a document with its body, or fault.NotFound. A tombstone is returned too, with
-// Deleted set.
+// Document returns a document with its body, or fault.NotFound. For a tombstone it returns a
+// Document with Deleted set.
 func (tx *Tx) Document(c *Collection, id string) (*Document, error) {
 	return tx.find(c, id, sqlDocByID)
 }
@@ -33,8 +33,8 @@ func (tx *Tx) find(c *Collection, id string, which collStatement) (*Document, er
 	return d, err
 }
 
-// Heads returns the heads of several documents without their bodies, in the order of ids;
-// nil stands for a document that does not exist.
+// Heads returns the heads of several documents without their bodies, in the order of ids; nil
+// stands for a missing document.
 func (tx *Tx) Heads(c *Collection, ids []string) ([]*Document, error) {
 	heads := make([]*Document, len(ids))
 	for i, id := range ids {
@@ -49,7 +49,7 @@ func (tx *Tx) Heads(c *Collection, ids []string) ([]*Document, error) {
 	return heads, nil
 }
 
-// lookup reads one document, expired or not; nil means there is none.
+// lookup reads one document, expired or not; nil means that it does not exist.
 func (tx *Tx) lookup(c *Collection, id string, which collStatement) (*Document, error) {
 	s, err := tx.collStmt(c, which)
 	if err != nil {
@@ -78,9 +78,9 @@ func (tx *Tx) one(s *sqlite3.Stmt, withBody bool) (d *Document, err error) {
 	return d, nil
 }
 
-// Changes returns the documents that changed after since, in the order of their sequences,
-// at most limit. Tombstones are among them, expired documents are not. Fewer than limit
-// means that there are no more, unless [Select].LiveOnly left some out.
+// Changes returns at most limit documents that changed after since, in the order of their
+// sequences, with tombstones and without expired documents. A result shorter than limit is the end
+// of the feed, unless [Select].LiveOnly left tombstones out.
 func (tx *Tx) Changes(c *Collection, since Sequence, limit int, sel Select) ([]*Document, error) {
 	s, err := tx.collStmt(c, sel.choose(sqlHeadsSince, sqlDocsSince))
 	if err != nil {
@@ -89,8 +89,8 @@ func (tx *Tx) Changes(c *Collection, since Sequence, limit int, sel Select) ([]*
 	return tx.list(c, s, sel, int64(since), tx.now.UnixMilli(), int64(limit))
 }
 
-// Conflicts returns the heads that a remote has a conflicting revision of, in the order of
-// their IDs after the given one, at most limit.
+// Conflicts returns at most limit heads with an unresolved conflict, in the order of their IDs,
+// starting behind after.
 func (tx *Tx) Conflicts(c *Collection, after string, limit int) ([]*Document, error) {
 	s, err := tx.collStmt(c, sqlConflictsAfter)
 	if err != nil {
@@ -118,8 +118,8 @@ func (tx *Tx) list(c *Collection, s *sqlite3.Stmt, sel Select, args ...any) (doc
 	return docs, tx.fault(c, err, "list documents", c.FullName())
 }
 
-// BySequence returns the documents that have these sequences, with their bodies, in the same
-// order; nil stands for a sequence that no document has any more.
+// BySequence returns the documents with these sequences, with their bodies, in the same order; nil
+// stands for a sequence that no document has any more.
 func (tx *Tx) BySequence(c *Collection, seqs []Sequence) ([]*Document, error) {
 	s, err := tx.collStmt(c, sqlDocBySeq)
 	if err != nil {
@@ -141,8 +141,8 @@ func (tx *Tx) BySequence(c *Collection, seqs []Sequence) ([]*Document, error) {
 	return docs, nil
 }
 
-// BodyOf returns the body of one revision of a document: of its head, of what a remote has
-// in conflict with it, or of one kept as a delta base. Otherwise fault.NotFound.
+// BodyOf returns the body of one revision of a document: of its head, of a remote's conflicting
+// revision, or of a delta base. It fails with fault.NotFound for other revisions.
 func (tx *Tx) BodyOf(c *Collection, id string, rev revision.ID) ([]byte, error) {
 	d, err := tx.find(c, id, sqlDocByID)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
-// listed is what lists have to give of a document.
+// listed is the expected entry of a document in a list.
 type listed struct {
 	id      string
 	seq     store.Sequence
@@ -23,7 +23,7 @@ type listed struct {
 	expiry  time.Time
 }
 
-// shelf drives one collection and a plain map with the same operations, and compares every way to read.
+// shelf applies the same operations to a collection and to a map, and compares every way to read.
 type shelf struct {
 	db   *store.DB
 	c    *store.Collection
@@ -38,7 +38,7 @@ func TestListsAgreeWithAMap(t *testing.T) {
 		s := &shelf{docs: map[string]listed{}, now: time.Now().Truncate(time.Millisecond)}
 		s.db = open(t, store.Options{Now: func() time.Time { return s.now }})
 		s.c = defaults(t, s.db)
-		update(t, s.db, func(tx *store.Tx) error { // one transaction: the expirer does not come between
+		update(t, s.db, func(tx *store.Tx) error { // one transaction, so that the expirer cannot run in between
 			for range rapid.IntRange(1, 25).Draw(rt, "steps") {
 				if err := s.step(rt, tx); err != nil {
 					return err
@@ -91,7 +91,7 @@ func (s *shelf) step(t *rapid.T, tx *store.Tx) error {
 	return nil
 }
 
-// put notes a new head, which has to have the next sequence.
+// put notes a new head, which must have the next sequence.
 func (s *shelf) put(t *rapid.T, got *store.Document, d listed) {
 	s.last++
 	d.id, d.seq = got.ID, s.last
@@ -103,7 +103,7 @@ func (s *shelf) put(t *rapid.T, got *store.Document, d listed) {
 
 func (s *shelf) isExpired(d listed) bool { return !d.expiry.IsZero() && !d.expiry.After(s.now) }
 
-// wanted gives the documents that are not expired, in an order.
+// wanted returns the documents that are not expired, in an order.
 func (s *shelf) wanted(order func(a, b listed) int, keep func(listed) bool) []listed {
 	all := slices.SortedFunc(maps.Values(s.docs), order)
 	return slices.DeleteFunc(all, func(d listed) bool { return s.isExpired(d) || !keep(d) })
@@ -139,7 +139,7 @@ func (s *shelf) compare(t *rapid.T, tx *store.Tx) {
 	live := uint64(0)
 	for _, d := range s.docs {
 		if !d.deleted {
-			live++ // an expired one counts until it is purged
+			live++ // expired documents count until they are purged
 		}
 	}
 	if n, err := tx.Count(s.c); n != live || err != nil {
@@ -147,7 +147,7 @@ func (s *shelf) compare(t *rapid.T, tx *store.Tx) {
 	}
 }
 
-// compareEach reads each document by itself, by its ID and its sequence.
+// compareEach reads each document by its ID and by its sequence.
 func (s *shelf) compareEach(t *rapid.T, tx *store.Tx) {
 	ids, seqs := []string{"none"}, []store.Sequence{s.last + 1}
 	for _, id := range slices.Sorted(maps.Keys(s.docs)) {
@@ -180,7 +180,7 @@ func (s *shelf) compareEach(t *rapid.T, tx *store.Tx) {
 	}
 }
 
-// sameList compares a list with the first of those that are wanted.
+// sameList compares a list with the first of the expected documents.
 func sameList(t *rapid.T, what string, got []*store.Document, err error, want []listed, limit int, sel store.Select) {
 	t.Helper()
 	want = want[:min(limit, len(want))]

@@ -13,9 +13,9 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// View runs fn with a snapshot of the database, on a connection of its own. A few views run at
-// once and the others queue; none waits for the writer. fn may begin another view. When ctx is
-// done, what fn is reading fails with the context's error.
+// View runs fn with a snapshot of the database, on a connection of its own. A few views run at once
+// and others queue; none waits for the writer. fn may begin another view. When ctx is done, reads
+// of fn fail with the context's error.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	const op = "read database"
 	if err := db.enter(op); err != nil {
@@ -33,7 +33,7 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	return interrupted(ctx, sqlFault(db.readers.view(ctx, c, fn), op, db.path))
 }
 
-// interrupted says in the context's words that SQLite was interrupted because of it.
+// interrupted replaces SQLite's INTERRUPT error by the error of the context that caused it.
 func interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, sqlite3.INTERRUPT) {
 		return ctx.Err()
@@ -41,26 +41,27 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// readers is the pool of connections that read. More of them than processors gain nothing, and each
-// costs much to open: so views queue for a few, in their order.
+// readers is a pool of read connections. More connections than processors gain nothing and cost
+// much to open, so further views queue in their order.
 type readers struct {
 	db    *DB
-	bound int // connections opened without a wait, and kept when they are idle
+	bound int // connections that open without a wait, and that stay open when idle
 
 	mu      sync.Mutex // guards the following
 	idle    []*conn
 	open    int           // connections, idle or in use
-	opening int           // those of them that somebody is opening
-	cost    time.Duration // of opening the last one
-	moved   time.Time     // when one was opened or given back
-	burst   int           // how many to open when nothing moves
-	waiting []chan *conn  // capacity 1; nil stands for one that the receiver has to open
+	opening int           // those of them that are still being opened
+	cost    time.Duration // of opening the latest one
+	moved   time.Time     // when a connection was last opened or given back
+	burst   int           // how many to open when no view ends
+	waiting []chan *conn  // capacity 1; a nil value tells the receiver to open a connection
 }
 
-// When views wait while none of the others ends, one more connection is opened: the others may be waiting
-// for these, since a view may begin another. If still none ends, two more are opened, then four. A wait lasts
-// at least four times as long as opening takes, which grows with the number of collections: views that are
-// merely slow are cheaper to wait for. Beyond manyReaders it lasts longer, as memory is at stake.
+// If no view ends while others wait, the pool opens one more connection: a running view may wait
+// for one of the queued, since a view may begin another. If still no view ends, it opens two more,
+// then four. Each wait lasts at least four times as long as opening a connection, which grows with
+// the number of collections: waiting for slow views is cheaper than opening. Beyond manyReaders the
+// wait is longer, to save memory.
 const (
 	patience     = 5 * time.Millisecond
 	longPatience = time.Second
@@ -71,7 +72,7 @@ func newReaders(db *DB) *readers {
 	return &readers{db: db, bound: max(4, runtime.GOMAXPROCS(0)), burst: 1}
 }
 
-// take gives a connection, a used one if there is any.
+// take returns an idle connection, or opens one.
 func (p *readers) take(ctx context.Context) (*conn, error) {
 	c, err := p.queue(ctx)
 	if c != nil || err != nil {
@@ -93,7 +94,7 @@ func (p *readers) opened(cost time.Duration) {
 	p.cost, p.moved = cost, time.Now()
 }
 
-// queue gives a connection, or nil if the caller has to open one.
+// queue returns a connection, or nil if the caller must open one.
 func (p *readers) queue(ctx context.Context) (*conn, error) {
 	p.mu.Lock()
 	if n := len(p.idle); n > 0 {
@@ -115,7 +116,7 @@ func (p *readers) queue(ctx context.Context) (*conn, error) {
 	return p.await(ctx, turn, limit)
 }
 
-// await waits for its turn, and looks now and then whether anything moves.
+// await waits for its turn. Now and then it calls unblock, in case no view ends.
 func (p *readers) await(ctx context.Context, turn chan *conn, limit time.Duration) (*conn, error) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
@@ -124,7 +125,7 @@ func (p *readers) await(ctx context.Context, turn chan *conn, limit time.Duratio
 		case c := <-turn:
 			return c, nil
 		case <-ctx.Done():
-			if !p.leave(turn) { // it was given one meanwhile
+			if !p.leave(turn) { // a connection arrived meanwhile
 				p.pass(<-turn)
 			}
 			return nil, ctx.Err()
@@ -134,7 +135,8 @@ func (p *readers) await(ctx context.Context, turn chan *conn, limit time.Duratio
 	}
 }
 
-// unblock has more connections opened if nothing has moved for too long. It returns when to look again.
+// unblock lets waiting views open connections if no view has ended for too long. It returns when to
+// look again.
 func (p *readers) unblock(now time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -164,7 +166,7 @@ func (p *readers) patienceLocked() time.Duration {
 	return longPatience
 }
 
-// leave takes turn out of the queue; false means that its turn has come.
+// leave removes turn from the queue; false means that its turn has come already.
 func (p *readers) leave(turn chan *conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -179,20 +181,20 @@ func (p *readers) leaveLocked(turn chan *conn) bool {
 	return i >= 0
 }
 
-// pass hands on c, which was not used; nil is one that was to be opened.
+// pass gives back c, which was not used; nil stands for the permission to open one.
 func (p *readers) pass(c *conn) { p.give(c, c != nil) }
 
-// give hands c on, or puts it back. It closes one that is broken, or one too many; c is nil if it
-// was not opened.
+// give passes c to the next waiting view, or puts it back. It closes a broken or surplus
+// connection. c is nil if opening it failed.
 func (p *readers) give(c *conn, sound bool) {
 	if p.keep(c, sound) || c == nil {
 		return
 	}
-	defer func() { _ = recover() }() // after a panic it may be beyond closing
-	_ = c.close()                    // it has only read
+	defer func() { _ = recover() }() // closing a broken connection may panic
+	_ = c.close()                    // a read connection has nothing to save
 }
 
-// keep reports whether c is still in use, or idle.
+// keep reports whether the pool still uses c: a waiting view got it, or it is idle.
 func (p *readers) keep(c *conn, sound bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -233,7 +235,7 @@ func (p *readers) close() error {
 	return err
 }
 
-// view runs fn in a read transaction of c, and gives c back.
+// view runs fn in a read transaction of c and gives c back.
 func (p *readers) view(ctx context.Context, c *conn, fn func(*Tx) error) (err error) {
 	sound := false
 	defer func() {

@@ -14,7 +14,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store/storetest"
 )
 
-// TestAViewWithinAViewNeedsNoOtherToEnd has more views begin another than there are connections.
+// TestAViewWithinAViewNeedsNoOtherToEnd runs more nested views than there are connections.
 func TestAViewWithinAViewNeedsNoOtherToEnd(t *testing.T) {
 	t.Parallel()
 	const views = 40
@@ -27,7 +27,7 @@ func TestAViewWithinAViewNeedsNoOtherToEnd(t *testing.T) {
 		all.Go(func() {
 			err := db.View(background, func(*store.Tx) error {
 				held.Done()
-				held.Wait() // all of them hold a connection
+				held.Wait() // all outer views hold a connection
 				return db.View(background, func(tx *store.Tx) error {
 					_, err := tx.Document(c, "a")
 					return err
@@ -41,7 +41,7 @@ func TestAViewWithinAViewNeedsNoOtherToEnd(t *testing.T) {
 	all.Wait()
 }
 
-// TestAViewThatGivesUpWaitingTakesNobodysTurn cancels some of those that queue.
+// TestAViewThatGivesUpWaitingTakesNobodysTurn cancels some of the queued views.
 func TestAViewThatGivesUpWaitingTakesNobodysTurn(t *testing.T) {
 	t.Parallel()
 	db := open(t, store.Options{})
@@ -77,7 +77,7 @@ func TestAViewThatGivesUpWaitingTakesNobodysTurn(t *testing.T) {
 	}
 }
 
-// TestAPanicInAViewGivesItsTurnOn breaks more connections than there are.
+// TestAPanicInAViewGivesItsTurnOn breaks more connections than the pool has.
 func TestAPanicInAViewGivesItsTurnOn(t *testing.T) {
 	t.Parallel()
 	db := open(t, store.Options{})
@@ -101,8 +101,9 @@ func TestAPanicInAViewGivesItsTurnOn(t *testing.T) {
 	all.Wait()
 }
 
-// TestSlowViewsHaveOneMoreConnectionOpened holds all connections for a moment while many views wait. Each
-// of these would open a connection of its own, and with many collections that costs more than to read.
+// TestSlowViewsHaveOneMoreConnectionOpened holds all connections for a moment while many views
+// wait. Without the limit each of these would open a connection, which costs more than its reading
+// if there are many collections.
 func TestSlowViewsHaveOneMoreConnectionOpened(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -114,7 +115,7 @@ func TestSlowViewsHaveOneMoreConnectionOpened(t *testing.T) {
 		for range few {
 			all.Go(func() {
 				err := db.View(background, func(*store.Tx) error {
-					time.Sleep(10 * time.Millisecond) // of the bubble's time
+					time.Sleep(10 * time.Millisecond) // in the bubble's time
 					return nil
 				})
 				if err != nil {

@@ -15,39 +15,40 @@ type Incoming struct {
 	Deleted bool
 	Body    []byte // as document.Compact returned it; nil means {}
 
-	// Info is what document.Compact told about Body. Nil has the store look for itself.
+	// Info is the result of document.Compact for Body. If it is nil, Receive checks the body
+	// itself.
 	Info *document.Info
 
-	// Remote is the peer that sent it, and is noted to have it. It is 0 for a client of a
-	// listener, of which nothing is noted.
+	// Remote is the peer that sent the revision; the database notes that this peer has it. Zero
+	// stands for a client of a listener, about which nothing is noted.
 	Remote Remote
 
-	// AllowAbsentBlobs stores the document though the content of its blobs is not here: the
-	// sender does not have it either.
+	// AllowAbsentBlobs stores the document even if the database lacks the content of its blobs,
+	// because the sender lacks it, too.
 	AllowAbsentBlobs bool
 
-	// RefuseConflict makes a conflict an error. It is one in any case where Remote is 0.
+	// RefuseConflict makes a conflict an error. If Remote is 0, a conflict always is an error.
 	RefuseConflict bool
 
-	// FromGateway says that the sender is a Sync Gateway: see [revision.IsUpgradeOf].
+	// FromGateway tells that the sender is a Sync Gateway: see [revision.IsUpgradeOf].
 	FromGateway bool
 }
 
-// Outcome tells what became of an incoming revision.
+// Outcome tells what Receive did with a revision.
 type Outcome int
 
 // The outcomes.
 const (
-	Stored       Outcome = iota // it is the head now
-	AlreadyKnown                // it, or a later one, was here already
-	Conflicted                  // it is kept beside the head until [Tx.Resolve]
+	Stored       Outcome = iota // the revision is the head now
+	AlreadyKnown                // the database had this revision or a later one
+	Conflicted                  // the revision is kept beside the head until [Tx.Resolve]
 )
 
-// Receive stores a revision that a peer has sent, if it is newer than what is here.
-// A conflict is kept as the remote's head, or refused with
-// fault.Conflict. It fails with fault.BadDocID, with fault.BadRevisionID (a version from the
-// future, or in a database of tree revisions, or a generation near the last), and with
-// fault.NotFound if a blob of the body has no content here.
+// Receive stores a revision that a peer has sent, if it is newer than the head. It keeps a
+// conflicting revision as the remote's head, or refuses it with fault.Conflict. It fails with
+// fault.BadDocID, with fault.BadRevisionID (a version from the future or in a database of tree
+// revisions, or a generation near the last), and with fault.NotFound if the database lacks the
+// content of a blob.
 func (tx *Tx) Receive(c *Collection, in Incoming) (outcome Outcome, err error) {
 	err = tx.atomic(func() error {
 		outcome, err = tx.receive(c, in)
@@ -111,7 +112,7 @@ func (tx *Tx) prepareIncoming(in Incoming) (*Document, error) {
 	return next, tx.requireBlobs(next, in.AllowAbsentBlobs)
 }
 
-// flagsOf returns the flags of a checked body.
+// flagsOf returns the row flags of the body, and checks the body if the caller has not.
 func flagsOf(in Incoming) (int64, error) {
 	if in.Info != nil || len(in.Body) == 0 {
 		return infoFlags(*cmp.Or(in.Info, &document.Info{})), nil
@@ -120,13 +121,13 @@ func flagsOf(in Incoming) (int64, error) {
 	return infoFlags(info), err
 }
 
-// receiveOver decides on next where a document of its ID exists.
+// receiveOver decides about next when the document exists already.
 func (tx *Tx) receiveOver(c *Collection, next *Document, in Incoming) (Outcome, error) {
 	head, err := tx.current(c, in.ID)
 	if err != nil {
 		return 0, err
 	}
-	if head == nil { // it had expired
+	if head == nil { // the document had expired
 		return Stored, tx.insertNew(c, next)
 	}
 	if in.FromGateway && revision.IsUpgradeOf(head.Rev, in.Rev) {
@@ -157,7 +158,7 @@ func (tx *Tx) receiveOver(c *Collection, next *Document, in Incoming) (Outcome, 
 	}
 }
 
-// storeNewer puts next, which remote has sent, in the place of head.
+// storeNewer replaces head by next, which remote has sent.
 func (tx *Tx) storeNewer(c *Collection, head, next *Document, remote Remote) error {
 	next.Rev = tx.prune(revision.Join(next.Rev, head.Rev), head)
 	next.remote = head.remote.moved(head.Rev.ID, next.Rev.ID)
@@ -170,11 +171,11 @@ func (tx *Tx) storeNewer(c *Collection, head, next *Document, remote Remote) err
 	return tx.replace(c, head, next)
 }
 
-// sameMerge returns head with its body if next differs from it in nothing but who has merged the same
-// versions to the same content, else nil.
+// sameMerge returns head with its body if head and next are the same merge made by two peers: they
+// merge the same versions and have the same content. Otherwise it returns nil.
 func (tx *Tx) sameMerge(c *Collection, head, next *Document) (*Document, error) {
 	if head.Deleted != next.Deleted || !revision.SameMerge(head.Rev, next.Rev) {
-		return nil, nil //nolint:nilnil // it is not
+		return nil, nil // they are not the same merge
 	}
 	full, err := tx.lookup(c, head.ID, sqlDocByID)
 	if err != nil || !document.Equal(full.Body, next.Body) {
@@ -183,8 +184,8 @@ func (tx *Tx) sameMerge(c *Collection, head, next *Document) (*Document, error) 
 	return full, nil
 }
 
-// storeSameMerge keeps the later one of two such merges, so that all peers end with the same. It has
-// then seen the other: what is edited upon either is in conflict with none.
+// storeSameMerge keeps the later of two equal merges, so that all peers end with the same one. The
+// later one is noted to have seen the other: an edit of either conflicts with neither.
 func (tx *Tx) storeSameMerge(c *Collection, head, next *Document, remote Remote) error {
 	if !revision.DefaultWinner(head.Rev, next.Rev, false, false) {
 		return tx.storeNewer(c, head, next, remote)
@@ -203,12 +204,13 @@ func receivedOrder(head, next *Document, remote Remote) revision.Order {
 	return revision.Receive(head.Rev, head.Deleted, has, next.Rev)
 }
 
-// acknowledgeUpgrade remembers that a gateway has what in is another name of. A version of ours has then seen
-// in, so that the gateway takes it as newer; a tree revision is to be offered upon the tree ID.
+// acknowledgeUpgrade notes that a gateway has the head under the encoded name in. If the head is a
+// version, its history then covers in, so that the gateway takes it as newer. A tree revision will
+// be offered as a child of the tree ID.
 func (tx *Tx) acknowledgeUpgrade(c *Collection, head *Document, in Incoming) error {
 	has := head.remote.of(in.Remote, head.Rev.ID)
 	switch {
-	case in.Remote == 0 || has == head.Rev.ID: // it has ours already: in was on its way
+	case in.Remote == 0 || has == head.Rev.ID: // the gateway has the head already: in was sent before
 		return nil
 	case head.Rev.ID.IsTree() && has != "" && head.Rev.Contains(has):
 		return nil
@@ -225,8 +227,8 @@ func (tx *Tx) acknowledgeUpgrade(c *Collection, head *Document, in Incoming) err
 	return tx.replace(c, full, &later)
 }
 
-// acknowledge remembers that remote has rev, which is head or older. That it is known to have the
-// head is not forgotten for an older one.
+// acknowledge notes that remote has rev, which is the head or older. If remote is known to have the
+// head, an older rev does not change that.
 func (tx *Tx) acknowledge(c *Collection, head *Document, remote Remote, rev revision.Rev) error {
 	if remote == 0 {
 		return nil
@@ -238,7 +240,7 @@ func (tx *Tx) acknowledge(c *Collection, head *Document, remote Remote, rev revi
 	return tx.markKnown(c, head, remote, rev)
 }
 
-// markKnown remembers that remote has rev, and drops what that makes superfluous.
+// markKnown notes that remote has rev, and drops kept revisions that this makes superfluous.
 func (tx *Tx) markKnown(c *Collection, head *Document, remote Remote, rev revision.Rev) error {
 	kept, err := tx.keptOf(c, head)
 	if err != nil {
@@ -263,8 +265,8 @@ func (tx *Tx) markKnown(c *Collection, head *Document, remote Remote, rev revisi
 	return tx.mark(c, head)
 }
 
-// MarkKnown remembers that remote has revision rev of a document, because it said so or took
-// it. Nothing happens where the document does not exist any more.
+// MarkKnown notes that remote has revision rev of a document, because remote announced it or
+// accepted it. If the document no longer exists, MarkKnown does nothing.
 func (tx *Tx) MarkKnown(c *Collection, id string, remote Remote, rev revision.ID) error {
 	if remote == 0 || rev == "" {
 		return fault.Invalid.In("mark revision", id).Says("no remote, or no revision")
@@ -278,9 +280,9 @@ func (tx *Tx) MarkKnown(c *Collection, id string, remote Remote, rev revision.ID
 	})
 }
 
-// MarkTaken remembers that remote took revision rev of a document, which was offered when it was
-// known to have the revision before. If it was found to have another one meanwhile, that one stays,
-// unless rev came after it: the news of an answer may be older than that of a pull.
+// MarkTaken notes that remote accepted revision rev of a document, offered while remote was known
+// to have before. If a pull has meanwhile found another revision there, MarkTaken leaves it unless
+// rev came after it: an answer may be older news than a pull.
 func (tx *Tx) MarkTaken(c *Collection, id string, remote Remote, rev revision.Rev, before revision.ID) error {
 	return tx.atomic(func() error {
 		head, err := tx.lookup(c, id, sqlHeadByID)

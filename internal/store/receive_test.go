@@ -10,7 +10,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// rev reads a revision from the properties of a rev message.
+// rev parses a revision from the properties of a rev message.
 func rev(t testing.TB, id, history string) revision.Rev {
 	t.Helper()
 	r, err := revision.ParseRev(id, history)
@@ -28,7 +28,7 @@ func receive(db *store.DB, c *store.Collection, in store.Incoming) (o store.Outc
 	return o, err
 }
 
-// remote gives the number of a remote.
+// remote returns the number of a remote.
 func remote(t testing.TB, db *store.DB, url string) (r store.Remote) {
 	t.Helper()
 	update(t, db, func(tx *store.Tx) (err error) {
@@ -38,7 +38,7 @@ func remote(t testing.TB, db *store.DB, url string) (r store.Remote) {
 	return r
 }
 
-// The answer to a push may be noted later than what the pull has brought since.
+// A push's answer may be noted after a pull has brought a later revision.
 func TestMarkTakenKeepsWhatIsNewer(t *testing.T) {
 	pushed, pulled := rev(t, "1-aa", ""), rev(t, "2-bb", "1-aa")
 	for name, x := range map[string]struct {
@@ -234,7 +234,7 @@ func TestTheLastBodyIsKeptAsABaseWhenAskedFor(t *testing.T) {
 	sound(t, db)
 }
 
-// A peer cannot use up the generations, so that the next edits would have none.
+// A peer cannot use up the generations, which would leave none for later edits.
 func TestReceivedGenerationsLeaveRoomForEdits(t *testing.T) {
 	db := open(t, store.Options{Versioning: store.RevTrees})
 	c := defaults(t, db)

@@ -2,11 +2,11 @@ package store
 
 import "github.com/ncruces/go-sqlite3"
 
-// Remote numbers a peer within one database, for good; see [Tx.RemoteFor]. Zero means none.
+// Remote numbers a peer permanently within one database; see [Tx.RemoteFor]. Zero means no remote.
 type Remote int64
 
-// RemoteFor returns the number of the remote at url, and gives it one in an Update. In a View
-// an unknown one gives 0.
+// RemoteFor returns the number of the remote at url. An Update numbers a new remote; a View returns
+// 0 for it.
 func (tx *Tx) RemoteFor(url string) (remote Remote, err error) {
 	number := func(s *sqlite3.Stmt) error { remote = Remote(s.ColumnInt64(0)); return nil }
 	s, err := tx.stmt(sqlFindRemote)

@@ -11,8 +11,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// family returns revisions of one document by name: two lines of edits from one base, a document made
-// anew, and, of versions, a merge of the lines.
+// family returns named revisions of one document: two lines of edits from one base, a document
+// created again and, with versions, a merge of the lines.
 func family(v store.Versioning) map[string]revision.Rev {
 	f := map[string]revision.Rev{}
 	clock := revision.Time(1 << 50)
@@ -37,7 +37,7 @@ func family(v store.Versioning) map[string]revision.Rev {
 	return f
 }
 
-// arrival is a revision of a family that a peer sends, and what becomes of it.
+// arrival is a revision of a family that a peer sends, and the expected result.
 type arrival struct {
 	rev     string
 	from    string // a peer's URL; "" for a client of a listener
@@ -47,7 +47,7 @@ type arrival struct {
 	want     store.Outcome
 	wantErr  *fault.Error
 	head     string // "" for rev itself
-	conflict string // the revision that is kept beside the head; "" for none
+	conflict string // the revision kept beside the head; "" for none
 }
 
 // TestWhichRevisionReplacesWhich sends the revisions of a document in many orders.
@@ -127,7 +127,7 @@ func TestWhichRevisionReplacesWhich(t *testing.T) {
 	}
 }
 
-// play receives arrivals and compares the document with what each is to leave.
+// play receives arrivals and compares the document with the expected result of each.
 func play(t *testing.T, v store.Versioning, revs map[string]revision.Rev, arrivals []arrival) {
 	t.Helper()
 	db := open(t, store.Options{Versioning: v})
@@ -174,7 +174,7 @@ func play(t *testing.T, v store.Versioning, revs map[string]revision.Rev, arriva
 
 func familyBody(name string) []byte { return fmt.Appendf(nil, `{"is":%q}`, name) }
 
-// checkKept wants a conflict with a revision, or none if that is empty.
+// checkKept checks that the document is in conflict with a revision, or not at all if it is empty.
 func checkKept(t *testing.T, db *store.DB, c *store.Collection, want revision.ID, deleted bool) {
 	t.Helper()
 	view(t, db, func(tx *store.Tx) error {

@@ -13,14 +13,13 @@ import (
 	"github.com/tandemdb/tandem/internal/seal"
 )
 
-// ChangeKey changes what opens the database: to a secret or, if that is nil, to nothing, which
-// removes the encryption.
+// ChangeKey changes the secret that opens the database. A nil secret removes the encryption.
 //
-// From one secret to another, only the key file is written anew: the data stays encrypted as it
-// is. To encrypt a database, or to remove its encryption, all of it is written anew, which takes as
-// much free space as the database has, and everybody else waits meanwhile. No other DB may have it
-// open, in this process or another, and no blob may be open: that is fault.Busy. If the change is cut
-// off, the database is as it was, or as it was to be, when it is opened next.
+// A change from one secret to another rewrites only the key file: the data stays encrypted under
+// the same keys. Encrypting a database, or removing its encryption, rewrites all data. That takes
+// as much free space as the database, and everybody else waits meanwhile. It fails with fault.Busy
+// if another DB has the database open, in this process or another, or if a blob is open. If the
+// change is cut off, the next opening finds the database either unchanged or changed completely.
 func (db *DB) ChangeKey(ctx context.Context, to *seal.Secret) error {
 	const op = "change encryption"
 	err := db.writer.submit(&request{ctx: ctx, alone: func(*conn) error { return db.changeKey(ctx, to) }})
@@ -30,7 +29,7 @@ func (db *DB) ChangeKey(ctx context.Context, to *seal.Secret) error {
 	return interrupted(ctx, sqlFault(err, op, db.path))
 }
 
-// IsEncrypted reports whether there is an encrypted database at path, without opening it.
+// IsEncrypted reports whether path holds an encrypted database, without opening it.
 func IsEncrypted(path string) bool { return Exists(path) && exists(filepath.Join(path, keyFile)) }
 
 // Encrypted reports whether the database is encrypted.
@@ -58,14 +57,14 @@ func (db *DB) changeKey(ctx context.Context, to *seal.Secret) error {
 	return db.blobs.files.replace(db.path, keyFile, text)
 }
 
-// The folders that a database is written anew in. One of the first name is not complete, and is
-// removed. One of the second name is complete, and whoever comes first puts it in place.
+// The folders for the rewritten database. A folder named resealing is incomplete and is removed. A
+// folder named resealed is complete, and the next process to open the database puts it in place.
 const (
 	resealing = "resealed" + partSuffix
 	resealed  = "resealed"
 )
 
-// reseal writes the database anew, encrypted under new keys or not at all.
+// reseal rewrites the database, encrypted under new keys or not at all.
 func (db *DB) reseal(ctx context.Context, to *seal.Secret) error {
 	if err := db.access.useAlone(ctx); err != nil {
 		return err
@@ -76,7 +75,7 @@ func (db *DB) reseal(ctx context.Context, to *seal.Secret) error {
 	}
 	next, err := db.writeResealed(ctx, to)
 	if err != nil {
-		removeErr := db.blobs.files.removeAll(filepath.Join(db.path, resealing)) // if not now, then when it is opened next
+		removeErr := db.blobs.files.removeAll(filepath.Join(db.path, resealing)) // if that fails, the next opening removes it
 		return errors.Join(err, removeErr, db.shareAgain(ctx))
 	}
 	if err := db.moveIn(ctx, next); err != nil {
@@ -85,9 +84,9 @@ func (db *DB) reseal(ctx context.Context, to *seal.Secret) error {
 	return nil
 }
 
-// seize makes sure that nobody else has the database open, nor can open it. While the
-// shared lock of the folder becomes an exclusive one, SQLite's write lock keeps other processes from
-// changing the encryption too.
+// seize makes sure that nobody else has the database open or can open it. While the folder's shared
+// lock becomes an exclusive one, SQLite's write lock keeps other processes from changing the
+// encryption too.
 func (db *DB) seize(ctx context.Context) error {
 	c := db.writer.c
 	if err := c.Exec(`BEGIN IMMEDIATE`); err != nil {
@@ -106,7 +105,7 @@ func (db *DB) seize(ctx context.Context) error {
 	return errors.Join(err, db.shareAgain(ctx), c.Exec(`ROLLBACK`))
 }
 
-// shareAgain takes back the lock that everybody has.
+// shareAgain takes the shared lock of the folder back.
 func (db *DB) shareAgain(ctx context.Context) error {
 	if err := db.access.lock.share(context.WithoutCancel(ctx)); err != nil {
 		return db.access.fail(err)
@@ -114,13 +113,13 @@ func (db *DB) shareAgain(ctx context.Context) error {
 	return nil
 }
 
-// resealedAs is what a database has been written anew as.
+// resealedAs describes the encryption of the rewritten database.
 type resealedAs struct {
-	keys *seal.Keys // nil if it is not encrypted
-	text []byte     // of the key file; nil for none
+	keys *seal.Keys // nil without encryption
+	text []byte     // the content of the key file; nil without one
 }
 
-// writeResealed writes the database anew into a folder of its own, durably.
+// writeResealed writes the new database into the folder resealing, durably.
 func (db *DB) writeResealed(ctx context.Context, to *seal.Secret) (next resealedAs, err error) {
 	folder, files := filepath.Join(db.path, resealing), db.blobs.files
 	if err := files.removeAll(folder); err != nil {
@@ -150,7 +149,7 @@ func (db *DB) writeResealed(ctx context.Context, to *seal.Secret) (next resealed
 	return next, files.syncFolder(folder)
 }
 
-// resealRows writes the database file anew.
+// resealRows writes the new database file.
 func (db *DB) resealRows(ctx context.Context, folder string, keys *seal.Keys) error {
 	system := registerVFS(db.options.baseVFS(), keys)
 	defer vfs.Unregister(system)
@@ -176,7 +175,7 @@ func (db *DB) resealRows(ctx context.Context, folder string, keys *seal.Keys) er
 	return db.blobs.files.syncFile(file)
 }
 
-// resealBlobs writes anew the blobs that are referred to, or may be soon.
+// resealBlobs writes the blobs that documents refer to, and those that wait for their document.
 func (db *DB) resealBlobs(ctx context.Context, folder string, keys *seal.Keys) error {
 	needed, err := db.keptBlobs(ctx)
 	if err != nil {
@@ -188,7 +187,7 @@ func (db *DB) resealBlobs(ctx context.Context, folder string, keys *seal.Keys) e
 			return err
 		}
 		err := db.blobs.copyTo(to, key)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // it may be absent
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // documents may refer to absent blobs
 			return err
 		}
 	}
@@ -207,7 +206,7 @@ func (db *DB) keptBlobs(ctx context.Context) (map[blobKey]struct{}, error) {
 	return needed, err
 }
 
-// copyTo writes the content of a blob anew in another folder, durably.
+// copyTo writes the content of a blob into another folder, durably.
 func (b *blobs) copyTo(to *blobs, key blobKey) (err error) {
 	content, err := b.open(key)
 	if err != nil {
@@ -230,7 +229,7 @@ func (b *blobs) copyTo(to *blobs, key blobKey) (err error) {
 	return errors.Join(w.Close(key[:]), to.files.sync(file))
 }
 
-// moveIn puts what was written anew in the place of the database, and opens that.
+// moveIn replaces the database by the rewritten one, and opens that.
 func (db *DB) moveIn(ctx context.Context, next resealedAs) error {
 	ctx = context.WithoutCancel(ctx) // there is no way back
 	w, files := db.writer, db.blobs.files
@@ -249,7 +248,7 @@ func (db *DB) moveIn(ctx context.Context, next resealedAs) error {
 		return err
 	}
 	if !hasKeyFile(db.path, next.text) {
-		return busy() // somebody was quicker than us in the moment without a lock, and changed it again
+		return busy() // another process changed it again in the moment without a lock
 	}
 	db.access.replace(next.keys, db.options.baseVFS())
 	db.blobs.keys = next.keys

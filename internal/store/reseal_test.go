@@ -23,7 +23,7 @@ import (
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
-// directions are the changes of the encryption, each with what a database has before and after.
+// directions are the changes of the encryption, each with the secrets before and after.
 func directions(t *testing.T) map[string][2]*seal.Secret {
 	key := rawKey(t, testKey)
 	return map[string][2]*seal.Secret{
@@ -36,7 +36,7 @@ func TestTheEncryptionChanges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			db := open(t, store.Options{Secret: secrets[0]})
 			s := fillSecretly(t, db)
-			if _, err := db.OpenBlob(document.Digest([20]byte{})); !errors.Is(err, fault.NotFound) { // it is no use of the database
+			if _, err := db.OpenBlob(document.Digest([20]byte{})); !errors.Is(err, fault.NotFound) { // reading a missing blob leaves no user behind
 				t.Errorf("a blob that is missing: got %v", err)
 			}
 			uuid, pending := db.PublicUUID(), putBlob(t, db, "not referred to yet")
@@ -72,8 +72,8 @@ func TestRemovingTheEncryptionOfNothing(t *testing.T) {
 
 var errKilled = errors.New("killed")
 
-// killer is a disk whose n-th step is the last: the folder as it is then is copied, as what a process that
-// is killed there leaves.
+// killer is a disk that copies the folder at its n-th step, to show what a process killed at that
+// step would leave.
 type killer struct {
 	n        int
 	from, to string
@@ -99,21 +99,22 @@ func (k *killer) Step(store.Step, string, string) error {
 	return errKilled
 }
 
-// begin counts steps from now on, and kills at the n-th.
+// begin counts steps from now on, and copies at the n-th.
 func (k *killer) begin(n int, from, to string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.n, k.steps, k.from, k.to = n, 0, from, to
 }
 
-// TestAChangeThatIsCutOffAnywhere kills at each step of a change. What it leaves opens with the old or with the
-// new secret, and is complete; so does the folder after the failed change itself, once it is closed.
+// TestAChangeThatIsCutOffAnywhere kills the process at each step of a change. The remains must open
+// with either the old or the new secret, and be complete. So must the folder after the failed
+// change itself, once it is closed.
 func TestAChangeThatIsCutOffAnywhere(t *testing.T) {
 	for name, secrets := range directions(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			by := testsize.Pick(5, 1)
-			if name == "change" { // which has few steps
+			if name == "change" { // the change has few steps
 				by = 1
 			}
 			cut, outcomes := 1, map[bool]int{}
@@ -147,14 +148,14 @@ func TestAChangeThatIsCutOffAnywhere(t *testing.T) {
 
 var cutAll = flag.Bool("store.all", false, "cut the power at each step of a change of the encryption, not at some") //nolint:gochecknoglobals // a flag
 
-// TestPowerCutsInAChange cuts the power in a change, and after its last step, with several chances for what was
-// not synced.
+// TestPowerCutsInAChange cuts the power during a change and after its last step. Each cut is tried
+// with several outcomes for the unsynced data.
 func TestPowerCutsInAChange(t *testing.T) {
 	for name, secrets := range directions(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			by := testsize.Pick(23, 3)
-			if *cutAll || name == "change" { // which has few steps
+			if *cutAll || name == "change" { // the change has few steps
 				by = 1
 			}
 			cut, outcomes := 1, map[bool]int{}
@@ -168,7 +169,8 @@ func TestPowerCutsInAChange(t *testing.T) {
 	}
 }
 
-// cutInChange reports whether the change has a step of that number. A change that is over, stays.
+// cutInChange reports whether the change has a step of that number. A completed change must
+// survive.
 func cutInChange(t *testing.T, secrets [2]*seal.Secret, cut int, outcomes map[bool]int) (reached bool) {
 	d := storetest.NewDisk()
 	defer d.Close()
@@ -200,7 +202,7 @@ func cutInChange(t *testing.T, secrets [2]*seal.Secret, cut int, outcomes map[bo
 	return err != nil
 }
 
-// complete sums up a folder, without what is in it for nothing: not yet complete.
+// complete hashes a folder without its incomplete files.
 func complete(t *testing.T, path string) string {
 	t.Helper()
 	files, sum := contents(t, path), sha256.New()
@@ -212,8 +214,8 @@ func complete(t *testing.T, path string) string {
 	return string(sum.Sum(nil))
 }
 
-// survives checks that the database at path opens with exactly one of two secrets and has all its content. It
-// reports whether that is the second.
+// survives checks that the database at path opens with exactly one of two secrets and has all its
+// content. It reports whether that is the second secret.
 func (s secrets) survives(t *testing.T, path string, with [2]*seal.Secret) (changed bool) {
 	t.Helper()
 	var opened []*store.DB
@@ -246,7 +248,7 @@ func TestARecoveryThatIsCutOffAnywhere(t *testing.T) {
 	db := open(t, store.Options{Secret: secrets[0], Disk: k})
 	s := fillSecretly(t, db)
 	moved := filepath.Join(t.TempDir(), "moved"+store.Extension)
-	for n := 1; ; n++ { // until what is left is complete, but not in its place
+	for n := 1; ; n++ { // until the new database is complete but not yet in place
 		k.begin(n, db.Path(), moved)
 		if err := db.ChangeKey(background, secrets[1]); err == nil {
 			t.Fatal("never cut off with a complete folder")
@@ -355,7 +357,7 @@ func TestAChangeThatIsCancelled(t *testing.T) {
 	}
 }
 
-// canceller is a disk at whose first step, once it is armed, somebody loses patience.
+// canceller is a disk that cancels a context at its first step after it was armed.
 type canceller struct {
 	cancel context.CancelFunc
 	armed  atomic.Bool
@@ -370,7 +372,8 @@ func (c *canceller) Step(store.Step, string, string) error {
 	return nil
 }
 
-// TestWorkGoesOnAroundAChange saves, reads and looks at blobs while the encryption changes to and fro.
+// TestWorkGoesOnAroundAChange saves, reads and opens blobs while the encryption is switched on and
+// off.
 func TestWorkGoesOnAroundAChange(t *testing.T) {
 	db := open(t, store.Options{})
 	c := defaults(t, db)

@@ -6,8 +6,9 @@ import (
 	"path/filepath"
 )
 
-// finishReseal completes or clears away what a change of the encryption has left in the folder of a
-// database that nobody has open. Each step may be repeated, so this may be cut off and begin again.
+// finishReseal completes or removes an unfinished change of the encryption, in the folder of a
+// database that nobody has open. Each step may be repeated, so finishReseal itself may be cut off
+// and start again.
 func finishReseal(path string, files files) error {
 	if err := files.removeAll(filepath.Join(path, resealing)); err != nil {
 		return err
@@ -24,15 +25,16 @@ func finishReseal(path string, files files) error {
 	if err := errors.Join(files.syncFolder(from), files.syncFolder(path)); err != nil {
 		return err
 	}
-	// First its name goes: what is removed in part must not be taken for complete.
+	// Rename the folder first: a partly removed folder must not pass for a complete one.
 	if err := files.moveFolder(path, resealed, resealing); err != nil {
 		return err
 	}
 	return files.removeAll(filepath.Join(path, resealing))
 }
 
-// moveKeyIn copies the key file into place, or removes the one in place if the database is to have
-// none. It does not move it: when this step is repeated, a missing file must still mean none.
+// moveKeyIn copies the key file into place, or removes the old one if the database becomes
+// unencrypted. It copies rather than moves: when this step is repeated, a missing file must still
+// mean "no key".
 func (f files) moveKeyIn(path, from string) error {
 	text, err := readKeyFile(from)
 	if err == nil {
@@ -44,7 +46,8 @@ func (f files) moveKeyIn(path, from string) error {
 	return f.removeAll(filepath.Join(path, keyFile))
 }
 
-// moveRowsIn moves the database file; a log of the old one must not be taken for its own.
+// moveRowsIn moves the database file, and removes the old log, which SQLite would take for the new
+// file's.
 func (f files) moveRowsIn(path, from string) error {
 	if !exists(filepath.Join(from, databaseFile)) {
 		return nil // done already
@@ -54,7 +57,7 @@ func (f files) moveRowsIn(path, from string) error {
 			return err
 		}
 	}
-	if err := f.syncFolder(path); err != nil { // or a power cut could bring the log back to the new rows
+	if err := f.syncFolder(path); err != nil { // otherwise a power cut could bring the old log back
 		return err
 	}
 	return f.rename(filepath.Join(from, databaseFile), filepath.Join(path, databaseFile))

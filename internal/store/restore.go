@@ -8,27 +8,27 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// maxRestoredSequence bounds the sequences that an export may ask for: it leaves room for 2^53
-// changes, far more than there ever are.
+// maxRestoredSequence bounds the sequences that an export may request. It leaves room for 2^53
+// further changes.
 const maxRestoredSequence = 1 << 53
 
-// Restored is a document as an export has it.
+// Restored is a document of an export.
 type Restored struct {
 	ID      string
 	Body    []byte       // as [Edit].Body
 	Deleted bool         // it is a tombstone
-	Rev     revision.Rev // zero if the export does not say
+	Rev     revision.Rev // zero if the export has none
 
-	// Sequence is the place it had among the changes of its collection, 0 for the next one. Only
-	// a transaction that found the collection without a single change may ask for places: what
-	// reads on from the last sequence would miss them.
+	// Sequence is the document's place among the changes of its collection, 0 for the next one. A
+	// transaction may set it only in a collection that had no change before: readers that continue
+	// behind the last sequence would miss the document.
 	Sequence Sequence
 }
 
-// Restore stores a document as an export has it, also when the content of its blobs is not here. One
-// that the collection does not know gets the revision of the export; another becomes an edit,
-// unless it is the same already. It reports whether anything has changed. It fails as
-// [Tx.Save] and [Tx.Receive] do, and with fault.Invalid for a sequence that cannot be.
+// Restore stores a document of an export, even if the database lacks the content of its blobs. A
+// new document gets the revision of the export. An existing document with other content gets an
+// edit. Restore reports whether anything changed. It fails as [Tx.Save] and [Tx.Receive] do, and
+// with fault.Invalid for an impossible sequence.
 func (tx *Tx) Restore(c *Collection, r Restored) (changed bool, err error) {
 	err = tx.atomic(func() error {
 		changed, err = tx.restore(c, r)
@@ -58,7 +58,7 @@ func (tx *Tx) restore(c *Collection, r Restored) (changed bool, err error) {
 
 func (tx *Tx) restoreNew(c *Collection, r Restored) (bool, error) {
 	if r.Rev.IsZero() && r.Deleted {
-		return false, nil // there is nothing to delete
+		return false, nil // no document to delete
 	}
 	k, err := tx.counters(c)
 	if err != nil {
@@ -94,7 +94,7 @@ func (tx *Tx) addRestored(c *Collection, r Restored) error {
 	return err
 }
 
-// checkFree refuses a sequence that is too large or was given.
+// checkFree refuses a sequence that is too large or already given.
 func (tx *Tx) checkFree(c *Collection, seq Sequence) error {
 	if seq > maxRestoredSequence {
 		return fault.Invalid.Says("sequence %d is too large", seq)

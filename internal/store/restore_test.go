@@ -13,7 +13,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// restored is a head as an export has it.
+// restored returns a head as an export has it.
 func restored(d *store.Document) store.Restored {
 	return store.Restored{ID: d.ID, Body: d.Body, Deleted: d.Deleted, Rev: d.Rev, Sequence: d.Sequence}
 }
@@ -30,7 +30,7 @@ func heads(t *testing.T, db *store.DB) (all []string) {
 	return all
 }
 
-// A new database has what the other one had: revisions, histories, tombstones and sequences.
+// A restored database has the revisions, histories, tombstones and sequences of the original.
 func TestRestoredDocumentsAreWhatTheyWere(t *testing.T) {
 	for _, v := range []store.Versioning{store.VersionVectors, store.RevTrees} {
 		t.Run(string(v), func(t *testing.T) {

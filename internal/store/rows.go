@@ -7,7 +7,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// insert adds d with the next sequence, unless there is a document of its ID already.
+// insert adds d with the next sequence, unless a document with its ID exists.
 func (tx *Tx) insert(c *Collection, d *Document) (bool, error) {
 	k, err := tx.counters(c)
 	if err != nil {
@@ -30,8 +30,8 @@ func (tx *Tx) insert(c *Collection, d *Document) (bool, error) {
 	return true, tx.ownBlobs(d)
 }
 
-// insertNew is insert where no document of its ID was found. One that cannot be inserted all the
-// same means that the file contradicts itself.
+// insertNew is insert after a lookup has found no document of the ID. If the insertion still fails,
+// the file contradicts itself.
 func (tx *Tx) insertNew(c *Collection, d *Document) error {
 	inserted, err := tx.insert(c, d)
 	if err == nil && !inserted {
@@ -40,8 +40,8 @@ func (tx *Tx) insertNew(c *Collection, d *Document) error {
 	return err
 }
 
-// replace makes next the head in place of head, with the next sequence. next.remote is set.
-// It takes care of what is kept of older revisions and of conflicts that are over with it.
+// replace makes next the head instead of head, with the next sequence. next.remote must be set.
+// replace updates the kept revisions and ends conflicts that next resolves.
 func (tx *Tx) replace(c *Collection, head, next *Document) error {
 	k, err := tx.counters(c)
 	if err != nil {
@@ -68,8 +68,8 @@ func (tx *Tx) replace(c *Collection, head, next *Document) error {
 	return tx.ownBlobs(next)
 }
 
-// mark stores the flags, the remotes and the expiry of d, which stays the same revision and
-// so keeps its sequence.
+// mark stores the flags, the remotes and the expiry of d. The revision stays, and so does the
+// sequence.
 func (tx *Tx) mark(c *Collection, d *Document) error {
 	s, err := tx.collWriting(c, sqlMarkDoc, last)
 	if err != nil {
@@ -78,7 +78,8 @@ func (tx *Tx) mark(c *Collection, d *Document) error {
 	return tx.changeOne(s, d.flags, string(d.remote), expiryColumn(d.Expiry), int64(d.Sequence))
 }
 
-// count updates the collection's counters after a row changed from was to is; nil stands for no row.
+// count updates the collection's counters after a row changed from was to is; nil stands for a
+// missing row.
 func (tx *Tx) count(k counters, was, is *Document) {
 	if was != nil && !was.Deleted {
 		k.live--
@@ -92,7 +93,8 @@ func (tx *Tx) count(k counters, was, is *Document) {
 	tx.setCounters(k)
 }
 
-// writeRow runs sqlInsertDoc or sqlUpdateDoc. It is on the path of every document.
+// writeRow runs sqlInsertDoc or sqlUpdateDoc. Its binding is spelled out for speed: every document
+// passes here.
 func (tx *Tx) writeRow(s *sqlite3.Stmt, seq int64, d *Document) error {
 	if err := s.BindInt64(1, seq); err != nil {
 		return err
@@ -115,7 +117,7 @@ func (tx *Tx) writeRow(s *sqlite3.Stmt, seq int64, d *Document) error {
 	if err := bindExpiry(s, 7, d.Expiry); err != nil {
 		return err
 	}
-	if err := s.BindText(8, unsafe.String(unsafe.SliceData(d.Body), len(d.Body))); err != nil { // SQLite copies it
+	if err := s.BindText(8, unsafe.String(unsafe.SliceData(d.Body), len(d.Body))); err != nil { // SQLite copies the text
 		return err
 	}
 	return s.Exec()

@@ -9,7 +9,7 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// MaxBody is the most bytes that a document's body may have.
+// MaxBody is the largest size of a document's body, in bytes.
 const MaxBody = 64 << 20
 
 // Edit is a local change of a document.
@@ -22,24 +22,23 @@ type Edit struct {
 	// Deleted makes a tombstone, which may have a body too.
 	Deleted bool
 
-	// AllowAbsentBlobs saves the document though the content of its blobs is not here. It is
-	// for data from elsewhere; peers then get the document without the content.
+	// AllowAbsentBlobs saves the document even if the database lacks the content of its blobs, for
+	// imported data. Peers then get the document without the content.
 	AllowAbsentBlobs bool
 
 	// FailOnConflict makes Save fail with fault.Conflict unless the head is still Parent, the
-	// revision that the edit was made from; an empty Parent wants no document, or a tombstone.
-	// Otherwise the last writer wins.
+	// revision that was edited. An empty Parent requires that the document does not exist or is a
+	// tombstone. Without FailOnConflict the last writer wins.
 	FailOnConflict bool
 	Parent         revision.ID
 }
 
-// Save stores a local edit as the document's next revision, and returns the new head with
-// its body. A save over a tombstone continues from it. The expiry of a document stays, that
-// of a deleted one ends.
+// Save stores a local edit as the document's next revision and returns the new head with its body.
+// A save over a tombstone continues its history. A document keeps its expiry; a deletion clears it.
 //
 // It fails with fault.Conflict (see [Edit].FailOnConflict), fault.BadDocID, fault.BadJSON,
 // fault.CorruptRevision or fault.Invalid (a body that is not allowed), or fault.NotFound: the
-// document to be deleted does not exist, or a blob of the body has no content here.
+// document to be deleted does not exist, or the database lacks the content of a blob.
 func (tx *Tx) Save(c *Collection, e Edit) (head *Document, err error) {
 	err = tx.atomic(func() error {
 		head, err = tx.save(c, e)
@@ -75,10 +74,10 @@ func (tx *Tx) save(c *Collection, e Edit) (*Document, error) {
 	return next, tx.fault(c, tx.saveOver(c, head, next), op, e.ID)
 }
 
-// Touch writes the head of a document once more, as a new revision of the same content, if it
-// is still rev. That settles what no comparison can: two peers that each claim to have seen the
-// other's revision. It does nothing if the document is gone, if its head is another revision, or
-// if that is in conflict.
+// Touch saves the head of a document again, as a new revision with the same content, if it is still
+// rev. That settles an order that no comparison can: two peers each claim to have seen the other's
+// revision. It does nothing if the document is gone, its head is another revision, or the head is
+// in conflict.
 func (tx *Tx) Touch(c *Collection, id string, rev revision.ID) error {
 	const op = "touch document"
 	return tx.atomic(func() error {
@@ -97,7 +96,7 @@ func (tx *Tx) Touch(c *Collection, id string, rev revision.ID) error {
 	})
 }
 
-// saveOver makes next the revision after head, which is nil for none.
+// saveOver stores next as the revision after head; head is nil for a new document.
 func (tx *Tx) saveOver(c *Collection, head, next *Document) (err error) {
 	if head == nil {
 		if err := tx.beginDocument(c, next); err != nil {
@@ -120,7 +119,7 @@ func (tx *Tx) saveOver(c *Collection, head, next *Document) (err error) {
 	return tx.replace(c, head, next)
 }
 
-// prepareEdit checks an edit and gives the document it makes, without its revision.
+// prepareEdit checks an edit and returns its document, without a revision.
 func (tx *Tx) prepareEdit(e Edit) (*Document, error) {
 	if err := document.CheckID(e.ID); err != nil {
 		return nil, err
@@ -139,7 +138,7 @@ func (tx *Tx) prepareEdit(e Edit) (*Document, error) {
 
 var emptyBody = []byte("{}")
 
-// checkBody checks the body of a local edit, and gives it in stored form with its flags.
+// checkBody checks the body of a local edit, and returns it in stored form with its flags.
 func checkBody(body []byte) ([]byte, int64, error) {
 	if len(body) == 0 {
 		return emptyBody, 0, nil
@@ -159,8 +158,8 @@ func checkBody(body []byte) ([]byte, int64, error) {
 	return body, infoFlags(info), nil
 }
 
-// onlyAttachments reports whether _attachments is the only reserved key of body: documents
-// that came from a Sync Gateway may have it, and must be editable.
+// onlyAttachments reports whether _attachments is the only reserved key of body. Documents from a
+// Sync Gateway may have it and must stay editable.
 func onlyAttachments(body []byte) bool {
 	for key := range document.Value(body).Members() {
 		if text := key.Text(); bytes.HasPrefix(text, []byte("_")) && string(text) != "_attachments" {
@@ -204,7 +203,7 @@ func checkEdit(head *Document, e Edit) error {
 	return nil
 }
 
-// beginDocument gives next the first revision of a document.
+// beginDocument gives next the first revision of a new document.
 func (tx *Tx) beginDocument(c *Collection, next *Document) error {
 	after, err := tx.purgedTime(c, next.ID)
 	if err != nil {
@@ -227,8 +226,8 @@ func (tx *Tx) latestTime(c *Collection, head *Document) (revision.Time, error) {
 	return t, err
 }
 
-// edit gives the revision of a local edit of parent, which is zero for a new document. A version
-// is of a time after the given one.
+// edit returns the revision of a local edit of parent; parent is zero for a new document. The time
+// of a version is later than after.
 func (tx *Tx) edit(parent revision.Rev, next *Document, after revision.Time) (revision.Rev, error) {
 	if tx.db.Versioning() == VersionVectors {
 		return revision.EditVersion(parent, tx.nextTime(after), tx.db.Source()), nil
@@ -240,7 +239,8 @@ func (tx *Tx) edit(parent revision.Rev, next *Document, after revision.Time) (re
 	return revision.EditTree(parent, next.Deleted, canonical), nil
 }
 
-// prune shortens a history, but for what remotes are known to have of the document with this head, nil for none.
+// prune shortens a history. It keeps revisions that remotes are known to have of the document with
+// this head; head is nil for a new document.
 func (tx *Tx) prune(rev revision.Rev, head *Document) revision.Rev {
 	var keep func(revision.ID) bool
 	if head != nil && head.remote != "" {
@@ -249,8 +249,8 @@ func (tx *Tx) prune(rev revision.Rev, head *Document) revision.Rev {
 	return rev.Pruned(tx.db.options.MaxHistory, keep)
 }
 
-// current reads the head that is about to be changed; nil means there is none. A document
-// whose time has come is purged at last.
+// current reads the head before a change; nil means that the document does not exist. It purges an
+// expired document first.
 func (tx *Tx) current(c *Collection, id string) (*Document, error) {
 	head, err := tx.lookup(c, id, sqlHeadByID)
 	if err != nil || head == nil {

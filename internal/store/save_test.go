@@ -120,7 +120,7 @@ func TestVersionsGrowAcrossReopening(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
-		now = now.Add(-time.Hour) // a clock that was set back
+		now = now.Add(-time.Hour) // the clock was set back
 	}
 }
 

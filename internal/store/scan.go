@@ -1,16 +1,16 @@
 package store
 
-// Range is a part of a collection by the IDs of the documents, which are ordered byte by byte.
-// The zero value is the whole collection.
+// Range selects documents of a collection by their IDs, which are ordered byte by byte. The zero
+// value is the whole collection.
 type Range struct {
-	From       string // the lowest ID, if there is a document of it; "" for no bound
+	From       string // the first ID above the range; "" for no bound
 	Before     string // higher than all IDs of the range; "" for no bound
-	Descending bool   // gives the highest ID first
+	Descending bool   // start with the highest ID
 }
 
-// Scan returns the first documents of a range, at most limit. It costs as much as it reads: a
-// part near the end of a large collection is not dearer than one at its beginning. Expired
-// documents are left out. Fewer than limit means that the range has no more.
+// Scan returns the first documents of a range, at most limit, without expired ones. Its cost
+// depends on the number of documents read, not on the place of the range in the collection. A
+// result shorter than limit reaches the end of the range.
 func (tx *Tx) Scan(c *Collection, r Range, limit int, sel Select) ([]*Document, error) {
 	s, err := tx.collStmt(c, r.choose(sel))
 	if err != nil {
@@ -26,7 +26,7 @@ func (r Range) choose(sel Select) collStatement {
 	return sel.choose(sqlScanHeads, sqlScanDocs)
 }
 
-// upper returns the upper bound for SQL, in whose order a BLOB comes after every text.
+// upper returns the upper bound for SQL: an empty BLOB sorts above every text.
 func (r Range) upper() any {
 	if r.Before == "" {
 		return []byte{}

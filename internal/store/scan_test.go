@@ -7,7 +7,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// TestE21AScanCostsWhatItReads counts the steps of SQLite: wherever the range is, however large the collection.
+// TestE21AScanCostsWhatItReads checks that the number of SQLite's steps depends neither on the
+// place of the range nor on the size of the collection.
 func TestE21AScanCostsWhatItReads(t *testing.T) {
 	const page = 10
 	ranges := map[string]store.Range{
@@ -25,7 +26,8 @@ func TestE21AScanCostsWhatItReads(t *testing.T) {
 	}
 }
 
-// scanSteps returns the steps of a page of each range, and of each selection, in a collection of n documents.
+// scanSteps returns the steps for a page of each range, with each selection, in a collection of n
+// documents.
 func scanSteps(t *testing.T, n, page int, ranges map[string]store.Range) map[string]int {
 	t.Helper()
 	db := open(t, store.Options{})

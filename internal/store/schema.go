@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// A database says what it is in its SQLite header.
+// The database's SQLite header identifies it as Tandem's.
 const (
 	applicationID = 0x54414e44 // "TAND"
-	formatVersion = 1          // of new databases
-	indexedFormat = 2          // of those that have, or had, an index for queries: programs without them cannot write here
+	formatVersion = 1          // of databases without indexes for queries
+	indexedFormat = 2          // of databases that have or had an index for queries; older programs lack the functions to write them
 )
 
 // raiseFormat makes older programs refuse the database.
@@ -55,9 +55,9 @@ CREATE INDEX conflict_log_document ON conflict_log (collection, id);
 
 // collectionSchema creates the tables of one collection; # stands for its number.
 //
-// docs: one row per document, its head. The row number is the sequence, so a change moves
-// the row to the end. kept: whole revisions that are no heads: what a remote has in
-// conflict with the head (remote > 0), and bodies kept as delta and merge bases (remote = 0).
+// docs has one row per document, the head. The row number is the sequence, so a change moves the
+// row to the end. kept has further revisions: a remote's conflicting revision (remote > 0), and
+// bodies that serve as bases of deltas and merges (remote = 0).
 const collectionSchema = `
 CREATE TABLE docs_# (
 	seq     INTEGER PRIMARY KEY,
@@ -90,10 +90,10 @@ const (
 	flagConflicted              // kept holds a remote's conflicting head
 	flagBlobs                   // the body refers to blobs
 	flagAttachments             // the body has _attachments
-	flagKept                    // kept holds something of this document
+	flagKept                    // kept holds a base of this document
 )
 
-// forCollection fills a collection's number into SQL written with # in its place.
+// forCollection inserts a collection's number into SQL in place of #.
 func forCollection(sql string, id int64) string {
 	return strings.ReplaceAll(sql, "#", strconv.FormatInt(id, 10))
 }

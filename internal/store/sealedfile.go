@@ -10,14 +10,14 @@ import (
 	"github.com/tandemdb/tandem/internal/seal"
 )
 
-// sealedFile is an open file that is encrypted, used by one connection at a time.
+// sealedFile is an open encrypted file. One connection at a time uses it.
 type sealedFile struct {
 	vfs.File
 	sectors *seal.Sectors
 	buf     []byte // whole sectors
 }
 
-// span returns the whole sectors around [off, off+size), in a buffer that is used again.
+// span returns a reusable buffer for the whole sectors around [off, off+size), and their start.
 func (f *sealedFile) span(off int64, size int) (buf []byte, start int64) {
 	start = off &^ (seal.SectorSize - 1)
 	n := int(roundUp(off+int64(size)) - start)
@@ -29,8 +29,8 @@ func (f *sealedFile) span(off int64, size int) (buf []byte, start int64) {
 
 func roundUp(size int64) int64 { return (size + seal.SectorSize - 1) &^ (seal.SectorSize - 1) }
 
-// ReadAt implements [io.ReaderAt]. A sector at the end of the file whose writing was cut off counts as
-// never written.
+// ReadAt implements [io.ReaderAt]. It ignores an incomplete sector at the end of the file, which a
+// cut-off write has left.
 func (f *sealedFile) ReadAt(p []byte, off int64) (int, error) {
 	buf, start := f.span(off, len(p))
 	n, err := f.File.ReadAt(buf, start)
@@ -50,7 +50,8 @@ func (f *sealedFile) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// WriteAt implements [io.WriterAt]. What p does not cover of the first and the last sector stays.
+// WriteAt implements [io.WriterAt]. It preserves the parts of the first and last sector that p does
+// not cover.
 func (f *sealedFile) WriteAt(p []byte, off int64) (int, error) {
 	buf, start := f.span(off, len(p))
 	skip := int(off - start)
@@ -73,7 +74,7 @@ func (f *sealedFile) WriteAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
-// keep fills sector with what the file has there, zeros beyond its end.
+// keep fills sector with the file's present content at that place, or with zeros beyond the end.
 func (f *sealedFile) keep(sector []byte, at int64) error {
 	switch n, err := f.File.ReadAt(sector, at); {
 	case n == len(sector):
@@ -87,20 +88,20 @@ func (f *sealedFile) keep(sector []byte, at int64) error {
 	}
 }
 
-// Truncate keeps whole sectors.
+// Truncate rounds the size up to whole sectors.
 func (f *sealedFile) Truncate(size int64) error { return f.File.Truncate(roundUp(size)) }
 
-// SectorSize tells SQLite that a write may touch all of a sector of the cipher.
+// SectorSize tells SQLite that a write may touch a whole sector of the cipher.
 func (f *sealedFile) SectorSize() int { return max(f.File.SectorSize(), seal.SectorSize) }
 
-// DeviceCharacteristics leaves out the promises that do not hold when a write touches its neighbours.
+// DeviceCharacteristics drops the promises that fail because a write also touches its neighbours.
 func (f *sealedFile) DeviceCharacteristics() vfs.DeviceCharacteristic {
 	const kept = vfs.IOCAP_ATOMIC512 | vfs.IOCAP_IMMUTABLE | vfs.IOCAP_SEQUENTIAL | vfs.IOCAP_SUBPAGE_READ |
 		vfs.IOCAP_UNDELETABLE_WHEN_OPEN
 	return f.File.DeviceCharacteristics() & kept
 }
 
-// The following are what SQLite asks of some files only, passed on.
+// The methods below pass optional interfaces of SQLite's files through.
 
 func (f *sealedFile) SharedMemory() vfs.SharedMemory { return vfsutil.WrapSharedMemory(f.File) }
 func (f *sealedFile) LockState() vfs.LockLevel       { return vfsutil.WrapLockState(f.File) }

@@ -14,7 +14,7 @@ import (
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
-// memoryFile is a file of SQLite, as far as its content goes.
+// memoryFile is a file in memory for SQLite.
 type memoryFile struct {
 	vfs.File
 	content []byte
@@ -36,8 +36,8 @@ func (f *memoryFile) Truncate(size int64) error {
 	return nil
 }
 
-// TestASealedFileReadsAsItWasWritten writes anywhere and of any length, as SQLite does to its log, and compares
-// with a plain file.
+// TestASealedFileReadsAsItWasWritten writes at any offset and of any length, as SQLite does to its
+// log, and compares with a plain file.
 func TestASealedFileReadsAsItWasWritten(t *testing.T) {
 	keys := seal.NewKeys()
 	testsize.Check(t, func(t *rapid.T) {

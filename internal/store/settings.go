@@ -6,16 +6,16 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// UpgradeVersioning makes new edits get version vectors. Documents keep the tree revisions
-// they have until they are edited. There is no way back. It does nothing where version
-// vectors are in use already.
+// UpgradeVersioning makes new edits use version vectors. Documents keep their tree revisions until
+// they are edited. The upgrade cannot be undone. If the database uses version vectors already, it
+// does nothing.
 func (db *DB) UpgradeVersioning(ctx context.Context) error {
 	return db.set(ctx, metaVersioning, string(VersionVectors))
 }
 
-// KeepBases says whether the body that a change replaces is kept until the next change, so
-// that clients of a listener can be sent deltas. What known remotes have is kept in any case.
-// The setting is part of the database, so that other processes heed it too.
+// KeepBases sets whether the body that a change replaces stays until the next change, so that a
+// listener can send deltas to its clients. Bodies that known remotes have are kept in any case. The
+// database stores the setting, so that other processes follow it.
 func (db *DB) KeepBases(ctx context.Context, keep bool) error {
 	var value int64
 	if keep {
@@ -24,7 +24,7 @@ func (db *DB) KeepBases(ctx context.Context, keep bool) error {
 	return db.set(ctx, metaKeepBases, value)
 }
 
-// set changes a setting, for every process that has the database open.
+// set changes a setting for every process that has the database open.
 func (db *DB) set(ctx context.Context, key string, value any) error {
 	return db.Update(ctx, func(tx *Tx) error {
 		if err := tx.beginWrite(last); err != nil {
@@ -35,9 +35,9 @@ func (db *DB) set(ctx context.Context, key string, value any) error {
 	})
 }
 
-// reload reads what other commits may have changed of the writer's state.
+// reload reads the part of the writer's state that other processes' commits may have changed.
 func (w *writer) reload() error {
-	w.state.fresh = false // so that a failure below is tried again
+	w.state.fresh = false // so that the next transaction tries again after a failure below
 	clock, err := readTime(w.c, metaClock)
 	if err != nil {
 		return err
@@ -61,7 +61,8 @@ func (w *writer) reload() error {
 	if err != nil {
 		return err
 	}
-	// After a start the clock begins past what was reserved then, unless that was far ahead and given up.
+	// After a start the clock begins past the time that was reserved, unless that lay far ahead and
+	// was given up.
 	w.state.clock, w.state.reserved = max(clock, min(w.db.meta.reserved, reserved)), reserved
 	w.state.latestPurged, w.state.purges = purged, 0
 	w.state.counters, w.state.fresh = nil, true

@@ -11,24 +11,25 @@ type Purge struct {
 	ID         string
 }
 
-// Subscription hears of commits, of this process and of others.
+// Subscription reports commits of this process and of others.
 type Subscription struct {
-	// C has a value whenever something was committed since C was last read: read the changes
-	// since the last known sequence then. It is closed when the database or the subscription is.
+	// C receives a value when something was committed since the last receive. The subscriber then
+	// reads the changes after its last known sequence. C is closed together with the database or
+	// the subscription.
 	C <-chan struct{}
 
 	signals *signals
 	c       chan struct{}
-	of      []int64 // numbers of collections; none means all, and whatever else is committed
+	of      []int64 // numbers of collections; empty means all collections and all other commits
 	purged  []Purge // guarded by signals.mu
 }
 
-// maxPurges bounds what a subscription remembers for one that does not ask.
+// maxPurges bounds the purges that a subscription remembers.
 const maxPurges = 1000
 
-// Subscribe returns a new subscription, which its owner closes. It hears of all commits, or of those
-// that change the feed of one of the collections, purge from it or delete it. Commits of other
-// processes count for every collection.
+// Subscribe returns a new subscription, which the caller closes. Without arguments it reports all
+// commits; otherwise those that change the feed of one of the collections, purge from it or delete
+// it. Commits of other processes count for every collection.
 func (db *DB) Subscribe(of ...*Collection) *Subscription {
 	c := make(chan struct{}, 1)
 	sub := &Subscription{C: c, c: c, signals: &db.signals}
@@ -62,8 +63,8 @@ func (sub *Subscription) Close() {
 	}
 }
 
-// Purged returns the documents of its collections that this process has purged since the last call, the latest
-// 1000 of them.
+// Purged returns the purges in the subscribed collections that this process made since the last
+// call, at most the latest 1000.
 func (sub *Subscription) Purged() []Purge {
 	sub.signals.mu.Lock()
 	defer sub.signals.mu.Unlock()
@@ -72,7 +73,7 @@ func (sub *Subscription) Purged() []Purge {
 	return purged
 }
 
-// signals tells of commits. Its zero value has nobody to tell.
+// signals distributes news of commits. Its zero value has no subscribers.
 type signals struct {
 	expiry chan<- struct{} // capacity 1
 
@@ -81,7 +82,7 @@ type signals struct {
 	closed bool
 }
 
-// notify wakes the subscribers of collections that have changed, and those of everything.
+// notify wakes the subscribers of the changed collections, and those without a filter.
 func (s *signals) notify(changed []int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,6 +134,6 @@ func (s *signals) close() {
 func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
-	default: // it is set already
+	default: // set already
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
-// TestACommitWakesThoseWhomItConcerns subscribes to each of several collections, and to everything.
+// TestACommitWakesThoseWhomItConcerns subscribes to several collections each, and to everything.
 func TestACommitWakesThoseWhomItConcerns(t *testing.T) {
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -65,7 +65,7 @@ func TestACommitWakesThoseWhomItConcerns(t *testing.T) {
 	}
 }
 
-// woken gives the names of those that have a signal, and takes it.
+// woken takes all pending signals and returns the names of their subscriptions.
 func woken(subs map[string]*store.Subscription) (names []string) {
 	for name, sub := range subs {
 		select {
@@ -78,7 +78,7 @@ func woken(subs map[string]*store.Subscription) (names []string) {
 	return names
 }
 
-// TestASubscriberMissesNoChange reads on whenever it is woken, as feeds do.
+// TestASubscriberMissesNoChange reads the changes whenever it is woken, as feeds do.
 func TestASubscriberMissesNoChange(t *testing.T) {
 	testsize.Check(t, func(rt *rapid.T) {
 		db := open(t, store.Options{})
@@ -114,7 +114,7 @@ func TestASubscriberMissesNoChange(t *testing.T) {
 	})
 }
 
-// TestASettingHidesNoChange has a change and a new setting share a commit.
+// TestASettingHidesNoChange puts a change and a new setting into the same commit.
 func TestASettingHidesNoChange(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -122,7 +122,7 @@ func TestASettingHidesNoChange(t *testing.T) {
 		defer disk.Close()
 		db := open(t, store.Options{Disk: disk})
 		c := defaults(t, db)
-		save(t, db, c, "first", `{}`) // from here on nobody else's commit is suspected
+		save(t, db, c, "first", `{}`) // from here on the writer suspects no commit of others
 		sub := db.Subscribe(c)
 		defer sub.Close()
 		gate := make(chan struct{})

@@ -11,7 +11,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// TestABlobOnAFailingDisk fails each step of a blob and its document in turn.
+// TestABlobOnAFailingDisk fails each step of storing a blob and its document in turn.
 func TestABlobOnAFailingDisk(t *testing.T) {
 	failAt := 1
 	for ; blobFails(t, failAt); failAt++ {
@@ -24,8 +24,8 @@ func TestABlobOnAFailingDisk(t *testing.T) {
 	}
 }
 
-// blobFails stores a blob and its document on a disk that is full from a step on, and once more when
-// there is space. It reports whether the step was reached.
+// blobFails stores a blob and its document on a disk that is full from one step on, and again when
+// there is space. It reports whether that step was reached.
 func blobFails(t *testing.T, failAt int) bool {
 	d := newDisk(t)
 	db := open(t, store.Options{Disk: d})
@@ -60,8 +60,8 @@ func tryBlob(db *store.DB, c *store.Collection) error {
 	return err
 }
 
-// TestOpenWithoutSharedMemory is about systems that have none to map: neither a new database nor one
-// that was there can be used, and nothing is harmed.
+// TestOpenWithoutSharedMemory covers systems without shared memory: neither a new nor an existing
+// database opens, and nothing is damaged.
 func TestOpenWithoutSharedMemory(t *testing.T) {
 	for name, existed := range map[string]bool{"new": false, "old": true} {
 		t.Run(name, func(t *testing.T) {

@@ -6,30 +6,30 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// state is the writer's picture of the file, and what the next commit must see to. It is a value:
-// a group, a transaction and an operation each copy it when they begin, and put the copy back when
-// they are undone.
+// state is the writer's copy of values in the file, plus the duties of the next commit. It is a
+// value: a group, a transaction and an operation each copy it when they begin, and restore the copy
+// when they are undone.
 type state struct {
 	fresh    bool          // false before the first look at the file, and after a failure
-	version  int64         // of the file's content: changes when somebody else commits
-	clock    revision.Time // that new versions go by
-	reserved revision.Time // see writer
+	version  int64         // SQLite's data_version: changes when another connection commits
+	clock    revision.Time // of the latest version given or received
+	reserved revision.Time // see writer.state
 	counters counterList
 
-	latestPurged revision.Time // of all documents that were purged
+	latestPurged revision.Time // of all purged documents
 	purges       int           // since the first look at the file
 
 	duties
 }
 
-// duties is what the commit of a group must see to.
+// duties lists the work that the commit of a group brings with it.
 type duties struct {
 	blobs    bool          // a document refers to blobs
-	reserve  revision.Time // the latest version beyond the reserved time: see writer
+	reserve  revision.Time // the latest version beyond the reserved time: see writer.state
 	sync     bool          // a version is far ahead of the clock
-	wasAhead time.Duration // by so much the clock was ahead when it was last read
+	wasAhead time.Duration // how far the clock was ahead when it was last read
 	settings bool          // a setting changed
 	expiring bool          // an expiry was set
 	purged   []Purge
-	deleted  []int64 // collections
+	deleted  []int64 // numbers of deleted collections
 }

@@ -146,10 +146,10 @@ const (
 	docColumns  = `SELECT seq, id, flags, rev, history, known, expiry, body FROM docs_# `
 )
 
-// unexpired leaves out documents whose time has come but that are not purged yet.
+// unexpired leaves out documents that have expired and are not purged yet.
 const unexpired = `(expiry IS NULL OR expiry > ?)`
 
-// inRange selects a [Range] of IDs, where ? for the tombstones is 1, or 0 to leave them out.
+// inRange selects a [Range] of IDs. Its last ? is 1 to include tombstones, 0 to leave them out.
 const inRange = `WHERE id >= ? AND id < ? AND ` + unexpired + ` AND flags & 1 <= ?`
 
 var collStatements = [numCollStatements]string{

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// open opens a new database that is closed with the test.
+// open opens a new database, and closes it at the end of the test.
 func open(t testing.TB, o store.Options) *store.DB {
 	t.Helper()
 	return openAt(t, filepath.Join(t.TempDir(), "test"+store.Extension), o)
@@ -79,7 +79,7 @@ func save(t testing.TB, db *store.DB, c *store.Collection, id, body string) (d *
 	return d
 }
 
-// get reads a document, nil if there is none.
+// get reads a document; nil means that it does not exist.
 func get(t testing.TB, db *store.DB, c *store.Collection, id string) (d *store.Document) {
 	t.Helper()
 	view(t, db, func(tx *store.Tx) (err error) {

@@ -14,7 +14,7 @@ import (
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
-// tables are plain maps of what a database has beside its documents.
+// tables models, as maps, the data that a database has beside its documents.
 type tables struct {
 	remotes map[string]store.Remote
 	clients map[string]checkpoint
@@ -31,8 +31,8 @@ func (m tables) copied() tables {
 	return tables{maps.Clone(m.remotes), maps.Clone(m.clients), maps.Clone(m.local), maps.Clone(m.infos)}
 }
 
-// TestSmallTablesAgreeWithMaps lets random transactions set remotes, checkpoints of both kinds and
-// information. One that fails leaves nothing.
+// TestSmallTablesAgreeWithMaps sets remotes, checkpoints of both kinds and information in random
+// transactions. A failed transaction must change nothing.
 func TestSmallTablesAgreeWithMaps(t *testing.T) {
 	testsize.Check(t, func(rt *rapid.T) {
 		db := open(t, store.Options{})
@@ -89,7 +89,7 @@ func (m tables) step(t *rapid.T, tx *store.Tx) {
 	}
 }
 
-// number asks for a remote, which keeps the number it has.
+// number asks for the number of a remote, which must not change.
 func (m tables) number(t *rapid.T, tx *store.Tx, url string) {
 	r, err := tx.RemoteFor(url)
 	mustIn(t, err)
@@ -104,7 +104,7 @@ func (m tables) number(t *rapid.T, tx *store.Tx, url string) {
 	m.remotes[url] = r
 }
 
-// setCheckpoint sets a client's checkpoint, after one that expects a wrong revision.
+// setCheckpoint sets a client's checkpoint, after an attempt with a wrong revision.
 func (m tables) setCheckpoint(t *rapid.T, tx *store.Tx, client, body string) {
 	is := m.clients[client]
 	expect := ""
@@ -149,7 +149,7 @@ func (m tables) compare(t *rapid.T, tx *store.Tx) {
 	m.compareInfos(t, tx)
 }
 
-// compareInfos lists a space. The function that it calls for each may use the transaction.
+// compareInfos lists a space. Its callback uses the transaction.
 func (m tables) compareInfos(t *rapid.T, tx *store.Tx) {
 	for _, space := range []string{"one", "two", "three"} {
 		var got, want []string

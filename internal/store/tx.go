@@ -9,12 +9,12 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Tx is a transaction: a snapshot in [DB.View], the sole writer in [DB.Update]. It belongs to
-// the function it was passed to, on that goroutine, and is dead when the function returns.
+// Tx is a transaction: a snapshot in [DB.View], the sole writer in [DB.Update]. Only the function
+// that received it may use it, on the same goroutine, until the function returns.
 //
-// Each method that changes something is atomic by itself: if it fails, it has changed nothing, and
-// the function may go on. Only if SQLite has lost the transaction, all further calls fail with the
-// same error, and so does the transaction.
+// Each method that writes is atomic by itself: if it fails, it changes nothing, and the function
+// may continue. If SQLite has lost the whole transaction, all further calls fail with the same
+// error, and so does the transaction.
 type Tx struct {
 	db  *DB
 	ctx context.Context //nolint:containedctx // a Tx is the extent of one call
@@ -22,17 +22,18 @@ type Tx struct {
 	now time.Time
 
 	group     *group // nil in a View
-	was       state  // the writer's, before this transaction
+	was       state  // the writer's state before this transaction
 	wrote     bool
-	savepoint bool // undoing rolls back to a savepoint, not the whole group
+	savepoint bool // undo rolls back to a savepoint, not the whole group
 	op        operation
-	spoiled   error // why it can neither go on nor be committed
+	spoiled   error // why the transaction can neither continue nor commit
 }
 
 // Now returns the time of the transaction.
 func (tx *Tx) Now() time.Time { return tx.now }
 
-// stmt gives a prepared statement, unless the transaction is over or its context done.
+// stmt returns a prepared statement. It fails after the transaction has ended or its context is
+// done.
 func (tx *Tx) stmt(which statement) (*sqlite3.Stmt, error) {
 	if err := tx.alive(); err != nil {
 		return nil, err
@@ -41,8 +42,8 @@ func (tx *Tx) stmt(which statement) (*sqlite3.Stmt, error) {
 	return s, sqlFault(err, "use database", tx.db.path)
 }
 
-// collStmt is like stmt for one of c's statements. It fails with fault.NotFound when the
-// collection was deleted.
+// collStmt is stmt for one of c's statements. It fails with fault.NotFound if the collection was
+// deleted.
 func (tx *Tx) collStmt(c *Collection, which collStatement) (*sqlite3.Stmt, error) {
 	if err := tx.alive(); err != nil {
 		return nil, err
@@ -57,7 +58,7 @@ func (tx *Tx) collStmt(c *Collection, which collStatement) (*sqlite3.Stmt, error
 	return nil, sqlFault(err, "use collection", c.FullName())
 }
 
-// mayWrite is asked before anything of the writer's is touched.
+// mayWrite must be asked before any change to the writer's state.
 func (tx *Tx) mayWrite() error {
 	if tx.group == nil {
 		return fault.NotWriteable.In("write", tx.db.path).Says("this is a read-only transaction")

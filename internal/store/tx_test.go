@@ -141,7 +141,7 @@ func TestContextEndsATransaction(t *testing.T) {
 	}
 }
 
-// unhurried lets others run before it tells its user that it is done.
+// unhurried lets other goroutines run before it reports that it is done.
 type unhurried struct{ context.Context }
 
 func (c unhurried) Done() <-chan struct{} {
@@ -173,7 +173,7 @@ func TestCloseWaitsAndRefuses(t *testing.T) {
 	if err := <-result; err != nil {
 		t.Errorf("the transaction that had begun: %v", err)
 	}
-	for range sub.C { // closed with the database
+	for range sub.C { // ends when the database closes C
 	}
 	sub.Close()
 	if err := db.Close(); err != nil {
@@ -198,7 +198,7 @@ func TestCloseWaitsAndRefuses(t *testing.T) {
 	}
 }
 
-// sound fails the test if the database is not.
+// sound fails the test if the database has a problem.
 func sound(t testing.TB, db *store.DB) {
 	t.Helper()
 	for _, p := range problems(t, db) {
@@ -206,7 +206,7 @@ func sound(t testing.TB, db *store.DB) {
 	}
 }
 
-// problems gives what is wrong with a database.
+// problems returns the problems that Check finds.
 func problems(t testing.TB, db *store.DB) []store.Problem {
 	t.Helper()
 	found, err := db.Check(background)

@@ -10,19 +10,19 @@ import (
 	"github.com/tandemdb/tandem/internal/seal"
 )
 
-// system is a file system of SQLite that passes everything on to another. It tells SQLite when the
-// disk is full, and with keys it encrypts what it passes on. It is registered under a random name
-// while a database is open, so that no key is ever part of SQL or of a file name.
+// system is a file system of SQLite that passes calls on to another one. It reports a full disk to
+// SQLite and, with keys, encrypts the files. It is registered under a random name while a database
+// is open, so that no key becomes part of SQL or of a file name.
 //
-// The shared memory file is not encrypted: it has the numbers and checksums of pages, no content.
+// The shared memory file stays plain: it holds numbers and checksums of pages, no content.
 type system struct {
 	vfs.VFS
 	keys   *seal.Keys // nil for a database that is not encrypted
 	frozen bool       // nothing is written
 }
 
-// registerVFS makes the files of the system called base ("" for the operating system's) usable under
-// the name it returns, until that is unregistered. Keys may be nil.
+// registerVFS registers a file system over the one called base ("" for the operating system's) and
+// returns its random name. The caller unregisters it. Keys may be nil.
 func registerVFS(base string, keys *seal.Keys) (name string) {
 	return register(&system{VFS: vfs.Find(base), keys: keys})
 }
@@ -33,7 +33,7 @@ func register(s *system) (name string) {
 	return name
 }
 
-// Open opens a temporary file, which has no name; SQLite calls OpenFilename for all others.
+// Open opens a temporary file, which has no name; for all other files SQLite calls OpenFilename.
 func (s *system) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
 	if name == "" {
 		return s.OpenFilename(nil, flags)
@@ -53,14 +53,15 @@ func (s *system) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File,
 		base = frozenFile{base}
 	}
 	file := &diskFile{File: base}
-	// A super journal has names of files alone, and is never encrypted.
+	// A super journal holds only file names and is never encrypted.
 	if s.keys == nil || flags&vfs.OPEN_SUPER_JOURNAL != 0 {
 		return file, flags, nil
 	}
 	return &sealedFile{File: file, sectors: s.sectors(name, flags)}, flags, nil
 }
 
-// sectors gives the cipher of a file. What has no name ends with its connection, so its key does too.
+// sectors returns the cipher of a file. A file without a name lives as long as its connection, so
+// it gets a throw-away key.
 func (s *system) sectors(name *vfs.Filename, flags vfs.OpenFlag) *seal.Sectors {
 	switch {
 	case name == nil:
@@ -74,8 +75,8 @@ func (s *system) sectors(name *vfs.Filename, flags vfs.OpenFlag) *seal.Sectors {
 	}
 }
 
-// diskFile is an open file. Of an error of the disk SQLite keeps no more than its own code, so the
-// one that people can do something about gets a code of its own.
+// diskFile is an open file that reports a full disk with SQLite's own code. SQLite keeps only the
+// code of an error, and a user can act on this one.
 type diskFile struct {
 	vfs.File
 }

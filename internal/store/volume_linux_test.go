@@ -13,7 +13,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// volume mounts a small disk of its own, where the test may do so.
+// volume mounts a small disk, if the test may do so.
 func volume(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -28,7 +28,7 @@ func volume(t *testing.T) string {
 	return dir
 }
 
-// fillDisk leaves no room on the disk of a folder.
+// fillDisk fills the disk of a folder.
 func fillDisk(t *testing.T, dir string) {
 	t.Helper()
 	file, err := os.Create(filepath.Join(dir, "fill"))
@@ -44,7 +44,7 @@ func fillDisk(t *testing.T, dir string) {
 	}
 }
 
-// A disk that takes nothing is told as what it is, and the database on it is read all the same.
+// A full or read-only disk is reported as such, and the database on it can still be read.
 func TestADiskThatTakesNothingIsNamed(t *testing.T) {
 	for name, test := range map[string]struct {
 		spoil func(t *testing.T, dir string)

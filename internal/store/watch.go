@@ -7,15 +7,15 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// How soon the commits of other processes are noticed.
+// Waits that decide how soon commits of other processes are noticed.
 const (
-	burstTime = 5 * time.Millisecond  // events of one burst are taken together
-	slowPoll  = time.Second           // beside a watch, in case it misses something
-	fastPoll  = 50 * time.Millisecond // where there is no watch that can be relied on
+	burstTime = 5 * time.Millisecond  // one burst of events counts as one
+	slowPoll  = time.Second           // beside a file watch, in case that misses an event
+	fastPoll  = 50 * time.Millisecond // without a reliable file watch
 )
 
-// watch makes the writer look for other processes' commits whenever the files change, until
-// the database closes. The writer's own commits wake it too; looking costs microseconds.
+// watch makes the writer look for other processes' commits when the files change, until the
+// database closes. The writer's own commits wake it too; a look costs microseconds.
 func watch(db *DB) {
 	var events <-chan fsnotify.Event
 	var problems <-chan error
@@ -24,7 +24,7 @@ func watch(db *DB) {
 		defer watcher.Close()
 		if watcher.Add(db.path) == nil {
 			events, problems = watcher.Events, watcher.Errors
-			// Windows tells of changed files late, when their size or time reaches the disk.
+			// Windows reports a changed file late: only when its size or time reaches the disk.
 			if runtime.GOOS != "windows" {
 				poll = slowPoll
 			}
@@ -37,9 +37,9 @@ func watch(db *DB) {
 		case <-db.closing:
 			return
 		case <-ticker.C:
-		case <-problems: //nolint:errcheck // events were lost, and looking makes up for them
+		case <-problems: // events were lost; the next look makes up for them
 		case <-events:
-			// The files change before the commit is complete, so look more than once.
+			// The files change before the commit is complete, so look twice.
 			if !outwait(db, time.Millisecond) {
 				return
 			}
@@ -52,7 +52,7 @@ func watch(db *DB) {
 	}
 }
 
-// outwait lets a burst of events pass; false means the database closes.
+// outwait lets a burst of events pass; it returns false if the database closes.
 func outwait(db *DB, pause time.Duration) bool {
 	select {
 	case <-db.closing:

@@ -9,37 +9,36 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// The bounds of a group commit, and of how long one process may hold the file in a row.
+// The bounds of a group commit, and of the time one process may hold the file in a row.
 const (
 	maxGroup     = 256
 	maxGroupTime = 50 * time.Millisecond
 	maxHold      = 250 * time.Millisecond
-	yieldTime    = 3 * time.Millisecond // longer than the pause of a process that waits for the lock
-	reserveTime  = time.Second          // how far ahead the clock is reserved at once
+	yieldTime    = 3 * time.Millisecond // longer than lockPause, so that a waiting process gets the lock
+	reserveTime  = time.Second          // how far ahead of need the clock is reserved
 )
 
-// Update runs fn in the transaction that may write, and commits. If fn fails, or panics,
-// its changes alone are undone and its error is returned. Functions that wait at the same
-// time share one commit; a lone one commits at once. fn runs on another goroutine and must
-// not call Update, or anything else that waits for the writer.
+// Update runs fn in a writing transaction and commits. If fn fails or panics, Update undoes fn's
+// changes alone and returns its error. Functions that wait at the same time share one commit; a
+// lone one commits at once. fn runs on another goroutine. It must not call Update or anything else
+// that waits for the writer.
 //
-// When ctx is done before fn has begun, fn never runs; afterwards, its next call on the Tx
-// fails.
+// If ctx is done before fn begins, fn never runs; afterwards, fn's next call on the Tx fails.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 	return db.writer.submit(&request{ctx: ctx, fn: fn})
 }
 
-// UpdateDurable is [DB.Update] with the promise that, when it returns nil, no power cut can
-// undo what it changed, nor anything committed before it, blobs included.
+// UpdateDurable is [DB.Update] with a promise: after it returns nil, no power cut can undo its
+// changes or anything committed earlier, blobs included.
 func (db *DB) UpdateDurable(ctx context.Context, fn func(*Tx) error) error {
 	return db.writer.submit(&request{ctx: ctx, fn: fn, durable: true})
 }
 
-// request is one function that waits for the writer.
+// request is a function that waits for the writer.
 type request struct {
-	ctx     context.Context //nolint:containedctx // of one call, which waits for done
+	ctx     context.Context // of one call, which waits for done
 	fn      func(*Tx) error
-	alone   func(*conn) error // instead of fn: what cannot run inside a transaction
+	alone   func(*conn) error // runs instead of fn, outside a transaction
 	durable bool
 
 	claimed atomic.Bool // by the writer, or by a caller that gave up
@@ -65,20 +64,20 @@ func (r *request) finish(err error) {
 	close(r.done)
 }
 
-// writer owns the one connection that writes, and a state that is true while nobody else
+// writer owns the only writing connection, and a state that stays valid until another process
 // commits.
 type writer struct {
 	db       *DB
-	requests chan *request // not buffered: what is not taken is not lost
-	poll     chan struct{} // capacity 1: look whether another process has committed
+	requests chan *request // unbuffered, so that no accepted request is lost
+	poll     chan struct{} // capacity 1: asks for a look at other processes' commits
 
-	// Used by run alone.
+	// Only the goroutine of run uses these fields.
 	//
-	// state.reserved is on disk for good, and after each restart the clock begins past it. A version
-	// beyond both it and the wall clock must not leave this process: if a power cut took that back,
-	// its time would be given again, and peers would take the later edit for an old one. The writer
-	// syncs such a commit before it reports success. A version far ahead of the wall clock is synced
-	// too, but does not raise state.reserved.
+	// The file holds state.reserved durably, and after each restart the clock begins past it. A
+	// version beyond both state.reserved and the wall clock must not leave this process before it
+	// is synced: if a power cut took it back, its time would be given again, and peers would take
+	// the later edit for the old one. The writer syncs such a commit before it reports success. A
+	// version far ahead of the wall clock is synced too, but does not raise state.reserved.
 	c     *conn
 	state state
 	since time.Time // when the present run of groups without a pause began
@@ -150,14 +149,14 @@ func (w *writer) serve(r *request) {
 	w.yield()
 }
 
-// next gives a request that is waiting right now and can join g, or nil.
+// next returns a waiting request that can join g, or nil.
 func (w *writer) next(g *group) *request {
 	if len(g.members) >= maxGroup || time.Since(g.began) > maxGroupTime {
 		return nil
 	}
 	r := w.waiting()
 	if r == nil {
-		runtime.Gosched() // those whom the last commit has woken may be about to ask
+		runtime.Gosched() // callers woken by the last commit may be about to submit again
 		r = w.waiting()
 	}
 	if r != nil && r.alone != nil {
@@ -176,7 +175,7 @@ func (w *writer) waiting() *request {
 	}
 }
 
-// yield lets other processes have the lock now and then: SQLite has no queue.
+// yield leaves the lock to other processes now and then, because SQLite has no queue.
 func (w *writer) yield() {
 	now := time.Now()
 	if now.Sub(w.since) < maxHold {
@@ -191,7 +190,7 @@ func (w *writer) yield() {
 	w.since = time.Now()
 }
 
-// lookAround notices the commits of others.
+// lookAround looks for commits of other processes and reports them to subscribers.
 func (w *writer) lookAround() {
 	if w.c == nil {
 		return
@@ -203,8 +202,8 @@ func (w *writer) lookAround() {
 	}
 }
 
-// othersCommitted reports whether somebody else has committed since the last look, and
-// forgets what may have changed with it.
+// othersCommitted reports whether another process has committed since the last look, and reloads
+// the state if so.
 func (w *writer) othersCommitted() (bool, error) {
 	s, err := w.c.stmt(sqlDataVersion)
 	if err != nil {
@@ -226,8 +225,8 @@ func (w *writer) othersCommitted() (bool, error) {
 	return true, w.reload()
 }
 
-// guard runs fn and turns a panic into an error. A panic may have left the connection in
-// any state, so it is replaced.
+// guard runs fn and turns a panic into an error. A panic may have left the connection in any state,
+// so guard replaces the connection.
 func (w *writer) guard(fn func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -241,15 +240,15 @@ func (w *writer) guard(fn func() error) (err error) {
 func (w *writer) reopen() {
 	c, err := w.db.connect(context.Background())
 	if err != nil {
-		return // the old connection may still serve; its errors will tell
+		return // the old connection may still work; otherwise its errors report the failure
 	}
 	old := w.c
 	w.c, w.state = c, state{}
-	defer func() { _ = recover() }() // the old connection may be beyond closing
+	defer func() { _ = recover() }() // closing a broken connection may panic
 	if !old.GetAutocommit() {
-		_ = old.Exec(`ROLLBACK`) // releases the lock; if not, closing does
+		_ = old.Exec(`ROLLBACK`) // releases the lock; if it fails, closing does
 	}
-	_ = old.close() // nothing of it is needed any more
+	_ = old.close() // the new connection replaces it
 }
 
 func (w *writer) close() error {

@@ -14,8 +14,8 @@ const schema = `PRAGMA page_size=8192; PRAGMA journal_mode=wal; PRAGMA synchrono
 	PRAGMA wal_autocheckpoint=4096; PRAGMA cache_size=-16384;
 	CREATE TABLE docs (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, rev TEXT NOT NULL, body TEXT NOT NULL) STRICT`
 
-// Insert inserts n rows into a new database in folder, batch rows to a transaction, and returns
-// the time that took. body gives the text of each row; its own time does not count.
+// Insert inserts n rows into a new database in folder, batch rows per transaction, and returns the
+// time spent. body returns the text of each row; the time of body itself does not count.
 func Insert(ctx context.Context, folder string, n, batch int, body func(i int) []byte) (took time.Duration, err error) {
 	c, err := sqlite3.OpenContext(ctx, filepath.Join(folder, "bare.sqlite3"))
 	if err != nil {
@@ -51,7 +51,7 @@ func Insert(ctx context.Context, folder string, n, batch int, body func(i int) [
 	return took, nil
 }
 
-// insertBatch is one transaction.
+// insertBatch inserts the rows of one transaction.
 func insertBatch(c *sqlite3.Conn, insert *sqlite3.Stmt, from int, bodies []string) error {
 	if err := c.Exec(`BEGIN IMMEDIATE`); err != nil {
 		return err

@@ -18,7 +18,7 @@ func registerAggregates(c *sqlite3.Conn) error {
 	)
 }
 
-// extreme is min or max in the order of values.
+// extreme implements min and max in the order of values.
 type extreme struct {
 	sign  int
 	best  value.Value
@@ -41,13 +41,13 @@ func (e *extreme) Step(_ sqlite3.Context, a ...sqlite3.Value) {
 
 func (e *extreme) Value(ctx sqlite3.Context) { give(ctx, e.best) }
 
-// list is array_agg.
+// list implements array_agg.
 type list struct {
 	text []byte
-	full bool // the list has become too long
+	full bool // the list is longer than maxList
 }
 
-// maxList bounds the bytes of an array that a query puts together.
+// maxList bounds the bytes of an array that array_agg builds.
 const maxList = 64 << 20
 
 func (l *list) Step(_ sqlite3.Context, a ...sqlite3.Value) {

@@ -7,7 +7,7 @@ import (
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
-// decode reads a value in its full form.
+// decode converts an argument in full form to a value.
 func decode(v sqlite3.Value) value.Value {
 	switch v.Type() {
 	case sqlite3.INTEGER:
@@ -31,7 +31,7 @@ func decodeAll(args []sqlite3.Value) []value.Value {
 	return values
 }
 
-// give returns a value from a function in its full form.
+// give sets a function's result, in full form.
 func give(ctx sqlite3.Context, v value.Value) {
 	switch v.Kind() {
 	case value.Missing:
@@ -47,7 +47,7 @@ func give(ctx sqlite3.Context, v value.Value) {
 	}
 }
 
-// bindValue binds a value in its full form.
+// bindValue binds a parameter to a value in full form.
 func bindValue(s *sqlite3.Stmt, param int, v value.Value) error {
 	switch v.Kind() {
 	case value.Missing:

@@ -9,6 +9,7 @@
 //	}
 //	err = rows.Err()
 //
-// [Prepare] registers the functions, collations and the table of items that the SQL of internal/query/sql names.
-// A [Runner] and what it gives belong to whoever uses the connection.
+// [Prepare] registers the functions, collations and the table of items that the SQL of
+// internal/query/sql names. A [Runner] and its [Rows] may be used only by the goroutine that uses
+// the connection.
 package queries

@@ -15,7 +15,8 @@ import (
 
 const pure = sqlite3.DETERMINISTIC | sqlite3.INNOCUOUS
 
-// register makes everything that translated queries name known to a connection.
+// register registers the functions, aggregates, collations and the virtual table that translated
+// queries use.
 func register(c *sqlite3.Conn) error {
 	paths := pathCache{}
 	get := func(text, path sqlite3.Value) []byte {
@@ -59,7 +60,7 @@ func scalar(c *sqlite3.Conn, name string, args int, f func(sqlite3.Context, []sq
 	return c.CreateFunction(name, args, pure, func(ctx sqlite3.Context, a ...sqlite3.Value) { f(ctx, a) })
 }
 
-// pathCache keeps paths that were read, as a query has the same for every document.
+// pathCache keeps parsed paths, since a query has the same paths for every document.
 type pathCache map[string]value.Path
 
 const maxPaths = 1000
@@ -77,7 +78,8 @@ func (c pathCache) of(v sqlite3.Value) value.Path {
 	return p
 }
 
-// giveText returns the value of a JSON text, nil for MISSING, in its full or its key form.
+// giveText sets the value of a JSON text as a result, in its full or its key form; nil means
+// MISSING.
 func giveText(ctx sqlite3.Context, text []byte, key bool) {
 	if text == nil {
 		return // NULL
@@ -101,7 +103,8 @@ func giveText(ctx sqlite3.Context, text []byte, key bool) {
 	give(ctx, v)
 }
 
-// plainString returns what is between the quotes of a string without escapes, nil of another.
+// plainString returns the text between the quotes of a string without escapes, and nil for a string
+// with escapes.
 func plainString(text []byte) []byte {
 	inner := text[1 : len(text)-1]
 	if bytes.IndexByte(inner, '\\') >= 0 {
@@ -135,7 +138,7 @@ func object(ctx sqlite3.Context, a []sqlite3.Value) {
 	give(ctx, value.OfMembers(members...))
 }
 
-// join makes one array or object of two.
+// join concatenates two arrays or merges two objects.
 func join(ctx sqlite3.Context, a []sqlite3.Value) {
 	x, y := decode(a[0]), decode(a[1])
 	if x.Kind() == value.Array {
@@ -153,7 +156,7 @@ func join(ctx sqlite3.Context, a []sqlite3.Value) {
 
 func meta(ctx sqlite3.Context, a []sqlite3.Value) {
 	if a[0].Type() == sqlite3.NULL {
-		return // a LEFT JOIN has found no document
+		return // a LEFT JOIN found no document
 	}
 	give(ctx, value.OfMembers(
 		value.Member{Key: "id", Value: decode(a[0])},
@@ -164,8 +167,8 @@ func meta(ctx sqlite3.Context, a []sqlite3.Value) {
 	))
 }
 
-// registerFunction registers a function of queries. A function that depends on the time zone or a collation takes
-// the name of it as one more argument.
+// registerFunction registers a function of queries. If the function depends on the time zone or a
+// collation, its last argument is the name of that.
 func registerFunction(c *sqlite3.Conn, f *function.Function) error {
 	flags := pure
 	if f.Local {
@@ -199,7 +202,7 @@ func environment(f *function.Function, name sqlite3.Value) (env function.Env) {
 		env.Collation = collationOf(name)
 	}
 	if f.Local {
-		env.Location, _ = time.LoadLocation(name.Text()) // a location's own name; else UTC
+		env.Location, _ = time.LoadLocation(name.Text()) // nil means UTC
 	}
 	return env
 }
@@ -212,7 +215,7 @@ func collationOf(name sqlite3.Value) collation.Collation {
 	return c
 }
 
-// registerCollations has collations made when a query names them.
+// registerCollations creates a collation when a query first names it.
 func registerCollations(c *sqlite3.Conn) error {
 	return c.CollationNeeded(func(c *sqlite3.Conn, name string) {
 		parsed, ok := collation.Parse(name)
@@ -220,6 +223,6 @@ func registerCollations(c *sqlite3.Conn) error {
 			return
 		}
 		order := parsed.Comparer()
-		_ = c.CreateCollation(name, func(a, b []byte) int { return order(string(a), string(b)) }) // else SQLite says that there is none
+		_ = c.CreateCollation(name, func(a, b []byte) int { return order(string(a), string(b)) }) // if this fails, SQLite reports an unknown collation
 	})
 }

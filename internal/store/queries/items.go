@@ -8,8 +8,8 @@ import (
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
-// registerItems registers the table tandem_items(full) or tandem_items(text, path): a row for each item of an array,
-// with its value in the full form, the key form, and as JSON.
+// registerItems registers the table tandem_items(full) or tandem_items(text, path). The table has a
+// row for each item of an array, with its value in full form, in key form, and as JSON.
 func registerItems(c *sqlite3.Conn, paths pathCache) error {
 	return sqlite3.CreateModule(c, "tandem_items", nil, func(c *sqlite3.Conn, _, _, _ string, _ ...string) (items, error) { //nolint:staticcheck // the generic method needs a later Go
 		if err := c.VTabConfig(sqlite3.VTAB_INNOCUOUS); err != nil {
@@ -30,7 +30,8 @@ const (
 
 type items struct{ paths pathCache }
 
-// BestIndex takes the arguments of the table, which SQLite gives as conditions on its hidden columns.
+// BestIndex accepts the arguments of the table, which SQLite passes as conditions on its hidden
+// columns.
 func (items) BestIndex(idx *sqlite3.IndexInfo) error {
 	taken := 0
 	for i, c := range idx.Constraint {
@@ -53,7 +54,7 @@ func (items) BestIndex(idx *sqlite3.IndexInfo) error {
 
 func (t items) Open() (sqlite3.VTabCursor, error) { return &cursor{paths: t.paths}, nil }
 
-// cursor is at one of the items.
+// cursor points to one of the items.
 type cursor struct {
 	paths pathCache
 	items []value.Value

@@ -13,7 +13,7 @@ import (
 // Runner runs queries on one connection.
 type Runner struct{ c *sqlite3.Conn }
 
-// Prepare makes a connection ready for queries.
+// Prepare registers on a connection everything that queries need.
 func Prepare(c *sqlite3.Conn) (*Runner, error) {
 	if err := register(c); err != nil {
 		return nil, err
@@ -21,11 +21,11 @@ func Prepare(c *sqlite3.Conn) (*Runner, error) {
 	return &Runner{c}, nil
 }
 
-// Values are what the parameters of a statement are bound to.
+// Values are the values that a statement's parameters are bound to.
 type Values struct {
 	Params        map[string]value.Value
 	Now           int64 // Unix milliseconds
-	Limit, Offset int64 // Limit -1 means none
+	Limit, Offset int64 // Limit -1 means no limit
 }
 
 func (v Values) of(b sql.Binding) value.Value {
@@ -44,8 +44,7 @@ func (v Values) of(b sql.Binding) value.Value {
 	return v.Params[b.Param]
 }
 
-// Run begins a query. The rows have to be closed before the connection is used for anything else that ends its
-// transaction.
+// Run begins a query. The rows must be closed before the connection ends its transaction.
 func (r *Runner) Run(s *sql.Statement, v Values) (*Rows, error) {
 	stmt, err := r.prepare(s.Text, s.Bindings, v)
 	if err != nil {
@@ -54,7 +53,7 @@ func (r *Runner) Run(s *sql.Statement, v Values) (*Rows, error) {
 	return &Rows{stmt: stmt, forms: s.Columns}, nil
 }
 
-// Explain returns SQLite's plan of a query, a step a line.
+// Explain returns SQLite's plan of a query, one step per element.
 func (r *Runner) Explain(s *sql.Statement, v Values) (steps []string, err error) {
 	stmt, err := r.prepare("EXPLAIN QUERY PLAN "+s.Text, s.Bindings, v)
 	if err != nil {
@@ -75,29 +74,29 @@ func (r *Runner) prepare(text string, bindings []sql.Binding, v Values) (*sqlite
 	}
 	for i, b := range bindings {
 		if err := bindValue(stmt, i+1, v.of(b)); err != nil {
-			_ = stmt.Close() // err is what went wrong first
+			_ = stmt.Close() // err came first
 			return nil, err
 		}
 	}
 	return stmt, nil
 }
 
-// Rows are the rows of a query that runs.
+// Rows iterates over the rows of a running query.
 type Rows struct {
 	stmt  *sqlite3.Stmt
 	forms []sql.Form
 }
 
-// Next goes to the next row and reports whether there is one.
+// Next advances to the next row and reports whether there is one.
 func (r *Rows) Next() bool { return r.stmt.Step() }
 
-// Err returns why Next has found no more, nil at the end.
+// Err returns the error that ended Next, or nil at the end of the rows.
 func (r *Rows) Err() error { return r.stmt.Err() }
 
 // Close ends the query.
 func (r *Rows) Close() { _ = r.stmt.Close() } // reports the last step's error again
 
-// AppendJSON appends the JSON of a column, and reports whether it is there: false for MISSING.
+// AppendJSON appends the JSON of a column, and reports false for MISSING.
 func (r *Rows) AppendJSON(dst []byte, column int) ([]byte, bool) {
 	if r.stmt.ColumnType(column) == sqlite3.NULL {
 		return dst, false
@@ -135,8 +134,8 @@ func (r *Rows) value(column int) value.Value {
 	return v
 }
 
-// Complaint returns the text of an error with which a function refuses its arguments, or SQLite a query. It is false
-// for other errors, as those of the disk.
+// Complaint returns the text of an error with which a function refuses its arguments, or SQLite
+// refuses a query. It reports false for other errors, such as those of the disk.
 func Complaint(err error) (string, bool) {
 	if !errors.Is(err, sqlite3.ERROR) {
 		return "", false

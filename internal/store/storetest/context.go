@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// Context ends at a certain question: the n-th time that somebody asks it whether it is done. A test
-// that tries every n finds each point at which work can be cut off:
+// Context ends at a chosen question: the n-th call that asks whether it is done. A test that tries
+// every n finds each point at which work can be cut off:
 //
 //	for n := 1; ; n++ {
 //		ctx := storetest.EndAt(context.Background(), n)
@@ -22,8 +22,8 @@ type Context struct {
 	left   atomic.Int64
 }
 
-// EndAt returns a context that ends at the n-th question, the first being 1. It may be asked from
-// several goroutines. Contexts made of it end with it.
+// EndAt returns a context that ends at the n-th question, counted from 1. Several goroutines may
+// use it. Contexts derived from it end with it.
 func EndAt(parent context.Context, n int) *Context {
 	ctx, cancel := context.WithCancel(parent)
 	c := &Context{Context: ctx, cancel: cancel}
@@ -31,7 +31,7 @@ func EndAt(parent context.Context, n int) *Context {
 	return c
 }
 
-// Err implements [context.Context]; each call is a question.
+// Err implements [context.Context]; each call counts as a question.
 func (c *Context) Err() error {
 	c.Ask()
 	return c.Context.Err()
@@ -44,9 +44,9 @@ func (c *Context) Ask() {
 	}
 }
 
-// Ended reports whether the question was asked that ends the context. Then, or when the parent ends,
-// everything that the context holds is free.
+// Ended reports whether the n-th question was asked. Then, or when the parent ends, the context's
+// resources are free.
 func (c *Context) Ended() bool { return c.left.Load() <= 0 }
 
-// Close frees what the context holds, though it has not ended.
+// Close frees the context's resources before it has ended.
 func (c *Context) Close() { c.cancel() }

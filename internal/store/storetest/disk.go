@@ -12,12 +12,12 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// ErrPower is what each step fails with once the power is cut.
+// ErrPower is the error of every step after the power is cut.
 var ErrPower = errors.New("the power is cut")
 
 var disks atomic.Int64 //nolint:gochecknoglobals // names are registered for the whole process
 
-// Disk is a [store.Disk] that knows what is synced. Its methods may be called from any goroutine.
+// Disk is a [store.Disk] that tracks what is synced. Its methods are safe for concurrent use.
 type Disk struct {
 	name   string
 	system vfs.VFS
@@ -26,10 +26,10 @@ type Disk struct {
 	tree    tree
 	steps   int
 	syncs   int
-	failAt  int // the step from which on each fails; 0 for none
+	failAt  int // the first of the steps that fail; 0 for none
 	failure error
-	reached chan struct{} // closed when failAt is
-	noMap   bool          // shared memory cannot be had
+	reached chan struct{} // closed when step failAt comes
+	noMap   bool          // shared memory is not available
 }
 
 // NewDisk returns a disk that works.
@@ -41,50 +41,50 @@ func NewDisk() *Disk {
 	return d
 }
 
-// Close ends the use of the disk; databases on it should be closed.
+// Close unregisters the disk. Databases on it must be closed before.
 func (d *Disk) Close() { vfs.Unregister(d.name) }
 
-// CutAt cuts the power in the n-th step from now, the next being 1: nothing reaches the disk
-// after it, and of the step itself any part.
+// CutAt cuts the power in the n-th step from now, counted from 1. Any part of that step reaches the
+// disk, and nothing after it.
 func (d *Disk) CutAt(n int) { d.FailAt(n, ErrPower) }
 
-// FailAt makes the n-th step from now fail with err, and all that follow until [Disk.Mend].
+// FailAt makes the n-th step from now, and all later ones until [Disk.Mend], fail with err.
 func (d *Disk) FailAt(n int, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.failAt, d.failure, d.reached = d.steps+n, err, make(chan struct{})
 }
 
-// Failing returns a channel that is closed when the step comes that [Disk.CutAt] or
-// [Disk.FailAt] has set last; nil before they are called.
+// Failing returns a channel that is closed at the step that the last [Disk.CutAt] or [Disk.FailAt]
+// has set. It is nil before any of them is called.
 func (d *Disk) Failing() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.reached
 }
 
-// Mend makes a disk work again that was failing. A power cut cannot be mended so: see [Disk.Restart].
+// Mend ends the failures set by [Disk.FailAt]. After a power cut only [Disk.Restart] helps.
 func (d *Disk) Mend() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.failAt = 0
 }
 
-// DenyMemory says whether the system has no shared memory for files that are opened from now on.
+// DenyMemory sets whether files opened from now on lack shared memory.
 func (d *Disk) DenyMemory(deny bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.noMap = deny
 }
 
-// Steps returns how many writes, syncs, truncations, renames and removals were asked for.
+// Steps returns the number of writes, syncs, truncations, renames and removals so far.
 func (d *Disk) Steps() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.steps
 }
 
-// Syncs returns how many of the steps were syncs.
+// Syncs returns the number of syncs among the steps.
 func (d *Disk) Syncs() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -132,7 +132,8 @@ func (d *Disk) syncLocked(kind store.Step, path string) error {
 	return nil
 }
 
-// changeLocked makes changes of names, in one step. What the power was cut in may yet reach the disk.
+// changeLocked makes changes of names, in one step. Changes made while the power is cut may still
+// reach the disk.
 func (d *Disk) changeLocked(changes ...change) error {
 	err := d.stepLocked()
 	if err != nil && !d.cutNowLocked() {
@@ -147,7 +148,7 @@ func (d *Disk) changeLocked(changes ...change) error {
 	return err
 }
 
-// stepLocked counts a step, and fails it if its time has come.
+// stepLocked counts a step, and returns the failure that is due.
 func (d *Disk) stepLocked() error {
 	d.steps++
 	if d.failAt == d.steps {
@@ -159,7 +160,7 @@ func (d *Disk) stepLocked() error {
 	return nil
 }
 
-// cutNowLocked reports whether the step counted last is the one in which the power is cut.
+// cutNowLocked reports whether the power is cut in the step counted last.
 func (d *Disk) cutNowLocked() bool {
 	return d.steps == d.failAt && errors.Is(d.failure, ErrPower)
 }
@@ -177,7 +178,7 @@ func (d *Disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, v
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	in, base, on := d.tree.at(name.String()) // before it is there
+	in, base, on := d.tree.at(name.String()) // before the file exists
 	file, flags, err := vfsutil.WrapOpenFilename(d.system, name, flags)
 	if err != nil {
 		return file, flags, err

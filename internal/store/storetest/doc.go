@@ -8,7 +8,7 @@
 //	err = disk.Restart(path, seed)
 //	db, err = store.Open(ctx, path, store.Options{})
 //
-// The disk sits on the real file system, where programs see every write at once, as they do with
-// a kernel's cache. Of what was not synced, a power cut leaves any part: writes are lost, come in
-// any order and are torn between sectors; names of files come and go.
+// The disk sits on the real file system, where programs see every write at once, as they do with a
+// kernel's cache. A power cut keeps an arbitrary part of the changes that were not synced: writes
+// are lost, reordered and torn between sectors; file names appear and vanish.
 package storetest

@@ -7,7 +7,7 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-// sector is how many bytes a disk writes all or not at all.
+// sector is the number of bytes that a disk writes atomically.
 const sector = 512
 
 // write is one write, or a truncation.
@@ -27,7 +27,7 @@ func (w write) apply(to []byte) []byte {
 	return to
 }
 
-// torn returns the part of w that made it before the power went.
+// torn returns the part of w that reached the disk before the power cut.
 func (w write) torn(random *rand.Rand) write {
 	if len(w.data) <= sector {
 		return w
@@ -36,7 +36,7 @@ func (w write) torn(random *rand.Rand) write {
 	return w
 }
 
-// diskFile is an open file of SQLite.
+// diskFile is a file that SQLite has open.
 type diskFile struct {
 	vfs.File
 	disk  *Disk
@@ -65,7 +65,7 @@ func (f *diskFile) Truncate(size int64) error {
 	return f.File.Truncate(size)
 }
 
-// note makes w pending. The write in which the power is cut is on its way, too.
+// note makes w pending, also the write during which the power is cut.
 func (f *diskFile) note(w write) error {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
@@ -76,7 +76,7 @@ func (f *diskFile) note(w write) error {
 	return err
 }
 
-// Sync makes what is pending durable; there is no need to wait for the real disk.
+// Sync makes pending writes durable on the simulated disk, without waiting for the real one.
 func (f *diskFile) Sync(vfs.SyncFlag) error {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()

@@ -9,9 +9,9 @@ import (
 	"slices"
 )
 
-// Survive makes the folder to of what is left of the database in folder when the power fails
-// now, or has failed at a step before: all that was synced, and of the rest what the seed says.
-// The folder is where the test reads, and no longer on this disk.
+// Survive writes into the folder to what is left of the database in folder after a power cut now,
+// or at an earlier step: everything synced, and a part of the rest chosen by seed. The folder to is
+// not on this disk.
 func (d *Disk) Survive(folder, to string, seed uint64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -31,8 +31,8 @@ func (d *Disk) Survive(folder, to string, seed uint64) error {
 	return s.keepFolder(n, to)
 }
 
-// Restart is [Disk.Survive] in the place of folder, as the machine finds it again after a power
-// cut. Nobody may have the database open.
+// Restart replaces folder by the result of [Disk.Survive], as a machine finds it after a power cut.
+// Nobody may have the database open.
 func (d *Disk) Restart(folder string, seed uint64) error {
 	left := folder + ".left"
 	if err := d.Survive(folder, left, seed); err != nil {
@@ -41,17 +41,17 @@ func (d *Disk) Restart(folder string, seed uint64) error {
 	return errors.Join(os.RemoveAll(folder), os.Rename(left, folder))
 }
 
-// survival is one power cut.
+// survival holds the choices of one power cut.
 type survival struct {
 	random *rand.Rand
-	odds   float64                    // that something not synced has reached the disk
-	kept   map[*node]map[string]*node // of folders with names that came through without a sync
-	paths  map[*node]string           // where programs see it
+	odds   float64                    // the chance that an unsynced change has reached the disk
+	kept   map[*node]map[string]*node // the names that survive in folders with unsynced changes
+	paths  map[*node]string           // where programs see the node
 }
 
 func (s *survival) lucky() bool { return s.random.Float64() < s.odds }
 
-// find notes where things are, and meets what the disk has not met.
+// find records the path of each node, and lists folders that the disk has not seen yet.
 func (s *survival) find(n *node, path string) {
 	s.paths[n] = path
 	if n.names == nil {
@@ -93,7 +93,7 @@ func (s *survival) keepFolder(n *node, to string) error {
 	return nil
 }
 
-// content returns what has reached the disk of the content of a file.
+// content returns the surviving content of a file.
 func (s *survival) content(n *node) []byte {
 	if n.plain && n.synced == nil {
 		return s.partOf(s.paths[n])
@@ -111,7 +111,7 @@ func (s *survival) content(n *node) []byte {
 	return content
 }
 
-// partOf returns any part of a file that was never synced; it may be gone.
+// partOf returns a random part of a file that was never synced; it may be empty.
 func (s *survival) partOf(path string) []byte {
 	content, err := os.ReadFile(path) //nolint:gosec // of a test
 	switch {
@@ -120,7 +120,7 @@ func (s *survival) partOf(path string) []byte {
 	case s.lucky():
 		return content
 	case s.random.IntN(2) == 0:
-		return make([]byte, len(content)) // its length came first
+		return make([]byte, len(content)) // the length reached the disk, and the content did not
 	default:
 		return content[:s.random.IntN(len(content))]
 	}

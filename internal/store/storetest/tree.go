@@ -8,44 +8,44 @@ import (
 	"strings"
 )
 
-// tree is the files and folders that a disk has met.
+// tree holds the files and folders that the disk has seen.
 type tree struct {
 	root    *node
 	pending []change // in the order in which they were made
 }
 
-// node is a file or a folder, whatever names it has.
+// node is a file or a folder, independent of its names.
 type node struct {
-	// Of a folder, what it holds: as programs see it, and as it has reached the disk.
+	// Of a folder, its content: as programs see it, and as it has reached the disk.
 	names, kept map[string]*node
-	listed      bool // what was in it when it was met is in names
+	listed      bool // names includes what the folder held when the disk first saw it
 
 	// Of a file.
-	synced  []byte  // its content that has reached the disk
-	pending []write // what is on its way there, if SQLite writes the file
-	plain   bool    // others write it: what is not synced, the real file has
+	synced  []byte  // the content that has reached the disk
+	pending []write // unsynced writes of SQLite
+	plain   bool    // written by others than SQLite: the real file has the unsynced content
 }
 
 func newFolder() *node { return &node{names: make(map[string]*node), kept: make(map[string]*node)} }
 
-// change is what one step does to names. It reaches the disk as a whole, or not at all.
+// change is the effect of one step on names. It reaches the disk completely or not at all.
 type change []entry
 
-// entry says what a name in a folder stands for from now on: nil for nothing.
+// entry tells which node a name in a folder stands for from now on; nil means none.
 type entry struct {
 	in   *node
 	name string
 	is   *node
 }
 
-// at returns the folder that holds path, and what path is there, nil if it is nothing.
+// at returns the folder that holds path, and the node at path or nil.
 func (t *tree) at(path string) (in *node, name string, is *node) {
 	in, name = t.folder(filepath.Dir(path)), filepath.Base(path)
 	return in, name, in.names[name]
 }
 
-// folder returns the folder at path. What is in one that the disk meets for the first time, is
-// synced; so are the folders on the way to it.
+// folder returns the folder at path. A folder that the disk sees for the first time counts as
+// synced with its content, and so do the folders above it.
 func (t *tree) folder(path string) *node {
 	n := t.root
 	for name := range strings.SplitSeq(filepath.ToSlash(path), "/") {
@@ -60,15 +60,15 @@ func (t *tree) folder(path string) *node {
 	return n
 }
 
-// list meets what is in a folder.
+// list reads the content of a folder that the disk has not seen yet.
 func (n *node) list(path string) {
 	if n.listed {
 		return
 	}
 	n.listed = true
-	entries, _ := os.ReadDir(path) // none if it is not there
+	entries, _ := os.ReadDir(path) // empty if the folder does not exist
 	for _, e := range entries {
-		if n.names[e.Name()] != nil || strings.HasSuffix(e.Name(), "-shm") { // shared memory does not outlive the power
+		if n.names[e.Name()] != nil || strings.HasSuffix(e.Name(), "-shm") { // shared memory does not survive a power cut
 			continue
 		}
 		met := newFolder()
@@ -80,7 +80,7 @@ func (n *node) list(path string) {
 	}
 }
 
-// created is the change that makes a new file or folder at path, nil if there is one.
+// created returns the change that makes a new file or folder at path, or nil if path exists.
 func (t *tree) created(path string, is *node) change {
 	in, name, old := t.at(path)
 	if old != nil {
@@ -95,7 +95,7 @@ func (t *tree) renamed(path, newPath string) change {
 	return change{{from, name, nil}, {to, newName, is}}
 }
 
-// removed gives the changes that remove what is at path. Of a folder, each part may go alone.
+// removed returns the changes that remove path. Each part of a folder may be lost separately.
 func (t *tree) removed(path string) (all []change) {
 	in, name, is := t.at(path)
 	if is != nil && is.names != nil {
@@ -107,7 +107,7 @@ func (t *tree) removed(path string) (all []change) {
 	return append(all, change{{in, name, nil}})
 }
 
-// apply lets programs see a change.
+// apply shows a change to programs.
 func (c change) apply() {
 	for _, e := range c {
 		set(e.in.names, e)
@@ -122,7 +122,8 @@ func set(names map[string]*node, e entry) {
 	}
 }
 
-// syncNames makes every change durable that has to do with the folder. What came before it, cannot undo it.
+// syncNames makes every change durable that concerns the folder. An earlier pending change must not
+// undo it.
 func (t *tree) syncNames(folder *node) {
 	settled := make(map[entry]bool)
 	var pending []change
