@@ -21,7 +21,7 @@ func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do
 	if err != nil {
 		return err
 	}
-	o.EncryptionKey = key
+	o.EncryptionKey, o.Logger = key, a.logger()
 	existed := tandem.Exists(path)
 	db, err := tandem.Open(ctx, path, o)
 	if errors.Is(err, tandem.ErrNotADatabase) && key == nil && tandem.IsEncrypted(path) {
