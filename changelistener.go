@@ -15,12 +15,20 @@ import (
 type CollectionChange struct {
 	Collection  *Collection
 	DocumentIDs []string // in the order of their changes, at least one
+
+	// Documents are those of DocumentIDs, in the same order, as the changes left them; one that
+	// was purged is nil. Without [ChangeOptions].Documents there are none.
+	Documents []*Document
 }
 
 // DocumentChange tells that a document has changed.
 type DocumentChange struct {
 	Collection *Collection
 	DocumentID string
+
+	// Document is the document as the change left it, nil if it was purged, or without
+	// [ChangeOptions].Documents.
+	Document *Document
 }
 
 // AddChangeListener calls fn after documents of any collection have changed, including
@@ -30,90 +38,104 @@ type DocumentChange struct {
 // call reports all changes made while fn ran, each document once. fn may use the database, but
 // must not close it. The calls end with [ListenerToken.Remove], and when the database closes,
 // which waits for a running call. ctx bounds the start alone. A nil fn is [ErrInvalid].
-func (db *Database) AddChangeListener(ctx context.Context, fn func(CollectionChange)) (*ListenerToken, error) {
+func (db *Database) AddChangeListener(
+	ctx context.Context, fn func(CollectionChange), options ...ChangeOptions,
+) (*ListenerToken, error) {
 	if fn == nil {
 		return nil, errNoListener
 	}
-	return db.observe(ctx, &databaseWatch{db: db, fn: fn})
+	return db.observe(ctx, &databaseWatch{db: db, fn: fn, documents: withDocuments(options)})
 }
 
 // AddChangeListener calls fn after documents of the collection have changed, as
 // [Database.AddChangeListener] does. The calls end with the collection, too.
-func (c *Collection) AddChangeListener(ctx context.Context, fn func(CollectionChange)) (*ListenerToken, error) {
+func (c *Collection) AddChangeListener(
+	ctx context.Context, fn func(CollectionChange), options ...ChangeOptions,
+) (*ListenerToken, error) {
 	if fn == nil {
 		return nil, errNoListener
 	}
-	return c.db.observe(ctx, &collectionWatch{c: c, fn: fn}, c.coll)
+	return c.db.observe(ctx, newCollectionWatch(c, fn, withDocuments(options)), c.coll)
 }
 
 // AddDocumentChangeListener calls fn after the document with an ID, which need not exist, has
 // changed, as [Database.AddChangeListener] does; purges by other processes are reported too.
 func (c *Collection) AddDocumentChangeListener(
-	ctx context.Context, id string, fn func(DocumentChange),
+	ctx context.Context, id string, fn func(DocumentChange), options ...ChangeOptions,
 ) (*ListenerToken, error) {
 	if fn == nil {
 		return nil, errNoListener
 	}
-	return c.db.observe(ctx, &documentWatch{c: c, id: id, fn: fn}, c.coll)
+	return c.db.observe(ctx, &documentWatch{c: c, id: id, fn: fn, document: withDocuments(options)}, c.coll)
 }
 
 var errNoListener = fault.Invalid.In("add change listener", "").Says("the function is nil")
 
 // collectionWatch follows one collection's changes.
 type collectionWatch struct {
-	c      *Collection
+	feed   changeFeed
 	fn     func(CollectionChange)
-	since  store.Sequence
 	purged []string // not told yet
 }
 
+func newCollectionWatch(c *Collection, fn func(CollectionChange), documents bool) *collectionWatch {
+	return &collectionWatch{feed: changeFeed{c: c, documents: documents}, fn: fn}
+}
+
 func (w *collectionWatch) begin(ctx context.Context) error {
-	last, err := w.c.LastSequence(ctx)
-	w.since = store.Sequence(last)
+	last, err := w.feed.c.LastSequence(ctx)
+	w.feed.since = store.Sequence(last)
 	return err
 }
 
 func (w *collectionWatch) look(ctx context.Context, purged []store.Purge) error {
 	for _, p := range purged {
-		if p.Collection.FullName() == w.c.FullName() {
+		if p.Collection.FullName() == w.feed.c.FullName() {
 			w.purged = append(w.purged, p.ID)
 		}
 	}
-	for {
-		heads, err := w.c.headsSince(ctx, w.since, changesPortion)
+	for more := true; more; {
+		var docs []*store.Document
+		var err error
+		docs, more, err = w.feed.next(ctx)
 		if err != nil {
 			return err
 		}
-		if ids := w.take(heads); len(ids) > 0 && ctx.Err() == nil {
-			w.fn(CollectionChange{Collection: w.c, DocumentIDs: ids})
-		}
-		if len(heads) < changesPortion {
-			return ctx.Err()
+		if change := w.take(docs); len(change.DocumentIDs) > 0 && ctx.Err() == nil {
+			w.fn(change)
 		}
 	}
+	return ctx.Err()
 }
 
-// take gives the IDs to tell, and goes past them.
-func (w *collectionWatch) take(heads []*store.Document) []string {
-	ids := make([]string, 0, len(heads)+len(w.purged))
-	for _, head := range heads {
-		ids = append(ids, head.ID)
-		w.since = head.Sequence
+// take gives the change to tell, and goes past it.
+func (w *collectionWatch) take(docs []*store.Document) CollectionChange {
+	change := CollectionChange{Collection: w.feed.c, DocumentIDs: make([]string, 0, len(docs)+len(w.purged))}
+	add := func(id string, d *Document) {
+		change.DocumentIDs = append(change.DocumentIDs, id)
+		if w.feed.documents {
+			change.Documents = append(change.Documents, d)
+		}
+	}
+	for _, doc := range docs {
+		add(doc.ID, w.feed.changeOf(doc).Document)
+		w.feed.since = doc.Sequence
 	}
 	for _, id := range w.purged {
-		if !slices.Contains(ids, id) {
-			ids = append(ids, id)
+		if !slices.Contains(change.DocumentIDs, id) {
+			add(id, nil)
 		}
 	}
 	w.purged = nil
-	return ids
+	return change
 }
 
 // databaseWatch follows the changes of all collections.
 type databaseWatch struct {
-	db  *Database
-	fn  func(CollectionChange)
-	all map[string]*collectionWatch // by full name
+	db        *Database
+	fn        func(CollectionChange)
+	documents bool
+	all       map[string]*collectionWatch // by full name
 }
 
 func (w *databaseWatch) begin(ctx context.Context) error {
@@ -123,7 +145,7 @@ func (w *databaseWatch) begin(ctx context.Context) error {
 	}
 	w.all = make(map[string]*collectionWatch)
 	for _, c := range all {
-		one := &collectionWatch{c: c, fn: w.fn}
+		one := newCollectionWatch(c, w.fn, w.documents)
 		if err := one.begin(ctx); err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
@@ -141,11 +163,11 @@ func (w *databaseWatch) look(ctx context.Context, purged []store.Purge) error {
 	for _, c := range collections {
 		one := w.all[c.FullName()]
 		if one == nil {
-			one = &collectionWatch{c: c, fn: w.fn}
+			one = newCollectionWatch(c, w.fn, w.documents)
 		}
 		err := one.look(ctx, purged)
 		if errors.Is(err, ErrNotFound) { // it was deleted; c may have got its name
-			one = &collectionWatch{c: c, fn: w.fn}
+			one = newCollectionWatch(c, w.fn, w.documents)
 			err = one.look(ctx, purged)
 		}
 		if err != nil && !errors.Is(err, ErrNotFound) {
@@ -159,34 +181,51 @@ func (w *databaseWatch) look(ctx context.Context, purged []store.Purge) error {
 
 // documentWatch follows one document.
 type documentWatch struct {
-	c   *Collection
-	id  string
-	fn  func(DocumentChange)
-	rev revision.ID // "" for none
+	c        *Collection
+	id       string
+	fn       func(DocumentChange)
+	document bool        // reads it, too
+	rev      revision.ID // "" for none
 }
 
 func (w *documentWatch) begin(ctx context.Context) (err error) {
-	w.rev, err = w.current(ctx)
+	_, err = w.changed(ctx)
 	return err
 }
 
 func (w *documentWatch) look(ctx context.Context, _ []store.Purge) error {
-	rev, err := w.current(ctx)
-	if err != nil || rev == w.rev || ctx.Err() != nil {
+	change, err := w.changed(ctx)
+	if err != nil || change == nil || ctx.Err() != nil {
 		return err
 	}
-	w.rev = rev
-	w.fn(DocumentChange{Collection: w.c, DocumentID: w.id})
+	w.fn(*change)
 	return nil
 }
 
-func (w *documentWatch) current(ctx context.Context) (rev revision.ID, err error) {
+// changed returns what has changed since it was asked last, nil for nothing.
+func (w *documentWatch) changed(ctx context.Context) (change *DocumentChange, err error) {
 	err = w.c.db.view(ctx, func(tx *store.Tx) error {
 		heads, err := tx.Heads(w.c.coll, []string{w.id})
-		if err == nil && heads[0] != nil {
+		if err != nil {
+			return err
+		}
+		var rev revision.ID
+		if heads[0] != nil {
 			rev = heads[0].Rev.ID
 		}
-		return err
+		if rev == w.rev {
+			return nil
+		}
+		change = &DocumentChange{Collection: w.c, DocumentID: w.id}
+		if w.document && heads[0] != nil {
+			doc, err := tx.Document(w.c.coll, w.id)
+			if err != nil {
+				return err
+			}
+			change.Document = stored(w.c, doc)
+		}
+		w.rev = rev
+		return nil
 	})
-	return rev, err
+	return change, err
 }

@@ -358,3 +358,40 @@ func ExampleItems() {
 	// 978-1 Notes
 	// 978-2 Sketch of the Analytical Engine
 }
+
+// ChangesSince tells what has changed since last time, here with the documents.
+func ExampleCollection_ChangesSince() {
+	tasks, remove := exampleTasks()
+	defer remove()
+	ctx := context.Background()
+
+	_ = tasks.Put(ctx, "milk", task{Title: "Buy milk"})
+	seen, _ := tasks.LastSequence(ctx)
+	_ = tasks.Put(ctx, "plants", task{Title: "Water the plants"})
+	for change, err := range tasks.ChangesSince(ctx, seen, tandem.ChangeOptions{Documents: true}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		title, _ := change.Document.Value("title")
+		fmt.Println(change.Sequence, change.ID, title)
+	}
+	// Output: 2 plants Water the plants
+}
+
+// A change listener is called soon after documents have changed.
+func ExampleCollection_AddChangeListener() {
+	tasks, remove := exampleTasks()
+	defer remove()
+	ctx := context.Background()
+
+	changes := make(chan tandem.CollectionChange)
+	token, err := tasks.AddChangeListener(ctx, func(c tandem.CollectionChange) { changes <- c })
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer token.Remove()
+	_ = tasks.Put(ctx, "milk", task{Title: "Buy milk"})
+	change := <-changes
+	fmt.Println(change.Collection.FullName(), change.DocumentIDs)
+	// Output: _default._default [milk]
+}
