@@ -68,12 +68,12 @@ func (db *Database) DefaultCollection(ctx context.Context) (*Collection, error) 
 // and name have each 1 to 251 of the characters A-Z a-z 0-9 _ % -, and do not begin with _ or
 // %; "_default" is a scope too. The error for others is [ErrInvalid].
 func (db *Database) CreateCollection(ctx context.Context, scope, name string) (*Collection, error) {
-	if coll, err := db.Collection(ctx, scope, name); err == nil {
-		return coll, nil
-	}
 	b, err := db.toChange(ctx, "create collection")
 	switch {
-	case err != nil:
+	case err != nil: // but one that exists needs no change
+		if coll, findErr := db.Collection(ctx, scope, name); findErr == nil {
+			return coll, nil
+		}
 		return nil, err
 	case b != nil:
 		return b.CreateCollection(scope, name)

@@ -54,13 +54,18 @@ func (db *DB) CreateCollection(ctx context.Context, scope, name string) (c *Coll
 	if err := document.CheckCollectionName(scope, name); err != nil {
 		return nil, err
 	}
-	if c, err := db.Collection(ctx, scope, name); err == nil {
-		return c, nil
+	if !db.readersBehind.Load() || db.options.ReadOnly {
+		if c, err := db.Collection(ctx, scope, name); err == nil {
+			return c, nil
+		}
 	}
 	err = db.Update(ctx, func(tx *Tx) error {
 		c, err = tx.CreateCollection(scope, name)
 		return err
 	})
+	if err == nil {
+		db.readersBehind.Store(true)
+	}
 	return c, err
 }
 

@@ -232,3 +232,34 @@ func TestCollectionNamesAreThoseOfTheRules(t *testing.T) {
 	})
 	sound(t, db)
 }
+
+// Of many collections, each costs as much to create as the first ones: nobody reads the schema of all of them.
+func TestEachCollectionCostsTheSameToCreate(t *testing.T) {
+	t.Parallel()
+	disk := newDisk(t)
+	db := open(t, store.Options{Disk: disk})
+	created := 0
+	create := func(n int) (read int64) {
+		before := disk.BytesRead()
+		for range n {
+			if _, err := db.CreateCollection(background, "shop", fmt.Sprint("c", created)); err != nil {
+				t.Fatal(err)
+			}
+			created++
+		}
+		return disk.BytesRead() - before
+	}
+	create(5) // opens a reader, and fills the writer's cache
+	first := create(20)
+	create(75)
+	if late := create(20); late > 2*first+100_000 {
+		t.Errorf("20 collections after %d others read %d bytes, want about the %d bytes of the first 20", created-20, late, first)
+	}
+	again, err := db.CreateCollection(background, "shop", "c7")
+	if err != nil || again.FullName() != "shop.c7" {
+		t.Errorf("an existing collection: got %v, %v", again, err)
+	}
+	if all, err := db.Collections(background); err != nil || len(all) != created+1 {
+		t.Errorf("there are %d collections, %v; want %d and the default one", len(all), err, created)
+	}
+}

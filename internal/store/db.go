@@ -25,6 +25,11 @@ type DB struct {
 	blobs      *blobs
 	signals    signals
 
+	// readersBehind is set when a collection is created, and reset when a view begins. Meanwhile the
+	// readers have to parse the schema of all collections before they can tell whether there is
+	// another: the writer, which waits for its turn, tells sooner.
+	readersBehind atomic.Bool
+
 	closing chan struct{} // closed when Close begins
 	work    sync.WaitGroup
 

@@ -30,6 +30,9 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	if err != nil {
 		return interrupted(ctx, sqlFault(err, op, db.path))
 	}
+	if db.readersBehind.Load() {
+		db.readersBehind.Store(false)
+	}
 	return interrupted(ctx, sqlFault(db.readers.view(ctx, c, fn), op, db.path))
 }
 

@@ -26,7 +26,8 @@ type Disk struct {
 	tree    tree
 	steps   int
 	syncs   int
-	failAt  int // the first of the steps that fail; 0 for none
+	read    int64 // bytes of the database file and its log
+	failAt  int   // the first of the steps that fail; 0 for none
 	failure error
 	reached chan struct{} // closed when step failAt comes
 	noMap   bool          // shared memory is not available
@@ -89,6 +90,13 @@ func (d *Disk) Syncs() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.syncs
+}
+
+// BytesRead returns how many bytes of the database file and its log were read.
+func (d *Disk) BytesRead() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.read
 }
 
 // VFS implements [store.Disk].

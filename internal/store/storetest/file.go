@@ -65,6 +65,14 @@ func (f *diskFile) Truncate(size int64) error {
 	return f.File.Truncate(size)
 }
 
+func (f *diskFile) ReadAt(p []byte, off int64) (int, error) {
+	n, err := f.File.ReadAt(p, off)
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	f.disk.read += int64(n)
+	return n, err
+}
+
 // note makes w pending, also the write during which the power is cut.
 func (f *diskFile) note(w write) error {
 	f.disk.mu.Lock()
