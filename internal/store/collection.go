@@ -93,24 +93,26 @@ func (db *DB) DeleteCollection(ctx context.Context, scope, name string) error {
 	if scope == DefaultName && name == DefaultName {
 		return fault.Invalid.In("delete collection", scope+"."+name).Says("the default collection cannot be deleted")
 	}
-	return db.Update(ctx, func(tx *Tx) error {
-		c, err := tx.Collection(scope, name)
-		if err != nil {
-			return err
-		}
-		if err := tx.beginWrite(more); err != nil {
-			return err
-		}
-		if err := tx.notePurgedAll(c); err != nil {
-			return err
-		}
-		if err := tx.forgetIndexes(c); err != nil {
-			return err
-		}
-		s := &db.writer.state
-		s.deleted = append(s.deleted, c.id)
-		return sqlFault(dropCollection(tx.c, c.id), "delete collection", c.FullName())
-	})
+	return db.Update(ctx, func(tx *Tx) error { return tx.deleteCollection(scope, name) })
+}
+
+func (tx *Tx) deleteCollection(scope, name string) error {
+	c, err := tx.Collection(scope, name)
+	if err != nil {
+		return err
+	}
+	if err := tx.beginWrite(more); err != nil {
+		return err
+	}
+	if err := tx.notePurgedAll(c); err != nil {
+		return err
+	}
+	if err := tx.forgetIndexes(c); err != nil {
+		return err
+	}
+	s := &tx.db.writer.state
+	s.deleted = append(s.deleted, c.id)
+	return sqlFault(dropCollection(tx.c, c.id), "delete collection", c.FullName())
 }
 
 // Collections lists the collections by scope and name.

@@ -263,3 +263,46 @@ func TestEachCollectionCostsTheSameToCreate(t *testing.T) {
 		t.Errorf("there are %d collections, %v; want %d and the default one", len(all), err, created)
 	}
 }
+
+// The writer remembers counters. It forgets those of a deleted collection: in the transaction that deletes it, in
+// others of the same group, and later; but not when the deletion is undone.
+func TestADeletedCollectionHasNoCounters(t *testing.T) {
+	t.Parallel()
+	db := open(t, store.Options{})
+	c, err := db.CreateCollection(background, "shop", "items")
+	if err != nil {
+		t.Fatal(err)
+	}
+	save(t, db, c, "a", `{}`)
+	gone := func(when string) func(*store.Tx) error {
+		return func(tx *store.Tx) error {
+			last, err := tx.LastSequence(c)
+			if !errors.Is(err, fault.NotFound) {
+				t.Errorf("%s: the last sequence is %d, %v, want %v", when, last, err, fault.NotFound)
+			}
+			if n, err := tx.Count(c); !errors.Is(err, fault.NotFound) {
+				t.Errorf("%s: there are %d documents, %v, want %v", when, n, err, fault.NotFound)
+			}
+			if _, err := tx.Save(c, store.Edit{ID: "b"}); !errors.Is(err, fault.NotFound) {
+				t.Errorf("%s: an edit ends with %v, want %v", when, err, fault.NotFound)
+			}
+			return nil
+		}
+	}
+	remove := func(then func(*store.Tx) error) func(*store.Tx) error {
+		return func(tx *store.Tx) error { return errors.Join(tx.DeleteCollection(c), then(tx)) }
+	}
+	inOneGroup(t, db, background,
+		remove(func(*store.Tx) error { return errors.New("undone") }),
+		func(tx *store.Tx) error {
+			if last, err := tx.LastSequence(c); last != 1 || err != nil {
+				t.Errorf("after a deletion that was undone: the last sequence is %d, %v, want 1", last, err)
+			}
+			return nil
+		},
+		remove(gone("in the same transaction")),
+		gone("in the same group"),
+	)
+	update(t, db, gone("later"))
+	sound(t, db)
+}

@@ -38,6 +38,11 @@ func (l counterList) with(k counters) counterList {
 	return append(next, k)
 }
 
+// without returns the list without the counters of deleted collections.
+func (l counterList) without(deleted []int64) counterList {
+	return slices.DeleteFunc(slices.Clone(l), func(k counters) bool { return slices.Contains(deleted, k.collection) })
+}
+
 // since yields the counters that differ from an earlier state of the same transaction, with their
 // earlier value. Both lists have the same order, so that a commit need not search for each
 // collection.
@@ -59,10 +64,18 @@ func (l counterList) index(collection int64) int {
 	return slices.IndexFunc(l, func(k counters) bool { return k.collection == collection })
 }
 
+// cached returns the counters that the writer remembers of a collection. The list still has those of
+// the collections that the group has deleted.
+func (w *writer) cached(collection int64) (k counters, ok bool) {
+	if slices.Contains(w.state.deleted, collection) {
+		return k, false
+	}
+	return w.state.counters.of(collection)
+}
+
 // counters returns c's counters and caches them.
 func (tx *Tx) counters(c *Collection) (counters, error) {
-	w := tx.db.writer
-	if k, ok := w.state.counters.of(c.id); ok {
+	if k, ok := tx.db.writer.cached(c.id); ok {
 		return k, nil
 	}
 	k, err := tx.loadCounters(c)
@@ -114,7 +127,7 @@ func (tx *Tx) Count(c *Collection) (uint64, error) {
 
 func (tx *Tx) figures(c *Collection) (counters, error) {
 	if tx.group != nil {
-		if k, ok := tx.db.writer.state.counters.of(c.id); ok {
+		if k, ok := tx.db.writer.cached(c.id); ok {
 			return k, tx.alive()
 		}
 	}

@@ -245,6 +245,9 @@ func (w *writer) announce(g *group, due duties) {
 	if due.settings && w.reload() != nil {
 		w.state.fresh = false // the next transaction tries again
 	}
+	if len(due.deleted) > 0 {
+		w.state.counters = w.state.counters.without(due.deleted)
+	}
 	w.db.signals.purged(due.purged)
 	switch {
 	case g.foreign:
