@@ -175,7 +175,7 @@ func (tx *Tx) storeNewer(c *Collection, head, next *Document, remote Remote) err
 // merge the same versions and have the same content. Otherwise it returns nil.
 func (tx *Tx) sameMerge(c *Collection, head, next *Document) (*Document, error) {
 	if head.Deleted != next.Deleted || !revision.SameMerge(head.Rev, next.Rev) {
-		return nil, nil // they are not the same merge
+		return nil, nil //nolint:nilnil // they are not the same merge
 	}
 	full, err := tx.lookup(c, head.ID, sqlDocByID)
 	if err != nil || !document.Equal(full.Body, next.Body) {

@@ -37,7 +37,7 @@ func watch(db *DB) {
 		case <-db.closing:
 			return
 		case <-ticker.C:
-		case <-problems: // events were lost; the next look makes up for them
+		case <-problems: //nolint:errcheck // events were lost; the next look makes up for them
 		case <-events:
 			// The files change before the commit is complete, so look twice.
 			if !outwait(db, time.Millisecond) {

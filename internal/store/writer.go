@@ -36,7 +36,7 @@ func (db *DB) UpdateDurable(ctx context.Context, fn func(*Tx) error) error {
 
 // request is a function that waits for the writer.
 type request struct {
-	ctx     context.Context // of one call, which waits for done
+	ctx     context.Context //nolint:containedctx // of one call, which waits for done
 	fn      func(*Tx) error
 	alone   func(*conn) error // runs instead of fn, outside a transaction
 	durable bool
