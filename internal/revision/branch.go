@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// Supersede returns the tree revision winner as the outcome of a conflict with loser: it
-// replaces loser and everything that loser has replaced. What is an ancestor of winner anyway is
-// not listed again. Prune the result before it is stored.
+// Supersede returns the tree revision winner as the outcome of a conflict with loser: it replaces
+// loser and everything that loser has replaced. It does not list ancestors of winner again. Prune
+// the result before storing it.
 func Supersede(winner, loser Rev) Rev {
 	return winner.SupersedeIDs(slices.Concat(loser.tail(), loser.History.Superseded))
 }
 
-// SupersedeIDs is [Supersede] for revisions of which nothing but their IDs is known.
+// SupersedeIDs is [Supersede] for revisions known only by their IDs.
 func (r Rev) SupersedeIDs(ids []ID) Rev {
 	list := slices.Clone(r.History.Superseded)
 	for _, id := range ids {
@@ -33,9 +33,9 @@ func (r Rev) SupersedeIDs(ids []ID) Rev {
 	return r
 }
 
-// DeletedBranch returns the deleted_branch property of a rev message to a peer that has tree
-// revision theirs: a tombstone upon theirs, and theirs. It is "" unless r has superseded theirs;
-// an ancestor needs no such message.
+// DeletedBranch returns the deleted_branch property of a rev message to a peer that has the tree
+// revision theirs: the ID of a tombstone that ends the branch of theirs, and theirs. It is ""
+// unless r has superseded theirs; for an ancestor the history suffices.
 func (r Rev) DeletedBranch(theirs ID) string {
 	if !r.ID.IsTree() || !theirs.IsTree() || !slices.Contains(r.History.Superseded, theirs) {
 		return ""
@@ -44,9 +44,9 @@ func (r Rev) DeletedBranch(theirs ID) string {
 	return string(tombstone.ID) + "," + string(theirs)
 }
 
-// ParseDeletedBranch reads a deleted_branch property: the revisions below the tombstone. The
-// tombstone itself closes the branch for this message alone; elsewhere its ID may stand for
-// somebody's true deletion.
+// ParseDeletedBranch parses a deleted_branch property and returns the revisions below the
+// tombstone. The tombstone closes the branch only within this message; elsewhere its ID may name a
+// real deletion.
 func ParseDeletedBranch(text string) []ID {
 	ids := ParseTreeIDs(text)
 	if len(ids) == 0 {
@@ -55,16 +55,15 @@ func ParseDeletedBranch(text string) []ID {
 	return ids[1:]
 }
 
-// JoinIDs writes revision IDs as a list with commas, which [ParseTreeIDs] reads.
+// JoinIDs writes revision IDs as a list with commas. [ParseTreeIDs] parses it.
 func JoinIDs(ids []ID) string {
 	var b strings.Builder
 	writeList(&b, ids)
 	return b.String()
 }
 
-// ParseTreeIDs reads a list of tree IDs, such as the deleted_branch property. Malformed ones
-// are left out, since no revision of ours is among them; so are those beyond
-// [DefaultHistory].
+// ParseTreeIDs parses a list of tree IDs, such as the deleted_branch property. It skips malformed
+// IDs, since no stored revision has one, and IDs beyond [DefaultHistory].
 func ParseTreeIDs(text string) []ID {
 	var ids []ID
 	if text == "" {

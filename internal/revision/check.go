@@ -6,7 +6,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// checked returns r if its history is one that it can have.
+// checked returns r if its history is possible for its ID.
 func checked(r Rev) (Rev, error) {
 	if r.ID.IsTree() {
 		return r, checkTree(r)
@@ -17,8 +17,8 @@ func checked(r Rev) (Rev, error) {
 	return checkVector(r)
 }
 
-// checkTree holds the list to one generation per step. Only where a pruned list ends may
-// generations be missing, since a peer keeps what it knows its own remotes to have.
+// checkTree requires generations to fall by one at each step. Only at the end of a pruned list may
+// generations be missing: there a peer keeps just the ancestors that its own remotes have.
 func checkTree(r Rev) error {
 	if len(r.History.Merges) > 0 || len(r.History.Previous) > 0 {
 		return malformed(string(r.ID), "the history of a tree revision ID has versions")
@@ -46,10 +46,12 @@ func checkFalling(ids []ID) error {
 	return nil
 }
 
-// maxSources bounds the work that a vector makes: far more databases than write one document.
+// maxSources bounds the work for a vector; it is far more than the databases that write one
+// document.
 const maxSources = 1024
 
-// checkVector holds each source to one occurrence, and drops the current one's from Previous.
+// checkVector requires each source to occur once. It drops the current version's source from
+// Previous.
 func checkVector(r Rev) (Rev, error) {
 	cv, own := r.ID, r.ID.Source()
 	h := &r.History
@@ -85,14 +87,14 @@ func checkVector(r Rev) (Rev, error) {
 	return r, nil
 }
 
-// The range of a valid time, and how far a peer's clock may be ahead.
+// The range of a valid time, and how far a version's time may lie ahead of the clock.
 const (
 	MinTime  Time = 1 << 40
 	MaxTime  Time = 1<<63 - 1
 	MaxAhead      = 2 * time.Minute
 )
 
-// CheckTimes reports a version in r, or in its history, whose time is out of range or more than
+// CheckTimes reports a version in r or its history whose time is out of range or more than
 // [MaxAhead] after now. The error is [fault.BadRevisionID]. Tree IDs have no time.
 func CheckTimes(r Rev, now time.Time) error {
 	limit := Time(max(now.Add(MaxAhead).UnixNano(), 0))
@@ -106,8 +108,8 @@ func CheckTimes(r Rev, now time.Time) error {
 	return nil
 }
 
-// CheckGeneration reports a tree ID that leaves no room for edits to come: a generation beyond half
-// of [MaxGeneration]. The error is [fault.BadRevisionID].
+// CheckGeneration reports a tree ID that leaves no room for later edits: its generation exceeds
+// half of [MaxGeneration]. The error is [fault.BadRevisionID].
 func CheckGeneration(id ID) error {
 	if id.Generation() > MaxGeneration/2 {
 		return malformed(string(id), "the generation leaves no room for edits")
@@ -130,8 +132,8 @@ func checkTime(id ID, limit Time) error {
 	return nil
 }
 
-// Due returns when the times in r are no more than [MaxAhead] ahead, so that [CheckTimes] lets r
-// pass. It returns the zero time if CheckTimes lets r pass already, or never will.
+// Due returns the moment from which [CheckTimes] accepts r. It returns the zero time if CheckTimes
+// accepts r already or never will.
 func Due(r Rev, now time.Time) time.Time {
 	t := Greatest(r)
 	due := time.Unix(0, int64(t)).Add(-MaxAhead)

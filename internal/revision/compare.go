@@ -2,10 +2,10 @@ package revision
 
 import "slices"
 
-// Order is what one revision is to another.
+// Order is the relation of one revision to another.
 type Order int
 
-// The orders. A conflict is between revisions neither of which descends from the other.
+// The orders. Two revisions are in conflict if neither descends from the other.
 const (
 	Conflict Order = iota
 	Same
@@ -18,7 +18,7 @@ func (o Order) String() string {
 	return [...]string{"conflict", "same", "newer", "older"}[o]
 }
 
-// Inverse returns what the other revision is to the one.
+// Inverse returns the relation seen from the other revision.
 func (o Order) Inverse() Order {
 	switch o {
 	case Newer:
@@ -30,9 +30,10 @@ func (o Order) Inverse() Order {
 	}
 }
 
-// Compare says what a is to b: Newer if it descends from b, as far as histories tell. Any revision is
-// newer than none. It decides for complete histories; for what a changes message announces
-// ask [Wanted]. Two merges of the same versions are in conflict here: see [SameMerge].
+// Compare returns the relation of a to b: Newer if a descends from b according to their histories.
+// Every revision is newer than a missing one. Compare needs complete histories; for an announcement
+// in a changes message use [Wanted]. Two merges of the same versions are in conflict here: see
+// [SameMerge].
 func Compare(a, b Rev) Order {
 	switch {
 	case a.ID == b.ID:
@@ -51,8 +52,8 @@ func Compare(a, b Rev) Order {
 	return orderOf(a.hasSeen(b.ID), b.hasSeen(a.ID))
 }
 
-// compareTrees compares tree revisions. If each has superseded the other, because two peers settled the same
-// conflict differently, the later one replaces the other everywhere.
+// compareTrees compares tree revisions. If each has superseded the other, because two peers
+// resolved a conflict in opposite ways, the later one replaces the other on every peer.
 func compareTrees(a, b Rev) Order {
 	aDescends, bDescends := a.replaces(b.ID), b.replaces(a.ID)
 	if aDescends && bDescends {
@@ -61,7 +62,7 @@ func compareTrees(a, b Rev) Order {
 	return orderOf(aDescends, bDescends)
 }
 
-// isLaterTree reports whether a is of a higher generation than b, or has the higher ID of the same.
+// isLaterTree reports whether a has a higher generation than b, or the same and a higher ID.
 func isLaterTree(a, b ID) bool {
 	if a.Generation() != b.Generation() {
 		return a.Generation() > b.Generation()
@@ -79,9 +80,9 @@ func orderOf(aDescends, bDescends bool) Order {
 	return Conflict
 }
 
-// compareLegacy says what the tree revision is to the version.
-// A version whose history does not name the tree revision is in conflict with it: where the
-// rule leaves it open, no content must be lost.
+// compareLegacy returns the relation of a tree revision to a version. A version whose history does
+// not name the tree revision is in conflict with it: the protocol does not define the case, and a
+// conflict loses no content.
 func compareLegacy(tree, version Rev) Order {
 	if version.ID.Source() != LegacySource {
 		return orderOf(false, version.Contains(tree.ID))
@@ -101,9 +102,9 @@ func compareLegacy(tree, version Rev) Order {
 	return Older
 }
 
-// Contains reports whether r is id or descends from it, as far as its history tells. A vector
-// that knows a later version of a source contains the earlier ones too. Every revision
-// contains the empty ID.
+// Contains reports whether r is id or descends from it, according to r's history. A vector that has
+// a later version of a source contains the source's earlier versions too. Every revision contains
+// the empty ID.
 func (r Rev) Contains(id ID) bool {
 	switch {
 	case id == "" || r.ID == id:
@@ -119,7 +120,7 @@ func (r Rev) Contains(id ID) bool {
 	return r.ID.IsVersion() && r.timeOf(LegacySource) == id.encodedTime()
 }
 
-// replaces reports whether the tree revision id is an ancestor of r, or was superseded by it.
+// replaces reports whether the tree revision id is an ancestor of r or was superseded by r.
 func (r Rev) replaces(id ID) bool {
 	return slices.Contains(r.History.Ancestors, id) || r.hasSuperseded(id)
 }
@@ -128,9 +129,9 @@ func (r Rev) hasSuperseded(id ID) bool {
 	return r.ID.IsTree() && slices.Contains(r.History.Superseded, id)
 }
 
-// MayHaveBeaten reports whether id, which r contains, may have lost a conflict to r. Whoever has id may have
-// settled that conflict the other way. An earlier version of r's own writer has not: one database makes its
-// versions one after another, and none is in conflict with a later one.
+// MayHaveBeaten reports whether id, which r contains, may have lost a conflict to r. A peer that
+// has id may have resolved that conflict in the opposite way. An earlier version of r's own source
+// cannot have lost: a database makes its versions one after another, without conflicts among them.
 func (r Rev) MayHaveBeaten(id ID) bool {
 	if r.ID.IsVersion() && id.IsVersion() {
 		return r.ID.Source() != id.Source() || id.Source() == LegacySource
@@ -138,9 +139,9 @@ func (r Rev) MayHaveBeaten(id ID) bool {
 	return r.hasSuperseded(id)
 }
 
-// hasSeen reports whether the version id is r's, or before it. Encoded tree IDs have no order but
-// between two current ones, since branches of a tree share their source: otherwise only
-// that very revision counts.
+// hasSeen reports whether r includes the version id. Encoded tree IDs share one source, although
+// they come from different branches. Their times are ordered only between two current revisions;
+// elsewhere only an equal time counts.
 func (r Rev) hasSeen(id ID) bool {
 	source, t := id.Source(), id.Time()
 	if source != LegacySource {
@@ -152,7 +153,7 @@ func (r Rev) hasSeen(id ID) bool {
 	return r.timeOf(source) == t || r.containsEncoded(t)
 }
 
-// timeOf returns the time up to which r knows source; 0 for not at all.
+// timeOf returns the time up to which r includes versions of source; 0 if none.
 func (r Rev) timeOf(source Source) Time {
 	if r.ID.Source() == source {
 		return r.ID.Time()
@@ -167,7 +168,7 @@ func (r Rev) timeOf(source Source) Time {
 	return 0
 }
 
-// containsEncoded reports whether t stands for a tree ID that is r itself, or an ancestor of r.
+// containsEncoded reports whether t encodes the tree ID of r or of an ancestor of r.
 func (r Rev) containsEncoded(t Time) bool {
 	if r.ID.IsTree() && r.ID.encodedTime() == t {
 		return true
@@ -175,8 +176,8 @@ func (r Rev) containsEncoded(t Time) bool {
 	return slices.ContainsFunc(r.History.Ancestors, func(id ID) bool { return id.encodedTime() == t })
 }
 
-// SameMerge reports whether a and b are merges of the same versions. If their bodies are equal
-// too, they are the same revision in all but name, and no conflict.
+// SameMerge reports whether a and b are merges of the same versions. If their bodies are equal too,
+// they are the same revision under two IDs, and no conflict.
 func SameMerge(a, b Rev) bool {
 	return len(a.History.Merges) > 0 && sameSet(a.History.Merges, b.History.Merges)
 }

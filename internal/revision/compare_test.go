@@ -126,7 +126,7 @@ func TestContainsKnowsThePast(t *testing.T) {
 //go:embed testdata/recorded.tsv
 var recorded string
 
-// What real peers sent must be read, and written such that it reads the same.
+// Revisions recorded from real peers must parse, and parse to the same after writing.
 func TestRecordedRevisionsAreUnderstood(t *testing.T) {
 	for line := range strings.Lines(recorded) {
 		id, history, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")

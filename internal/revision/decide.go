@@ -2,14 +2,14 @@ package revision
 
 import "slices"
 
-// Receive says what incoming is to local when a rev message arrives:
-// Newer is to be stored, Same and Older are here already, Conflict is for the resolver or to be refused.
+// Receive returns the relation of incoming to local when a rev message arrives. Newer must be
+// stored. Same and Older are stored already. Conflict goes to the resolver or is refused.
 //
-// local is zero if there is no document. remoteKnown is the newest revision which the sender
-// is known to have, "" if none. If local is what the sender had, and incoming does not know of it,
-// incoming is Newer in three cases where nothing is lost: local is a tombstone and the document was created
-// anew, local is a tree revision and the sender has forgotten trees, or so many edits came after it that
-// the history does not go back so far.
+// local is zero if the document does not exist. remoteKnown is the newest revision that the sender
+// is known to have, "" if none. If that is local, and incoming does not descend from local,
+// incoming still is Newer in three cases without loss: local is a tombstone and the sender created
+// the document anew; local is a tree revision and the sender has dropped tree histories; or so many
+// edits followed that the sender's history no longer reaches local.
 func Receive(local Rev, localDeleted bool, remoteKnown ID, incoming Rev) Order {
 	order := Compare(incoming, local)
 	if order != Conflict || !local.ID.Is(remoteKnown) {
@@ -22,10 +22,11 @@ func Receive(local Rev, localDeleted bool, remoteKnown ID, incoming Rev) Order {
 	return Conflict
 }
 
-// IsUpgradeOf reports whether incoming is only another name of a revision that local descends from. A Sync
-// Gateway gives each document that it has got as a tree revision a version of its own, and sends that with
-// the tree ID as the first ancestor. The version has the same content: taken for an edit, it would be in conflict
-// with the edit that local is, and might win. The same message from any other peer is an edit.
+// IsUpgradeOf reports whether incoming is only another name of a revision that local descends from.
+// A Sync Gateway gives each document that it received as a tree revision a version of its own, and
+// sends that version with the tree ID as its first ancestor. The content is the same. Taken for an
+// edit, the version would conflict with the edit local, and might win. From any other peer the same
+// message is an edit.
 func IsUpgradeOf(local, incoming Rev) bool {
 	if !incoming.ID.IsVersion() || len(incoming.History.Ancestors) == 0 {
 		return false
@@ -34,7 +35,8 @@ func IsUpgradeOf(local, incoming Rev) bool {
 	return local.ID != twin && local.Contains(twin) && Compare(incoming, local) == Conflict
 }
 
-// isBeyond reports whether all that is named of incoming's history is younger than the tree revision local.
+// isBeyond reports whether every revision named in incoming's history is younger than the tree
+// revision local.
 func isBeyond(local, incoming Rev) bool {
 	if !local.ID.IsTree() || !incoming.ID.IsTree() {
 		return false
@@ -43,7 +45,7 @@ func isBeyond(local, incoming Rev) bool {
 	return oldest.Generation() > local.ID.Generation()
 }
 
-// related reports whether a and b have any revision in common.
+// related reports whether the histories of a and b share a revision.
 func related(a, b Rev) bool {
 	return slices.ContainsFunc(a.all(), func(id ID) bool {
 		return slices.ContainsFunc(b.all(), id.Is)
@@ -54,9 +56,10 @@ func (r Rev) all() []ID {
 	return slices.Concat([]ID{r.ID}, r.History.Merges, r.History.Previous, r.History.Ancestors)
 }
 
-// Wanted says what announced, an item of a changes message, is to local: Same and Older are here already, Newer is wanted. Conflict may turn out otherwise when the
-// history arrives: an active peer wants it, a passive one answers 409. local is zero if
-// there is no document.
+// Wanted returns the relation to local of announced, an item of a changes message. Same and Older
+// are stored already; Newer is wanted. Conflict is provisional until the history arrives: an active
+// peer requests the revision, a passive one answers 409. local is zero if the document does not
+// exist.
 func Wanted(local, announced Rev) Order {
 	switch {
 	case local.IsZero():
@@ -80,18 +83,18 @@ func Wanted(local, announced Rev) Order {
 	return Compare(announced, local)
 }
 
-// The answers to a proposed revision, as the reply to proposeChanges carries them.
+// The answers to a proposed revision, as a reply to proposeChanges carries them.
 const (
 	Accept = 0   // send it
-	Known  = 304 // it is here already, or a descendant of it
+	Known  = 304 // the revision or a descendant of it is stored here
 	Refuse = 409 // it conflicts with the local revision
 )
 
-// Proposal answers an item of a proposeChanges message: [Accept], [Known] or
-// [Refuse]. cur is the local revision, zero if there is no document; parent is what the
-// sender believes it to be, "" for none. A descendant of cur is accepted whatever the parent; so is
-// the edit of a document that is not here any more, as by Sync Gateway: LiteCore refuses that, and
-// as a client it takes such a refusal for the end of the matter.
+// Proposal answers an item of a proposeChanges message with [Accept], [Known] or [Refuse]. cur is
+// the local revision, zero if the document does not exist; parent is the revision that the sender
+// expects here, "" for none. A descendant of cur is accepted with any parent. An edit of a document
+// that does not exist here is accepted too, as by Sync Gateway: LiteCore refuses it, but as a
+// client it never retries after such a refusal.
 func Proposal(cur Rev, curDeleted bool, proposed Rev, parent ID) int {
 	order := Compare(proposed, cur)
 	switch {
@@ -99,7 +102,7 @@ func Proposal(cur Rev, curDeleted bool, proposed Rev, parent ID) int {
 		return Accept
 	case cur.hasSuperseded(proposed.ID):
 		return prefer(cur, proposed.ID, parent)
-	case order == Conflict && cur.Contains(proposed.ID): // and it cur: a new revision has to settle it
+	case order == Conflict && cur.Contains(proposed.ID): // each has seen the other: only a new revision settles it
 		return Refuse
 	case order == Same || order == Older:
 		return Known
@@ -109,8 +112,8 @@ func Proposal(cur Rev, curDeleted bool, proposed Rev, parent ID) int {
 	return Refuse
 }
 
-// prefer answers a proposal of what cur has superseded. One that replaces cur with it has seen cur, and
-// the later one is to stay: see [Compare].
+// prefer answers the proposal of a revision that cur has superseded. If parent is cur, the sender
+// has seen cur and replaces it: the later of the two must stay, see [Compare].
 func prefer(cur Rev, proposed, parent ID) int {
 	switch later, replaces := isLaterTree(proposed, cur.ID), cur.ID.Is(parent); {
 	case later && replaces:
@@ -121,18 +124,18 @@ func prefer(cur Rev, proposed, parent ID) int {
 	return Known
 }
 
-// DefaultWinner reports whether the local side of a conflict wins by the default rule:
-// a deletion, then the later version. Between two tree revisions the
-// higher generation and then the higher ID wins. Each peer of a pair decides for the same one,
-// whichever it calls local. For that reason two deletions are compared too, and the source
-// decides between versions of the same time, where Couchbase Lite keeps the remote one: in a
-// mesh, two peers would each take the other's, and never agree.
+// DefaultWinner reports whether the local side of a conflict wins by the default rule: a deletion
+// wins, then the later version. Between two tree revisions the higher generation wins, then the
+// higher ID. Both peers decide for the same revision, whichever they call local. Therefore the rule
+// also orders two deletions, and orders versions of the same time by their source. Couchbase Lite
+// keeps the remote version in that case: in a mesh, two peers would each take the other's, and
+// never agree.
 func DefaultWinner(local, remote Rev, localDeleted, remoteDeleted bool) bool {
 	if localDeleted != remoteDeleted {
 		return localDeleted
 	}
 	if a, b := local.IsLegacy(), remote.IsLegacy(); a != b {
-		return b // versions are of a later time than trees
+		return b // versions are later than tree revisions
 	}
 	if !local.ID.IsTree() || !remote.ID.IsTree() {
 		a, b := local.ID.Encoded(), remote.ID.Encoded()

@@ -45,7 +45,7 @@ func TestReceiveKeepsWhatIsNotCovered(t *testing.T) {
 	}
 }
 
-// The whole tables of answers: for tree revisions and for versions.
+// The complete tables of answers, for tree revisions and for versions.
 func TestWantedAsksForWhatMayBeNew(t *testing.T) {
 	encoded := revision.ID("2-b").Encoded()
 	for name, x := range map[string]struct {
@@ -79,7 +79,7 @@ func TestWantedAsksForWhatMayBeNew(t *testing.T) {
 	}
 }
 
-// A Sync Gateway's version of a tree revision is that revision. Its first ancestor says which.
+// A Sync Gateway's version of a tree revision is that revision. Its first ancestor names it.
 func TestAGatewaysVersionOfAnAncestorIsOlder(t *testing.T) {
 	for name, x := range map[string]struct {
 		local, incoming revision.Rev

@@ -1,12 +1,12 @@
-// Package revision holds the names of document revisions and what follows from them: which of
-// two is newer, what an edit or a merge is called, and whether a peer's offer is wanted.
+// Package revision holds the IDs of document revisions and the rules about them: which of two is
+// newer, what ID an edit or a merge gets, and whether a peer's offer is wanted.
 //
-// A revision has one of two forms, and an [ID] may be of either:
+// A revision has one of two forms. An [ID] may have either:
 //
 //	tree     3-66c183b8980c2066      third generation of a document, and a digest
 //	version  18a3f2c1d5e70000@AbCd…  written at a time by a source
 //
-// A [Rev] is an ID with its [History], and [Compare] answers for every combination:
+// A [Rev] is an ID with its [History]. [Compare] handles every combination of forms:
 //
 //	incoming, err := revision.ParseRev(id, history) // properties of a rev message
 //	if err != nil {
@@ -18,7 +18,7 @@
 //
 // # Guarantees
 //
-// Everything here is a pure value or a pure function: nothing is changed in place, so all of it
-// may be shared by goroutines. Text written is always the strict form, whatever was read.
-// Malformed text gives an error that is [fault.BadRevisionID], never a panic.
+// Everything here is a pure value or a pure function. Nothing changes in place, so goroutines may
+// share all of it. Text is always written in the strict form, even if it was read in a lenient one.
+// Malformed text gives the error [fault.BadRevisionID] and never a panic.
 package revision

@@ -9,7 +9,7 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// A revision is due from the first moment at which CheckTimes lets it pass.
+// A revision is due from the first moment at which CheckTimes accepts it.
 func TestDueIsWhenTheTimesPass(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

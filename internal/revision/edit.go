@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// EditTree returns the tree revision of an edit. parent is what it replaces, zero for a
-// new document. canonicalBody is the body with sorted keys and no whitespace, "{}" for none.
-// The same edit of the same parent has the same ID on every peer.
-// A parent that is a version counts as none: a database of tree revisions never stores one.
+// EditTree returns the tree revision of an edit. parent is the revision that it replaces, zero for
+// a new document. canonicalBody is the body with sorted keys and no whitespace, "{}" for an empty
+// one. The same edit of the same parent gets the same ID on every peer. A version as parent is
+// ignored: a database of tree revisions never stores one.
 func EditTree(parent Rev, deleted bool, canonicalBody []byte) Rev {
 	if !parent.ID.IsTree() {
 		parent = Rev{}
@@ -37,9 +37,9 @@ func treeDigest(parent ID, deleted bool, body []byte) string {
 	return hex.EncodeToString(digest.Sum(nil))
 }
 
-// EditVersion returns the version of an edit that me makes at now, which [Next] gave. parent is
-// what it replaces, zero for a new document; a tree revision becomes its newest ancestor.
-// The time is later than now only where parent has a later one of me.
+// EditVersion returns the version of an edit by source me at now, a time from [Next]. parent is the
+// revision that it replaces, zero for a new document; a tree revision becomes the newest ancestor.
+// The time exceeds now only if parent has a later version of me.
 func EditVersion(parent Rev, now Time, me Source) Rev {
 	var known sources
 	known.addAll(parent, false)
@@ -52,10 +52,10 @@ func EditVersion(parent Rev, now Time, me Source) Rev {
 	}
 }
 
-// MergeVersions returns the version of new content that combines local and remote, made by
-// me at now. It is newer than both. A tree revision on one
-// side takes part in its encoded form; of two, the remote one leads the ancestors and the local
-// one is kept encoded. Only me's clock may make the time later than now.
+// MergeVersions returns the version, by me at now, of new content that combines local and remote.
+// It is newer than both. A tree revision on one side takes part in its encoded form. Of two tree
+// revisions the remote one leads the ancestors and the local one stays as an encoded version. The
+// time exceeds now only if me has a later version in either history.
 func MergeVersions(local, remote Rev, now Time, me Source) Rev {
 	var known sources
 	known.addAll(local, true)
@@ -75,13 +75,14 @@ func MergeVersions(local, remote Rev, now Time, me Source) Rev {
 	return r
 }
 
-// Absorb returns winner after a conflict with loser was settled by taking winner's content
-// unchanged: the same ID, with a history that covers loser too. A tree
-// revision becomes its encoded form, unless both are or stand for one: then winner is returned as it is.
+// Absorb returns winner after it has won a conflict with loser and keeps its content: it has the
+// same ID, and its history also covers loser. A tree revision takes its encoded form, unless both
+// sides are tree revisions, encoded or not: then Absorb returns winner unchanged.
 //
-// The result is newer than loser but in two cases: that one, and that loser claims to have
-// seen winner, since another peer settled the same conflict the other way. Then a peer that has
-// loser can be told by a merge alone: where local wins, look at [Compare] and use [MergeVersions].
+// The result is newer than loser in all but two cases. One is the case of two tree revisions. In
+// the other, loser claims to have seen winner, because another peer resolved the conflict in the
+// opposite way. Only a merge then supersedes loser: if local wins, check [Compare] and use
+// [MergeVersions].
 func Absorb(winner, loser Rev) Rev {
 	if winner.IsLegacy() && loser.IsLegacy() {
 		return winner
@@ -95,27 +96,27 @@ func Absorb(winner, loser Rev) Rev {
 	return r
 }
 
-// Overrule returns the version, made by me at now, that gives the content of winner a place after loser, with
-// which it was in conflict. Winner has a tree revision, which becomes an ancestor.
+// Overrule returns the version, by me at now, that gives the content of winner a place after loser,
+// its opponent in a conflict. Winner has a tree revision, which becomes an ancestor.
 func Overrule(winner, loser Rev, now Time, me Source) Rev {
 	r := EditVersion(loser, now, me)
 	r.History.Ancestors = joinTails(loser, winner)
 	return r.seeing(winner)
 }
 
-// Join returns incoming, which descends from local, with all that local knew: the ancestors that the
-// sender left out because local has them, the branches that local had
-// superseded, and the versions it had seen. It is what to store in local's place; prune it afterwards.
+// Join returns incoming, which descends from local, with the rest of local's history: the ancestors
+// that the sender left out because local has them, the branches that local had superseded, and the
+// versions that local had seen. The result replaces local; prune it before storing it.
 func Join(incoming, local Rev) Rev {
 	incoming = Complete(incoming, local)
 	if incoming.ID.IsTree() {
-		return Supersede(incoming, local) // its ancestors are incoming's, unless it is on another branch
+		return Supersede(incoming, local) // local is among incoming's ancestors, or on another branch
 	}
 	return incoming.seeing(local)
 }
 
-// Complete returns incoming with the ancestors that its sender left out because local has them,
-// whether it descends from local or is in conflict with it.
+// Complete returns incoming with the ancestors that its sender left out because local has them.
+// Incoming may descend from local or be in conflict with it.
 func Complete(incoming, local Rev) Rev {
 	known, list := local.tail(), incoming.History.Ancestors
 	for i, id := range list {
@@ -131,7 +132,7 @@ func Complete(incoming, local Rev) Rev {
 	return incoming
 }
 
-// seeing returns the version r with the versions that other has seen among its previous ones.
+// seeing returns the version r with the versions in other's history added to its previous ones.
 func (r Rev) seeing(other Rev) Rev {
 	if !r.ID.IsVersion() || !other.ID.IsVersion() {
 		return r
@@ -142,8 +143,8 @@ func (r Rev) seeing(other Rev) Rev {
 	return r.knowing(known)
 }
 
-// knowing returns the version r with the history that tells of all that is known. What it has merged stays
-// told as that while nothing later of the same sources is known.
+// knowing returns the version r with a history that covers known. Its merges stay merges unless a
+// later version of one of their sources is known.
 func (r Rev) knowing(known sources) Rev {
 	merges := r.History.Merges
 	if !known.allNewest(merges, r.ID.Source()) {
@@ -157,7 +158,7 @@ func (r Rev) knowing(known sources) Rev {
 	return r
 }
 
-// tail returns the tree IDs that are ancestors of a descendant of r.
+// tail returns the tree IDs that a descendant of r lists as ancestors.
 func (r Rev) tail() []ID {
 	if r.ID.IsTree() {
 		return prepend(r.ID, r.History.Ancestors)
@@ -169,9 +170,9 @@ func prepend(id ID, ids []ID) []ID {
 	return append(append(make([]ID, 0, len(ids)+1), id), ids...)
 }
 
-// joinTails merges the ancestors of two revisions into one list with falling generations. Where
-// both have one of the same generation, first's is taken, but a current tree revision of second goes
-// before what first remembers.
+// joinTails merges the ancestors of two revisions into one list with falling generations. If both
+// have an ancestor of one generation, the list takes first's. A current tree revision of second
+// counts before first's remembered ancestors.
 func joinTails(first, second Rev) []ID {
 	if second.ID.IsTree() && !first.ID.IsTree() {
 		first, second = second, first
@@ -190,7 +191,8 @@ func joinTails(first, second Rev) []ID {
 // sources is a set of versions with the newest of each source.
 type sources []ID
 
-// addAll adds the versions of r: its ID, also that of a tree revision if encode is set, and its history's.
+// addAll adds the versions of r and of its history. If encode is set, it adds the ID of a tree
+// revision in encoded form, too.
 func (s *sources) addAll(r Rev, encode bool) {
 	if r.ID.IsVersion() || encode && r.ID.IsTree() {
 		s.add(r.ID.Encoded())
@@ -211,8 +213,8 @@ func (s *sources) add(ids ...ID) {
 	}
 }
 
-// set adds id in place of any other version of its source: of encoded tree IDs the later is not
-// always the one to know.
+// set adds id and drops any other version of its source: of two encoded tree IDs the later is not
+// always the one to keep.
 func (s *sources) set(id ID) {
 	*s = slices.DeleteFunc(*s, func(other ID) bool { return other.Source() == id.Source() })
 	*s = append(*s, id)
@@ -227,7 +229,8 @@ func (s sources) timeOf(source Source) Time {
 	return 0
 }
 
-// allNewest reports whether no later version is known than each of ids, but of except.
+// allNewest reports whether s has no later version of the sources of ids, ignoring the source
+// except.
 func (s sources) allNewest(ids []ID, except Source) bool {
 	return !slices.ContainsFunc(ids, func(id ID) bool {
 		return id.Source() != except && s.timeOf(id.Source()) != id.Time()

@@ -8,7 +8,7 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// Every peer computes these digests.
+// Every peer computes the same digests.
 func TestEditTreeGivesTheProtocolsDigests(t *testing.T) {
 	root := revision.EditTree(revision.Rev{}, false, []byte(`{"a":1}`))
 	if want := revision.ID("1-66c183b8980c2066b2d6ecd701d3823bc0c1b838"); root.ID != want {

@@ -6,31 +6,32 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// History is what a revision descends from. Of a tree revision it is Ancestors and Superseded;
-// of a version all but Superseded, unless it settled a conflict of two tree revisions. The zero
-// History is that of a first revision.
+// History lists the revisions that a revision descends from. A tree revision uses Ancestors and
+// Superseded. A version uses all but Superseded, unless it resolved a conflict of two tree
+// revisions. The zero History belongs to a first revision.
 type History struct {
-	Merges    []ID // the versions which a merge combined, newest first
+	Merges    []ID // the versions that a merge combined, newest first
 	Previous  []ID // the newest known version of every other source, newest first
 	Ancestors []ID // tree IDs, newest first: for a version, its past before version vectors
 
-	// Superseded are tree IDs on branches that lost a conflict to this one, newest first. A
-	// tree history has no place for them; peers hear of them as the deleted branch of a rev.
+	// Superseded lists tree IDs on branches that lost a conflict to this revision, newest first. A
+	// tree history on the wire cannot carry them; peers receive them in the deleted_branch property
+	// of a rev message.
 	Superseded []ID
 }
 
-// Rev is a revision with what it descends from. The zero Rev means none.
+// Rev is a revision with its history. The zero Rev stands for a missing revision.
 type Rev struct {
 	ID      ID
 	History History
 }
 
-// IsZero reports whether r is no revision at all.
+// IsZero reports whether r stands for a missing revision.
 func (r Rev) IsZero() bool { return r.ID == "" }
 
-// String returns the history in its stored form, which [ParseHistory] reads: merges and a
-// semicolon if there are any, then previous versions and ancestors, all separated by commas,
-// then a bar and superseded revisions if there are any.
+// String returns the stored form of the history, which [ParseHistory] parses: merges and a
+// semicolon if there are any, then previous versions and ancestors, all separated by commas, then a
+// bar and the superseded revisions if there are any.
 func (h History) String() string {
 	var b strings.Builder
 	h.write(&b, h.Ancestors)
@@ -62,7 +63,7 @@ func writeList(b *strings.Builder, ids []ID) {
 	}
 }
 
-// ParseHistory reads the stored form of a history. The error is [fault.CorruptRevision].
+// ParseHistory parses the stored form of a history. The error is [fault.CorruptRevision].
 func ParseHistory(text string) (History, error) {
 	text, superseded, hasSuperseded := strings.Cut(text, "|")
 	var h History
@@ -79,7 +80,8 @@ func ParseHistory(text string) (History, error) {
 	return h, nil
 }
 
-// splitHistory reads "merges; previous, ancestors", where all but one item may be missing.
+// splitHistory parses "merges; previous, ancestors". Each part may be missing, but one item must
+// exist.
 func splitHistory(text string) (History, error) {
 	var h History
 	merges, rest, hasMerges := strings.Cut(text, ";")
@@ -127,7 +129,7 @@ func parseList(text string) ([]ID, error) {
 	return ids, nil
 }
 
-// splitTail divides versions from the tree IDs that follow them.
+// splitTail separates versions from the tree IDs behind them.
 func splitTail(ids []ID) (previous, ancestors []ID, err error) {
 	n := len(ids)
 	for n > 0 && ids[n-1].IsTree() {
@@ -149,9 +151,9 @@ func nilIfEmpty(ids []ID) []ID {
 }
 
 // Pruned returns r with at most depth−1 ancestors, so that depth counts r itself, and as many
-// superseded revisions. Of the older ancestors it keeps those for which keep is true: what a peer is
-// known to have has to stay, for else r could not be told to descend from it. A nil keep keeps none.
-// Versions are never dropped: there is one per source.
+// superseded revisions. Beyond that it keeps the ancestors for which keep is true: without a
+// revision that a peer is known to have, nobody could tell that r descends from it. A nil keep
+// keeps none. Pruned never drops versions: the history has one per source.
 func (r Rev) Pruned(depth int, keep func(ID) bool) Rev {
 	n := max(depth-1, 0)
 	recent := firstOf(r.History.Ancestors, n)
@@ -174,8 +176,8 @@ func firstOf(ids []ID, n int) []ID {
 	return ids
 }
 
-// ParseStored reads a revision ID and a history in its stored form, as an export has them. Every
-// error is [fault.BadRevisionID], or [fault.CorruptRevision] for a history that cannot be read.
+// ParseStored parses a revision ID and a history in stored form, as in an export. Errors are
+// [fault.BadRevisionID], or [fault.CorruptRevision] for a malformed history.
 func ParseStored(id, history string) (Rev, error) {
 	rev := Rev{ID: ID(id)}
 	if _, err := ParseID(id); err != nil {

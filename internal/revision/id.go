@@ -9,21 +9,21 @@ import (
 )
 
 // ID names one revision of a document, as a tree revision ID or as a version. Its text is
-// canonical, so two IDs of the same form are the same revision exactly if they are ==.
-// The empty ID means none.
+// canonical: two IDs of the same form name the same revision exactly if they are ==. The empty ID
+// stands for a missing revision.
 type ID string
 
-// Time is when a version was written: nanoseconds since the Unix epoch, of which the low
-// 16 bits are a logical counter. Valid times are [MinTime] to [MaxTime].
+// Time is the time of a version: nanoseconds since the Unix epoch, with a logical counter in the
+// low 16 bits. Valid times are [MinTime] to [MaxTime].
 type Time uint64
 
 // Source names the database that wrote a version: 16 bytes in unpadded standard base64.
 type Source string
 
-// LegacySource is no database: a version of it is a tree revision ID, encoded.
+// LegacySource is the source of encoded tree revision IDs. No database has it.
 const LegacySource Source = "Revision+Tree+Encoding"
 
-// The bounds of what is accepted from peers.
+// The bounds of IDs that peers may send.
 const (
 	MaxGeneration = 1<<32 - 1
 	maxDigest     = 255 // bytes of a tree ID's digest
@@ -45,13 +45,13 @@ func NewTree(generation uint64, digest string) ID {
 	return ID(strconv.FormatUint(generation, 10) + "-" + digest)
 }
 
-// ParseID reads a revision ID of either form, as the protocol carries it.
+// ParseID parses a revision ID of either form, as the protocol carries it.
 //
-// It accepts what Sync Gateway stores although other peers refuse it, since such documents
-// exist: tree digests are opaque text of 1 to 255 bytes, sources of 1 to 64 bytes, both of
-// visible ASCII without the separators , ; @ *. A version's time loses uppercase and leading
-// zeros; its range is for [CheckTimes]. The source * ("this database") has no meaning
-// between peers and is refused. The error is [fault.BadRevisionID].
+// It is as lenient as Sync Gateway, since such documents exist, although other peers are stricter:
+// tree digests are opaque text of 1 to 255 bytes, sources of 1 to 64 bytes, both of visible ASCII
+// without the separators , ; @ *. It removes uppercase and leading zeros from a version's time, and
+// leaves the range of the time to [CheckTimes]. It refuses the source * ("this database"), which
+// means nothing to another peer. The error is [fault.BadRevisionID].
 func ParseID(text string) (ID, error) {
 	if time, source, ok := strings.Cut(text, "@"); ok {
 		return parseVersion(text, time, source)
@@ -93,7 +93,7 @@ func parseVersion(text, time, source string) (ID, error) {
 	return NewVersion(t, Source(source)), nil
 }
 
-// parseTime reads hexadecimal digits and nothing else: no sign, prefix or underscore.
+// parseTime parses plain hexadecimal digits, without sign, prefix or underscore.
 func parseTime(text string) (Time, bool) {
 	text = strings.TrimLeft(text, "0")
 	if text == "" || text[0] == '+' || text[0] == '-' {
@@ -121,20 +121,21 @@ func isOpaque(text string, limit int) bool {
 }
 
 func malformed(text, why string) error {
-	const longest = 80 // of a foreign text in a message for people
+	const longest = 80 // bytes of foreign text in an error message
 	if len(text) > longest {
 		text = text[:longest] + "…"
 	}
 	return fault.BadRevisionID.Says("malformed revision ID %q: %s", text, why)
 }
 
-// IsVersion reports whether id is of the form time@source.
+// IsVersion reports whether id has the form time@source.
 func (id ID) IsVersion() bool { return strings.IndexByte(string(id), '@') >= 0 }
 
-// IsTree reports whether id is of the form generation-digest.
+// IsTree reports whether id has the form generation-digest.
 func (id ID) IsTree() bool { return id != "" && !id.IsVersion() }
 
-// Generation returns a tree ID's generation, from 1; 0 for a version and for no ID.
+// Generation returns a tree ID's generation, from 1. It returns 0 for a version and for the empty
+// ID.
 func (id ID) Generation() uint64 {
 	if !id.IsTree() {
 		return 0
@@ -144,7 +145,7 @@ func (id ID) Generation() uint64 {
 	return n
 }
 
-// Digest returns a tree ID's digest; "" for a version and for no ID.
+// Digest returns a tree ID's digest. It returns "" for a version and for the empty ID.
 func (id ID) Digest() string {
 	if !id.IsTree() {
 		return ""
@@ -153,7 +154,7 @@ func (id ID) Digest() string {
 	return digest
 }
 
-// Time returns a version's time; 0 for a tree ID and for no ID.
+// Time returns a version's time. It returns 0 for a tree ID and for the empty ID.
 func (id ID) Time() Time {
 	text, _, ok := strings.Cut(string(id), "@")
 	if !ok {
@@ -163,15 +164,15 @@ func (id ID) Time() Time {
 	return Time(t)
 }
 
-// Source returns a version's source; "" for a tree ID and for no ID.
+// Source returns a version's source. It returns "" for a tree ID and for the empty ID.
 func (id ID) Source() Source {
 	_, source, _ := strings.Cut(string(id), "@")
 	return Source(source)
 }
 
-// Encoded returns a tree ID as the version of [LegacySource] that stands for it:
-// the generation and the first 40 bits of the digest as time.
-// Other IDs are returned as they are. A generation beyond 2^23−1 counts as that.
+// Encoded returns a tree ID as a version of [LegacySource] whose time holds the generation and the
+// first 40 bits of the digest. It returns other IDs unchanged. Generations beyond 2^23−1 count as
+// 2^23−1.
 func (id ID) Encoded() ID {
 	if !id.IsTree() {
 		return id
@@ -204,8 +205,8 @@ func nibble(c byte) Time {
 	return 0
 }
 
-// Is reports whether id and other name the same revision, in the same form or not: a tree ID is
-// the same as its encoded form.
+// Is reports whether id and other name the same revision. A tree ID and its encoded form name the
+// same one.
 func (id ID) Is(other ID) bool {
 	return id == other || id != "" && other != "" && id.IsTree() != other.IsTree() && id.Encoded() == other.Encoded()
 }

@@ -19,7 +19,7 @@ func TestParseIDReadsBothForms(t *testing.T) {
 	for text, want := range map[string]revision.ID{
 		"1-66c183b8980c2066":            "1-66c183b8980c2066",
 		"4294967295-ab":                 "4294967295-ab",
-		"2-ABC":                         "2-ABC", // Sync Gateway's digests are any text
+		"2-ABC":                         "2-ABC", // Sync Gateway allows any text as digest
 		"3-x-y":                         "3-x-y",
 		"1-" + strings.Repeat("f", 255): revision.ID("1-" + strings.Repeat("f", 255)),
 		"18a3f2c1d5e70000@AbCdEf0123456789+/abcA":     "18a3f2c1d5e70000@AbCdEf0123456789+/abcA",
@@ -71,7 +71,7 @@ func TestSourceIsUnpaddedBase64(t *testing.T) {
 	}
 }
 
-// Examples worked out by hand, and a recorded one.
+// Examples worked out by hand, and one recorded.
 func TestTreeIDsAreEncodedAsVersions(t *testing.T) {
 	for id, want := range map[revision.ID]revision.ID{
 		"2-1111":                     "21111000000@Revision+Tree+Encoding",

@@ -12,8 +12,8 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
-// world is a document's life on several peers: every revision that edits, merges and
-// resolutions gave it, from a root of trees or of versions.
+// world is a document's life on several peers: every revision made by edits, merges and
+// resolutions, from a root of trees or of versions.
 type world struct {
 	t     *rapid.T
 	clock revision.Time
@@ -126,7 +126,7 @@ func TestAbsorbingSettlesTheConflict(t *testing.T) {
 	})
 }
 
-// What is written is what strict peers accept, and reads the same.
+// Written text must satisfy strict peers, and parse to the same value.
 func TestTextRoundTrips(t *testing.T) {
 	property(t, func(t *rapid.T, w *world) {
 		for _, r := range w.revs {
@@ -186,7 +186,7 @@ func FuzzParseRev(f *testing.F) {
 			t.Fatalf("%v is not itself", r)
 		}
 		if len(r.History.Ancestors) >= revision.DefaultHistory {
-			return // is cut on the wire
+			return // longer histories are cut on the wire
 		}
 		again, err := revision.ParseRev(string(r.ID), r.WireHistory(0, nil))
 		if err != nil || !cmp.Equal(again, r) {

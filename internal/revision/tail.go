@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// VectorHistory returns the history property of a rev message that carries the version r; "" means to send
-// none. What is told of its past as a tree depends on the peer: a Couchbase Lite that has kept a tree ID of the
-// document takes a version as newer only if the tree IDs begin with just that, and if it has kept none, only
-// without any. A Sync Gateway keeps its body if it is told a tree ID that it lacks.
+// VectorHistory returns the history property of a rev message that carries the version r; "" means
+// that the message has none. Which tree IDs to send depends on the peer. A Couchbase Lite that
+// keeps a tree ID of the document accepts a version as newer only if the sent tree IDs begin with
+// that ID. If it keeps none, it accepts the version only without tree IDs. A Sync Gateway keeps its
+// old body if it receives a tree ID that it lacks.
 //
-// current is the tree revision that the peer has, "" if it has a version or nothing: then the ancestors from
-// there on are sent, at most maxHistory−1. Else shown is a tree ID that the peer has named, which is sent alone.
-// An ID that is no ancestor of r counts as none.
+// current is the tree revision that the peer has, "" if it has a version or nothing. If current is
+// an ancestor of r, the ancestors from there on are sent, at most maxHistory−1. Otherwise shown, a
+// tree ID that the peer has named, is sent alone if it is an ancestor of r.
 func (r Rev) VectorHistory(current, shown ID, maxHistory int) string {
 	var tail []ID
 	if i := r.ancestor(current); i >= 0 {
@@ -25,7 +26,7 @@ func (r Rev) VectorHistory(current, shown ID, maxHistory int) string {
 	return b.String()
 }
 
-// ancestor returns the place of id among the ancestors of r, −1 if it is none.
+// ancestor returns the index of id among the ancestors of r, or −1.
 func (r Rev) ancestor(id ID) int {
 	if id == "" {
 		return -1
@@ -33,8 +34,8 @@ func (r Rev) ancestor(id ID) int {
 	return slices.IndexFunc(r.History.Ancestors, id.Is)
 }
 
-// ShownTree returns the tree ID that a peer shows by sending r: its own, or the first of its tree IDs; "" for
-// none.
+// ShownTree returns the tree ID that a peer reveals by sending r: r's own, or the first of its
+// ancestors; "" if r has none.
 func (r Rev) ShownTree() ID {
 	switch {
 	case r.ID.IsTree():

@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// DefaultHistory is how many revisions a history has at most when the peer did not say,
-// the revision itself included.
+// DefaultHistory is the largest length of a history if the peer sets no limit, including the
+// revision itself.
 const DefaultHistory = 50
 
-// ParseRev reads the rev and history properties of a rev message.
-// An empty history means none. A whole vector in id is accepted when there is no history.
+// ParseRev parses the rev and history properties of a rev message. An empty history is allowed.
+// Without a history, id may be a whole vector.
 //
-// Tree histories must fall by one generation each, except where the list is already as
-// long as a pruned one. In a vector each source occurs once; the version's own source is
-// dropped from the previous versions, where Sync Gateway lets it in. Every error is
-// [fault.BadRevisionID]; times are for [CheckTimes].
+// The generations of a tree history must fall by one each, except where the list is as long as a
+// pruned one. In a vector each source occurs once; ParseRev drops the version's own source from the
+// previous versions, since Sync Gateway accepts it there. Every error is [fault.BadRevisionID].
+// Times are left to [CheckTimes].
 func ParseRev(id, history string) (Rev, error) {
 	if history == "" {
 		return ParseVector(id)
@@ -34,9 +34,9 @@ func ParseRev(id, history string) (Rev, error) {
 	return checked(Rev{ID: rev, History: h})
 }
 
-// ParseVector reads a revision as changes and proposeChanges carry it: a tree ID, a version,
-// or a whole vector "cv, mv1, mv2; pv1, pv2", which may be needed in
-// place of a version elsewhere too. The error is [fault.BadRevisionID].
+// ParseVector parses a revision as changes and proposeChanges carry it: a tree ID, a version, or a
+// whole vector "cv, mv1, mv2; pv1, pv2", which other messages may carry too. The error is
+// [fault.BadRevisionID].
 func ParseVector(text string) (Rev, error) {
 	end := strings.IndexAny(text, ",;")
 	if end < 0 {
@@ -57,7 +57,7 @@ func ParseVector(text string) (Rev, error) {
 	return checked(Rev{ID: id, History: h})
 }
 
-// splitVector reads what follows the current version, beginning with its separator.
+// splitVector parses the part behind the current version, which begins with its separator.
 func splitVector(text string) (History, error) {
 	separator, text := text[0], text[1:]
 	if separator == ',' && !strings.Contains(text, ";") {
@@ -69,8 +69,8 @@ func splitVector(text string) (History, error) {
 	return splitHistory(text)
 }
 
-// Vector returns the whole revision as one text, for proposeChanges: a tree ID alone, or a
-// version with its merges and previous versions. Ancestors have no place in it.
+// Vector returns the whole revision as one text, for proposeChanges: a tree ID alone, or a version
+// with its merges and previous versions. It cannot carry ancestors.
 func (r Rev) Vector() string {
 	h := r.History
 	if len(h.Merges) == 0 && len(h.Previous) == 0 || r.ID.IsTree() {
@@ -87,11 +87,11 @@ func (r Rev) Vector() string {
 	return b.String()
 }
 
-// WireHistory returns the history property of a rev message; "" means to send none.
+// WireHistory returns the history property of a rev message; "" means that the message has none.
 //
-// maxHistory is the peer's limit of revisions, counting r itself; zero means
-// [DefaultHistory]. known tells which tree IDs the peer has, and nil that it has none: the
-// ancestors end with the first of them, even if that leaves out some before it. Versions are always sent.
+// maxHistory is the peer's limit of revisions, counting r itself; zero means [DefaultHistory].
+// known reports whether the peer has a tree ID; nil means that it has none. The ancestors end with
+// the first known one, even if some before it must be left out. Versions are always sent.
 func (r Rev) WireHistory(maxHistory int, known func(ID) bool) string {
 	if maxHistory <= 0 {
 		maxHistory = DefaultHistory
@@ -101,7 +101,7 @@ func (r Rev) WireHistory(maxHistory int, known func(ID) bool) string {
 	return b.String()
 }
 
-// ancestorsTo returns at most limit ancestors: the first ones, up to one that is known.
+// ancestorsTo returns the first ancestors up to a known one, at most limit.
 func (h History) ancestorsTo(known func(ID) bool, limit int) []ID {
 	at := -1
 	if known != nil {
