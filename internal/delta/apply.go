@@ -7,16 +7,16 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Apply returns what the delta d makes of old. Members keep their order, new ones follow; what d does not
-// mention keeps its text. Reserved keys and the like are not looked at: check the
-// result as any body from a peer. A delta that makes no sense, or none of old, gives
-// [fault.CorruptDelta]; a malformed old the errors of [document.ParseValue].
+// Apply returns old changed by the delta d. Members keep their order, and new ones follow;
+// unchanged parts keep their text. Apply does not look at reserved keys: check the result like any
+// body from a peer. A malformed delta, or one that does not fit old, gives [fault.CorruptDelta]; a
+// malformed old gives the errors of [document.ParseValue].
 func Apply(old, d []byte) ([]byte, error) {
 	o, err := document.ParseValue(old, 0)
 	if err != nil {
 		return nil, err
 	}
-	delta, err := document.ParseValue(d, document.MaxDepth+1) // brackets around a new value
+	delta, err := document.ParseValue(d, document.MaxDepth+1) // one level more, for the brackets around a new value
 	if err != nil {
 		return nil, fault.CorruptDelta.Because(err)
 	}
@@ -35,7 +35,7 @@ func Apply(old, d []byte) ([]byte, error) {
 
 func corrupt(why string) error { return fault.CorruptDelta.Says("delta is corrupt: %s", why) }
 
-// apply appends what d makes of o, nil if there was nothing; it appends nothing for a deletion.
+// apply appends o changed by d; o is nil for a missing value. It appends nothing for a deletion.
 func apply(dst []byte, o, d document.Value) ([]byte, error) {
 	switch d.Kind() {
 	case document.Array:
@@ -148,7 +148,7 @@ func applyArray(dst []byte, o, d document.Value) ([]byte, error) {
 	}
 }
 
-// applyCut ends an array with the items of tail, nil for none.
+// applyCut ends an array with the items of tail; tail may be nil.
 func applyCut(dst []byte, open int, tail document.Value) ([]byte, error) {
 	if kind := tail.Kind(); kind != document.None && kind != document.Array {
 		return nil, corrupt("what it adds to an array is not in an array")

@@ -8,7 +8,7 @@ import (
 	"github.com/tandemdb/tandem/internal/delta"
 )
 
-// manual is a document of 64 pages, of which some have another text.
+// manual is a document of 64 pages. Some pages have a different text.
 func manual(edition int) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, `{"n":%d,"pages":[`, edition)

@@ -7,12 +7,12 @@ import (
 	"github.com/tandemdb/tandem/internal/document"
 )
 
-// MinBody is the least length in bytes of a body worth a delta: a shorter one is
-// better sent whole.
+// MinBody is the least length, in bytes, of a body worth a delta. A shorter body is better sent
+// whole.
 const MinBody = 200
 
-// Diff returns the delta that makes a value equal to updated of old: "{}" if they are equal already. Both are
-// JSON, of documents as a rule; the errors are those of [document.ParseValue].
+// Diff returns the delta from old to updated, "{}" if they are equal by value. Both are JSON,
+// usually documents; the errors are those of [document.ParseValue].
 func Diff(old, updated []byte) ([]byte, error) {
 	o, err := document.ParseValue(old, 0)
 	if err != nil {
@@ -27,12 +27,12 @@ func Diff(old, updated []byte) ([]byte, error) {
 	case len(d) == 0:
 		return []byte("{}"), nil
 	case d[0] != '{' && d[0] != '[':
-		return appendWrapped(nil, n), nil // a bare scalar has no meaning at the top
+		return appendWrapped(nil, n), nil // a delta may not be a bare scalar
 	}
 	return d, nil
 }
 
-// appendDiff appends the delta of two values, nothing if they are equal.
+// appendDiff appends the delta of two values. It appends nothing if they are equal.
 func appendDiff(dst []byte, o, n document.Value) []byte {
 	switch kind := n.Kind(); {
 	case bytes.Equal(o, n):
@@ -51,7 +51,7 @@ func appendDiff(dst []byte, o, n document.Value) []byte {
 	return appendNew(dst, n)
 }
 
-// appendNew appends the delta that replaces whatever was there by n.
+// appendNew appends the delta that replaces any value by n.
 func appendNew(dst []byte, n document.Value) []byte {
 	if kind := n.Kind(); kind == document.Object || kind == document.Array {
 		return appendWrapped(dst, n)
@@ -108,8 +108,8 @@ func appendArray(dst []byte, o, n document.Value) []byte {
 	}
 }
 
-// appendCut appends the member that cuts an array at i and adds next, nil for none, and what
-// follows it.
+// appendCut appends the member that cuts an array at i and then adds next and the items after it;
+// next may be nil.
 func appendCut(dst []byte, i int, next document.Value, rest *document.Cursor) []byte {
 	dst = append(append(dst, ','), strconv.Quote(strconv.Itoa(i)+"-")...)
 	dst = append(dst, ":["...)
@@ -123,7 +123,8 @@ func appendCut(dst []byte, i int, next document.Value, rest *document.Cursor) []
 	return append(dst, ']')
 }
 
-// appendMember appends a comma, key and what add appends; nothing if add appends nothing.
+// appendMember appends a comma, key and the output of add. If add appends nothing, so does
+// appendMember.
 func appendMember(dst []byte, key document.Value, add func([]byte) []byte) []byte {
 	before := len(dst)
 	dst = append(append(append(dst, ','), key...), ':')
@@ -134,7 +135,7 @@ func appendMember(dst []byte, key document.Value, add func([]byte) []byte) []byt
 	return dst
 }
 
-// enclose makes an object of the members appended since open, nothing of none.
+// enclose makes an object of the members appended since open. Without members it appends nothing.
 func enclose(dst []byte, open int) []byte {
 	if len(dst) == open {
 		return dst

@@ -1,4 +1,4 @@
-// Package delta describes how one JSON body becomes another, in the form that peers exchange:
+// Package delta describes the difference between two JSON bodies, in the form that peers exchange:
 //
 //	d, err := delta.Diff(base, body) // the sender, when the peer has base
 //	…
@@ -6,7 +6,7 @@
 //
 // # Guarantees
 //
-// Apply(old, Diff(old, new)) equals new by value, and what did not change keeps its text and
-// its place. Both functions are pure. A delta from a peer never causes a panic, and what it makes is not
-// larger than base and delta together, nor deeper than a document may be.
+// Apply(old, Diff(old, new)) equals new by value, and unchanged parts keep their text and place.
+// Both functions are pure. A delta from a peer never causes a panic. Its result is not larger than
+// base and delta together, and not deeper than a document may be.
 package delta

@@ -11,7 +11,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fuzzing"
 )
 
-// values draws JSON text of any kind, with long strings that have much in common.
+// values draws JSON text of any kind, with long, similar strings.
 func values(depth int) *rapid.Generator[string] {
 	words := rapid.SampledFrom([]string{"alpha ", "béta ", "γάμμα ", "😀", `\u0041`, `\n`, `\ud83d`, "|", "12=3+", "a longer phrase of text "})
 	text := rapid.Custom(func(t *rapid.T) string {

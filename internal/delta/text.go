@@ -14,7 +14,7 @@ const (
 	patchCost = 6  // bytes around the patch
 )
 
-// textPatch returns the operations that make n of o, and whether they are worth it.
+// textPatch returns the operations that turn o into n, and whether the patch is shorter than n.
 func textPatch(o, n []byte) (patch []byte, ok bool) {
 	if len(n) < minText || !utf8.Valid(o) || !utf8.Valid(n) {
 		return nil, false
@@ -23,13 +23,13 @@ func textPatch(o, n []byte) (patch []byte, ok bool) {
 	return patch, len(patch)+patchCost < len(n)
 }
 
-// match is a run of bytes that both strings have: o[old:old+size] and n[new:new+size].
+// match is a run of bytes common to both strings: o[old:old+size] and n[new:new+size].
 type match struct{ old, new, size int }
 
-// appendPatch writes the operations around the given matches, which are in order and do
-// not overlap.
+// appendPatch appends the operations around the given matches, which are in order and do not
+// overlap.
 func appendPatch(dst, o, n []byte, found []match) []byte {
-	var at match // of old and new: what was consumed
+	var at match // how much of old and new is consumed
 	for _, m := range append(found, match{old: len(o), new: len(n)}) {
 		if m.old > at.old {
 			dst = append(strconv.AppendInt(dst, int64(m.old-at.old), 10), '-')
@@ -46,7 +46,7 @@ func appendPatch(dst, o, n []byte, found []match) []byte {
 	return dst
 }
 
-// matches finds the common beginning, the common end, and what else is the same between them.
+// matches finds the common beginning, the common end, and common blocks between them.
 func matches(o, n []byte) []match {
 	head := match{size: wholeRunes(o, 0, commonPrefix(o, n))}
 	o, n = o[head.size:], n[head.size:]
@@ -85,7 +85,7 @@ func commonSuffix(a, b []byte) int {
 	return size
 }
 
-// wholeRunes returns end, or less if o[start:end] would end within a character.
+// wholeRunes returns end, or a smaller index if o[start:end] would end inside a character.
 func wholeRunes(o []byte, start, end int) int {
 	last := end
 	for last > start {
@@ -108,9 +108,10 @@ func shrunk(o []byte, m match) match {
 	return m
 }
 
-// The search between beginning and end: by blocks of text, each where it first occurs.
+// The search between the common beginning and end looks up blocks of bytes, each at its first
+// occurrence in the old string.
 const (
-	block      = 12      // bytes; a shorter match hardly pays for its operations
+	block      = 12      // bytes; a shorter match costs about as much as its operations
 	maxIndexed = 1 << 16 // bytes of the old string, so that the index stays small
 )
 
@@ -139,7 +140,7 @@ func between(o, n []byte) []match {
 	return found
 }
 
-// extended returns m with the equal bytes around it that are not before at.
+// extended returns m with equal bytes before and behind it added, but none before at.
 func extended(o, n []byte, m, at match) match {
 	back := commonSuffix(o[at.old:m.old], n[at.new:m.new])
 	m.old, m.new, m.size = m.old-back, m.new-back, m.size+back
@@ -166,7 +167,7 @@ func applyText(dst []byte, o, patch document.Value) ([]byte, error) {
 
 const maxDigits = 10 // of a count
 
-// patched follows the operations of patch, which must consume o exactly.
+// patched executes the operations of patch, which must consume o exactly.
 func patched(o, patch []byte) (text []byte, ok bool) {
 	for len(patch) > 0 {
 		digits := bytes.IndexAny(patch, "=-+")
