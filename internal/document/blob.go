@@ -12,9 +12,9 @@ import (
 // Blob is a body's reference to binary content.
 type Blob struct {
 	Digest      string // "sha1-" and the base64 of the content's SHA-1
-	Length      int64  // bytes; -1 if the reference does not say
+	Length      int64  // bytes; -1 if the reference has no length
 	ContentType string // a media type, or ""
-	Pointer     string // where it is in the body: a JSON pointer (RFC 6901)
+	Pointer     string // the reference's place in the body, as a JSON pointer (RFC 6901)
 }
 
 const (
@@ -34,7 +34,7 @@ func ParseDigest(digest string) (sum [20]byte, err error) {
 	return sum, fault.CorruptData.Says("malformed blob digest %.80q: want sha1- and 28 characters of base64", digest)
 }
 
-// CheckDigest reports why digest cannot be a blob's: see [ParseDigest].
+// CheckDigest reports why digest is not a blob's digest: see [ParseDigest].
 func CheckDigest(digest string) error {
 	_, err := ParseDigest(digest)
 	return err
@@ -45,9 +45,9 @@ func Digest(sum [20]byte) string {
 	return digestPrefix + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// Blobs returns the blobs of body in the order of their places, and after them the
-// attachments that only Sync Gateway's _attachments names. The same content may occur
-// several times. Errors are those of [Check].
+// Blobs returns the blobs of body in the order of their places, and then the attachments that only
+// Sync Gateway's _attachments names. The same content may occur several times. Errors are those of
+// [Check].
 func Blobs(body []byte) ([]Blob, error) {
 	compact, info, err := Compact(body)
 	if err != nil || !info.HasBlobs && !info.HasAttachments {
@@ -78,7 +78,7 @@ func blobOf(v Value, pointer string) Blob {
 	return b
 }
 
-// eachBlob visits the blobs of a document outside of its reserved members.
+// eachBlob visits the blobs of a document outside its reserved members.
 func eachBlob(document Value, visit func(pointer string, blob Value)) {
 	for key, value := range document.Members() {
 		if name := key.Text(); !isReserved(name) {
@@ -127,7 +127,7 @@ func (v Value) isBlob() bool {
 	return test.passed()
 }
 
-// blobTest finds out whether an object is a blob, from its members in any order.
+// blobTest decides whether an object is a blob, from its members in any order.
 type blobTest struct{ typed, digested, encryptable bool }
 
 func (t *blobTest) see(name, value []byte) {
@@ -142,8 +142,8 @@ func (t *blobTest) see(name, value []byte) {
 
 func (t *blobTest) passed() bool { return t.typed && t.digested }
 
-// Compressible reports whether content of the media type is worth compressing on its way: all
-// but what is compressed already. "" is.
+// Compressible reports whether content of the media type is worth compressing in transit. Media
+// types of compressed formats are not; "" is.
 func Compressible(contentType string) bool {
 	media, _, err := mime.ParseMediaType(contentType)
 	if err != nil {

@@ -148,7 +148,7 @@ func TestFromGatewayCleansAttachments(t *testing.T) {
 	}
 }
 
-// What goes to a gateway comes back as it was.
+// A body sent to a gateway comes back unchanged.
 func TestAttachmentsComeAndGo(t *testing.T) {
 	body := `{"a":[{"b/c":` + blob(digestX) + `},` + blob(digestY) + `],"n":1.50}`
 	sent, err := document.WithAttachments([]byte(body), 2)

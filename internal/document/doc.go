@@ -1,5 +1,5 @@
-// Package document knows the JSON text of documents: what is valid, what a body refers to, how
-// it looks to a Sync Gateway, and what documents and collections may be called.
+// Package document handles the JSON text of documents: its validity, the blobs it refers to, its
+// form for a Sync Gateway, and the names of documents and collections.
 //
 // A body from a peer or a program is checked once, when it arrives:
 //
@@ -13,7 +13,7 @@
 //
 // # Guarantees
 //
-// Text is never decoded and encoded again: numbers, strings and the order of keys stay as
-// they were written. All functions are pure, never change their arguments, and may return a part of
-// one. None panics on foreign text, and the memory of each is bounded by the size of its input.
+// No function decodes and re-encodes text: numbers, strings and the order of keys stay as they were
+// written. All functions are pure, never change their arguments, and may return a part of one. None
+// panics on foreign text, and the memory of each is bounded by the size of its input.
 package document

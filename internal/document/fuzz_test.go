@@ -38,11 +38,11 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-// halfSurrogate finds the escapes that the other parser takes for invalid UTF-8 wherever they have no
-// other half: JSON allows them, and a body may hold them.
+// halfSurrogate matches escapes of unpaired surrogates. The other parser takes them for invalid
+// UTF-8, but JSON allows them in a body.
 var halfSurrogate = regexp.MustCompile(`\\u[dD][89a-fA-F]`)
 
-// isStrict asks another parser, which has no limits of its own to numbers and depth.
+// isStrict asks another parser, which limits neither numbers nor depth.
 func isStrict(body []byte) bool {
 	d := jsontext.NewDecoder(bytes.NewReader(body))
 	if d.PeekKind() != '{' || !json.Valid(body) {
@@ -67,7 +67,7 @@ func isStrict(body []byte) bool {
 	}
 }
 
-// useAll holds the other functions to what they promise of any text.
+// useAll checks what the other functions promise for any text.
 func useAll(t *testing.T, body []byte, info document.Info, bad error) {
 	compact, again, err := document.Compact(body)
 	if (err == nil) != (bad == nil) || err == nil && again != info {

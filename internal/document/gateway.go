@@ -9,13 +9,12 @@ import (
 const (
 	attachmentsKey  = "_attachments"
 	attachmentsName = `"_attachments"` // the same as JSON
-	blobEntry       = "blob_"          // and a JSON pointer: the name of a blob's attachment
+	blobEntry       = "blob_"          // prefix, before a JSON pointer, of the name of a blob's attachment
 )
 
-// WithAttachments returns body in the form for a Sync Gateway: each blob is listed in a top-level
-// _attachments too. Entries there not named after blobs are kept. revpos is the
-// generation of the revision, 0 for none, as with versions. A body without blobs stays as it is.
-// Errors are those of [Check].
+// WithAttachments returns body in the form for a Sync Gateway, which lists each blob in a top-level
+// _attachments too. It keeps entries of other names. revpos is the generation of the revision, 0
+// for versions. A body without blobs stays unchanged. Errors are those of [Check].
 func WithAttachments(body []byte, revpos uint64) ([]byte, error) {
 	compact, info, err := Compact(body)
 	if err != nil || !info.HasBlobs {
@@ -33,7 +32,7 @@ func WithAttachments(body []byte, revpos uint64) ([]byte, error) {
 	return appendWithList(v, Enclose(list, 0, '{', '}')), nil
 }
 
-// keptEntries returns the attachments of v not named after blobs, each after a comma.
+// keptEntries returns the attachments of v that are not named after blobs, each after a comma.
 func keptEntries(v Value) []byte {
 	var list []byte
 	for key, entry := range v.Member(attachmentsKey).Members() {
@@ -44,7 +43,7 @@ func keptEntries(v Value) []byte {
 	return list
 }
 
-// attachmentOf returns the entry that stands for a blob.
+// attachmentOf returns the attachment entry of a blob.
 func attachmentOf(blob Value, revpos uint64) Value {
 	var entry []byte
 	for key, value := range blob.Members() {
@@ -73,11 +72,11 @@ func appendWithList(v, list Value) []byte {
 	return Enclose(out, 0, '{', '}')
 }
 
-// FromGateway returns a body from a Sync Gateway in the form it is stored in:
-// attachments that stand for blobs are dropped, after an entry that was replaced through REST has
-// passed its content to the blob; other attachments are kept; other reserved keys are stripped.
-// dangling are the digests of blobs which the gateway does not list although it lists attachments: it
-// has not their content. Errors are those of [Check].
+// FromGateway returns a body from a Sync Gateway in stored form. It drops attachments that stand
+// for blobs; if such an entry was replaced through REST, its content passes to the blob first. It
+// keeps other attachments and strips other reserved keys. dangling lists the digests of blobs that
+// the gateway does not list although it lists attachments: it lacks their content. Errors are those
+// of [Check].
 func FromGateway(body []byte) (clean []byte, dangling []string, err error) {
 	compact, info, err := Compact(body)
 	if err != nil || !info.HasReserved {
@@ -96,10 +95,10 @@ func FromGateway(body []byte) (clean []byte, dangling []string, err error) {
 	return clean, g.dangling(clean), nil
 }
 
-// incoming is a body on its way from a gateway.
+// incoming is a body from a gateway during its conversion.
 type incoming struct {
 	entries Index           // its attachments
-	used    map[string]bool // the names of those that stand for blobs
+	used    map[string]bool // the names of the attachments that stand for blobs
 }
 
 func (g *incoming) document(v Value) []byte {
@@ -137,7 +136,7 @@ func (g *incoming) appendValue(dst []byte, v Value, pointer string) []byte {
 	}
 }
 
-// blob returns the blob at pointer as its attachment has it.
+// blob returns the blob at pointer with the content that its attachment has.
 func (g *incoming) blob(v Value, pointer string) Value {
 	name := blobEntry + pointer
 	entry := g.entries[name]
@@ -169,7 +168,7 @@ func replaced(blob, entry Value) Value {
 	return Enclose(out, 0, '{', '}')
 }
 
-// kept returns the entries that do not stand for blobs, each after a comma.
+// kept returns the attachments that do not stand for blobs, each after a comma.
 func (g *incoming) kept(list Value) []byte {
 	var out []byte
 	for key, entry := range list.Members() {
@@ -181,7 +180,7 @@ func (g *incoming) kept(list Value) []byte {
 	return out
 }
 
-// isNumberedBlob reports whether name is one which old clients gave to blobs.
+// isNumberedBlob reports whether name is a blob's attachment name of an old client.
 func isNumberedBlob(name string) bool {
 	rest, ok := strings.CutPrefix(name, blobEntry)
 	return ok && rest != "" && rest[0] >= '0' && rest[0] <= '9'

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// stringEnd returns the index after the string that begins at b[i], whether it has escapes,
-// and what is wrong with it, if anything.
+// stringEnd returns the index after the string that begins at b[i], whether the string has escapes,
+// and what is wrong with it, or "".
 func stringEnd(b []byte, i int) (end int, escaped bool, wrong string) {
 	for i++; ; {
 		i = skipPlain(b, i)
@@ -40,7 +40,7 @@ func stringEnd(b []byte, i int) (end int, escaped bool, wrong string) {
 	}
 }
 
-// skipPlain passes over ASCII without quotes, escapes and control characters, eight bytes at a
+// skipPlain skips ASCII without quotes, escapes and control characters. It reads eight bytes at a
 // time, so that long strings cost little.
 func skipPlain(b []byte, i int) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
@@ -56,7 +56,7 @@ func skipPlain(b []byte, i int) int {
 	return i
 }
 
-// escapeLen returns the length of the escape b begins with; 0 if it is invalid.
+// escapeLen returns the length of the escape that b begins with, 0 if it is invalid.
 func escapeLen(b []byte) int {
 	if len(b) < 2 {
 		return 0
@@ -72,7 +72,7 @@ func escapeLen(b []byte) int {
 	return 0
 }
 
-// hex4 reads the code unit of an escape \uXXXX.
+// hex4 parses the code unit of an escape \uXXXX.
 func hex4(b []byte) (rune, bool) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0, false
@@ -92,7 +92,8 @@ func hex4(b []byte) (rune, bool) {
 	return r, true
 }
 
-// numberEnd returns the index after the number that begins at b[i], and what is wrong with it.
+// numberEnd returns the index after the number that begins at b[i], and what is wrong with it, or
+// "".
 func numberEnd(b []byte, i int) (end int, wrong string) {
 	start := i
 	if b[i] == '-' {
@@ -135,8 +136,9 @@ func skipDigits(b []byte, i int) int {
 	return i
 }
 
-// appendUnquoted appends the characters of a valid string without its quotes. Half of a
-// surrogate pair is kept in the three bytes UTF-8 would give it, so that no two strings become one.
+// appendUnquoted appends the characters of a valid string without its quotes. It encodes half a
+// surrogate pair in the three bytes that UTF-8 would give it, so that different strings stay
+// different.
 func appendUnquoted(dst, inner []byte) []byte {
 	for len(inner) > 0 {
 		if inner[0] != '\\' {
@@ -190,8 +192,8 @@ func unescaped(c byte) byte {
 	return c
 }
 
-// AppendQuoted appends text as a JSON string with the fewest escapes. Text is UTF-8; the
-// surrogate halves which [Value.Text] may give are written as the escapes they came from.
+// AppendQuoted appends text as a JSON string with the fewest escapes. Text is UTF-8; surrogate
+// halves from [Value.Text] become the escapes that they came from.
 func AppendQuoted(dst, text []byte) []byte {
 	const digits = "0123456789abcdef"
 	dst = append(dst, '"')

@@ -1,6 +1,6 @@
 package document
 
-// Side is one of the two bodies in a conflict.
+// Side names one of the two bodies in a conflict.
 type Side int
 
 // The sides.
@@ -9,10 +9,11 @@ const (
 	Remote
 )
 
-// Merge3 combines two edits of base member by member, at any depth of objects: what one side changed, added or
-// deleted is taken from it. Arrays, strings and blobs are taken whole. Where both changed the same thing
-// differently, prefer's is taken and its JSON pointer is in conflicts. An empty base means
-// that the sides have no common past. Keys keep local's order; errors are those of [Check].
+// Merge3 combines two edits of base member by member, at any depth of objects: it takes each member
+// from the side that changed, added or deleted it. Arrays, strings and blobs are taken whole. If
+// both sides changed a member differently, it takes the member of prefer and adds its JSON pointer
+// to conflicts. An empty base means that the sides have no common ancestor. Keys keep local's
+// order; errors are those of [Check].
 func Merge3(base, local, remote []byte, prefer Side) (merged []byte, conflicts []string, err error) {
 	if len(base) == 0 {
 		base = []byte("{}")
@@ -32,7 +33,7 @@ type merger struct {
 	conflicts []string
 }
 
-// value merges one value, of which nil means there is none.
+// value merges one value; nil stands for a missing value.
 func (m *merger) value(base, local, remote Value, pointer string) Value {
 	switch {
 	case SameValue(local, remote), SameValue(base, remote):

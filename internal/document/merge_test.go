@@ -13,8 +13,8 @@ import (
 func TestMerge3TakesBothSidesChanges(t *testing.T) {
 	for name, x := range map[string]struct {
 		base, local, remote string
-		want                string // preferring the local side
-		remotely            string // preferring the remote one, if that differs
+		want                string // with the local side preferred
+		remotely            string // with the remote side preferred, if different
 		conflicts           string
 	}{
 		"different members": {

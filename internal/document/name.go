@@ -9,7 +9,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// The lengths of names in bytes.
+// The largest lengths of names, in bytes.
 const (
 	MaxID         = 240 // of a document's ID
 	maxIncomingID = 255 // of an ID that a peer may mention
@@ -19,8 +19,8 @@ const (
 // DefaultName is the name of the default collection and of its scope.
 const DefaultName = "_default"
 
-// CheckID reports why a document cannot be called id: an ID is 1 to [MaxID] bytes of UTF-8 without control
-// characters that do not begin with an underscore. The error is [fault.BadDocID].
+// CheckID reports why id is not a document ID. An ID is 1 to [MaxID] bytes of UTF-8, without
+// control characters, and does not begin with an underscore. The error is [fault.BadDocID].
 func CheckID(id string) error {
 	switch {
 	case id == "":
@@ -43,8 +43,9 @@ func badID(id, why string) error {
 	return fault.BadDocID.Says("invalid document ID %.60q: %s", id, why)
 }
 
-// CheckIncomingID reports why a peer may not even mention id: it must have 1 to 255 bytes. What passes may
-// still fail [CheckID], which concerns that document alone. The error is [fault.BadDocID].
+// CheckIncomingID reports why a peer may not mention id: it must have 1 to 255 bytes. An accepted
+// ID may still fail [CheckID], which then concerns only that document. The error is
+// [fault.BadDocID].
 func CheckIncomingID(id string) error {
 	if id == "" || len(id) > maxIncomingID {
 		return fault.BadDocID.Says("the document ID has %d bytes, want 1 to 255", len(id))
@@ -52,16 +53,16 @@ func CheckIncomingID(id string) error {
 	return nil
 }
 
-// NewID returns a document ID that no other document has: ~ and 16 random bytes.
+// NewID returns a new document ID: ~ and 16 random bytes in base64.
 func NewID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails: see crypto/rand
 	return "~" + base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// CheckCollectionName reports why a collection cannot be called name in scope. Each has 1 to 251 of the
-// characters A-Z a-z 0-9 _ % -, and does not begin with _ or %; "_default" is a scope, and a collection of
-// that scope. The error is [fault.Invalid].
+// CheckCollectionName reports why name cannot name a collection in scope. Each name has 1 to 251 of
+// the characters A-Z a-z 0-9 _ % -, and does not begin with _ or %. The exception is "_default", a
+// scope and a collection of that scope. The error is [fault.Invalid].
 func CheckCollectionName(scope, name string) error {
 	if err := checkName("scope", scope); err != nil {
 		return err
@@ -101,7 +102,7 @@ func isNameChar(r rune) bool {
 	return false
 }
 
-// ParseCollectionName reads "scope.collection", or "collection" in the default scope. Errors are
+// ParseCollectionName parses "scope.collection", or "collection" in the default scope. Errors are
 // those of [CheckCollectionName].
 func ParseCollectionName(text string) (scope, name string, err error) {
 	scope, name, ok := strings.Cut(text, ".")

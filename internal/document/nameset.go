@@ -2,7 +2,7 @@ package document
 
 import "bytes"
 
-// nameSet finds duplicate keys of one object: by looking at all while they are few.
+// nameSet finds duplicate keys of one object. It compares a few keys one by one, and hashes many.
 type nameSet struct {
 	few  [32][]byte
 	n    int

@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// SameValue reports whether a and b are equal by value: without regard to the order of keys, to
-// how characters are escaped, and to how numbers are written. Two nil values are the same.
+// SameValue reports whether a and b are equal by value. The order of keys, the escapes in strings
+// and the notation of numbers do not matter. Two nil values are equal.
 func SameValue(a, b Value) bool {
 	if bytes.Equal(a, b) {
 		return true
@@ -55,8 +55,8 @@ func sameMembers(a, b Value) bool {
 	return n == len(others)
 }
 
-// sameNumber compares integers of 64 bits exactly and everything else as doubles, which an integer
-// beyond 2^53 may not be.
+// sameNumber compares integers of 64 bits exactly, and other numbers as doubles. A double equals an
+// integer only within ±2^53.
 func sameNumber(a, b string) bool {
 	x, xOK := integer(a)
 	y, yOK := integer(b)
@@ -68,7 +68,7 @@ func sameNumber(a, b string) bool {
 	return f == g && (xOK == yOK || math.Abs(f) < 1<<53)
 }
 
-// integer returns the 64 bits and the sign of an integer of −2^63 to 2^64−1.
+// integer returns the sign and the 64 bits of an integer between −2^63 and 2^64−1.
 func integer(text string) (n struct {
 	negative bool
 	bits     uint64

@@ -2,7 +2,7 @@ package document
 
 import "github.com/tandemdb/tandem/internal/fault"
 
-// scanner goes over a text once. It checks, learns, and leaves out whitespace.
+// scanner passes over a text once: it checks it, fills Info, and leaves out whitespace.
 type scanner struct {
 	body  []byte
 	pos   int
@@ -13,7 +13,7 @@ type scanner struct {
 	encryptable bool // see [HasEncryptable]
 
 	compact bool
-	out     []byte // body up to copied, without whitespace
+	out     []byte // the body up to copied, without whitespace
 	copied  int
 }
 
@@ -27,7 +27,7 @@ func (s *scanner) document() error {
 	return s.only()
 }
 
-// only scans one value with nothing after it.
+// only scans one value with nothing behind it.
 func (s *scanner) only() error {
 	if s.limit == 0 {
 		s.limit = MaxDepth
@@ -203,7 +203,7 @@ func (s *scanner) skipSpace() {
 	}
 }
 
-// text returns what was scanned, without whitespace.
+// text returns the scanned text without whitespace.
 func (s *scanner) text() []byte {
 	if s.copied == 0 {
 		return s.body

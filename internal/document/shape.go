@@ -8,9 +8,9 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Canonical returns body with sorted keys, the fewest escapes and no whitespace, as the digest of a
-// tree revision takes it: "{}" for an empty body. Numbers stay as written.
-// Errors are those of [Check].
+// Canonical returns body with sorted keys, the fewest escapes and no whitespace: the input of a
+// tree revision's digest. An empty body gives "{}". Numbers stay as written. Errors are those of
+// [Check].
 func Canonical(body []byte) ([]byte, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return []byte("{}"), nil
@@ -58,8 +58,8 @@ func sortedMembers(v Value) []member {
 	return all
 }
 
-// Equal reports whether two bodies are equal by value: see [SameValue]. Malformed ones are
-// equal to themselves only.
+// Equal reports whether two bodies are equal by value: see [SameValue]. A malformed body equals
+// only itself.
 func Equal(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true
@@ -82,8 +82,8 @@ func appendPlain(dst []byte, v Value) []byte {
 
 func isReserved(name []byte) bool { return len(name) > 0 && name[0] == '_' }
 
-// CheckKeys refuses a body with a top-level key that begins with an underscore: these are
-// metadata, and would not reach any peer. The error is [fault.Invalid] or one of [Check].
+// CheckKeys refuses a body with a top-level key that begins with an underscore: such keys are
+// metadata and would not reach other peers. The error is [fault.Invalid] or one of [Check].
 func CheckKeys(body []byte) error {
 	compact, info, err := Compact(body)
 	if err != nil || !info.HasReserved {
@@ -98,8 +98,8 @@ func CheckKeys(body []byte) error {
 	return nil
 }
 
-// Removed reports whether body is Sync Gateway's notice that the document left the user's
-// channels: a true _removed.
+// Removed reports whether body is Sync Gateway's notice that the document left the user's channels:
+// its _removed is true.
 func Removed(body []byte) bool {
 	compact, info, err := Compact(body)
 	return err == nil && info.HasReserved && string(Value(compact).Member("_removed")) == "true"

@@ -5,14 +5,14 @@ import (
 	"iter"
 )
 
-// Value is the compact text of one JSON value that was found valid: see [ParseValue]. nil means there
-// is none. Its parts are parts of the same text, found when they are asked for.
+// Value is the compact text of one valid JSON value: see [ParseValue]. Nil stands for a missing
+// value. Its parts are slices of the same text, found on demand.
 type Value []byte
 
 // Kind is a type of JSON values.
 type Kind int
 
-// The kinds. None is that of a nil [Value].
+// The kinds. A nil [Value] has the kind None.
 const (
 	None Kind = iota
 	Null
@@ -24,7 +24,7 @@ const (
 )
 
 // ParseValue checks one JSON value of any kind, as [Check] does a document, and returns it without
-// whitespace. depth is how many levels it may have, zero means [MaxDepth].
+// whitespace. depth is the largest nesting allowed; zero means [MaxDepth].
 func ParseValue(text []byte, depth int) (Value, error) {
 	s := scanner{body: text, compact: true, limit: depth}
 	if err := s.only(); err != nil {
@@ -53,7 +53,7 @@ func (v Value) Kind() Kind {
 	return Number
 }
 
-// Text returns the characters of a string, nil for other kinds.
+// Text returns the characters of a string, or nil for other kinds.
 func (v Value) Text() []byte {
 	if v.Kind() != String {
 		return nil
@@ -65,8 +65,8 @@ func (v Value) Text() []byte {
 	return appendUnquoted(make([]byte, 0, len(inner)), inner)
 }
 
-// Cursor steps through the items of an array, where a loop over [Value.Items] cannot: it
-// has none for other kinds.
+// Cursor steps through the items of an array, for code that cannot loop over [Value.Items]. Other
+// kinds have no items.
 type Cursor struct {
 	v   Value
 	pos int
@@ -93,7 +93,7 @@ func (c *Cursor) Next() Value {
 	return c.v[start:c.pos:c.pos]
 }
 
-// Items gives the items of an array, none for other kinds.
+// Items returns the items of an array. Other kinds have none.
 func (v Value) Items() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
 		c := v.Cursor()
@@ -102,7 +102,8 @@ func (v Value) Items() iter.Seq[Value] {
 	}
 }
 
-// Members gives the keys, as JSON strings, and values of an object in their order, none for other kinds.
+// Members returns the members of an object in their order, with keys as JSON strings. Other kinds
+// have none.
 func (v Value) Members() iter.Seq2[Value, Value] {
 	return func(yield func(key, value Value) bool) {
 		if v.Kind() != Object {
@@ -121,7 +122,7 @@ func (v Value) Members() iter.Seq2[Value, Value] {
 	}
 }
 
-// Member returns the value of an object's member, nil if there is none.
+// Member returns the value of an object's member, or nil.
 func (v Value) Member(name string) Value {
 	for key, value := range v.Members() {
 		if string(key.Text()) == name {
@@ -164,7 +165,7 @@ func quoteEnd(b []byte, i int) int {
 	return i + 1
 }
 
-// scalarEnd passes over a number or a word.
+// scalarEnd skips a number or a word.
 func scalarEnd(b []byte, i int) int {
 	for i < len(b) && b[i] != ',' && b[i] != ']' && b[i] != '}' {
 		i++
@@ -172,10 +173,10 @@ func scalarEnd(b []byte, i int) int {
 	return i
 }
 
-// Index finds members of one object by name; it is made once for many of them.
+// Index finds members of one object by name, in constant time.
 type Index map[string]Value
 
-// Index returns the members of an object by name, none for other kinds.
+// Index returns the members of an object by name. It is empty for other kinds.
 func (v Value) Index() Index {
 	index := Index{}
 	for key, value := range v.Members() {
@@ -184,8 +185,8 @@ func (v Value) Index() Index {
 	return index
 }
 
-// AppendMember appends a comma, key, which is a JSON string, a colon and value. [Enclose] makes an
-// object of the members appended in this way.
+// AppendMember appends a comma, key (a JSON string), a colon and value. [Enclose] makes an object
+// of such members.
 func AppendMember(dst []byte, key, value Value) []byte {
 	dst = append(dst, ',')
 	dst = append(dst, key...)
@@ -193,8 +194,8 @@ func AppendMember(dst []byte, key, value Value) []byte {
 	return append(dst, value...)
 }
 
-// Enclose makes an object or array of what was appended to dst since its length was open, each part
-// after a comma: it puts opening in the place of the first comma, and closing at the end.
+// Enclose turns the parts appended to dst since its length was open into an object or array. Each
+// part begins with a comma: Enclose replaces the first comma by opening and appends closing.
 func Enclose(dst []byte, open int, opening, closing byte) []byte {
 	if len(dst) == open {
 		return append(dst, opening, closing)

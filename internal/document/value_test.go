@@ -74,7 +74,7 @@ func TestParseValueLimitsDepth(t *testing.T) {
 	}
 }
 
-// documents draws bodies of few keys, so that two have much in common.
+// documents draws bodies with few keys, so that two bodies overlap.
 func documents(depth int) *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		value := rapid.SampledFrom([]string{"1", "2", `"x"`, "[1]", "[]", "null", blob(digestX), blob(digestY)})
@@ -117,7 +117,7 @@ func TestMerge3KeepsItsLaws(t *testing.T) {
 	})
 }
 
-// What a gateway gets lists every blob, and comes back as it was.
+// A body for a gateway lists every blob, and comes back unchanged.
 func TestAttachmentsAreLossless(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		body := documents(3).Draw(t, "body")
