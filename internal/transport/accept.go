@@ -14,23 +14,23 @@ import (
 	"github.com/tandemdb/tandem/internal/transport/websocket"
 )
 
-// lingerWait is how long a refused client has to take its answer.
+// lingerWait is how long a refused client may take to read its answer.
 const lingerWait = time.Second
 
-// accept takes clients until the listener is closed.
+// accept serves clients until the listener is closed.
 func (s *Server) accept() {
 	for delay := time.Duration(0); ; {
 		nc, err := s.listener.Accept()
 		if err == nil {
 			delay = 0
-			leave := s.pending.enter(nc, s.cfg.Limits.Handshake) // in the order in which they came
+			leave := s.pending.enter(nc, s.cfg.Limits.Handshake) // entered in the order of arrival
 			s.all.Go(func() { s.serve(nc, leave) })
 			continue
 		}
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		// Out of files, most often: others have to go before it gets better.
+		// Usually the process is out of files, and other connections must end first.
 		delay = min(max(2*delay, 5*time.Millisecond), time.Second)
 		s.log.Warn("cannot accept a connection", "error", err)
 		if !s.pause(delay) {
@@ -39,7 +39,7 @@ func (s *Server) accept() {
 	}
 }
 
-// pause waits for d, and reports false if the server is closed before.
+// pause waits for d. It reports false if the server closes meanwhile.
 func (s *Server) pause(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -51,7 +51,8 @@ func (s *Server) pause(d time.Duration) bool {
 	}
 }
 
-// serve does everything for one client; leave takes it off those whose request has not come.
+// serve serves one client from handshake to end. leave takes it off the list of clients that have
+// sent no request.
 func (s *Server) serve(tcp net.Conn, leave func()) {
 	defer tcp.Close()
 	limitUnsent(tcp)
@@ -72,8 +73,8 @@ func (s *Server) serve(tcp net.Conn, leave func()) {
 	}
 }
 
-// meet does TLS, reads the request, and gives the client a seat. The request is nil if none
-// came, or there is no seat. The client may be pushed out meanwhile by others.
+// meet does the TLS handshake, reads the request, and takes a seat for the client. The request is
+// nil if none came or no seat was free. Newer clients may push this one out meanwhile.
 func (s *Server) meet(
 	tcp net.Conn, from netip.Addr, leave func(),
 ) (nc net.Conn, request *http.Request, br *bufio.Reader) {
@@ -101,8 +102,8 @@ func (s *Server) meet(
 	return nc, request, br
 }
 
-// noRequest deals with a client whose request could not be read. One whose time is over gets an
-// answer too: to Couchbase Lite silence would mean never to come back.
+// noRequest handles a client whose request could not be read. A client that was too slow gets an
+// answer too: without one, Couchbase Lite would never try again.
 func (s *Server) noRequest(nc net.Conn, err error) {
 	switch {
 	case isTimeout(err):
@@ -133,8 +134,7 @@ func (s *Server) secure(tcp net.Conn) (net.Conn, error) {
 	return nil, err
 }
 
-// isHangUp reports a client that went without a word, as those do that only look whether the port is
-// open.
+// isHangUp reports a client that hung up without sending anything, as a port scan does.
 func isHangUp(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, connReset)
 }
@@ -143,8 +143,8 @@ func (s *Server) tlsConfig() *tls.Config {
 	cfg := &tls.Config{
 		MinVersion:                  tls.VersionTLS12,
 		Certificates:                []tls.Certificate{*s.cert.Load()},
-		DynamicRecordSizingDisabled: true, // whole records from the start
-		SessionTicketsDisabled:      true, // so that each connection is judged anew
+		DynamicRecordSizingDisabled: true, // full records from the start
+		SessionTicketsDisabled:      true, // so that each connection's certificate is checked anew
 	}
 	if a := s.cfg.Authenticator; a.NeedsTLS() {
 		cfg.ClientAuth = tls.RequireAnyClientCert
@@ -153,7 +153,7 @@ func (s *Server) tlsConfig() *tls.Config {
 	return cfg
 }
 
-// welcome sends the response that makes a WebSocket of the connection.
+// welcome sends the response that turns the connection into a WebSocket.
 func (s *Server) welcome(nc net.Conn, br *bufio.Reader, r *http.Request, a accepted) *Conn {
 	if _, err := nc.Write(s.switching(r, a)); err != nil {
 		return nil
@@ -176,8 +176,8 @@ func (s *Server) welcome(nc net.Conn, br *bufio.Reader, r *http.Request, a accep
 	return c
 }
 
-// linger reads on until the client hangs up, since closing with bytes unread would reset the
-// connection and could take our last words with it.
+// linger reads until the client hangs up. Closing with unread bytes would reset the connection, and
+// the client might miss the answer.
 func linger(nc net.Conn) {
 	allow(nc, lingerWait)
 	if half, ok := nc.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
@@ -185,6 +185,6 @@ func linger(nc net.Conn) {
 	}
 }
 
-// allow gives everything under way on nc no more time than d. A connection for which this
-// fails is dead, as the next read or write will tell.
+// allow limits all operations on nc to the time d from now. It fails only on a dead connection,
+// whose next read or write fails too.
 func allow(nc net.Conn, d time.Duration) { _ = nc.SetDeadline(time.Now().Add(d)) }

@@ -14,11 +14,11 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// lookupWait bounds the question whether others could resolve this host's name.
+// lookupWait bounds the check that this host's name resolves to it.
 const lookupWait = 300 * time.Millisecond
 
-// interfaceAddresses returns the addresses that an IP literal or the name of an interface
-// stands for, the most useful first: IPv4, then IPv6, then link-local ones.
+// interfaceAddresses returns the addresses of an interface, or the address that an IP literal
+// names. The most useful come first: IPv4, then IPv6, then link-local ones.
 func interfaceAddresses(name string) ([]netip.Addr, error) {
 	if a, err := netip.ParseAddr(name); err == nil {
 		return []netip.Addr{a.Unmap()}, nil
@@ -75,8 +75,8 @@ func rank(a netip.Addr) int {
 	return 0
 }
 
-// localAddresses returns the addresses of all interfaces that are up. Loopback is named only
-// where there is nothing else: nobody can reach this device by it.
+// localAddresses returns the addresses of all interfaces that are up. It returns loopback addresses
+// only if there are no others: they reach this device from nowhere else.
 func localAddresses() []netip.Addr {
 	interfaces, err := net.Interfaces()
 	if err != nil {
@@ -99,8 +99,8 @@ func localAddresses() []netip.Addr {
 	return outside
 }
 
-// hostNames returns this host's name, and its name in .local, as far as they resolve to
-// this host in network, which is "ip" or "ip4".
+// hostNames returns this host's name and its name in .local, if they resolve to this host in
+// network, which is "ip" or "ip4".
 func hostNames(ctx context.Context, network string) []string {
 	name, err := os.Hostname()
 	if err != nil || name == "" {
@@ -126,7 +126,7 @@ func leadsHere(ctx context.Context, network, name string) bool {
 	})
 }
 
-// endpointURL renders the URL of a database on host, which is a name or an address.
+// endpointURL returns the URL of a database on host, a name or an address.
 func endpointURL(secure bool, host string, port int, database string) string {
 	u := url.URL{Scheme: "ws", Host: net.JoinHostPort(host, strconv.Itoa(port)), Path: "/" + database}
 	if secure {

@@ -18,21 +18,21 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Authenticator decides which clients a [Server] lets in: by password or by certificate.
-// A nil one lets in everybody. Its functions run once for each connection, on any goroutine;
-// a panic of theirs refuses the client.
+// Authenticator decides which clients a [Server] accepts: by password or by certificate. A nil
+// Authenticator accepts everybody. Its function runs once for each connection, on any goroutine. If
+// the function panics, the client is refused.
 type Authenticator struct {
 	password func(user string, password []byte) bool
-	chain    func(chain []*x509.Certificate) error // nil lets in
+	chain    func(chain []*x509.Certificate) error // accepts the client by returning nil
 }
 
-// Password lets in clients for whose name and password ok returns true. The bytes are
-// exactly those sent; they are wiped when ok returns.
+// Password accepts clients for whose name and password ok returns true. The bytes are exactly those
+// sent; they are wiped when ok returns.
 func Password(ok func(user string, password []byte) bool) *Authenticator {
 	return &Authenticator{password: ok}
 }
 
-// StaticPassword lets in one user with one password, compared in constant time.
+// StaticPassword accepts one user with one password. It compares in constant time.
 func StaticPassword(user, password string) *Authenticator {
 	return Password(func(u string, p []byte) bool {
 		sameUser := subtle.ConstantTimeCompare([]byte(u), []byte(user))
@@ -40,10 +40,10 @@ func StaticPassword(user, password string) *Authenticator {
 	})
 }
 
-// ClientRoots lets in clients with a certificate that is in roots, or whose chain ends
-// there. No other root counts. It needs TLS.
+// ClientRoots accepts clients whose certificate is in roots, or whose chain ends there. Other roots
+// do not count. It needs TLS.
 func ClientRoots(roots []*x509.Certificate) *Authenticator {
-	trusted := x509.NewCertPool() // even if empty: never the system's
+	trusted := x509.NewCertPool() // never the system's roots, even if roots is empty
 	for _, root := range roots {
 		trusted.AddCert(root)
 	}
@@ -55,8 +55,8 @@ func ClientRoots(roots []*x509.Certificate) *Authenticator {
 	}}
 }
 
-// ClientChain lets in clients for whose certificate chain, leaf first, ok returns true.
-// Nothing else is checked but that the client has the leaf's key. It needs TLS.
+// ClientChain accepts clients for whose certificate chain, leaf first, ok returns true. Apart from
+// ok, the server checks only that the client has the leaf's key. It needs TLS.
 func ClientChain(ok func(chain []*x509.Certificate) bool) *Authenticator {
 	return &Authenticator{chain: func(chain []*x509.Certificate) error {
 		if !ok(chain) {
@@ -66,12 +66,12 @@ func ClientChain(ok func(chain []*x509.Certificate) bool) *Authenticator {
 	}}
 }
 
-// NeedsTLS reports an authenticator by certificate.
+// NeedsTLS reports whether a authenticates by certificate.
 func (a *Authenticator) NeedsTLS() bool { return a != nil && a.chain != nil }
 
 func (a *Authenticator) needsPassword() bool { return a != nil && a.password != nil }
 
-// verify is the verdict on a client's chain.
+// verify decides about a client's chain.
 func (a *Authenticator) verify(log *slog.Logger, chain []*x509.Certificate) error {
 	if len(chain) == 0 {
 		return fault.CertRequired
@@ -85,14 +85,15 @@ func (a *Authenticator) verify(log *slog.Logger, chain []*x509.Certificate) erro
 		named(leaf.Subject), named(leaf.Issuer), fingerprint(leaf)).Because(reason)
 }
 
-// fingerprint renders the SHA-256 of a certificate in the form that people compare: pairs of
-// digits with colons, as in package identity, which this one does not import.
+// fingerprint returns the SHA-256 of a certificate in the form that people compare: pairs of digits
+// with colons. Package identity has the same form; this package does not import it.
 func fingerprint(cert *x509.Certificate) string {
 	sum := sha256.Sum256(cert.Raw)
 	return strings.ReplaceAll(fmt.Sprintf("% X", sum), " ", ":")
 }
 
-// named renders a name that a client claims, so that it cannot play with whoever reads the log.
+// named returns a client's claimed name in quotes, without characters that could mislead readers of
+// the log.
 func named(name pkix.Name) string {
 	text := strings.Map(printable, name.String())
 	if len(text) > maxLogged {
@@ -104,7 +105,7 @@ func named(name pkix.Name) string {
 // maxLogged bounds the names of a client in the log, in bytes.
 const maxLogged = 200
 
-// admit checks an Authorization header, and returns the user's name.
+// admit checks an Authorization header and returns the user's name.
 func (a *Authenticator) admit(log *slog.Logger, header string) (user string, ok bool) {
 	scheme, encoded, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Basic") {
@@ -119,8 +120,8 @@ func (a *Authenticator) admit(log *slog.Logger, header string) (user string, ok 
 	return string(name), found && contained(log, func() bool { return a.password(string(name), password) })
 }
 
-// contained asks ok, and takes a panic for no. What a program panics with is not logged unless
-// the runtime made it: it might hold the password.
+// contained calls ok and treats a panic as false. It logs the value of the panic only if the
+// runtime made it: a program's own value might contain the password.
 func contained(log *slog.Logger, ok func() bool) (yes bool) {
 	defer func() {
 		r := recover()

@@ -124,7 +124,7 @@ func TestGuessingPasswordsIsSlowedDownAndThenStopped(t *testing.T) {
 	if slow := time.Since(start); slow < 300*time.Millisecond {
 		t.Errorf("guesses 4 and 5 took %v (1 to 3: %v), want 100 and 200 ms more", slow, quick)
 	}
-	// The rest at once: their delays run side by side.
+	// the rest at once, so that their delays overlap
 	blocked := make(chan bool)
 	for range 30 {
 		go func() {
@@ -210,7 +210,7 @@ func TestClientCertificatesAreJudged(t *testing.T) {
 	}
 }
 
-// Why a client was refused, and who it was, is for the listener's log alone.
+// Only the listener's log tells why a client was refused, and who it was.
 func TestTheLogTellsWhichCertificateWasRefusedAndWhy(t *testing.T) {
 	root := issue(t, nil, authority)
 	past := func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }
@@ -265,7 +265,7 @@ func (l logLines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// with waits for the first line that holds text.
+// with waits for the first line that contains text.
 func (l logLines) with(t *testing.T, text string) string {
 	t.Helper()
 	for {
@@ -322,7 +322,7 @@ func TestBasicAuthenticationOnTheBytes(t *testing.T) {
 		t.Errorf("got %q", head)
 	}
 	head, _ = ask(t, s, "GET /db/_blipsync HTTP/1.1\nHost: x\nAuthorization: basic dXNlcjpwYXNz\n\n")
-	if !strings.HasPrefix(head, "HTTP/1.1 426 ") { // let in, but this is no WebSocket
+	if !strings.HasPrefix(head, "HTTP/1.1 426 ") { // accepted, though this is no WebSocket
 		t.Errorf("got %q", head)
 	}
 }

@@ -7,8 +7,7 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
-// BenchmarkFrames sends frames of 1 kB to a peer, each with a write of its own or as many
-// together as fit.
+// BenchmarkFrames sends frames of 1 kB to a peer, each with its own write or many per write.
 func BenchmarkFrames(b *testing.B) {
 	for _, scheme := range []string{"ws", "wss"} {
 		for _, way := range []string{"alone", "together"} {

@@ -10,7 +10,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// bind opens the port on one interface or all.
+// bind opens the port on one interface or on all.
 func bind(ctx context.Context, name string, port uint16) (net.Listener, error) {
 	network, host := "tcp", ""
 	if name != "" {
@@ -23,7 +23,7 @@ func bind(ctx context.Context, name string, port uint16) (net.Listener, error) {
 			network = "tcp4"
 		}
 		if addresses[0] == netip.IPv6Unspecified() {
-			host = "" // with IPv4, too
+			host = "" // listens with IPv4, too
 		}
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, network, net.JoinHostPort(host, strconv.Itoa(int(port))))
@@ -46,7 +46,7 @@ func bindFault(err error, name string, port uint16) error {
 	return f.In("listen on port", strconv.Itoa(int(port)))
 }
 
-// namesOf returns the host's names that lead to l.
+// namesOf returns the host's names under which l can be reached.
 func namesOf(ctx context.Context, l net.Listener) []string {
 	at := l.Addr().(*net.TCPAddr).AddrPort().Addr()
 	switch {
@@ -58,7 +58,7 @@ func namesOf(ctx context.Context, l net.Listener) []string {
 	return hostNames(ctx, "ip")
 }
 
-// zoned adds to a link-local IPv6 address of this device the zone that it needs.
+// zoned adds the zone to a link-local IPv6 address of this device.
 func zoned(a netip.Addr) netip.Addr {
 	if !a.Is6() || !a.IsLinkLocalUnicast() || a.Zone() != "" {
 		return a
@@ -71,16 +71,16 @@ func zoned(a netip.Addr) netip.Addr {
 	return a
 }
 
-// Bound returns the address that the server listens at, with its zone: unspecified for all, and
-// the zero value without a port.
+// Bound returns the address that the server listens at, with its zone. It is unspecified if the
+// server listens on all interfaces, and the zero value without a port.
 func (s *Server) Bound() netip.Addr {
 	if s.listener == nil {
 		return netip.Addr{}
 	}
-	return zoned(s.listener.Addr().(*net.TCPAddr).AddrPort().Addr().Unmap()) // the system forgets it
+	return zoned(s.listener.Addr().(*net.TCPAddr).AddrPort().Addr().Unmap()) // the listener's address lacks the zone
 }
 
-// hosts returns the names and addresses by which this server is reached.
+// hosts returns the names and addresses under which clients reach this server.
 func (s *Server) hosts() []string {
 	at := s.Bound()
 	if !at.IsUnspecified() {

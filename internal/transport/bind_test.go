@@ -9,7 +9,7 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
-// A link-local address means nothing without its zone, whoever leaves it out.
+// A link-local address needs its zone, even if the system or the user leaves it out.
 func TestLinkLocalURLsHaveTheirZone(t *testing.T) {
 	all := linkLocal(t)
 	if len(all) == 0 {

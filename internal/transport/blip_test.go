@@ -15,7 +15,7 @@ func answering(c *transport.Conn) {
 	_ = conn.Run(context.Background())
 }
 
-// A listener that stops while BLIP is busy on both sides still says 1001.
+// A listener that stops while both sides use BLIP still sends 1001.
 func TestBLIPLearnsThatTheListenerStops(t *testing.T) {
 	s := listen(t, transport.ServerConfig{Certificate: issue(t, nil, nil).tls(), Handler: answering})
 	c := mustDial(t, s, transport.DialConfig{Trust: transport.Trust{SelfSignedOnly: true}})

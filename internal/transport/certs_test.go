@@ -30,7 +30,7 @@ func issue(t testing.TB, up *signed, change func(*x509.Certificate)) *signed {
 	return issueFor(t, key, up, change)
 }
 
-// renew makes another certificate of the key of old, which is shown after it.
+// renew makes another certificate of the key of old. The chain shows old after it.
 func renew(t testing.TB, old *signed) *signed {
 	t.Helper()
 	renewed := issueFor(t, old.key, nil, nil)
@@ -90,8 +90,8 @@ func (s *signed) tls() *tls.Certificate {
 	return c
 }
 
-// hangUpAfterHandshake takes one client, asks it for a certificate, and resets the
-// connection as soon as it has shown what it has.
+// hangUpAfterHandshake accepts one client, asks it for a certificate, and resets the connection as
+// soon as the client has sent one.
 func hangUpAfterHandshake(l net.Listener, server *signed) {
 	nc, err := l.Accept()
 	if err != nil {

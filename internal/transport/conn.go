@@ -10,9 +10,9 @@ import (
 
 var _ blip.Pipe = (*Conn)(nil)
 
-// Conn is a connection to a peer that both sides have agreed to: a blip.Pipe. Its reads fail
-// with a *blip.CloseError when the peer closes or vanishes, and with fault.Timeout when it
-// falls silent. Its other methods may be called at any time from any goroutine.
+// Conn is a connection to a peer after a successful handshake. It implements blip.Pipe. Reads fail
+// with a *blip.CloseError when the peer closes or vanishes, and with fault.Timeout when it falls
+// silent. The other methods are safe for concurrent use.
 type Conn struct {
 	*websocket.Conn
 
@@ -23,7 +23,7 @@ type Conn struct {
 	remote   net.Addr
 }
 
-// Seen is what a peer showed of itself in a handshake, whether it succeeded or not.
+// Seen holds the data that a peer showed in a handshake, even if the handshake failed.
 type Seen struct {
 	// Certificates is the peer's chain, leaf first. It is nil without TLS.
 	Certificates []*x509.Certificate
@@ -33,8 +33,7 @@ type Seen struct {
 	CorrelationID string
 }
 
-// Database returns the name of the database that a client has asked for; "" for a client's own
-// connection.
+// Database returns the name of the database that a client has requested; "" on the client's side.
 func (c *Conn) Database() string { return c.database }
 
 // Protocol returns the subprotocol agreed on, such as "BLIP_3+CBMobile_4".
@@ -47,12 +46,12 @@ func (c *Conn) PeerCertificates() []*x509.Certificate { return c.seen.Certificat
 // the connection, to find it in its log. It is empty if the listener gave none.
 func (c *Conn) CorrelationID() string { return c.seen.CorrelationID }
 
-// ServerHeader returns what program the peer says it is: a listener's Server header, or a
+// ServerHeader returns the peer's program as the peer names it: a listener's Server header, or a
 // client's User-Agent.
 func (c *Conn) ServerHeader() string { return c.seen.Server }
 
-// User returns the name with which a client passed the password check, or the one that the
-// program gave it by [WithUser]; or "".
+// User returns the name with which a client passed the password check, or the name set by
+// [WithUser], or "".
 func (c *Conn) User() string { return c.user }
 
 // RemoteAddr returns the peer's address.

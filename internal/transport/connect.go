@@ -10,7 +10,8 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// connect reaches the endpoint by TCP, through the proxy if there is one, and TLS.
+// connect reaches the endpoint by TCP, through the proxy if there is one, and does the TLS
+// handshake for wss.
 func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 	proxy, err := d.proxy()
 	if err != nil {
@@ -47,7 +48,7 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 	return secure, nil
 }
 
-// dialTCP tries each address of the chosen interface in turn.
+// dialTCP dials from each address of the chosen interface in turn, until one succeeds.
 func (d *dialer) dialTCP(ctx context.Context, address string) (net.Conn, error) {
 	if d.cfg.NetworkInterface == "" {
 		return new(net.Dialer).DialContext(ctx, "tcp", address)
@@ -78,8 +79,8 @@ func (d *dialer) tlsConfig() *tls.Config {
 	return &tls.Config{
 		MinVersion:                  tls.VersionTLS12,
 		ServerName:                  host,
-		DynamicRecordSizingDisabled: true, // whole records from the start
-		InsecureSkipVerify:          true, //nolint:gosec // VerifyConnection verifies, with the codes of this protocol
+		DynamicRecordSizingDisabled: true, // full records from the start
+		InsecureSkipVerify:          true, //nolint:gosec // VerifyConnection verifies, and returns this protocol's error codes
 		VerifyConnection: func(state tls.ConnectionState) error {
 			d.seen.Certificates = state.PeerCertificates
 			return d.cfg.Trust.verify(state.PeerCertificates, host)

@@ -15,9 +15,8 @@ const (
 	maxCookie  = 4 << 10 // bytes of name and value
 )
 
-// Cookies keeps the cookies that peers set for one database. The zero
-// value is empty and ready. It becomes JSON and back, for the caller to store. It may be
-// used by several connections at once.
+// Cookies keeps the cookies that peers set for one database. The zero value is empty and ready. It
+// marshals to JSON and back, so that the caller can store it. It is safe for concurrent use.
 type Cookies struct {
 	mu   sync.Mutex
 	kept []cookie
@@ -28,13 +27,13 @@ type cookie struct {
 	Name    string    `json:"name"`
 	Value   string    `json:"value"`
 	Domain  string    `json:"domain"` // a host's name in lower case
-	Below   bool      `json:"below"`  // also for the names below Domain
+	Below   bool      `json:"below"`  // valid for subdomains of Domain, too
 	Path    string    `json:"path"`
-	Secure  bool      `json:"secure"`           // only over TLS
+	Secure  bool      `json:"secure"`           // sent only over TLS
 	Expires time.Time `json:"expires,omitzero"` // zero means never
 }
 
-// MarshalJSON renders the cookies that have not expired.
+// MarshalJSON returns the cookies that have not expired.
 func (c *Cookies) MarshalJSON() ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -42,7 +41,7 @@ func (c *Cookies) MarshalJSON() ([]byte, error) {
 	return json.Marshal(c.kept)
 }
 
-// UnmarshalJSON replaces the cookies with those that MarshalJSON rendered.
+// UnmarshalJSON replaces the cookies by those that MarshalJSON returned.
 func (c *Cookies) UnmarshalJSON(data []byte) error {
 	var kept []cookie
 	if err := json.Unmarshal(data, &kept); err != nil {
@@ -79,7 +78,7 @@ func (k cookie) fits(host, path string, secure bool) bool {
 	return named && below && (secure || !k.Secure)
 }
 
-// take keeps the cookies that a response to a request for path sets.
+// take keeps the cookies that the response to a request for path sets.
 func (c *Cookies) take(from Endpoint, path string, header http.Header, parents bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -96,11 +95,12 @@ func (c *Cookies) take(from Endpoint, path string, header http.Header, parents b
 	}
 	c.expireLocked()
 	if over := len(c.kept) - maxCookies; over > 0 {
-		c.kept = slices.Delete(c.kept, 0, over) // the oldest
+		c.kept = slices.Delete(c.kept, 0, over) // the oldest go first
 	}
 }
 
-// accept gives a cookie its stored form, unless it is for a domain that host may not speak for.
+// accept converts a cookie to its stored form. It reports false if host may not set cookies for the
+// cookie's domain.
 func accept(set *http.Cookie, host, path string, parents bool) (cookie, bool) {
 	k := cookie{Name: set.Name, Value: set.Value, Domain: host, Path: set.Path, Secure: set.Secure, Expires: set.Expires}
 	if domain := strings.ToLower(strings.TrimPrefix(set.Domain, ".")); domain != "" {
@@ -121,7 +121,8 @@ func accept(set *http.Cookie, host, path string, parents bool) (cookie, bool) {
 	return k, true
 }
 
-// isParent reports a domain above host; a top-level domain is too high, and addresses have none.
+// isParent reports whether domain is a parent of host. A top-level domain does not count, and
+// addresses have no parent.
 func isParent(domain, host string) bool {
 	_, err := netip.ParseAddr(host)
 	return err != nil && strings.Contains(domain, ".") && strings.HasSuffix(host, "."+domain)

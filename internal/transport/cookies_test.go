@@ -9,7 +9,8 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
-// visit connects to url through a tunnel to a listener that sets cookies, and returns the Cookie it got.
+// visit connects to url through a tunnel to a listener that sets cookies, and returns the Cookie
+// header sent.
 func visit(t *testing.T, jar *transport.Cookies, url string, parents bool, set ...string) string {
 	t.Helper()
 	proxy, requests := rawProxy(t, func(request string) string {
@@ -71,7 +72,7 @@ func TestCookiesAreSentWhereTheyBelong(t *testing.T) {
 	}
 }
 
-// stored returns what a jar becomes when it is stored and loaded.
+// stored returns a copy of a jar that was stored and loaded.
 func stored(t *testing.T, jar *transport.Cookies) *transport.Cookies {
 	t.Helper()
 	data, err := json.Marshal(jar)

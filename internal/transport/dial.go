@@ -21,9 +21,10 @@ const (
 	maxRedirects     = 10
 )
 
-// DialError is how Dial fails. Its cause is a *fault.Error, or ctx's if that ended.
+// DialError is the error of Dial. Its cause is a *fault.Error, or the cause of ctx if ctx has
+// ended.
 type DialError struct {
-	Seen // as much as the peer showed
+	Seen // the data that the peer has shown
 	Err  error
 }
 
@@ -32,13 +33,13 @@ func (e *DialError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *DialError) Unwrap() error { return e.Err }
 
-// Dial connects to a peer and agrees on a protocol with it. It follows up to ten redirects, also
-// to a proxy, and never tries credentials twice. The end of ctx ends it; afterwards ctx does not
-// matter.
+// Dial connects to a peer and agrees on a protocol with it. It follows up to ten redirects, also to
+// a proxy, and never sends credentials twice. If ctx ends before Dial returns, Dial fails; later
+// ctx has no effect on the connection.
 //
-// Its error is a [*DialError] around a fault: Network/1–27 if the peer was not reached or not
-// trusted, WebSocket with the HTTP status if it refused, WebSocket/400 if its answer was not
-// HTTP, and WebSocket/1002 if its answer broke the protocol.
+// The error is a [*DialError] around a fault: Network/1–27 if the peer could not be reached or is
+// not trusted, WebSocket with the HTTP status if the peer refused, WebSocket/400 if its answer was
+// not HTTP, and WebSocket/1002 if its answer broke the protocol.
 func Dial(ctx context.Context, cfg DialConfig) (*Conn, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, &DialError{Err: err}
@@ -61,12 +62,12 @@ func Dial(ctx context.Context, cfg DialConfig) (*Conn, error) {
 	return nil, &DialError{Seen: d.seen, Err: err}
 }
 
-// dialer is one Dial under way.
+// dialer is the state of one call of Dial.
 type dialer struct {
 	cfg     DialConfig
 	to      Endpoint // changes with redirects
-	target  string   // path and query to ask for
-	trusted bool     // to is still the host that the caller named: it may see credentials
+	target  string   // path and query of the request
+	trusted bool     // to is still the host that the caller named, so it may receive credentials
 
 	certAsked bool // the server asked for a client certificate
 	seen      Seen
@@ -82,8 +83,7 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	return nil, fault.TooManyRedirects
 }
 
-// attempt makes one connection. It returns a Conn, or nil when d has turned to where the peer
-// has sent it.
+// attempt makes one connection. It returns nil without an error after a redirect has changed d.
 func (d *dialer) attempt(ctx context.Context) (c *Conn, err error) {
 	nc, err := d.connect(ctx)
 	if err != nil {
@@ -114,7 +114,7 @@ func (d *dialer) attempt(ctx context.Context) (c *Conn, err error) {
 		return nil, d.useProxy(res.header.Get("Location"))
 	}
 	if res.status != http.StatusSwitchingProtocols {
-		allow(nc, lingerWait) // for the explanation: a refusal counts without it
+		allow(nc, lingerWait) // for the body: a refusal is reported without it, too
 	}
 	if err := res.check(d.cfg.Protocols); err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func (d *dialer) exchange(nc net.Conn) (*response, *bufio.Reader, error) {
 	source := &headReader{r: nc, left: maxHead}
 	br := bufio.NewReader(source)
 	_, err := nc.Write(head)
-	if err != nil && !isClosedByPeer(err) { // otherwise its answer may be here all the same
+	if err != nil && !isClosedByPeer(err) { // the peer may have answered before it closed
 		return nil, nil, err
 	}
 	res, err := readResponse(br, key)
@@ -149,14 +149,15 @@ func (d *dialer) exchange(nc net.Conn) (*response, *bufio.Reader, error) {
 	return res, br, nil
 }
 
-// noResponse says why no HTTP response came.
+// noResponse returns the error for a connection that ended without an HTTP response.
 func (d *dialer) noResponse(err error) error {
 	_, alerted := remoteAlert(err)
 	switch {
 	case alerted:
 		return tlsFault(err)
 	case d.certAsked && isClosedByPeer(err):
-		// In TLS 1.3 the server judges after the client is done; its alert may get lost.
+		// In TLS 1.3 the server checks the client's certificate after the client has finished; its
+		// alert may get lost.
 		if d.cfg.ClientCertificate == nil {
 			return alertFault(alertCertificateRequired).Because(err)
 		}
@@ -168,13 +169,13 @@ func (d *dialer) noResponse(err error) error {
 	return netFault(err)
 }
 
-// isClosedByPeer reports an error that means the peer hung up, in whatever form.
+// isClosedByPeer reports whether err means that the peer hung up.
 func isClosedByPeer(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, connReset) || errors.Is(err, connAborted) || errors.Is(err, brokenPipe)
 }
 
-// path is target without its query.
+// path returns the target without its query.
 func (d *dialer) path() string {
 	path, _, _ := strings.Cut(d.target, "?")
 	return path

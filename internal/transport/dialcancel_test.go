@@ -10,8 +10,8 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
-// A dial whose context ends as the answer comes gives a connection or an error, and in neither
-// case leaves anything behind: the package's check for goroutines would find it.
+// A dial whose context ends as the answer comes returns a connection or an error. In both cases it
+// leaves no goroutine: TestMain would find one.
 func TestADialCancelledAtItsEndLeavesNothing(t *testing.T) {
 	for range 300 {
 		ctx, cancel := context.WithCancel(t.Context())

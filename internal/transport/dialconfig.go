@@ -14,36 +14,38 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// DialConfig says whom to connect to, and how. Endpoint and Protocols are required.
+// DialConfig tells Dial where to connect and how. Endpoint and Protocols are required.
 type DialConfig struct {
 	Endpoint Endpoint
 	// Protocols are offered in this order.
 	Protocols []string
-	// Headers are added to the request. They may replace Authorization, Host and User-Agent,
-	// and never those of the WebSocket handshake. A Cookie joins those of Cookies.
+	// Headers are added to the request. They may replace Authorization, Host and User-Agent, but no
+	// header of the WebSocket handshake. A Cookie header is joined with Cookies.
 	Headers http.Header
 	// Credentials are sent with the first request. Nil sends none.
 	Credentials *Credentials
-	// Cookies are sent, and those that the peer sets are added. Nil keeps none.
+	// Cookies are sent with the request, and take up the cookies that the peer sets. Nil sends and
+	// keeps none.
 	Cookies *Cookies
 	// AcceptParentDomainCookies lets the peer set cookies for the domains above its own.
 	AcceptParentDomainCookies bool
-	// Trust says which server certificates are good. Zero trusts the system's roots.
+	// Trust decides which server certificates are accepted. Its zero value trusts the system's
+	// roots.
 	Trust Trust
 	// ClientCertificate is shown to a server that asks for one. Nil shows none.
 	ClientCertificate *tls.Certificate
-	// Timeout bounds everything up to the peer's response. Zero means 15 s.
+	// Timeout bounds the time until the peer's response. Zero means 15 s.
 	Timeout time.Duration
 	// Heartbeat is the silence after which the peer gets a PING. Zero means 300 s.
 	Heartbeat time.Duration
-	// NetworkInterface is the local IP address, or the name of the interface, to connect
-	// from. Empty leaves it to the system.
+	// NetworkInterface is the local IP address, or the name of the interface, to connect from. If
+	// it is empty, the system chooses.
 	NetworkInterface string
 	// UserAgent names this program. Empty means "Tandem".
 	UserAgent string
-	// Proxy is an HTTP proxy to tunnel through: http://[user:password@]host[:port]. Nil means
-	// the one that HTTPS_PROXY (for wss), HTTP_PROXY (for ws) and NO_PROXY ask for; an empty URL
-	// means none. Hosts in .local and link-local addresses are never reached through the former.
+	// Proxy is an HTTP proxy to tunnel through: http://[user:password@]host[:port]. Nil uses the
+	// proxy of HTTPS_PROXY (for wss) or HTTP_PROXY (for ws), subject to NO_PROXY; these never apply
+	// to hosts in .local and link-local addresses. An empty URL means no proxy.
 	Proxy *url.URL
 }
 
@@ -75,7 +77,7 @@ func (c DialConfig) Validate() error {
 	return errors.Join(errs...)
 }
 
-// CheckRequest reports which headers and which proxy of a [DialConfig] cannot work.
+// CheckRequest reports the headers and the proxy of a [DialConfig] that cannot work.
 func CheckRequest(headers http.Header, proxy *url.URL) (errs []error) {
 	if proxy != nil && *proxy != (url.URL{}) {
 		if err := checkProxy(proxy); err != nil {
@@ -90,7 +92,8 @@ func CheckRequest(headers http.Header, proxy *url.URL) (errs []error) {
 	return errs
 }
 
-// checkHeader reports what cannot be sent. The value is not shown: it may be a secret.
+// checkHeader reports a header that cannot be sent. The error omits the value, which may be a
+// secret.
 func checkHeader(name string, values []string) error {
 	if !httpguts.ValidHeaderFieldName(name) {
 		return fmt.Errorf("%q cannot be the name of a header", name)

@@ -1,5 +1,5 @@
-// Package transport connects two peers by ws or wss: it dials or accepts, proves who is there,
-// and hands over a message pipe for BLIP.
+// Package transport connects two peers by ws or wss: it dials or accepts, authenticates the peer,
+// and returns a message pipe for BLIP.
 //
 //	endpoint, err := transport.ParseEndpoint("wss://example.com:4984/db")
 //	…
@@ -16,7 +16,7 @@
 //
 // # Guarantees
 //
-// The handshake's bytes are those that Couchbase Lite and Sync Gateway insist on;
-// errors are *fault.Error. TLS is never below 1.2. A stalled or hostile client costs a bounded amount of memory and
-// time, and holds up nobody else. No goroutine is left when Close returns.
+// The bytes of the handshake are those that Couchbase Lite and Sync Gateway require. Errors are
+// *fault.Error. TLS is never below 1.2. A stalled or hostile client costs a bounded amount of
+// memory and time, and delays nobody else. No goroutine is left when Close returns.
 package transport

@@ -9,18 +9,18 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// syncPath is what a request's path has after the database's name.
+// syncPath follows the database's name in a request's path.
 const syncPath = "/_blipsync"
 
-// Endpoint names a database on another peer: ws[s]://host[:port]/[path/]database. The zero
-// value names none; get one from [ParseEndpoint].
+// Endpoint names a database on another peer: ws[s]://host[:port]/[path/]database. The zero value
+// names no database; [ParseEndpoint] makes other values.
 type Endpoint struct {
 	url url.URL
 }
 
-// ParseEndpoint reads an endpoint's URL. Its error is
-// fault.InvalidURL, for another scheme than ws and wss, a missing host or database name, a
-// port out of range, a query or fragment, and for credentials within the URL.
+// ParseEndpoint parses an endpoint's URL. It fails with fault.InvalidURL for another scheme than ws
+// and wss, a missing host or database name, a port out of range, a query or fragment, and
+// credentials within the URL.
 func ParseEndpoint(raw string) (Endpoint, error) {
 	u, err := url.Parse(escapeZone(raw))
 	if err != nil {
@@ -28,7 +28,7 @@ func ParseEndpoint(raw string) (Endpoint, error) {
 	}
 	u.Scheme = strings.ToLower(u.Scheme)
 	u.RawPath = strings.TrimRight(u.EscapedPath(), "/")
-	u.Path, _ = url.PathUnescape(u.RawPath) // as Parse has done already
+	u.Path, _ = url.PathUnescape(u.RawPath) // Parse has decoded it before, so it cannot fail
 	switch {
 	case u.Scheme != "ws" && u.Scheme != "wss":
 		return Endpoint{}, invalidURL(u.Redacted(), "it does not begin with ws:// or wss://")
@@ -44,14 +44,14 @@ func ParseEndpoint(raw string) (Endpoint, error) {
 	case u.Path == "":
 		return Endpoint{}, invalidURL(raw, "it names no database").Try("append the database's name: " + u.Host + "/name")
 	}
-	if _, err := url.Parse(u.String()); err != nil { // an IPv6 zone is read in forms that cannot be written
+	if _, err := url.Parse(u.String()); err != nil { // url.Parse accepts zones of an IPv6 address that it cannot write
 		return Endpoint{}, invalidURL("", "its host has a zone with characters that do not belong there")
 	}
 	return Endpoint{url: *u}, nil
 }
 
-// escapeZone writes the zone of an IPv6 address as a URL has to (RFC 6874): people write it as
-// in an address, [fe80::1%eth0].
+// escapeZone escapes the zone of an IPv6 address as a URL requires (RFC 6874). People write it as
+// in an address: [fe80::1%eth0].
 func escapeZone(raw string) string {
 	before, zone, found := strings.Cut(raw, "%")
 	if !found || strings.HasPrefix(zone, "25") || !strings.Contains(before, "://[") || strings.Contains(before, "]") {
@@ -72,7 +72,7 @@ func validPort(port string) bool {
 	return err == nil && n > 0
 }
 
-// String returns the URL, without a slash at its end.
+// String returns the URL without a trailing slash.
 func (e Endpoint) String() string { return e.url.String() }
 
 // DatabaseName returns the last element of the path.
@@ -82,13 +82,13 @@ func (e Endpoint) DatabaseName() string {
 	return name
 }
 
-// Secure reports whether the endpoint is reached by TLS.
+// Secure reports whether the endpoint uses TLS.
 func (e Endpoint) Secure() bool { return e.url.Scheme == "wss" }
 
 // Host returns the host's name or address without port and brackets.
 func (e Endpoint) Host() string { return e.url.Hostname() }
 
-// Address returns host:port, what to dial.
+// Address returns host:port, the address to dial.
 func (e Endpoint) Address() string {
 	return net.JoinHostPort(e.url.Hostname(), e.port())
 }
@@ -97,11 +97,11 @@ func (e Endpoint) port() string {
 	return cmp.Or(e.url.Port(), map[bool]string{false: "80", true: "443"}[e.Secure()])
 }
 
-// hostHeader is the Host of a request: without the port if it is the scheme's own.
+// hostHeader returns the Host header of a request. It omits the scheme's default port.
 func (e Endpoint) hostHeader() string {
 	host := e.url.Hostname()
 	if strings.Contains(host, ":") {
-		host, _, _ = strings.Cut(host, "%") // a zone means nothing to others
+		host, _, _ = strings.Cut(host, "%") // a zone means nothing on another host
 		host = "[" + host + "]"
 	}
 	if port := e.port(); port != "80" && !e.Secure() || port != "443" && e.Secure() {
@@ -110,5 +110,5 @@ func (e Endpoint) hostHeader() string {
 	return host
 }
 
-// target is the path of the request for the endpoint.
+// target returns the path of a request to the endpoint.
 func (e Endpoint) target() string { return e.url.EscapedPath() + syncPath }

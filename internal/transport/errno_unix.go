@@ -4,7 +4,7 @@ package transport
 
 import "syscall"
 
-// The system's error numbers that have a code of their own.
+// The system's error numbers that map to faults.
 const (
 	connRefused      = syscall.ECONNREFUSED
 	connReset        = syscall.ECONNRESET

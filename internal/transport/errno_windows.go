@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// The system's error numbers that have a code of their own.
+// The system's error numbers that map to faults.
 const (
 	connRefused      = windows.WSAECONNREFUSED
 	connReset        = windows.WSAECONNRESET

@@ -22,7 +22,7 @@ import (
 // maxName is the longest database name in a request, in bytes.
 const maxName = 240
 
-// accepted is what the checks of a request found out.
+// accepted holds the results of checking a request.
 type accepted struct {
 	id       string // X-Correlation-Id
 	database string
@@ -36,8 +36,8 @@ type refusal struct {
 	text   string // for people
 	header string // header lines to add, or ""
 	page   string // HTML in place of the text, or ""
-	json   string // the same in JSON
-	user   string // who the client said it is
+	json   string // JSON in place of the text, or ""
+	user   string // the user that the client claims to be
 }
 
 func refuse(status int, text string) *refusal { return &refusal{status: status, text: text} }
@@ -52,8 +52,7 @@ func (no *refusal) body() (kind, text string) {
 	return "text/plain", no.text + "\n"
 }
 
-// judge makes the checks in a fixed order, which decides what a client is told, after those
-// that concern browsers. Secure says that the request came by TLS.
+// judge runs all checks of a request. secure tells that the request came by TLS.
 func (s *Server) judge(r *http.Request, from netip.Addr, secure bool) (accepted, *refusal) {
 	a, no := s.check(r, from, secure)
 	if no != nil {
@@ -100,7 +99,7 @@ func (s *Server) authenticate(r *http.Request, from netip.Addr) (user string, no
 		return "", nil
 	}
 	if s.throttle.blocked(from) {
-		s.pause(longestDelay) // or it would be back at once, for one more TLS handshake
+		s.pause(longestDelay) // otherwise the client would return at once, for another TLS handshake
 		no := refuse(http.StatusTooManyRequests, "too many wrong passwords from your address")
 		no.header = "Retry-After: " + strconv.Itoa(int(failureMemory/time.Second))
 		return "", no
@@ -111,7 +110,7 @@ func (s *Server) authenticate(r *http.Request, from netip.Addr) (user string, no
 		s.throttle.passed(from)
 		return user, nil
 	}
-	if header != "" { // asking without any is no guess
+	if header != "" { // a request without credentials is no guess
 		s.pause(s.throttle.failed(from))
 	}
 	no = refuse(http.StatusUnauthorized, "user name or password is wrong or missing")
@@ -123,7 +122,7 @@ func (s *Server) authenticate(r *http.Request, from netip.Addr) (user string, no
 func (s *Server) route(r *http.Request) (Database, *refusal) {
 	name, found := strings.CutSuffix(r.URL.EscapedPath(), syncPath)
 	name, rooted := strings.CutPrefix(name, "/")
-	decoded, err := url.PathUnescape(name) // to "" if that fails
+	decoded, err := url.PathUnescape(name) // "" if it fails
 	db, shared := s.database(decoded)
 	switch {
 	case !found && rooted && r.Header.Get("Upgrade") == "" && r.Method == http.MethodGet && shared:
@@ -147,8 +146,8 @@ func (s *Server) route(r *http.Request) (Database, *refusal) {
 	return db, nil
 }
 
-// here answers a Sync Gateway that looks whether the database is there, before it replicates with it. It wants
-// the status; the body is the beginning of what another gateway would say.
+// here answers a Sync Gateway that checks, before it replicates, whether the database exists. The
+// gateway needs only the status; the body resembles that of another gateway.
 func here(db Database) *refusal {
 	text, _ := json.Marshal(map[string]string{"db_name": db.Name, "state": "Online"}) // strings never fail
 	yes := refuse(http.StatusOK, "a client was told that the database is here")
@@ -164,8 +163,8 @@ func (s *Server) database(name string) (Database, bool) {
 	return s.cfg.Databases[at], true
 }
 
-// checkUpgrade checks that the request is for a WebSocket. It takes a list in Connection,
-// which some clients and proxies send.
+// checkUpgrade checks that the request asks for a WebSocket. It accepts a list in Connection, which
+// some clients and proxies send.
 func checkUpgrade(r *http.Request) *refusal {
 	version, err := strconv.Atoi(r.Header.Get("Sec-Websocket-Version"))
 	switch {
@@ -185,8 +184,8 @@ func checkUpgrade(r *http.Request) *refusal {
 	return nil
 }
 
-// choose takes the client's first protocol that is ours too. Without one the answer is Sync Gateway's
-// status, which clients take as final, and says why.
+// choose returns the client's first protocol that the server speaks, too. Without one the answer is
+// Sync Gateway's status, which clients take as final, with the reason as text.
 func choose(r *http.Request, protocols []string) (string, *refusal) {
 	offered := r.Header.Values("Sec-Websocket-Protocol")
 	for _, line := range offered {
@@ -200,7 +199,7 @@ func choose(r *http.Request, protocols []string) (string, *refusal) {
 		strings.Join(protocols, ", "), cmp.Or(strings.Join(offered, ", "), "nothing")))
 }
 
-// switching renders the response in the exact form that clients insist on.
+// switching returns the response in the exact form that clients require.
 func (s *Server) switching(r *http.Request, a accepted) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
@@ -210,13 +209,13 @@ func (s *Server) switching(r *http.Request, a accepted) []byte {
 	return b.Bytes()
 }
 
-// refuse answers a request that leads to no connection, and waits for the client to hear it.
+// refuse answers a request with a refusal, and waits until the client has read it.
 func (s *Server) refuse(nc net.Conn, r *http.Request, no *refusal) {
 	s.answer(nc, r, no)
 	linger(nc)
 }
 
-// answer sends a refusal; r is nil if there is no request.
+// answer sends a refusal; r is nil if the request could not be read.
 func (s *Server) answer(nc net.Conn, r *http.Request, no *refusal) {
 	s.noteRefusal(nc.RemoteAddr().String(), r, no)
 	s.send(nc, r, no)
@@ -256,7 +255,7 @@ func (s *Server) refused(client Refused) {
 	}
 }
 
-// signature ends the head of every response.
+// signature writes the last headers of every response.
 func (s *Server) signature(b *bytes.Buffer) {
 	fmt.Fprintf(b, "Server: %s\r\nDate: %s\r\n\r\n",
 		cmp.Or(s.cfg.Product, "Tandem"), time.Now().UTC().Format(http.TimeFormat))

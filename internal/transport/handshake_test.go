@@ -17,7 +17,7 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
-// good is a request that a listener has to accept; tests change parts of it.
+// good is a request that a listener must accept; tests change parts of it.
 const good = `GET /db/_blipsync HTTP/1.1
 Host: example.com:4984
 Connection: Upgrade
@@ -112,7 +112,8 @@ func TestRequestsAreJudged(t *testing.T) {
 	}
 }
 
-// A page may connect if it is the listener's own, or allowed; what is no browser always may.
+// A page may connect if the listener's own address serves it, or if it is allowed. Clients other
+// than browsers always may.
 func TestPagesOfOthersDoNotConnect(t *testing.T) {
 	const browser, native = "Mozilla/5.0 (X11; Linux x86_64)", "okhttp/4.12"
 	type request struct{ host, origin, agent string }
@@ -191,7 +192,7 @@ func TestOriginsThatNoBrowserSendsAreInvalid(t *testing.T) {
 	}
 }
 
-// A person with a browser is told what this is, whatever the path, and no more than that.
+// A person with a browser gets the same explanation at every path.
 func TestABrowserIsToldHowToConnect(t *testing.T) {
 	clear := listen(t, transport.ServerConfig{Authenticator: transport.StaticPassword("u", "p")})
 	secure := listen(t, transport.ServerConfig{Certificate: issue(t, nil, nil).tls()})
@@ -253,7 +254,8 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// FuzzResponse dials a listener that answers with anything; ACCEPT stands for the right answer to the client's key.
+// FuzzResponse dials a listener that answers with arbitrary text; ACCEPT stands for the right
+// answer to the client's key.
 func FuzzResponse(f *testing.F) {
 	accept := regexp.MustCompile(`(?m)^(Sec-WebSocket-Accept: ).*\r$`)
 	for _, m := range fuzzing.Recorded(f, "upgrade answer") {
@@ -279,7 +281,7 @@ func FuzzResponse(f *testing.F) {
 	})
 }
 
-// Another implementation's client and server agree with ours on the whole way.
+// Another implementation's client and server agree with ours about every step.
 func TestAnotherImplementationAgrees(t *testing.T) {
 	s := listen(t, transport.ServerConfig{})
 	theirs, _, err := websocket.Dial(t.Context(), s.URLs()[0]+"/_blipsync",

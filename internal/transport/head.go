@@ -7,8 +7,8 @@ import (
 // maxHead bounds a request's or response's line and headers, in bytes.
 const maxHead = 64 << 10
 
-// headReader ends a head that is too long, and remembers how reading failed. Once the
-// handshake is over nobody reads from it any more.
+// headReader fails when a head exceeds its limit, and keeps the error of the last read. After the
+// handshake nobody reads from it any more.
 type headReader struct {
 	r    io.Reader
 	left int

@@ -15,7 +15,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const cbm4 = "BLIP_3+CBMobile_4"
 
-// listen starts a server on loopback that is closed with the test. Its handler echoes
+// listen starts a server on loopback and closes it at the end of the test. Its handler echoes
 // unless cfg has another.
 func listen(t testing.TB, cfg transport.ServerConfig) *transport.Server {
 	t.Helper()
@@ -62,7 +62,7 @@ func endpoint(t testing.TB, url string) transport.Endpoint {
 	return e
 }
 
-// dial connects to s, as cfg says otherwise.
+// dial connects to s with cfg, and fills in defaults.
 func dial(t testing.TB, s *transport.Server, cfg transport.DialConfig) (*transport.Conn, error) {
 	t.Helper()
 	if cfg.Endpoint == (transport.Endpoint{}) {
@@ -78,7 +78,7 @@ func dial(t testing.TB, s *transport.Server, cfg transport.DialConfig) (*transpo
 	return c, err
 }
 
-// mustDial is dial for those that have to succeed.
+// mustDial is a dial that must succeed.
 func mustDial(t testing.TB, s *transport.Server, cfg transport.DialConfig) *transport.Conn {
 	t.Helper()
 	c, err := dial(t, s, cfg)
@@ -103,7 +103,7 @@ func checkEcho(t testing.TB, c *transport.Conn) {
 	}
 }
 
-// checkFault checks that err is a fault of that domain and code.
+// checkFault checks that err is a fault with that domain and code.
 func checkFault(t testing.TB, err error, domain fault.Domain, code int) {
 	t.Helper()
 	if f := fault.Of(err); f == nil || f.Domain != domain || f.Code != code {
@@ -111,7 +111,7 @@ func checkFault(t testing.TB, err error, domain fault.Domain, code int) {
 	}
 }
 
-// checkReached proves that s can be reached, and leaves nobody behind.
+// checkReached proves that s can be reached, and closes its connection.
 func checkReached(t testing.TB, s *transport.Server, cfg transport.DialConfig) {
 	t.Helper()
 	c, err := dial(t, s, cfg)

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// WithUser returns a context for [Server.ServeHTTP] that says who sent the request: the program
-// has found that out itself, and the authenticator is not asked.
+// WithUser returns a context for [Server.ServeHTTP] that names the user of the request. The program
+// has authenticated the user itself, and the authenticator is not called.
 func WithUser(ctx context.Context, user string) context.Context {
 	return context.WithValue(ctx, userKey{}, user)
 }
@@ -22,9 +22,9 @@ func userOf(r *http.Request) (user string, known bool) {
 	return user, known
 }
 
-// ServeHTTP makes a connection of a request that came by another HTTP server, and returns when it
-// has ended. The checks are those of the server's own port. Certificates of clients are judged
-// here when the other server has asked for them in the TLS handshake.
+// ServeHTTP turns a request of another HTTP server into a connection, and returns when the
+// connection has ended. It makes the same checks as the server's own port. It checks client
+// certificates if the other server has requested them in the TLS handshake.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	from := clientOf(r)
 	no := s.take(from)
@@ -37,7 +37,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// upgrade serves a client to the end, or says why it may not connect.
+// upgrade serves a client until it leaves, or returns the reason why it may not connect.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, from netip.Addr) *refusal {
 	no := s.checkCertificate(r)
 	if no != nil {
@@ -67,7 +67,7 @@ func underTLS(nc net.Conn) net.Conn {
 	return nc
 }
 
-// clientOf returns what counts as one client for limits.
+// clientOf returns the address that limits count a request under.
 func clientOf(r *http.Request) netip.Addr {
 	address, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -76,7 +76,7 @@ func clientOf(r *http.Request) netip.Addr {
 	return addressOf(net.TCPAddrFromAddrPort(address))
 }
 
-// checkCertificate judges the certificate of a client whom another server has asked for it.
+// checkCertificate checks a client certificate that another server has requested.
 func (s *Server) checkCertificate(r *http.Request) *refusal {
 	if _, known := userOf(r); known || !s.cfg.Authenticator.NeedsTLS() {
 		return nil
@@ -91,7 +91,7 @@ func (s *Server) checkCertificate(r *http.Request) *refusal {
 	return nil
 }
 
-// write answers a request that leads to no connection.
+// write sends a refusal through another HTTP server.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, no *refusal) {
 	s.noteRefusal(r.RemoteAddr, r, no)
 	for line := range strings.SplitSeq(no.header, "\r\n") {

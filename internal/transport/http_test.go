@@ -13,7 +13,7 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
-// mounted starts a server without a port, as a part of a web server, and returns the latter's
+// mounted starts a server without a port as a part of a web server, and returns the web server's
 // address.
 func mounted(t *testing.T, cfg transport.ServerConfig, wrap func(http.Handler) http.Handler, secure *tls.Config) (string, *transport.Server) {
 	t.Helper()
@@ -35,8 +35,8 @@ func mounted(t *testing.T, cfg transport.ServerConfig, wrap func(http.Handler) h
 
 func asItIs(h http.Handler) http.Handler { return h }
 
-// The server is one part of another HTTP server: its connections are judged, counted and closed
-// as those of a port of its own.
+// The server is a part of another HTTP server. It checks, counts and closes connections as those of
+// a port of its own.
 func TestAServerIsPartOfAnotherHTTPServer(t *testing.T) {
 	users := make(chan string, 1)
 	handler := func(c *transport.Conn) { users <- c.User() + "@" + c.Database(); echo(c) }
@@ -98,12 +98,12 @@ func TestRefusalsOfAMountedServer(t *testing.T) {
 	}
 	r.Header.Set("Authorization", "Basic dTpw")
 	w := httptest.NewRecorder()
-	if s.ServeHTTP(w, r); w.Code != http.StatusHTTPVersionNotSupported { // it cannot be hijacked
+	if s.ServeHTTP(w, r); w.Code != http.StatusHTTPVersionNotSupported { // the recorder cannot be hijacked
 		t.Errorf("a connection shared with others: got %d %s", w.Code, w.Body)
 	}
 }
 
-// The program may know the user already, from a session of its own.
+// The program may have authenticated the user itself.
 func TestAProgramSaysWhoTheUserIs(t *testing.T) {
 	users := make(chan string, 1)
 	known := func(h http.Handler) http.Handler {

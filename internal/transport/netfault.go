@@ -11,7 +11,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// netFaults gives the system's errors their codes.
+// netFaults maps the system's error numbers to faults.
 var netFaults = []struct {
 	errno syscall.Errno
 	fault *fault.Error
@@ -36,7 +36,7 @@ func tooManyConnections() *fault.Error {
 	return fault.TooManyFiles.Try("close some connections, or raise the limit of the system (ulimit -n)")
 }
 
-// netFault turns an error of the network into a fault; the cause stays reachable.
+// netFault turns an error of the network into a fault; errors.Is still finds the cause.
 func netFault(err error) *fault.Error {
 	if known := fault.Of(err); known != nil {
 		return known
@@ -62,7 +62,7 @@ func netFault(err error) *fault.Error {
 	return fault.NetworkUnknown.Because(err)
 }
 
-// dnsFault tells a name that does not exist from a lookup that did not work.
+// dnsFault distinguishes a name that does not exist from a failed lookup.
 func dnsFault(err *net.DNSError) *fault.Error {
 	if err.IsNotFound {
 		return fault.UnknownHost.Says("no such host: %s", err.Name).Try("check the host's name for a typing error")

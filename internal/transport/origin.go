@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// checkOrigin refuses the pages of others. A browser sends what it knows of the listener along
-// with a page's request: a password that was typed, a client certificate, and its place in the
-// local network. It always says in Origin whose page it is.
+// checkOrigin refuses the web pages of other sites. With a page's request a browser sends the
+// credentials it has for the listener: a typed password, a client certificate, and its place in the
+// local network. It always names the page's site in Origin.
 //
 // Replicators that are no browsers send no Origin, or that of the listener, as some WebSocket
-// libraries do. Old Sync Gateways send "http://localhost" for every peer, but no User-Agent,
-// which no browser can leave out.
+// libraries do. Old Sync Gateways send "http://localhost" for every peer, but no User-Agent, which
+// a browser cannot leave out.
 func (s *Server) checkOrigin(r *http.Request, secure bool) *refusal {
 	if _, named := r.Header["User-Agent"]; !named {
 		return nil
@@ -34,9 +34,9 @@ func (s *Server) allowsOrigin(origin string) bool {
 	})
 }
 
-// isOwnOrigin reports a page that the listener's own host and port served. Without TLS the host
-// has to be an address or a name of this device, too: whoever owns another name can make it lead
-// here after the page was loaded from elsewhere.
+// isOwnOrigin reports whether the listener's own host and port served the page. Without TLS the
+// host must also be an address or a name of this device: the owner of any other name can make it
+// resolve to this device after the page was loaded from elsewhere.
 func (s *Server) isOwnOrigin(origin, host string, secure bool) bool {
 	page, err := url.Parse(origin)
 	if err != nil || page.Scheme != "http" && page.Scheme != "https" {
@@ -64,7 +64,7 @@ func (s *Server) isOurName(host string) bool {
 	return slices.ContainsFunc(s.names, func(name string) bool { return strings.EqualFold(name, host) })
 }
 
-// AnyOrigin lets every page connect, as one of the allowed origins.
+// AnyOrigin, as one of the allowed origins, lets every page connect.
 const AnyOrigin = "*"
 
 // CheckOrigins reports an entry of [ServerConfig].AllowedOrigins that no browser can send.

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// pageFor answers a person with a browser, who knocks at the port of replicators. It says the same
-// at every path, and before the password is asked for: nothing that an outsider should not know.
+// pageFor returns a page for a person who opens the listener's URL in a browser. The page is the
+// same at every path and needs no password, so it tells nothing that an outsider may not know.
 func pageFor(r *http.Request, secure bool) *refusal {
 	get := r.Method == http.MethodGet || r.Method == http.MethodHead
 	if !get || r.Header.Get("Upgrade") != "" || !strings.Contains(r.Header.Get("Accept"), "text/html") {

@@ -16,22 +16,22 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// proxy returns the proxy to tunnel through to the endpoint, nil for none.
+// proxy returns the proxy to tunnel through to the endpoint, or nil.
 func (d *dialer) proxy() (*url.URL, error) {
 	if d.cfg.Proxy == nil {
 		return proxyFromEnvironment(d.to)
 	}
 	if *d.cfg.Proxy == (url.URL{}) {
-		return nil, nil //nolint:nilnil // none is wanted
+		return nil, nil //nolint:nilnil // no proxy is configured
 	}
 	return d.cfg.Proxy, nil
 }
 
-// proxyFromEnvironment heeds HTTPS_PROXY for wss, HTTP_PROXY for ws, and NO_PROXY, as other
-// programs do. Peers that no proxy can reach are connected to directly.
+// proxyFromEnvironment returns the proxy that HTTPS_PROXY (for wss), HTTP_PROXY (for ws) and
+// NO_PROXY select, as in other programs. It returns nil for peers that no proxy can reach.
 func proxyFromEnvironment(to Endpoint) (*url.URL, error) {
 	if isNearby(to.Host()) {
-		return nil, nil //nolint:nilnil // none is wanted
+		return nil, nil //nolint:nilnil // no proxy can reach the peer
 	}
 	scheme := map[bool]string{false: "http", true: "https"}[to.Secure()]
 	proxy, err := httpproxy.FromEnvironment().ProxyFunc()(&url.URL{Scheme: scheme, Host: to.Address()})
@@ -45,7 +45,7 @@ func proxyFromEnvironment(to Endpoint) (*url.URL, error) {
 	return proxy, nil
 }
 
-// isNearby reports a host on this link, which no proxy knows: one of multicast DNS, or with a
+// isNearby reports a host on this link, which no proxy knows: it has a name of multicast DNS or a
 // link-local address.
 func isNearby(host string) bool {
 	address, err := netip.ParseAddr(host)
@@ -55,7 +55,7 @@ func isNearby(host string) bool {
 	return address.IsLinkLocalUnicast()
 }
 
-// checkProxy reports why u cannot be the URL of a proxy.
+// checkProxy reports why u is not the URL of a proxy.
 func checkProxy(u *url.URL) error {
 	switch {
 	case u.Scheme != "http":
@@ -90,7 +90,7 @@ func (d *dialer) tunnel(nc net.Conn, proxy *url.URL) error {
 	if _, err := fmt.Fprintf(nc, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", to, to, auth); err != nil {
 		return netFault(err)
 	}
-	// One byte at a time: what follows the head belongs to the peer behind the proxy.
+	// Read one byte at a time: bytes after the head belong to the peer behind the proxy.
 	br := bufio.NewReaderSize(&headReader{r: byteReader{nc}, left: maxHead}, 16)
 	res, err := http.ReadResponse(br, &http.Request{Method: http.MethodConnect})
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
-// rawProxy takes one connection, agrees to its CONNECT, and plays the peer behind it.
+// rawProxy accepts one connection, accepts its CONNECT, and plays the peer behind the proxy.
 func rawProxy(t testing.TB, answer func(request string) string) (*url.URL, func() []string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -66,11 +66,11 @@ func TestAProxyIsTunnelledThrough(t *testing.T) {
 	}
 }
 
-// HTTPS_PROXY, HTTP_PROXY and NO_PROXY mean here what they mean to other programs.
+// HTTPS_PROXY, HTTP_PROXY and NO_PROXY work as in other programs.
 func TestTheProxyOfTheEnvironmentIsHeeded(t *testing.T) {
 	for name, test := range map[string]struct {
 		variable, exceptions, to string
-		chosen                   bool // the program names another proxy: none
+		chosen                   bool // the program sets an empty proxy URL
 		through                  bool
 	}{
 		"clear text":                  {"HTTP_PROXY", "", "ws://peer.example:4984/db", false, true},

@@ -16,8 +16,8 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
-// rawServer answers each connection with what answer makes of the request's head. It returns
-// its endpoint, and a function that gives the requests so far.
+// rawServer answers each connection with the result of answer for the request's head. It returns
+// its endpoint, and a function that returns the requests so far.
 func rawServer(t testing.TB, answer func(request string) string) (transport.Endpoint, func() []string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -75,7 +75,7 @@ func parsed(t testing.TB, head string) *http.Request {
 	return r
 }
 
-// switching is the answer of a good listener.
+// switching returns the answer of a good listener.
 func switching(request string) string {
 	return fmt.Sprintf("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n", acceptFor(request), cbm4)
@@ -89,8 +89,8 @@ func acceptFor(request string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// ask sends request to a server, "\n" standing for the end of a line, and returns the head
-// of its answer and its body.
+// ask sends request to a server, with "\n" for the end of a line, and returns the head and the body
+// of the answer.
 func ask(t testing.TB, s *transport.Server, request string) (head, body string) {
 	t.Helper()
 	nc, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.Port()))
@@ -113,7 +113,7 @@ func ask(t testing.TB, s *transport.Server, request string) (head, body string) 
 	return head, string(rest)
 }
 
-// askTLS is ask over TLS; it returns the head alone.
+// askTLS is ask over TLS; it returns only the head.
 func askTLS(t testing.TB, s *transport.Server, request string) (head string) {
 	t.Helper()
 	nc, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.Port()), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // it asks

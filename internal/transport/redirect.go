@@ -7,7 +7,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// follow turns to the place that a redirect names.
+// follow changes d to the target of a redirect.
 func (d *dialer) follow(location string) error {
 	u, err := url.Parse(location)
 	if err != nil || u.User != nil || !strings.HasPrefix(u.EscapedPath(), "/") {
@@ -31,7 +31,8 @@ func (d *dialer) follow(location string) error {
 	return nil
 }
 
-// useProxy turns to the proxy behind which the peer wants to be reached (status 305), once.
+// useProxy changes d to the proxy through which the peer must be reached (status 305). It does so
+// once.
 func (d *dialer) useProxy(location string) error {
 	u, err := url.Parse(location)
 	if err != nil || u.Scheme != "http" || u.User != nil || u.Hostname() == "" || !validPort(u.Port()) ||

@@ -12,10 +12,10 @@ import (
 	"strings"
 )
 
-// request renders the request with its headers in a fixed order.
+// request returns the request, with its headers in a fixed order.
 func (d *dialer) request(key string) []byte {
 	user := http.Header{}
-	for name, values := range d.cfg.Headers { // of a literal, they may be in any case
+	for name, values := range d.cfg.Headers { // the names in a literal may be in any case
 		name = http.CanonicalHeaderKey(name)
 		user[name] = append(user[name], values...)
 	}
@@ -47,7 +47,7 @@ func (d *dialer) request(key string) []byte {
 	return b.Bytes()
 }
 
-// reservedHeaders are never the caller's.
+// reservedHeaders lists headers that the caller cannot set.
 var reservedHeaders = map[string]bool{
 	"Connection": true, "Upgrade": true, "Cookie": true, "Content-Length": true, "Transfer-Encoding": true,
 	"Sec-Websocket-Version": true, "Sec-Websocket-Key": true, "Sec-Websocket-Protocol": true,
@@ -78,17 +78,17 @@ func (d *dialer) cookies(user http.Header) string {
 	return oneLine.Replace(strings.Join(all, "; "))
 }
 
-// newKey makes a Sec-WebSocket-Key.
+// newKey returns a random Sec-WebSocket-Key.
 func newKey() string {
 	var b [16]byte
 	rand.Read(b[:])
 	return base64.StdEncoding.EncodeToString(b[:])
 }
 
-// acceptGUID is what RFC 6455 §1.3 has every listener append to the key.
+// acceptGUID is appended to the key by every listener (RFC 6455 §1.3).
 const acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-// acceptKey is the Sec-WebSocket-Accept for key.
+// acceptKey returns the Sec-WebSocket-Accept for key.
 func acceptKey(key string) string {
 	sum := sha1.Sum([]byte(key + acceptGUID))
 	return base64.StdEncoding.EncodeToString(sum[:])

@@ -108,7 +108,7 @@ func TestUsualPortsAreLeftOutOfHost(t *testing.T) {
 		"ws://example.com:4984/db":     "example.com:4984",
 		"ws://[fe80::1%25eth0]:1/a/db": "[fe80::1]:1",
 	} {
-		proxy, requests := rawProxy(t, switching) // so that nothing has to be resolved
+		proxy, requests := rawProxy(t, switching) // so that no name needs to be resolved
 		c, err := transport.Dial(t.Context(), transport.DialConfig{
 			Endpoint: endpoint(t, url), Protocols: []string{cbm4}, Proxy: proxy,
 		})

@@ -13,7 +13,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// response is a listener's answer.
+// response is a listener's answer to a request.
 type response struct {
 	status int
 	line   string // "404 Not Found"
@@ -25,7 +25,7 @@ type response struct {
 func readResponse(br *bufio.Reader, key string) (*response, error) {
 	res, err := http.ReadResponse(br, nil)
 	for err == nil && res.StatusCode < 200 && res.StatusCode != http.StatusSwitchingProtocols {
-		res, err = http.ReadResponse(br, nil) // that was an interim one (RFC 9110 §15.2)
+		res, err = http.ReadResponse(br, nil) // the last one was interim (RFC 9110 §15.2)
 	}
 	if err != nil {
 		return nil, fault.New(fault.WebSocket, http.StatusBadRequest, "the peer's answer is not HTTP").Because(err).
@@ -36,7 +36,7 @@ func readResponse(br *bufio.Reader, key string) (*response, error) {
 
 func (r *response) protocol() string { return r.header.Get("Sec-Websocket-Protocol") }
 
-// check returns nil if the listener agreed.
+// check returns nil if the listener has agreed to a WebSocket with one of the offered protocols.
 func (r *response) check(offered []string) error {
 	switch {
 	case r.status != http.StatusSwitchingProtocols:
@@ -54,7 +54,7 @@ func (r *response) check(offered []string) error {
 	return nil
 }
 
-// refusal is the error for a status other than 101.
+// refusal returns the error for a status other than 101.
 func (r *response) refusal() error {
 	if r.status >= 200 && r.status < 300 {
 		return fault.ProtocolError.Says("the peer answered %s in place of an upgrade", r.line).
@@ -72,7 +72,7 @@ var statusHints = map[int]string{
 	http.StatusServiceUnavailable:  "the peer is busy or stopping; try again later",
 }
 
-// message is the listener's own explanation: a JSON reason, a text, or the status line.
+// message returns the listener's own explanation: a JSON reason, a text, or the status line.
 func (r *response) message() string {
 	kind, _, _ := mime.ParseMediaType(r.header.Get("Content-Type"))
 	body, _ := io.ReadAll(io.LimitReader(r.body, 1<<10))
@@ -88,7 +88,7 @@ func (r *response) message() string {
 	return cmp.Or(text, r.line)
 }
 
-// printable keeps a foreign text from playing with a terminal.
+// printable replaces control characters, which could mislead a terminal, by spaces.
 func printable(c rune) rune {
 	if c < ' ' || c >= 0x7F && c < 0xA0 {
 		return ' '
@@ -96,7 +96,7 @@ func printable(c rune) rune {
 	return c
 }
 
-// hasToken looks for token, in any case, in a header that may list several.
+// hasToken reports whether a header contains token, in any case, among its comma-separated values.
 func hasToken(h http.Header, name, token string) bool {
 	for _, line := range h.Values(name) {
 		for t := range strings.SplitSeq(line, ",") {

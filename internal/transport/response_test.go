@@ -118,7 +118,7 @@ func TestARefusalWithoutAnEndIsARefusal(t *testing.T) {
 		}
 		defer nc.Close()
 		_, _ = io.WriteString(nc, "HTTP/1.1 401 No\r\nContent-Type: text/plain\r\n\r\nwho are you?")
-		_, _ = io.Copy(io.Discard, nc) // until the client has heard enough
+		_, _ = io.Copy(io.Discard, nc) // until the client hangs up
 	}()
 	_, err = transport.Dial(t.Context(), transport.DialConfig{
 		Endpoint: endpoint(t, "ws://"+l.Addr().String()+"/db"), Protocols: []string{cbm4},
@@ -132,7 +132,7 @@ func TestUnreachablePeersAreToldApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() // takes connections, and says nothing
+	defer l.Close() // accepts connections and sends nothing
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// Server accepts connections to its databases until it is closed. Its methods may be called
-// at any time from any goroutine.
+// Server accepts connections to its databases until it is closed. Its methods are safe for
+// concurrent use.
 type Server struct {
 	cfg      ServerConfig
 	log      *slog.Logger
 	listener net.Listener // nil without a port
-	names    []string     // of this host, that lead to it
+	names    []string     // names of this host that resolve to the listener's address
 	cert     atomic.Pointer[tls.Certificate]
 	throttle throttle
 	pending  *waiting
@@ -34,9 +34,9 @@ type Server struct {
 	closed bool
 }
 
-// Listen starts a server; ctx matters only until it returns. Its errors are fault.Invalid
-// for settings that cannot work, fault.AddressInUse, POSIX EACCES for a port that needs
-// privileges, and fault.UnknownHost for an interface that this device does not have.
+// Listen starts a server. ctx has no effect after Listen returns. Errors are fault.Invalid for
+// settings that cannot work, fault.AddressInUse, POSIX EACCES for a port that needs privileges, and
+// fault.UnknownHost for an interface that this device does not have.
 func Listen(ctx context.Context, cfg ServerConfig) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func (s *Server) warnOfClearText() {
 	}
 }
 
-// Port returns the port in use, even after Close; 0 without one.
+// Port returns the port in use, even after Close; 0 if the server has no port.
 func (s *Server) Port() int {
 	if s.listener == nil {
 		return 0
@@ -83,10 +83,10 @@ func (s *Server) Port() int {
 	return s.listener.Addr().(*net.TCPAddr).Port
 }
 
-// URLs returns the addresses by which clients reach the databases, one after another: one each if
-// an interface was chosen, otherwise the host's names, as far as they resolve to it, and the
-// address of each interface as it is now. Link-local IPv6 addresses carry this host's zone.
-// Without a port there are none.
+// URLs returns the URLs under which clients reach the databases, grouped by database. If an
+// interface was chosen, each database has one URL. Otherwise it has one for each of the host's
+// names that resolve to the host, and one for each present address of an interface. Link-local IPv6
+// addresses carry this host's zone. A server without a port has no URLs.
 func (s *Server) URLs() []string {
 	if s.listener == nil {
 		return nil
@@ -101,25 +101,25 @@ func (s *Server) URLs() []string {
 	return urls
 }
 
-// SetCertificate replaces the certificate for connections to come. It has no effect on a
-// server without TLS.
+// SetCertificate replaces the certificate for later connections. It has no effect on a server
+// without TLS.
 func (s *Server) SetCertificate(cert *tls.Certificate) {
 	if s.cert.Load() != nil && cert != nil {
 		s.cert.Store(cert)
 	}
 }
 
-// Connections returns how many clients are connected.
+// Connections returns the number of connected clients.
 func (s *Server) Connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.conns)
 }
 
-// Close stops accepting, closes each connection with WebSocket code 1001, and waits until
-// every Handler has returned. Clients in the middle of a handshake get HTTP 503. When ctx
-// ends it drops what is left, and returns its error if a Handler is still running then.
-// Closing twice is harmless.
+// Close stops accepting, closes each connection with WebSocket code 1001, and waits until every
+// Handler has returned. Clients in the middle of a handshake get HTTP 503. When ctx ends, Close
+// drops the remaining connections, and returns the context's error if a Handler still runs a second
+// later. Closing twice is harmless.
 func (s *Server) Close(ctx context.Context) error {
 	s.mu.Lock()
 	first := !s.closed
@@ -143,12 +143,12 @@ func (s *Server) Close(ctx context.Context) error {
 	select {
 	case <-s.done:
 		return nil
-	case <-time.After(time.Second): // the dropped connections' handlers have heard of it by now
+	case <-time.After(time.Second): // handlers of dropped connections have had time to return
 		return context.Cause(ctx)
 	}
 }
 
-// goodbye closes all connections at once, and waits for it.
+// goodbye closes all connections concurrently, and waits until they are closed.
 func (s *Server) goodbye() {
 	var g sync.WaitGroup
 	for _, c := range s.connected() {
@@ -177,7 +177,8 @@ func (s *Server) connected() []*Conn {
 	return conns
 }
 
-// take gives a client a seat, for which Close waits until it leaves; or says why there is none.
+// take gives a client a seat, or returns the reason for refusing one. Close waits until leave gives
+// the seat back.
 func (s *Server) take(from netip.Addr) *refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,7 +206,7 @@ func (s *Server) leave(from netip.Addr) {
 	}
 }
 
-// run hands a connection to the handler.
+// run passes a connection to the handler.
 func (s *Server) run(c *Conn) {
 	s.mu.Lock()
 	s.conns[c] = struct{}{}
@@ -217,7 +218,7 @@ func (s *Server) run(c *Conn) {
 		delete(s.conns, c)
 		s.mu.Unlock()
 	}()
-	if closed { // after the check that gave it a seat
+	if closed { // closed after take
 		_ = c.Close(goingAway, "the listener stops")
 		return
 	}

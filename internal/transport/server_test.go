@@ -181,7 +181,7 @@ func loopback(t *testing.T) string {
 	return ""
 }
 
-// outside returns this device's IPv4 addresses but loopback.
+// outside returns this device's IPv4 addresses except loopback.
 func outside(t *testing.T) []string {
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
@@ -255,7 +255,7 @@ func transfer(c *transport.Conn, end chan<- error) {
 
 func TestCloseDoesNotWaitForDeafClientsBeyondItsContext(t *testing.T) {
 	var took time.Duration
-	for range 5 { // others may want the processor during some
+	for range 5 { // other programs may use the processor during some rounds
 		s := listen(t, transport.ServerConfig{})
 		mustDial(t, s, transport.DialConfig{}) // never reads, so never answers the CLOSE
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -264,7 +264,7 @@ func TestCloseDoesNotWaitForDeafClientsBeyondItsContext(t *testing.T) {
 		if err := s.Close(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if took = time.Since(start); took < 4*time.Second { // a CLOSE is waited for longer
+		if took = time.Since(start); took < 4*time.Second { // waiting for a CLOSE takes longer
 			return
 		}
 	}
@@ -293,7 +293,7 @@ func TestAStoppingListenerAnswers503(t *testing.T) {
 		}
 		inside <- err
 	}()
-	<-asked // so that the listener has taken early's connection, too
+	<-asked // so that the listener has accepted early's connection, too
 	closed := make(chan error)
 	go func() { closed <- s.Close(context.Background()) }()
 	waitUntilRefused(t, address(s))
@@ -357,7 +357,7 @@ func TestStalledClientsHoldUpNobody(t *testing.T) {
 	}
 }
 
-// Couchbase Lite's replicators never come back to a listener that hangs up without an answer.
+// Couchbase Lite's replicators never retry after a listener has hung up without an answer.
 func TestAClientWhoseRequestDoesNotComeIsAskedToComeBack(t *testing.T) {
 	for name, test := range map[string]struct {
 		limits transport.Limits
@@ -371,7 +371,7 @@ func TestAClientWhoseRequestDoesNotComeIsAskedToComeBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := listen(t, transport.ServerConfig{Limits: test.limits})
 			nc := stalled(t, s, "GET /db/_blipsync HTTP/1.1\r\n")
-			checkReached(t, s, transport.DialConfig{}) // so that the listener has taken nc, too
+			checkReached(t, s, transport.DialConfig{}) // so that the listener has accepted nc, too
 			test.end(s)
 			answer, err := io.ReadAll(nc)
 			if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 503 ") {
@@ -381,7 +381,7 @@ func TestAClientWhoseRequestDoesNotComeIsAskedToComeBack(t *testing.T) {
 	}
 }
 
-// stalled connects to s, sends the beginning of a request, and no more.
+// stalled connects to s, sends the beginning of a request, and stops.
 func stalled(t *testing.T, s *transport.Server, beginning string) net.Conn {
 	nc, err := net.Dial("tcp", address(s))
 	if err != nil {
@@ -411,7 +411,7 @@ func TestConnectionsBeyondALimitAreRefused(t *testing.T) {
 			_, err := dial(t, s, transport.DialConfig{})
 			checkFault(t, err, fault.WebSocket, 503)
 			_ = first.Close(1000, "")
-			for { // the place is free again soon
+			for { // the seat is free again soon
 				c, err := dial(t, s, transport.DialConfig{})
 				if err == nil {
 					checkEcho(t, c)

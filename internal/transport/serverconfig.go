@@ -12,68 +12,69 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Database is what clients of a [Server] ask for.
+// Database is a database that clients of a [Server] may request.
 type Database struct {
 	// Name is the database's name; [URLName] makes it fit for the URL.
 	Name string
-	// Protocols are those spoken; the client's order decides.
+	// Protocols are the supported protocols. The client's order decides among them.
 	Protocols []string
 }
 
-// ServerConfig says what a [Server] offers, where and to whom. Databases and Handler are
-// required.
+// ServerConfig configures a [Server]. Databases and Handler are required.
 type ServerConfig struct {
-	// Databases are those that clients may ask for, each under a name of its own.
+	// Databases are the databases that clients may request, each under its own name.
 	Databases []Database
-	// Handler gets each connection on a goroutine of its own. The connection is dropped when it returns.
+	// Handler runs on a goroutine of its own for each connection. The connection is dropped when it
+	// returns.
 	Handler func(*Conn)
-	// Refused is told of each client that is not let in, on any goroutine. Nil is told of none.
+	// Refused is called for each refused client, on any goroutine. It may be nil.
 	Refused func(Refused)
 
-	// NoPort opens no port: clients come by [Server.ServeHTTP] alone. Port, Interface,
-	// Certificate and the limits on those whose request has not come mean nothing then.
+	// NoPort opens no port: clients come only through [Server.ServeHTTP]. Port, Interface,
+	// Certificate, Limits.Handshake before the request and Limits.Pending then have no effect.
 	NoPort bool
 	// Port is the TCP port. Zero chooses a free one.
 	Port uint16
-	// Interface is a local IP address or the name of an interface; empty means all, "0.0.0.0"
-	// all with IPv4.
+	// Interface is a local IP address or the name of an interface. Empty means all interfaces,
+	// "0.0.0.0" all with IPv4.
 	Interface string
 	// Certificate turns on TLS. Nil means clear text.
 	Certificate *tls.Certificate
-	// Authenticator decides who gets in. Nil lets in everybody.
+	// Authenticator decides which clients are accepted. Nil accepts everybody.
 	Authenticator *Authenticator
-	// AllowedOrigins are those whose pages may connect in a browser, such as
-	// "https://app.example.com", beside what the listener's own address serves. AnyOrigin allows
-	// all. Replicators that are no browsers need none.
+	// AllowedOrigins are sites, such as "https://app.example.com", whose pages may connect from a
+	// browser. Pages of the listener's own address always may. AnyOrigin allows every site.
+	// Replicators that are no browsers need no entry.
 	AllowedOrigins []string
 	// Heartbeat is the silence after which a client gets a PING. Zero means 300 s.
 	Heartbeat time.Duration
-	// Limits bound what clients may cost.
+	// Limits bound the resources that clients may use.
 	Limits Limits
 	// Product is the Server header. Empty means "Tandem".
 	Product string
-	// Logger gets refusals and connections. Nil drops them.
+	// Logger receives refusals and connections. Nil discards them.
 	Logger *slog.Logger
 }
 
-// Refused is a client that was not let in.
+// Refused describes a client that was refused.
 type Refused struct {
 	Address string // host:port
-	User    string // who it said it is, "" if it did not
-	Agent   string // the program that it said it is
-	Err     error  // why; of the WebSocket domain if it was told a status
+	User    string // the user that the client claims to be, or ""
+	Agent   string // the program that the client claims to be, or ""
+	Err     error  // the reason; of the WebSocket domain if the client got a status
 }
 
-// Limits bound what clients may cost. The zero value of each field is its default.
+// Limits bound the resources that clients may use. The zero value of each field is its default.
 type Limits struct {
-	// Handshake is the time for everything up to the response. Zero means 15 s.
+	// Handshake bounds the time until the response. Zero means 15 s.
 	Handshake time.Duration
-	// Connections is the most clients at once; others get HTTP 503. Zero means 1000.
+	// Connections is the largest number of clients at once; others get HTTP 503. Zero means 1000.
 	Connections int
-	// PerAddress is the most clients at once from one address (an IPv6 /64). Zero means 250.
+	// PerAddress is the largest number of clients at once from one address (an IPv6 /64). Zero
+	// means 250.
 	PerAddress int
-	// Pending is the most clients whose request has not come yet; one more pushes out the
-	// oldest of them. Zero means 512.
+	// Pending is the largest number of clients that have sent no request yet; a further one pushes
+	// out the oldest. Zero means 512.
 	Pending int
 }
 
@@ -129,7 +130,7 @@ func (c ServerConfig) clone() ServerConfig {
 	return c
 }
 
-// URLName makes a database's name fit for a URL's path.
+// URLName returns a database's name in a form that fits into a URL's path.
 func URLName(database string) string {
 	name := strings.Map(func(c rune) rune {
 		if c == '/' || c < ' ' || c == 0x7F {

@@ -8,15 +8,15 @@ import (
 )
 
 const (
-	freeFailures  = 3               // wrong passwords without any delay
-	maxFailures   = 20              // then the address has to wait
-	failureMemory = time.Minute     // for how long after the last failure
-	longestDelay  = 2 * time.Second // of an answer to a wrong password
+	freeFailures  = 3               // wrong passwords that are answered without delay
+	maxFailures   = 20              // wrong passwords after which the address must wait
+	failureMemory = time.Minute     // how long the last failure counts
+	longestDelay  = 2 * time.Second // for the answer to a wrong password
 	maxWatched    = 10_000          // addresses remembered
 )
 
-// throttle slows down those who guess passwords, by address. A whole IPv6 /64 counts as one,
-// since a single device has so many.
+// throttle slows down guessing of passwords, by address. A whole IPv6 /64 counts as one address,
+// since a single device may use all of it.
 type throttle struct {
 	mu       sync.Mutex
 	failures map[netip.Addr]failures
@@ -27,7 +27,7 @@ type failures struct {
 	last  time.Time
 }
 
-// blocked reports an address that has to wait before it may try again.
+// blocked reports whether an address must wait before it may try again.
 func (t *throttle) blocked(from netip.Addr) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -35,7 +35,7 @@ func (t *throttle) blocked(from netip.Addr) bool {
 	return f.count >= maxFailures && time.Since(f.last) < failureMemory
 }
 
-// failed notes a wrong password and returns how long its answer should take.
+// failed notes a wrong password and returns how long to delay the answer.
 func (t *throttle) failed(from netip.Addr) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -50,14 +50,14 @@ func (t *throttle) failed(from netip.Addr) time.Duration {
 	return min(100*time.Millisecond<<min(f.count-freeFailures-1, 10), longestDelay)
 }
 
-// passed forgets the failures of someone who knew the password in the end.
+// passed forgets the failures of an address that has sent the right password.
 func (t *throttle) passed(from netip.Addr) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.failures, from)
 }
 
-// forgetLocked makes room: old failures go first, and then any.
+// forgetLocked makes room for another address: it drops old failures first, then arbitrary ones.
 func (t *throttle) forgetLocked(now time.Time) {
 	if t.failures == nil {
 		t.failures = map[netip.Addr]failures{}
@@ -78,7 +78,7 @@ func (t *throttle) forgetLocked(now time.Time) {
 	}
 }
 
-// addressOf returns what counts as one client for limits.
+// addressOf returns the address that limits count a client under.
 func addressOf(a net.Addr) netip.Addr {
 	tcp, ok := a.(*net.TCPAddr)
 	if !ok {

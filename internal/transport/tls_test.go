@@ -104,7 +104,7 @@ func TestServerCertificatesAreJudged(t *testing.T) {
 			if !errors.As(err, &failed) {
 				t.Fatalf("got %T, want a DialError", err)
 			}
-			checkSeen(t, failed.Certificates, test.server) // also when it was refused
+			checkSeen(t, failed.Certificates, test.server) // also after a refusal
 		})
 	}
 }

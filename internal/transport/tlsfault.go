@@ -9,7 +9,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// The alerts by which a server speaks of the client's certificate (RFC 8446 §6).
+// The alerts that concern the client's certificate (RFC 8446 §6).
 const (
 	alertNoCertificate       = 41
 	alertBadCertificate      = 42
@@ -48,7 +48,7 @@ func alertFault(alert int) *fault.Error {
 	return fault.TLSHandshake
 }
 
-// clientFault says why a handshake with a client has failed.
+// clientFault returns the reason why a handshake with a client failed.
 func clientFault(err error) error {
 	if known := fault.Of(err); known != nil {
 		return known
@@ -63,7 +63,8 @@ func isAboutCertificate(alert int) bool {
 	return alert >= alertBadCertificate && alert < 47 || alert == alertUnknownCA || alert == alertAccessDenied
 }
 
-// remoteAlert finds the alert that the peer sent. The standard library keeps its type to itself.
+// remoteAlert returns the alert that the peer sent. It needs reflection, since the standard library
+// does not export the type.
 func remoteAlert(err error) (int, bool) {
 	var op *net.OpError
 	if !errors.As(err, &op) || op.Op != "remote error" {

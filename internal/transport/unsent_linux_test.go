@@ -9,8 +9,8 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
-// A peer that reads nothing holds up the writer after what its system takes and a short queue of ours, in both roles
-// and with TLS and without. The queue of the system alone would take megabytes.
+// If a peer reads nothing, the writer stalls after the peer's system has filled up and our short
+// queue, in both roles, with and without TLS. The system's own queue would hold megabytes.
 func TestAWriterSoonNoticesThatItsPeerIsSlow(t *testing.T) {
 	for name, cfg := range map[string]transport.ServerConfig{
 		"ws": {}, "wss": {Certificate: issue(t, nil, nil).tls()},
@@ -37,7 +37,7 @@ func TestAWriterSoonNoticesThatItsPeerIsSlow(t *testing.T) {
 	}
 }
 
-// takenWithoutReader writes until nothing more is taken, and returns how many bytes were.
+// takenWithoutReader writes until the connection stalls, and returns how many bytes it took.
 func takenWithoutReader(t *testing.T, c *transport.Conn) int64 {
 	t.Helper()
 	var taken atomic.Int64

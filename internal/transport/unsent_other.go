@@ -4,5 +4,6 @@ package transport
 
 import "net"
 
-// limitUnsent does nothing: this system has no such limit, and takes little ahead of what it can send.
+// limitUnsent does nothing: this system has no such limit, and queues little beyond what it can
+// send.
 func limitUnsent(net.Conn) {}

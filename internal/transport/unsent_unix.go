@@ -8,12 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unsentLimit is how many bytes the system takes ahead of what it can send, a tenth of a second's worth on a link of
-// 10 Mbit/s. More would hide a slow link from those who write, and put urgent messages at the end of a long queue.
+// unsentLimit is the number of bytes that the system queues beyond what it can send: a tenth of a
+// second on a link of 10 Mbit/s. A longer queue would hide a slow link from writers, and delay
+// urgent messages.
 const unsentLimit = 128 << 10
 
-// limitUnsent keeps the queue short that the system holds of a connection. It does not bound what is on the way and not
-// acknowledged, so that long links stay full. Where it fails, writers learn later that a link is slow.
+// limitUnsent bounds the system's queue of unsent bytes. It does not bound bytes in flight, so that
+// links with a long delay stay full. If it fails, writers notice a slow link later.
 func limitUnsent(nc net.Conn) {
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {

@@ -11,30 +11,29 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Trust says which server certificates are good. Its zero value trusts the roots of the
-// system. One field decides, in the order Pinned, PinnedSHA256, FirstUse, SelfSignedOnly, Roots.
+// Trust decides which server certificates are accepted. Its zero value trusts the system's roots.
+// One field decides, in the order Pinned, PinnedSHA256, FirstUse, SelfSignedOnly, Roots.
 type Trust struct {
-	// Pinned is a certificate in DER. A server is good if its chain holds exactly this one:
-	// as leaf, as a former certificate of the leaf's key, or as an issuer that truly signed the
-	// chain below it. Neither names nor dates matter then: whoever gets a certificate from a
-	// pinned issuer is trusted. Empty means no pin.
+	// Pinned is a certificate in DER. A server is accepted if its chain contains this certificate
+	// as its leaf, as an earlier certificate of the leaf's key, or as an issuer that signed the
+	// chain below it. Names and dates are ignored: every holder of a certificate from a pinned
+	// issuer is trusted. Empty means no pin.
 	Pinned []byte
-	// PinnedSHA256 is the SHA-256 of the server's own certificate in DER, or of a former
-	// certificate of the same key in its chain. Names and dates do not matter then. Empty
-	// means no pin.
+	// PinnedSHA256 is the SHA-256 of the server's own certificate in DER, or of an earlier
+	// certificate of the same key in its chain. Names and dates are ignored. Empty means no pin.
 	PinnedSHA256 []byte
-	// FirstUse decides about the server's own certificate, whose names and dates do not
-	// matter then. That the server has its key is not proved before Dial returns. Nil does
-	// not decide.
+	// FirstUse decides about the server's own certificate; names and dates are ignored. When it is
+	// called, the server has not yet proved that it has the key; when Dial returns, it has. Nil
+	// does not decide.
 	FirstUse func(*x509.Certificate) bool
-	// SelfSignedOnly takes exactly the certificates that are signed with their own key, and
-	// valid today, for any host name. It gives encryption, and no proof who the peer is.
+	// SelfSignedOnly accepts exactly the certificates that are signed with their own key and valid
+	// today, for any host name. The connection is encrypted, but the peer's identity is not proved.
 	SelfSignedOnly bool
-	// Roots replace the system's roots. Empty means the system's.
+	// Roots replace the system's roots. Empty means the system's roots.
 	Roots []*x509.Certificate
 }
 
-// verify returns nil for a good chain, leaf first, and otherwise the error of the first
+// verify returns nil for an accepted chain, leaf first. Otherwise it returns the error of the first
 // check that fails, in the order of the cases below.
 func (t Trust) verify(chain []*x509.Certificate, host string) error {
 	switch {
@@ -71,9 +70,9 @@ func (t Trust) verifyFingerprint(chain []*x509.Certificate) error {
 	return nil
 }
 
-// Owns reports whether a peer that has proved to have the key of chain's leaf is the owner of
-// the certificate with this SHA-256: it is the leaf, or another certificate of the leaf's key
-// in chain, such as the one before its renewal.
+// Owns reports whether a peer that has proved to have the key of chain's leaf owns the certificate
+// with this SHA-256. That certificate is the leaf, or another certificate of the leaf's key in
+// chain, such as the one before its renewal.
 func Owns(chain []*x509.Certificate, sum []byte) bool {
 	return slices.ContainsFunc(chain, func(cert *x509.Certificate) bool {
 		own := sha256.Sum256(cert.Raw)
@@ -105,7 +104,7 @@ func verifySelfSigned(leaf *x509.Certificate) error {
 	return verifyDates(leaf)
 }
 
-// selfSigned does not ask for the right to sign others, which x509's own check demands.
+// selfSigned does not require the right to sign other certificates, unlike x509's own check.
 func selfSigned(cert *x509.Certificate) bool {
 	return bytes.Equal(cert.RawIssuer, cert.RawSubject) &&
 		cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil
@@ -127,7 +126,7 @@ func verifyChain(chain []*x509.Certificate, host string, roots *x509.CertPool) e
 	leaf := chain[0]
 	err := verifyAt(chain, roots, time.Now())
 	if expired(err) {
-		// An untrusted root is worse news than a date: look what is left at a good time.
+		// An untrusted root matters more than an expired date, so check the rest at a good time.
 		then := verifyAt(chain, roots, goodTime(chain))
 		if !unknownRoot(then) {
 			return dateFault(leaf, err)
@@ -194,7 +193,7 @@ func unknownRoot(err error) bool {
 	return errors.As(err, &unknown)
 }
 
-// pool returns nil, the system's roots, for no certificates.
+// pool returns nil, which means the system's roots, for an empty list.
 func pool(certs []*x509.Certificate) *x509.CertPool {
 	if len(certs) == 0 {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// waiting holds the clients whose request has not come yet, the oldest in front.
+// waiting lists the clients that have sent no request yet, the oldest first.
 type waiting struct {
 	most int
 
@@ -17,9 +17,9 @@ type waiting struct {
 
 func newWaiting(most int) *waiting { return &waiting{most: most, clients: list.New()} }
 
-// enter adds a client, which has the time d, and pushes out the oldest if there are too
-// many: a good client needs no time, and a stalled one has no claim. The returned function
-// takes it off again and gives it the time d once more, for the rest of the handshake.
+// enter adds a client and gives it the time d. If the list is full, it pushes out the oldest: a
+// good client needs little time, so the oldest is probably stalled. leave removes the client and
+// gives it the time d again, for the rest of the handshake.
 func (w *waiting) enter(nc net.Conn, d time.Duration) (leave func()) {
 	allow(nc, d)
 	w.mu.Lock()
@@ -36,7 +36,7 @@ func (w *waiting) enter(nc net.Conn, d time.Duration) (leave func()) {
 	}
 }
 
-// hurry leaves each client no more time than d.
+// hurry limits each client to the time d from now.
 func (w *waiting) hurry(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

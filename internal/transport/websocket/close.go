@@ -18,21 +18,21 @@ import (
 const (
 	// closeWait is how long Close waits for the peer's CLOSE.
 	closeWait = 5 * time.Second
-	// drainWait is how long a violated connection is kept to let our CLOSE arrive.
+	// drainWait is how long a connection stays open after a violation, so that our CLOSE arrives.
 	drainWait = time.Second
 
 	noCode  = 1005 // the peer's CLOSE had no code
 	noClose = 1006 // the connection ended without a CLOSE
 )
 
-// CloseError tells how the peer ended the connection. Code is the one it sent, 1005 if it
-// sent none, and 1006 if it went without a CLOSE.
+// CloseError tells how the peer ended the connection. Code is the code that the peer sent, 1005 if
+// its CLOSE had none, and 1006 if it vanished without a CLOSE.
 type CloseError = blip.CloseError
 
-// Close sends what is waiting and a CLOSE with code and reason (cut to 123 bytes), waits up
-// to 5 s for the peer's CLOSE, and drops the connection. Messages that arrive meanwhile are
-// lost. It returns nil if the peer closed too, and how the connection ended otherwise.
-// Code 1005 stands for a CLOSE without code.
+// Close sends waiting messages and a CLOSE with code and reason (cut to 123 bytes), waits up to 5 s
+// for the peer's CLOSE, and drops the connection. Messages that arrive meanwhile are lost. Close
+// returns nil if the peer has closed too, otherwise the error that ended the connection. Code 1005
+// sends a CLOSE without code.
 func (c *Conn) Close(code int, reason string) error {
 	defer func() { _ = c.Abort() }()
 	c.allow(closeWait)
@@ -47,7 +47,7 @@ func (c *Conn) Abort() error {
 	return nil
 }
 
-// asClosed forgives the end of a connection that the peer has closed in good form.
+// asClosed returns nil instead of the CloseError of a peer that has sent a CLOSE.
 func (c *Conn) asClosed(err error) error {
 	var closed *CloseError
 	if errors.As(err, &closed) && closed.Code != noClose {
@@ -68,18 +68,18 @@ func (c *Conn) awaitClose() error {
 	}
 }
 
-// leaveMessage goes on in other memory: the reader may still be looking at its last message.
+// leaveMessage continues with new memory, because the reader may still use its last message.
 func (c *Conn) leaveMessage() {
 	c.discard(c.held)
 	c.in = newWindow(c.source(c.in.bytes[c.in.from:c.in.to]))
 	c.held, c.message = 0, nil
 }
 
-// allow gives everything under way no more time than d. A connection for which this fails is
-// dead, as the next read or write will tell.
+// allow limits all operations to the time d from now. It fails only on a dead connection, whose
+// next read or write fails too.
 func (c *Conn) allow(d time.Duration) { _ = c.nc.SetDeadline(time.Now().Add(d)) }
 
-// sendClose sends what is waiting and a CLOSE, unless one was sent before.
+// sendClose sends waiting messages and a CLOSE, unless a CLOSE was sent before.
 func (c *Conn) sendClose(payload []byte) {
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
@@ -88,18 +88,19 @@ func (c *Conn) sendClose(payload []byte) {
 	}
 	c.appendLocked(opClose, payload)
 	c.closeSent = true
-	_ = c.sendLocked() // the reader learns of an error
+	_ = c.sendLocked() // a failed send ends the connection, and the reader gets the error
 }
 
-// peerClosed answers the peer's CLOSE with the same, unless ours is on its way, and ends.
+// peerClosed answers the peer's CLOSE with the same, unless one was sent already, and ends the
+// connection.
 func (c *Conn) peerClosed(payload []byte) error {
 	c.allow(closeWait)
 	c.sendClose(payload)
 	return c.endWith(parseClose(payload))
 }
 
-// fail ends a connection whose peer broke the protocol. Reading on for a moment keeps the
-// system from resetting the connection before our CLOSE has arrived.
+// fail ends a connection whose peer has broken the protocol. It reads on for a moment, so that the
+// system does not reset the connection before our CLOSE has arrived.
 func (c *Conn) fail(code int, what string) error {
 	c.allow(drainWait)
 	c.sendClose(closePayload(code, what))
@@ -107,7 +108,7 @@ func (c *Conn) fail(code int, what string) error {
 	return c.endWith(fault.New(fault.WebSocket, code, "the peer broke the WebSocket protocol: "+what))
 }
 
-// end drops the connection. The first reason given stays.
+// end drops the connection. Only the first error given is kept.
 func (c *Conn) end(err error) {
 	c.endOnce.Do(func() {
 		c.err = err
@@ -117,13 +118,13 @@ func (c *Conn) end(err error) {
 	})
 }
 
-// endWith is end for those who then return how the connection ended.
+// endWith ends the connection and returns the error that ended it.
 func (c *Conn) endWith(err error) error {
 	c.end(err)
 	return c.err
 }
 
-// hangUp takes leave of TLS only after a CLOSE: otherwise it could block.
+// hangUp sends the closing alert of TLS only after a CLOSE: otherwise it could block.
 func (c *Conn) hangUp(err error) {
 	var closed *CloseError
 	t, ok := c.nc.(*tls.Conn)
@@ -159,7 +160,7 @@ func parseClose(p []byte) *CloseError {
 	}
 	code := int(binary.BigEndian.Uint16(p))
 	if code == noClose {
-		code = noCode // this is one: no peer may claim that it has vanished
+		code = noCode // RFC 6455 forbids a CLOSE with 1006, so it counts as one without a code
 	}
 	return &CloseError{Code: code, Reason: strings.ToValidUTF8(string(p[2:]), "�")}
 }

@@ -91,7 +91,7 @@ func TestClosingTwiceIsHarmless(t *testing.T) {
 	}
 }
 
-// The reader may still look at its message when another goroutine closes and reads on.
+// The reader may still use its message while another goroutine closes the connection and reads on.
 func TestCloseLeavesTheLastMessageAlone(t *testing.T) {
 	client, server := pair(t)
 	want := bytes.Repeat([]byte("a"), 1000)
@@ -104,7 +104,7 @@ func TestCloseLeavesTheLastMessageAlone(t *testing.T) {
 		for client.Write(context.Background(), bytes.Repeat([]byte("b"), 1000)) == nil {
 		}
 	}()
-	go io.Discard.Write(got)             //nolint:errcheck // the race detector watches
+	go io.Discard.Write(got)             //nolint:errcheck // the race detector watches the read
 	go client.Read(context.Background()) //nolint:errcheck // answers the CLOSE
 	_ = server.Close(1000, "")
 	if !bytes.Equal(got, want) {
@@ -136,7 +136,7 @@ func TestCloseWaitsFiveSecondsForAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := net.Pipe()
 		c := websocket.New(a, websocket.Config{})
-		go io.Copy(io.Discard, b) //nolint:errcheck // a peer that says nothing
+		go io.Copy(io.Discard, b) //nolint:errcheck // a silent peer
 		start := time.Now()
 		err := c.Close(1000, "")
 		if waited := time.Since(start); err == nil || waited != 5*time.Second {
@@ -148,7 +148,7 @@ func TestCloseWaitsFiveSecondsForAnAnswer(t *testing.T) {
 
 func TestCloseFreesABlockedWriter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := net.Pipe() // nobody takes anything
+		a, b := net.Pipe() // nobody reads
 		c := websocket.New(a, websocket.Config{})
 		blocked := make(chan error)
 		go func() { blocked <- c.Write(context.Background(), make([]byte, 1<<20)) }()
@@ -161,7 +161,7 @@ func TestCloseFreesABlockedWriter(t *testing.T) {
 	})
 }
 
-// Otherwise a writer that gives up could drop the connection before the peer has answered.
+// Otherwise a failed write could drop the connection before the peer has answered.
 func TestAWriterWaitsForTheEndOfAClose(t *testing.T) {
 	client, server := pair(t)
 	closed := make(chan error)

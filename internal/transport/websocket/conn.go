@@ -10,27 +10,28 @@ import (
 )
 
 const (
-	// flushAt is how many bytes Write collects before it pushes them out unasked.
+	// flushAt is the number of waiting bytes at which Write flushes by itself.
 	flushAt = 64 << 10
 	// readBuffer holds a few of the largest frames that BLIP sends (16 KiB).
 	readBuffer = 64 << 10
-	// maxFrame is the usual largest message sent; longer ones grow the buffer for a while.
+	// maxFrame is the usual size of the largest message sent; a longer one grows the buffer for a
+	// while.
 	maxFrame = 16<<10 + maxHeader
 )
 
-// Config tells what a [Conn] does. Its zero value is a server's without heartbeat.
+// Config configures a [Conn]. Its zero value suits a server without heartbeat.
 type Config struct {
-	// Client is true for the side that dialled: it masks what it sends.
+	// Client is set on the side that dialled. It masks the frames it sends.
 	Client bool
-	// Reader holds bytes that came along with the handshake's, or is nil.
+	// Reader holds bytes that arrived together with the handshake. It may be nil.
 	Reader *bufio.Reader
 	// Limit is the longest message accepted, in bytes. Zero means 1 MiB.
 	Limit int
-	// Heartbeat is how long the peer may be silent before it gets a PING. Zero means never.
+	// Heartbeat is the peer's silence after which it gets a PING. Zero means never.
 	Heartbeat time.Duration
 }
 
-// Conn is one WebSocket. See the package comment for what may be called at once.
+// Conn is one WebSocket. The package comment tells which methods may run concurrently.
 type Conn struct {
 	nc     net.Conn
 	client bool
@@ -40,26 +41,26 @@ type Conn struct {
 	heard atomic.Int64 // nanoseconds from start to the last byte received
 	beats heartbeat
 
-	readMu  sync.Mutex // held by whoever reads; guards the following
+	readMu  sync.Mutex // held by the reader; guards the following
 	in      *window
 	held    int    // bytes at the front of in that the last message occupies
-	message []byte // the last message, if it came in parts or was too long for in
+	message []byte // the last message, if it came in several frames or was too long for in
 
-	writeMu   sync.Mutex // held by whoever writes; guards the following
-	out       []byte     // whole frames, waiting to leave together
-	lent      *block     // where out begins, or nil when it is empty
+	writeMu   sync.Mutex // held by the writer; guards the following
+	out       []byte     // whole frames that wait to be sent together
+	lent      *block     // the memory of out; nil when out is empty
 	closeSent bool
 
 	pings   chan struct{} // asks for a PING
 	pongs   chan []byte   // payloads to answer with a PONG
-	dead    chan struct{} // closed when the connection has ended
-	stopped chan struct{} // closed when the goroutine of control has ended
+	dead    chan struct{} // closed when the connection ends
+	stopped chan struct{} // closed when the goroutine of control ends
 
 	endOnce sync.Once
-	err     error // how it ended; read only after dead
+	err     error // the error that ended the connection; read only after dead
 }
 
-// New makes a WebSocket of nc, which it owns from now on.
+// New returns a WebSocket on nc, and takes ownership of nc.
 func New(nc net.Conn, cfg Config) *Conn {
 	c := &Conn{
 		nc: nc, client: cfg.Client, limit: cfg.Limit, start: time.Now(),
@@ -79,9 +80,9 @@ func New(nc net.Conn, cfg Config) *Conn {
 	return c
 }
 
-// Write adds one binary message to those that leave at the next Flush, and flushes itself
-// when 64 KiB are waiting. The end of ctx while bytes are leaving ends the connection,
-// since a frame cut in two cannot be mended. It does not keep message.
+// Write queues one binary message for the next Flush. It flushes by itself when 64 KiB are waiting.
+// If ctx ends while bytes are being sent, the connection ends, because a half-sent frame cannot be
+// completed later. Write does not retain message.
 func (c *Conn) Write(ctx context.Context, message []byte) error {
 	if err := c.lockWrite(ctx); err != nil {
 		return err
@@ -94,7 +95,7 @@ func (c *Conn) Write(ctx context.Context, message []byte) error {
 	return c.pushLocked(ctx)
 }
 
-// Flush sends what Write kept back. The end of ctx before all has left ends the connection.
+// Flush sends the queued messages. If ctx ends before all are sent, the connection ends.
 func (c *Conn) Flush(ctx context.Context) error {
 	if err := c.lockWrite(ctx); err != nil {
 		return err
@@ -103,9 +104,8 @@ func (c *Conn) Flush(ctx context.Context) error {
 	return c.pushLocked(ctx)
 }
 
-// lockWrite locks writeMu, unless nothing can be written any more. Once a CLOSE is on its
-// way it waits for the end, so that a writer does not take the connection down before the
-// peer has answered.
+// lockWrite locks writeMu if the connection can still be written to. After a CLOSE it waits for the
+// connection's end, so that a writer's error does not end it before the peer has answered.
 func (c *Conn) lockWrite(ctx context.Context) error {
 	c.writeMu.Lock()
 	if c.writableLocked() {

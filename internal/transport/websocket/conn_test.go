@@ -18,7 +18,7 @@ import (
 
 var sizes = []int{0, 1, 125, 126, 127, 16 << 10, 65535, 65536, 65537, 1 << 20}
 
-// pattern is a message in which every shift shows.
+// pattern returns a message in which every shift is visible.
 func pattern(size int) []byte {
 	b := make([]byte, size)
 	for i := range b {
@@ -45,7 +45,7 @@ func TestMessagesArriveWholeInEitherDirection(t *testing.T) {
 	}
 }
 
-// The other implementation is the judge of our bytes, and we of its.
+// Another implementation checks our bytes, and we check its bytes.
 func TestAnotherImplementationAgrees(t *testing.T) {
 	client, server := sockets(t)
 	t.Run("as server", func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestTheEndOfAContextEndsTheConnection(t *testing.T) {
 		}
 	})
 	t.Run("writing", func(t *testing.T) {
-		near, _ := net.Pipe() // nobody takes anything
+		near, _ := net.Pipe() // nobody reads
 		client := open(t, near, websocket.Config{Client: true})
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Millisecond, func() { cancel(want) })
@@ -190,7 +190,7 @@ func TestTheEndOfAContextEndsTheConnection(t *testing.T) {
 			if got, err := server.Read(ctx); err != nil || string(got) != "hello" {
 				t.Fatalf("got %q, %v", got, err)
 			}
-			cancel() // must not matter any more
+			cancel() // must have no effect any more
 		}
 	})
 }

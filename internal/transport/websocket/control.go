@@ -7,7 +7,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// takeControl deals with a control frame that was received.
+// takeControl handles a received control frame.
 func (c *Conn) takeControl(ctx context.Context, h header) error {
 	p, err := c.peek(ctx, int(h.length))
 	if err != nil {
@@ -24,11 +24,11 @@ func (c *Conn) takeControl(ctx context.Context, h header) error {
 	case opClose:
 		return c.peerClosed(p)
 	}
-	return nil // a PONG has done its work by arriving
+	return nil // a PONG only counts as a sign of life
 }
 
-// askPong has the latest PING answered; older ones may go unanswered (RFC 6455 §5.5.3).
-// The reader never writes, lest two peers with full buffers wait for each other.
+// askPong requests a PONG for the latest PING; earlier ones may stay unanswered (RFC 6455 §5.5.3).
+// The reader itself never writes: two peers with full buffers would wait for each other.
 func (c *Conn) askPong(payload []byte) {
 	for {
 		select {
@@ -67,13 +67,13 @@ func (c *Conn) sendControl(opcode byte, payload []byte) {
 		return
 	}
 	c.appendLocked(opcode, payload)
-	_ = c.sendLocked() // the reader learns of an error
+	_ = c.sendLocked() // a failed send ends the connection, and the reader gets the error
 }
 
 // heartbeat watches for a silent peer.
 type heartbeat struct {
-	every time.Duration // silence until a PING
-	grace time.Duration // further silence until the connection is given up
+	every time.Duration // silence before a PING
+	grace time.Duration // further silence before the connection ends
 	timer *time.Timer
 }
 
@@ -86,7 +86,7 @@ func (b *heartbeat) begin(c *Conn, every time.Duration) {
 		b.grace = every
 	}
 	b.timer = time.AfterFunc(time.Hour, c.beat)
-	b.timer.Reset(every) // not before beat can see the timer
+	b.timer.Reset(every) // only now, when beat can see the timer
 }
 
 func (b *heartbeat) stop() {
@@ -95,8 +95,8 @@ func (b *heartbeat) stop() {
 	}
 }
 
-// beat runs when the peer may have been silent for too long. Anything received counts as a
-// sign of life. While nobody reads, silence proves nothing.
+// beat runs when the peer may have been silent for too long. Any received byte is a sign of life.
+// While nobody reads, silence proves nothing, so it starts over.
 func (c *Conn) beat() {
 	select {
 	case <-c.dead:

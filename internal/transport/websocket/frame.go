@@ -23,7 +23,7 @@ const (
 	maskBit    = 0x80
 )
 
-// header is what precedes a frame's payload.
+// header is the header of a frame.
 type header struct {
 	final  bool
 	rsv    byte
@@ -35,7 +35,7 @@ type header struct {
 
 func (h header) isControl() bool { return h.opcode&0x8 != 0 }
 
-// headerSize tells from a frame's first two bytes how long its header is.
+// headerSize returns the length of a header, given a frame's first two bytes.
 func headerSize(b []byte) int {
 	n := 2
 	switch b[1] &^ maskBit {
@@ -67,8 +67,8 @@ func parseHeader(b []byte) header {
 	return h
 }
 
-// check says what breaks the protocol in a frame that this side gets, or returns "".
-// inside is true between the parts of a message.
+// check returns the protocol violation of a frame that this side has received, or "". inside is
+// true between the parts of a message.
 func (h header) check(client, inside bool) string {
 	switch {
 	case h.rsv != 0:
@@ -89,7 +89,7 @@ func (h header) check(client, inside bool) string {
 	return ""
 }
 
-// appendFrame appends a whole frame to dst, masked with a fresh key for a client.
+// appendFrame appends a whole frame to dst. A client masks it with a fresh key.
 func appendFrame(dst []byte, opcode byte, payload []byte, masked bool) []byte {
 	var bit byte
 	if masked {
@@ -116,7 +116,7 @@ func appendFrame(dst []byte, opcode byte, payload []byte, masked bool) []byte {
 	return dst
 }
 
-// mask applies key to b, which masks and unmasks alike.
+// mask applies key to b; masking and unmasking are the same operation.
 func mask(b []byte, key [4]byte) {
 	word := uint64(binary.LittleEndian.Uint32(key[:]))
 	word |= word << 32

@@ -16,12 +16,12 @@ import (
 	"github.com/tandemdb/tandem/internal/transport/websocket"
 )
 
-// frame is a client's frame with a mask of zeros, for payloads below 126 bytes.
+// frame returns a client's frame with a mask of zeros, for payloads below 126 bytes.
 func frame(first byte, payload string) []byte {
 	return append([]byte{first, 0x80 | byte(len(payload)), 0, 0, 0, 0}, payload...)
 }
 
-// head is the header of a client's frame that says how long it is in 64 bits.
+// head returns the header of a client's frame with a length in 64 bits.
 func head(first byte, length uint64) []byte {
 	return append(binary.BigEndian.AppendUint64([]byte{first, 0xFF}, length), 0, 0, 0, 0)
 }
@@ -120,7 +120,7 @@ func TestMemoryGrowsWithWhatComesOnly(t *testing.T) {
 	}
 }
 
-// FuzzRead feeds foreign bytes to either role: it must come to an end, within the limit.
+// FuzzRead feeds foreign bytes to both roles: the connection must end, and stay within its limit.
 func FuzzRead(f *testing.F) {
 	f.Add(frame(0x82, "hello"), false)
 	f.Add(append(frame(0x01, "a"), frame(0x80, "b")...), false)
@@ -152,7 +152,7 @@ func readAll(t *testing.T, foreign []byte, client bool) {
 	}
 }
 
-// scripted is a connection on which given bytes come in, and all that goes out is dropped.
+// scripted is a connection that receives given bytes and drops sent ones.
 type scripted struct{ *bytes.Reader }
 
 func newScripted(in []byte) net.Conn { return scripted{bytes.NewReader(in)} }
@@ -165,7 +165,7 @@ func (scripted) SetDeadline(time.Time) error      { return nil }
 func (scripted) SetReadDeadline(time.Time) error  { return nil }
 func (scripted) SetWriteDeadline(time.Time) error { return nil }
 
-// Closing with bytes unread resets a TCP connection, and the CLOSE would be lost.
+// Closing a TCP connection with unread bytes resets it, and the CLOSE would be lost.
 func TestACloseArrivesDespiteBytesUnread(t *testing.T) {
 	a, b := sockets(t)
 	server := open(t, b, websocket.Config{})

@@ -16,7 +16,7 @@ import (
 
 const heartbeat = 300 * time.Second
 
-// readEnd reads until the connection ends, and tells when and how.
+// readEnd reads until the connection ends, and returns the time and the error.
 func readEnd(c *websocket.Conn) (time.Duration, error) {
 	start := time.Now()
 	for {
@@ -85,7 +85,7 @@ func TestAnythingReceivedIsASignOfLife(t *testing.T) {
 	})
 }
 
-// A reader that is busy elsewhere cannot tell whether the peer is alive.
+// While the reader is busy elsewhere, nobody knows whether the peer is alive.
 func TestSilenceCountsOnlyWhileSomeoneListens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := net.Pipe()
@@ -100,9 +100,9 @@ func TestSilenceCountsOnlyWhileSomeoneListens(t *testing.T) {
 	})
 }
 
-// Two peers with full buffers that ping each other must not wait for each other for ever.
+// Two peers with full buffers that ping each other must not deadlock.
 func TestAPingDoesNotHoldUpTheReader(t *testing.T) {
-	a, b := net.Pipe() // takes nothing unless it is read
+	a, b := net.Pipe() // accepts bytes only while somebody reads
 	server := open(t, b, websocket.Config{})
 	go func() {
 		for range 100 {

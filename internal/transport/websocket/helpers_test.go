@@ -44,7 +44,7 @@ func pair(t testing.TB) (client, server *websocket.Conn) {
 	return open(t, a, websocket.Config{Client: true}), open(t, b, websocket.Config{})
 }
 
-// open makes a WebSocket that is dropped with the test.
+// open makes a WebSocket and drops it at the end of the test.
 func open(t testing.TB, nc net.Conn, cfg websocket.Config) *websocket.Conn {
 	c := websocket.New(nc, cfg)
 	t.Cleanup(func() { _ = c.Abort() })
@@ -58,7 +58,7 @@ func send(t testing.TB, c *websocket.Conn, message []byte) {
 	}
 }
 
-// closeOf returns the code and reason with which err says the peer closed; 0 if it does not.
+// closeOf returns the code and reason of the peer's CLOSE in err, or 0.
 func closeOf(err error) (int, string) {
 	var closed *websocket.CloseError
 	if !errors.As(err, &closed) {
@@ -67,7 +67,7 @@ func closeOf(err error) (int, string) {
 	return closed.Code, closed.Reason
 }
 
-// coderServer is another implementation's server on nc, its handshake made up.
+// coderServer is another implementation's server on nc, with a made-up handshake.
 func coderServer(t testing.TB, nc net.Conn) *coder.Conn {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -92,7 +92,7 @@ func (h hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return h.nc, bufio.NewReadWriter(bufio.NewReader(h.nc), bufio.NewWriter(h.nc)), nil
 }
 
-// coderClient is another implementation's client on nc, its handshake made up.
+// coderClient is another implementation's client on nc, with a made-up handshake.
 func coderClient(t testing.TB, nc net.Conn) *coder.Conn {
 	t.Helper()
 	options := &coder.DialOptions{HTTPClient: &http.Client{Transport: upgraded{nc}}}

@@ -8,12 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// Read returns the next message; the slice is valid until the next Read. A text message
-// counts as binary if it is valid UTF-8 and is dropped otherwise, as LiteCore does.
-// The error of a connection that ended is the same ever after: a
-// [*CloseError] if the peer closed or vanished, a *fault.Error if the peer broke the
-// protocol (WebSocket/1002, 1009) or fell silent (Network/3), and the cause of ctx if that
-// ended, which ends the connection too.
+// Read returns the next message; the slice is valid until the next Read. A text message counts as
+// binary if it is valid UTF-8; otherwise Read drops it, as LiteCore does. After the connection has
+// ended, every Read returns the same error: a [*CloseError] if the peer closed or vanished, a
+// *fault.Error if the peer broke the protocol (WebSocket/1002, 1009) or fell silent (Network/3), or
+// the cause of ctx, whose end also ends the connection.
 func (c *Conn) Read(ctx context.Context) ([]byte, error) {
 	c.readMu.Lock()
 	defer c.readMu.Unlock()
@@ -43,7 +42,7 @@ func (c *Conn) readLocked(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// release gives up the memory of the last message.
+// release frees the memory of the last message.
 func (c *Conn) release() {
 	c.discard(c.held)
 	c.held = 0
@@ -53,7 +52,7 @@ func (c *Conn) release() {
 	c.message = c.message[:0]
 }
 
-// header returns the next data frame's header, having dealt with the control frames before it.
+// header returns the header of the next data frame, after handling the control frames before it.
 func (c *Conn) header(ctx context.Context, inside bool) (header, error) {
 	for {
 		h, err := c.anyHeader(ctx)
@@ -86,7 +85,8 @@ func (c *Conn) anyHeader(ctx context.Context) (header, error) {
 	return h, nil
 }
 
-// payload returns the message that h begins: in place if it came whole and fits the buffer.
+// payload returns the message that h begins. If it came in one frame and fits the buffer, the slice
+// points into the buffer.
 func (c *Conn) payload(ctx context.Context, h header) ([]byte, error) {
 	if h.final && h.length <= readBuffer && h.length <= uint64(c.limit) {
 		p, err := c.peek(ctx, int(h.length))
@@ -120,7 +120,7 @@ func (c *Conn) collect(ctx context.Context, h header) error {
 	}
 	from, left := len(c.message), int(h.length)
 	for left > 0 {
-		p, err := c.peek(ctx, min(left, 4<<10)) // memory grows with what came, not with what is announced
+		p, err := c.peek(ctx, min(left, 4<<10)) // memory grows with received bytes, not with announced ones
 		if err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func (c *Conn) collect(ctx context.Context, h header) error {
 	return nil
 }
 
-// peek waits until n bytes are buffered. Only a wait needs to watch ctx: that keeps reading
+// peek waits until n bytes are buffered. It watches ctx only if it has to wait, which keeps reading
 // from the buffer cheap.
 func (c *Conn) peek(ctx context.Context, n int) ([]byte, error) {
 	if c.in.buffered() < n {
@@ -150,7 +150,7 @@ func (c *Conn) peek(ctx context.Context, n int) ([]byte, error) {
 // discard drops bytes that peek has seen.
 func (c *Conn) discard(n int) { c.in.discard(n) }
 
-// source reads what came early, then the connection, and notes when something came.
+// source reads the early bytes, then the connection. It notes the time of each byte received.
 func (c *Conn) source(early []byte) io.Reader {
 	live := readerFunc(func(p []byte) (int, error) {
 		n, err := c.nc.Read(p)

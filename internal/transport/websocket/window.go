@@ -5,25 +5,26 @@ import (
 	"sync"
 )
 
-// smallWindow is enough for what an idle connection hears: PINGs, and a change now and then.
+// smallWindow is the buffer of an idle connection, which receives PINGs and an occasional change.
 const smallWindow = 1 << 10
 
-// block is the memory of a busy connection, lent for each direction while bytes wait there.
+// block is the buffer of a busy connection. Each direction borrows one while bytes wait there.
 type block [flushAt + maxFrame]byte
 
-// blocks keeps those that are not lent: many connections, few of them busy, need few.
+// blocks holds the blocks that nobody has borrowed. Of many connections few are busy, so few blocks
+// suffice.
 var blocks = sync.Pool{New: func() any { return new(block) }}
 
-func borrow() *block   { return blocks.Get().(*block) } //nolint:forcetypeassert // the pool has nothing else
+func borrow() *block   { return blocks.Get().(*block) } //nolint:forcetypeassert // the pool holds only blocks
 func (b *block) back() { blocks.Put(b) }
 
-// window is what has been read of a connection and not yet taken. It waits for more with small
-// memory if little came the last time.
+// window buffers bytes read from a connection until they are taken. It waits with the small buffer
+// if few bytes came the last time.
 type window struct {
 	source   io.Reader
-	bytes    []byte // of small or large
-	from, to int    // of bytes: what is there
-	last     int    // bytes that came the last time
+	bytes    []byte // small or large
+	from, to int    // bytes[from:to] is buffered
+	last     int    // number of bytes received the last time
 	large    *block // borrowed, or nil
 	small    [smallWindow]byte
 }
@@ -36,8 +37,8 @@ func newWindow(source io.Reader) *window {
 
 func (w *window) buffered() int { return w.to - w.from }
 
-// peek returns the next n bytes, at most a block, without taking them; it reads until they are
-// there. They are valid until the next peek.
+// peek returns the next n bytes, at most a block, without taking them. It reads until they are
+// buffered. They are valid until the next peek.
 func (w *window) peek(n int) ([]byte, error) {
 	for w.buffered() < n {
 		w.makeRoom(n)
@@ -51,10 +52,10 @@ func (w *window) peek(n int) ([]byte, error) {
 	return w.bytes[w.from : w.from+n], nil
 }
 
-// discard takes bytes that peek has returned.
+// discard takes n bytes that peek has returned.
 func (w *window) discard(n int) { w.from += n }
 
-// makeRoom chooses memory in which n bytes fit, and moves what is there to its beginning.
+// makeRoom chooses a buffer that holds n bytes, and moves the buffered bytes to its beginning.
 func (w *window) makeRoom(n int) {
 	thin := w.last < smallWindow
 	switch {
