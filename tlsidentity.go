@@ -4,8 +4,12 @@ import (
 	"crypto"
 	"crypto/x509"
 	"errors"
+	"io/fs"
+	"maps"
 	"net/netip"
 	"net/url"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/identity"
@@ -182,7 +186,50 @@ func AnonymousIdentity(store TLSIdentityStore, db *Database) (*TLSIdentity, erro
 	if err != nil {
 		return nil, err
 	}
-	return identity.Anonymous(store, db.store.PublicUUID(), time.Now())
+	uuid := db.store.PublicUUID()
+	id, err := identity.Anonymous(store, uuid, time.Now())
+	if err == nil {
+		_ = identity.NoteDatabase(store, uuid, db.Path()) // people find their way without it, and listeners need none
+	}
+	return id, err
+}
+
+// AnonymousIdentityInfo says to which database an identity belongs that [AnonymousIdentity] has made.
+type AnonymousIdentityInfo struct {
+	Label string // in the store
+
+	// Database is the path where the database was when the identity was used last. It is empty
+	// if the store does not know: just [DefaultIdentityStore] and [FolderIdentityStore] do.
+	Database string
+
+	// Gone reports that nothing is at that path now, or that another database was served there
+	// since. A database that was moved, or whose volume is not mounted, counts as gone.
+	Gone bool
+}
+
+// AnonymousIdentities lists the anonymous identities in a store, sorted by label. A nil store means
+// [DefaultIdentityStore].
+func AnonymousIdentities(store TLSIdentityStore) ([]AnonymousIdentityInfo, error) {
+	store, err := orDefault(store)
+	if err != nil {
+		return nil, err
+	}
+	places, err := identity.Places(store)
+	if err != nil {
+		return nil, err
+	}
+	var all []AnonymousIdentityInfo
+	for _, label := range slices.Sorted(maps.Keys(places)) {
+		at := places[label]
+		all = append(all, AnonymousIdentityInfo{label, at.Path, at.Replaced || at.Path != "" && isMissing(at.Path)})
+	}
+	return all, nil
+}
+
+// isMissing reports that nothing is at path: where that cannot be found out, it may be there.
+func isMissing(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // Fingerprint returns the SHA-256 of a certificate in the form in which Tandem shows it

@@ -24,7 +24,7 @@ func newIdentity(a *app) *cobra.Command {
 			"are encrypted under the first line of that file.",
 	})
 	c.AddCommand(newIdentityCreate(a), newIdentityList(a), newIdentityShow(a),
-		newIdentityImport(a), newIdentityExport(a), newIdentityDelete(a))
+		newIdentityImport(a), newIdentityExport(a), newIdentityDelete(a), newIdentityPrune(a))
 	return c
 }
 
@@ -33,7 +33,9 @@ func newIdentityList(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List identities, and warn of those that expire soon",
-		Args:  cobra.NoArgs,
+		Long: "list shows label, fingerprint, expiry and subject of each identity and, for an anonymous one that\n" +
+			"`tandem serve` has made, the database that it belongs to, with (gone) if that is not there now.",
+		Args: cobra.NoArgs,
 		RunE: a.do(func(context.Context, []string) error {
 			store, err := identityStore()
 			if err != nil {
@@ -49,7 +51,7 @@ func newIdentityList(a *app) *cobra.Command {
 			return a.listIdentities(store, labels, asJSON)
 		}),
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line, as of identity show")
+	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line, as of identity show, with database and gone of anonymous ones")
 	return c
 }
 
@@ -62,6 +64,8 @@ type identityFacts struct {
 	Names       []string  `json:"names,omitempty"`
 	Begins      time.Time `json:"begins"`
 	Expires     time.Time `json:"expires"`
+	Database    string    `json:"database,omitempty"` // of an anonymous one
+	Gone        bool      `json:"gone,omitempty"`     // the database is not there
 }
 
 func factsOf(id *tandem.TLSIdentity) identityFacts {
@@ -83,6 +87,10 @@ func factsOf(id *tandem.TLSIdentity) identityFacts {
 // listIdentities lists those that can be read, and fails if some cannot.
 func (a *app) listIdentities(store tandem.TLSIdentityStore, labels []string, asJSON bool) error {
 	table, encoder, unread := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0), a.jsonLines(), 0
+	anonymous, err := anonymousIdentities(store)
+	if err != nil {
+		return err
+	}
 	for _, label := range labels {
 		id, err := store.Load(label)
 		if err != nil {
@@ -91,11 +99,11 @@ func (a *app) listIdentities(store tandem.TLSIdentityStore, labels []string, asJ
 			continue
 		}
 		facts := factsOf(id)
+		facts.Database, facts.Gone = anonymous[label].Database, anonymous[label].Gone
 		if asJSON {
 			err = encoder.Encode(facts)
 		} else {
-			_, err = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n",
-				facts.Label, facts.Fingerprint, facts.Expires.Format(time.DateOnly), facts.Subject)
+			_, err = fmt.Fprintln(table, facts.line())
 		}
 		if err != nil {
 			return err
@@ -104,12 +112,27 @@ func (a *app) listIdentities(store tandem.TLSIdentityStore, labels []string, asJ
 			a.note("warning: %s: %s", label, warning)
 		}
 	}
+	if gone := countGone(anonymous); gone > 0 {
+		a.note("anonymous identities whose database is gone: %d; `tandem identity prune` removes them", gone)
+	}
 	if unread > 0 {
 		return errors.Join(table.Flush(), withHint(
 			fmt.Errorf("identities that cannot be read: %d of %d", unread, len(labels)),
 			"see the reasons above; tandem identity delete removes what is of no use"))
 	}
 	return table.Flush()
+}
+
+// line is that of identity list, with tabs.
+func (f identityFacts) line() string {
+	line := strings.Join([]string{f.Label, f.Fingerprint, f.Expires.Format(time.DateOnly), f.Subject}, "\t")
+	if f.Database != "" {
+		line += "\t" + f.Database
+	}
+	if f.Gone {
+		line += " (gone)"
+	}
+	return line
 }
 
 func newIdentityShow(a *app) *cobra.Command {

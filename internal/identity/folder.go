@@ -30,7 +30,8 @@ type FolderOptions struct {
 // The folder has the mode 0700, its files have 0600:
 //
 //   - labels.json maps each label to its file and fingerprint:
-//     {"format":"tandem-identities","version":1,"identities":{LABEL:{"file":F,"fingerprint":P}}}
+//     {"format":"tandem-identities","version":1,"identities":{LABEL:{"file":F,"fingerprint":P}}}.
+//     For an anonymous identity it has the path of its database, too: see [NoteDatabase].
 //   - F is 32 random hexadecimal digits and ".pem": the certificates, leaf first, and the key
 //     as PKCS#8. The key is in a block "ENCRYPTED PRIVATE KEY" under a passphrase or a
 //     secret of the key store (PBES2, AES-256-CBC, PBKDF2 over HMAC-SHA-256), else in a block
@@ -84,7 +85,9 @@ func (f *folder) Save(label string, id, replaces *Identity) error {
 		if err != nil {
 			return err
 		}
-		labels[label] = labelEntry{File: file, Fingerprint: id.Fingerprint()}
+		entry := labels[label]
+		entry.File, entry.Fingerprint = file, id.Fingerprint()
+		labels[label] = entry
 		return nil
 	})
 }

@@ -28,6 +28,10 @@ type labelMap map[string]labelEntry
 type labelEntry struct {
 	File        string `json:"file"`
 	Fingerprint string `json:"fingerprint"`
+
+	// Of an anonymous identity.
+	Database string `json:"database,omitempty"` // the path of the database that used it last
+	Replaced bool   `json:"replaced,omitempty"` // the identity of another database was used there since
 }
 
 type labelsFile struct {
