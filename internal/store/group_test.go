@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -48,31 +49,31 @@ func TestWhatGoesBeforeInAGroupLeavesTheCountersToBeSaved(t *testing.T) {
 	}
 }
 
-// inOneGroup makes transactions share a commit, in their order. ctx is the context of the first.
+// inOneGroup has transactions share a commit, in their order. ctx is that of the first one.
 func inOneGroup(t *testing.T, db *store.DB, ctx context.Context, fns ...func(*store.Tx) error) {
 	t.Helper()
-	begun, next := make(chan struct{}), make([]chan struct{}, len(fns))
 	var all sync.WaitGroup
-	for i, fn := range fns {
-		next[i] = make(chan struct{})
-		with := background
-		if i == 0 {
-			with = ctx
-		}
+	proceed := func() {}
+	for _, fn := range fns {
+		begun, next, own := make(chan struct{}), make(chan struct{}), ctx
+		var began sync.Once // an Update whose context has ended never begins
 		all.Go(func() {
-			_ = db.Update(with, func(tx *store.Tx) error { // the test checks the stored rows
-				if i == 0 {
-					close(begun)
-				}
-				<-next[i]
+			defer began.Do(func() { close(begun) })
+			_ = db.Update(own, func(tx *store.Tx) error { // the test looks at what is stored
+				began.Do(func() { close(begun) })
+				<-next
 				return fn(tx)
 			})
 		})
+		for range 10 {
+			runtime.Gosched() // so that it waits for the writer when the one before ends
+		}
+		proceed()
 		<-begun
+		proceed = func() { close(next) }
+		ctx = background
 	}
-	for i := range fns {
-		close(next[i])
-	}
+	proceed()
 	all.Wait()
 }
 
