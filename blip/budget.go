@@ -2,19 +2,20 @@ package blip
 
 import "time"
 
-// minDeflate is the shortest piece worth deflating: below, the deflate library forgets its window.
+// minDeflate is the length, in bytes, of the shortest piece worth deflating: after a shorter one,
+// the deflate library forgets its window.
 const minDeflate = 128
 
-// Adaptive compression may take a small share of the time, and a larger one of the time spent waiting for the link,
-// small enough that the link does not wait in turn. What is saved up at the start lets short conversations be compressed
-// entirely.
+// Adaptive compression may use a small share of all time, and a larger share of the time spent
+// waiting for the link, but not so much that the link waits in turn. The credit at the start lets
+// short conversations be compressed entirely.
 const (
-	shareOfTime    = 32 // one part in so many
+	shareOfTime    = 32 // one part in shareOfTime
 	shareOfWaiting = 2
 	maxCredit      = 50 * time.Millisecond
 
-	// readerTime is what a peer may take to work on a byte. So much waiting is not the link's fault, and deflating
-	// would not shorten it.
+	// readerTime is how long a peer may need to process one byte. Waiting that long is not caused
+	// by the link, and deflating would not shorten it.
 	readerTime = 20 * time.Nanosecond
 )
 
@@ -22,7 +23,7 @@ const (
 type budget struct {
 	mode    Compression
 	credit  time.Duration
-	reading time.Duration // what the peer may still take to work on what it was sent
+	reading time.Duration // how long the peer may still be busy with sent bytes
 	last    time.Time
 }
 
@@ -35,7 +36,7 @@ func (b *budget) allows() bool {
 	return b.mode == Always || b.mode == Adaptive && b.credit > 0
 }
 
-// now returns the time, if it matters.
+// now returns the time in the mode that needs it.
 func (b *budget) now() time.Time {
 	if b.mode != Adaptive {
 		return time.Time{}
@@ -43,19 +44,19 @@ func (b *budget) now() time.Time {
 	return time.Now()
 }
 
-// spend pays for deflating since start.
+// spend charges the time since start to the credit.
 func (b *budget) spend(start time.Time) {
 	if b.mode == Adaptive {
 		b.credit -= time.Since(start)
 	}
 }
 
-// sent counts the bytes that the peer has to work on.
+// sent adds the time that the peer may need for the bytes.
 func (b *budget) sent(bytes int) {
 	b.reading = min(b.reading+time.Duration(bytes)*readerTime, maxCredit)
 }
 
-// earn counts the time that has passed, and that the link has taken it since start.
+// earn adds credit for the time that has passed, and for waiting for the link since start.
 func (b *budget) earn(start time.Time) {
 	if b.mode != Adaptive {
 		return

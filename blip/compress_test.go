@@ -18,15 +18,15 @@ type slowPipe struct {
 
 func (p slowPipe) Write(ctx context.Context, frame []byte) error {
 	for start := time.Now(); time.Since(start) < p.perFrame; {
-		runtime.Gosched() // the budget looks at the real clock, and so must this
+		runtime.Gosched() // the budget reads the real clock, so this must spin
 	}
 	return p.Pipe.Write(ctx, frame)
 }
 
-// share sends documents, and returns which part of their bytes was deflated.
+// share sends documents, and returns the deflated part of their bytes.
 func share(t *testing.T, pipe, other blip.Pipe, count int, cfg blip.Config) float64 {
 	t.Helper()
-	cfg.CloseTimeout = testsize.Patience // what is queued takes its time on a busy machine
+	cfg.CloseTimeout = testsize.Patience // sending the queue takes time on a busy machine
 	sender := run(t, pipe, cfg)
 	receiver := run(t, other, blip.Config{Handler: func(*blip.Request) {}})
 	docs := documents(100)
@@ -53,7 +53,7 @@ func share(t *testing.T, pipe, other blip.Pipe, count int, cfg blip.Config) floa
 	return float64(sent.Compressed) / float64(sent.Plain)
 }
 
-// takesTrueSpeed skips a test whose figures need the true speed of deflating.
+// takesTrueSpeed skips a test that needs the true speed of deflating.
 func takesTrueSpeed(t *testing.T) {
 	t.Helper()
 	testsize.Whole(t)
@@ -62,7 +62,8 @@ func takesTrueSpeed(t *testing.T) {
 	}
 }
 
-// best repeats a measurement until it shows what is wanted: others may want the processor during some.
+// best repeats a measurement until it passes: other programs may use the processor during some
+// rounds.
 func best(measure func() float64, wanted func(float64) bool) (got float64) {
 	for range 5 {
 		if got = measure(); wanted(got) {
@@ -108,7 +109,7 @@ func TestAdaptiveCompressesOnASlowLink(t *testing.T) {
 	}
 }
 
-// What a peer takes to work on what it was sent, 10 µs for a document of 1 kB, is not the link's fault.
+// The peer's time to process a document, 10 µs for 1 kB, is not caused by the link.
 func TestAdaptiveDoesNotCompressForABusyPeer(t *testing.T) {
 	takesTrueSpeed(t)
 	little := func(share float64) bool { return share <= 0.4 }

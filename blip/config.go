@@ -8,13 +8,13 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Compression says when messages that allow it are deflated.
+// Compression decides when messages that allow it are deflated.
 type Compression int
 
 // The ways to compress.
 const (
-	// Adaptive compresses while deflating costs little next to the time it saves: as long as the link is what one
-	// waits for, and for a small share of the time otherwise.
+	// Adaptive compresses while deflating costs little compared with the time it saves: always
+	// while the sender waits for the link, and for a small share of the time otherwise.
 	Adaptive Compression = iota
 	Always
 	Never
@@ -22,33 +22,36 @@ const (
 
 // Config adjusts a [Conn]. Its zero value is ready to use.
 type Config struct {
-	// Handler takes incoming requests. It is called on the Conn's reader, in the order in which requests are
-	// complete, and must not wait for anything that comes over the same Conn. It may answer later, from
-	// elsewhere. Nil answers every request with BLIP/404.
+	// Handler receives incoming requests. It runs on the Conn's reader, in the order in which
+	// requests are complete, and must not wait for anything that arrives on the same Conn. It may
+	// answer later, from another goroutine. Nil answers every request with BLIP/404.
 	Handler func(*Request)
 
-	// InOrder tells for which profiles the Handler gets requests in the order of their numbers: one that is
-	// complete waits for those of these profiles that the peer began before it. Nil means for none.
+	// InOrder selects profiles whose requests reach the Handler in the order of their numbers: a
+	// complete request waits for earlier incomplete ones of these profiles. Nil selects no profile.
 	InOrder func(profile string) bool
 
-	// MaxMessage is the largest incoming message held in memory, in bytes; a larger one ends the connection with
-	// code 1009. Bodies that go to a Sink do not count. Zero means 64 MiB.
+	// MaxMessage is the largest incoming message held in memory, in bytes; a larger one ends the
+	// connection with code 1009. Bodies written to a Sink do not count. Zero means 64 MiB.
 	MaxMessage int64
 
-	// MaxBuffered limits, in bytes, all that the peer makes a Conn hold at once: incomplete messages, and requests
-	// from their arrival until their reply is sent. More ends the connection with code 1009. Zero means 256 MiB.
+	// MaxBuffered limits the bytes that the peer makes a Conn hold at once: incomplete messages,
+	// and requests from their arrival until their reply is sent. Exceeding it ends the connection
+	// with code 1009. Zero means 256 MiB.
 	MaxBuffered int64
 
-	// ReplyTimeout ends the connection with [ErrTimeout] when a request has made no progress for so long: no
-	// frame of it was sent, and none of its reply arrived. As long as other frames arrive, the patience is ten
-	// times longer, since the peer may be busy with what the answer depends on; and without limit while it takes
-	// a reply that is streamed from a BodyReader. Zero means 2 minutes, negative never.
+	// ReplyTimeout ends the connection with [ErrTimeout] when a request has made no progress for
+	// that long: no frame of it was sent, and no frame of its reply arrived. While other frames
+	// arrive the limit is ten times as long, since the peer may first have to do other work. While
+	// the peer receives a reply streamed from a BodyReader there is no limit. Zero means 2 minutes,
+	// negative means never.
 	ReplyTimeout time.Duration
 
 	// CloseTimeout is how long Close waits for queued messages to be sent. Zero means 5 seconds.
 	CloseTimeout time.Duration
 
-	// Compression says when to deflate, and Level how hard: 1 (fast) to 9 (small). Zero means 1.
+	// Compression decides when to deflate. Level is the effort, from 1 (fast) to 9 (small); zero
+	// means 1.
 	Compression Compression
 	Level       int
 }

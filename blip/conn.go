@@ -10,27 +10,27 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Conn speaks BLIP_3 over a [Pipe]. [Conn.Run] does all the work; the other methods may be called from any
-// goroutine, before it, meanwhile and after it, and never block unless they say so.
+// Conn speaks BLIP_3 over a [Pipe]. [Conn.Run] does all the work. The other methods are safe for
+// concurrent use, before, during and after Run, and do not block unless documented.
 type Conn struct {
 	pipe  Pipe
 	cfg   Config
 	stats counters
 	clock clock
-	held  atomic.Int64 // bytes that the peer makes us hold
+	held  atomic.Int64 // bytes held because of the peer
 
 	closeAsked chan struct{} // closed by Close
 	writerDone chan struct{} // closed when the writer has returned
-	ended      chan struct{} // closed when the connection is over
+	ended      chan struct{} // closed when the connection ends
 
 	mu         sync.Mutex // guards the following
-	wake       sync.Cond  // for the writer: something below has changed
+	wake       sync.Cond  // tells the writer about changes to the fields below
 	started    bool
 	queue      schedule
 	acks       []ack
 	lastNumber uint64                   // of the requests begun
 	pending    map[uint64]*outgoing     // requests without a complete reply, by number
-	partial    map[partialKey]*outgoing // messages of which some frames are sent, but not all
+	partial    map[partialKey]*outgoing // messages with some frames sent and some not
 	queued     int64                    // bytes unsent
 	waiters    []waiter
 
@@ -38,11 +38,11 @@ type Conn struct {
 	closeCode   int
 	closeReason string
 	closeSent   bool
-	closeErr    error // of the goodbye, once closeSent
-	over        bool  // nothing is taken any more
+	closeErr    error // the error of sendClose, once closeSent
+	over        bool  // nothing is accepted for sending any more
 	abortErr    error
 	writeErr    error
-	outcome     error // for those who come after the end
+	outcome     error // the error for sends after the end
 }
 
 type partialKey struct {
@@ -55,8 +55,8 @@ type ack struct {
 	kind          Flags
 }
 
-// NewConn returns a connection over pipe, which belongs to it from then on. Call Run. Settings that do not pass
-// Config.Validate make Run fail at once.
+// NewConn returns a connection over pipe and takes ownership of pipe. The caller must call Run. If
+// cfg fails Config.Validate, Run fails at once.
 func NewConn(pipe Pipe, cfg Config) *Conn {
 	c := &Conn{
 		pipe:       pipe,
@@ -71,11 +71,12 @@ func NewConn(pipe Pipe, cfg Config) *Conn {
 	return c
 }
 
-// Run carries messages until the end of the connection, and leaves no goroutine. It may be called once.
+// Run carries messages until the connection ends, and leaves no goroutine. It may be called once.
 //
-// It returns nil after our own Close, if the peer has echoed it. Otherwise it tells how the connection ended: a
-// *[CloseError] if the peer closed or the link dropped, [ErrProtocol] if the peer broke the protocol,
-// [ErrTooBig] if it sent too much, [ErrTimeout] if it went silent, the error given to Abort, or ctx's.
+// Run returns nil after our own Close if the peer has echoed it. Otherwise it returns the error
+// that ended the connection: a *[CloseError] if the peer closed or the link dropped, [ErrProtocol]
+// if the peer broke the protocol, [ErrTooBig] if it sent too much, [ErrTimeout] if it went silent,
+// the error given to Abort, or the error of ctx.
 func (c *Conn) Run(ctx context.Context) error {
 	if !c.start() {
 		return fault.Invalid.In("run connection", "").Says("Run was called twice")
@@ -99,7 +100,7 @@ func (c *Conn) Run(ctx context.Context) error {
 	return c.finishAll(c.result(err, ours))
 }
 
-// start reports whether it is the first.
+// start reports whether this is the first call.
 func (c *Conn) start() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -120,22 +121,22 @@ func (c *Conn) end() {
 	c.wake.Broadcast()
 }
 
-// hangUp ends the pipe after the reader has ended with err. Errors that are ours are told to the peer.
+// hangUp ends the pipe after the reader has ended with err. If ours is set, the peer is told err.
 func (c *Conn) hangUp(err error, ours, canceled bool) {
 	c.mu.Lock()
 	goodbye := c.closeSent
 	aborted := c.abortErr != nil
 	c.mu.Unlock()
 	if goodbye && !canceled && !aborted {
-		return // sendClose waits for the echo, and hangs up
+		return // sendClose waits for the echo and ends the pipe
 	}
 	if ours && !aborted && !goodbye {
-		_ = c.pipe.Close(closeCodeOf(err), clipReason(errorText(err))) // err is what counts
+		_ = c.pipe.Close(closeCodeOf(err), clipReason(errorText(err))) // Run returns err, not this failure
 	}
 	_ = c.pipe.Abort()
 }
 
-// result chooses among the errors of reader and writer the one that explains the end.
+// result chooses, of the errors of reader and writer, the one that explains the end.
 func (c *Conn) result(readErr error, ours bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -194,8 +195,9 @@ func (c *Conn) finish(o *outgoing, reply *Reply, err error) {
 	}
 }
 
-// Close says goodbye with a WebSocket close code after everything queued has been sent, and Run returns. From now on
-// nothing is accepted for sending. The reason is cut to 123 bytes. Closing twice is harmless; the first code counts.
+// Close sends the queued messages and then a WebSocket close code, and Run returns. From now on
+// sends are refused. The reason is cut to 123 bytes. Closing twice is harmless; only the first code
+// counts.
 func (c *Conn) Close(code int, reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -207,7 +209,7 @@ func (c *Conn) Close(code int, reason string) {
 	c.wake.Broadcast()
 }
 
-// Abort drops the connection at once, and Run returns err, which may be nil for [ErrAborted].
+// Abort drops the connection at once. Run returns err, or [ErrAborted] if err is nil.
 func (c *Conn) Abort(err error) {
 	if err == nil {
 		err = fault.ConnectionAborted.In("run connection", "")
@@ -220,7 +222,7 @@ func (c *Conn) Abort(err error) {
 	_ = c.pipe.Abort() // wakes the reader, which ends the rest
 }
 
-// closeCodeOf returns the WebSocket close code that tells the peer of our error.
+// closeCodeOf returns the WebSocket close code for err.
 func closeCodeOf(err error) int {
 	f := fault.Of(err)
 	if f != nil && f.Domain == fault.WebSocket && (f.Code == closeProtocol || f.Code == closeTooBig) {
@@ -229,7 +231,7 @@ func closeCodeOf(err error) int {
 	return closeInternal
 }
 
-// errorText returns what a goodbye may say of err.
+// errorText returns the reason to send for err.
 func errorText(err error) string {
 	if f := fault.Of(err); f != nil {
 		return f.Message
@@ -237,7 +239,7 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// clipReason cuts a text to what a goodbye can carry.
+// clipReason cuts a text to the longest reason that a close frame can carry.
 func clipReason(text string) string {
 	const most = 123
 	if len(text) <= most {

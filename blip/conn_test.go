@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// running is a Conn under way.
+// running is a running Conn.
 type running struct {
 	*blip.Conn
 	ended chan error
@@ -45,7 +45,7 @@ func connect(t testing.TB, a, b blip.Config) (*running, *running) {
 	return run(t, left, a), run(t, right, b)
 }
 
-// echo answers with what it got.
+// echo answers each request with the same message.
 func echo(r *blip.Request) {
 	r.Reply(&blip.Message{Properties: r.Properties, Body: r.Body, Compress: true})
 }
@@ -89,7 +89,7 @@ func isProtocolError(err error) bool { return errors.Is(err, fault.ProtocolError
 // newNoise returns a source of bytes that do not deflate.
 func newNoise(seed byte) *rand.ChaCha8 { return rand.NewChaCha8([32]byte{seed}) }
 
-// foreignFramer makes compressed frames of what another library has deflated.
+// foreignFramer makes compressed frames with another deflate library.
 type foreignFramer struct{ crc uint32 }
 
 func newForeignFramer() *foreignFramer { return &foreignFramer{} }
@@ -100,7 +100,7 @@ func (f *foreignFramer) frame(deflated, plain []byte) []byte {
 	return binary.BigEndian.AppendUint32(raw, f.crc)
 }
 
-// mend gives an uncompressed frame the checksum that it should have.
+// mend gives an uncompressed frame its right checksum.
 func (f *foreignFramer) mend(raw []byte) []byte {
 	_, n := binary.Uvarint(raw)
 	if n <= 0 || len(raw) < n+5 {

@@ -5,21 +5,23 @@ import (
 	"hash/crc32"
 )
 
-// Decoder takes apart the frames of one direction of a connection. It must see every frame, in order: the
-// checksum and the deflate stream run on from frame to frame. It is for one goroutine at a time.
+// Decoder decodes the frames of one direction of a connection. It must see every frame, in order:
+// the checksum and the deflate stream continue from frame to frame. Only one goroutine may use it
+// at a time.
 type Decoder struct {
 	crc     uint32
 	limit   int64
 	inflate inflater
 }
 
-// NewDecoder returns a decoder for a new connection. A frame that inflates to more than limit bytes is an error.
-// Close the decoder when done.
+// NewDecoder returns a decoder for a new connection. It refuses frames that inflate to more than
+// limit bytes. The caller must close it.
 func NewDecoder(limit int64) *Decoder { return &Decoder{limit: limit} }
 
-// Decode takes a frame apart, and checks it. The frame's Body is valid until the next Decode, and while raw is.
-// A frame of an undefined type counts for nothing, as in LiteCore, and has no Body. After an
-// error ([ErrProtocol], or [ErrTooBig] for a frame above the limit) the stream cannot be decoded any further.
+// Decode decodes and checks a frame. The frame's Body is valid until the next Decode and as long as
+// raw. A frame of an undefined type is ignored, as in LiteCore, and has no Body. After an error
+// ([ErrProtocol], or [ErrTooBig] for a frame above the limit) the stream cannot be decoded any
+// further.
 func (d *Decoder) Decode(raw []byte) (Frame, error) {
 	number, flags, rest, err := parseHeader(raw)
 	if err != nil {
@@ -40,7 +42,7 @@ func (d *Decoder) Decode(raw []byte) (Frame, error) {
 	return f, err
 }
 
-// Close frees what the decoder holds. Closing twice is harmless.
+// Close frees the decoder's resources. Closing twice is harmless.
 func (d *Decoder) Close() { d.inflate.close() }
 
 // open returns the plain body of a frame without its header, after checking it.

@@ -10,20 +10,21 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Encoder makes the frames of one direction of a connection. Checksum and deflate stream run on from frame
-// to frame, so every frame must be sent, in order. It is for one goroutine at a time.
+// Encoder makes the frames of one direction of a connection. Checksum and deflate stream continue
+// from frame to frame, so every frame must be sent, in order. Only one goroutine may use it at a
+// time.
 type Encoder struct {
 	level   int
 	crc     uint32
 	out     appender
-	deflate *flate.Writer // made for the first compressed frame: it takes most of a megabyte
+	deflate *flate.Writer // created for the first compressed frame: it takes most of a megabyte
 }
 
 // NewEncoder returns an encoder for a new connection. Level is the deflate level, 1 (fast) to 9 (small).
 func NewEncoder(level int) *Encoder { return &Encoder{level: level} }
 
-// Append appends a frame that carries body, deflated if flags say Compressed, and returns the extended
-// buffer. Deflating makes body longer by 16 bytes at the most.
+// Append appends a frame that carries body, deflated if flags include Compressed, and returns the
+// extended buffer. Deflating makes body at most 16 bytes longer.
 func (e *Encoder) Append(dst []byte, number uint64, flags Flags, body []byte) ([]byte, error) {
 	dst = appendHeader(dst, number, flags)
 	e.crc = crc32.Update(e.crc, crc32.IEEETable, body)
@@ -38,7 +39,7 @@ func (e *Encoder) Append(dst []byte, number uint64, flags Flags, body []byte) ([
 	return binary.BigEndian.AppendUint32(dst, e.crc), nil
 }
 
-// syncTrailer ends whatever a deflate stream flushes. It is not sent.
+// syncTrailer ends every flush of a deflate stream. It is not sent.
 var syncTrailer = []byte{0x00, 0x00, 0xff, 0xff}
 
 func (e *Encoder) appendDeflated(dst, body []byte) ([]byte, error) {
@@ -70,7 +71,7 @@ func (e *Encoder) startDeflate() (err error) {
 	return nil
 }
 
-// appender is an io.Writer onto the end of a slice.
+// appender is an io.Writer that appends to a slice.
 type appender struct{ buf []byte }
 
 func (a *appender) Write(p []byte) (int, error) {

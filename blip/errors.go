@@ -2,23 +2,23 @@ package blip
 
 import "github.com/tandemdb/tandem/internal/fault"
 
-// How a connection fails, for errors.Is. What the errors say around that is for people.
+// The failures of a connection, for errors.Is. The text around them is for people.
 var (
-	// ErrInvalid reports settings, or a message, that cannot be used; the connection goes on.
+	// ErrInvalid reports unusable settings or an unusable message; the connection continues.
 	ErrInvalid error = fault.Invalid
 
-	// ErrNotConnected reports a message for a connection that Close has ended, or is ending. After
-	// another end, messages fail with what Run returns.
+	// ErrNotConnected reports a send on a connection that Close has ended or is ending. After
+	// another end, sends fail with the error of Run.
 	ErrNotConnected error = fault.NotConnected
 
-	// ErrAborted is how a connection ends that was aborted without a reason.
+	// ErrAborted is the error of a connection aborted without a reason.
 	ErrAborted error = fault.ConnectionAborted
 
-	// ErrConnectionLost is how a connection ends without a goodbye: a [CloseError] with the code
-	// 1006, or what its pipe reports.
+	// ErrConnectionLost is the error of a connection that ended without a CLOSE: a [CloseError]
+	// with the code 1006, or an error of the pipe.
 	ErrConnectionLost error = fault.ConnectionLost
 
-	// ErrTimeout reports a peer that takes no data, or does not answer.
+	// ErrTimeout reports a peer that accepts no data or does not answer.
 	ErrTimeout error = fault.Timeout
 
 	// ErrProtocol reports a peer that breaks the protocol, which ends the connection (1002).
@@ -28,6 +28,6 @@ var (
 	// (1009).
 	ErrTooBig error = fault.New(fault.WebSocket, closeTooBig, "message too big")
 
-	// ErrIO reports a body that could not be read to be sent.
+	// ErrIO reports that the body of an outgoing message could not be read.
 	ErrIO error = fault.IO
 )

@@ -13,7 +13,7 @@ import (
 	"github.com/tandemdb/tandem/blip"
 )
 
-// Whoever uses the package can tell by its own names how a connection failed.
+// Users of the package can distinguish failures by the package's own names.
 func TestFailuresHaveNamesOfThePackage(t *testing.T) {
 	conn := func(configure func(*blip.Config)) *blip.Conn {
 		here, there := blip.NewPipePair()
@@ -63,7 +63,7 @@ func frameOf(t *testing.T, body string) []byte {
 	return frame
 }
 
-// The documentation names no error that a reader cannot.
+// The documentation names no error that a reader cannot use.
 func TestTheDocumentationNamesNoInternalError(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {

@@ -11,13 +11,13 @@ import (
 // message or frame in the others. Undefined bits are ignored.
 type Flags uint8
 
-// The types of frames. Others are undefined, and skipped when they come.
+// The types of frames. Frames of other types are skipped.
 const (
 	TypeMSG    Flags = 0 // a request
 	TypeRPY    Flags = 1 // its reply
 	TypeERR    Flags = 2 // its reply, which reports an error
-	TypeACKMSG Flags = 4 // so much of a request has arrived
-	TypeACKRPY Flags = 5 // so much of a reply has arrived
+	TypeACKMSG Flags = 4 // part of a request has arrived
+	TypeACKRPY Flags = 5 // part of a reply has arrived
 )
 
 // The other flags.
@@ -30,7 +30,7 @@ const (
 	typeMask Flags = 0x07
 )
 
-// Type returns the type alone.
+// Type returns the type without the other flags.
 func (f Flags) Type() Flags { return f & typeMask }
 
 func (f Flags) isReply() bool { return f.Type() == TypeRPY || f.Type() == TypeERR }
@@ -41,20 +41,20 @@ func (f Flags) isKnown() bool { return f.Type() == TypeMSG || f.isReply() || f.i
 
 // Sizes of the protocol, in bytes.
 const (
-	// MaxFrame is the largest frame a Conn or an [Encoder] for one sends, all included.
+	// MaxFrame is the largest frame that a Conn or Encoder sends, header included.
 	MaxFrame = 16384
 	// MaxProperties is the largest properties section, without its length.
 	MaxProperties = 102400
 
 	politeFrame = 4096   // largest frame of a normal message while an urgent one waits
-	ackInterval = 50000  // a receiver acknowledges after so much of one message
-	sendWindow  = 128000 // a sender stops when so much of one message is unacknowledged
+	ackInterval = 50000  // bytes of one message after which the receiver acknowledges
+	sendWindow  = 128000 // unacknowledged bytes of one message at which the sender stops
 
 	checksumSize = 4
 	maxHeader    = binary.MaxVarintLen64 + 1
 )
 
-// Frame is one frame, decoded.
+// Frame is a decoded frame.
 type Frame struct {
 	// Number is the message's number: the sender's own count for requests, and the count of the
 	// request's sender for replies and acknowledgements.
@@ -62,9 +62,10 @@ type Frame struct {
 	Flags  Flags
 	// Body is a piece of the message, inflated; nil in acknowledgements.
 	Body []byte
-	// Size is what the frame counts for in acknowledgements: its bytes on the wire without the header.
+	// Size is the frame's size in acknowledgements: its bytes on the wire without the header.
 	Size int
-	// Total is what an acknowledgement acknowledges: the bytes received of the message so far.
+	// Total is the number of bytes that an acknowledgement acknowledges, from the start of the
+	// message.
 	Total uint64
 }
 
@@ -73,7 +74,7 @@ func appendHeader(dst []byte, number uint64, flags Flags) []byte {
 	return binary.AppendUvarint(binary.AppendUvarint(dst, number), uint64(flags))
 }
 
-// headerSize returns the length of what appendHeader appends.
+// headerSize returns the length of the output of appendHeader.
 func headerSize(number uint64) int { return (bits.Len64(number|1)+6)/7 + 1 }
 
 // AppendACK appends a whole acknowledgement frame for total bytes of a message; kind is TypeACKMSG or TypeACKRPY.
@@ -102,12 +103,13 @@ func cutUvarint(b []byte) (value uint64, rest []byte, ok bool) {
 	return value, b[n:], true
 }
 
-// protocolError is a breach of the protocol by the peer. It ends the connection with code 1002.
+// protocolError returns the error of a peer that broke the protocol. It ends the connection with
+// code 1002.
 func protocolError(format string, args ...any) *fault.Error {
 	return fault.ProtocolError.In("BLIP", "").Says(format, args...)
 }
 
-// tooBig is more than we are ready to hold. It ends the connection with code 1009.
+// tooBig returns the error of a peer that exceeds a limit. It ends the connection with code 1009.
 func tooBig(format string, args ...any) *fault.Error {
 	return fault.New(fault.WebSocket, closeTooBig, "").In("BLIP", "").Says(format, args...)
 }

@@ -24,7 +24,7 @@ func joinFrames(events []bliptest.Event, direction string) []byte {
 	return input
 }
 
-// cutFrame undoes joinFrames, whatever the input.
+// cutFrame undoes joinFrames for any input.
 func cutFrame(input []byte) (frame, rest []byte) {
 	size, n := binary.Uvarint(input)
 	if n <= 0 {
@@ -61,7 +61,7 @@ func FuzzFrame(f *testing.F) {
 			raw, input = cutFrame(input)
 			var frame blip.Frame
 			var err error
-			fuzzing.Within(t, 8*limit, func() { frame, err = decoder.Decode(raw) }) // a buffer that grows to it
+			fuzzing.Within(t, 8*limit, func() { frame, err = decoder.Decode(raw) }) // a buffer grows to the limit
 			if err != nil {
 				if fault.Of(err) == nil {
 					t.Fatalf("error %v has no code", err)
@@ -75,7 +75,8 @@ func FuzzFrame(f *testing.F) {
 	})
 }
 
-// lenientPipe reads frames from a script, and mends their checksums, so that fuzzing gets beyond them.
+// lenientPipe reads frames from a script and corrects their checksums, so that fuzzing gets past
+// them.
 type lenientPipe struct {
 	input []byte
 	sums  foreignFramer
@@ -108,7 +109,7 @@ func FuzzConn(f *testing.F) {
 			}
 		}
 		var err error
-		// A byte inflates to a thousand at most, which are held as frame, message and echo.
+		// A byte inflates to at most a thousand, held as frame, message and echo.
 		fuzzing.Within(t, uint64(16<<20+4096*len(input)), func() { err = conn.Run(t.Context()) })
 		if fault.Of(err) == nil || errors.Is(err, fault.Unexpected) {
 			t.Fatalf("Run = %v, want an error with a code", err)

@@ -5,30 +5,31 @@ import (
 	"slices"
 )
 
-// messageOverhead is what a message counts for beside its bytes, about what it takes in memory.
+// messageOverhead is the size counted for a message in addition to its bytes, about its overhead in
+// memory.
 const messageOverhead = 512
 
-// incoming is a message on its way in: a request, or a reply.
+// incoming is a request or reply that is being received.
 type incoming struct {
 	flags Flags
 	limit int64 // most bytes held in memory
 
-	held int64 // what it counts for in Conn.held
+	held int64 // the message's part of Conn.held
 
-	data     []byte // all so far, or the head alone if the body goes to sink
+	data     []byte // all bytes so far, or only the head if the body goes to sink
 	received int64  // bytes received, as acknowledgements count them
 	acked    int64
 
-	unordered bool // the properties are complete, and others need not wait for it
+	unordered bool // the properties are complete, and other requests need not wait for this one
 
-	sink    io.Writer // nil: the body stays in memory
+	sink    io.Writer // nil if the body stays in memory
 	props   Properties
-	sinking bool  // props is complete, the rest goes to sink
-	sunk    int64 // bytes given to sink
+	sinking bool  // props is complete; the rest goes to sink
+	sunk    int64 // bytes written to sink
 	sinkErr error
 }
 
-// add takes the next piece. It returns an error if the message breaks the rules or the limit.
+// add adds the next piece. It returns an error if the message breaks the protocol or the limit.
 func (in *incoming) add(piece []byte) error {
 	if in.sinking {
 		in.drain(piece)
@@ -38,7 +39,7 @@ func (in *incoming) add(piece []byte) error {
 		return tooBig("message is larger than %d bytes", in.limit)
 	}
 	in.data = append(in.data, piece...)
-	_, body, err := cutProperties(in.data) // finds out early if they are too large
+	_, body, err := cutProperties(in.data) // detects too large properties early
 	if err != nil || body == nil || in.sink == nil {
 		return err
 	}
@@ -55,8 +56,8 @@ func (in *incoming) startSinking() error {
 	return nil
 }
 
-// isOrdered reports whether later requests may have to wait for this one, which is incomplete: its profile is
-// such a one, or is still to come.
+// isOrdered reports whether later requests must wait for this incomplete one: profile selects its
+// profile, or its profile is still unknown.
 func (in *incoming) isOrdered(profile func(string) bool) (bool, error) {
 	if in.unordered {
 		return false, nil
@@ -73,7 +74,7 @@ func (in *incoming) isOrdered(profile func(string) bool) (bool, error) {
 	return !in.unordered, nil
 }
 
-// drain gives a piece of the body to the sink, until that fails.
+// drain writes a piece of the body to the sink, unless the sink has failed.
 func (in *incoming) drain(piece []byte) {
 	in.sunk += int64(len(piece))
 	if in.sinkErr == nil && len(piece) > 0 {
@@ -90,14 +91,14 @@ func (in *incoming) finish() (Properties, []byte, error) {
 	return props, slices.Clip(body), err
 }
 
-// growth returns by how much the message counts for more than before.
+// growth updates held and returns the increase.
 func (in *incoming) growth() int64 {
 	before := in.held
 	in.held = messageOverhead + int64(len(in.data))
 	return in.held - before
 }
 
-// ackDue reports whether the message has grown enough for an acknowledgement, and counts that as sent.
+// ackDue reports whether an acknowledgement is due, and counts it as sent.
 func (in *incoming) ackDue(size int) bool {
 	in.received += int64(size)
 	if in.received-in.acked < ackInterval {

@@ -10,21 +10,23 @@ import (
 
 // inflater undoes the deflate stream of one direction, frame by frame.
 //
-// A deflate reader takes an early end of its input for the end of all, so it must never see one. Here it
-// runs in a coroutine: when it asks for input beyond a frame, it is put to sleep until the next frame. At
-// that moment it has given out all of the frame, because the frame ends with a flush.
+// A deflate reader takes a temporary end of its input for the end of the stream, so it must never
+// see one. It therefore runs in a coroutine. When it asks for input beyond a frame, the coroutine
+// sleeps until the next frame. At that moment the reader has output the whole frame, because each
+// frame ends with a flush.
 type inflater struct {
-	in    []byte // rest of the frame
+	in    []byte // rest of the trailer that follows the frame
 	trail []byte // rest of the trailer that goes after it
-	out   []byte // what the frame has given so far
+	out   []byte // the output of the frame so far
 	limit int64
 	chunk []byte
 
-	next func() (error, bool) // runs the coroutine until it wants a frame (nil) or fails
+	next func() (error, bool) // runs the coroutine until it needs a frame (nil) or fails
 	stop func()
 }
 
-// Sizes of buffers: the reader never gives out more than its window at once, and rare giants are not kept.
+// Sizes of buffers. The reader outputs at most its window at once. Unusually large buffers are
+// dropped.
 const (
 	inflateChunk = 32 << 10
 	inflateKeep  = 256 << 10
@@ -58,7 +60,7 @@ func (z *inflater) close() {
 	}
 }
 
-// run is the coroutine.
+// run is the body of the coroutine.
 func (z *inflater) run(yield func(error) bool) {
 	source := bufio.NewReaderSize(&frameSource{z, yield}, MaxFrame)
 	r := flate.NewReader(source)
@@ -74,14 +76,14 @@ func (z *inflater) run(yield func(error) bool) {
 			err = tooBig("frame inflates to more than %d bytes", z.limit)
 		}
 		if err != nil {
-			for yield(err) { // for ever: the stream is lost
+			for yield(err) { // every later frame fails, too: the stream is lost
 			}
 			return
 		}
 	}
 }
 
-// frameSource feeds the coroutine, and puts it to sleep between frames.
+// frameSource feeds the coroutine, and suspends it between frames.
 type frameSource struct {
 	z     *inflater
 	yield func(error) bool

@@ -79,7 +79,7 @@ func TestEveryRequestIsCompletedAtTheEnd(t *testing.T) {
 				var completed atomic.Int64
 				results := make(chan error, 100)
 				for i := range 100 {
-					body := make([]byte, i*1000) // the last ones do not fit into the pipe
+					body := make([]byte, i*1000) // the last bodies do not fit into the pipe
 					err := conn.Send(&blip.Message{Body: body, Urgent: i%3 == 0}, func(_ *blip.Reply, err error) {
 						completed.Add(1)
 						results <- err
@@ -104,7 +104,7 @@ func TestEveryRequestIsCompletedAtTheEnd(t *testing.T) {
 	}
 }
 
-// A peer that takes nothing and echoes nothing cannot hold up Close for ever.
+// A peer that reads nothing and echoes nothing cannot block Close forever.
 func TestCloseIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn, _ := withPeer(t, blip.Config{CloseTimeout: 3 * time.Second})
@@ -207,8 +207,8 @@ func TestLostReplyTimesOut(t *testing.T) {
 	}
 }
 
-// TestPeerThatIsSentAStreamMayAnswerLate lets a peer take half an hour for a reply, before which it does not
-// answer a request: so does a client that was sent a document, and fetches its blob over a slow link.
+// TestPeerThatIsSentAStreamMayAnswerLate sends a reply for half an hour, and the peer answers a
+// request only afterwards. A client that fetches a document's blob over a slow link does the same.
 func TestPeerThatIsSentAStreamMayAnswerLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn, peer := withPeer(t, blip.Config{ReplyTimeout: time.Minute, Handler: func(r *blip.Request) {
@@ -286,7 +286,7 @@ func TestNegativeTimeoutWaitsForEver(t *testing.T) {
 	})
 }
 
-// brokenPipe fails to write, while the reader can still find the peer's goodbye.
+// brokenPipe fails to write, while its reader can still find the peer's CLOSE.
 type brokenPipe struct{ blip.Pipe }
 
 func (brokenPipe) Flush(context.Context) error { return io.ErrClosedPipe }
@@ -320,7 +320,7 @@ func TestFailedWriteEndsRun(t *testing.T) {
 	})
 }
 
-// cutPipe is cut when something is sent; until then the peer takes nothing.
+// cutPipe breaks when something is sent; until then the peer reads nothing.
 type cutPipe struct {
 	blip.Pipe
 	sending chan struct{}

@@ -9,55 +9,56 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Message is an outgoing request or reply. Once given to a Conn it and all it refers to belong to the Conn, and must
-// not be changed.
+// Message is an outgoing request or reply. A Conn takes ownership of it and of everything it refers
+// to; the caller must not change them afterwards.
 type Message struct {
 	// Properties; a request names its handler in "Profile".
 	Properties Properties
 	// Body may be nil.
 	Body []byte
-	// BodyReader gives the body in place of Body, so that a big one need not be in memory. The Conn's writer
-	// reads it as it sends; it should not wait for anything but a disk. If it is an io.Closer it is closed,
-	// whatever happens to the message. An error after the first frame has gone ends the connection, for a
-	// message cannot be recalled.
+	// BodyReader provides the body in place of Body, so that a big body need not be in memory. The
+	// Conn's writer reads it while sending; it may wait for a disk but for nothing slower. An
+	// io.Closer is closed in every case. If reading fails after the first frame was sent, the
+	// connection ends, because a message cannot be recalled.
 	BodyReader io.Reader
-	// Urgent messages go before others. A reply is as urgent as its request.
+	// Urgent messages overtake others. A reply is as urgent as its request.
 	Urgent bool
-	// NoReply says that no reply is wanted. Requests only.
+	// NoReply asks for no reply. It is only for requests.
 	NoReply bool
-	// Compress allows the message to be deflated; [Config] says when that happens.
+	// Compress allows the message to be deflated; [Config] decides when.
 	Compress bool
-	// Sink takes the body of the reply as it arrives, in place of memory. An error of its Write fails this request
-	// only. It is called by the Conn's reader, which it must not keep waiting. Requests only.
+	// Sink receives the body of the reply as it arrives, so that it is not held in memory. If its
+	// Write fails, only this request fails. The Conn's reader calls it, so it must not block. It is
+	// only for requests.
 	Sink io.Writer
 }
 
-// closeBody closes the BodyReader, if it can be.
+// closeBody closes the BodyReader if it is an io.Closer.
 func (m *Message) closeBody() {
 	if closer, ok := m.BodyReader.(io.Closer); ok {
-		_ = closer.Close() // it was only read
+		_ = closer.Close() // nothing was written to it
 	}
 }
 
-// Request is an incoming request. Its fields may be kept and must not be changed; its methods may be called from
-// any goroutine.
+// Request is an incoming request. Its fields may be kept but not changed; its methods are safe for
+// concurrent use.
 type Request struct {
 	Properties Properties
 	Body       []byte
 	Number     uint64 // the peer's count, from 1
 	Urgent     bool
-	NoReply    bool // no reply is wanted; one that is given is ignored
+	NoReply    bool // the peer wants no reply, and ignores one
 
 	conn     *Conn
 	held     int64
 	answered atomic.Bool
 }
 
-// Profile returns the name of the handler the request is for.
+// Profile returns the name of the handler that the request asks for.
 func (r *Request) Profile() string { return r.Properties.Value("Profile") }
 
-// Reply answers the request; nil is an empty answer. Only the first answer counts. It never blocks; an answer that
-// comes after the end of the connection is dropped.
+// Reply answers the request; nil is an empty answer. Only the first answer counts. Reply never
+// blocks. After the end of the connection it drops the answer.
 func (r *Request) Reply(m *Message) {
 	if m == nil {
 		m = &Message{}
@@ -65,7 +66,8 @@ func (r *Request) Reply(m *Message) {
 	r.answer(TypeRPY, m)
 }
 
-// ReplyError answers the request with an error, in one of the protocol's domains ("HTTP", "BLIP", …).
+// ReplyError answers the request with an error in one of the protocol's domains ("HTTP", "BLIP",
+// …).
 func (r *Request) ReplyError(domain string, code int, text string) {
 	r.answer(TypeERR, errorMessage(domain, code, text))
 }
@@ -85,19 +87,19 @@ func (r *Request) answer(kind Flags, m *Message) {
 // Reply is the answer to a request.
 type Reply struct {
 	Properties Properties
-	Body       []byte // nil if it went to a Sink
-	Size       int64  // bytes in the body, wherever it went
+	Body       []byte // nil if it was written to a Sink
+	Size       int64  // bytes in the body, also if written to a Sink
 }
 
-// Error is a reply that reports an error. Domain is "BLIP" if the peer gave none. For
-// errors.Is, two of the same domain and code are the same.
+// Error is a reply that reports an error. Domain is "BLIP" if the peer sent none. For errors.Is,
+// errors with the same domain and code are equal.
 type Error struct {
 	Domain string
 	Code   int
 	Text   string // for people; may be empty
 }
 
-// Error renders domain, code and text.
+// Error returns domain, code and text.
 func (e *Error) Error() string {
 	if e.Text == "" {
 		return fmt.Sprintf("peer replied with error %s %d", e.Domain, e.Code)
@@ -105,13 +107,13 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("peer replied with error %s %d: %s", e.Domain, e.Code, e.Text)
 }
 
-// Is reports whether target is an Error of the same domain and code.
+// Is reports whether target is an Error with the same domain and code.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Domain == e.Domain && t.Code == e.Code
 }
 
-// Unwrap returns the same in the form of the errors of package tandem.
+// Unwrap returns the error as package tandem's type.
 func (e *Error) Unwrap() error { return fault.New(fault.Domain(e.Domain), e.Code, e.Text) }
 
 // The errors of the BLIP layer itself.
@@ -132,7 +134,7 @@ func errorMessage(domain string, code int, text string) *Message {
 	}
 }
 
-// errorOf reads an error reply.
+// errorOf parses an error reply.
 func errorOf(props Properties, body []byte) *Error {
 	domain := props.Value(keyErrorDomain)
 	if domain == "" {

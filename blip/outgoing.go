@@ -8,31 +8,31 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// outgoing is a message on its way out, and if it is a request, until its reply is complete.
+// outgoing is a message being sent. A request stays outgoing until its reply is complete.
 type outgoing struct {
 	msg    *Message
 	flags  Flags               // type, Urgent and NoReply
-	number uint64              // 0: a request that has not begun
-	done   func(*Reply, error) // nil: nobody wants to know
-	held   int64               // what the request this replies to counts for in Conn.held
+	number uint64              // 0 for a request that has not begun
+	done   func(*Reply, error) // nil if nobody waits for the reply
+	held   int64               // for a reply: its request's part of Conn.held
 
 	// Owned by the writer.
 	begun  bool
-	closed bool          // the BodyReader is
-	rest   []byte        // of the head and body, when begun
-	body   *bufio.Reader // on BodyReader, when begun
+	closed bool          // the BodyReader is closed
+	rest   []byte        // rest of the head and body, once begun
+	body   *bufio.Reader // reads BodyReader, once begun
 
 	// Owned by the reader.
 	reply *incoming
 
 	// Guarded by Conn.mu.
-	weight   int64 // what it still counts for in Conn.queued
+	weight   int64 // the message's part of Conn.queued
 	sent     int64 // bytes sent, as acknowledgements count them
 	acked    int64
-	parked   bool // waits for an acknowledgement, and is not in the schedule
+	parked   bool // waits for an acknowledgement, outside the schedule
 	sentAll  bool
-	finished bool  // done has been called, or will be by whoever set this
-	progress int64 // tick of the last frame either way
+	finished bool  // done has been called or is about to be
+	progress int64 // tick of the last frame in either direction
 }
 
 func newRequest(m *Message, done func(*Reply, error)) *outgoing {
@@ -58,17 +58,18 @@ func newReply(r *Request, kind Flags, m *Message) *outgoing {
 
 func (o *outgoing) isRequest() bool { return o.flags.Type() == TypeMSG }
 
-// isNewRequest reports whether o is a request whose number is still open.
+// isNewRequest reports whether o is a request without a number.
 func (o *outgoing) isNewRequest() bool { return o.number == 0 }
 
 func (o *outgoing) urgent() bool { return o.flags&Urgent != 0 }
 
 func (o *outgoing) key() partialKey { return partialKey{o.number, o.isRequest()} }
 
-// windowOpen reports whether more may be sent before an acknowledgement.
+// windowOpen reports whether more may be sent before the next acknowledgement.
 func (o *outgoing) windowOpen() bool { return o.sent-o.acked < sendWindow }
 
-// fill appends the next piece of the message to dst, up to limit bytes, and reports whether more is left.
+// fill appends the next piece of the message to dst, up to limit bytes, and reports whether more
+// follows.
 func (o *outgoing) fill(dst []byte, limit int) (piece []byte, more bool, err error) {
 	if !o.begun {
 		dst = o.begin(dst)
@@ -85,7 +86,7 @@ func (o *outgoing) fill(dst []byte, limit int) (piece []byte, more bool, err err
 	return o.fillFromReader(dst, limit)
 }
 
-// begin appends the head, and makes the body ready.
+// begin appends the head and prepares the body.
 func (o *outgoing) begin(dst []byte) []byte {
 	o.begun = true
 	if o.msg.BodyReader != nil {
@@ -104,14 +105,14 @@ func (o *outgoing) closeBody() {
 	}
 }
 
-// fail makes a reply that has not begun an error.
+// fail turns a reply that has not begun into an error.
 func (o *outgoing) fail(err error) {
 	o.flags = o.flags&^typeMask | TypeERR
 	o.msg = errorMessage(domainBLIP, codeHandlerFailed, err.Error())
 	o.begun, o.rest, o.body = false, nil, nil
 }
 
-// fillFromReader reads ahead one byte, so that the last frame is known as such.
+// fillFromReader reads one byte ahead, so that it recognizes the last frame.
 func (o *outgoing) fillFromReader(dst []byte, limit int) (piece []byte, more bool, err error) {
 	dst = slices.Grow(dst, limit-len(dst))
 	for len(dst) < limit && err == nil {
@@ -122,7 +123,7 @@ func (o *outgoing) fillFromReader(dst []byte, limit int) (piece []byte, more boo
 	if err == nil {
 		_, err = o.body.Peek(1)
 	}
-	switch err { // a reader ends with io.EOF itself; a wrapped one is a failure
+	switch err { // only a bare io.EOF ends a reader; a wrapped one is a failure
 	case nil:
 		return dst, true, nil
 	case io.EOF:

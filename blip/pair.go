@@ -11,28 +11,28 @@ import (
 
 // Limits of a pipe in memory, in bytes.
 const (
-	pairBatch  = 64 << 10  // a writer passes on so much at once
-	pairWindow = 256 << 10 // and waits while the reader is behind by so much
+	pairBatch  = 64 << 10  // a writer passes on at least this much at once
+	pairWindow = 256 << 10 // the writer waits while the reader is this far behind
 
 	pairCloseTimeout = 5 * time.Second
 )
 
-// NewPipePair returns the two ends of a pipe in memory. It behaves like a WebSocket: Write holds frames back
-// until Flush or until 64 KiB have come together, and blocks while the other side is 256 KiB behind; a goodbye
-// is echoed by the other side's Read, which then returns a *[CloseError] with its code. After Abort the other
-// side reads code 1006.
+// NewPipePair returns the two ends of a pipe in memory. It behaves like a WebSocket: Write holds
+// frames back until Flush or until 64 KiB have collected, and blocks while the other side is 256
+// KiB behind. The other side's Read echoes a CLOSE, and then returns a *[CloseError] with its code.
+// After Abort the other side reads code 1006.
 func NewPipePair() (a, b Pipe) {
 	there, back := newStream(), newStream()
 	return &pairEnd{in: back, out: there}, &pairEnd{in: there, out: back}
 }
 
-// pairEnd is one end.
+// pairEnd is one end of the pipe.
 type pairEnd struct {
 	in, out *stream
 
 	batch []byte // frames with their lengths, held back by Write
-	rest  []byte // of the batch that Read took last
-	spent []byte // that batch, to be used again
+	rest  []byte // rest of the batch that Read has taken last
+	spent []byte // that batch's memory, for reuse
 }
 
 // Read returns the next frame.
@@ -40,7 +40,7 @@ func (p *pairEnd) Read(ctx context.Context) ([]byte, error) {
 	if len(p.rest) == 0 {
 		batch, err := p.in.receive(ctx, p.spent)
 		if closed, ok := err.(*CloseError); ok && closed.Code != closeDropped { //nolint:errorlint // made by receive
-			p.out.end(closed) // the echo, unless this side has said its own goodbye
+			p.out.end(closed) // the echo, unless this side has closed already
 		}
 		if err != nil {
 			return nil, err
@@ -54,7 +54,7 @@ func (p *pairEnd) Read(ctx context.Context) ([]byte, error) {
 	return frame, nil
 }
 
-// Write holds the frame back, for a while.
+// Write holds the frame back until Flush or a full batch.
 func (p *pairEnd) Write(ctx context.Context, frame []byte) error {
 	p.batch = append(binary.AppendUvarint(p.batch, uint64(len(frame))), frame...)
 	if len(p.batch) < pairBatch {
@@ -63,7 +63,7 @@ func (p *pairEnd) Write(ctx context.Context, frame []byte) error {
 	return p.Flush(ctx)
 }
 
-// Flush passes on what Write has held back.
+// Flush passes on the held frames.
 func (p *pairEnd) Flush(ctx context.Context) (err error) {
 	if len(p.batch) > 0 {
 		p.batch, err = p.out.send(ctx, p.batch)
@@ -71,7 +71,7 @@ func (p *pairEnd) Flush(ctx context.Context) (err error) {
 	return err
 }
 
-// Close says goodbye, and waits up to five seconds for the echo.
+// Close sends the CLOSE, and waits up to five seconds for the echo.
 func (p *pairEnd) Close(code int, reason string) error {
 	p.out.end(&CloseError{Code: code, Reason: reason})
 	ctx, cancel := context.WithTimeout(context.Background(), pairCloseTimeout)
@@ -92,9 +92,9 @@ func (p *pairEnd) Abort() error {
 type stream struct {
 	mu     sync.Mutex // guards the following
 	moved  sync.Cond
-	queue  []byte      // batches that wait for the reader
-	closed *CloseError // the end, after queue
-	broken bool        // the end, at once
+	queue  []byte      // batches waiting for the reader
+	closed *CloseError // the CLOSE, after queue
+	broken bool        // dropped: queue is lost
 }
 
 func newStream() *stream {
@@ -103,7 +103,7 @@ func newStream() *stream {
 	return s
 }
 
-// send passes on a batch, and returns a buffer for the next.
+// send passes on a batch, and returns a buffer for the next one.
 func (s *stream) send(ctx context.Context, batch []byte) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,7 +119,7 @@ func (s *stream) send(ctx context.Context, batch []byte) ([]byte, error) {
 	return batch[:0], nil
 }
 
-// receive waits for batches and takes them all, in exchange for a buffer that is not needed any more.
+// receive waits for batches and takes all of them, in exchange for a used buffer.
 func (s *stream) receive(ctx context.Context, spent []byte) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,7 +139,7 @@ func (s *stream) receive(ctx context.Context, spent []byte) ([]byte, error) {
 	}
 }
 
-// waitLocked waits until ready, or the stream is broken, or ctx has ended.
+// waitLocked waits until ready returns true, the stream is broken, or ctx has ended.
 func (s *stream) waitLocked(ctx context.Context, ready func() bool) {
 	if ready() || s.broken {
 		return
@@ -155,7 +155,7 @@ func (s *stream) waitLocked(ctx context.Context, ready func() bool) {
 	}
 }
 
-// end puts the goodbye behind what was sent. The first one counts.
+// end puts a CLOSE behind the sent batches. Only the first one counts.
 func (s *stream) end(e *CloseError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,7 +165,7 @@ func (s *stream) end(e *CloseError) {
 	s.moved.Broadcast()
 }
 
-// awaitEnd waits for the other side's goodbye.
+// awaitEnd waits for the other side's CLOSE.
 func (s *stream) awaitEnd(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,6 +1,6 @@
 package blip
 
-// begin gives a new request its number, and makes its reply awaited.
+// begin gives a new request its number, and registers it for a reply.
 func (c *Conn) begin(o *outgoing) {
 	if !o.isNewRequest() {
 		return
@@ -14,7 +14,7 @@ func (c *Conn) begin(o *outgoing) {
 	}
 }
 
-// sentPiece does the accounts for a frame of size bytes with a piece of a message, which goes on if more is left.
+// sentPiece accounts for a sent frame of size bytes. The message continues if more is set.
 func (c *Conn) sentPiece(o *outgoing, piece, size int, more bool) {
 	c.mu.Lock()
 	o.sent += int64(size)
@@ -41,7 +41,8 @@ func (c *Conn) sentPiece(o *outgoing, piece, size int, more bool) {
 	}
 }
 
-// unqueueLocked takes sent bytes off the queue, and all that is left at the end of a message.
+// unqueueLocked removes n sent bytes from the queue's count, or all remaining ones at the end of a
+// message.
 func (c *Conn) unqueueLocked(o *outgoing, n int64, more bool) {
 	if !more || n > o.weight {
 		n = o.weight
@@ -59,13 +60,14 @@ func (c *Conn) unqueueLocked(o *outgoing, n int64, more bool) {
 	c.waiters = kept
 }
 
-// acknowledge notes how much of a message the peer has, and sends on if that opens the window.
+// acknowledge notes how much of a message the peer has received, and resumes sending if that opens
+// the window.
 func (c *Conn) acknowledge(key partialKey, total uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	o := c.partial[key]
 	if o == nil {
-		return // complete by now, as is normal
+		return // the message is complete already, which is normal
 	}
 	o.acked = max(o.acked, int64(min(total, uint64(o.sent)))) //nolint:gosec // both are in range
 	o.progress = c.clock.now()
@@ -76,8 +78,8 @@ func (c *Conn) acknowledge(key partialKey, total uint64) {
 	}
 }
 
-// dropUnreadable deals with a body that cannot be read. A message that has not begun fails alone; one that has
-// cannot be recalled, and ends the connection.
+// dropUnreadable handles a body that cannot be read. A message that has not begun fails alone. A
+// begun message cannot be recalled, so it ends the connection.
 func (c *Conn) dropUnreadable(o *outgoing, err error) error {
 	switch {
 	case o.isNewRequest():

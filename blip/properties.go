@@ -13,11 +13,12 @@ import (
 // Property is a named string at the head of a message.
 type Property struct{ Key, Value string }
 
-// Properties are the head of a message: few, so a list serves better than a map. Their order has no
-// meaning; of two with one key the first counts.
+// Properties are the head of a message. They are few, so a list serves better than a map. Their
+// order has no meaning; of two with the same key the first counts.
 type Properties []Property
 
-// Props makes properties of alternating keys and values; an odd key at the end gets an empty value.
+// Props makes properties from alternating keys and values; an odd key at the end gets an empty
+// value.
 func Props(keysAndValues ...string) Properties {
 	p := make(Properties, 0, (len(keysAndValues)+1)/2)
 	for i := 0; i < len(keysAndValues); i += 2 {
@@ -30,7 +31,7 @@ func Props(keysAndValues ...string) Properties {
 	return p
 }
 
-// Get returns the value of key, and whether there is one; it may be empty. Case matters.
+// Get returns the value of key, which may be empty, and whether the key exists. Case matters.
 func (p Properties) Get(key string) (string, bool) {
 	for i := range p {
 		if p[i].Key == key {
@@ -40,14 +41,14 @@ func (p Properties) Get(key string) (string, bool) {
 	return "", false
 }
 
-// Value returns the value of key, or "" if there is none.
+// Value returns the value of key, or "".
 func (p Properties) Value(key string) string {
 	value, _ := p.Get(key)
 	return value
 }
 
-// Bool reads the value of key as peers write it: true or yes, in any case, or an integer other than zero. Anything
-// else, and what is absent, is false.
+// Bool parses the value of key as peers write it: true or yes, in any case, or an integer other
+// than zero. Other and missing values are false.
 func (p Properties) Bool(key string) bool {
 	value := p.Value(key)
 	switch {
@@ -61,11 +62,11 @@ func (p Properties) Bool(key string) bool {
 	}
 }
 
-// Int reads the value of key as a decimal integer. It returns otherwise if there is none.
+// Int parses the value of key as a decimal integer. It returns otherwise if there is none.
 func (p Properties) Int(key string, otherwise int64) int64 {
 	value := p.Value(key)
 	if value == "" {
-		return otherwise // most often; the error would take memory
+		return otherwise // the usual case; a parse error would allocate
 	}
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil {
@@ -74,7 +75,7 @@ func (p Properties) Int(key string, otherwise int64) int64 {
 	return n
 }
 
-// Set gives key a value, in place of the one it had.
+// Set sets the value of key.
 func (p *Properties) Set(key, value string) {
 	for i := range *p {
 		if (*p)[i].Key == key {
@@ -85,10 +86,10 @@ func (p *Properties) Set(key, value string) {
 	p.Add(key, value)
 }
 
-// Add appends a property whose key is not there yet.
+// Add appends a property. The key must be new.
 func (p *Properties) Add(key, value string) { *p = append(*p, Property{key, value}) }
 
-// sectionSize returns the length of the properties on the wire, without their length field.
+// sectionSize returns the length of the encoded properties, without their length field.
 func (p Properties) sectionSize() int {
 	size := 0
 	for i := range p {
@@ -116,7 +117,7 @@ func isPropertyText(s string) bool {
 	return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s)
 }
 
-// Append appends the properties as the wire has them, with their length.
+// Append appends the encoded properties with their length field.
 func (p Properties) Append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(p.sectionSize())) //nolint:gosec // a size is not negative
 	for i := range p {
@@ -126,7 +127,8 @@ func (p Properties) Append(dst []byte) []byte {
 	return dst
 }
 
-// ParseMessage splits a complete message into its properties and its body, which shares its memory.
+// ParseMessage splits a complete message into its properties and its body. The body shares the
+// message's memory.
 func ParseMessage(message []byte) (Properties, []byte, error) {
 	section, body, err := cutProperties(message)
 	switch {
@@ -139,7 +141,8 @@ func ParseMessage(message []byte) (Properties, []byte, error) {
 	return props, body, err
 }
 
-// cutProperties splits the properties section from what follows. Both are nil while the section is incomplete.
+// cutProperties splits the properties section from the rest. Both are nil while the section is
+// incomplete.
 func cutProperties(message []byte) (section, rest []byte, err error) {
 	size, rest, ok := cutUvarint(message)
 	switch {
@@ -151,7 +154,7 @@ func cutProperties(message []byte) (section, rest []byte, err error) {
 	return rest[:size], rest[size:], nil
 }
 
-// parseProperties reads a whole section, without its length.
+// parseProperties parses a whole section without its length field.
 func parseProperties(section []byte) (Properties, error) {
 	if len(section) == 0 {
 		return nil, nil

@@ -127,8 +127,8 @@ func exchange(t *testing.T, plans []plan) {
 	<-b.ended
 }
 
-// Requests begin in the order of Send, small ones do not wait for large ones, and urgent ones overtake what has
-// begun.
+// Requests begin in the order of Send, small ones do not wait for large ones, and urgent ones
+// overtake messages that have begun.
 func TestFramesTakeTurnsAndRequestsKeepTheirOrder(t *testing.T) {
 	testsize.Check(t, func(rt *rapid.T) {
 		plans := drawPlans(rt)
@@ -226,7 +226,7 @@ func alternates(numbers []uint64) bool {
 	return true
 }
 
-// Decode undoes Append, whatever the sizes, levels and mixes of plain and compressed frames.
+// Decode undoes Append for all sizes, levels and mixes of plain and compressed frames.
 func TestDecodeUndoesAppend(t *testing.T) {
 	testsize.Check(t, func(t *rapid.T) {
 		encoder := blip.NewEncoder(rapid.IntRange(1, 9).Draw(t, "level"))
@@ -251,7 +251,8 @@ func TestDecodeUndoesAppend(t *testing.T) {
 	})
 }
 
-// Another deflate library, several flushes within a frame, and output that fills the window exactly.
+// The frames come from another deflate library, with several flushes in a frame, and output that
+// fills the window exactly.
 func TestStreamsOfOtherDeflatersAreInflated(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	var out bytes.Buffer

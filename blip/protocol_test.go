@@ -14,14 +14,14 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// withPeer returns a conn, and a peer that plays the other side by hand.
+// withPeer returns a conn, and a peer that plays the other side frame by frame.
 func withPeer(t testing.TB, cfg blip.Config) (*running, *bliptest.Peer) {
 	t.Helper()
 	left, right := blip.NewPipePair()
 	return run(t, left, cfg), bliptest.NewPeer(t, right)
 }
 
-// endOf reads until the pipe ends, and returns how.
+// endOf reads until the pipe ends, and returns the error.
 func endOf(t testing.TB, p *bliptest.Peer) *blip.CloseError {
 	t.Helper()
 	for {
@@ -103,7 +103,7 @@ func sendPieces(p *bliptest.Peer, number uint64, props []byte, size int) {
 	}
 }
 
-// beginMany begins messages of 16000 bytes each and ends none, until size bytes are sent.
+// beginMany begins messages of 16000 bytes each and ends none of them, until size bytes are sent.
 func beginMany(p *bliptest.Peer, props []byte, size int) {
 	body := append(bytes.Clone(props), make([]byte, 16000)...)
 	for n := uint64(1); size > 0; n++ {
@@ -123,16 +123,16 @@ func sendMany(p *bliptest.Peer, n int) {
 	}
 }
 
-// sendBomb sends a message that gets too large by a frame that is small on the wire.
+// sendBomb sends a message that inflates beyond the limit from a small frame.
 func sendBomb(p *bliptest.Peer, props []byte) {
 	p.Send(1, blip.MoreComing, append(bytes.Clone(props), make([]byte, 600_000)...))
 	p.Send(1, blip.MoreComing|blip.Compressed, make([]byte, 600_000))
 }
 
-// Both peers tolerate what here happens, and so do we.
+// Both peers tolerate these frames, and so does a Conn.
 func TestOddButLegalFramesPass(t *testing.T) {
 	conn, peer := withPeer(t, blip.Config{Handler: echo})
-	peer.SendRaw([]byte{9, 0x34, 5})                             // acknowledges what nobody has sent
+	peer.SendRaw([]byte{9, 0x34, 5})                             // acknowledges a message that was never sent
 	peer.SendRaw([]byte{1, 3, 1, 2, 3})                          // undefined type
 	peer.SendMessage(1, 0, blip.Props("a", "1", "a", "2"), "b")  // a key twice
 	peer.Send(2, blip.MoreComing, nil)                           // an empty piece
@@ -172,13 +172,13 @@ func TestRequestsInOrderWaitForEarlierOnes(t *testing.T) {
 	peer.Send(1, blip.MoreComing, ordered.Append(nil))
 	peer.Send(2, blip.MoreComing, other.Append(nil))
 	peer.SendMessage(3, blip.NoReply, ordered, "")
-	peer.Send(4, blip.MoreComing, nil) // what it is going to be nobody knows
+	peer.Send(4, blip.MoreComing, nil) // its profile is still unknown
 	peer.SendMessage(5, 0, ordered, "")
 	peer.SendMessage(6, 0, other, "")
 	mustHandle("6")
 	peer.Send(1, 0, nil)
 	mustHandle("1")
-	mustHandle("3") // before 2, which is of another profile
+	mustHandle("3") // before 2, which has another profile
 	peer.Send(2, 0, nil)
 	mustHandle("2")
 	peer.Send(4, blip.MoreComing, other.Append(nil))
@@ -299,7 +299,8 @@ func TestReceiverAcknowledges(t *testing.T) {
 	}
 }
 
-// A sender stops at 128000 unacknowledged bytes, lets others pass, and goes on when acknowledged.
+// A sender stops at 128000 unacknowledged bytes, lets other messages pass, and resumes after an
+// acknowledgement.
 func TestSenderStopsAtTheWindow(t *testing.T) {
 	for _, compression := range []blip.Compression{blip.Never, blip.Always} {
 		t.Run(fmt.Sprint(compression), func(t *testing.T) {
@@ -332,7 +333,7 @@ func testWindow(t *testing.T, compression blip.Compression) {
 			frames <- f
 		}
 	}()
-	received, sawSmall := 1, false // the properties length is not of the body
+	received, sawSmall := 1, false // the properties length is not part of the body
 	size := 0
 	take := func() {
 		synctest.Wait()
@@ -387,7 +388,7 @@ func TestFramesStaySmall(t *testing.T) {
 	}
 }
 
-// drain reads whatever comes, until the pipe ends.
+// drain reads until the pipe ends.
 func drain(p *bliptest.Peer) {
 	for {
 		if _, err := p.Pipe.Read(context.Background()); err != nil {

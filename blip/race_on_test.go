@@ -2,5 +2,5 @@
 
 package blip_test
 
-// raceDetector says that everything takes ten times as long.
+// raceDetector tells that everything takes ten times as long.
 const raceDetector = true

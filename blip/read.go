@@ -9,17 +9,19 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// reader is the goroutine that receives: it alone owns the inflate stream, the checksum and incomplete messages.
+// reader is the receiving goroutine. It owns the inflate stream, the checksum and the incomplete
+// messages.
 type reader struct {
 	conn     *Conn
 	dec      *Decoder
 	last     uint64               // number of the last request begun
 	requests map[uint64]*incoming // incomplete ones
-	waiting  []*Request           // complete, and to be handled after earlier ones that are not; by number
-	blocker  uint64               // the one that the first of them was last found to wait for
+	waiting  []*Request           // complete requests that must wait for earlier incomplete ones; sorted by number
+	blocker  uint64               // the request that the first of waiting was last found to wait for
 }
 
-// read receives until the pipe ends or the peer breaks a rule; then the error is ours to tell it.
+// read receives until the pipe ends or the peer breaks a rule. In the latter case ours is true, and
+// the peer is told the error.
 func (c *Conn) read(ctx context.Context) (err error, ours bool) {
 	r := &reader{conn: c, dec: NewDecoder(c.cfg.MaxMessage), requests: make(map[uint64]*incoming)}
 	defer r.dec.Close()
@@ -36,7 +38,7 @@ func (c *Conn) read(ctx context.Context) (err error, ours bool) {
 	}
 }
 
-// withFault makes sure that an error of the pipe has a domain and a code.
+// withFault gives an error of the pipe a domain and a code.
 func withFault(err error) error {
 	if err == nil || fault.Of(err) != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -60,7 +62,7 @@ func (r *reader) frame(raw []byte) error {
 	return nil
 }
 
-// request takes a frame of a request.
+// request handles a frame of a request.
 func (r *reader) request(f Frame) error {
 	in := r.requests[f.Number]
 	if in == nil {
@@ -84,7 +86,7 @@ func (r *reader) request(f Frame) error {
 	return r.release()
 }
 
-// grow adds a frame to a message, within the limits, and acknowledges it when due.
+// grow adds a frame to a message within the limits, and acknowledges it when due.
 func (r *reader) grow(in *incoming, f Frame) error {
 	r.conn.stats.received.piece(len(f.Body), f.Flags)
 	if err := in.add(f.Body); err != nil {
@@ -100,7 +102,7 @@ func (r *reader) grow(in *incoming, f Frame) error {
 	return nil
 }
 
-// sendACK acknowledges what has been received of a message.
+// sendACK acknowledges the received bytes of a message.
 func (c *Conn) sendACK(number uint64, kind Flags, total int64) {
 	reply := TypeACKRPY
 	if kind == TypeMSG {
@@ -112,7 +114,7 @@ func (c *Conn) sendACK(number uint64, kind Flags, total int64) {
 	c.wake.Signal()
 }
 
-// complete takes a complete request: it is handled now, or waits for earlier ones.
+// complete handles a complete request, or lets it wait for earlier ones.
 func (r *reader) complete(number uint64, in *incoming) error {
 	props, body, err := in.finish()
 	if err != nil {
@@ -136,7 +138,7 @@ func (r *reader) complete(number uint64, in *incoming) error {
 	return nil
 }
 
-// release hands over the requests that have nothing more to wait for.
+// release delivers the waiting requests that need not wait any longer.
 func (r *reader) release() error {
 	for len(r.waiting) > 0 {
 		first := r.waiting[0]
@@ -149,7 +151,7 @@ func (r *reader) release() error {
 	return nil
 }
 
-// blocked reports whether a request has to wait for one before it, which blocker remembers.
+// blocked reports whether a request must wait for an earlier one, and keeps that in blocker.
 func (r *reader) blocked(number uint64) (bool, error) {
 	if in := r.requests[r.blocker]; in != nil && r.blocker < number {
 		if ordered, err := in.isOrdered(r.conn.cfg.InOrder); ordered || err != nil {
@@ -168,7 +170,7 @@ func (r *reader) blocked(number uint64) (bool, error) {
 	return false, nil
 }
 
-// deliver hands a complete request to the handler.
+// deliver passes a complete request to the handler.
 func (r *reader) deliver(request *Request) {
 	r.conn.cfg.Handler(request)
 	if request.NoReply {
@@ -176,7 +178,7 @@ func (r *reader) deliver(request *Request) {
 	}
 }
 
-// reply takes a frame of a reply.
+// reply handles a frame of a reply.
 func (r *reader) reply(f Frame) error {
 	o, err := r.conn.awaiting(f.Number)
 	if o == nil {
@@ -201,7 +203,8 @@ func (r *reader) reply(f Frame) error {
 	return r.answered(o, f.Number)
 }
 
-// awaiting returns the request that a reply is for. It is nil without an error for one that needs none any more.
+// awaiting returns the request that a reply belongs to. It returns nil without an error if the
+// request no longer needs one.
 func (c *Conn) awaiting(number uint64) (*outgoing, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,17 +1,17 @@
 package blip
 
-// schedule orders outgoing messages, and takes them round robin, a frame at a time.
+// schedule orders outgoing messages. It takes them round robin, one frame at a time.
 //
-// Urgent messages alternate with normal ones, so neither starve. Requests begin in the order in which they were
-// added: the wire demands it of their numbers, and callers may rely on it. So an urgent request waits among the
-// normal ones until those before it have begun, which makes every unbegun request in the urgent lane older than
-// all in the normal one.
+// Urgent messages alternate with normal ones, so that neither starve. Requests begin in the order
+// in which they were added: the wire requires it of their numbers, and callers may rely on it. An
+// urgent request therefore waits among the normal ones until the earlier ones have begun. Hence
+// every unbegun request in the urgent lane is older than all in the normal lane.
 type schedule struct {
 	urgent, normal lane
-	lastUrgent     bool // the last one taken was urgent
+	lastUrgent     bool // the last message taken was urgent
 }
 
-// add puts a message to the end of its lane, a new one or one that goes on.
+// add appends a new or continued message to its lane.
 func (s *schedule) add(m *outgoing) {
 	if m.urgent() && (!m.isNewRequest() || s.normal.newRequests == 0) {
 		s.urgent.push(m)
@@ -20,7 +20,7 @@ func (s *schedule) add(m *outgoing) {
 	s.normal.push(m)
 }
 
-// take removes the message that has the next frame, or returns nil if there is none.
+// take removes and returns the message with the next frame, or nil.
 func (s *schedule) take() *outgoing {
 	s.lastUrgent = s.prefersUrgent()
 	if s.lastUrgent {
@@ -29,7 +29,7 @@ func (s *schedule) take() *outgoing {
 	return s.normal.pop()
 }
 
-// peek returns the message that take would.
+// peek returns the message that take would return.
 func (s *schedule) peek() *outgoing {
 	if s.prefersUrgent() {
 		return s.urgent.front()
@@ -50,7 +50,7 @@ func (s *schedule) prefersUrgent() bool {
 
 func (s *schedule) len() int { return s.urgent.len() + s.normal.len() }
 
-// drain removes and returns everything.
+// drain removes and returns all messages.
 func (s *schedule) drain() []*outgoing {
 	all := make([]*outgoing, 0, s.len())
 	for s.len() > 0 {
@@ -63,7 +63,7 @@ func (s *schedule) drain() []*outgoing {
 type lane struct {
 	items       []*outgoing
 	head        int
-	newRequests int // among the items
+	newRequests int // number of unbegun requests in items
 }
 
 func (l *lane) len() int { return len(l.items) - l.head }

@@ -8,12 +8,12 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Send queues a request, and returns at once. Requests begin in the order of Send.
+// Send queues a request and returns at once. Requests begin in the order of Send.
 //
-// Unless Send returns an error, done is called exactly once: with the reply, with an *[Error] if the reply is
-// one, or with why there is none. That happens on the Conn's own goroutines, which done must not keep waiting.
-// It may be nil, and is ignored for NoReply. Errors of Send itself: properties the wire cannot carry, a
-// connection that is closing or has ended.
+// Unless Send returns an error, done is called exactly once: with the reply, with an *[Error] if
+// the reply is one, or with the error that prevented a reply. It runs on the Conn's own goroutines
+// and must not block. It may be nil, and is ignored for NoReply. Send itself fails if the wire
+// cannot carry the properties, or the connection is closing or has ended.
 func (c *Conn) Send(m *Message, done func(*Reply, error)) error {
 	if err := m.Properties.validate(); err != nil {
 		m.closeBody()
@@ -33,8 +33,8 @@ func (c *Conn) Send(m *Message, done func(*Reply, error)) error {
 	return nil
 }
 
-// Call sends a request, and waits for its reply or for the end of ctx. After it has returned nothing is written
-// to m's Sink.
+// Call sends a request and waits for its reply or the end of ctx. After it has returned, nothing is
+// written to m's Sink.
 func (c *Conn) Call(ctx context.Context, m *Message) (*Reply, error) {
 	type answer struct {
 		reply *Reply
@@ -63,15 +63,16 @@ func (c *Conn) Call(ctx context.Context, m *Message) (*Reply, error) {
 	}
 }
 
-// Queued returns the bytes of outgoing messages that are not sent yet, so that senders can hold back. A BodyReader
-// does not count.
+// Queued returns the bytes of outgoing messages that are not sent yet, so that senders can hold
+// back. A BodyReader does not count.
 func (c *Conn) Queued() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.queued
 }
 
-// WaitQueued waits until Queued is at most limit. It returns an error if ctx or the connection ends before.
+// WaitQueued waits until Queued is at most limit. It returns an error if ctx or the connection ends
+// first.
 func (c *Conn) WaitQueued(ctx context.Context, limit int64) error {
 	c.mu.Lock()
 	if c.outcome != nil || c.queued <= limit {
@@ -91,13 +92,13 @@ func (c *Conn) WaitQueued(ctx context.Context, limit int64) error {
 	return c.outcome
 }
 
-// waiter is a WaitQueued call.
+// waiter is a call of WaitQueued.
 type waiter struct {
 	limit int64
 	ready chan struct{}
 }
 
-// refusalLocked tells why nothing can be sent any more.
+// refusalLocked returns the reason why nothing can be sent any more, or nil.
 func (c *Conn) refusalLocked() error {
 	switch {
 	case c.outcome != nil:
@@ -116,7 +117,7 @@ func (c *Conn) enqueueLocked(o *outgoing) {
 	c.wake.Signal()
 }
 
-// sendReply queues a reply, or drops it after the end.
+// sendReply queues a reply. After the end of the connection it drops the reply.
 func (c *Conn) sendReply(r *Request, kind Flags, m *Message) {
 	c.mu.Lock()
 	refused := c.refusalLocked() != nil
@@ -129,7 +130,7 @@ func (c *Conn) sendReply(r *Request, kind Flags, m *Message) {
 	}
 }
 
-// detachable is a writer that can be taken away from those who write to it.
+// detachable is a writer that can be detached from its users.
 type detachable struct {
 	mu sync.Mutex // guards the following
 	w  io.Writer
@@ -144,7 +145,7 @@ func (d *detachable) Write(p []byte) (int, error) {
 	return d.w.Write(p)
 }
 
-// detach waits for the Write under way, and makes later ones fail. A nil detachable is fine.
+// detach waits for the running Write, and makes later ones fail. It accepts nil.
 func (d *detachable) detach() {
 	if d == nil {
 		return

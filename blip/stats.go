@@ -2,7 +2,7 @@ package blip
 
 import "sync/atomic"
 
-// Stats counts what went over a connection since its beginning.
+// Stats counts the traffic of a connection since its beginning.
 type Stats struct {
 	Sent, Received Traffic
 }
@@ -10,8 +10,8 @@ type Stats struct {
 // Traffic is one direction of a connection.
 type Traffic struct {
 	Messages   int64 // complete requests and replies
-	Frames     int64 // with acknowledgements
-	Bytes      int64 // of frames, as on the wire
+	Frames     int64 // including acknowledgements
+	Bytes      int64 // bytes of frames on the wire
 	Plain      int64 // bytes of message pieces before deflating, or after inflating
 	Compressed int64 // the part of Plain that went through the deflate stream
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// source is a body that knows whether it was closed, and how often.
+// source is a body that counts how often it was closed.
 type source struct {
 	io.Reader
 	closed int
@@ -129,7 +129,7 @@ func TestBodyReaderIsClosedWhenNothingIsSent(t *testing.T) {
 	}
 }
 
-// failing takes some writes and then no more.
+// failing accepts some writes and then fails.
 type failing struct{ left int }
 
 var errFull = errors.New("disk is full")
@@ -197,7 +197,7 @@ func TestReplyWithBadPropertiesBecomesAnError(t *testing.T) {
 	}
 }
 
-// Only what is under way counts for MaxBuffered, however much has gone over the connection.
+// Only messages in progress count for MaxBuffered, however much traffic the connection has had.
 func TestCompleteMessagesAreNoLongerHeld(t *testing.T) {
 	cfg := blip.Config{MaxBuffered: 50_000, Handler: echo}
 	a, b := connect(t, cfg, cfg)

@@ -7,14 +7,14 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Time is counted in coarse ticks, so that noting progress costs no look at a clock.
+// Time is counted in coarse ticks, so that noting progress needs no clock.
 const (
 	ticksPerTimeout = 16
-	patience        = 10 // timeouts that an unanswered request may take while the peer is busy otherwise
+	patience        = 10 // timeouts that an unanswered request may take while the peer is busy with other work
 	lingerTime      = time.Second
 )
 
-// clock tells the tick, and when either direction was last seen to move.
+// clock holds the current tick, and the ticks when each direction last moved.
 type clock struct {
 	tick, heard, written atomic.Int64
 
@@ -25,8 +25,8 @@ func (k *clock) now() int64   { return k.tick.Load() }
 func (k *clock) markHeard()   { k.heard.Store(k.tick.Load()) }
 func (k *clock) markWritten() { k.written.Store(k.tick.Load()) }
 
-// supervise watches over the connection until its end: it finds requests that make no progress, says goodbye when
-// Close asks for it, and drops a pipe that cannot be written any more.
+// supervise watches the connection until it ends: it detects requests without progress, sends the
+// CLOSE that Close asks for, and drops a pipe that cannot be written any more.
 func (c *Conn) supervise() {
 	ticks, stop := c.startTicks()
 	defer stop()
@@ -49,7 +49,7 @@ func (c *Conn) supervise() {
 				c.sendClose()
 				return
 			}
-			// The peer may have said why it takes nothing: give the reader the time to find out.
+			// The peer may have sent its reason: give the reader time to receive it.
 			writerDone, linger = nil, time.After(lingerTime)
 		case <-closeDeadline:
 			c.sendClose()
@@ -75,7 +75,7 @@ func (c *Conn) writerDrained() bool {
 	return c.writeErr == nil
 }
 
-// sendClose says goodbye, waits for the echo, and hangs up.
+// sendClose sends the CLOSE, waits for the echo, and ends the pipe.
 func (c *Conn) sendClose() {
 	c.mu.Lock()
 	if c.over {
@@ -91,7 +91,7 @@ func (c *Conn) sendClose() {
 	c.mu.Unlock()
 }
 
-// findStalled returns an error if something that should move has not moved for too long.
+// findStalled returns an error if a message has not moved for too long.
 func (c *Conn) findStalled() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -114,8 +114,8 @@ func (c *Conn) findStalled() error {
 	return nil
 }
 
-// stalledLocked reports whether o has been still for too long. A peer that is being sent a stream may answer
-// nothing before it has all of it, however long that takes.
+// stalledLocked reports whether o has made no progress for too long. A peer may not answer before
+// it has received the whole stream that is being sent to it, however long that takes.
 func (c *Conn) stalledLocked(o *outgoing, now int64) bool {
 	still := now - o.progress
 	quiet := now - c.clock.heard.Load()

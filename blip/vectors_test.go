@@ -11,7 +11,8 @@ import (
 	"github.com/tandemdb/tandem/blip/bliptest"
 )
 
-// recordings returns the recorded conversations: those in testdata, and all there are next to the repository.
+// recordings returns the recorded conversations: those in testdata, and those beside the
+// repository.
 func recordings(t testing.TB) []string {
 	t.Helper()
 	own, err := filepath.Glob("testdata/*.jsonl")
@@ -58,7 +59,7 @@ func TestRecordingsDecode(t *testing.T) {
 	t.Logf("%d messages", total)
 }
 
-// Frames made anew of the recorded pieces decode to the same messages.
+// Frames encoded from the recorded pieces decode to the same messages.
 func TestRecordingsSurviveEncoding(t *testing.T) {
 	for _, path := range recordings(t) {
 		events, want := loadFrames(t, path)
@@ -103,7 +104,7 @@ func TestRecordingsSurviveEncoding(t *testing.T) {
 	}
 }
 
-// A Conn that is fed one side of a recording gets its requests with the bytes the peer sent.
+// A Conn that receives one side of a recording gets the requests with the peer's bytes.
 func TestConnReadsRecordings(t *testing.T) {
 	for _, path := range recordings(t) {
 		events, messages := loadFrames(t, path)
@@ -111,7 +112,8 @@ func TestConnReadsRecordings(t *testing.T) {
 	}
 }
 
-// replayRequests feeds the frames of the client's first connection, up to the first reply, to a Conn.
+// replayRequests feeds the frames of the client's first connection to a Conn, up to the first
+// reply.
 func replayRequests(t *testing.T, path string, events []bliptest.Event, messages []bliptest.Message) {
 	t.Helper()
 	isReply := func(e bliptest.Event) bool {

@@ -5,26 +5,27 @@ import (
 	"runtime"
 )
 
-// writer is the goroutine that sends: it alone owns the deflate stream, the checksum and the writing end of the pipe.
+// writer is the sending goroutine. It owns the deflate stream, the checksum and the writing end of
+// the pipe.
 type writer struct {
 	conn   *Conn
 	enc    *Encoder
 	budget budget
 	plain  []byte // scratch: a piece of a message
-	frame  []byte // scratch: the frame it becomes
-	dirty  bool   // the pipe may hold frames back
+	frame  []byte // scratch: the frame with that piece
+	dirty  bool   // the pipe may hold back frames
 }
 
-// frameReserve is what a frame may need beside its piece of a message.
+// frameReserve is the space that a frame may need in addition to its piece of a message.
 const (
 	frameReserve   = maxHeader + checksumSize
 	deflateReserve = 32
 )
 
-// idleScratch is the most memory that a writer keeps for its next frame when it has none to send.
+// idleScratch is the most memory that an idle writer keeps for its next frame, in bytes.
 const idleScratch = 4 << 10
 
-// write sends until the connection is over, or closing and drained.
+// write sends until the connection ends, or is closing and drained.
 func (c *Conn) write(ctx context.Context) {
 	w := &writer{
 		conn:   c,
@@ -33,7 +34,7 @@ func (c *Conn) write(ctx context.Context) {
 	}
 	err := w.run(ctx)
 	c.mu.Lock()
-	if !c.over { // else the end of the connection is the cause of err
+	if !c.over { // otherwise the end of the connection has caused err
 		c.writeErr = withFault(err)
 	}
 	c.mu.Unlock()
@@ -61,15 +62,15 @@ func (w *writer) run(ctx context.Context) error {
 	}
 }
 
-// job is what the writer does next: send a piece of a message, or an acknowledgement, or else flush the pipe.
+// job is the writer's next task: a piece of a message, an acknowledgement, or else a flush.
 type job struct {
 	message     *outgoing
-	urgentWaits bool // behind message
+	urgentWaits bool // an urgent message waits behind message
 	ack         ack
 }
 
-// nextJob waits for work. Before it waits it asks for a flush if the pipe is dirty. It returns false when there
-// is and will be nothing to do.
+// nextJob waits for work. Before it waits, it requests a flush if the pipe is dirty. It returns
+// false if no more work will come.
 func (c *Conn) nextJob(dirty bool) (job, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -127,7 +128,7 @@ func (w *writer) sendPiece(ctx context.Context, j job) error {
 	return w.push(ctx)
 }
 
-// encode makes a frame of the piece, at the expense of the budget if it is deflated.
+// encode makes a frame of the piece, and charges deflating to the budget.
 func (w *writer) encode(number uint64, flags Flags) (err error) {
 	start := w.budget.now()
 	w.frame, err = w.enc.Append(w.frame[:0], number, flags, w.plain)
@@ -137,7 +138,7 @@ func (w *writer) encode(number uint64, flags Flags) (err error) {
 	return err
 }
 
-// push gives the frame to the pipe.
+// push writes the frame to the pipe.
 func (w *writer) push(ctx context.Context) error {
 	start := w.budget.now()
 	if err := w.conn.pipe.Write(ctx, w.frame); err != nil {
@@ -150,7 +151,7 @@ func (w *writer) push(ctx context.Context) error {
 	return nil
 }
 
-// flush empties the pipe, after others had a chance to add to it.
+// flush flushes the pipe, after giving other goroutines a chance to add work.
 func (w *writer) flush(ctx context.Context) error {
 	runtime.Gosched()
 	if w.conn.hasWork() {

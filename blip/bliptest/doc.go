@@ -4,5 +4,5 @@
 //	…
 //	messages, err := bliptest.Messages(events)
 //
-// Nothing in it is for production.
+// The package is for tests only.
 package bliptest

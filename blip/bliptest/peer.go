@@ -7,8 +7,8 @@ import (
 	"github.com/tandemdb/tandem/blip"
 )
 
-// Peer is one side of a connection that does exactly what the test says, a frame at a time. Its methods fail
-// the test when the pipe fails.
+// Peer is one side of a connection that sends and receives single frames on the test's command. Its
+// methods fail the test if the pipe fails.
 type Peer struct {
 	t    testing.TB
 	Pipe blip.Pipe
@@ -72,7 +72,7 @@ func (p *Peer) Receive() blip.Frame {
 	return f
 }
 
-// TryReceive returns the next frame, or why there is none.
+// TryReceive returns the next frame, or the error of the pipe.
 func (p *Peer) TryReceive(ctx context.Context) (blip.Frame, error) {
 	raw, err := p.Pipe.Read(ctx)
 	if err != nil {

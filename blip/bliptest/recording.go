@@ -40,7 +40,7 @@ type Message struct {
 	Line       int // of its last frame
 }
 
-// Load reads a recording, a line of JSON for each event.
+// Load reads a recording with one line of JSON for each event.
 func Load(path string) ([]Event, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -62,8 +62,8 @@ func Load(path string) ([]Event, error) {
 	}
 }
 
-// Messages decodes all frames of a recording, checks every checksum, and returns the messages in the order in
-// which they were complete. Messages that the end of their connection has cut off are left out.
+// Messages decodes all frames of a recording, checks every checksum, and returns the messages in
+// the order of their completion. It omits messages cut off by the end of their connection.
 func Messages(events []Event) ([]Message, error) {
 	streams := make(map[streamKey]*stream)
 	defer func() {
@@ -107,11 +107,11 @@ type stream struct {
 	open    map[messageKey]*Message
 }
 
-// frame takes a frame, and returns the message that it completes, or nil.
+// frame decodes a frame, and returns the message that it completes, or nil.
 func (s *stream) frame(e Event) (*Message, error) {
 	f, err := s.decoder.Decode(e.Data)
 	if err != nil || f.Flags.Type() > blip.TypeERR {
-		return nil, err // acknowledgements are no messages
+		return nil, err // acknowledgements belong to no message
 	}
 	key := messageKey{f.Number, f.Flags.Type() != blip.TypeMSG}
 	m := s.open[key]
