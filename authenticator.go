@@ -22,7 +22,8 @@ type BasicAuthenticator struct{ Username, Password string }
 
 func (a BasicAuthenticator) check() error {
 	if strings.Contains(a.Username, ":") {
-		return fault.Invalid.In("configure replicator", "").Says("a user's name cannot hold a colon")
+		return fault.Invalid.In("configure replicator", "").Says("a user's name cannot hold a colon").
+			Try("give the name without the password, which has a field of its own")
 	}
 	return nil
 }
@@ -38,7 +39,7 @@ type SessionAuthenticator struct {
 }
 
 func (a SessionAuthenticator) check() error {
-	invalid := fault.Invalid.In("configure replicator", "")
+	invalid := fault.Invalid.In("configure replicator", "").Try("take the session ID that Sync Gateway gave for the user")
 	switch {
 	case a.SessionID == "":
 		return invalid.Says("the session has no ID")
@@ -65,7 +66,8 @@ type ClientCertificateAuthenticator struct{ Identity *TLSIdentity }
 
 func (a ClientCertificateAuthenticator) check() error {
 	if a.Identity == nil || len(a.Identity.Certificates()) == 0 {
-		return fault.Invalid.In("configure replicator", "").Says("the client certificate has no identity")
+		return fault.Invalid.In("configure replicator", "").Says("the client certificate has no identity").
+			Try("take an identity of CreateIdentity or GetIdentity")
 	}
 	return nil
 }

@@ -181,22 +181,24 @@ func (c *ReplicatorConfiguration) AddCollection(coll *Collection) {
 // Validate reports everything that cannot work, as [ErrInvalid].
 func (c ReplicatorConfiguration) Validate() error {
 	var errs []error
-	check := func(ok bool, text string) {
+	check := func(ok bool, text, hint string) {
 		if !ok {
-			errs = append(errs, fault.Invalid.In("configure replicator", "").Says("%s", text))
+			errs = append(errs, fault.Invalid.In("configure replicator", "").Says("%s", text).Try(hint))
 		}
 	}
-	check(c.Endpoint != URLEndpoint{}, "there is no endpoint")
-	check(len(c.Collections) > 0, "there is no collection to replicate")
-	check(c.Type >= PushAndPull && c.Type <= Pull, "the type is none of push and pull, push, pull")
-	check(min(c.Heartbeat, c.MaxAttemptWaitTime, c.Timeout) >= 0, "times cannot be negative")
-	check(c.MaxAttempts >= 0, "the number of attempts cannot be negative")
+	const trustOne = "choose one way to trust the server"
+	check(c.Endpoint != URLEndpoint{}, "there is no endpoint", "set Endpoint to the result of NewURLEndpoint")
+	check(len(c.Collections) > 0, "there is no collection to replicate", "add collections with AddCollection")
+	check(c.Type >= PushAndPull && c.Type <= Pull, "the type is none of push and pull, push, pull",
+		"set Type to PushAndPull, Push or Pull")
+	check(min(c.Heartbeat, c.MaxAttemptWaitTime, c.Timeout) >= 0, "times cannot be negative", "leave them 0 for the defaults")
+	check(c.MaxAttempts >= 0, "the number of attempts cannot be negative", "leave MaxAttempts 0 for the default")
 	check(!c.AcceptOnlySelfSignedServerCertificate || len(c.TrustedRootCertificates) == 0,
-		"accepting only self-signed certificates excludes root certificates")
+		"accepting only self-signed certificates excludes root certificates", trustOne)
 	check(c.TrustOnFirstUse == nil || !c.AcceptOnlySelfSignedServerCertificate && len(c.TrustedRootCertificates) == 0,
-		"trust on first use excludes root certificates, and accepting only self-signed ones")
+		"trust on first use excludes root certificates, and accepting only self-signed ones", trustOne)
 	for _, err := range transport.CheckRequest(c.Headers, c.Proxy) {
-		check(false, err.Error())
+		check(false, err.Error(), "correct Headers or Proxy, or leave them out")
 	}
 	if c.Authenticator != nil {
 		errs = append(errs, c.Authenticator.check())
@@ -204,11 +206,11 @@ func (c ReplicatorConfiguration) Validate() error {
 	seen := make(map[string]bool)
 	for _, coll := range c.Collections {
 		if coll.Collection == nil || coll.Collection.Database() != c.Collections[0].Collection.Database() {
-			check(false, "all collections have to be of one database, and none nil")
+			check(false, "all collections have to be of one database, and none nil", "make a replicator for each database")
 			break
 		}
 		name := coll.Collection.FullName()
-		check(!seen[name], "collection "+name+" is there twice")
+		check(!seen[name], "collection "+name+" is there twice", "add each collection once")
 		seen[name] = true
 	}
 	if _, err := c.trust(); err != nil {
@@ -233,7 +235,8 @@ func (c ReplicatorConfiguration) trust() (transport.Trust, error) {
 	if c.PinnedServerCertificate != nil {
 		pinned, err := ParseCertificates(c.PinnedServerCertificate)
 		if err != nil {
-			return trust, fault.Invalid.In("configure replicator", "").Says("the pinned certificate cannot be read").Because(err)
+			return trust, fault.Invalid.In("configure replicator", "").Says("the pinned certificate cannot be read").Because(err).
+				Try("set PinnedServerCertificate to the DER or PEM of one certificate")
 		}
 		if len(pinned) != 1 {
 			return trust, fault.Invalid.In("configure replicator", "").
@@ -245,7 +248,8 @@ func (c ReplicatorConfiguration) trust() (transport.Trust, error) {
 	if c.PinnedServerFingerprint != "" {
 		sum, err := identity.ParseFingerprint(c.PinnedServerFingerprint)
 		if err != nil {
-			return trust, fault.Invalid.In("configure replicator", "").Says("the pinned fingerprint cannot be read").Because(err)
+			return trust, fault.Invalid.In("configure replicator", "").Says("the pinned fingerprint cannot be read").Because(err).
+				Try("take the fingerprint that the listener shows: 32 pairs of hexadecimal digits")
 		}
 		trust.PinnedSHA256 = sum
 	}

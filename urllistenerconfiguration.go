@@ -101,33 +101,37 @@ func ListenerConfigurationForDatabase(ctx context.Context, db *Database) (URLEnd
 // Validate reports everything that cannot work, as [ErrInvalid].
 func (c URLEndpointListenerConfiguration) Validate() error {
 	var errs []error
-	check := func(ok bool, text string) {
+	check := func(ok bool, text, hint string) {
 		if !ok {
-			errs = append(errs, fault.Invalid.In("configure listener", "").Says("%s", text))
+			errs = append(errs, fault.Invalid.In("configure listener", "").Says("%s", text).Try(hint))
 		}
 	}
-	check(len(c.Collections) > 0, "there is no collection to share")
+	const share = "set Collections to those of open databases"
+	check(len(c.Collections) > 0, "there is no collection to share", share)
 	if slices.Contains(c.Collections, nil) {
-		check(false, "a collection is nil")
+		check(false, "a collection is nil", share)
 	} else {
 		names := make(map[string]bool)
 		for _, shared := range byDatabase(c.Collections) {
-			check(!names[shared.name], "two databases have the name "+shared.name)
+			check(!names[shared.name], "two databases have the name "+shared.name, "rename the folder of one, or share it by a listener of its own")
 			names[shared.name] = true
 		}
 	}
 	check(!c.DisablePort || c.Port == 0 && c.NetworkInterface == "" && c.Advertise == "",
-		"without a port there is no number, interface or name to advertise")
-	check(c.TLSIdentity == nil || len(c.TLSIdentity.Certificates()) > 0, "the TLS identity is empty")
+		"without a port there is no number, interface or name to advertise",
+		"leave Port, NetworkInterface and Advertise zero, or DisablePort false")
+	check(c.TLSIdentity == nil || len(c.TLSIdentity.Certificates()) > 0, "the TLS identity is empty", "leave TLSIdentity nil for the anonymous identity")
 	if c.Authenticator != nil {
-		check(c.Authenticator.auth != nil, "the authenticator has nothing to decide by")
-		check(!c.DisableTLS || c.DisablePort || !c.Authenticator.auth.NeedsTLS(), "clients can be known by certificate only with TLS")
+		check(c.Authenticator.auth != nil, "the authenticator has nothing to decide by",
+			"make it with StaticPassword, or one of the ListenerAuthenticator functions")
+		check(!c.DisableTLS || c.DisablePort || !c.Authenticator.auth.NeedsTLS(), "clients can be known by certificate only with TLS",
+			"leave DisableTLS false, or let clients in by password")
 	}
 	if err := transport.CheckOrigins(c.AllowedOrigins); err != nil {
-		check(false, err.Error())
+		check(false, err.Error(), "write origins as https://app.example.com, or * for all")
 	}
-	check(min(c.MaxConnections, c.MaxConnectionsPerAddress) >= 0, "limits of connections cannot be negative")
-	check(c.Heartbeat >= 0, "the heartbeat cannot be negative")
+	check(min(c.MaxConnections, c.MaxConnectionsPerAddress) >= 0, "limits of connections cannot be negative", "leave them 0 for the defaults")
+	check(c.Heartbeat >= 0, "the heartbeat cannot be negative", "leave Heartbeat 0 for the default")
 	return errors.Join(errs...)
 }
 

@@ -26,11 +26,11 @@ func (l *URLEndpointListener) SetTLSIdentity(id *TLSIdentity) error {
 	defer l.starting.Unlock()
 	switch {
 	case l.running() == nil:
-		return fault.NotOpen.In(op, "").Says("the listener is not running")
+		return fault.NotOpen.In(op, "").Says("the listener is not running").Try("start the listener before")
 	case l.withoutTLS():
-		return fault.Invalid.In(op, "").Says("the listener has no TLS")
+		return fault.Invalid.In(op, "").Says("the listener has no TLS").Try("leave DisableTLS false in its configuration")
 	case id == nil || len(id.Certificates()) == 0:
-		return fault.Invalid.In(op, "").Says("there is no identity")
+		return fault.Invalid.In(op, "").Says("there is no identity").Try("take an identity of CreateIdentity or GetIdentity")
 	}
 	if err := id.Check(ServerUsage, time.Now()); err != nil {
 		return err

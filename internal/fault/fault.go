@@ -124,18 +124,3 @@ func About(err error, op, subject string) error {
 	}
 	return err
 }
-
-// HintOf returns the first hint in err's chain, or "".
-func HintOf(err error) string {
-	for err != nil {
-		var e *Error
-		if !errors.As(err, &e) {
-			return ""
-		}
-		if e.Hint != "" {
-			return e.Hint
-		}
-		err = e.Err
-	}
-	return ""
-}

@@ -84,13 +84,16 @@ func TestTheFirstHintOfAChainCounts(t *testing.T) {
 		err  error
 		want string
 	}{
-		"nil":             {nil, ""},
-		"none":            {fmt.Errorf("pull: %w", notFound), ""},
-		"of others":       {io.EOF, ""},
-		"one":             {fmt.Errorf("pull: %w", notFound.Try("look")), "look"},
-		"of the cause":    {notFound.Because(notFound.Try("look")), "look"},
-		"of the outer":    {notFound.Try("first").Because(notFound.Try("second")), "first"},
-		"behind a stdlib": {notFound.Because(fmt.Errorf("dial: %w", notFound.Try("look"))), "look"},
+		"nil":               {nil, ""},
+		"none":              {fmt.Errorf("pull: %w", notFound), ""},
+		"of others":         {io.EOF, ""},
+		"one":               {fmt.Errorf("pull: %w", notFound.Try("look")), "look"},
+		"of the cause":      {notFound.Because(notFound.Try("look")), "look"},
+		"of the outer":      {notFound.Try("first").Because(notFound.Try("second")), "first"},
+		"behind a stdlib":   {notFound.Because(fmt.Errorf("dial: %w", notFound.Try("look"))), "look"},
+		"the second joined": {errors.Join(io.EOF, notFound, fmt.Errorf("x: %w", notFound.Try("look"))), "look"},
+		"of the code":       {fmt.Errorf("pull: %w", fault.New(fault.WebSocket, 1011, "")), "look into the log of the peer"},
+		"before the code's": {fault.New(fault.WebSocket, 1011, "").Because(notFound.Try("look")), "look"},
 	} {
 		if got := fault.HintOf(x.err); got != x.want {
 			t.Errorf("%s: got %q, want %q", name, got, x.want)
@@ -120,6 +123,25 @@ func TestErrorsThatPassAreThoseOfTheTables(t *testing.T) {
 		}
 		if got := fault.IsNetworkDependent(x.err); got != x.network {
 			t.Errorf("%s: network dependent is %t, want %t", name, got, x.network)
+		}
+	}
+}
+
+// Codes that come from a network or a peer's goodbye have no text of ours around them.
+func TestBareCodesHaveHints(t *testing.T) {
+	codes := map[fault.Domain][]int{fault.WebSocket: {1001, 1002, 1003, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1015, 4001, 4002}}
+	for code := 1; code <= 27; code++ {
+		switch code {
+		case 7, 8, 9, 10, 11, 14, 15: // of certificates: found where they are checked, with hints of their own
+			continue
+		}
+		codes[fault.Network] = append(codes[fault.Network], code)
+	}
+	for domain, list := range codes {
+		for _, code := range list {
+			if fault.HintOf(fault.New(domain, code, "")) == "" {
+				t.Errorf("%s %d has no hint", domain, code)
+			}
 		}
 	}
 }

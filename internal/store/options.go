@@ -64,7 +64,8 @@ func (o Options) Validate() error {
 			Try("use version-vectors or rev-trees"))
 	}
 	if o.MaxHistory < 0 {
-		errs = append(errs, fault.Invalid.Says("maximum history is %d, want 1 or more (0 for the default)", o.MaxHistory))
+		errs = append(errs, fault.Invalid.Says("maximum history is %d, want 1 or more (0 for the default)", o.MaxHistory).
+			Try("leave it 0 for the default"))
 	}
 	return errors.Join(errs...)
 }
