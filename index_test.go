@@ -107,7 +107,7 @@ func TestIndexesAreListedReplacedAndDeleted(t *testing.T) {
 	db := fruits(t)
 	c := defaultIn(t, db)
 	for _, i := range []tandem.IndexInfo{
-		{"b", []string{"name"}, ""}, {"a", []string{"name", "price"}, "price > 1"}, {"b", []string{"name"}, ""}, {"b", []string{"price"}, ""},
+		{"b", "", []string{"name"}, ""}, {"a", "", []string{"name", "price"}, "price > 1"}, {"b", "", []string{"name"}, ""}, {"b", "", []string{"price"}, ""},
 	} {
 		check(t, c.CreateIndex(t.Context(), i.Name, tandem.ValueIndex{Expressions: i.Expressions, Where: i.Where}))
 	}
@@ -119,13 +119,13 @@ func TestIndexesAreListedReplacedAndDeleted(t *testing.T) {
 			t.Errorf("got (+), want (-):\n%s", diff)
 		}
 	}
-	list(tandem.IndexInfo{"a", []string{"name", "price"}, "price > 1"}, tandem.IndexInfo{"b", []string{"price"}, ""})
+	list(tandem.IndexInfo{"a", "", []string{"name", "price"}, "price > 1"}, tandem.IndexInfo{"b", "", []string{"price"}, ""})
 	if got := plan(t, db, "SELECT name FROM _ WHERE name = 'x'"); strings.Contains(got, "query_1_b") {
 		t.Errorf("after b was replaced: got the plan%s, want it to do without", got)
 	}
 	check(t, c.DeleteIndex(t.Context(), "b"))
 	check(t, c.DeleteIndex(t.Context(), "nothing"))
-	list(tandem.IndexInfo{"a", []string{"name", "price"}, "price > 1"})
+	list(tandem.IndexInfo{"a", "", []string{"name", "price"}, "price > 1"})
 
 	shop, err := db.CreateCollection(t.Context(), "shop", "fruits")
 	check(t, err)
@@ -141,7 +141,7 @@ func TestAnIndexThatCannotBeIsRefused(t *testing.T) {
 	c := defaultIn(t, db)
 	for what, refused := range map[string]struct {
 		name  string
-		index tandem.ValueIndex
+		index tandem.Index
 		want  error
 	}{
 		"no name":        {"", tandem.ValueIndex{Expressions: []string{"n"}}, tandem.ErrInvalid},
@@ -155,6 +155,14 @@ func TestAnIndexThatCannotBeIsRefused(t *testing.T) {
 		"a zone":         {"i", tandem.ValueIndex{Expressions: []string{"str_to_millis(n)"}}, tandem.ErrInvalidQuery},
 		"ANY":            {"i", tandem.ValueIndex{Expressions: []string{"ANY x IN n SATISFIES x > 1 END"}}, tandem.ErrInvalidQuery},
 		"a condition":    {"i", tandem.ValueIndex{Expressions: []string{"n"}, Where: "n ="}, tandem.ErrInvalidQuery},
+		"no path":        {"i", tandem.ArrayIndex{Path: "", Expressions: []string{"x"}}, tandem.ErrInvalidQuery},
+		"half a path":    {"i", tandem.ArrayIndex{Path: "items["}, tandem.ErrInvalidQuery},
+		"no array":       {"i", tandem.ArrayIndex{Path: "upper(items)"}, tandem.ErrInvalidQuery},
+		"a path's end":   {"i", tandem.ArrayIndex{Path: "items[]"}, tandem.ErrInvalidQuery},
+		"two paths":      {"i", tandem.ArrayIndex{Path: "a, b"}, tandem.ErrInvalidQuery},
+		"of an item":     {"i", tandem.ArrayIndex{Path: "a", Expressions: []string{"count(x)"}}, tandem.ErrInvalidQuery},
+		"META of items":  {"i", tandem.ArrayIndex{Path: "a", Expressions: []string{"META().id"}}, tandem.ErrInvalidQuery},
+		"item condition": {"i", tandem.ArrayIndex{Path: "a", Where: "$p"}, tandem.ErrInvalidQuery},
 		"two conditions": {"i", tandem.ValueIndex{Expressions: []string{"n"}, Where: "n, m"}, tandem.ErrInvalidQuery},
 	} {
 		wantError(t, what, c.CreateIndex(t.Context(), refused.name, refused.index), refused.want)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,28 +21,56 @@ func newIndex(a *app) *cobra.Command {
 
 func newIndexCreate(a *app) *cobra.Command {
 	var coll collectionFlag
-	var index tandem.ValueIndex
+	var flags indexFlags
 	c := &cobra.Command{
 		Use:   "create DB NAME",
 		Short: "Create an index, in place of another of the name",
 		Example: "  tandem index create travel byCity --collection travel.hotels --value 'city, name'\n" +
-			"  tandem index create travel byName --collection travel.hotels --value 'name COLLATE NOCASE' --where \"country = 'France'\"",
+			"  tandem index create travel byName --collection travel.hotels --value 'name COLLATE NOCASE' --where \"country = 'France'\"\n" +
+			"  tandem index create travel byAuthor --collection travel.hotels --array reviews --expressions author",
 		Args: cobra.ExactArgs(2),
 		RunE: a.do(func(ctx context.Context, args []string) error {
 			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
-				err := coll.CreateIndex(ctx, args[1], index)
-				if len(index.Expressions) > 1 || index.Where != "" {
-					return marked("", err) // which of the texts is wrong is not known
-				}
-				return marked(strings.Join(index.Expressions, ""), err)
+				return marked(flags.only(), coll.CreateIndex(ctx, args[1], flags.index()))
 			})
 		}),
 	}
 	coll.add(c)
-	c.Flags().StringArrayVar(&index.Expressions, "value", nil, "`EXPR,…` to index documents by; may be repeated")
-	c.Flags().StringVar(&index.Where, "where", "", "`EXPR`: only documents for which it is true")
-	_ = c.MarkFlagRequired("value") // it is there
+	c.Flags().StringArrayVar(&flags.value, "value", nil, "`EXPR,…` to index documents by; may be repeated")
+	c.Flags().StringVar(&flags.array, "array", "", "`PATH` of arrays whose items are indexed, with [] between an array and the path on from its items")
+	c.Flags().StringArrayVar(&flags.expressions, "expressions", nil, "`EXPR,…` of an item to index documents by (default: the item itself); may be repeated")
+	c.Flags().StringVar(&flags.where, "where", "", "`EXPR`: only documents for which it is true")
+	c.MarkFlagsOneRequired("value", "array")
+	c.MarkFlagsMutuallyExclusive("value", "array")
+	c.MarkFlagsMutuallyExclusive("value", "expressions")
 	return c
+}
+
+// indexFlags say which index is created.
+type indexFlags struct {
+	value, expressions []string
+	array, where       string
+}
+
+func (f indexFlags) index() tandem.Index {
+	if f.array != "" {
+		return tandem.ArrayIndex{Path: f.array, Expressions: f.expressions, Where: f.where}
+	}
+	return tandem.ValueIndex{Expressions: f.value, Where: f.where}
+}
+
+// only returns the only text of the index, to mark in it what is wrong, "" if there are several.
+func (f indexFlags) only() string {
+	texts := slices.Concat(f.value, f.expressions)
+	for _, text := range []string{f.array, f.where} {
+		if text != "" {
+			texts = append(texts, text)
+		}
+	}
+	if len(texts) > 1 {
+		return ""
+	}
+	return strings.Join(texts, "")
 }
 
 func newIndexList(a *app) *cobra.Command {
@@ -60,9 +89,11 @@ func newIndexList(a *app) *cobra.Command {
 
 // listedIndex is a line of index list.
 type listedIndex struct {
-	Name  string   `json:"name"`
-	Value []string `json:"value"`
-	Where string   `json:"where,omitempty"`
+	Name        string   `json:"name"`
+	Value       []string `json:"value,omitempty"`
+	Array       string   `json:"array,omitempty"`
+	Expressions []string `json:"expressions,omitempty"`
+	Where       string   `json:"where,omitempty"`
 }
 
 func (a *app) listIndexes(ctx context.Context, coll *tandem.Collection) error {
@@ -72,7 +103,11 @@ func (a *app) listIndexes(ctx context.Context, coll *tandem.Collection) error {
 	}
 	encoder := a.jsonLines()
 	for _, i := range all {
-		if err := encoder.Encode(listedIndex{i.Name, i.Expressions, i.Where}); err != nil {
+		line := listedIndex{Name: i.Name, Value: i.Expressions, Where: i.Where}
+		if i.Path != "" {
+			line.Value, line.Array, line.Expressions = nil, i.Path, i.Expressions
+		}
+		if err := encoder.Encode(line); err != nil {
 			return err
 		}
 	}

@@ -12,13 +12,16 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// Compact removes the content of blobs that no document refers to any more, and returns unused
-// space of the files to the system. Other transactions and processes may run meanwhile; writers
-// wait for its longest step.
+// Compact removes the content of blobs that no document refers to any more, rebuilds damaged
+// indexes, and returns unused space of the files to the system. Other transactions and processes
+// may run meanwhile; writers wait for its longest step.
 func (db *DB) Compact(ctx context.Context) error {
 	const op = "compact database"
 	if err := db.collectBlobs(ctx); err != nil {
 		return sqlFault(err, op, db.path)
+	}
+	if err := db.repairIndexes(ctx); err != nil {
+		return err
 	}
 	err := db.writer.submit(&request{ctx: ctx, alone: func(c *conn) error {
 		defer c.SetInterrupt(c.SetInterrupt(ctx))

@@ -40,6 +40,11 @@ func initialise(ctx context.Context, c *conn, path string, o Options) (meta, err
 	if err != nil {
 		return meta{}, err
 	}
+	version, err := pragma(c, `PRAGMA user_version`)
+	if err != nil {
+		return meta{}, err
+	}
+	m.indexed = version >= indexedFormat
 	if o.Versioning != "" && o.Versioning != m.versioning {
 		return meta{}, fault.Invalid.Says("the database has versioning %s, not %s", m.versioning, o.Versioning).
 			Try("leave the versioning out to accept what the database has")

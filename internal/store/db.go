@@ -20,6 +20,7 @@ type DB struct {
 
 	versioning atomic.Pointer[Versioning]
 	keepsBases atomic.Bool
+	unindexed  bool // queries may not use the indexes, which cannot be built anew; set once, in Open
 	writer     *writer
 	readers    *readers
 	blobs      *blobs
@@ -63,6 +64,11 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	db, err := openFolder(ctx, path, o)
 	if err != nil && !existed {
 		removeUnborn(path, o.Disk)
+	}
+	if err == nil && db.meta.indexed {
+		if err = db.refreshIndexes(ctx); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
 	}
 	return db, tellFullDisk(err, path)
 }

@@ -9,72 +9,40 @@ import (
 	"github.com/tandemdb/tandem/internal/query/plan"
 	"github.com/tandemdb/tandem/internal/query/sql"
 	"github.com/tandemdb/tandem/internal/query/syntax"
+	"github.com/tandemdb/tandem/internal/query/value"
+	"github.com/tandemdb/tandem/internal/store/queries"
 )
 
-// Index is an index for queries. It sorts the documents of a collection by the values of
-// expressions.
+// Index is an index for queries. It sorts the documents of a collection by the values of expressions, of the documents
+// or of the items of their arrays.
 type Index struct {
 	Name        string   `json:"-"`
-	Expressions []string `json:"expressions"`
+	Array       string   `json:"array,omitempty"` // the path of the arrays; "" for the documents themselves
+	Expressions []string `json:"expressions"`     // with Array, none stands for the items themselves
 	Where       string   `json:"where,omitempty"` // the index includes only documents that satisfy it; "" for all
 }
 
-// indexSpace is the [Tx.Info] space of the definitions of a collection's indexes.
-const indexSpace = "index/#"
-
-// CreateIndex creates an index in c. It replaces an index of the same name, unless the definitions
-// are equal. It fails with fault.Invalid for an unusable name, and with fault.InvalidQuery for an
-// expression that cannot be indexed.
-func (tx *Tx) CreateIndex(c *Collection, i Index) error {
-	if i.Name == "" || strings.ContainsAny(i.Name, "\"\x00") {
-		return fault.Invalid.In("create index", i.Name).Says("the name of an index has at least one character, and no quote")
-	}
-	statement, err := i.sql(c)
-	if err != nil {
-		return err
-	}
-	return tx.atomic(func() error {
-		old, err := tx.Index(c, i.Name)
-		if err != nil || old != nil && slices.Equal(old.Expressions, i.Expressions) && old.Where == i.Where {
-			return err
-		}
-		if old != nil {
-			if err := tx.DeleteIndex(c, i.Name); err != nil {
-				return err
-			}
-		}
-		definition, err := json.Marshal(i)
-		if err != nil {
-			return err
-		}
-		if err := tx.setInfo(forCollection(indexSpace, c.id), i.Name, definition, more); err != nil {
-			return err
-		}
-		return sqlFault(tx.c.Exec(statement+raiseFormat), "create index", i.Name)
-	})
+func (i Index) equal(other Index) bool {
+	return i.Array == other.Array && slices.Equal(i.Expressions, other.Expressions) && i.Where == other.Where
 }
 
-// DeleteIndex removes an index of c, if it exists.
-func (tx *Tx) DeleteIndex(c *Collection, name string) error {
-	return tx.atomic(func() error {
-		if old, err := tx.Index(c, name); err != nil || old == nil {
-			return err
-		}
-		if err := tx.setInfo(forCollection(indexSpace, c.id), name, nil, more); err != nil {
-			return err
-		}
-		return sqlFault(tx.c.Exec(`DROP INDEX `+indexName(c, name)), "delete index", name)
-	})
+// indexSpace is where the definitions of a collection's indexes are kept.
+const indexSpace = "index/#"
+
+// indexRecord is what is kept about an index.
+type indexRecord struct {
+	Index
+	Built    string    `json:"built"`              // with these versions of functions and collations
+	Position *Sequence `json:"position,omitempty"` // up to which documents are in it; nil: all are
 }
 
 // Index returns an index of c by its name, or nil.
 func (tx *Tx) Index(c *Collection, name string) (*Index, error) {
-	definition, err := tx.Info(forCollection(indexSpace, c.id), name)
-	if err != nil || definition == nil {
+	r, err := tx.indexRecord(c, name)
+	if err != nil || r == nil {
 		return nil, err
 	}
-	i, err := readIndex(name, definition)
-	return &i, err
+	return &r.Index, nil
 }
 
 // Indexes returns the indexes of c by name.
@@ -82,70 +50,171 @@ func (tx *Tx) Indexes(c *Collection) (all []Index, err error) {
 	if _, err := tx.Collection(c.scope, c.name); err != nil {
 		return nil, err
 	}
-	err = tx.Infos(forCollection(indexSpace, c.id), func(name string, definition []byte) error {
-		i, err := readIndex(name, definition)
-		all = append(all, i)
+	err = tx.eachIndex(c, func(r indexRecord) error {
+		all = append(all, r.Index)
+		return nil
+	})
+	return all, err
+}
+
+func (tx *Tx) indexRecord(c *Collection, name string) (*indexRecord, error) {
+	text, err := tx.Info(forCollection(indexSpace, c.id), name)
+	if err != nil || text == nil {
+		return nil, err
+	}
+	r, err := readIndex(name, text)
+	return &r, err
+}
+
+func (tx *Tx) eachIndex(c *Collection, yield func(indexRecord) error) error {
+	return tx.Infos(forCollection(indexSpace, c.id), func(name string, text []byte) error {
+		r, err := readIndex(name, text)
+		if err != nil {
+			return err
+		}
+		return yield(r)
+	})
+}
+
+func readIndex(name string, text []byte) (indexRecord, error) {
+	r := indexRecord{Index: Index{Name: name}}
+	if err := json.Unmarshal(text, &r); err != nil {
+		return r, damaged().In("read index", name).Because(err)
+	}
+	return r, nil
+}
+
+func (tx *Tx) saveIndex(c *Collection, r indexRecord) error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return tx.setInfo(forCollection(indexSpace, c.id), r.Name, text, more)
+}
+
+// DeleteIndex removes an index of c. That there is none is no error.
+func (tx *Tx) DeleteIndex(c *Collection, name string) error {
+	return tx.atomic(func() error {
+		r, err := tx.indexRecord(c, name)
+		if err != nil || r == nil {
+			return err
+		}
+		if err := tx.setInfo(forCollection(indexSpace, c.id), name, nil, more); err != nil {
+			return err
+		}
+		return sqlFault(tx.c.Exec(r.drop(c)), "delete index", name)
+	})
+}
+
+// forgetIndexes removes the indexes of a collection that is deleted, except those that go with its table.
+func (tx *Tx) forgetIndexes(c *Collection) error {
+	return tx.eachIndex(c, func(r indexRecord) error { return tx.DeleteIndex(c, r.Name) })
+}
+
+// arrayIndexes returns the indexes of c that serve queries of the items of arrays.
+func (tx *Tx) arrayIndexes(c *Collection) (all []sql.ArrayIndex, err error) {
+	err = tx.eachIndex(c, func(r indexRecord) error {
+		if r.Array == "" || r.Position != nil || r.Built != queries.Versions() {
+			return nil
+		}
+		x, err := r.arrays(c)
+		all = append(all, x)
 		return err
 	})
 	return all, err
 }
 
-// forgetIndexes removes the index definitions of a collection that is being deleted.
-func (tx *Tx) forgetIndexes(c *Collection) error {
-	space := forCollection(indexSpace, c.id)
-	return tx.Infos(space, func(name string, _ []byte) error { return tx.setInfo(space, name, nil, more) })
-}
+// indexName returns SQLite's name of an index.
+func indexName(c *Collection, name string) string { return forCollection("query_#_", c.id) + name }
 
-func readIndex(name string, definition []byte) (Index, error) {
-	i := Index{Name: name}
-	if err := json.Unmarshal(definition, &i); err != nil {
-		return i, damaged().In("read index", name).Because(err)
+// quotedName quotes the name of an index, which has no quotes.
+func quotedName(name string) string { return `"` + name + `"` }
+
+// create returns the SQL that creates the index; one of arrays is empty then.
+func (i Index) create(c *Collection) (string, error) {
+	if i.Array == "" {
+		return i.createValue(c)
 	}
-	return i, nil
+	x, err := i.arrays(c)
+	if err != nil {
+		return "", err
+	}
+	return x.Create(), nil
 }
 
-// indexName returns SQLite's quoted name of an index.
-func indexName(c *Collection, name string) string {
-	return `"` + forCollection("query_#_", c.id) + name + `"`
+func (i Index) drop(c *Collection) string {
+	if i.Array == "" {
+		return `DROP INDEX IF EXISTS ` + quotedName(indexName(c, i.Name)) + `;`
+	}
+	return sql.ArrayIndex{Table: arrayTable(c, i.Name)}.Drop()
 }
 
-// sql returns the statement that creates the index. Its terms are the SQL of the same expressions
-// in a query. The index includes deleted documents, since only a condition would leave them out:
+// createValue returns the statement that creates an index of documents. Its terms are the SQL of the same
+// expressions in a query. The index includes deleted documents, since only a condition would leave them out:
 // SQLite assumes that an index with a condition is small, and would scan it instead of the table.
-func (i Index) sql(c *Collection) (string, error) {
-	var terms []string
-	for _, text := range i.Expressions {
-		list, err := bound(text)
-		if err != nil {
-			return "", err
-		}
-		for _, x := range list {
-			terms = append(terms, sql.IndexTerm(x))
-		}
+func (i Index) createValue(c *Collection) (string, error) {
+	bound, where, err := i.bound(plan.Expressions)
+	if err != nil {
+		return "", err
 	}
-	if len(terms) == 0 {
+	if len(bound) == 0 {
 		return "", fault.Invalid.In("create index", i.Name).Says("an index needs an expression")
 	}
-	statement := `CREATE INDEX ` + indexName(c, i.Name) + ` ON ` + forCollection("docs_#", c.id) +
+	terms := make([]string, len(bound))
+	for at, x := range bound {
+		terms[at] = sql.IndexTerm(x)
+	}
+	statement := `CREATE INDEX ` + quotedName(indexName(c, i.Name)) + ` ON ` + forCollection("docs_#", c.id) +
 		` (` + strings.Join(terms, ", ") + `)`
-	if i.Where != "" {
-		conditions, err := bound(i.Where)
-		if err != nil {
-			return "", err
-		}
-		if len(conditions) != 1 {
-			return "", syntax.Errorf(0, "the condition of an index is one expression")
-		}
-		statement += ` WHERE ` + sql.IndexCondition(conditions[0])
+	if where != nil {
+		statement += ` WHERE ` + sql.IndexCondition(where)
 	}
 	return statement + `;`, nil
 }
 
-// bound parses and binds the expressions of an index.
-func bound(text string) ([]plan.Expr, error) {
+func arrayTable(c *Collection, name string) string { return forCollection("items_#_", c.id) + name }
+
+// arrays returns an index of arrays.
+func (i Index) arrays(c *Collection) (x sql.ArrayIndex, err error) {
+	x = sql.ArrayIndex{Table: arrayTable(c, i.Name), Docs: forCollection("docs_#", c.id)}
+	if x.Path, err = syntax.ParseArrayPath(i.Array); err != nil {
+		return x, err
+	}
+	if x.Terms, x.Where, err = i.bound(plan.ItemExpressions); err != nil {
+		return x, err
+	}
+	if len(i.Expressions) == 0 {
+		x.Terms = []plan.Expr{&plan.Property{Path: value.Path{}}}
+	}
+	return x, nil
+}
+
+// bound reads the expressions of an index, and its condition, nil if it has none.
+func (i Index) bound(resolve func([]syntax.Expr) ([]plan.Expr, error)) (terms []plan.Expr, where plan.Expr, err error) {
+	for _, text := range i.Expressions {
+		list, err := parsed(text, resolve)
+		if err != nil {
+			return nil, nil, err
+		}
+		terms = append(terms, list...)
+	}
+	if i.Where == "" {
+		return terms, nil, nil
+	}
+	conditions, err := parsed(i.Where, plan.Expressions)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(conditions) != 1 {
+		return nil, nil, syntax.Errorf(0, "the condition of an index is one expression")
+	}
+	return terms, conditions[0], nil
+}
+
+func parsed(text string, resolve func([]syntax.Expr) ([]plan.Expr, error)) ([]plan.Expr, error) {
 	list, err := syntax.ParseExpressions(text)
 	if err != nil {
 		return nil, err
 	}
-	return plan.Expressions(list)
+	return resolve(list)
 }

@@ -32,6 +32,7 @@ type meta struct {
 	source          [16]byte // of new versions
 	previous        [][16]byte
 	reserved        revision.Time // see writer.state
+	indexed         bool          // it has, or had, an index for queries
 }
 
 func writeMeta(c *conn, versioning Versioning, here location) error {

@@ -52,7 +52,7 @@ func newStage(t *testing.T, path string, v store.Versioning) *stage {
 	s.save(t, "based", `{"n":2}`)
 	s.merged(t)
 	update(t, s.db, func(tx *store.Tx) error {
-		return tx.CreateIndex(s.c, store.Index{Name: "old", Expressions: []string{"n"}})
+		return tx.CreateIndex(s.c, store.Index{Name: "old", Expressions: []string{"n"}}, nil)
 	})
 	for _, id := range []string{"expired", "expired too", "expired again"} {
 		update(t, s.db, func(tx *store.Tx) error { return tx.SetExpiry(s.c, id, tx.Now().Add(time.Hour)) })
@@ -207,10 +207,10 @@ func (s *stage) operations() map[string]func(*store.Tx) error {
 			return err
 		},
 		"CreateIndex": func(tx *store.Tx) error {
-			return tx.CreateIndex(s.c, store.Index{Name: "new", Expressions: []string{"n"}, Where: "n > 1"})
+			return tx.CreateIndex(s.c, store.Index{Name: "new", Expressions: []string{"n"}, Where: "n > 1"}, nil)
 		},
 		"CreateIndex over another": func(tx *store.Tx) error {
-			return tx.CreateIndex(s.c, store.Index{Name: "old", Expressions: []string{"n", "META().id"}})
+			return tx.CreateIndex(s.c, store.Index{Name: "old", Expressions: []string{"n", "META().id"}}, nil)
 		},
 		"DeleteIndex": func(tx *store.Tx) error { return tx.DeleteIndex(s.c, "old") },
 

@@ -110,6 +110,11 @@ func (tx *Tx) tables(q *plan.Query) (map[plan.Collection]sql.Table, error) {
 		if tx.group == nil { // in a writing transaction the counters are saved only with the commit
 			t.Live = forCollection("SELECT live FROM collections WHERE id = #", c.id)
 		}
+		if t.NotIndexed = tx.db.unindexed; !t.NotIndexed && q.GoesThroughArrays() {
+			if t.Arrays, err = tx.arrayIndexes(c); err != nil {
+				return nil, err
+			}
+		}
 		tables[src.Collection] = t
 	}
 	return tables, nil

@@ -10,6 +10,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
+// Version changes with the order of strings under some collation.
+const Version = "1 of " + collate.CLDRVersion + " and " + norm.Version
+
 // Collation says how strings are compared. Its zero value compares their bytes.
 type Collation struct {
 	Unicode          bool   // by the rules of Unicode, else by bytes

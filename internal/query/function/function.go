@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/tandemdb/tandem/internal/query/collation"
 	"github.com/tandemdb/tandem/internal/query/value"
@@ -12,6 +13,10 @@ import (
 
 // Many is the number of arguments of a function that takes any number.
 const Many = 1 << 20
+
+// Version changes with what some function gives for the same arguments, or how a path finds a property. It has the
+// version of Unicode, whose tables come with Go.
+const Version = "1 of " + unicode.Version
 
 // Function is a function of queries.
 type Function struct {

@@ -30,6 +30,15 @@ func Expressions(list []syntax.Expr) ([]Expr, error) {
 	return b.all(list, scope{})
 }
 
+// ItemExpressions is [Expressions] over one item of an array.
+func ItemExpressions(list []syntax.Expr) ([]Expr, error) {
+	b := &binder{q: &Query{Sources: []Source{ItemSource}}, indexing: true}
+	return b.all(list, scope{})
+}
+
+// ItemSource is the source of expressions over an item.
+var ItemSource = Source{Kind: syntax.Unnest, Items: &Literal{}}
+
 // binder resolves the names of one statement.
 type binder struct {
 	catalog  Catalog

@@ -72,3 +72,61 @@ func uses(x Expr, id int) bool {
 func has(x Expr, is func(Expr) bool) bool {
 	return is(x) || slices.ContainsFunc(operands(x), func(below Expr) bool { return has(below, is) })
 }
+
+// IsConstant reports whether x has one value for all rows of a run.
+func IsConstant(x Expr) bool {
+	return !has(x, func(x Expr) bool {
+		switch x.(type) {
+		case *Property, *Variable, *Meta, *Aggregate:
+			return true
+		}
+		return false
+	})
+}
+
+// Conjuncts returns the conditions that have to be true for x to be: its parts between ANDs. Of nil it returns none.
+func Conjuncts(x Expr) []Expr {
+	if x == nil {
+		return nil
+	}
+	if b, ok := x.(*Binary); ok && b.Op == "AND" {
+		return append(Conjuncts(b.L), Conjuncts(b.R)...)
+	}
+	return []Expr{x}
+}
+
+// Properties counts the properties in expressions, of which some may be nil.
+func Properties(list ...Expr) (n int) {
+	for _, x := range list {
+		if x == nil {
+			continue
+		}
+		if _, is := x.(*Property); is {
+			n++
+		}
+		n += Properties(operands(x)...)
+	}
+	return n
+}
+
+// GoesThroughArrays reports whether the query has conditions on the items of arrays.
+func (q *Query) GoesThroughArrays() bool {
+	for _, s := range q.Sources {
+		if s.Items != nil || s.On != nil && has(s.On, goesThroughArray) {
+			return true
+		}
+	}
+	return q.Where != nil && has(q.Where, goesThroughArray)
+}
+
+func goesThroughArray(x Expr) bool {
+	switch x := x.(type) {
+	case *Quantified:
+		return true
+	case *In:
+		return x.Array != nil
+	case *Call:
+		return x.Function.Name == "array_contains"
+	}
+	return false
+}

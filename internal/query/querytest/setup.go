@@ -198,3 +198,30 @@ func (d Data) Documents() func(plan.Collection) []eval.Document {
 	}
 	return func(c plan.Collection) []eval.Document { return loaded[c.Scope+"."+c.Name] }
 }
+
+// IndexStep is a step of the recorded script with indexes.
+type IndexStep struct {
+	Name string
+	Do   struct {
+		Op, Name, Type, Expr, Where, UnnestPath string
+		Query                                   string `json:"q"`
+	}
+	Result struct {
+		Error any
+		Uses  []string
+		Rows  []map[string]any
+	}
+}
+
+// IndexScript reads the script with indexes without the steps of full text, or skips the test.
+func IndexScript(t testing.TB) (all []IndexStep) {
+	t.Helper()
+	for line := range lines(t, filepath.Join(folder(t, "vectors/query"), "indexes.jsonl")) {
+		var s IndexStep
+		decode(t, line, &s)
+		if s.Do.Type != "fts" && !strings.Contains(s.Do.Query, "MATCH(") && s.Do.Op != "indexes" {
+			all = append(all, s)
+		}
+	}
+	return all
+}

@@ -53,8 +53,11 @@ type Statement struct {
 // Table is the table of a collection. It has the columns seq, id, flags, of which 1 says that the document is
 // deleted, rev, expiry and body.
 type Table struct {
-	Name string
-	Live string // an expression for how many documents are not deleted, "" if they have to be counted
+	Name   string
+	Live   string // an expression for how many documents are not deleted, "" if they have to be counted
+	Arrays []ArrayIndex
+
+	NotIndexed bool // its indexes may not be used
 }
 
 // Translate translates a query. local is the time zone of dates without one.
@@ -69,24 +72,34 @@ func Translate(q *plan.Query, tables func(plan.Collection) Table, local *time.Lo
 
 // IndexTerm returns the SQL of an index's expression.
 func IndexTerm(x plan.Expr) string {
-	w := &writer{q: &plan.Query{Sources: []plan.Source{{}}}, indexing: true}
+	w := documentWriter("")
 	w.ordered(x)
 	return w.b.String()
 }
 
 // IndexCondition returns the SQL of the condition of a partial index.
 func IndexCondition(x plan.Expr) string {
-	w := &writer{q: &plan.Query{Sources: []plan.Source{{}}}, indexing: true}
+	w := documentWriter("")
 	w.key(x)
 	return w.b.String()
 }
 
+// documentWriter writes expressions over one document, whose columns have a prefix.
+func documentWriter(prefix string) *writer {
+	return &writer{q: &plan.Query{Sources: []plan.Source{{}}}, prefix: &prefix}
+}
+
+// itemWriter writes expressions over one item of an array.
+func itemWriter(prefix string) *writer {
+	return &writer{q: &plan.Query{Sources: []plan.Source{plan.ItemSource}}, prefix: &prefix}
+}
+
 // writer writes the SQL of one query.
 type writer struct {
-	q        *plan.Query
-	tables   func(plan.Collection) Table
-	local    string // the name of a time zone
-	indexing bool   // columns stand without their table
+	q      *plan.Query
+	tables func(plan.Collection) Table
+	local  string  // the name of a time zone
+	prefix *string // of the columns of the only source; nil: each source has its own
 
 	b        strings.Builder
 	bindings []Binding
@@ -275,12 +288,12 @@ func (w *writer) from() {
 			w.put(" JOIN ", func() { w.items(s.Items) }, " AS d", i)
 			continue
 		case i == 0:
-			w.put(w.tables(s.Collection).Name, " AS d0")
+			w.put(w.tables(s.Collection).Name, " AS d0", w.hint(s))
 			continue
 		case s.Kind == syntax.Left:
 			w.put(" LEFT")
 		}
-		w.put(" JOIN ", w.tables(s.Collection).Name, " AS d", i, " ON ", func() { w.present(i) })
+		w.put(" JOIN ", w.tables(s.Collection).Name, " AS d", i, w.hint(s), " ON ", func() { w.present(i) })
 		if s.On != nil {
 			w.put(" AND ", func() { w.key(s.On) })
 		}
@@ -289,6 +302,14 @@ func (w *writer) from() {
 	if w.q.Where != nil {
 		w.put(" AND ", func() { w.key(w.q.Where) })
 	}
+	w.throughArrays()
+}
+
+func (w *writer) hint(s plan.Source) string {
+	if w.tables(s.Collection).NotIndexed {
+		return " NOT INDEXED"
+	}
+	return ""
 }
 
 // present writes the condition that a document of a source is there.

@@ -82,8 +82,8 @@ func (w *writer) key(x plan.Expr) {
 
 // table returns what stands before a column of a source.
 func (w *writer) table(source int) string {
-	if w.indexing {
-		return ""
+	if w.prefix != nil {
+		return *w.prefix
 	}
 	return "d" + strconv.Itoa(source) + "."
 }
@@ -102,7 +102,7 @@ func (w *writer) text(source int) string {
 
 func (w *writer) property(x *plan.Property, function, column string) {
 	if len(x.Path) == 0 && w.q.Sources[x.Source].Items != nil {
-		w.put("d", x.Source, column)
+		w.put(w.table(x.Source), strings.TrimPrefix(column, "."))
 		return
 	}
 	w.put(function, "(", w.text(x.Source), ", ", quoted(x.Path.String()), ")")

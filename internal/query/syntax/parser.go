@@ -2,6 +2,8 @@ package syntax
 
 import (
 	"strings"
+
+	"github.com/tandemdb/tandem/internal/query/value"
 )
 
 // The bounds of what is read.
@@ -35,6 +37,42 @@ func ParseExpressions(list string) ([]Expr, error) {
 		return nil, err
 	}
 	return all, p.end("a comma or the end")
+}
+
+// ParseArrayPath reads the path of an array index: properties, and [] between that of an array and the path on from
+// its items. Its error is an [*Error].
+func ParseArrayPath(text string) ([]value.Path, error) {
+	p, err := newParser(text)
+	if err != nil {
+		return nil, err
+	}
+	var all []value.Path
+	for {
+		x, err := p.arrayProperty()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, x)
+		if !p.accept("[") {
+			return all, p.end("[] or the end")
+		}
+		if err := p.expect("]"); err != nil {
+			return nil, err
+		}
+		if err := p.expect("."); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// arrayProperty reads a path up to a [] or the end.
+func (p *parser) arrayProperty() (value.Path, error) {
+	name, err := p.name("the name of a property")
+	path := value.Path{value.Key(name)}
+	for err == nil && p.err == nil && (p.tok.is(".") || p.tok.is("[") && !p.peek().is("]")) {
+		path, err = p.step(path)
+	}
+	return path, err
 }
 
 // parser reads tokens one ahead. The first error of the lexer is kept and met at its token.

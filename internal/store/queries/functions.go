@@ -17,7 +17,7 @@ const pure = sqlite3.DETERMINISTIC | sqlite3.INNOCUOUS
 
 // register registers the functions, aggregates, collations and the virtual table that translated
 // queries use.
-func register(c *sqlite3.Conn) error {
+func (r *Runner) register(c *sqlite3.Conn) error {
 	paths := pathCache{}
 	get := func(text, path sqlite3.Value) []byte {
 		if text.Type() != sqlite3.TEXT {
@@ -27,8 +27,18 @@ func register(c *sqlite3.Conn) error {
 	}
 	part := func(v, path sqlite3.Value) value.Value { return decode(v).Get(paths.of(path)) }
 	errs := []error{
-		scalar(c, "tandem_get", 2, func(ctx sqlite3.Context, a []sqlite3.Value) { giveText(ctx, get(a[0], a[1]), false) }),
-		scalar(c, "tandem_key", 2, func(ctx sqlite3.Context, a []sqlite3.Value) { giveText(ctx, get(a[0], a[1]), true) }),
+		scalar(c, "tandem_get", 2, func(ctx sqlite3.Context, a []sqlite3.Value) {
+			giveText(ctx, get(a[0], a[1]), false)
+			if r.watch != nil {
+				r.called(ctx)
+			}
+		}),
+		scalar(c, "tandem_key", 2, func(ctx sqlite3.Context, a []sqlite3.Value) {
+			giveText(ctx, get(a[0], a[1]), true)
+			if r.watch != nil {
+				r.called(ctx)
+			}
+		}),
 		scalar(c, "tandem_text", 2, func(ctx sqlite3.Context, a []sqlite3.Value) {
 			if text := get(a[0], a[1]); text != nil {
 				ctx.ResultRawText(text)

@@ -6,19 +6,52 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"github.com/tandemdb/tandem/internal/query/collation"
+	"github.com/tandemdb/tandem/internal/query/function"
 	"github.com/tandemdb/tandem/internal/query/sql"
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
 // Runner runs queries on one connection.
-type Runner struct{ c *sqlite3.Conn }
+type Runner struct {
+	c     *sqlite3.Conn
+	calls int64             // to find a property, since watch was set
+	watch func(int64) error // nil if nobody does
+}
 
 // Prepare registers on a connection everything that queries need.
 func Prepare(c *sqlite3.Conn) (*Runner, error) {
-	if err := register(c); err != nil {
+	r := &Runner{c: c}
+	if err := r.register(c); err != nil {
 		return nil, err
 	}
-	return &Runner{c}, nil
+	return r, nil
+}
+
+// watchedCalls is how many calls lie between those of a function given to [Runner.Watch].
+const watchedCalls = 1000
+
+// Watch has f called now and then, with the number of times that the running statement has looked for a property
+// in a document. An error of f ends the statement. The result ends the watch.
+func (r *Runner) Watch(f func(calls int64) error) (end func()) {
+	r.calls, r.watch = 0, f
+	return func() { r.watch = nil }
+}
+
+// called counts a call.
+func (r *Runner) called(ctx sqlite3.Context) {
+	if r.calls++; r.calls%watchedCalls != 0 {
+		return
+	}
+	if err := r.watch(r.calls); err != nil {
+		ctx.ResultError(err)
+	}
+}
+
+// Versions names the versions of what indexes are built with. An index that has another is not what this program
+// would build.
+func Versions() string {
+	return "functions " + function.Version + ", collations " + collation.Version
 }
 
 // Values are the values that a statement's parameters are bound to.

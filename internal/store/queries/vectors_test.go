@@ -1,6 +1,7 @@
 package queries_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+	"pgregory.net/rapid"
 
 	"github.com/tandemdb/tandem/internal/query/eval"
 	"github.com/tandemdb/tandem/internal/query/plan"
@@ -24,6 +26,9 @@ type database struct {
 	conn   *sqlite3.Conn
 	data   querytest.Data
 	tables map[plan.Collection]string
+
+	arrays  []sql.ArrayIndex // of the only table
+	through int              // how many queries have used one of them
 }
 
 func open(t testing.TB, data querytest.Data) *database {
@@ -37,7 +42,7 @@ func open(t testing.TB, data querytest.Data) *database {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := &database{runner, c, data, map[plan.Collection]string{}}
+	db := &database{runner, c, data, map[plan.Collection]string{}, nil, 0}
 	for name, docs := range data {
 		db.load(t, name, docs)
 	}
@@ -51,21 +56,58 @@ func (db *database) load(t testing.TB, name string, docs []querytest.Document) {
 	db.tables[plan.Collection{Scope: scope, Name: coll}] = table
 	must(t, db.conn.Exec(`CREATE TABLE `+table+` (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, flags INTEGER NOT NULL,
 		rev TEXT NOT NULL, history TEXT NOT NULL, known TEXT NOT NULL, expiry INTEGER, body TEXT NOT NULL) STRICT; BEGIN`))
-	s, _, err := db.conn.Prepare(`INSERT INTO ` + table + ` VALUES (?, ?, ?, '', '', '', ?, ?)`)
-	must(t, err)
-	defer s.Close()
-	for _, d := range docs {
-		must(t, s.BindInt64(1, d.Sequence))
-		must(t, s.BindText(2, d.ID))
-		must(t, s.BindBool(3, d.Deleted))
-		must(t, s.BindNull(4))
-		if d.Expiration != 0 {
-			must(t, s.BindInt64(4, d.Expiration))
-		}
-		must(t, s.BindText(5, string(d.Body)))
-		must(t, s.Exec())
-	}
+	db.insert(t, table, docs)
 	must(t, db.conn.Exec(`COMMIT`))
+}
+
+func (db *database) insert(t testing.TB, table string, docs []querytest.Document) {
+	t.Helper()
+	for _, d := range docs {
+		must(t, db.write(`INSERT INTO `+table+` VALUES (?1, ?2, ?3, '', '', '', ?4, ?5) ON CONFLICT DO NOTHING`, d))
+	}
+}
+
+// update makes a document the one of its ID, as an edit does.
+func (db *database) update(table string, d querytest.Document) error {
+	return db.write(`UPDATE `+table+` SET seq = ?1, flags = ?3, expiry = ?4, body = ?5 WHERE id = ?2`, d)
+}
+
+func (db *database) write(text string, d querytest.Document) error {
+	s, _, err := db.conn.Prepare(text)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	expiry := s.BindNull(4)
+	if d.Expiration != 0 {
+		expiry = s.BindInt64(4, d.Expiration)
+	}
+	err = errors.Join(s.BindInt64(1, d.Sequence), s.BindText(2, d.ID), s.BindBool(3, d.Deleted), expiry, s.BindText(5, string(d.Body)))
+	if err != nil {
+		return err
+	}
+	return s.Exec()
+}
+
+// checkArrays compares the indexes of arrays with the documents.
+func (db *database) checkArrays(t rapid.TB) {
+	for _, x := range db.arrays {
+		number := func(text string) (n int64) {
+			s, _, err := db.conn.Prepare(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			if s.Step() {
+				n = s.ColumnInt64(0)
+			}
+			return n
+		}
+		absent := number("SELECT count(*) FROM (" + x.Absent() + ")")
+		if got, want := number(`SELECT count(*) FROM `+x.Table), number(x.Entries()); got != want || absent > 0 {
+			t.Errorf("%v: got %d entries, want %d; %d documents are absent", x.Path, got, want, absent)
+		}
+	}
 }
 
 func must(t testing.TB, err error) {
@@ -93,10 +135,11 @@ func (db *database) rows(q *plan.Query, params map[string]value.Value, local *ti
 	if err := q.CheckParams(params); err != nil {
 		return nil, err
 	}
-	s, err := sql.Translate(q, func(c plan.Collection) sql.Table { return sql.Table{Name: db.tables[c]} }, local)
+	s, err := sql.Translate(q, func(c plan.Collection) sql.Table { return sql.Table{Name: db.tables[c], Arrays: db.arrays} }, local)
 	if err != nil {
 		return nil, err
 	}
+	db.through += strings.Count(s.Text, ".id IN (SELECT id FROM")
 	v := queries.Values{Params: params}
 	if v.Limit, v.Offset, err = eval.Limits(q, eval.Input{Params: params, Location: local}); err != nil {
 		return nil, err

@@ -1,0 +1,201 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/query/syntax"
+	"github.com/tandemdb/tandem/internal/store/queries"
+)
+
+// damage is an index that does not say what the documents do.
+type damage struct {
+	collection *Collection
+	index      indexRecord
+	what       string
+}
+
+// damagedIndexes looks through all indexes.
+func (tx *Tx) damagedIndexes() (all []damage, err error) {
+	err = tx.eachCollectionIndex(func(c *Collection, r indexRecord) error {
+		what, err := tx.indexDamage(c, r)
+		if what != "" {
+			all = append(all, damage{c, r, what})
+		}
+		return err
+	})
+	return all, err
+}
+
+func (tx *Tx) eachCollectionIndex(yield func(*Collection, indexRecord) error) error {
+	collections, err := tx.Collections()
+	if err != nil {
+		return err
+	}
+	for _, c := range collections {
+		if err := tx.eachIndex(c, func(r indexRecord) error { return yield(c, r) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// indexDamage returns what is wrong with an index, "" if nothing is.
+func (tx *Tx) indexDamage(c *Collection, r indexRecord) (what string, err error) {
+	switch {
+	case r.Built != queries.Versions():
+		return "it was built by another version of Tandem", nil
+	case r.Position != nil:
+		return "its building was cut off", nil
+	case r.Array != "":
+		return tx.arrayDamage(c, r)
+	}
+	there := false
+	name := indexName(c, r.Name)
+	err = tx.once(`SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = ?`, func(*sqlite3.Stmt) error { there = true; return nil }, name)
+	if err == nil && !there {
+		return "it is not in the file", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	err = tx.once(fmt.Sprintf(`PRAGMA integrity_check('%s')`, forCollection("docs_#", c.id)), func(s *sqlite3.Stmt) error {
+		if text := s.ColumnText(0); what == "" && strings.HasSuffix(text, " index "+name) {
+			what = strings.TrimSuffix(text, " index "+name) + " it"
+		}
+		return nil
+	})
+	return what, err
+}
+
+// arrayDamage compares an index of arrays with the documents.
+func (tx *Tx) arrayDamage(c *Collection, r indexRecord) (what string, err error) {
+	x, err := r.arrays(c)
+	if err != nil {
+		return "", err
+	}
+	for _, trigger := range []string{" insert", " update", " delete"} {
+		what = "a trigger is missing"
+		err := tx.once(`SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND name = ?`, func(*sqlite3.Stmt) error { what = ""; return nil }, x.Table+trigger)
+		if err != nil || what != "" {
+			return what, err
+		}
+	}
+	err = tx.once(x.Absent()+" LIMIT 1", func(s *sqlite3.Stmt) error {
+		what = fmt.Sprintf("an item of document %q is missing from it", s.ColumnText(0))
+		return nil
+	})
+	if err != nil || what != "" {
+		return what, readable(err, &what)
+	}
+	var has, want int64
+	count := func(n *int64) func(*sqlite3.Stmt) error {
+		return func(s *sqlite3.Stmt) error { *n = s.ColumnInt64(0); return nil }
+	}
+	if err = tx.once(`SELECT count(*) FROM `+quotedName(x.Table), count(&has)); err == nil {
+		err = tx.once(x.Entries(), count(&want))
+	}
+	if err == nil && has != want {
+		what = fmt.Sprintf("it has %d entries, and should have %d", has, want)
+	}
+	return what, readable(err, &what)
+}
+
+// readable turns what SQLite finds wrong with an index into damage.
+func readable(err error, what *string) error {
+	if errors.Is(err, fault.CorruptData) || errors.Is(err, sqlite3.ERROR) {
+		*what = err.Error()
+		return nil
+	}
+	return err
+}
+
+// repairIndexes builds damaged indexes anew. The search runs beside other transactions.
+func (db *DB) repairIndexes(ctx context.Context) error {
+	var found []damage
+	err := db.View(ctx, func(tx *Tx) (err error) {
+		found, err = tx.damagedIndexes()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range found {
+		if err := db.rebuildIndex(ctx, d.collection, d.index); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rebuildIndex builds an index anew, unless somebody has changed it meanwhile.
+func (db *DB) rebuildIndex(ctx context.Context, c *Collection, r indexRecord) error {
+	gone := false
+	err := db.Update(ctx, func(tx *Tx) error {
+		return tx.atomic(func() error {
+			now, err := tx.indexRecord(c, r.Name)
+			if err != nil {
+				return err
+			}
+			if gone = now == nil || !now.equal(r.Index); gone {
+				return nil
+			}
+			if err := tx.DeleteIndex(c, r.Name); err != nil {
+				return err
+			}
+			if r.Array != "" {
+				return tx.beginIndex(c, r.Index)
+			}
+			return tx.createValueIndex(c, r.Index, nil)
+		})
+	})
+	if err != nil || gone || r.Array == "" {
+		return err
+	}
+	return db.fillIndex(ctx, c, r.Index, nil)
+}
+
+// refreshIndexes builds the indexes anew that other versions of functions and collations have built: they
+// would miss documents, or have them in another order.
+func (db *DB) refreshIndexes(ctx context.Context) error {
+	type stale struct {
+		c *Collection
+		r indexRecord
+	}
+	var all []stale
+	err := db.View(ctx, func(tx *Tx) error {
+		return tx.eachCollectionIndex(func(c *Collection, r indexRecord) error {
+			if r.Built != queries.Versions() {
+				all = append(all, stale{c, r})
+			}
+			return nil
+		})
+	})
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	if db.options.ReadOnly {
+		db.unindexed = true
+		return nil
+	}
+	for _, s := range all {
+		if err := db.rebuildIndex(ctx, s.c, s.r); err != nil {
+			return tooNewIndex(s.r.Name, err)
+		}
+	}
+	return nil
+}
+
+// tooNewIndex says why an index cannot be built: a later version has functions that this one does not know.
+func tooNewIndex(name string, err error) error {
+	var invalid *syntax.Error
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	return fault.TooNew.In("build index", name).Because(err).Try("update this program")
+}
