@@ -106,6 +106,43 @@ func TestALibraryIsWrappedOnce(t *testing.T) {
 	}
 }
 
+// A program that imports the library alone is built without the libraries of the command: those that
+// the packages of the command import, and no package of the library.
+func TestTheLibraryDoesNotPullInTheCommand(t *testing.T) {
+	within := make(map[string]bool) // packages that a program with the library is built of
+	for path := range strings.FieldsSeq(string(run(t, "go", "list", "-deps", module))) {
+		within[path] = true
+	}
+	library, command := make(map[string]bool), make(map[string]bool)
+	for _, p := range packages(t) {
+		to := command
+		if within[p.ImportPath] {
+			to = library
+		}
+		for _, imported := range p.Imports {
+			host, _, _ := strings.Cut(imported, "/")
+			if _, ours := cutModule(imported); !ours && strings.Contains(host, ".") {
+				to[imported] = true
+			}
+		}
+	}
+	for _, name := range []string{"github.com/spf13/cobra", "github.com/vbauerster/mpb/v8"} {
+		if !command[name] || library[name] {
+			t.Errorf("%s is not found to be a library of the command: this test looks for nothing", name)
+		}
+	}
+	for name := range command {
+		if !library[name] && within[name] {
+			t.Errorf("the library pulls in %s, which the command needs alone", name)
+		}
+	}
+	for _, apart := range []string{"cmd/tandem", "internal/bench"} {
+		if within[module+"/"+apart] {
+			t.Errorf("the library pulls in %s", apart)
+		}
+	}
+}
+
 func TestAPackageOpensWithItsDoc(t *testing.T) {
 	for _, p := range packages(t) {
 		want := "// Package " + p.Name + " "
