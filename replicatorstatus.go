@@ -65,9 +65,13 @@ type ReplicatorProgress struct {
 }
 
 // DirectionProgress is the part of [ReplicatorProgress] in one direction.
+//
+// Total is right from the beginning for a push, and for a pull from another Tandem peer, which says how
+// many changes it has. Other peers do not say that: Total then grows as they announce their changes. It
+// shrinks by what turns out not to need a transfer, as by a filter.
 type DirectionProgress struct {
 	Completed uint64 // revisions dealt with, of Total
-	Total     uint64 // revisions known to be dealt with; may grow
+	Total     uint64 // all revisions to be dealt with, as far as known: see below
 	Documents uint64 // documents that have arrived; not those that were there already
 	Failed    uint64 // documents that have not
 	Bytes     uint64 // of bodies that have arrived

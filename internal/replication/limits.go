@@ -10,6 +10,7 @@ const (
 	changesPerBatch      = 200      // entries in one changes or proposeChanges message
 	announcementBytes    = 15 << 10 // body of one message, which must fit into a frame
 	announcementsInWork  = 5        // changes or proposeChanges messages awaiting their reply
+	maxRemaining         = 1 << 40  // changes that a peer may foretell
 	announcementsQueued  = 64       // incoming messages awaiting our reply; a peer that exceeds this is cut off
 	defaultHistory       = 50       // length of a rev's history if the peer does not specify it
 	revBytesAwaiting     = 4 << 20  // bytes of sent revs awaiting their reply

@@ -19,6 +19,7 @@ func (p *puller) answerChanges(ctx context.Context, req *blip.Request) error {
 		return err
 	}
 	if len(changes) == 0 {
+		p.expect(0, 0)
 		p.mu.Lock()
 		p.awaiting = false
 		p.mu.Unlock()
@@ -28,7 +29,7 @@ func (p *puller) answerChanges(ctx context.Context, req *blip.Request) error {
 	if err := p.waitForRoom(ctx); err != nil {
 		return err
 	}
-	p.c.counters.pullTotal.Add(uint64(len(changes)))
+	p.expect(len(changes), req.Properties.Int(wire.PropRemaining, 0))
 	seqs := p.enter(changes)
 	answers, known, lost, err := p.decide(ctx, changes)
 	if err != nil {

@@ -18,6 +18,8 @@ import (
 type host struct {
 	s   *Session
 	cfg *Passive
+
+	servesTandem bool // the peer is one of ours
 }
 
 // NewPassive returns the session of the peer that accepted the connection.
@@ -49,6 +51,7 @@ func (h *host) getCollections(req *blip.Request) error {
 	if err != nil {
 		return err
 	}
+	_, h.servesTandem = req.Properties.Get(wire.PropUUID)
 	if twin, err := h.isTwin(req.Properties); err != nil {
 		return err
 	} else if twin {
@@ -137,7 +140,7 @@ func (h *host) subChanges(x *exchange, req *blip.Request) error {
 	if err != nil {
 		since = 0 // the sequence is not ours: send everything
 	}
-	push := newPusher(x.collection, offering{toGateway: wanted.Gateway}, pushOptions{
+	push := newPusher(x.collection, offering{toGateway: wanted.Gateway, toTandem: h.servesTandem}, pushOptions{
 		since:        store.Sequence(since),
 		continuous:   wanted.Continuous,
 		liveOnly:     wanted.LiveOnly,

@@ -2,7 +2,7 @@ package replication
 
 import "sync/atomic"
 
-// Progress is how far a session has come. Its counts never decrease during the session.
+// Progress is how far a session has come. During the session its counts never decrease, but for the totals.
 type Progress struct {
 	Busy bool // the session is sending, receiving or resolving
 
@@ -23,7 +23,7 @@ type Progress struct {
 // Direction is the progress of one direction.
 type Direction struct {
 	Completed uint64 // revisions processed, out of Total
-	Total     uint64 // revisions known so far; may grow
+	Total     uint64 // revisions known or foretold so far; may grow, and shrink by what need not be transferred
 	Documents uint64 // documents transferred, without those that the receiver already had
 	Failed    uint64 // documents that failed
 	Bytes     uint64 // bytes of transferred bodies

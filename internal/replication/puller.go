@@ -18,6 +18,7 @@ type puller struct {
 	*intake
 	receiver *receiver
 	queue    chan *blip.Request // announcements, answered in order
+	foretold uint64             // changes that follow the last announcement; run alone uses it
 
 	mu       sync.Mutex // guards the following
 	awaiting bool       // subscribed, and the peer has not yet reported that we are caught up
@@ -134,6 +135,14 @@ func (p *puller) waitForRoom(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// expect adds announced revisions to the total, and those that the peer says will follow.
+func (p *puller) expect(announced int, remaining int64) {
+	follow := uint64(min(max(remaining, 0), maxRemaining))
+	p.c.counters.pullTotal.Add(uint64(announced) + follow - p.foretold) // in one step; the sum may wrap
+	p.foretold = follow
+	p.c.s.progressed()
 }
 
 // heads reads the documents with these IDs. nil stands for a missing document.

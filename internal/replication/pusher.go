@@ -33,6 +33,7 @@ type pusher struct {
 	composer composer
 	waits    heldNotes
 	counted  outbox.Counts // the outbox's counts that the collection's counters include
+	unread   uint64        // changes that the feed has yet to give
 	accepted bool          // the peer has answered an announcement
 }
 
@@ -61,8 +62,29 @@ func (p *pusher) begin(ctx context.Context) error {
 		Revs: sendRevs, Bytes: sendBytes, UnansweredRevs: revsAwaiting, UnansweredBytes: revBytesAwaiting,
 		Attempts: maxResolveAttempts,
 	}, outbox.Selection{IDs: p.opts.docIDs, LiveOnly: p.opts.liveOnly, Fresh: outbox.Sequence(fresh)})
-	_, err = p.extend(ctx)
+	if _, err = p.extend(ctx); err != nil {
+		return err
+	}
+	p.unread, err = p.countChanges(ctx)
+	p.publishCounts()
 	return err
+}
+
+// countChanges returns how many changes the feed has for the peer, for the progress alone. A list of
+// documents bounds it.
+func (p *pusher) countChanges(ctx context.Context) (n uint64, err error) {
+	err = p.c.s.db.View(ctx, func(tx *store.Tx) error {
+		if p.opts.liveOnly && p.opts.since == 0 {
+			n, err = tx.Count(p.c.store())
+		} else {
+			n, err = tx.CountSince(p.c.store(), p.opts.since)
+		}
+		return err
+	})
+	if p.opts.docIDs != nil {
+		n = min(n, uint64(len(p.opts.docIDs)))
+	}
+	return n, err
 }
 
 // extend lets a one-shot push continue to the current last sequence, and reports whether that adds
@@ -129,6 +151,7 @@ func (p *pusher) push(ctx context.Context) error {
 // finish reports the items that have arrived and are recorded, because no other session will.
 func (p *pusher) finish() {
 	if p.box != nil {
+		p.unread = 0
 		p.box.Lost()
 		for waiting := true; waiting; {
 			err := p.inbox.handle()
@@ -225,11 +248,12 @@ func (p *pusher) report(items []*outbox.Item) {
 // publishCounts adds the growth of the outbox's counts to the collection's counters.
 func (p *pusher) publishCounts() {
 	now, before, c := p.box.Counts(), p.counted, &p.c.counters
+	now.Total += p.unread + p.box.Undecided()
 	if now == before {
 		return
 	}
 	p.counted = now
-	c.pushTotal.Add(now.Total - before.Total)
+	c.pushTotal.Add(now.Total - before.Total) // which may be less than nothing: the sum wraps
 	c.pushCompleted.Add(now.Completed - before.Completed)
 	c.pushBytes.Add(now.Bytes - before.Bytes)
 	c.deltaSaved.Add(now.Saved - before.Saved)
@@ -251,6 +275,7 @@ func (p *pusher) read(ctx context.Context, items []*outbox.Item, limit int) erro
 			p.box.Looked(it, nil, nil)
 		}
 	}
+	p.haveRead(page)
 	for _, doc := range page.changes {
 		p.box.Changed(p.feed.head(doc), p.feed.filter(doc))
 	}
@@ -258,6 +283,21 @@ func (p *pusher) read(ctx context.Context, items []*outbox.Item, limit int) erro
 		p.box.Reached(outbox.Sequence(p.feed.cursor), page.exhausted)
 	}
 	return nil
+}
+
+// haveRead takes the changes of a page off those that are to be read.
+func (p *pusher) haveRead(page page) {
+	read := uint64(0)
+	for _, doc := range page.changes {
+		if doc.Deleted && p.opts.liveOnly || p.opts.docIDs != nil && !p.opts.docIDs[doc.ID] {
+			continue
+		}
+		read++
+	}
+	p.unread -= min(p.unread, read)
+	if page.exhausted {
+		p.unread = 0
+	}
 }
 
 // mark records in the database which revisions the peer has.

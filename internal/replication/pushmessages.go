@@ -38,6 +38,7 @@ func (p *pusher) announce(batch []*outbox.Item) error {
 		m.Body = body
 	}
 	m.Body = append(m.Body, ']')
+	p.side.foretell(m, p.unread+p.box.Unannounced())
 	return p.say(m, func(reply *blip.Reply, err error) {
 		p.inbox.put(func() error { return p.answered(batch, reply, err) })
 	})

@@ -3,6 +3,7 @@ package replication
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
@@ -20,6 +21,9 @@ type pushSide interface {
 	// announcement begins an announcement. appendEntry adds the items.
 	announcement(c *collection) *blip.Message
 	appendEntry(body []byte, it *outbox.Item) []byte
+
+	// foretell adds to an announcement how many changes follow it.
+	foretell(m *blip.Message, remaining uint64)
 
 	// accepted is called when the peer has answered the first announcement.
 	accepted(c *collection)
@@ -72,6 +76,8 @@ func (proposing) appendEntry(body []byte, it *outbox.Item) []byte {
 	return wire.AppendProposal(body, it.ID, it.Rev.Vector(), parentOf(it.Rev.ID, it.Parent), it.Size)
 }
 
+func (proposing) foretell(*blip.Message, uint64) {}
+
 // parentOf returns the parent for a proposal of rev to a peer that has known. It returns "" if the
 // peer has rev already: with the fourth protocol, Sync Gateway asks again for a revision whose
 // parent is the revision itself.
@@ -100,11 +106,18 @@ func (proposing) stays(*collection, *outbox.Item, error) {}
 func (proposing) addTo(m *blip.Message) { m.Properties.Add(wire.PropNoConflicts, wire.Yes) }
 
 // offering pushes the changes to which the peer has subscribed. toGateway means that the peer is a
-// Sync Gateway.
-type offering struct{ toGateway bool }
+// Sync Gateway, toTandem that it is one of ours.
+type offering struct{ toGateway, toTandem bool }
 
 func (offering) role(opts pushOptions) outbox.Role { return outbox.Offers{Continuous: opts.continuous} }
 func (offering) accepted(*collection)              {}
+
+// foretell tells peers that are known to understand, or to overlook, the property.
+func (s offering) foretell(m *blip.Message, remaining uint64) {
+	if s.toTandem {
+		m.Properties.Add(wire.PropRemaining, strconv.FormatUint(remaining, 10))
+	}
+}
 
 func (s offering) announcement(c *collection) *blip.Message {
 	m := c.message(wire.ProfileChanges)

@@ -154,7 +154,7 @@ func TestATransactionThatSQLiteHasLostFails(t *testing.T) {
 func TestEveryMethodIsAnOperationOrReads(t *testing.T) {
 	reads := []string{
 		"All", "BodyOf", "BySequence", "Catalog", "Changes", "Collection", "Collections", "ConflictLog", "ConflictOf",
-		"Conflicts", "Count", "Document", "ExplainQuery", "Head", "Heads", "Index", "Indexes", "Info", "Infos", "KeptRevisions",
+		"Conflicts", "Count", "CountSince", "Document", "ExplainQuery", "Head", "Heads", "Index", "Indexes", "Info", "Infos", "KeptRevisions",
 		"LastSequence", "LocalCheckpoint", "NextConflict", "Now", "PeerCheckpoint", "Query", "RemoteURL", "Remotes",
 	}
 	s := newStage(t, filepath.Join(t.TempDir(), "stage"+store.Extension), store.VersionVectors)

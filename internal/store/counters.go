@@ -125,6 +125,28 @@ func (tx *Tx) Count(c *Collection) (uint64, error) {
 	return uint64(max(k.live, 0)), err
 }
 
+// countedByRow is how many changes are counted by their rows, which have the bodies; more are counted by
+// the index of all IDs.
+const countedByRow = 5_000
+
+// CountSince returns how many documents of c have changed after a sequence, tombstones included.
+func (tx *Tx) CountSince(c *Collection, since Sequence) (n uint64, err error) {
+	last, err := tx.LastSequence(c)
+	if err != nil || since >= last {
+		return 0, err
+	}
+	which := sqlCountSince
+	if last-since > countedByRow {
+		which = sqlCountAllSince
+	}
+	s, err := tx.collStmt(c, which)
+	if err != nil {
+		return 0, err
+	}
+	err = query(s, func(s *sqlite3.Stmt) error { n = uint64(s.ColumnInt64(0)); return nil }, int64(since))
+	return n, tx.fault(c, err, "count changes", c.FullName())
+}
+
 func (tx *Tx) figures(c *Collection) (counters, error) {
 	if tx.group != nil {
 		if k, ok := tx.db.writer.cached(c.id); ok {

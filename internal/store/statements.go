@@ -125,6 +125,8 @@ const (
 	sqlScanHeadsBack
 	sqlScanDocsBack
 	sqlConflictsAfter
+	sqlCountSince
+	sqlCountAllSince
 	sqlVersions
 	sqlNextExpiry
 	sqlExpired
@@ -169,6 +171,9 @@ var collStatements = [numCollStatements]string{
 	sqlScanHeadsBack:  headColumns + inRange + ` ORDER BY id DESC LIMIT ?`,
 	sqlScanDocsBack:   docColumns + inRange + ` ORDER BY id DESC LIMIT ?`,
 	sqlConflictsAfter: headColumns + `WHERE flags & 2 AND id > ? AND ` + unexpired + ` ORDER BY id LIMIT ?`,
+
+	sqlCountSince:    `SELECT count(*) FROM docs_# WHERE seq > ?`,
+	sqlCountAllSince: `SELECT count(*) FROM docs_# WHERE +seq > ?`, // reads the index of the IDs in place of the bodies
 
 	sqlVersions:   `SELECT rev, history FROM docs_#`,
 	sqlNextExpiry: `SELECT min(expiry) FROM docs_# WHERE expiry IS NOT NULL`,

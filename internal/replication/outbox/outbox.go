@@ -100,6 +100,20 @@ func New(role Role, ledger Ledger, limits Limits, chosen Selection) *Outbox {
 // Counts returns the progress of the push.
 func (o *Outbox) Counts() Counts { return o.counts }
 
+// Undecided returns how many items may yet come to be counted: the peer has neither asked for them nor
+// refused them.
+func (o *Outbox) Undecided() uint64 {
+	if o.lost {
+		return 0
+	}
+	return uint64(max(0, o.uncounted-o.in[Held]))
+}
+
+// Unannounced returns how many items are still to be announced.
+func (o *Outbox) Unannounced() uint64 {
+	return uint64(o.in[Waiting] + o.in[Noted] + o.in[Queued] + o.in[Batched])
+}
+
 // Err returns the internal error after which the outbox is unusable, or nil.
 func (o *Outbox) Err() error { return o.err }
 

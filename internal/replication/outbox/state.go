@@ -68,6 +68,8 @@ type register struct {
 	counts Counts
 	err    error // the first forbidden move
 
+	uncounted int // items that are not in counts.Total
+
 	// Items by state, in order of entry. noted and barred also hold items that have moved on, at
 	// most as many as those that have not.
 	noted, queued, wanted, arrived, touching, barred, leaving []*Item
@@ -85,6 +87,7 @@ func (r *register) enter(it *Item, at State) {
 		last.later, it.earlier = it, last
 	}
 	r.newest[it.ID] = it
+	r.uncounted++
 	r.move(it, at)
 }
 
@@ -167,6 +170,8 @@ func (r *register) left(it *Item) {
 	}
 	if it.counted {
 		r.counts.Completed++
+	} else {
+		r.uncounted--
 	}
 	it.earlier, it.later = nil, nil
 	if earlier != nil {
@@ -203,6 +208,7 @@ func (r *register) follow(it, later *Item) {
 func (r *register) count(it *Item) {
 	if !it.counted {
 		it.counted = true
+		r.uncounted--
 		r.counts.Total++
 	}
 }

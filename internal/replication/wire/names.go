@@ -44,6 +44,7 @@ const (
 	PropNoConflicts     = "noconflicts"
 	PropProfile         = "Profile"
 	PropReason          = "reason"
+	PropRemaining       = "remaining" // ours: changes that follow those of this message
 	PropReplacedRev     = "replacedRev"
 	PropRev             = "rev"
 	PropRevocations     = "revocations"
