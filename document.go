@@ -21,7 +21,8 @@ type Document struct {
 	head       *store.Document // as it was read or saved; nil before that
 }
 
-// NewDocument returns an empty document with the given ID, or with a new one if id is "".
+// NewDocument returns an empty document with the given ID, or with a new one if id is "". New IDs sort
+// by the time when they were made, which they tell; they are no secret.
 //
 // An ID has 1 to 240 bytes of UTF-8 without control characters, and does not begin with an
 // underscore; saving a document with any other fails with [ErrBadDocID].

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
@@ -27,6 +29,25 @@ func TestIDsOfDocumentsAreChecked(t *testing.T) {
 	if a == b || len(a) != 23 || a[0] != '~' || document.CheckID(a) != nil {
 		t.Errorf("new IDs %q and %q", a, b)
 	}
+}
+
+// New IDs sort by their time, and are different at the same time.
+func TestNewIDsAreInTheOrderOfTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // whose clock stands still meanwhile
+		last, seen := "", make(map[string]bool)
+		for step := time.Duration(256); step < 100*365*24*time.Hour; step *= 3 {
+			time.Sleep(step)
+			first := document.NewID()
+			for range 10 {
+				id := document.NewID()
+				if id <= last || seen[id] {
+					t.Fatalf("after %v: got %q after %q", step, id, last)
+				}
+				seen[id], first = true, max(first, id)
+			}
+			last = first
+		}
+	})
 }
 
 func TestNamesOfCollectionsAreChecked(t *testing.T) {
