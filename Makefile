@@ -63,6 +63,11 @@ release: ## build the command for every supported system into bin/release/, with
 	done
 	@cd $(RELEASE) && sha256sum tandem-* > SHA256SUMS && ls -l tandem-*
 
+.PHONY: man
+man: ## write the man pages of the command into bin/man/
+	@mkdir -p bin/man
+	@go test -count=1 -run '^TestManPages$$' ./cmd/tandem -man $(CURDIR)/bin/man
+
 .PHONY: demo
 demo: ## two peers with real documents sync before your eyes
 	@CGO_ENABLED=0 go run ./cmd/tandem demo

@@ -108,6 +108,7 @@ func newRoot(a *app) *cobra.Command {
 		newServe(a), newSync(a), newExplain(a), newConflicts(a), newResolve(a), newHistory(a), newDiscover(a), newIdentity(a), newBench(a),
 	)
 	group(root)
+	a.complete(root)
 	nameOperands(root)
 	refuseEmptyFlags(root)
 	root.SetFlagErrorFunc(flagError)
