@@ -1,6 +1,27 @@
 package tandem
 
-import "github.com/tandemdb/tandem/internal/transport"
+import (
+	"context"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/transport"
+)
+
+// Endpoint is the peer of a replicator: a [URLEndpoint] or a [DatabaseEndpoint].
+type Endpoint interface {
+	// String names the peer. The checkpoints of a replication go by the name.
+	String() string
+
+	// check says why the replicator's configuration does not fit the endpoint.
+	check(cfg ReplicatorConfiguration) error
+
+	// dial opens a connection for the runner of r, which speaks the protocol that it returns.
+	dial(ctx context.Context, r *Replicator) (pipe blip.Pipe, protocol string, err error)
+}
+
+var errNoEndpoint error = fault.Invalid.In("configure replicator", "").Says("there is no endpoint").
+	Try("set Endpoint to the result of NewURLEndpoint or NewDatabaseEndpoint")
 
 // URLEndpoint is the address of a peer's database: ws://host[:port]/[path/]database, or wss://
 // with TLS. Its zero value is no endpoint.
@@ -23,3 +44,14 @@ func (e URLEndpoint) String() string {
 
 // DatabaseName returns the name of the database at the peer.
 func (e URLEndpoint) DatabaseName() string { return e.endpoint.DatabaseName() }
+
+func (e URLEndpoint) check(ReplicatorConfiguration) error {
+	if e == (URLEndpoint{}) {
+		return errNoEndpoint
+	}
+	return nil
+}
+
+func (e URLEndpoint) dial(ctx context.Context, r *Replicator) (blip.Pipe, string, error) {
+	return r.dialURL(ctx)
+}

@@ -171,3 +171,43 @@ func exampleDatabases() (kitchen, phone *tandem.Database, remove func()) {
 	}
 	return first.Database(), second.Database(), func() { removeFirst(); removeSecond() }
 }
+
+// Two databases of one program replicate without a network.
+func ExampleDatabaseEndpoint() {
+	tasks, remove := exampleTasks()
+	defer remove()
+	archive, removeArchive := exampleTasks()
+	defer removeArchive()
+	ctx := context.Background()
+	_ = tasks.Put(ctx, "milk", task{Title: "Buy milk", Done: true})
+	_ = tasks.Put(ctx, "plants", task{Title: "Water the plants"})
+
+	cfg := tandem.ReplicatorConfiguration{
+		Endpoint: tandem.NewDatabaseEndpoint(archive.Database()),
+		Type:     tandem.Push,
+		Collections: []tandem.CollectionConfiguration{{
+			Collection: tasks,
+			PushFilter: func(d *tandem.Document, _ tandem.DocumentFlags) bool {
+				done, _ := d.Value("done")
+				return done == true
+			},
+		}},
+	}
+	r, err := tandem.NewReplicator(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := r.Start(); err != nil {
+		log.Fatal(err)
+	}
+	if err := r.Wait(ctx); err != nil {
+		log.Fatal(err)
+	}
+	for d, err := range archive.All(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(d.ID())
+	}
+	// Output: milk
+}

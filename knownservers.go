@@ -41,10 +41,11 @@ func (db *Database) KnownServers(ctx context.Context) ([]KnownServer, error) {
 
 // ForgetServer removes the remembered certificate of the server at an endpoint. Call it when the
 // server's certificate was replaced on purpose: the next one then counts as the first.
-// Forgetting an unknown server is harmless.
-func (db *Database) ForgetServer(ctx context.Context, endpoint URLEndpoint) error {
+// Forgetting an unknown server, or what is none, is harmless.
+func (db *Database) ForgetServer(ctx context.Context, endpoint Endpoint) error {
+	server, _ := endpoint.(URLEndpoint)
 	return db.update(ctx, func(tx *store.Tx) error {
-		return tx.SetInfo(knownServerSpace, endpoint.endpoint.Address(), nil)
+		return tx.SetInfo(knownServerSpace, server.endpoint.Address(), nil)
 	})
 }
 
@@ -77,7 +78,7 @@ func parseKnownServer(address string, text []byte) (*KnownServer, error) {
 // use, and where nothing else is said about certificates.
 func (c ReplicatorConfiguration) heedsKnown() bool {
 	says := c.AcceptOnlySelfSignedServerCertificate || len(c.TrustedRootCertificates) > 0
-	return c.Endpoint.endpoint.Secure() && c.PinnedServerCertificate == nil && c.PinnedServerFingerprint == "" &&
+	return c.server().endpoint.Secure() && c.PinnedServerCertificate == nil && c.PinnedServerFingerprint == "" &&
 		(c.TrustOnFirstUse != nil || !says)
 }
 
@@ -87,7 +88,7 @@ func (r *Replicator) trust(ctx context.Context) (transport.Trust, error) {
 	if err != nil || !r.cfg.heedsKnown() {
 		return trust, err
 	}
-	known, err := r.db.knownServer(ctx, r.cfg.Endpoint.endpoint.Address())
+	known, err := r.db.knownServer(ctx, r.cfg.server().endpoint.Address())
 	switch {
 	case err != nil:
 		return trust, err
@@ -136,7 +137,7 @@ func (r *Replicator) remember(ctx context.Context, chain []*x509.Certificate) er
 	if r.cfg.TrustOnFirstUse == nil || !r.cfg.heedsKnown() || len(chain) == 0 {
 		return nil
 	}
-	address := r.cfg.Endpoint.endpoint.Address()
+	address := r.cfg.server().endpoint.Address()
 	server := KnownServer{Fingerprint: Fingerprint(chain[0]), Since: time.Now().UTC().Truncate(time.Second)}
 	if known, err := r.db.knownServer(ctx, address); err != nil || known != nil && known.owns(chain) {
 		return err
@@ -151,7 +152,7 @@ func (r *Replicator) remember(ctx context.Context, chain []*x509.Certificate) er
 			return err
 		}
 		if known != nil && !known.owns(chain) { // another replicator was first
-			return changedServer(r.cfg.Endpoint, *known)
+			return changedServer(r.cfg.server(), *known)
 		}
 		return tx.SetInfo(knownServerSpace, address, text)
 	})
@@ -168,11 +169,11 @@ func (r *Replicator) explain(ctx context.Context, err error) error {
 	if !r.cfg.heedsKnown() || !errors.Is(err, fault.CertUnknownRoot) {
 		return err
 	}
-	known, loadErr := r.db.knownServer(ctx, r.cfg.Endpoint.endpoint.Address())
+	known, loadErr := r.db.knownServer(ctx, r.cfg.server().endpoint.Address())
 	if loadErr != nil || known == nil {
 		return err
 	}
-	return changedServer(r.cfg.Endpoint, *known)
+	return changedServer(r.cfg.server(), *known)
 }
 
 func changedServer(endpoint URLEndpoint, known KnownServer) error {

@@ -17,6 +17,7 @@ type Replicator struct {
 
 	statusListeners   listeners[ReplicatorStatus]
 	documentListeners listeners[DocumentReplication]
+	local             sync.WaitGroup // sessions of a [DatabaseEndpoint]
 
 	mu         sync.Mutex // guards the following
 	run        *replicatorRun

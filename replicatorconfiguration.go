@@ -42,8 +42,8 @@ func (t ReplicatorType) String() string {
 // ReplicatorConfiguration says what a replicator does. Only Endpoint and Collections are
 // needed.
 type ReplicatorConfiguration struct {
-	// Endpoint is the peer.
-	Endpoint URLEndpoint
+	// Endpoint is the peer: a [URLEndpoint], or a [DatabaseEndpoint].
+	Endpoint Endpoint
 
 	// Collections are replicated; at least one, all of one open database, none twice.
 	Collections []CollectionConfiguration
@@ -187,7 +187,11 @@ func (c ReplicatorConfiguration) Validate() error {
 		}
 	}
 	const trustOne = "choose one way to trust the server"
-	check(c.Endpoint != URLEndpoint{}, "there is no endpoint", "set Endpoint to the result of NewURLEndpoint")
+	if c.Endpoint == nil {
+		errs = append(errs, errNoEndpoint)
+	} else {
+		errs = append(errs, c.Endpoint.check(c))
+	}
 	check(len(c.Collections) > 0, "there is no collection to replicate", "add collections with AddCollection")
 	check(c.Type >= PushAndPull && c.Type <= Pull, "the type is none of push and pull, push, pull",
 		"set Type to PushAndPull, Push or Pull")
@@ -225,6 +229,12 @@ func (c ReplicatorConfiguration) clone() ReplicatorConfiguration {
 	c.PinnedServerCertificate = slices.Clone(c.PinnedServerCertificate)
 	c.TrustedRootCertificates = slices.Clone(c.TrustedRootCertificates)
 	return c
+}
+
+// server returns the endpoint if it is a server's, otherwise the zero value.
+func (c ReplicatorConfiguration) server() URLEndpoint {
+	server, _ := c.Endpoint.(URLEndpoint)
+	return server
 }
 
 func (c ReplicatorConfiguration) pushes() bool { return c.Type != Pull }

@@ -15,8 +15,8 @@ import (
 // userAgent names Tandem to the peer.
 const userAgent = "Tandem/" + Version
 
-// dial opens a connection for the runner.
-func (r *Replicator) dial(ctx context.Context) (blip.Pipe, string, error) {
+// dialURL opens a connection to a [URLEndpoint] for the runner.
+func (r *Replicator) dialURL(ctx context.Context) (blip.Pipe, string, error) {
 	cfg, err := r.dialConfig(ctx)
 	if err != nil {
 		return nil, "", err
@@ -60,7 +60,7 @@ func (r *Replicator) dialConfig(ctx context.Context) (transport.DialConfig, erro
 		return transport.DialConfig{}, err
 	}
 	cfg := transport.DialConfig{
-		Endpoint:                  r.cfg.Endpoint.endpoint,
+		Endpoint:                  r.cfg.server().endpoint,
 		Protocols:                 replication.Protocols(r.db.store.Versioning(), r.cfg.pulls()),
 		Headers:                   r.cfg.Headers.Clone(),
 		Cookies:                   cookies,

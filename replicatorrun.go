@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/replication"
 )
 
@@ -45,7 +46,9 @@ func newReplicatorRun(r *Replicator, o startOptions) *replicatorRun {
 		KeepLost:    r.cfg.DisableAutoPurge,
 
 		RetryRefused: r.cfg.RetryRefused,
-	}, r.dial, replication.Retry{
+	}, func(ctx context.Context) (blip.Pipe, string, error) {
+		return r.cfg.Endpoint.dial(ctx, r)
+	}, replication.Retry{
 		MaxAttempts: r.cfg.MaxAttempts,
 		MaxWait:     r.cfg.MaxAttemptWaitTime,
 		StrictClose: r.cfg.StopWhenPeerCloses,
@@ -59,6 +62,7 @@ func (run *replicatorRun) begin() {
 	go func() {
 		defer close(replicated)
 		_ = run.runner.Run(run.ctx) // the error is in the status
+		run.r.local.Wait()
 		close(run.documents)
 	}()
 	go func() {

@@ -130,7 +130,7 @@ func (l *URLEndpointListener) serve(ctx context.Context, conn *transport.Conn) {
 			Changed:   l.notify,
 			Documents: c.heard,
 		},
-		Collections: shared.stores(),
+		Collections: storesOf(shared.collections),
 		ReadOnly:    l.cfg.ReadOnly,
 		Access:      l.access(c.ClientInfo, shared),
 	})
@@ -160,9 +160,9 @@ func (l *URLEndpointListener) shared(name string) *sharedDatabase {
 	return l.databases[slices.IndexFunc(l.databases, func(s *sharedDatabase) bool { return s.name == name })]
 }
 
-func (s *sharedDatabase) stores() []*store.Collection {
-	stores := make([]*store.Collection, len(s.collections))
-	for i, coll := range s.collections {
+func storesOf(collections []*Collection) []*store.Collection {
+	stores := make([]*store.Collection, len(collections))
+	for i, coll := range collections {
 		stores[i] = coll.coll
 	}
 	return stores

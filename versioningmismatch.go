@@ -19,6 +19,11 @@ func (r *Replicator) explainVersioning(err error) error {
 		!strings.Contains(refused.Error(), protocolFamily) {
 		return err
 	}
+	return r.versioningMismatch(refused)
+}
+
+// versioningMismatch says in what the peer's database differs.
+func (r *Replicator) versioningMismatch(refused *fault.Error) error {
 	theirs, ours, hint := "version vectors", "revision trees",
 		"give this database version vectors, for good, with tandem upgrade DB (Database.UpgradeVersioning)"
 	if r.db.Versioning() == VersionVectors {
