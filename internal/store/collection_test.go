@@ -290,7 +290,7 @@ func TestADeletedCollectionHasNoCounters(t *testing.T) {
 		}
 	}
 	remove := func(then func(*store.Tx) error) func(*store.Tx) error {
-		return func(tx *store.Tx) error { return errors.Join(tx.DeleteCollection(c), then(tx)) }
+		return func(tx *store.Tx) error { return errors.Join(store.DeleteCollectionIn(tx, c), then(tx)) }
 	}
 	inOneGroup(t, db, background,
 		remove(func(*store.Tx) error { return errors.New("undone") }),

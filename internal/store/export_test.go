@@ -31,8 +31,8 @@ func (k known) Of(remote Remote, own revision.ID) revision.ID { return k.of(remo
 // Names reports whether any remote is known to have rev.
 func (k known) Names(rev, own revision.ID) bool { return k.names(rev, own) }
 
-// DeleteCollection is [DB.DeleteCollection] within a transaction.
-func (tx *Tx) DeleteCollection(c *Collection) error { return tx.deleteCollection(c.scope, c.name) }
+// DeleteCollectionIn is [DB.DeleteCollection] within a transaction.
+func DeleteCollectionIn(tx *Tx, c *Collection) error { return tx.deleteCollection(c.scope, c.name) }
 
 // OpenReaders returns the number of open read connections.
 func (db *DB) OpenReaders() int {
