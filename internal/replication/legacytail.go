@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/tandemdb/tandem/internal/replication/outbox"
 	"github.com/tandemdb/tandem/internal/replication/wire"
@@ -14,45 +15,54 @@ import (
 // peer keeps at most one of them: see [revision.Rev.VectorHistory]. This file records which one
 // each peer has shown.
 
-// treeSpace names the space of small values that holds the tree ID each peer has shown of a
-// document, or is "" where the session keeps no record. Clients are identified by the ID of their
-// checkpoint.
-func (c *collection) treeSpace() string {
+// maxTrees bounds the tree IDs that are kept for all clients of a listener together, and for each
+// remote and collection: clients come and go, and documents are purged. Those that were not shown
+// for longest go first. Without its tree ID a peer may see a conflict where there is none; nothing is
+// lost.
+const maxTrees = 200_000
+
+// treeKey returns where the tree ID that the peer has shown of a document is kept: a space of small
+// values and a key in it. ok is false where the session keeps no such record. Clients are known
+// by the ID of their checkpoint.
+func (c *collection) treeKey(id string) (space, key string, ok bool) {
 	switch {
-	case !c.s.vectors():
-		return ""
+	case !c.keepsTrees():
+		return "", "", false
 	case c.s.remote != 0:
-		return recordSpace("tree of", c.s.remote, c.store())
-	case c.client != "":
-		return fmt.Sprintf("tree of client %s %s", c.client, c.store().FullName())
+		return recordSpace("tree of", c.s.remote, c.store()), id, true
+	default:
+		return "trees of clients", fmt.Sprintf("%q %s %s", c.client, c.store().FullName(), id), true
 	}
-	return ""
 }
+
+func (c *collection) keepsTrees() bool { return c.s.vectors() && (c.s.remote != 0 || c.client != "") }
 
 // noteTree records the tree ID that the peer has shown of a document. It ignores "".
 func (c *collection) noteTree(tx *store.Tx, id string, tree revision.ID) error {
 	if tree == "" {
 		return nil // the common case
 	}
-	space := c.treeSpace()
-	if space == "" {
+	space, key, ok := c.treeKey(id)
+	if !ok {
 		return nil
 	}
-	is, err := tx.Info(space, id)
-	if err != nil || string(is) == string(tree) {
+	value := tx.Now().UTC().Format("2006-01") + " " + string(tree)
+	is, err := tx.Info(space, key)
+	if err != nil || string(is) == value {
 		return err
 	}
-	return tx.SetInfo(space, id, []byte(tree))
+	return tx.SetBoundedInfo(space, key, []byte(value), maxTrees)
 }
 
 // shownTree returns the recorded tree ID of a document, or "".
 func (c *collection) shownTree(tx *store.Tx, id string) (revision.ID, error) {
-	space := c.treeSpace()
-	if space == "" {
+	space, key, ok := c.treeKey(id)
+	if !ok {
 		return "", nil
 	}
-	text, err := tx.Info(space, id)
-	return revision.ID(text), err
+	value, err := tx.Info(space, key)
+	_, tree, _ := strings.Cut(string(value), " ") // after the month in which it was shown last
+	return revision.ID(tree), err
 }
 
 // noteArrived records the tree ID that the peer has shown by sending rev. If a remote's current
@@ -66,7 +76,7 @@ func (c *collection) noteArrived(tx *store.Tx, id string, rev revision.Rev) erro
 
 // noteListed records the tree revisions that a client has listed, before it gets newer ones.
 func (c *collection) noteListed(batch []*outbox.Item, answers []wire.Answer) error {
-	if c.s.remote != 0 || c.treeSpace() == "" {
+	if c.s.remote != 0 || !c.keepsTrees() {
 		return nil
 	}
 	listed := make(map[string]revision.ID)
@@ -80,7 +90,7 @@ func (c *collection) noteListed(batch []*outbox.Item, answers []wire.Answer) err
 
 // noteProposed records the tree revisions that a peer has and has proposed although ours are later.
 func (c *collection) noteProposed(ctx context.Context, proposals []wire.Proposal, answers []wire.Answer) error {
-	if c.treeSpace() == "" {
+	if !c.keepsTrees() {
 		return nil
 	}
 	proposed := make(map[string]revision.ID)

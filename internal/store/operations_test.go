@@ -256,6 +256,7 @@ func (s *stage) operations() map[string]func(*store.Tx) error {
 
 		"SetPeerCheckpoint":  func(tx *store.Tx) error { _, err := tx.SetPeerCheckpoint("client", "", []byte("{}")); return err },
 		"SetLocalCheckpoint": func(tx *store.Tx) error { return tx.SetLocalCheckpoint("cp", []byte("{}")) },
+		"SetBoundedInfo":     func(tx *store.Tx) error { return tx.SetBoundedInfo("bounded", "key", []byte("value"), 32) },
 		"SetInfo":            func(tx *store.Tx) error { return tx.SetInfo("space", "key", []byte("value")) },
 		"RemoteFor":          func(tx *store.Tx) error { _, err := tx.RemoteFor("wss://other/db"); return err },
 		"CommitIn":           s.commitIn,

@@ -42,23 +42,8 @@ func (tx *Tx) notePurged(c *Collection, head *Document) error {
 
 // prunePurged drops the earlier half of too many times, and raises the floor to the latest of them.
 func (tx *Tx) prunePurged(c *Collection) error {
-	space := purgedSpace + c.FullName()
-	s, err := tx.stmt(sqlNthInfo)
-	if err != nil {
-		return err
-	}
-	var floor []byte
-	read := func(s *sqlite3.Stmt) error { floor = s.ColumnBlob(0, []byte{}); return nil }
-	if err := query(s, read, space, int64(maxPurgedTimes)); err != nil || floor == nil {
-		return err
-	}
-	if err := query(s, read, space, int64(maxPurgedTimes/2)); err != nil {
-		return err
-	}
-	if s, err = tx.writing(sqlDropInfoUpTo, more); err != nil {
-		return err
-	}
-	if err := exec(s, space, floor); err != nil {
+	floor, err := tx.dropLowerHalf(purgedSpace+c.FullName(), maxPurgedTimes)
+	if err != nil || floor == nil {
 		return err
 	}
 	return tx.raiseFloor(c, decodeTime(floor))

@@ -33,6 +33,7 @@ const (
 	sqlSetInfo
 	sqlDeleteInfo
 	sqlListInfo
+	sqlHasInfos
 	sqlNthInfo
 	sqlDropInfoUpTo
 	sqlAddPending
@@ -85,6 +86,7 @@ var statements = [numStatements]string{
 	sqlSetInfo: `INSERT INTO info VALUES (?, ?, ?)
 		ON CONFLICT DO UPDATE SET value = excluded.value`,
 	sqlDeleteInfo:   `DELETE FROM info WHERE space = ? AND key = ?`,
+	sqlHasInfos:     `SELECT 1 FROM info WHERE space = ? LIMIT 1 OFFSET ?`,
 	sqlNthInfo:      `SELECT value FROM info WHERE space = ? ORDER BY value LIMIT 1 OFFSET ?`,
 	sqlDropInfoUpTo: `DELETE FROM info WHERE space = ? AND value <= ?`,
 	sqlListInfo:     `SELECT key, value FROM info WHERE space = ? ORDER BY key`,

@@ -81,10 +81,12 @@ type writer struct {
 	c     *conn
 	state state
 	since time.Time // when the present run of groups without a pause began
+
+	bounded map[string]int // how many values were set in each space; see SetBoundedInfo
 }
 
 func newWriter(db *DB, c *conn) *writer {
-	return &writer{db: db, c: c, requests: make(chan *request), poll: make(chan struct{}, 1)}
+	return &writer{db: db, c: c, requests: make(chan *request), poll: make(chan struct{}, 1), bounded: make(map[string]int)}
 }
 
 func (w *writer) submit(r *request) error {
