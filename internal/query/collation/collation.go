@@ -13,15 +13,15 @@ import (
 // Version changes with the order of strings under some collation.
 const Version = "1 of " + collate.CLDRVersion + " and " + norm.Version
 
-// Collation says how strings are compared. Its zero value compares their bytes.
+// Collation is a way to compare strings. Its zero value compares their bytes.
 type Collation struct {
-	Unicode          bool   // by the rules of Unicode, else by bytes
-	IgnoreCase       bool   // without Unicode, of ASCII letters only
+	Unicode          bool   // compare by the rules of Unicode, not by bytes
+	IgnoreCase       bool   // without Unicode: only of ASCII letters
 	IgnoreDiacritics bool   // only with Unicode
-	Locale           string // whose order Unicode follows; "" means none in particular
+	Locale           string // the locale whose order Unicode follows; "" means no particular one
 }
 
-// Name returns the name that SQL knows the collation by, one for each that differs.
+// Name returns the collation's name in SQL. Different collations have different names.
 func (c Collation) Name() string {
 	switch {
 	case !c.Unicode && !c.IgnoreCase:
@@ -42,7 +42,8 @@ func (c Collation) Name() string {
 	return name
 }
 
-// Parse returns the collation of a name, and whether it is one that [Collation.Name] gives.
+// Parse returns the collation with the given name. It reports false for text that [Collation.Name]
+// cannot return.
 func Parse(name string) (Collation, bool) {
 	switch name {
 	case "BINARY":
@@ -59,7 +60,8 @@ func Parse(name string) (Collation, bool) {
 	return c, ok && rest == "" && KnownLocale(locale)
 }
 
-// KnownLocale reports whether a locale's name is well-formed; one without an order of its own has the root's.
+// KnownLocale reports whether name is a well-formed locale. A locale without an order of its own
+// uses the root's.
 func KnownLocale(name string) bool {
 	if name == "" {
 		return true
@@ -68,7 +70,8 @@ func KnownLocale(name string) bool {
 	return err == nil
 }
 
-// Comparer returns the order of strings: negative, 0 or positive. Its buffers belong to one goroutine.
+// Comparer returns a comparison of strings: negative, 0 or positive. The function has buffers of
+// its own, so only one goroutine may use it.
 func (c Collation) Comparer() func(a, b string) int {
 	switch {
 	case !c.Unicode && !c.IgnoreCase:
@@ -87,7 +90,7 @@ func (c Collation) Comparer() func(a, b string) int {
 	if c.IgnoreCase || !c.IgnoreDiacritics {
 		return collator.CompareString
 	}
-	return func(a, b string) int { // the letters, and then whether they are capitals
+	return func(a, b string) int { // compare the letters first, and then capitals
 		if order := collator.CompareString(a, b); order != 0 {
 			return order
 		}
@@ -95,7 +98,8 @@ func (c Collation) Comparer() func(a, b string) int {
 	}
 }
 
-// caseLevel has a byte for each letter of the folded s: whether it was a capital.
+// caseLevel returns one byte for each letter of the folded s, which tells whether the letter was a
+// capital.
 func caseLevel(s string) string {
 	var level strings.Builder
 	fold := cases.Fold()
@@ -112,8 +116,9 @@ func caseLevel(s string) string {
 	return level.String()
 }
 
-// Fold returns s so that two strings that c does not tell apart have the same characters, for a search
-// inside of strings. That is closer than [Collation.Comparer]: 'ß' stays apart from 'ss' unless case is ignored.
+// Fold maps strings that c does not distinguish to the same characters, for a search inside
+// strings. It distinguishes more than [Collation.Comparer]: 'ß' differs from 'ss' unless case is
+// ignored.
 func (c Collation) Fold(s string) string {
 	if !c.Unicode {
 		if c.IgnoreCase {

@@ -38,7 +38,7 @@ func (e *evaluator) aggregate(x *plan.Aggregate, at env) (value.Value, error) {
 	return best, nil
 }
 
-// aggregated returns the values of the rows that are not MISSING.
+// aggregated returns the values of the group's rows that are not MISSING.
 func (e *evaluator) aggregated(x *plan.Aggregate, at env) ([]value.Value, error) {
 	var values []value.Value
 	for _, r := range at.group {
@@ -57,7 +57,7 @@ func (e *evaluator) aggregated(x *plan.Aggregate, at env) ([]value.Value, error)
 
 var errOverflow = errors.New("the sum of integers is out of range")
 
-// sum adds numbers: integers as long as there is nothing else.
+// sum adds numbers. The result is an integer if all of them are.
 func sum(values []value.Value) (value.Value, error) {
 	if len(values) == 0 {
 		return value.Value{}, nil
@@ -86,7 +86,8 @@ func average(values []value.Value) (value.Value, error) {
 	return value.OfDouble(total / float64(len(values))), nil
 }
 
-// addend returns what a value counts as: text that is no integer, NULL, arrays and objects as doubles.
+// addend returns the number that a value counts as: strings of digits as integers; other strings,
+// NULL, arrays and objects as doubles.
 func addend(v value.Value) value.Value {
 	switch v.Kind() {
 	case value.String:

@@ -14,17 +14,17 @@ import (
 type Document struct {
 	ID         string
 	Sequence   int64
-	Deleted    bool  // the body counts as empty
+	Deleted    bool  // a deleted document counts as empty
 	Expiration int64 // Unix milliseconds, 0 for never
 	Revision   string
 	Body       value.Value
 }
 
-// Input is what a query runs over.
+// Input is the data that a query runs over.
 type Input struct {
 	Documents func(plan.Collection) []Document
 	Params    map[string]value.Value
-	Location  *time.Location // of dates without a zone; nil means UTC
+	Location  *time.Location // time zone of dates without one; nil means UTC
 }
 
 // Constant returns the value of an expression that depends on no document.
@@ -39,14 +39,14 @@ type evaluator struct {
 	comparers map[collation.Collation]func(a, b string) int
 }
 
-// row has the document or item of each source; those not joined yet, and those that a LEFT JOIN found
-// nothing for, are nil.
+// row holds the document or item of each source. It is nil for a source that is not joined yet, or
+// for which a LEFT JOIN found nothing.
 type row []*Document
 
-// env is where an expression is computed.
+// env is the environment of an expression.
 type env struct {
 	row       row
-	group     []row // of a query with groups
+	group     []row // the rows of a group, in a query with groups
 	variables *variable
 }
 
@@ -180,7 +180,7 @@ func (e *evaluator) caseOf(x *plan.Case, at env) (value.Value, error) {
 	return e.value(x.Else, at)
 }
 
-// compare orders two values, strings by a collation.
+// compare compares two values, with collation c for strings.
 func (e *evaluator) compare(a, b value.Value, c collation.Collation) int {
 	if c == (collation.Collation{}) {
 		return value.Compare(a, b)

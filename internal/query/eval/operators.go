@@ -98,7 +98,7 @@ func (e *evaluator) binary(x *plan.Binary, at env) (value.Value, error) {
 	return e.compared(x.Op, l, r, x.Collation), nil
 }
 
-// compared is a comparison of two values.
+// compared returns the result of comparing two values.
 func (e *evaluator) compared(op string, l, r value.Value, c collation.Collation) value.Value {
 	order := e.compare(l, r, c)
 	switch op {
@@ -177,7 +177,7 @@ func (e *evaluator) membership(x *plan.In, at env) (value.Value, error) {
 	return negated(x.Not, found), nil
 }
 
-// quantified goes through the items of an array.
+// quantified evaluates ANY and EVERY over the items of an array.
 func (e *evaluator) quantified(x *plan.Quantified, at env) (value.Value, error) {
 	array, err := e.value(x.X, at)
 	if err != nil {

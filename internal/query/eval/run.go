@@ -39,7 +39,7 @@ func Run(q *plan.Query, in Input) ([][]value.Value, error) {
 	return rows, nil
 }
 
-// Limits returns the values of LIMIT, -1 if there is none, and OFFSET. Negative ones count as 0.
+// Limits returns the values of LIMIT, -1 if it is missing, and OFFSET. Negative values count as 0.
 func Limits(q *plan.Query, in Input) (limit, offset int64, err error) {
 	limit = -1
 	if q.Limit != nil {
@@ -73,7 +73,7 @@ func whole(x plan.Expr, in Input, clause string) (int64, error) {
 	return max(v.Int(), 0), nil
 }
 
-// rows joins the sources and keeps the rows for which WHERE is true, in groups if the query has them.
+// rows joins the sources and keeps the rows that satisfy WHERE, in groups if the query has them.
 func (e *evaluator) rows(q *plan.Query) ([]env, error) {
 	rows := []row{nil}
 	for i := range q.Sources {
@@ -98,7 +98,7 @@ func (e *evaluator) rows(q *plan.Query) ([]env, error) {
 	return e.groups(q, envs)
 }
 
-// holds reports whether a condition, nil for none, is true.
+// holds reports whether a condition is true. A nil condition always is.
 func (e *evaluator) holds(cond plan.Expr, at env) (bool, error) {
 	if cond == nil {
 		return true, nil
@@ -135,7 +135,8 @@ func (e *evaluator) joined(q *plan.Query, i int, rows []row) ([]row, error) {
 	return all, nil
 }
 
-// candidates returns the documents of a collection, or the items of a property of the row, to join to a row.
+// candidates returns the documents of a collection, or the items of a property of the row, that may
+// be joined to the row.
 func (e *evaluator) candidates(src plan.Source, r row) ([]*Document, error) {
 	var found []*Document
 	if src.Kind == syntax.Unnest {
@@ -157,7 +158,7 @@ func (e *evaluator) candidates(src plan.Source, r row) ([]*Document, error) {
 	return found, nil
 }
 
-// groups puts rows with equal values of GROUP BY together, and keeps the groups for which HAVING is true.
+// groups collects rows with equal values of GROUP BY, and keeps the groups that satisfy HAVING.
 func (e *evaluator) groups(q *plan.Query, envs []env) ([]env, error) {
 	var groups []env
 	var keys [][]value.Value
@@ -202,7 +203,7 @@ func (e *evaluator) sameKeys(terms []plan.Expr, a, b []value.Value) bool {
 	return true
 }
 
-// result is a row with the values it is sorted by.
+// result is a row with its sort keys.
 type result struct{ columns, keys []value.Value }
 
 func (e *evaluator) results(q *plan.Query, envs []env) ([]result, error) {
@@ -229,7 +230,7 @@ func (e *evaluator) results(q *plan.Query, envs []env) ([]result, error) {
 	return results, nil
 }
 
-// distinct drops rows that are like an earlier one: a boolean is like no number.
+// distinct drops rows that equal an earlier one. A boolean equals no number.
 func (e *evaluator) distinct(q *plan.Query, results []result) []result {
 	var kept []result
 	for _, r := range results {
@@ -248,7 +249,7 @@ func (e *evaluator) distinct(q *plan.Query, results []result) []result {
 	return kept
 }
 
-// inOrder compares rows as ORDER BY says.
+// inOrder compares rows by ORDER BY.
 func (e *evaluator) inOrder(q *plan.Query, a, b []value.Value) int {
 	for i, o := range q.OrderBy {
 		if o.Nulls != syntax.NullsOrdered {

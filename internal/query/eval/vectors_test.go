@@ -18,7 +18,7 @@ func TestTheEvaluatorAgreesWithTheVectors(t *testing.T) {
 	documents := data.Documents()
 	for _, v := range querytest.Vectors(t) {
 		if !testsize.All() && strings.Contains(v.Query, "travel.routes") {
-			continue // thousands of documents, and no index
+			continue // the query reads thousands of documents without an index
 		}
 		t.Run(v.Name, func(t *testing.T) {
 			columns, rows, err := run(v, data, eval.Input{Documents: documents, Params: v.Parameters(), Location: v.Location(t)})

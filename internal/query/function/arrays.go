@@ -51,7 +51,7 @@ var arrays = []*Function{
 	lenient("array_of", 0, Many, func(args []value.Value) value.Value { return value.OfItems(args...) }),
 }
 
-// items returns the items of an array, none of anything else.
+// items returns the items of an array. Other values have none.
 func items(v value.Value) []value.Value {
 	if v.Kind() != value.Array {
 		return nil
@@ -68,7 +68,8 @@ func sum(v value.Value) float64 {
 	return total
 }
 
-// Count returns how many items of an array are not NULL, or how many members an object has, else MISSING.
+// Count returns the number of items of an array that are not NULL, or the number of members of an
+// object. For other values it returns MISSING.
 func Count(v value.Value) value.Value {
 	if !v.IsComposite() {
 		return value.Value{}
@@ -91,8 +92,8 @@ func holds(array, v value.Value) bool {
 	return false
 }
 
-// Any is ANY item IN array SATISFIES item = v END. Unlike array_contains() it also looks through the values of an
-// object, and is false if array or v is MISSING.
+// Any evaluates ANY item IN array SATISFIES item = v END. Unlike array_contains() it also searches
+// the values of an object, and is false if array or v is MISSING.
 func Any(array, v value.Value) value.Value {
 	switch {
 	case array.IsMissing() || v.IsMissing():
@@ -109,7 +110,8 @@ func Any(array, v value.Value) value.Value {
 	return value.OfInt(0)
 }
 
-// In is `v IN array`: whether the array has an item that equals v. It is NULL for what is no array.
+// In evaluates `v IN array`: whether the array has an item that equals v. It is NULL if array is
+// not an array.
 func In(v, array value.Value) value.Value {
 	switch {
 	case v.IsMissing() || array.IsMissing():

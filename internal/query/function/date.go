@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// date is a date as it is written: its fields, and where they are.
+// date is a parsed date: its fields and its time zone.
 type date struct {
-	wall  time.Time      // the fields, as if they were of UTC
-	zone  *time.Location // nil if it has none
-	timed bool           // a time of day alone, on the first day of 2000
+	wall  time.Time      // the fields, as if in UTC
+	zone  *time.Location // nil if the text has none
+	timed bool           // only a time of day, on the first day of 2000
 }
 
 var (
@@ -19,7 +19,7 @@ var (
 	hourForm = regexp.MustCompile(`^(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:?\d\d)?$`)
 )
 
-// parseDate reads a date of ISO 8601, or a time of day alone.
+// parseDate parses a date of ISO 8601, or a time of day.
 func parseDate(s string) (d date, ok bool) {
 	year, month, day, timed := 2000, 1, 1, true
 	if m := dayForm.FindStringSubmatch(s); m != nil {
@@ -37,7 +37,7 @@ func parseDate(s string) (d date, ok bool) {
 	return d, ok
 }
 
-// dateOf checks the fields. clock has the parts of hourForm, or is nil.
+// dateOf checks the fields of a date. clock has the parts of hourForm, or is nil.
 func dateOf(year, month, day int, clock []string) (d date, ok bool) {
 	if month < 1 || month > 12 || day < 1 || day > daysOf(year, month) {
 		return d, false
@@ -57,7 +57,7 @@ func dateOf(year, month, day int, clock []string) (d date, ok bool) {
 	return d, true
 }
 
-// parseZone reads Z, an offset of at most 14 hours, or "" for no zone.
+// parseZone parses Z, an offset of at most 14 hours, or "" for no zone.
 func parseZone(s string) (zone *time.Location, ok bool) {
 	switch s {
 	case "":
@@ -88,7 +88,7 @@ func atoi(s string) int {
 	return n
 }
 
-// in returns the moment of d; without a zone it is of local.
+// in returns d's point in time. A date without a zone is in local.
 func (d date) in(local *time.Location) time.Time {
 	zone := d.zone
 	if zone == nil {
@@ -98,17 +98,17 @@ func (d date) in(local *time.Location) time.Time {
 	return time.Date(w.Year(), w.Month(), w.Day(), w.Hour(), w.Minute(), w.Second(), w.Nanosecond(), zone)
 }
 
-// layout says how a date is written.
+// layout is a format of dates.
 type layout struct {
 	day, clock bool
-	between    string // of day and clock
-	millis     bool   // always, else only if they are not 0
-	noMillis   bool   // never
+	between    string // between day and clock
+	millis     bool   // always write milliseconds; otherwise only if they are not 0
+	noMillis   bool   // never write milliseconds
 	zone       bool
-	colon      bool // within the offset of the zone
+	colon      bool // inside the zone's offset
 }
 
-// defaultLayout is that of dates without a format.
+// defaultLayout is the layout of dates without a format.
 var defaultLayout = layout{day: true, clock: true, between: "T", zone: true}
 
 var (
@@ -116,7 +116,7 @@ var (
 	tokenForm   = regexp.MustCompile(`^(%F|%Y[-/]%m[-/]%d)?(?:(^|T| )(?:(%T)|%H:%M:%S)(%\.s|\.%s)?(%z|%Ez)?)?$`)
 )
 
-// parseLayout reads a format: a date as an example, or tokens with %. Any other text is the default.
+// parseLayout parses a format: an example date, or tokens with %. Other text gives the default.
 func parseLayout(format string) layout {
 	if m := exampleForm.FindStringSubmatch(format); format != "" && m != nil {
 		l := layout{day: m[1] != "", clock: len(m[0]) > len(m[1]), between: m[2], millis: m[3] != "", zone: m[4] != "", colon: m[5] != ""}
@@ -132,7 +132,7 @@ func parseLayout(format string) layout {
 	return defaultLayout
 }
 
-// format writes a moment in the zone that it has.
+// format writes a point in time in its own zone.
 func (l layout) format(t time.Time) string {
 	var b strings.Builder
 	if l.day {

@@ -66,7 +66,7 @@ func dateOfValue(v value.Value) (date, bool) {
 	return parseDate(v.Text())
 }
 
-// maxMillis bounds moments to years that have a date.
+// maxMillis bounds points in time to years that a date can express.
 const maxMillis = 8.64e15
 
 func momentOf(v value.Value) (time.Time, bool) {
@@ -76,7 +76,8 @@ func momentOf(v value.Value) (time.Time, bool) {
 	return time.UnixMilli(int64(v.Float())).UTC(), true
 }
 
-// converting makes a function that writes a moment in a zone; format is the number of the argument for its form.
+// converting returns a function that writes a point in time in some zone. format is the index of
+// its argument for the layout.
 func converting(name string, format int, from func(Env, value.Value) (time.Time, bool), to func(Env, time.Time, []value.Value) (time.Time, bool)) *Function {
 	return &Function{Name: name, Least: format, Most: format + 1, Local: true, call: func(env Env, args []value.Value) (value.Value, error) {
 		t, ok := from(env, args[0])
@@ -101,7 +102,7 @@ func ofMillis(_ Env, v value.Value) (time.Time, bool) { return momentOf(v) }
 
 func ofText(env Env, v value.Value) (time.Time, bool) {
 	d, ok := dateOfValue(v)
-	if d.timed { // has no day for which the offset of a zone could be known
+	if d.timed { // no day is known, and so no offset of a zone
 		return d.in(time.UTC), ok
 	}
 	return d.in(env.local()), ok
@@ -118,13 +119,14 @@ func toOffset(_ Env, t time.Time, args []value.Value) (time.Time, bool) {
 	return t.In(time.FixedZone("", int(args[1].Float())*60)), true
 }
 
-// The parts of dates by their milliseconds or months.
+// The parts of dates, in milliseconds or in months.
 var (
 	spans  = map[string]int64{"millisecond": 1, "second": 1000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000, "week": 604_800_000}
 	months = map[string]int64{"month": 1, "quarter": 3, "year": 12, "decade": 120, "century": 1200, "millennium": 12_000}
 )
 
-// difference is a - b in whole parts. Longer parts than a day are counted by their fields, not by time passed.
+// difference returns a - b in whole parts. Parts longer than a day are counted by the fields of the
+// dates, not by elapsed time.
 func difference(a, b time.Time, part value.Value) value.Value {
 	name := strings.ToLower(part.Text())
 	days := dayNumber(a) - dayNumber(b)
@@ -156,7 +158,7 @@ func dayNumber(t time.Time) int64 {
 	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC).Unix() / 86_400
 }
 
-// added adds args[1] parts of the name args[2] to t.
+// added returns t plus args[1] parts; args[2] names the part.
 func added(t time.Time, args []value.Value, result func(time.Time) value.Value) value.Value {
 	if !args[1].IsNumber() || args[1].Float() > maxMillis || args[1].Float() < -maxMillis {
 		return value.Value{}

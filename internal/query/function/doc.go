@@ -1,10 +1,10 @@
-// Package function has the functions of queries that give one value of others.
+// Package function implements the functions of queries that compute a value from other values.
 //
 //	f := function.Find("upper")
 //	v, err := f.Call(function.Env{}, []value.Value{value.OfString("straße")}) // "STRASSE"
 //
-// Unless a function says otherwise, an argument that is MISSING makes its result MISSING, else one that is NULL
-// makes it NULL, and so does one of a wrong type. Aggregates, META() and MATCH() are not here.
+// Unless a function is documented otherwise, its result is MISSING if an argument is, else NULL if
+// an argument is NULL or has a wrong type. Aggregates, META() and MATCH() are not in this package.
 //
-// All functions are pure but for the time zone of [Env], and may be called from any goroutine.
+// Apart from the time zone in [Env], all functions are pure. They are safe for concurrent use.
 package function

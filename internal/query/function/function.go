@@ -11,7 +11,7 @@ import (
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
-// Many is the number of arguments of a function that takes any number.
+// Many is the largest number of arguments of a function that takes any number.
 const Many = 1 << 20
 
 // Version changes with what some function gives for the same arguments, or how a path finds a property. It has the
@@ -21,29 +21,30 @@ const Version = "1 of " + unicode.Version
 // Function is a function of queries.
 type Function struct {
 	Name       string // in lower case
-	Least      int    // how many arguments it has to have
-	Most       int    // and may have
-	Boolean    bool   // gives only booleans, NULL and MISSING
-	Local      bool   // depends on the time zone, and so cannot be indexed
-	Passes     bool   // may give one of its arguments
-	Collatable bool   // takes the collation of the expression it is in
+	Least      int    // smallest number of arguments
+	Most       int    // largest number of arguments
+	Boolean    bool   // returns only booleans, NULL and MISSING
+	Local      bool   // depends on the time zone, and therefore cannot be indexed
+	Passes     bool   // may return one of its arguments
+	Collatable bool   // uses the collation of the surrounding expression
 
 	call func(env Env, args []value.Value) (value.Value, error)
 }
 
-// Env is what functions depend on beside their arguments.
+// Env is the environment of functions, in addition to their arguments.
 type Env struct {
-	Location  *time.Location // of dates without a zone; nil means UTC
+	Location  *time.Location // time zone of dates without one; nil means UTC
 	Collation collation.Collation
 }
 
-// Call calls f with as many arguments as it takes. An error is for a person: it fails the query.
+// Call calls f. The number of arguments must be within Least and Most. An error fails the query;
+// its text is for people.
 func (f *Function) Call(env Env, args []value.Value) (value.Value, error) { return f.call(env, args) }
 
-// Find returns the function of a name in lower case, nil if there is none.
+// Find returns the function with the given lower-case name, or nil.
 func Find(name string) *Function { return all[name] }
 
-// All returns the functions by name.
+// All returns the functions in the order of their names.
 func All() []*Function {
 	list := make([]*Function, 0, len(all))
 	for name, f := range all {
@@ -58,7 +59,7 @@ func All() []*Function {
 // Names returns the names of all functions and their synonyms.
 func Names() []string { return slices.Sorted(maps.Keys(all)) }
 
-// all has the functions by their names and synonyms.
+// all maps names and synonyms to functions.
 var all = func() map[string]*Function {
 	m := map[string]*Function{}
 	for _, group := range [][]*Function{texts, regexps, numbers, arrays, conditionals, types, dates} {
@@ -80,7 +81,7 @@ var synonyms = map[string]string{
 	"to_object": "toobject", "to_string": "tostring",
 }
 
-// strict makes a function that is only called when no argument is MISSING or NULL.
+// strict returns a function that is called only if no argument is MISSING or NULL.
 func strict(name string, least, most int, call func(args []value.Value) value.Value) *Function {
 	return &Function{Name: name, Least: least, Most: most, call: func(_ Env, args []value.Value) (value.Value, error) {
 		if v, absent := firstAbsent(args); absent {
@@ -90,7 +91,7 @@ func strict(name string, least, most int, call func(args []value.Value) value.Va
 	}}
 }
 
-// firstAbsent returns MISSING if an argument is, else NULL if one is.
+// firstAbsent returns MISSING if an argument is MISSING, else NULL if an argument is NULL.
 func firstAbsent(args []value.Value) (v value.Value, absent bool) {
 	for _, a := range args {
 		switch a.Kind() {
@@ -103,20 +104,20 @@ func firstAbsent(args []value.Value) (v value.Value, absent bool) {
 	return v, absent
 }
 
-// lenient makes a function that gets all arguments as they are.
+// lenient returns a function that receives all arguments unchecked.
 func lenient(name string, least, most int, call func(args []value.Value) value.Value) *Function {
 	return &Function{Name: name, Least: least, Most: most, call: func(_ Env, args []value.Value) (value.Value, error) {
 		return call(args), nil
 	}}
 }
 
-// passing marks a function that may give one of its arguments.
+// passing marks a function that may return one of its arguments.
 func passing(f *Function) *Function {
 	f.Passes = true
 	return f
 }
 
-// predicate marks a function that gives booleans.
+// predicate marks a function that returns booleans.
 func predicate(f *Function) *Function {
 	f.Boolean = true
 	return f

@@ -7,8 +7,8 @@ import (
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
-// Like matches v with a pattern: % stands for any characters, _ for one, and a backslash takes their meaning from
-// them. Numbers are matched as text, booleans as 1 and 0; NULL, arrays and objects never match.
+// Like matches v with a pattern: % stands for any characters, _ for one, and a backslash escapes
+// both. Numbers are matched as text, booleans as 1 and 0. NULL, arrays and objects never match.
 func Like(v, pattern value.Value, c collation.Collation) value.Value {
 	if v.IsMissing() || pattern.IsMissing() {
 		return value.Value{}
@@ -24,7 +24,8 @@ func Like(v, pattern value.Value, c collation.Collation) value.Value {
 
 func likeable(v value.Value) bool { return v.Kind() != value.Null && !v.IsComposite() }
 
-// matches goes back to the last % only, which is enough, and keeps the time within the product of the lengths.
+// matches backtracks only to the last %, which suffices and bounds the time by the product of the
+// lengths.
 func matches(s, pattern string) bool {
 	i, j := 0, 0
 	retryS, retryPattern := -1, -1
@@ -52,7 +53,7 @@ func matches(s, pattern string) bool {
 	}
 }
 
-// matchOne returns how many bytes of s and of the pattern match with each other, 0 if none do.
+// matchOne returns the lengths of the characters of s and the pattern that match each other, or 0.
 func matchOne(s, pattern string) (ofS, ofPattern int) {
 	_, n := utf8.DecodeRuneInString(s)
 	escaped := 0

@@ -70,7 +70,7 @@ func ofDoubles(name string, call func(a, b float64) value.Value) *Function {
 	return strict(name, 2, 2, func(args []value.Value) value.Value { return doubles(args, call) })
 }
 
-// anyDoubles makes a function that gives NULL for MISSING too.
+// anyDoubles returns a function that gives NULL for MISSING arguments, too.
 func anyDoubles(name string, call func(a, b float64) value.Value) *Function {
 	return lenient(name, 2, 2, func(args []value.Value) value.Value { return doubles(args, call) })
 }
@@ -84,7 +84,8 @@ func doubles(args []value.Value, call func(a, b float64) value.Value) value.Valu
 	return call(a, b)
 }
 
-// rounding makes a function that rounds to a number of digits, negative ones before the point.
+// rounding returns a function that rounds to a number of digits; negative numbers count before the
+// point.
 func rounding(name string, round func(float64) float64) *Function {
 	return strict(name, 1, 2, func(args []value.Value) value.Value {
 		f, ok := number(args[0])
@@ -107,7 +108,8 @@ func rounding(name string, round func(float64) float64) *Function {
 	})
 }
 
-// extreme returns the greatest of values with sign 1, the least with -1, of equal ones the last.
+// extreme returns the greatest value if sign is 1, the least if it is -1. Of equal values it
+// returns the last.
 func extreme(args []value.Value, sign int) value.Value {
 	best := args[0]
 	for _, a := range args {

@@ -62,7 +62,7 @@ func regexpReplace(_ Env, args []value.Value) (value.Value, error) {
 	return replaced(re, args[0].Text(), template(args[2].Text()), most)
 }
 
-// maxReplaced bounds the text that a replacement may make.
+// maxReplaced bounds the result of a replacement, in bytes.
 const maxReplaced = 64 << 20
 
 func replaced(re *regexp.Regexp, s, template string, most int) (value.Value, error) {
@@ -79,7 +79,7 @@ func replaced(re *regexp.Regexp, s, template string, most int) (value.Value, err
 	return value.OfString(string(append(dst, s[last:]...))), nil
 }
 
-// template turns $1 and $& into what Go's regular expressions have for them.
+// template translates $1 and $& into the notation of Go's regular expressions.
 func template(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -108,10 +108,10 @@ func template(s string) string {
 	return b.String()
 }
 
-// maxCompiled bounds the patterns that are kept, and so their memory.
+// maxCompiled bounds the number of cached patterns.
 const maxCompiled = 100
 
-// patterns keeps the regular expressions that were used last, since a query uses one for every row.
+// patterns caches regular expressions, since a query uses one for every row.
 var patterns struct {
 	sync.Mutex
 	compiled map[string]*regexp.Regexp

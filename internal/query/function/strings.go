@@ -28,7 +28,7 @@ var texts = []*Function{
 	{Name: "contains", Least: 2, Most: 2, Boolean: true, Collatable: true, call: contains},
 }
 
-// ofString makes a function of one string.
+// ofString returns a function of one string.
 func ofString(name string, call func(string) string) *Function {
 	return strict(name, 1, 1, func(args []value.Value) value.Value {
 		if args[0].Kind() != value.String {
@@ -38,7 +38,7 @@ func ofString(name string, call func(string) string) *Function {
 	})
 }
 
-// trimming makes a function of one string that returns any other value as it is.
+// trimming returns a function of one string that returns other values unchanged.
 func trimming(name string, call func(string) string) *Function {
 	return passing(strict(name, 1, 1, func(args []value.Value) value.Value {
 		if args[0].Kind() != value.String {
@@ -48,7 +48,7 @@ func trimming(name string, call func(string) string) *Function {
 	}))
 }
 
-// Concat joins the texts of values, as `||` does; one that is MISSING makes it MISSING.
+// Concat joins the texts of values, as `||` does. If a value is MISSING, so is the result.
 func Concat(args []value.Value) value.Value {
 	var b strings.Builder
 	for _, a := range args {
@@ -60,7 +60,8 @@ func Concat(args []value.Value) value.Value {
 	return value.OfString(b.String())
 }
 
-// contains looks for a string inside another, always by the rules of Unicode. Nothing contains the empty string.
+// contains searches a string in another, always by the rules of Unicode. No string contains the
+// empty string.
 func contains(env Env, args []value.Value) (value.Value, error) {
 	if v, absent := firstAbsent(args); absent {
 		return v, nil

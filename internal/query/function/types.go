@@ -89,13 +89,13 @@ func toAtom(v value.Value) value.Value {
 	return v
 }
 
-// parsedNumber returns the number that s is, or NULL.
+// parsedNumber parses s as a number, or returns NULL.
 func parsedNumber(s string) value.Value {
 	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return value.OfInt(i)
 	}
 	if strings.IndexFunc(s, func(r rune) bool { return !strings.ContainsRune("+-.0123456789eE", r) }) >= 0 {
-		return value.NullValue // words that Go takes for numbers
+		return value.NullValue // words that Go parses as numbers
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {

@@ -8,19 +8,19 @@ import (
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
-// scope says what names may mean where an expression stands.
+// scope tells what names may refer to at the place of an expression.
 type scope struct {
 	clause     string
-	aliases    bool // those of columns come first
-	aggregates bool // may be called
+	aliases    bool // names may refer to column aliases, which come first
+	aggregates bool // aggregates may be called
 	columns    bool // the expression is a result column,
-	column     int  // of this number
-	constant   bool // there are no rows yet
+	column     int  // its index
+	constant   bool // no rows exist yet
 
-	variables *variable // of the ANY and EVERY around it
+	variables *variable // of the surrounding ANY and EVERY
 }
 
-// variable is that of an ANY or EVERY.
+// variable is the variable of an ANY or EVERY.
 type variable struct {
 	name  string
 	id    int
@@ -56,7 +56,7 @@ func (b *binder) bind(x syntax.Expr, s scope) (Expr, error) {
 	return b.operator(x, s)
 }
 
-// operator resolves an expression that only has operands.
+// operator resolves an expression that consists of operands only.
 func (b *binder) operator(x syntax.Expr, s scope) (Expr, error) {
 	switch x := x.(type) {
 	case *syntax.Unary:
@@ -199,7 +199,8 @@ func (b *binder) quantified(x *syntax.Quantified, s scope) (Expr, error) {
 	return q, nil
 }
 
-// same returns what the condition compares the whole item with, nil if it is no such comparison.
+// same returns the expression that the condition compares the whole item with, or nil for another
+// condition.
 func (q *Quantified) same() Expr {
 	eq, ok := q.Cond.(*Binary)
 	if !ok || eq.Op != "=" || eq.Collation != (collation.Collation{}) {
@@ -223,13 +224,14 @@ func (b *binder) param(x *syntax.Param) (Expr, error) {
 	return &Param{x.Name}, nil
 }
 
-// collated gives its collation to the first comparison inside. If there is none, rows are ordered by it.
+// collated gives its collation to the first comparison inside. Without a comparison, the collation
+// orders rows.
 func (b *binder) collated(x *syntax.Collated, s scope) (Expr, error) {
 	in, err := b.bind(x.X, s)
 	if err != nil {
 		return nil, err
 	}
-	if _, name := x.X.(*syntax.Name); !name && collate(in, x.Collation) { // what an alias stands for stays as it is
+	if _, name := x.X.(*syntax.Name); !name && collate(in, x.Collation) { // the expression of an alias keeps its own collation
 		return in, nil
 	}
 	return &Collated{in, x.Collation}, nil

@@ -36,7 +36,7 @@ func (b *binder) columns(s *syntax.Select) error {
 	return nil
 }
 
-// expanded puts a column for each source in the place of a `*` over several.
+// expanded replaces a `*` over several sources by a column for each source.
 func (b *binder) expanded(columns []syntax.Column) []syntax.Column {
 	if len(b.q.Sources) == 1 {
 		return columns
@@ -55,13 +55,13 @@ func (b *binder) expanded(columns []syntax.Column) []syntax.Column {
 	return all
 }
 
-// sourceStar is the part of `*` that one of several sources has.
+// sourceStar is the part of `*` that belongs to one of several sources.
 type sourceStar struct {
 	*syntax.Star
 	source int
 }
 
-// title returns the name that a column without an alias would like to have, "" if none.
+// title returns the preferred name of a column without an alias, or "".
 func (b *binder) title(x syntax.Expr, bound Expr) string {
 	if _, part := x.(*syntax.Part); part {
 		if _, meta := bound.(*Meta); !meta {
@@ -100,7 +100,7 @@ func (s Source) title() string {
 	return s.names[len(s.names)-1][strings.LastIndexByte(s.names[len(s.names)-1], '.')+1:]
 }
 
-// namer gives each column a name of its own.
+// namer gives each column a unique name.
 type namer struct {
 	taken    map[string]bool
 	nameless int

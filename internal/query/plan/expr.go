@@ -6,31 +6,32 @@ import (
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
-// Expr is an expression whose names are resolved: one of the types below.
+// Expr is an expression with resolved names. It is one of the types below.
 type Expr interface{ expr() }
 
-// The expressions. Those that compare strings carry their collation.
+// The expressions. Comparisons of strings carry their collation.
 type (
 	// Literal is a constant.
 	Literal struct{ Value value.Value }
 	// Param is a parameter.
 	Param struct{ Name string }
-	// Property is a part of a document, or of an item of UNNEST; with an empty path all of it.
+	// Property is a part of a document, or of an item of UNNEST. An empty path means the whole
+	// document or item.
 	Property struct {
 		Source int
 		Path   value.Path
 	}
-	// Variable is a part of the item that a [Quantified] is at.
+	// Variable is a part of the present item of a [Quantified].
 	Variable struct {
 		ID   int
 		Path value.Path
 	}
-	// Meta is a field of what is known of a document beside its properties.
+	// Meta is a field of a document's metadata.
 	Meta struct {
 		Source int
 		Field  Field
 	}
-	// Part is the part of X that a path leads to.
+	// Part is the part of X at a path.
 	Part struct {
 		X    Expr
 		Path value.Path
@@ -72,12 +73,12 @@ type (
 	}
 	// Case is CASE: see syntax.Case.
 	Case struct {
-		X     Expr // nil if there is none
+		X     Expr // nil if absent
 		Whens []When
-		Else  Expr // nil if there is none
+		Else  Expr // nil if absent
 	}
-	// Quantified is ANY, EVERY or ANY AND EVERY. ID is that of its variable. If Same is not nil, the
-	// condition is that the item equals Same, and there is no Cond.
+	// Quantified is ANY, EVERY or ANY AND EVERY. ID identifies its variable. If Same is not nil,
+	// the condition is that the item equals Same, and Cond is nil.
 	Quantified struct {
 		Any, Every bool
 		ID         int
@@ -90,7 +91,7 @@ type (
 		Args      []Expr
 		Collation collation.Collation
 	}
-	// Aggregate is a function of the rows of a group. X is nil in count(*).
+	// Aggregate is an aggregate function over the rows of a group. X is nil in count(*).
 	Aggregate struct {
 		Function  string // count, sum, avg, min, max or array_agg
 		X         Expr
@@ -117,7 +118,7 @@ type When struct{ Cond, Then Expr }
 // Field is a field of META().
 type Field uint8
 
-// The fields of META(). MetaAll is the object of all.
+// The fields of META(). MetaAll is the object with all fields.
 const (
 	MetaAll Field = iota
 	MetaID
@@ -151,8 +152,8 @@ func (*Items) expr()      {}
 func (*Members) expr()    {}
 func (*Collated) expr()   {}
 
-// GivesTruth reports whether x is an operator that says whether something is so. As a whole result column it gives
-// booleans, and within another expression the integers 1 and 0.
+// GivesTruth reports whether x is an operator whose result is true or false. As a whole result
+// column it gives booleans, inside another expression the integers 1 and 0.
 func GivesTruth(x Expr) bool {
 	switch x := x.(type) {
 	case *Unary:

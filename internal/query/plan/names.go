@@ -8,7 +8,8 @@ import (
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
-// name resolves a name with its path: a variable, an alias, something of a source, or a property of the only source.
+// name resolves a name and its path to a variable, an alias, a part of a source, or a property of
+// the only source.
 func (b *binder) name(x *syntax.Name, s scope) (Expr, error) {
 	head, rest := x.Steps[0].Key, x.Steps[1:]
 	for v := s.variables; v != nil; v = v.outer {
@@ -55,7 +56,7 @@ func (b *binder) aliasOfAnother(name string, column int) bool {
 	return slices.ContainsFunc(b.aliases, func(a alias) bool { return a.column != column && strings.EqualFold(a.name, name) })
 }
 
-// aliased returns the expression that an alias stands for, or the part of it that a path leads to.
+// aliased returns the expression of an alias, or the part of it at a path.
 func (b *binder) aliased(x *syntax.Name, bound Expr, rest value.Path, s scope) (Expr, error) {
 	if !s.aggregates && hasAggregate(bound) {
 		return nil, syntax.Errorf(x.Pos(), "%s cannot use %q, which stands for an aggregate", s.clause, x.Steps[0].Key)
@@ -66,7 +67,8 @@ func (b *binder) aliased(x *syntax.Name, bound Expr, rest value.Path, s scope) (
 	return partOf(bound, rest), nil
 }
 
-// sourceOf finds the source that a name begins with, and how many of its steps name it: 0 if none does.
+// sourceOf finds the source that a name begins with, and the number of steps that name it; 0 if it
+// is no source.
 func (b *binder) sourceOf(x *syntax.Name) (source, used int, err error) {
 	for length := min(2, len(x.Steps)); length > 0; length-- {
 		name := x.Steps[0].Key
@@ -87,7 +89,7 @@ func (b *binder) sourceOf(x *syntax.Name) (source, used int, err error) {
 	return 0, 0, nil
 }
 
-// called returns the sources of a name; aliases are matched without case.
+// called returns the sources with the given name. Aliases match in any case.
 func (b *binder) called(name string) (found []int) {
 	for i, src := range b.q.Sources {
 		if src.alias != "" && strings.EqualFold(src.alias, name) || src.alias == "" && slices.Contains(src.names, name) {
@@ -97,7 +99,7 @@ func (b *binder) called(name string) (found []int) {
 	return found
 }
 
-// shortcuts are properties that stand for fields of META().
+// shortcuts maps properties to the META() fields that they stand for.
 var shortcuts = map[string]Field{
 	"_id": MetaID, "_sequence": MetaSequence, "_deleted": MetaDeleted, "_expiration": MetaExpiration, "_revisionID": MetaRevision,
 }
@@ -139,7 +141,7 @@ func (b *binder) star(x *syntax.Star, s scope) (Expr, error) {
 	return &Property{Source: 0}, nil
 }
 
-// part resolves a path after an expression, which of META() is a field.
+// part resolves a path after an expression. After META() the path names a field.
 func (b *binder) part(x *syntax.Part, s scope) (Expr, error) {
 	if m, ok := x.X.(*syntax.Meta); ok {
 		return b.meta(m, x, s)
@@ -151,7 +153,7 @@ func (b *binder) part(x *syntax.Part, s scope) (Expr, error) {
 	return partOf(in, x.Steps), nil
 }
 
-// partOf returns the part of x that a path leads to.
+// partOf returns the part of x at a path.
 func partOf(x Expr, path value.Path) Expr {
 	switch x := x.(type) {
 	case *Property:
@@ -164,7 +166,7 @@ func partOf(x Expr, path value.Path) Expr {
 	return &Part{x, path}
 }
 
-// meta resolves META(source), or the field of it that part leads to.
+// meta resolves META(source), or its field if part is not nil.
 func (b *binder) meta(x *syntax.Meta, part *syntax.Part, s scope) (Expr, error) {
 	if s.constant {
 		return nil, syntax.Errorf(x.Pos(), "%s cannot depend on a document", s.clause)

@@ -23,8 +23,8 @@ func Of(s *syntax.Select, catalog Catalog) (*Query, error) {
 	return b.q, nil
 }
 
-// Expressions resolves the names of expressions over one document, as indexes have them: without parameters
-// and aggregates, and without functions that depend on more than their arguments.
+// Expressions resolves the expressions of an index over one document. Parameters, aggregates and
+// functions that depend on more than their arguments are refused.
 func Expressions(list []syntax.Expr) ([]Expr, error) {
 	b := &binder{q: &Query{Sources: []Source{{}}}, indexing: true}
 	return b.all(list, scope{})
@@ -44,7 +44,7 @@ type binder struct {
 	catalog  Catalog
 	q        *Query
 	aliases  []alias // of columns
-	indexing bool    // the expressions are those of an index
+	indexing bool    // the expressions belong to an index
 	lastID   int     // the last ID given to a variable
 }
 
@@ -54,7 +54,7 @@ type alias struct {
 	column int
 }
 
-// sources finds the collections, and makes the names of all sources known.
+// sources finds the collections, and registers the names of all sources.
 func (b *binder) sources(s *syntax.Select) error {
 	if err := b.addSource(s.From, syntax.Inner); err != nil {
 		return err
@@ -132,7 +132,7 @@ func (b *binder) add(src Source, at int) error {
 	return nil
 }
 
-// joins resolves ON and UNNEST, which see all sources.
+// joins resolves ON and UNNEST, which may refer to all sources.
 func (b *binder) joins(s *syntax.Select) (err error) {
 	for i, j := range s.Joins {
 		src := &b.q.Sources[i+1]
@@ -150,7 +150,7 @@ func (b *binder) joins(s *syntax.Select) (err error) {
 	return nil
 }
 
-// items resolves the property that source number at goes through.
+// items resolves the property whose items source number at returns.
 func (b *binder) items(path *syntax.Name, at int) (Expr, error) {
 	x, err := b.bind(path, scope{clause: "UNNEST"})
 	if err != nil {
@@ -202,7 +202,7 @@ func (b *binder) orderBy(s *syntax.Select) error {
 	return nil
 }
 
-// term resolves a term of GROUP BY or ORDER BY, in which an integer is the number of a column.
+// term resolves a term of GROUP BY or ORDER BY. In it an integer is the number of a column.
 func (b *binder) term(x syntax.Expr, clause string, aggregates bool) (Expr, error) {
 	if l, ok := x.(*syntax.Literal); ok && l.Value.Kind() == value.Int {
 		n := l.Value.Int()

@@ -26,8 +26,8 @@ func TestWhatANameCannotMeanIsSaid(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]struct {
 		pos     int
-		message string // a part of it
-		hint    string // a part of it
+		message string // part of the message
+		hint    string // part of the hint
 	}{
 		"SELECT x FROM airlines":                                             {14, `no collection "airlines"`, "airlines?"},
 		"SELECT x FROM travel.airlins":                                       {14, `no collection "travel.airlins"`, "travel.airlines?"},

@@ -8,29 +8,29 @@ import (
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
-// Catalog knows the collections of a database.
+// Catalog knows a database's collections.
 type Catalog interface {
 	// Collection returns the names of the collection that a query calls by these, scope "" if it
 	// names none, and whether there is such a collection.
 	Collection(scope, name string) (Collection, bool)
-	// Collections lists the full names of all collections, to suggest one.
+	// Collections lists the full names of all collections, for suggestions in errors.
 	Collections() []string
 }
 
 // Collection names a collection.
 type Collection struct{ Scope, Name string }
 
-// Query is a statement whose names are resolved.
+// Query is a statement with resolved names.
 type Query struct {
 	Distinct bool
 	Columns  []Column
 	Sources  []Source
-	Where    Expr // nil if there is none
+	Where    Expr // nil if absent
 	GroupBy  []Expr
-	Having   Expr // nil if there is none
+	Having   Expr // nil if absent
 	OrderBy  []Order
-	Limit    Expr // nil if there is none
-	Offset   Expr // nil if there is none
+	Limit    Expr // nil if absent
+	Offset   Expr // nil if absent
 	Grouped  bool // one row for each group, or for all rows if it has aggregates and no GROUP BY
 	Params   []string
 }
@@ -50,16 +50,16 @@ type Column struct {
 	X    Expr
 }
 
-// Source is a collection, or with Kind Unnest the items of a property of an earlier source.
+// Source is a collection or, with Kind Unnest, the items of a property of an earlier source.
 type Source struct {
 	Collection Collection
-	Kind       syntax.JoinKind // of the first source: Inner
-	On         Expr            // nil if there is none
-	Items      Expr            // of Unnest
-	Tombstones bool            // deleted documents are found too, without their properties
+	Kind       syntax.JoinKind // Inner for the first source
+	On         Expr            // nil if absent
+	Items      Expr            // only with Unnest
+	Tombstones bool            // includes deleted documents, without their properties
 
-	alias   string   // as the query has it, "" if it has none
-	names   []string // what the query may call it by
+	alias   string   // as in the query, or ""
+	names   []string // the names that the query may use
 	unnamed bool     // Unnest without AS
 }
 
@@ -70,7 +70,8 @@ type Order struct {
 	Nulls syntax.Nulls
 }
 
-// CheckParams refuses parameters that the query does not have. One that is not given is MISSING.
+// CheckParams refuses parameters that the query does not have. A parameter without a value is
+// MISSING.
 func (q *Query) CheckParams(given map[string]value.Value) error {
 	for name := range given {
 		if slices.Contains(q.Params, name) {

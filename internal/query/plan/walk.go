@@ -2,7 +2,7 @@ package plan
 
 import "slices"
 
-// operands returns the expressions right below x.
+// operands returns the direct operands of x.
 func operands(x Expr) []Expr {
 	switch x := x.(type) {
 	case *Part:
@@ -58,17 +58,17 @@ func present(list ...Expr) []Expr {
 	return there
 }
 
-// hasAggregate reports whether x has an aggregate.
+// hasAggregate reports whether x contains an aggregate.
 func hasAggregate(x Expr) bool {
 	return has(x, func(x Expr) bool { _, is := x.(*Aggregate); return is })
 }
 
-// uses reports whether x uses the variable of an ANY or EVERY.
+// uses reports whether x uses the variable with the given ID.
 func uses(x Expr, id int) bool {
 	return has(x, func(x Expr) bool { v, is := x.(*Variable); return is && v.ID == id })
 }
 
-// has reports whether x, or an expression below it, is of a sort.
+// has reports whether is returns true for x or an expression below it.
 func has(x Expr, is func(Expr) bool) bool {
 	return is(x) || slices.ContainsFunc(operands(x), func(below Expr) bool { return has(below, is) })
 }

@@ -12,13 +12,13 @@ import (
 //go:embed testdata/differences.jsonl
 var differences string
 
-// difference is a vector for which Tandem has another result.
+// difference describes a vector for which Tandem's result differs on purpose.
 type difference struct {
 	Name    string
 	Why     string
-	Error   bool                                  // the query is refused
-	Columns []string                              // nil: as they are
-	Rows    []map[string]json.RawMessage          // nil: as they are but for the next
+	Error   bool                                  // the query fails
+	Columns []string                              // nil: unchanged
+	Rows    []map[string]json.RawMessage          // nil: unchanged except for Patch
 	Patch   map[string]map[string]json.RawMessage // values of columns by the row's column "id" or "n", or by #0 for the first
 }
 

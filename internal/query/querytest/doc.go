@@ -1,3 +1,4 @@
-// Package querytest has what the tests of queries share: recorded queries with the results of Couchbase Lite, the
-// documents they run over, the list of results in which Tandem differs on purpose, and a check of refused queries.
+// Package querytest is shared by the tests of queries: recorded queries with the results of
+// Couchbase Lite, their documents, the list of results in which Tandem differs on purpose, and a
+// check of refused queries.
 package querytest

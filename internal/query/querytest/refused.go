@@ -9,7 +9,8 @@ import (
 	"github.com/tandemdb/tandem/internal/query/syntax"
 )
 
-// Refused checks that err refuses a query at a position, with a message and a hint that have these parts.
+// Refused checks that err refuses a query at a position, and that its message and hint contain the
+// given texts.
 func Refused(t testing.TB, query string, err error, pos int, message, hint string) {
 	t.Helper()
 	var got *syntax.Error

@@ -28,7 +28,8 @@ type Document struct {
 // Data has the documents of collections by "scope.name".
 type Data map[string][]Document
 
-// folder finds a folder beside the work tree, from the folder of whatever package is tested, or skips the test.
+// folder finds a folder beside the work tree, from the folder of the package under test, or skips
+// the test.
 func folder(t testing.TB, name string) string {
 	t.Helper()
 	for _, up := range []string{"..", "../..", "../../..", "../../../..", "../../../../.."} {
@@ -51,7 +52,7 @@ type step struct {
 	At         int64
 }
 
-// Load reads the documents that the recorded queries run over, or skips the test if they are not on this machine.
+// Load reads the documents of the recorded queries, or skips the test if this machine lacks them.
 func Load(t testing.TB) Data {
 	t.Helper()
 	data := Data{}
@@ -70,7 +71,7 @@ func Load(t testing.TB) Data {
 	return data
 }
 
-// change deletes a document, which gives it the next sequence, or makes it expire.
+// change deletes a document, with the next sequence, or makes it expire.
 func change(docs []Document, s step) {
 	var last int64
 	for _, d := range docs {
@@ -115,7 +116,7 @@ func load(t testing.TB, file string, limit int) []Document {
 	return docs
 }
 
-// split takes the ID out of a body and leaves the rest as it is written.
+// split removes the ID from a body and leaves the rest unchanged.
 func split(t testing.TB, line []byte) Document {
 	t.Helper()
 	var id struct {
@@ -136,7 +137,7 @@ func split(t testing.TB, line []byte) Document {
 	return Document{ID: id.ID, Body: append(append([]byte{'{'}, members...), '}')}
 }
 
-// lines gives the lines of a file that are not empty.
+// lines returns the non-empty lines of a file.
 func lines(t testing.TB, file string) func(func([]byte) bool) {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -186,7 +187,7 @@ func (d Data) Collections() []string {
 	return slices.Collect(maps.Keys(d))
 }
 
-// Documents returns the documents for the evaluator.
+// Documents returns the documents in the form of the evaluator.
 func (d Data) Documents() func(plan.Collection) []eval.Document {
 	loaded := map[string][]eval.Document{}
 	for name, docs := range d {

@@ -13,7 +13,8 @@ import (
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
-// Vector is a recorded query with the result of Couchbase Lite, or with Tandem's own where that differs on purpose.
+// Vector is a recorded query with the result of Couchbase Lite, or with Tandem's own result where
+// it differs on purpose.
 type Vector struct {
 	Name    string
 	Query   string
@@ -31,7 +32,7 @@ type Vector struct {
 	NoCheck bool
 	Note    string
 
-	Differs string // why the result is not that of Couchbase Lite, "" if it is
+	Differs string // why the result differs from Couchbase Lite's, or ""
 }
 
 // Parameters returns the values of the parameters.
@@ -53,7 +54,7 @@ func (v Vector) Location(t testing.TB) *time.Location {
 	return l
 }
 
-// Vectors returns the recorded queries, without those of full-text search.
+// Vectors returns the recorded queries, except those of full-text search.
 func Vectors(t testing.TB) []Vector {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder(t, "vectors/query"), "*.jsonl"))
@@ -77,7 +78,8 @@ func Vectors(t testing.TB) []Vector {
 	return all
 }
 
-// Check reports how a result differs from the vector's, "" if it does not. err is why there is none.
+// Check describes how a result differs from the vector's; it returns "" if it does not. err is the
+// query's error.
 func (v Vector) Check(columns []string, rows [][]value.Value, err error) string {
 	switch {
 	case v.Error != nil && err == nil:
@@ -160,7 +162,7 @@ func sameParts(a, b value.Value) bool {
 
 func members(v value.Value) (all []value.Member) {
 	for key, v := range v.Members() {
-		if key != "revisionID" { // no two databases agree on it
+		if key != "revisionID" { // every database has other ones
 			all = append(all, value.Member{Key: key, Value: v})
 		}
 	}

@@ -7,16 +7,16 @@ import (
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
-// The first bytes of the blobs that stand for values without a type of their own in SQL. Those of arrays and objects
-// are their brackets.
+// The first bytes of blobs that encode values without a type in SQL. The first bytes of arrays and
+// objects are their brackets.
 const (
 	tagFalse = 0
 	tagTrue  = 1
 	tagUint  = 2
 )
 
-// Blob returns the blob that stands for a value in the full form: of NULL, a boolean, a Uint, an array or an object.
-// Nobody may change it.
+// Blob returns the blob that encodes a value in the full form: NULL, a boolean, a Uint, an array or
+// an object. The caller must not change it.
 func Blob(v value.Value) []byte {
 	switch v.Kind() {
 	case value.Bool:
@@ -32,7 +32,7 @@ func Blob(v value.Value) []byte {
 	return nil
 }
 
-// ParseBlob returns the value that a blob stands for, NULL for a blob that [Blob] does not give.
+// ParseBlob decodes a blob. It returns NULL for a blob that [Blob] cannot return.
 func ParseBlob(b []byte) value.Value {
 	switch {
 	case len(b) == 0:

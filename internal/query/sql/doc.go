@@ -3,7 +3,7 @@
 //	s, err := sql.Translate(q, tables, time.Local)
 //	// s.Text is a SELECT, s.Bindings says what its parameters are, s.Columns how to read its columns
 //
-// Values have three forms in SQL. MISSING is SQL's NULL in all of them, and NULL a blob without bytes.
+// Values have three forms in SQL. In all of them, MISSING is SQL's NULL, and NULL is an empty blob.
 //
 //   - In their full form booleans are blobs of one byte, integers above int64 are blobs of nine, arrays and objects
 //     are their canonical JSON as a blob; other values are themselves.
@@ -11,5 +11,6 @@
 //     of queries: MISSING, numbers, text, NULL, arrays and objects.
 //   - As they are written, in JSON: for result columns, so that nothing is lost.
 //
-// The functions that the text calls are those of internal/store/queries, and their names begin with tandem_.
+// The functions in the SQL text are implemented by internal/store/queries. Their names begin with
+// tandem_.
 package sql

@@ -11,7 +11,7 @@ import (
 	"github.com/tandemdb/tandem/internal/query/syntax"
 )
 
-// FuzzTranslate holds that no text makes a panic on its way to SQL, nor a translation without a bound.
+// FuzzTranslate checks that no text causes a panic in the translation or an unbounded translation.
 func FuzzTranslate(f *testing.F) {
 	for _, query := range []string{
 		"SELECT DISTINCT h.b[0].c AS d, * FROM _ AS h LEFT JOIN _ AS i ON META(h).id = i.x UNNEST h.r AS r WHERE NOT h.a IS NULL ORDER BY d NULLS LAST",

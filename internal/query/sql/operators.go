@@ -6,7 +6,7 @@ import (
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
-// operator writes an operator, whose value has no booleans.
+// operator writes an operator. Its value is never a boolean.
 func (w *writer) operator(x plan.Expr) {
 	switch x := x.(type) {
 	case *plan.Unary:
@@ -51,8 +51,9 @@ func (w *writer) binary(x *plan.Binary) {
 	w.put(" ", x.Op, " ", func() { w.compared(x.R, x.L) }, ")")
 }
 
-// compared writes a side of a comparison: a column by itself, so that its index serves, where the other side is
-// a literal that its affinity does not change.
+// compared writes a side of a comparison. It writes a column without a function, so that SQLite can
+// use the column's index, if the other side is a literal that the column's affinity does not
+// change.
 func (w *writer) compared(x, other plan.Expr) {
 	m, ok := x.(*plan.Meta)
 	l, ok2 := other.(*plan.Literal)
@@ -63,7 +64,8 @@ func (w *writer) compared(x, other plan.Expr) {
 	w.key(x)
 }
 
-// sameID writes the comparison of a document's ID with anything so that the index of IDs serves.
+// sameID writes the comparison of a document's ID with another expression, so that SQLite can use
+// the index of IDs.
 func (w *writer) sameID(id, other plan.Expr, c collation.Collation) bool {
 	m, ok := id.(*plan.Meta)
 	if !ok || m.Field != plan.MetaID || c != (collation.Collation{}) {
@@ -73,7 +75,8 @@ func (w *writer) sameID(id, other plan.Expr, c collation.Collation) bool {
 	return true
 }
 
-// textOnly writes an expression with NULL in the place of numbers, which the affinity of a column would make text.
+// textOnly writes an expression with NULL in place of numbers, which a column's affinity would
+// convert to text.
 func (w *writer) textOnly(x plan.Expr) {
 	if l, ok := x.(*plan.Literal); ok && l.Value.Kind() == value.String {
 		w.key(x)
@@ -112,7 +115,7 @@ func (w *writer) in(x *plan.In) {
 		}
 		return
 	}
-	if len(x.List) == 0 { // SQL's own empty list would be a word for FALSE, which IS treats in another way
+	if len(x.List) == 0 { // an empty list in SQL means FALSE, which IS treats differently
 		w.put("(", value.OfBool(x.Not).Untagged().Display(), ")")
 		return
 	}
@@ -128,7 +131,7 @@ func (w *writer) in(x *plan.In) {
 	w.put("))")
 }
 
-// items writes the table of the items of an array.
+// items writes the virtual table of an array's items.
 func (w *writer) items(x plan.Expr) {
 	switch x := x.(type) {
 	case *plan.Property:

@@ -10,13 +10,13 @@ import (
 	"github.com/tandemdb/tandem/internal/query/syntax"
 )
 
-// MaxText bounds the bytes of a translation, which repeats what an alias stands for.
+// MaxText bounds the translation, in bytes: it repeats the expression of an alias at each use.
 const MaxText = 4 << 20
 
-// Form says how a value is written in SQL: see the package's description.
+// Form is the form of a value in SQL: see the package comment.
 type Form uint8
 
-// The forms. Truth is that of an operator as a whole column: 1 or 0 for true or false.
+// The forms. Truth is the form of an operator as a whole column: 1 or 0 for true or false.
 const (
 	Full Form = iota
 	Key
@@ -24,18 +24,18 @@ const (
 	Truth
 )
 
-// Binding is what a parameter of the SQL text is bound to: a parameter of the query, or one of the moments and numbers
-// that are known when it runs.
+// Binding is the source of a parameter's value in the SQL text: a parameter of the query, or a
+// value that is known only when the query runs.
 type Binding struct {
 	Kind  BindingKind
-	Param string // of Param
-	Form  Form   // of Param
+	Param string // for Param
+	Form  Form   // for Param
 }
 
 // BindingKind is a kind of [Binding].
 type BindingKind uint8
 
-// The kinds of bindings. Now is in Unix milliseconds; Limit is -1 for none.
+// The kinds of bindings. Now is in Unix milliseconds; Limit is -1 for no limit.
 const (
 	Param BindingKind = iota
 	Now
@@ -47,17 +47,17 @@ const (
 type Statement struct {
 	Text     string
 	Bindings []Binding // by number, from ?1
-	Columns  []Form    // how to read each column
+	Columns  []Form    // form of each column
 }
 
-// Table is the table of a collection. It has the columns seq, id, flags, of which 1 says that the document is
-// deleted, rev, expiry and body.
+// Table is the SQL table of a collection. Its columns are seq, id, flags (bit 1: the document is
+// deleted), rev, expiry and body.
 type Table struct {
 	Name   string
-	Live   string // an expression for how many documents are not deleted, "" if they have to be counted
+	Live   string // an SQL expression for the number of documents that are not deleted; "" if they must be counted
 	Arrays []ArrayIndex
 
-	NotIndexed bool // its indexes may not be used
+	NotIndexed bool // SQLite must not use its indexes
 }
 
 // Translate translates a query. local is the time zone of dates without one.
@@ -99,7 +99,7 @@ type writer struct {
 	q      *plan.Query
 	tables func(plan.Collection) Table
 	local  string  // the name of a time zone
-	prefix *string // of the columns of the only source; nil: each source has its own
+	prefix *string // prefix of the only source's columns; nil: each source has its own
 
 	b        strings.Builder
 	bindings []Binding
@@ -107,7 +107,8 @@ type writer struct {
 	columns  []Form
 }
 
-// put writes parts of SQL: text, and expressions through functions. Beyond the bound nothing more is written.
+// put writes parts of SQL: text, and expressions through functions. Beyond MaxText it writes
+// nothing.
 func (w *writer) put(parts ...any) {
 	for _, part := range parts {
 		if w.b.Len() > MaxText {
@@ -172,8 +173,8 @@ func (w *writer) statement() {
 	}
 }
 
-// counted writes a query that is only the count of a whole collection, which the database keeps, and reports
-// whether the query is one.
+// counted reports whether the query only counts a whole collection, and then writes it with the
+// count that the database keeps.
 func (w *writer) counted() bool {
 	q := w.q
 	if len(q.Columns) != 1 || len(q.Sources) != 1 || q.Where != nil || q.GroupBy != nil || q.Having != nil ||
@@ -224,27 +225,28 @@ func (w *writer) orderBy() {
 	})
 }
 
-// ordered writes a term to sort, group or index by, with its collation.
+// ordered writes a term of ORDER BY, GROUP BY or an index, with its collation.
 func (w *writer) ordered(x plan.Expr) {
 	x, c := plan.Uncollated(x)
 	if m, ok := x.(*plan.Meta); ok && (m.Field == plan.MetaID || m.Field == plan.MetaSequence) {
 		w.put(w.table(m.Source), metaColumns[m.Field])
 	} else if isLiteral(x) {
-		w.put("'constant'") // an integer would be the number of a column
+		w.put("'constant'") // an integer would mean the number of a column
 	} else {
 		w.key(x)
 	}
 	w.collate(c)
 }
 
-// collate writes the collation of the expression before it, unless it is the order of bytes, as SQL has it anyway.
+// collate writes the collation of the preceding expression, unless it is SQL's default, the order
+// of bytes.
 func (w *writer) collate(c collation.Collation) {
 	if name := c.Name(); name != "BINARY" {
 		w.put(" COLLATE ", identifier(name))
 	}
 }
 
-// isLiteral reports whether x is a literal, also with signs in front of it.
+// isLiteral reports whether x is a literal, possibly with signs before it.
 func isLiteral(x plan.Expr) bool {
 	if u, ok := x.(*plan.Unary); ok {
 		return isLiteral(u.X)
@@ -253,7 +255,7 @@ func isLiteral(x plan.Expr) bool {
 	return ok
 }
 
-// column writes a result column, in the form that loses least.
+// column writes a result column, in the form that loses the least information.
 func (w *writer) column(x plan.Expr) {
 	form := Full
 	switch in := x.(type) {
@@ -312,7 +314,7 @@ func (w *writer) hint(s plan.Source) string {
 	return ""
 }
 
-// present writes the condition that a document of a source is there.
+// present writes the condition that a document of a source exists.
 func (w *writer) present(source int) {
 	if !w.q.Sources[source].Tombstones {
 		w.put("d", source, ".flags & 1 = 0 AND ")

@@ -10,7 +10,7 @@ import (
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
-// full writes an expression so that its value has the full form.
+// full writes an expression in the full form.
 func (w *writer) full(x plan.Expr) {
 	switch x := x.(type) {
 	case *plan.Literal:
@@ -38,11 +38,11 @@ func (w *writer) full(x plan.Expr) {
 	case *plan.Members:
 		w.object(x)
 	default:
-		w.key(x) // operators have no booleans
+		w.key(x) // operators return no booleans
 	}
 }
 
-// key writes an expression so that its value has the key form.
+// key writes an expression in the key form.
 func (w *writer) key(x plan.Expr) {
 	switch x := x.(type) {
 	case *plan.Literal:
@@ -80,7 +80,7 @@ func (w *writer) key(x plan.Expr) {
 	}
 }
 
-// table returns what stands before a column of a source.
+// table returns the prefix of a source's columns.
 func (w *writer) table(source int) string {
 	if w.prefix != nil {
 		return *w.prefix
@@ -88,7 +88,7 @@ func (w *writer) table(source int) string {
 	return "d" + strconv.Itoa(source) + "."
 }
 
-// text writes the JSON text that the properties of a source are in; of a tombstone they do not count.
+// text writes the JSON text of a source's properties. A tombstone has none.
 func (w *writer) text(source int) string {
 	s := w.q.Sources[source]
 	switch {
@@ -108,7 +108,7 @@ func (w *writer) property(x *plan.Property, function, column string) {
 	w.put(function, "(", w.text(x.Source), ", ", quoted(x.Path.String()), ")")
 }
 
-// written writes a property as the JSON text that it has.
+// written writes a property as its JSON text.
 func (w *writer) written(x *plan.Property) {
 	if len(x.Path) == 0 {
 		w.put(w.text(x.Source))
@@ -129,8 +129,8 @@ var metaColumns = map[plan.Field]string{
 	plan.MetaID: "id", plan.MetaSequence: "seq", plan.MetaExpiration: "expiry", plan.MetaRevision: "rev",
 }
 
-// meta writes a field of META(). A + before a column takes away its affinity, which would change the other side of
-// a comparison.
+// meta writes a field of META(). A + before a column removes its affinity, which would convert the
+// other side of a comparison.
 func (w *writer) meta(x *plan.Meta, full bool) {
 	t := w.table(x.Source)
 	switch x.Field {
@@ -180,11 +180,12 @@ func (w *writer) call(x *plan.Call) {
 	w.put(")")
 }
 
-// maxArguments bounds what a function of SQL is given at once.
+// maxArguments bounds the arguments of one SQL function call.
 const maxArguments = 50
 
-// nested writes a call that has more arguments than SQL takes at once. Every function of many arguments can be
-// split, f(a, b, c) into f(f(a, b), c), except array_of, whose array is put together from parts.
+// nested writes a call with more arguments than SQL allows. Every function with many arguments can
+// be split, f(a, b, c) into f(f(a, b), c). The exception is array_of, whose array is joined from
+// parts.
 func (w *writer) nested(x *plan.Call) {
 	if x.Function.Name == "array_of" {
 		w.array(x.Args)
@@ -254,7 +255,7 @@ func literal(v value.Value) string {
 
 func integer(i int64) string {
 	if i == math.MinInt64 {
-		return "(-9223372036854775807 - 1)" // the number after the sign alone would be a double
+		return "(-9223372036854775807 - 1)" // -9223372036854775808 would parse as a double
 	}
 	if i < 0 {
 		return "(" + strconv.FormatInt(i, 10) + ")"
@@ -274,10 +275,10 @@ func double(f float64) string {
 
 func hexBlob(b []byte) string { return "x'" + hex.EncodeToString(b) + "'" }
 
-// quoted returns a string of SQL.
+// quoted returns an SQL string.
 func quoted(s string) string {
 	if strings.IndexByte(s, 0) >= 0 {
-		return "(+CAST(" + hexBlob([]byte(s)) + " AS TEXT))" // SQL's text ends at a zero byte
+		return "(+CAST(" + hexBlob([]byte(s)) + " AS TEXT))" // SQL text ends at a zero byte
 	}
 	return "'" + strings.ReplaceAll(s, "'", "''") + "'"
 }

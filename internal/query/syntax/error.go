@@ -6,14 +6,14 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Error says why a query is invalid. It matches fault.InvalidQuery.
+// Error tells why a query is invalid. It matches fault.InvalidQuery.
 type Error struct {
-	Pos     int    // the byte of the text where it was noticed
-	Message string // what is wrong, or what was expected
-	Hint    string // what to try, or ""
+	Pos     int    // byte of the text where the mistake was found
+	Message string // the mistake, or what was expected
+	Hint    string // advice, or ""
 }
 
-// Errorf makes an error at a position of the text.
+// Errorf returns an error at a position of the text.
 func Errorf(pos int, format string, args ...any) *Error {
 	return &Error{Pos: pos, Message: fmt.Sprintf(format, args...)}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/tandemdb/tandem/internal/query/collation"
 )
 
-// expression reads or [COLLATE …].
+// expression parses or [COLLATE …].
 func (p *parser) expression() (Expr, error) {
 	shallower, err := p.deeper()
 	if err != nil {
@@ -73,7 +73,7 @@ func (p *parser) collationOption(c *collation.Collation) error {
 func (p *parser) or() (Expr, error)  { return p.junction("OR", p.and) }
 func (p *parser) and() (Expr, error) { return p.junction("AND", p.equal) }
 
-// junction reads operands with AND or OR between them, and makes a tree of the least depth of them.
+// junction parses operands with AND or OR between them into a tree of minimal depth.
 func (p *parser) junction(op string, operand func() (Expr, error)) (Expr, error) {
 	first, err := operand()
 	if err != nil || !p.tok.is(op) {
@@ -113,9 +113,9 @@ func (p *parser) binary(at int, op string, l, r Expr) (Expr, error) {
 	return &Binary{n, op, l, r}, err
 }
 
-// equal reads a chain of comparisons with =, != and IS, or a single test such as IN or LIKE, which has no chain. A NOT
-// before it negates the whole, except before META(): Couchbase Lite negates META() alone, and takes the path after it
-// from the result.
+// equal parses a chain of comparisons with =, != and IS, or a single test such as IN or LIKE, which
+// forms no chain. A NOT before it negates the whole. META() is an exception: Couchbase Lite negates
+// META() alone, and applies the path to the result.
 func (p *parser) equal() (Expr, error) {
 	if p.err == nil && p.tok.is("NOT") && !p.peek().is("META") {
 		return p.negated(p.tok)
@@ -167,7 +167,8 @@ func (p *parser) negated(t token) (Expr, error) {
 	return &Unary{n, "NOT", x}, err
 }
 
-// test reads what may follow an operand once: IS NULL and its like, IN, LIKE and BETWEEN.
+// test parses a test that may follow an operand once: IS NULL and similar ones, IN, LIKE and
+// BETWEEN.
 func (p *parser) test(x Expr) (_ Expr, done bool, err error) {
 	at := p.tok.start
 	before := *p
@@ -210,7 +211,7 @@ func (p *parser) test(x Expr) (_ Expr, done bool, err error) {
 	return nil, false, nil
 }
 
-// in reads the list after IN, or the property or parameter that holds it.
+// in parses the list after IN, or the property or parameter that holds the list.
 func (p *parser) in(at int, x Expr, not bool) (Expr, error) {
 	in := &In{X: x, Not: not}
 	closing := ""
@@ -259,7 +260,7 @@ func (p *parser) sum() (Expr, error)  { return p.leftward(p.term, "+", "-") }
 func (p *parser) term() (Expr, error) { return p.leftward(p.cat, "*", "/", "%") }
 func (p *parser) cat() (Expr, error)  { return p.leftward(p.unary, "||") }
 
-// leftward reads operands with operators between them that group to the left.
+// leftward parses operands with left-associative operators.
 func (p *parser) leftward(operand func() (Expr, error), ops ...string) (Expr, error) {
 	l, err := operand()
 	for err == nil {
@@ -276,7 +277,7 @@ func (p *parser) leftward(operand func() (Expr, error), ops ...string) (Expr, er
 	return nil, err
 }
 
-// listUntil reads a list, which may be empty, and the mark that closes it.
+// listUntil parses a list, which may be empty, and its closing mark.
 func (p *parser) listUntil(closing string) ([]Expr, error) {
 	if p.accept(closing) {
 		return nil, nil
@@ -288,7 +289,7 @@ func (p *parser) listUntil(closing string) ([]Expr, error) {
 	return all, p.expect(closing)
 }
 
-// list reads expressions with commas between them.
+// list parses expressions with commas between them.
 func (p *parser) list() ([]Expr, error) {
 	var all []Expr
 	for {

@@ -5,13 +5,13 @@ import (
 	"unicode/utf8"
 )
 
-// lexer cuts a query into tokens. It is a small value: a copy remembers a place to go back to.
+// lexer splits a query into tokens. It is a small value: a copy remembers a place to return to.
 type lexer struct {
 	src string
 	pos int
 }
 
-// marks are the operators and punctuation, longer ones before their beginnings.
+// marks lists operators and punctuation. A longer mark stands before its prefixes.
 var marks = []string{"<>", "<=", ">=", "==", "!=", "||", "<", ">", "=", "+", "-", "*", "/", "%", "(", ")", "[", "]", "{", "}", ",", ".", ":", ";"}
 
 // next returns the next token.
@@ -47,7 +47,7 @@ func (l *lexer) next() (token, error) {
 	return t, err
 }
 
-// skip passes over white space and comments.
+// skip skips white space and comments.
 func (l *lexer) skip() error {
 	for l.pos < len(l.src) {
 		switch {
@@ -87,7 +87,7 @@ func (l *lexer) param() (string, error) {
 	return name, nil
 }
 
-// quote reads what stands between two quotes; the quote itself is doubled inside.
+// quote reads text between quotes. A doubled quote inside stands for the quote itself.
 func (l *lexer) quote(q byte, what string) (string, error) {
 	start := l.pos
 	var b strings.Builder

@@ -5,13 +5,14 @@ import (
 	"strings"
 )
 
-// clauses are the keywords that may follow where a clause ends.
+// clauses are the keywords that may follow at the end of a clause.
 var clauses = []string{
 	"FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "JOIN", "INNER", "LEFT", "CROSS", "UNNEST",
 	"AND", "OR", "COLLATE", "AS", "ON", "BETWEEN", "LIKE",
 }
 
-// nearest returns the keyword that a word was probably meant to be, "" if it is one or like none.
+// nearest returns the keyword that a word probably misspells. It returns "" for a keyword, and for
+// a word that resembles none.
 func nearest(t token, keywords []string) string {
 	if t.kind != word || len(t.text) < 3 || isReserved(t.text) {
 		return ""
@@ -19,7 +20,7 @@ func nearest(t token, keywords []string) string {
 	return Nearest(t.text, slices.DeleteFunc(slices.Clone(keywords), func(k string) bool { return len(k) < 4 }))
 }
 
-// Nearest returns the name that given was probably meant to be, "" if none is like it.
+// Nearest returns the name that given probably misspells, or "".
 func Nearest(given string, names []string) string {
 	best, least := "", 3
 	for _, name := range names {
@@ -31,7 +32,8 @@ func Nearest(given string, names []string) string {
 	return best
 }
 
-// distance counts the letters to insert, delete, replace or swap with their neighbour to get from a to b, up to 3.
+// distance counts the insertions, deletions, replacements and swaps of neighbouring letters that
+// turn a into b, up to 3.
 func distance(a, b string) int {
 	if len(a) > len(b)+2 || len(b) > len(a)+2 {
 		return 3

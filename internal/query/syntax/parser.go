@@ -6,13 +6,13 @@ import (
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
-// The bounds of what is read.
+// The limits of a query.
 const (
 	MaxText  = 1 << 20 // bytes of a query
 	MaxDepth = 200     // levels of an expression
 )
 
-// Parse reads a statement. Its error is an [*Error].
+// Parse parses a statement. Its error is an [*Error].
 func Parse(query string) (*Select, error) {
 	p, err := newParser(query)
 	if err != nil {
@@ -26,7 +26,7 @@ func Parse(query string) (*Select, error) {
 	return s, p.end("a clause or the end")
 }
 
-// ParseExpressions reads expressions with commas between them. Its error is an [*Error].
+// ParseExpressions parses expressions with commas between them. Its error is an [*Error].
 func ParseExpressions(list string) ([]Expr, error) {
 	p, err := newParser(list)
 	if err != nil {
@@ -78,9 +78,9 @@ func (p *parser) arrayProperty() (value.Path, error) {
 // parser reads tokens one ahead. The first error of the lexer is kept and met at its token.
 type parser struct {
 	lex   lexer
-	tok   token // the next token
+	tok   token // the token before tok
 	prev  token // the one before it
-	err   error // why there is no next token
+	err   error // the error that replaces the next token
 	level int   // of nesting
 }
 
@@ -99,14 +99,15 @@ func (p *parser) advance() {
 	p.tok, p.err = p.lex.next()
 }
 
-// peek returns the token after the next one; an error of the lexer shows when it is its turn.
+// peek returns the token after the next one. It ignores an error of the lexer, which advance will
+// report.
 func (p *parser) peek() token {
 	l := p.lex
 	t, _ := l.next()
 	return t
 }
 
-// accept passes over a keyword or mark if it comes next.
+// accept skips a keyword or mark if it comes next.
 func (p *parser) accept(what string) bool {
 	if p.err != nil || !p.tok.is(what) {
 		return false
@@ -115,7 +116,7 @@ func (p *parser) accept(what string) bool {
 	return true
 }
 
-// expect passes over a keyword or mark that has to come next.
+// expect skips a keyword or mark that must come next.
 func (p *parser) expect(what string) error {
 	if p.accept(what) {
 		return nil
@@ -123,7 +124,8 @@ func (p *parser) expect(what string) error {
 	return p.fail(what, what)
 }
 
-// fail returns an error that says what was expected. Its hint is the keyword that was misspelt, if the text has one.
+// fail returns an error that names the expected text. If the query misspells one of the keywords,
+// the error has a hint.
 func (p *parser) fail(expected string, keywords ...string) error {
 	if p.err != nil {
 		return p.err
@@ -147,7 +149,7 @@ func (p *parser) end(expected string) error {
 	return p.fail(expected, clauses...)
 }
 
-// deeper is called on the way into a nested expression; its result on the way out.
+// deeper enters a nested expression; the function it returns leaves it.
 func (p *parser) deeper() (shallower func(), err error) {
 	if p.level++; p.level > MaxDepth {
 		return nil, Errorf(p.tok.start, "the expression is nested deeper than %d levels", MaxDepth)
@@ -155,7 +157,7 @@ func (p *parser) deeper() (shallower func(), err error) {
 	return func() { p.level-- }, nil
 }
 
-// node makes the common part of an expression at a position over others.
+// node returns the common part of an expression at a position, with operands below it.
 func (p *parser) node(at int, below ...Expr) (node, error) {
 	n := node{At: at, levels: 1}
 	for _, x := range below {
@@ -169,7 +171,7 @@ func (p *parser) node(at int, below ...Expr) (node, error) {
 	return n, nil
 }
 
-// name reads a name.
+// name parses a name.
 func (p *parser) name(what string) (string, error) {
 	if p.atName() {
 		name := p.tok.text

@@ -8,7 +8,7 @@ import (
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
-// unary reads a primary and the path after it.
+// unary parses a primary and the path after it.
 func (p *parser) unary() (Expr, error) {
 	x, err := p.primary()
 	if err != nil || p.err != nil || !p.tok.is(".") {
@@ -65,7 +65,8 @@ func (p *parser) literal(t token, v value.Value) (Expr, error) {
 	return &Literal{node{t.start, 1}, v}, nil
 }
 
-// number returns the value of a number with a sign in front. An integer beyond int64 becomes the nearest.
+// number returns the value of a number with a sign before it. An integer beyond int64 becomes the
+// nearest one.
 func number(t token, sign string) value.Value {
 	if t.kind == double {
 		f, _ := strconv.ParseFloat(sign+t.text, 64) // beyond the range: an infinity
@@ -81,7 +82,7 @@ func number(t token, sign string) value.Value {
 	return value.OfInt(math.MaxInt64)
 }
 
-// marked reads what begins with a mark.
+// marked parses an expression that begins with a mark.
 func (p *parser) marked(t token) (Expr, error) {
 	switch t.text {
 	case "(":
@@ -116,7 +117,7 @@ func (p *parser) negative(t token) (Expr, error) {
 	return p.prefixed(t, "-")
 }
 
-// prefixed reads the operand of - or NOT.
+// prefixed parses the operand of - or NOT.
 func (p *parser) prefixed(t token, op string) (Expr, error) {
 	shallower, err := p.deeper()
 	if err != nil {
@@ -169,7 +170,7 @@ func (p *parser) members(t token) (Expr, error) {
 	return m, err
 }
 
-// wordly reads what begins with a word.
+// wordly parses an expression that begins with a word.
 func (p *parser) wordly(t token) (Expr, error) {
 	switch strings.ToUpper(t.text) {
 	case "TRUE", "FALSE":
@@ -274,7 +275,7 @@ func (p *parser) quantified(t token) (_ Expr, err error) {
 	return q, err
 }
 
-// call reads a function's name, which is the next token, and its arguments.
+// call parses a function's name, which is the next token, and its arguments.
 func (p *parser) call(t token) (_ Expr, err error) {
 	p.advance()
 	p.advance()
@@ -318,7 +319,7 @@ func (p *parser) meta(t token) (Expr, error) {
 	return m, nil
 }
 
-// path reads a name and the path after it, or the `.*` after that.
+// path parses a name and its path, or name.*.
 func (p *parser) path() (Expr, error) {
 	at := p.tok.start
 	name, err := p.name("an expression")
@@ -339,7 +340,7 @@ func (p *parser) path() (Expr, error) {
 	return n, nil
 }
 
-// step reads a dot and a name, or an index in brackets.
+// step parses a dot and a name, or an index in brackets.
 func (p *parser) step(path value.Path) (value.Path, error) {
 	if len(path) >= MaxDepth {
 		return nil, Errorf(p.tok.start, "the path has more than %d steps", MaxDepth)

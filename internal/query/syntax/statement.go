@@ -21,7 +21,7 @@ func (p *parser) statement() (*Select, error) {
 	return s, nil
 }
 
-// beginsExpression reports whether t cannot go on an expression that a name began.
+// beginsExpression reports whether t cannot continue an expression that begins with a name.
 func (p *parser) beginsExpression(t token) bool {
 	switch t.kind {
 	case word:
@@ -59,7 +59,7 @@ func (p *parser) column() (c Column, err error) {
 	return c, err
 }
 
-// alias reads [[AS] name].
+// alias parses [[AS] name].
 func (p *parser) alias(what string) (string, error) {
 	if p.accept("AS") || p.atName() {
 		return p.name(what)
@@ -75,7 +75,7 @@ func (p *parser) from(s *Select) (err error) {
 	return err
 }
 
-// source reads a collection's name, in which no space may stand around the dot, and its alias.
+// source parses a collection's name, without spaces around the dot, and its alias.
 func (p *parser) source() (src Source, err error) {
 	src.At = p.tok.start
 	if src.Name, err = p.name("the name of a collection"); err != nil {

@@ -14,8 +14,8 @@ func TestAnErrorHasItsPlaceAndAHint(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]struct {
 		pos     int
-		message string // a part of it
-		hint    string // a part of it
+		message string // part of the message
+		hint    string // part of the hint
 	}{
 		"":                                         {0, "expected SELECT, found the end", ""},
 		"SELCT x FROM one":                         {0, "expected SELECT", "SELECT instead of SELCT"},
@@ -73,7 +73,8 @@ func TestLongConditionsAreNotDeep(t *testing.T) {
 	}
 }
 
-// FuzzParse holds that no text makes a panic, and that an error lies within the text.
+// FuzzParse checks that no text causes a panic, and that the position of an error lies within the
+// text.
 func FuzzParse(f *testing.F) {
 	for _, query := range []string{
 		"SELECT DISTINCT a.b[0].c AS d, * FROM travel.hotels h LEFT JOIN _ ON META(h).id = x UNNEST h.r AS r WHERE NOT a IS NULL",

@@ -19,14 +19,15 @@ const (
 	mark  // an operator or punctuation
 )
 
-// token is one token of a query. word and text have their meaning in text; the others as written.
+// token is one token of a query. In word and text tokens, the field text holds the decoded text; in
+// others it is as written.
 type token struct {
 	kind       kind
 	text       string
 	start, end int // bytes of the query
 }
 
-// is reports whether t is a keyword, in any case, or a mark.
+// is reports whether t is a given keyword, in any case, or mark.
 func (t token) is(what string) bool {
 	return t.kind == mark && t.text == what || t.kind == word && strings.EqualFold(t.text, what)
 }
@@ -46,7 +47,7 @@ func (t token) String() string {
 	return fmt.Sprintf("%q", t.text)
 }
 
-// reserved words cannot be names, unless they stand in backquotes.
+// reserved words can be names only in backquotes.
 var reserved = func() map[string]bool {
 	words := map[string]bool{}
 	for w := range strings.FieldsSeq(`AND ANY AS ASC BETWEEN BY CASE COLLATE CROSS DESC DISTINCT ELSE END EVERY FALSE FROM

@@ -11,26 +11,26 @@ type Select struct {
 	Columns  []Column
 	From     Source
 	Joins    []Join
-	Where    Expr // nil if there is none
+	Where    Expr // nil if absent
 	GroupBy  []Expr
-	Having   Expr // nil if there is none
+	Having   Expr // nil if absent
 	OrderBy  []Order
-	Limit    Expr // nil if there is none
-	Offset   Expr // nil if there is none
+	Limit    Expr // nil if absent
+	Offset   Expr // nil if absent
 }
 
 // Column is a result column.
 type Column struct {
 	X     Expr
-	Alias string // "" if there is none
-	At    int    // of the alias, or else of X
+	Alias string // "" if absent
+	At    int    // position of the alias, or of X
 }
 
 // Source names a collection.
 type Source struct {
 	At          int
-	Scope, Name string // Scope is "" unless it is given
-	Alias       string // "" if there is none
+	Scope, Name string // Scope may be ""
+	Alias       string // "" if absent
 }
 
 // JoinKind is a kind of join.
@@ -48,15 +48,15 @@ const (
 type Join struct {
 	At     int
 	Kind   JoinKind
-	Source Source // of Unnest: only its alias
-	On     Expr   // nil if there is none
-	X      Expr   // of Unnest
+	Source Source // with Unnest: only its alias
+	On     Expr   // nil if absent
+	X      Expr   // only with Unnest
 }
 
-// Nulls says where ORDER BY puts NULL and MISSING.
+// Nulls tells where ORDER BY puts NULL and MISSING.
 type Nulls uint8
 
-// The places of NULL and MISSING. NullsOrdered is that of their order among values.
+// The places of NULL and MISSING. NullsOrdered is their place in the order of values.
 const (
 	NullsOrdered Nulls = iota
 	NullsFirst
@@ -72,18 +72,18 @@ type Order struct {
 
 // Expr is an expression.
 type Expr interface {
-	// Pos returns the byte of the text where the expression begins, or its operator stands.
+	// Pos returns the byte of the text where the expression begins, or where its operator stands.
 	Pos() int
 	depth() int
 }
 
-// node is what all expressions have.
+// node is the common part of all expressions.
 type node struct {
 	At     int
-	levels int // of the tree below and with it
+	levels int // levels of the tree, this one included
 }
 
-// Pos returns where the expression stands in the text.
+// Pos returns the expression's position in the text.
 func (n node) Pos() int   { return n.At }
 func (n node) depth() int { return n.levels }
 
@@ -94,12 +94,12 @@ type (
 		node
 		Value value.Value
 	}
-	// Name is a name with a path behind it: a property, or something of a source, an alias or a variable.
+	// Name is a name with a path behind it: a property, a part of a source, an alias or a variable.
 	Name struct {
 		node
 		Steps value.Path // the first is a key
 	}
-	// Star is `*`, or with Of the `*` after a name and a dot.
+	// Star is `*` or, with Of, the `*` after a name and a dot.
 	Star struct {
 		node
 		Of *Name
@@ -109,7 +109,7 @@ type (
 		node
 		Name string
 	}
-	// Part is the part of X that a path leads to.
+	// Part is the part of X at a path.
 	Part struct {
 		node
 		X     Expr
@@ -134,7 +134,7 @@ type (
 		What string
 		Not  bool
 	}
-	// In is X [NOT] IN List, or if Array is not nil, X [NOT] IN Array.
+	// In is X [NOT] IN List or, if Array is not nil, X [NOT] IN Array.
 	In struct {
 		node
 		X     Expr
@@ -157,9 +157,9 @@ type (
 	// Case is CASE [X] WHEN … THEN … [ELSE Else] END.
 	Case struct {
 		node
-		X     Expr // nil if there is none
+		X     Expr // nil if absent
 		Whens []When
-		Else  Expr // nil if there is none
+		Else  Expr // nil if absent
 	}
 	// Quantified is ANY, EVERY or ANY AND EVERY Var IN X SATISFIES Cond END.
 	Quantified struct {
@@ -176,7 +176,7 @@ type (
 		Star     bool
 		Distinct bool
 	}
-	// Meta is META(Source), with an empty path META().
+	// Meta is META(Source). An empty Source means META().
 	Meta struct {
 		node
 		Source []string

@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// Truth returns what a condition makes of v: known is false for MISSING. A number is true if it
-// is not 0, a string if the number it begins with is not 0; NULL, arrays and objects are false.
+// Truth returns v as a condition; known is false for MISSING. A number is true if it is not 0, a
+// string if its leading number is not 0. NULL, arrays and objects are false.
 func Truth(v Value) (truth, known bool) {
 	if v.kind == Missing {
 		return false, false
@@ -16,7 +16,7 @@ func Truth(v Value) (truth, known bool) {
 	return n.Float() != 0, true
 }
 
-// numeric returns v as operators see it: an integer or a double. v is not MISSING.
+// numeric returns v as arithmetic operators see it: an integer or a double. v must not be MISSING.
 func numeric(v Value) Value {
 	switch v.kind {
 	case Int, Double:
@@ -30,8 +30,8 @@ func numeric(v Value) Value {
 	return OfInt(0)
 }
 
-// LeadingNumber returns the number that s begins with after white space, 0 if there is none: an integer
-// where it has no fraction or exponent and fits, else a double.
+// LeadingNumber returns the number at the beginning of s, after white space, or 0. It is an integer
+// if it has no fraction or exponent and fits, otherwise a double.
 func LeadingNumber(s string) Value {
 	i := 0
 	for i < len(s) && (s[i] == ' ' || s[i] >= '\t' && s[i] <= '\r') {
@@ -50,7 +50,7 @@ func LeadingNumber(s string) Value {
 	return OfDouble(f)
 }
 
-// numberAt returns the number that s begins with, "" if there is none.
+// numberAt returns the number at the beginning of s, or "".
 func numberAt(s string) (number string, whole bool) {
 	i := 0
 	if i < len(s) && (s[i] == '-' || s[i] == '+') {
@@ -86,8 +86,8 @@ func digitsEnd(s string, i int) int {
 	return i
 }
 
-// Add adds. It goes on as a double after an overflow of integers. An operand that is MISSING makes the
-// result MISSING; NULL, arrays and objects count as 0, strings as their leading number.
+// Add adds. If integers overflow, the result is a double. If an operand is MISSING, so is the
+// result. NULL, arrays and objects count as 0, strings as their leading number.
 func Add(a, b Value) Value {
 	return arithmetic(a, b, func(x, y int64) (int64, bool) {
 		sum := x + y
@@ -131,7 +131,7 @@ func magnitude(x int64) uint64 {
 	return uint64(x)
 }
 
-// Div divides, integers with truncation towards 0. Division by 0 is MISSING.
+// Div divides. Integers are truncated towards 0. Division by 0 is MISSING.
 func Div(a, b Value) Value {
 	if a.kind == Missing || b.kind == Missing || numeric(b).Float() == 0 {
 		return Value{}
@@ -144,7 +144,8 @@ func Div(a, b Value) Value {
 	}, func(x, y float64) float64 { return x / y })
 }
 
-// Mod is the remainder after truncating both to integers, with the sign of a; a double if an operand was one.
+// Mod returns the remainder after truncating both operands to integers, with the sign of a. It is a
+// double if an operand is.
 func Mod(a, b Value) Value {
 	if a.kind == Missing || b.kind == Missing {
 		return Value{}
@@ -170,7 +171,7 @@ func whole(v Value) int64 {
 	return Truncated(v.Float())
 }
 
-// Truncated returns f without its fraction, or the nearest int64 if f is beyond their range.
+// Truncated returns f without its fraction. Beyond the range it returns the nearest int64.
 func Truncated(f float64) int64 {
 	switch {
 	case f >= 1<<63:
@@ -181,7 +182,7 @@ func Truncated(f float64) int64 {
 	return int64(f)
 }
 
-// Neg is 0 - v.
+// Neg returns 0 - v.
 func Neg(v Value) Value { return Sub(OfInt(0), v) }
 
 func arithmetic(a, b Value, ints func(x, y int64) (int64, bool), doubles func(x, y float64) float64) Value {

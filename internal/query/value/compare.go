@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Compare orders values as ORDER BY does: MISSING, then numbers and booleans by value, strings by
-// their bytes, NULL, then arrays and objects by their canonical text.
+// Compare compares values in the order of ORDER BY: MISSING, then numbers and booleans by value,
+// strings by their bytes, NULL, then arrays and objects by their canonical text.
 func Compare(a, b Value) int { return CompareWith(a, b, strings.Compare) }
 
 // CompareWith is [Compare] with another order of strings.
@@ -59,7 +59,7 @@ func compareNumbers(a, b Value) int {
 	return cmp.Compare(a.Float(), b.Float())
 }
 
-// compareToInt compares exactly, where a conversion of i to a double would round it.
+// compareToInt compares exactly; converting i to a double might round it.
 func compareToInt(f float64, i int64) int {
 	switch {
 	case f >= 1<<63:

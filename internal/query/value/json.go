@@ -10,13 +10,14 @@ import (
 	"unicode/utf8"
 )
 
-// FromJSON returns the value that a valid JSON text has. The text may be reused afterwards.
+// FromJSON returns the value of a valid JSON text. The text may be reused afterwards.
 func FromJSON(text []byte) Value {
 	d := decoder{text: text}
 	return d.value()
 }
 
-// AppendJSON appends v as JSON. MISSING, which JSON has no word for, is null, and an infinity the largest double.
+// AppendJSON appends v as JSON. MISSING becomes null, because JSON has no word for it, and an
+// infinity becomes the largest double.
 func (v Value) AppendJSON(dst []byte) []byte {
 	switch v.kind {
 	case Bool:
@@ -36,7 +37,7 @@ func (v Value) AppendJSON(dst []byte) []byte {
 	return append(dst, "null"...)
 }
 
-// OfItems returns an array. MISSING items are left out.
+// OfItems returns an array. It leaves out MISSING items.
 func OfItems(items ...Value) Value {
 	text := []byte{'['}
 	for _, item := range items {
@@ -57,7 +58,7 @@ type Member struct {
 	Value Value
 }
 
-// OfMembers returns an object. MISSING members are left out, and of equal keys the last one counts.
+// OfMembers returns an object. It leaves out MISSING members. Of equal keys the last one counts.
 func OfMembers(members ...Member) Value {
 	sorted := slices.Clone(members)
 	slices.SortStableFunc(sorted, func(a, b Member) int { return strings.Compare(a.Key, b.Key) })
@@ -75,8 +76,8 @@ func OfMembers(members ...Member) Value {
 	return Value{kind: Object, text: string(append(text, '}'))}
 }
 
-// Items gives what ANY, EVERY and UNNEST go through: the items of an array, the values of an
-// object, nothing of MISSING, and any other value itself.
+// Items returns the values that ANY, EVERY and UNNEST iterate over: the items of an array, the
+// values of an object, nothing for MISSING, and for another value the value itself.
 func (v Value) Items() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
 		switch v.kind {
@@ -91,7 +92,7 @@ func (v Value) Items() iter.Seq[Value] {
 	}
 }
 
-// Members gives the members of an object, none for other kinds.
+// Members returns the members of an object. Other kinds have none.
 func (v Value) Members() iter.Seq2[string, Value] {
 	return func(yield func(string, Value) bool) {
 		if v.kind == Object {
@@ -154,7 +155,7 @@ func (d *decoder) object() Value {
 	return OfMembers(members...)
 }
 
-// comma passes over what stands between two parts, and stops at the closing byte.
+// comma skips the comma between two parts, and stops at the closing byte.
 func (d *decoder) comma(closing byte) {
 	d.pos = skipSpace(d.text, d.pos)
 	if d.text[d.pos] != closing {
@@ -208,7 +209,7 @@ func appendQuoted(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// unquote returns the characters of a JSON string. A lone surrogate is U+FFFD.
+// unquote returns the characters of a JSON string. A lone surrogate becomes U+FFFD.
 func unquote(quoted []byte) string {
 	inner := quoted[1 : len(quoted)-1]
 	escape := bytes.IndexByte(inner, '\\')

@@ -7,7 +7,8 @@ import (
 	"unsafe"
 )
 
-// Step is one step of a path: a key of an object, or an index of an array, from its end if negative.
+// Step is one step of a path: a key of an object, or an index of an array. A negative index counts
+// from the end.
 type Step struct {
 	Key     string
 	Index   int
@@ -20,10 +21,10 @@ func Key(name string) Step { return Step{Key: name} }
 // Index returns the step to an item.
 func Index(i int) Step { return Step{Index: i, IsIndex: true} }
 
-// Path leads from a value to a part of it. An empty one leads to the value itself.
+// Path leads from a value to a part of it. An empty path leads to the value itself.
 type Path []Step
 
-// String returns the path in a form that [ParsePath] reads, one for each path.
+// String returns the path as unambiguous text, which [ParsePath] parses.
 func (p Path) String() string {
 	var b strings.Builder
 	for _, s := range p {
@@ -36,7 +37,7 @@ func (p Path) String() string {
 	return b.String()
 }
 
-// ParsePath reads what [Path.String] gives. Of other text it makes some path.
+// ParsePath parses the result of [Path.String]. For other text it returns an arbitrary path.
 func ParsePath(text string) Path {
 	var p Path
 	for len(text) > 0 {
@@ -56,7 +57,7 @@ func ParsePath(text string) Path {
 	return p
 }
 
-// Get returns the part of v that p leads to, MISSING if there is none.
+// Get returns the part of v at p, or MISSING.
 func (v Value) Get(p Path) Value {
 	if len(p) == 0 {
 		return v
@@ -70,10 +71,10 @@ func (v Value) Get(p Path) Value {
 	return Value{}
 }
 
-// bytes returns the text of v, which nobody may change.
+// bytes returns the text of v. The caller must not change it.
 func (v Value) bytes() []byte { return unsafe.Slice(unsafe.StringData(v.text), len(v.text)) }
 
-// Find returns the part of a valid JSON text that p leads to, as it is written there, or nil.
+// Find returns the part at p of a valid JSON text, as written there, or nil.
 func (p Path) Find(text []byte) []byte {
 	for _, s := range p {
 		if s.IsIndex {

@@ -9,7 +9,8 @@ import (
 // Kind is the type of a value.
 type Kind uint8
 
-// The kinds. Uint is an integer above int64: it is kept whole, and counts as a double in every operation.
+// The kinds. Uint is an integer above int64. It is stored exactly, and counts as a double in every
+// operation.
 const (
 	Missing Kind = iota
 	Null
@@ -25,11 +26,11 @@ const (
 // Value is one value of a query. Its zero value is MISSING.
 type Value struct {
 	kind Kind
-	bits uint64 // of a boolean or number
+	bits uint64 // the value of a boolean or number
 	text string // the characters of a string; the canonical JSON of an array or object
 }
 
-// NullValue is NULL, which is there and has no value.
+// NullValue is NULL.
 var NullValue = Value{kind: Null}
 
 // OfBool returns a boolean.
@@ -43,7 +44,7 @@ func OfBool(b bool) Value {
 // OfInt returns an integer.
 func OfInt(i int64) Value { return Value{kind: Int, bits: uint64(i)} }
 
-// OfUint returns an integer, of kind [Uint] if it is above int64.
+// OfUint returns an integer. Its kind is [Uint] if it is above int64.
 func OfUint(u uint64) Value {
 	if u <= math.MaxInt64 {
 		return OfInt(int64(u))
@@ -62,7 +63,8 @@ func OfDouble(f float64) Value {
 // OfString returns a string.
 func OfString(s string) Value { return Value{kind: String, text: s} }
 
-// OfCanonical returns the array or object whose canonical text this is, as [Value.Text] gives it.
+// OfCanonical returns the array or object with the given canonical text, as [Value.Text] returns
+// it.
 func OfCanonical(json string) Value {
 	if json[0] == '[' {
 		return Value{kind: Array, text: json}
@@ -76,7 +78,7 @@ func (v Value) Kind() Kind { return v.kind }
 // IsMissing reports whether v is MISSING.
 func (v Value) IsMissing() bool { return v.kind == Missing }
 
-// IsNumber reports whether v is a number; a boolean is none.
+// IsNumber reports whether v is a number. A boolean is not.
 func (v Value) IsNumber() bool { return v.kind == Int || v.kind == Double || v.kind == Uint }
 
 // IsComposite reports whether v is an array or an object.
@@ -102,11 +104,12 @@ func (v Value) Float() float64 {
 	return float64(int64(v.bits))
 }
 
-// Text returns the characters of a string, or the canonical JSON of an array or object: keys in order of
-// their bytes, and each number and string in its one form.
+// Text returns the characters of a string, or the canonical JSON of an array or object: keys in the
+// order of their bytes, and each number and string in its canonical form.
 func (v Value) Text() string { return v.text }
 
-// Untagged returns a boolean as the integer 1 or 0, and a Uint as a double: what operators see.
+// Untagged returns a boolean as the integer 1 or 0, a Uint as a double, and other values unchanged,
+// as operators see them.
 func (v Value) Untagged() Value {
 	switch v.kind {
 	case Bool:
@@ -117,7 +120,7 @@ func (v Value) Untagged() Value {
 	return v
 }
 
-// Display returns v as `||` and concat() write it. MISSING has no text.
+// Display returns v as `||` and concat() write it. MISSING gives "".
 func (v Value) Display() string {
 	if v.kind == String {
 		return v.text
@@ -125,7 +128,7 @@ func (v Value) Display() string {
 	return string(v.AppendJSON(nil))
 }
 
-// FormatDouble writes a double so that it is read as a double again: 3 is "3.0".
+// FormatDouble writes a double so that it parses as a double again: 3 is "3.0".
 func FormatDouble(f float64) string { return string(appendDouble(nil, f)) }
 
 func appendDouble(dst []byte, f float64) []byte {
