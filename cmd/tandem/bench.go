@@ -56,7 +56,7 @@ func (a *app) bench(ctx context.Context, cfg bench.Config, asJSON bool, plot str
 	}
 	report, err := measure(ctx, cfg, plot)
 	if ctx.Err() != nil {
-		return ctx.Err() // in place of what became of the other processes
+		return ctx.Err() // interrupted: the failures of the other processes tell nothing
 	}
 	if err != nil {
 		return err
@@ -69,8 +69,8 @@ func (a *app) bench(ctx context.Context, cfg bench.Config, asJSON bool, plot str
 	return report.WriteTable(a.out)
 }
 
-// measure also draws the plot, if it has a name. What cannot be written is known before the time is
-// spent.
+// measure runs the benchmark, and draws the plot if it has a file name. It opens the plot's file
+// first, so that a bad name fails before the long run.
 func measure(ctx context.Context, cfg bench.Config, plot string) (report bench.Report, err error) {
 	if plot == "" {
 		return bench.Run(ctx, cfg)
@@ -84,7 +84,7 @@ func measure(ctx context.Context, cfg bench.Config, plot string) (report bench.R
 	return report, err
 }
 
-// newBenchPeer is the command of the processes that bench starts.
+// newBenchPeer is the hidden command that bench runs in its child processes.
 func newBenchPeer(a *app) *cobra.Command {
 	var cpu, memory string
 	c := &cobra.Command{
@@ -101,7 +101,7 @@ func newBenchPeer(a *app) *cobra.Command {
 	return c
 }
 
-// profiled runs do, and writes the profiles whose files are named.
+// profiled runs do, and writes the profiles that have a file name.
 func profiled(cpu, memory string, do func() error) error {
 	if memory != "" {
 		runtime.MemProfileRate = 64 << 10 //nolint:reassign // what the variable is for
@@ -127,8 +127,8 @@ func orProfile(err error, name string) error {
 	return create(name, func(w io.Writer) error { return pprof.Lookup("allocs").WriteTo(w, 0) })
 }
 
-// create creates a file, and keeps it if write succeeds. What is no regular file, a device for
-// example, is kept in any case.
+// create creates a file, and removes it if write fails. It never removes a file that is not a
+// regular one, such as a device.
 func create(name string, write func(io.Writer) error) error {
 	file, err := os.Create(name)
 	if err != nil {

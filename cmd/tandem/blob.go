@@ -61,7 +61,8 @@ func newBlobPut(a *app) *cobra.Command {
 	return c
 }
 
-// attach sets a property of a document to a blob, whoever else changes the document meanwhile.
+// attach sets a property of a document to a blob. It repeats the edit if somebody changes the
+// document meanwhile.
 func attach(ctx context.Context, coll *tandem.Collection, id, property string, blob *tandem.Blob) error {
 	doc, err := coll.Document(ctx, id)
 	if errors.Is(err, tandem.ErrNotFound) {

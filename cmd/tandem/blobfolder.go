@@ -15,13 +15,13 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// blobFolder is the folder of --blobs: a file for each content, named by its digest.
+// blobFolder is the folder of --blobs. It has a file for each content, named by the digest.
 type blobFolder struct {
 	path string
 	done map[string]bool // by digest: whether the content is in the folder
 }
 
-// newBlobFolder creates the folder if there is none.
+// newBlobFolder opens the folder, and creates it if necessary.
 func newBlobFolder(path string) (*blobFolder, error) {
 	if err := os.MkdirAll(path, 0o777); err != nil {
 		return nil, err
@@ -29,7 +29,7 @@ func newBlobFolder(path string) (*blobFolder, error) {
 	return &blobFolder{path: path, done: make(map[string]bool)}, nil
 }
 
-// openBlobFolder opens a folder that is there.
+// openBlobFolder opens an existing folder.
 func openBlobFolder(path string) (*blobFolder, error) {
 	info, err := os.Stat(path)
 	if err == nil && !info.IsDir() {
@@ -38,17 +38,18 @@ func openBlobFolder(path string) (*blobFolder, error) {
 	return &blobFolder{path: path}, err
 }
 
-// fileOf returns the file of a digest, whose Base64 may have characters that no name can have.
+// fileOf returns the file name for a digest. It is hexadecimal, since Base64 has characters that
+// file names cannot have.
 func (f *blobFolder) fileOf(digest string) string {
 	sum, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(digest, "sha1-"))
 	if err != nil {
-		sum = []byte(digest) // never: the library has checked it
+		sum = []byte(digest) // cannot happen: the library has checked the digest
 	}
 	return filepath.Join(f.path, "sha1-"+hex.EncodeToString(sum))
 }
 
-// saveAll writes the blobs of a document that are not in the folder, and counts those whose content
-// the database does not have.
+// saveAll writes the blobs of a document that the folder lacks. It returns the number of blobs
+// whose content the database lacks.
 func (f *blobFolder) saveAll(doc *tandem.Document) (absent int, err error) {
 	for _, blob := range doc.Blobs() {
 		if _, met := f.done[blob.Digest()]; met {
@@ -74,12 +75,12 @@ func (f *blobFolder) save(blob *tandem.Blob) error {
 	defer content.Close()
 	file := f.fileOf(blob.Digest())
 	if digestOf(file) == blob.Digest() {
-		return nil // of an earlier export
+		return nil // written by an earlier export
 	}
 	return writeFile(file, 0o666, content)
 }
 
-// digestOf returns the digest of a file's content, "" if it cannot be read.
+// digestOf returns the digest of a file's content, or "" if it cannot be read.
 func digestOf(file string) string {
 	in, err := os.Open(file)
 	if err != nil {
@@ -93,7 +94,7 @@ func digestOf(file string) string {
 	return "sha1-" + base64.StdEncoding.EncodeToString(sum.Sum(nil))
 }
 
-// errNoContent reports that the folder does not have the content of a blob.
+// errNoContent reports that the folder lacks the content of a blob.
 var errNoContent = errors.New("there is no such file")
 
 // store stores the content of a blob in the database of a batch.

@@ -27,7 +27,7 @@ func readCertificates(file string) ([]*x509.Certificate, error) {
 	return certs, nil
 }
 
-// readPin reads the one certificate in a file, and returns it as DER.
+// readPin reads a file with one certificate and returns it as DER.
 func readPin(file string) ([]byte, error) {
 	certs, err := readCertificates(file)
 	if err != nil {
@@ -42,7 +42,7 @@ func readPin(file string) ([]byte, error) {
 	return certs[0].Raw, nil
 }
 
-// identityStore returns the store of this user.
+// identityStore returns this user's store.
 func identityStore() (tandem.TLSIdentityStore, error) {
 	for _, name := range []string{tandem.IdentityFolderVariable, tandem.IdentityPassphraseVariable} {
 		if _, err := environment(name); err != nil {
@@ -52,7 +52,8 @@ func identityStore() (tandem.TLSIdentityStore, error) {
 	return tandem.DefaultIdentityStore()
 }
 
-// loadIdentity returns the identity of a label from the store of this user, nil for no label.
+// loadIdentity returns the identity with a label from this user's store. Without a label it returns
+// nil.
 func loadIdentity(label string) (*tandem.TLSIdentity, error) {
 	if label == "" {
 		return nil, nil //nolint:nilnil // no identity is wanted

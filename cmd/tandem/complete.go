@@ -13,16 +13,17 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// The shell completes operands by the names that they have in the help, and some flags. A completion
-// is a guess beside the work: what fails gives none, without a word, and nothing is asked or created.
+// The shell completes operands, by the names that the help gives them, and some flags. A failed
+// completion offers nothing and prints nothing. Completion never asks the user and never creates
+// anything.
 
-// databaseEnding is what the name of a database's folder ends with.
+// databaseEnding is the ending of a database folder's name.
 const databaseEnding = ".tandem"
 
-// maxCompletions bounds how many document IDs are offered.
+// maxCompletions bounds the number of offered document IDs.
 const maxCompletions = 100
 
-// completer lists what an operand or a flag may be, of what begins with the text that was typed so far.
+// completer lists the possible values of an operand or flag that begin with the typed text.
 type completer func(ctx context.Context, c *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective)
 
 // complete makes the shell complete the operands and flags of a command and its subcommands.
@@ -40,7 +41,7 @@ func (a *app) complete(c *cobra.Command) {
 		operands["NAME"] = a.inDatabase(indexNames)
 	}
 	if c.HasParent() && (c.Name() == "create" || c.Name() == "import") {
-		delete(operands, "LABEL") // it is to be a new one
+		delete(operands, "LABEL") // create takes a new label
 	}
 	c.ValidArgsFunction = func(c *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if find := operands[operandAt(c, len(args))]; find != nil {
@@ -58,7 +59,7 @@ func (a *app) complete(c *cobra.Command) {
 			return find(c.Context(), c, args, typed)
 		})
 		if err != nil {
-			panic(err) // the flag is there, and completed by nothing else
+			panic(err) // the flag exists and has no other completion
 		}
 	}
 	for _, sub := range c.Commands() {
@@ -66,8 +67,8 @@ func (a *app) complete(c *cobra.Command) {
 	}
 }
 
-// operandAt names the operand at place i as the help of c does, "" if c takes no such one. The last one
-// may stand for several.
+// operandAt returns the name of operand i in the help of c, "" if c takes no such operand. The last
+// name may stand for several operands.
 func operandAt(c *cobra.Command, i int) string {
 	names := strings.Fields(c.Use)[1:]
 	repeats := len(names) > 0 && strings.Contains(names[len(names)-1], "...")
@@ -81,8 +82,7 @@ func files(context.Context, *cobra.Command, []string, string) ([]string, cobra.S
 	return nil, cobra.ShellCompDirectiveDefault
 }
 
-// databases lists the databases in the folder that was typed so far, without their ending, and the other
-// folders.
+// databases lists the databases in the typed folder, without their ending, and the other folders.
 func databases(_ context.Context, _ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 	folder, begin := filepath.Split(typed)
 	entries, err := os.ReadDir(cmp.Or(folder, "."))
@@ -114,15 +114,15 @@ func labels(_ context.Context, _ *cobra.Command, args []string, typed string) ([
 	return beginning(all, typed, args), cobra.ShellCompDirectiveNoFileComp
 }
 
-// beginning returns the texts that begin with what was typed and are not given already.
+// beginning returns the texts that begin with the typed text and are not given already.
 func beginning(all []string, typed string, given []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(text string) bool {
 		return !strings.HasPrefix(text, typed) || slices.Contains(given, text)
 	})
 }
 
-// inDatabase makes a completer of list, which looks into the database that the first operand names. An
-// encrypted one is looked into if a file with its key is named.
+// inDatabase makes a completer from list, which reads the database that the first operand names. It
+// reads an encrypted database only if a key file is given.
 func (a *app) inDatabase(
 	list func(ctx context.Context, db *tandem.Database, c *cobra.Command, typed string) ([]string, error),
 ) completer {
@@ -139,7 +139,7 @@ func (a *app) inDatabase(
 		if err != nil {
 			return nil, nothing
 		}
-		defer func() { _ = db.Close() }() // it was only read
+		defer func() { _ = db.Close() }() // nothing was written
 		all, err := list(ctx, db, c, typed)
 		if err != nil {
 			return nil, nothing
@@ -162,7 +162,7 @@ func documentIDs(ctx context.Context, db *tandem.Database, c *cobra.Command, typ
 	return ids, nil
 }
 
-// collectionOf returns the collection that the flag of c names, the default one for none.
+// collectionOf returns the collection in the flag of c, or the default one.
 func collectionOf(ctx context.Context, db *tandem.Database, c *cobra.Command) (*tandem.Collection, error) {
 	name, _ := c.Flags().GetString("collection") // "" for a command without it
 	return findCollection(ctx, db, name)

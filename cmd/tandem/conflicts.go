@@ -52,7 +52,7 @@ type conflictsFlags struct {
 	limit               int
 }
 
-// ends reports whether the n-th line would be one too many, and says so.
+// ends reports whether line n exceeds the limit, and then tells the user.
 func (f conflictsFlags) ends(a *app, n int) bool {
 	if f.limit == 0 || n <= f.limit {
 		return false

@@ -48,7 +48,7 @@ func (a *app) demo(ctx context.Context) (err error) {
 	return a.out.Flush()
 }
 
-// demo is two peers that work together.
+// demo is two peers that sync with each other.
 type demo struct {
 	a            *app
 	office, till *demoPeer
@@ -99,13 +99,13 @@ func (d *demo) run(ctx context.Context) error {
 	return nil
 }
 
-// title begins a step.
+// title prints the title of a step.
 func (d *demo) title(text string) {
 	d.step++
 	d.say("%d. %s", d.step, text)
 }
 
-// say prints a line, at once.
+// say prints a line and flushes it.
 func (d *demo) say(format string, args ...any) {
 	fmt.Fprintf(d.a.out, format+"\n", args...)
 	_ = d.a.out.Flush() // the error stays in a.out, and is reported at the end
@@ -131,7 +131,7 @@ func (d *demo) fill(ctx context.Context) error {
 	return nil
 }
 
-// listen starts the office's listener, with an identity that lives as long as the demo.
+// listen starts the office's listener, with an identity that exists only during the demo.
 func (d *demo) listen() error {
 	d.title("The office listens, with TLS and an identity of its own.")
 	listener, err := tandem.NewURLEndpointListener(tandem.URLEndpointListenerConfiguration{
@@ -152,7 +152,7 @@ func (d *demo) listen() error {
 	return nil
 }
 
-// replicator makes one for the till, which knows the office by its certificate.
+// replicator makes a replicator for the till. It pins the office's certificate.
 func (d *demo) replicator(continuous bool) (*tandem.Replicator, error) {
 	endpoint, err := tandem.NewURLEndpoint(d.listener.URLs()[0])
 	if err != nil {
@@ -171,7 +171,7 @@ func (d *demo) replicator(continuous bool) (*tandem.Replicator, error) {
 	return tandem.NewReplicator(cfg)
 }
 
-// sync runs a one-shot replication from the till, and says what it did.
+// sync runs a one-shot replication from the till, and prints its result.
 func (d *demo) sync(ctx context.Context) (tandem.ReplicatorProgress, error) {
 	replicator, err := d.replicator(false)
 	if err != nil {

@@ -24,7 +24,7 @@ func (d *demo) firstSync(ctx context.Context) error {
 	return err
 }
 
-// workApart changes both databases while they are not connected.
+// workApart changes both databases while they are disconnected.
 func (d *demo) workApart(ctx context.Context) error {
 	d.title("Both go on working, without a connection.")
 	if err := d.office.edit(ctx, "airline_1", "airline_10", "airline_100"); err != nil {
@@ -56,7 +56,7 @@ func (d *demo) workApart(ctx context.Context) error {
 	return nil
 }
 
-// contested is the airline that both change.
+// contested is the airline that both peers change.
 const contested = "airline_105"
 
 func (d *demo) secondSync(ctx context.Context) error {
@@ -75,10 +75,10 @@ func (d *demo) secondSync(ctx context.Context) error {
 	return nil
 }
 
-// liveChanges is how many changes are timed.
+// liveChanges is the number of timed changes.
 const liveChanges = 50
 
-// live keeps both connected, and times how long a change takes to the other side.
+// live keeps both peers connected, and times changes from one to the other.
 func (d *demo) live(ctx context.Context) error {
 	d.title("They stay connected, and each change is seen on the other side as it happens.")
 	replicator, err := d.replicator(true)
@@ -110,7 +110,7 @@ func (d *demo) live(ctx context.Context) error {
 	return nil
 }
 
-// prove compares what both export.
+// prove compares the exports of both peers.
 func (d *demo) prove(ctx context.Context) error {
 	d.title("The proof: both export the same bytes.")
 	office, total, err := d.office.digest(ctx)
@@ -129,7 +129,7 @@ func (d *demo) prove(ctx context.Context) error {
 	return nil
 }
 
-// digest names the content of the database: all documents as they are exported.
+// digest returns a digest of all documents in exported form.
 func (p *demoPeer) digest(ctx context.Context) (digest, documents string, err error) {
 	hash, n := sha256.New(), 0
 	for _, coll := range p.collections() {
@@ -144,7 +144,7 @@ func (p *demoPeer) digest(ctx context.Context) (digest, documents string, err er
 	return hex.EncodeToString(hash.Sum(nil))[:16], fmt.Sprint(n), nil
 }
 
-// edit gives airlines a note.
+// edit adds a note to airlines.
 func (p *demoPeer) edit(ctx context.Context, ids ...string) error {
 	for _, id := range ids {
 		if err := p.set(ctx, id, "note", "seen by the "+p.db.Name()); err != nil {
@@ -202,5 +202,5 @@ func (p *demoPeer) timeChange(ctx context.Context, to *demoPeer, n int) (time.Du
 	}
 }
 
-// liveTimeout is how long a live change may take at most.
+// liveTimeout is the longest time that a live change may take.
 const liveTimeout = 10 * time.Second

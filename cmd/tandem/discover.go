@@ -42,7 +42,7 @@ func newDiscover(a *app) *cobra.Command {
 	return c
 }
 
-// peerFacts describe a peer that was found.
+// peerFacts describe a discovered peer.
 type peerFacts struct {
 	Change      string   `json:"change,omitempty"`
 	Name        string   `json:"name"`

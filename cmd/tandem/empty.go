@@ -11,11 +11,11 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// A setting that is given, but empty, is most often a shell variable that is not set. To ignore it
-// would do something else than what was asked, and perhaps something less secure: each is an error.
-// The functions of this file find all of them: flags, operands, the environment, and files.
+// An empty setting usually comes from an unset shell variable. Ignoring it would do something else
+// than the user asked for, possibly something less secure, so each empty setting is an error. The
+// functions of this file detect them in flags, operands, the environment and files.
 
-// emptyHint is what to try about an empty setting.
+// emptyHint is the hint about an empty setting.
 const emptyHint = "give it a value, or leave it out; a shell variable that is not set gives an empty one"
 
 // errEmpty reports an empty setting.
@@ -23,12 +23,12 @@ var errEmpty = errors.New("is empty")
 
 func isBlank(text string) bool { return strings.TrimSpace(text) == "" }
 
-// emptySetting is the usage error for an empty setting.
+// emptySetting returns the usage error for an empty setting.
 func emptySetting(name string) error {
 	return usageError{text: fmt.Sprintf("%s %v", name, errEmpty), hint: emptyHint}
 }
 
-// refuseEmptyFlags has every flag of c and of its subcommands refuse an empty value.
+// refuseEmptyFlags makes every flag of c and its subcommands refuse an empty value.
 func refuseEmptyFlags(c *cobra.Command) {
 	for _, flags := range []*pflag.FlagSet{c.Flags(), c.PersistentFlags()} {
 		flags.VisitAll(func(flag *pflag.Flag) {
@@ -43,8 +43,8 @@ func refuseEmptyFlags(c *cobra.Command) {
 	}
 }
 
-// shownDefault returns the default that the help shows, "" for none. For its own types pflag does
-// that itself.
+// shownDefault returns the default that the help shows, "" for none. pflag does this only for its
+// own types.
 func shownDefault(flag *pflag.Flag) string {
 	if slices.Contains([]string{"[]", "0s", "0"}, flag.DefValue) {
 		return ""
@@ -52,7 +52,7 @@ func shownDefault(flag *pflag.Flag) string {
 	return flag.DefValue
 }
 
-// filledValue is the value of a flag that cannot be set to an empty one.
+// filledValue is the value of a flag that refuses an empty text.
 type filledValue struct{ pflag.Value }
 
 // Set implements [pflag.Value].
@@ -69,10 +69,10 @@ func (v filledValue) Set(text string) error {
 	return nil
 }
 
-// IsBoolFlag reports whether the flag needs no value, which pflag asks for the help.
+// IsBoolFlag reports whether the flag needs no value. pflag calls it for the help.
 func (v filledValue) IsBoolFlag() bool { return v.Type() == "bool" }
 
-// checkOperands refuses an empty operand of c.
+// checkOperands refuses empty operands of c.
 func checkOperands(c *cobra.Command, args []string) error {
 	for i, arg := range args {
 		if isBlank(arg) {
@@ -82,7 +82,7 @@ func checkOperands(c *cobra.Command, args []string) error {
 	return nil
 }
 
-// operandName names the operand at place i, as the help of c does.
+// operandName returns the name of operand i in the help of c.
 func operandName(c *cobra.Command, i int) string {
 	names := strings.Fields(c.Use)[1:]
 	if len(names) == 0 {
@@ -91,7 +91,7 @@ func operandName(c *cobra.Command, i int) string {
 	return strings.Trim(names[min(i, len(names)-1)], "[].")
 }
 
-// environment returns the value of an environment variable, "" if it is not set.
+// environment returns the value of an environment variable, or "" if it is not set.
 func environment(name string) (string, error) {
 	value, set := os.LookupEnv(name)
 	if set && isBlank(value) {

@@ -40,7 +40,7 @@ func newExpire(a *app) *cobra.Command {
 	return c
 }
 
-// parseExpiry reads a time, a span from now, or never, which is the zero time.
+// parseExpiry parses a time, a span from now, or never, for which it returns the zero time.
 func parseExpiry(text string) (time.Time, error) {
 	if text == "never" {
 		return time.Time{}, nil

@@ -30,7 +30,7 @@ func newExplain(a *app) *cobra.Command {
 	return c
 }
 
-// explained is a line of explain --json.
+// explained is one line of explain --json.
 type explained struct {
 	Peer           string `json:"peer"`
 	State          string `json:"state"`

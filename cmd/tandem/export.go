@@ -10,7 +10,7 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// exportFlags are those of tandem export.
+// exportFlags are the flags of tandem export.
 type exportFlags struct {
 	collection collectionFlag
 	all        bool
@@ -87,11 +87,11 @@ func (f *exportFlags) collections(ctx context.Context, db *tandem.Database) ([]*
 	return []*tandem.Collection{coll}, err
 }
 
-// exporter writes documents, and counts what it could not write.
+// exporter writes documents, and counts the blobs that it could not write.
 type exporter struct {
 	a      *app
 	form   lineForm
-	blobs  *blobFolder // nil if the content of blobs is not exported
+	blobs  *blobFolder // nil unless the content of blobs is exported
 	absent int         // blobs without content
 }
 
@@ -121,15 +121,15 @@ func (e *exporter) collection(ctx context.Context, coll *tandem.Collection) erro
 	return nil
 }
 
-// lineForm says what a line has beside the ID and the members of a document.
+// lineForm selects the members that a line has in addition to the ID and the document's own.
 type lineForm struct {
-	named   bool // the name of its collection
-	meta    bool // revision, sequence, and whether it is deleted
-	history bool // what the revision descends from
+	named   bool // the name of the document's collection
+	meta    bool // revision, sequence, and whether the document is deleted
+	history bool // the revisions that it descends from
 }
 
-// appendDocument appends a document as one JSON object: first its ID, then what form says, and then its
-// body as it is stored.
+// appendDocument appends a document as one JSON object: its ID, the members that form selects, and
+// its stored body.
 func appendDocument(dst []byte, doc *tandem.Document, form lineForm) []byte {
 	dst = appendText(append(dst, `{"_id":`...), doc.ID())
 	if form.named {
@@ -155,6 +155,6 @@ func appendDocument(dst []byte, doc *tandem.Document, form lineForm) []byte {
 
 // appendText appends text, which is valid UTF-8, as a JSON string.
 func appendText(dst []byte, text string) []byte {
-	dst, _ = jsontext.AppendQuote(dst, text) // it fails for invalid UTF-8 alone, and replaces that
+	dst, _ = jsontext.AppendQuote(dst, text) // it fails only for invalid UTF-8, which it replaces
 	return dst
 }

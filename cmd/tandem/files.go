@@ -12,10 +12,10 @@ import (
 	"syscall"
 )
 
-// The most that is read of a file, in bytes.
+// The largest sizes of files, in bytes.
 const (
-	maxSmall  = 8 << 20  // of certificates or keys
-	maxSecret = 64 << 10 // of which the first line is a secret
+	maxSmall  = 8 << 20  // certificates or keys
+	maxSecret = 64 << 10 // the first line is a secret
 )
 
 // open opens a file for reading; - is standard input.
@@ -39,7 +39,7 @@ func readSmall(file string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxSmall))
 }
 
-// firstLine returns the first line of a file that holds a secret, or of standard input.
+// firstLine returns the first line of a file with a secret, or of standard input.
 func (a *app) firstLine(file string) (string, error) {
 	in, err := a.open(file)
 	if err != nil {
@@ -61,8 +61,8 @@ func (a *app) firstLine(file string) (string, error) {
 	return line, nil
 }
 
-// withoutMark returns the first line of a text without the byte order mark that some editors
-// begin a file with. A text in UTF-16 is an error.
+// withoutMark returns a line without the byte order mark that some editors write. It refuses
+// UTF-16.
 func withoutMark(line string) (string, error) {
 	if strings.HasPrefix(line, "\xff\xfe") || strings.HasPrefix(line, "\xfe\xff") {
 		return "", withHint(errors.New("the file is text in UTF-16"), "save it as UTF-8, or as ASCII")
@@ -70,7 +70,7 @@ func withoutMark(line string) (string, error) {
 	return strings.TrimPrefix(line, "\ufeff"), nil
 }
 
-// nameOfInput names a file, or standard input for -.
+// nameOfInput returns the name of a file for messages; - is standard input.
 func nameOfInput(file string) string {
 	if file == "-" {
 		return "standard input"
@@ -78,8 +78,8 @@ func nameOfInput(file string) string {
 	return file
 }
 
-// warnReadable warns of a file with a secret that others may read. On Windows the permissions
-// do not tell.
+// warnReadable warns if other users may read a file with a secret. On Windows the permissions do
+// not tell.
 func (a *app) warnReadable(file string) {
 	info, err := os.Stat(file)
 	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o044 != 0 && runtime.GOOS != "windows" {
@@ -87,8 +87,8 @@ func (a *app) warnReadable(file string) {
 	}
 }
 
-// writeFile writes a file that appears under its name only when it is complete. What is there
-// and no regular file, a device for example, is written to as it is.
+// writeFile writes a file under a temporary name and renames it when it is complete. It writes
+// directly to an existing file that is not a regular one, such as a device.
 func writeFile(name string, mode os.FileMode, content io.Reader) error {
 	partial := name + ".part"
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
@@ -98,7 +98,7 @@ func writeFile(name string, mode os.FileMode, content io.Reader) error {
 	if err == nil {
 		return os.Rename(partial, name)
 	}
-	_ = os.Remove(partial) // it may not even be there
+	_ = os.Remove(partial) // it may not exist
 	var failed *fs.PathError
 	if errors.As(err, &failed) && failed.Path == partial {
 		return &fs.PathError{Op: "write", Path: name, Err: failed.Err}

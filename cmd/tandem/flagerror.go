@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// flagError says in plain words what is wrong with a flag of the command line.
+// flagError describes in plain words what is wrong with a flag.
 func flagError(c *cobra.Command, err error) error {
 	var invalid *pflag.InvalidValueError
 	if !errors.As(err, &invalid) {
@@ -23,7 +23,7 @@ func flagError(c *cobra.Command, err error) error {
 	return usage("%s %s: %v", name, invalid.GetValue(), errors.Unwrap(invalid))
 }
 
-// wanted says what a flag of a type takes.
+// wanted describes the values of each flag type.
 var wanted = map[string]string{
 	"bool":     "true or false",
 	"count":    "a whole number",

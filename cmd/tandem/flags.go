@@ -6,16 +6,16 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// completeFlag has the shell complete the values of a flag.
+// completeFlag makes the shell complete the values of a flag.
 func completeFlag(c *cobra.Command, flag string, values ...string) {
 	if err := c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // there is no such flag
+		panic(err) // the flag does not exist
 	}
 }
 
-// exclusive refuses a command line with more than one of the flags.
+// exclusive makes a command refuse more than one of the flags.
 func exclusive(c *cobra.Command, names ...string) {
-	c.MarkFlagsMutuallyExclusive(names...) // for the shell, which completes no other then
+	c.MarkFlagsMutuallyExclusive(names...) // for the shell, which then completes only one of them
 	before(c, func() error {
 		if flags := given(c, names); len(flags) > 1 {
 			return usage("%s exclude each other", strings.Join(flags, " and "))
@@ -24,7 +24,7 @@ func exclusive(c *cobra.Command, names ...string) {
 	})
 }
 
-// oneOf refuses a command line without exactly one of the flags.
+// oneOf makes a command require exactly one of the flags.
 func oneOf(c *cobra.Command, names ...string) {
 	exclusive(c, names...)
 	before(c, func() error {
@@ -35,7 +35,7 @@ func oneOf(c *cobra.Command, names ...string) {
 	})
 }
 
-// before has a command check its flags before it runs, beside what it checks already.
+// before adds a check that a command makes before it runs.
 func before(c *cobra.Command, check func() error) {
 	earlier := c.PreRunE
 	c.PreRunE = func(c *cobra.Command, args []string) error {
@@ -48,7 +48,7 @@ func before(c *cobra.Command, check func() error) {
 	}
 }
 
-// given returns those of the flags that are on the command line, with their dashes.
+// given returns the flags among names that are on the command line, with their dashes.
 func given(c *cobra.Command, names []string) (flags []string) {
 	for _, name := range names {
 		if c.Flags().Changed(name) {

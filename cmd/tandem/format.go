@@ -15,8 +15,8 @@ func (a *app) jsonLines() *json.Encoder {
 	return encoder
 }
 
-// printable makes a text fit for a terminal, which would obey some characters. A part of it may come
-// from a peer.
+// printable replaces characters that would control a terminal: parts of a text may come from a
+// peer.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {
@@ -26,7 +26,7 @@ func printable(text string) string {
 	}, text)
 }
 
-// count renders a number of things.
+// count returns a number with the thing it counts.
 func count[N int | uint64](n N, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -34,7 +34,7 @@ func count[N int | uint64](n N, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// byteCount renders a number of bytes for people.
+// byteCount formats a number of bytes for people.
 func byteCount[N int64 | uint64](n N) string {
 	if n < 1000 {
 		return fmt.Sprintf("%d B", n)
@@ -46,7 +46,7 @@ func byteCount[N int64 | uint64](n N) string {
 	return fmt.Sprintf("%.1f %cB", value, units[0])
 }
 
-// seconds renders a duration for people.
+// seconds formats a duration for people.
 func seconds(d time.Duration) string {
 	if d < time.Second {
 		return fmt.Sprintf("%d ms", d.Milliseconds())

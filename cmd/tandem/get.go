@@ -43,11 +43,11 @@ func newGet(a *app) *cobra.Command {
 	return c
 }
 
-// indented returns a JSON text on several lines. The text of its values stays.
+// indented returns a JSON text on several lines, with its values unchanged.
 func indented(text []byte) []byte {
 	var lines bytes.Buffer
 	if err := json.Indent(&lines, text, "", "  "); err != nil {
-		return text // never: a body is valid
+		return text // cannot happen: a body is valid
 	}
 	return lines.Bytes()
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// hintOf returns what to try about an error, in terms of the command where it knows better than
-// the library, or where the library knows nothing. About an interruption there is nothing to try.
+// hintOf returns advice about an error. Where the command knows better than the library, or the
+// library has no hint, the advice is the command's own. An interruption has no hint.
 func hintOf(err error) string {
 	var hinted hintedError
 	switch {
@@ -39,10 +39,10 @@ func hintAmong(list []knownHint, err error) string {
 type knownHint struct {
 	of   error
 	hint string
-	op   string // what was being done; "" for anything
+	op   string // the operation of the error; "" matches any
 }
 
-// hints come before those of the library, lastHints after them.
+// The command's hints: hints override those of the library, lastHints apply if it has none.
 var (
 	hints = []knownHint{
 		{tandem.ErrNotFound, "see the collections with `tandem collection list`; `tandem collection create` makes one", "open collection"},

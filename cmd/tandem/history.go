@@ -40,7 +40,7 @@ func newHistory(a *app) *cobra.Command {
 	return c
 }
 
-// historyLine is a line of history --json.
+// historyLine is one line of history --json.
 type historyLine struct {
 	Revision   string          `json:"revision"`
 	Role       string          `json:"role"`
@@ -80,7 +80,7 @@ func lineOfRevision(r tandem.Revision) historyLine {
 	return line
 }
 
-// remarks tells people what is known of a revision.
+// remarks describes a revision for people.
 func remarks(r tandem.Revision) (all []string) {
 	if !r.Time.IsZero() {
 		all = append(all, r.Time.Format(time.RFC3339))

@@ -64,8 +64,8 @@ type identityFacts struct {
 	Names       []string  `json:"names,omitempty"`
 	Begins      time.Time `json:"begins"`
 	Expires     time.Time `json:"expires"`
-	Database    string    `json:"database,omitempty"` // of an anonymous one
-	Gone        bool      `json:"gone,omitempty"`     // the database is not there
+	Database    string    `json:"database,omitempty"` // of an anonymous identity
+	Gone        bool      `json:"gone,omitempty"`     // the database no longer exists
 }
 
 func factsOf(id *tandem.TLSIdentity) identityFacts {
@@ -84,7 +84,7 @@ func factsOf(id *tandem.TLSIdentity) identityFacts {
 	}
 }
 
-// listIdentities lists those that can be read, and fails if some cannot.
+// listIdentities lists the readable identities, and fails if some cannot be read.
 func (a *app) listIdentities(store tandem.TLSIdentityStore, labels []string, asJSON bool) error {
 	table, encoder, unread := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0), a.jsonLines(), 0
 	anonymous, err := anonymousIdentities(store)
@@ -123,7 +123,7 @@ func (a *app) listIdentities(store tandem.TLSIdentityStore, labels []string, asJ
 	return table.Flush()
 }
 
-// line is that of identity list, with tabs.
+// line returns the line of identity list, with tabs.
 func (f identityFacts) line() string {
 	line := strings.Join([]string{f.Label, f.Fingerprint, f.Expires.Format(time.DateOnly), f.Subject}, "\t")
 	if f.Database != "" {

@@ -14,7 +14,7 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// createFlags are those of tandem identity create.
+// createFlags are the flags of tandem identity create.
 type createFlags struct {
 	commonName, organization string
 	dns, ips, emails         []string
@@ -98,7 +98,7 @@ var usageNames = map[string]tandem.TLSUsage{
 	"server": tandem.ServerUsage, "client": tandem.ClientUsage, "issuer": tandem.IssuerUsage,
 }
 
-// parseTime reads a time or a date of ISO 8601; "" is the zero time.
+// parseTime parses a time or date of ISO 8601; "" gives the zero time.
 func parseTime(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

@@ -12,7 +12,7 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// importFlags are those of tandem import.
+// importFlags are the flags of tandem import.
 type importFlags struct {
 	collection  collectionFlag
 	all         bool
@@ -82,7 +82,7 @@ func (a *app) importFile(ctx context.Context, path, name string, f *importFlags)
 	})
 }
 
-// tellImport says what has become of the lines.
+// tellImport prints the result of an import.
 func (a *app) tellImport(im *importer, took time.Duration) {
 	for _, coll := range im.created {
 		a.noteCreated(coll)
@@ -111,11 +111,11 @@ type importer struct {
 	db          *tandem.Database
 	flags       *importFlags
 	blobs       *blobFolder                   // nil without --blobs
-	collections map[string]*tandem.Collection // by the name that flag or line gives
+	collections map[string]*tandem.Collection // by the name in the flag or line
 	created     []*tandem.Collection
 
-	read, changed, newIDs int // documents
-	absent                int // references to blobs without content
+	read, changed, newIDs int // numbers of documents
+	absent                int // number of references to blobs without content
 }
 
 // lines stores all lines of in, or none.
@@ -125,9 +125,9 @@ func (im *importer) lines(ctx context.Context, in io.Reader) error {
 	})
 }
 
-// linesIn stores all lines in b, which ctx joins.
+// linesIn stores all lines in b. ctx joins b.
 func (im *importer) linesIn(ctx context.Context, b *tandem.Batch, in io.Reader) error {
-	if !im.flags.all { // it is created even if there is no line
+	if !im.flags.all { // create the collection even if no line follows
 		if _, err := im.collection(ctx, im.flags.collection.name); err != nil {
 			return err
 		}
@@ -174,8 +174,8 @@ func (im *importer) store(ctx context.Context, b *tandem.Batch, line importLine)
 	return nil
 }
 
-// collection returns the collection of that name, "" for the default one, and creates it if there is
-// none.
+// collection returns the collection with that name, "" for the default one. It creates a missing
+// one.
 func (im *importer) collection(ctx context.Context, fullName string) (*tandem.Collection, error) {
 	if coll := im.collections[fullName]; coll != nil {
 		return coll, nil
@@ -190,7 +190,7 @@ func (im *importer) collection(ctx context.Context, fullName string) (*tandem.Co
 	return coll, err
 }
 
-// storeBlob stores the content of a blob, unless the database has it.
+// storeBlob stores the content of a blob if the database lacks it.
 func (im *importer) storeBlob(b *tandem.Batch, blob *tandem.Blob) error {
 	content, err := im.db.OpenBlob(blob.Digest())
 	if err == nil {

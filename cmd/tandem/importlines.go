@@ -14,16 +14,17 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// importLine is a line of the file: a document, and the members that export adds to it.
+// importLine is one line of the imported file: a document, and the members that export adds to a
+// document.
 type importLine struct {
-	number     int // of the line, from 1
+	number     int // line number, from 1
 	doc        *tandem.Document
-	newID      bool   // the line names none
-	collection string // "" if the line names none
+	newID      bool   // the line has no ID
+	collection string // "" if the line has none
 	meta       tandem.RestoreOptions
 }
 
-// lineError is an error with the number of the line that it is about.
+// lineError is an error about one line, with its number.
 type lineError struct {
 	number int
 	err    error
@@ -34,17 +35,17 @@ func (e lineError) Unwrap() error { return e.err }
 
 const (
 	importBatchSize  = 1000
-	importBatchBytes = 16 << 20 // of text, after which a batch ends early
+	importBatchBytes = 16 << 20 // bytes of text after which a batch ends early
 	importMaxLine    = 128 << 20
 )
 
 // lineReader reads documents from JSON Lines.
 type lineReader struct {
-	idField string // the member that has the ID of a line without _id; "" for none
-	all     bool   // each line names its collection
+	idField string // the member with the ID of a line without _id; "" for none
+	all     bool   // each line names its own collection
 }
 
-// batches reads documents, some at a time. An error ends the sequence.
+// batches reads documents in batches. An error ends the sequence.
 func (r lineReader) batches(in io.Reader) iter.Seq2[[]importLine, error] {
 	return func(yield func([]importLine, error) bool) {
 		lines := bufio.NewScanner(in)
@@ -54,7 +55,7 @@ func (r lineReader) batches(in io.Reader) iter.Seq2[[]importLine, error] {
 		for lines.Scan() {
 			text := bytes.TrimSpace(lines.Bytes())
 			if number++; number == 1 {
-				text = bytes.TrimPrefix(text, []byte("\ufeff")) // some programs on Windows write it
+				text = bytes.TrimPrefix(text, []byte("\ufeff")) // some programs on Windows write a byte order mark
 			}
 			if len(text) == 0 {
 				continue
@@ -81,11 +82,12 @@ func (r lineReader) batches(in io.Reader) iter.Seq2[[]importLine, error] {
 	}
 }
 
-// readAhead is how many batches are read while one is stored.
+// readAhead is the number of batches read while another is stored.
 const readAhead = 2
 
-// ahead gives what seq gives, read on a goroutine of its own meanwhile. The end of ctx ends it
-// at once with an error, even if seq waits for input; the goroutine then ends with that wait.
+// ahead yields the values of seq, which it reads on another goroutine meanwhile. When ctx ends, the
+// sequence ends at once with an error, even if seq waits for input; the goroutine ends when that
+// wait ends.
 func ahead[V any](ctx context.Context, seq iter.Seq2[V, error]) iter.Seq2[V, error] {
 	type item struct {
 		value V
@@ -119,12 +121,12 @@ func ahead[V any](ctx context.Context, seq iter.Seq2[V, error]) iter.Seq2[V, err
 	}
 }
 
-// parse makes a document of a JSON object: see the help of import.
+// parse parses a JSON object as a document: see the help of import.
 func (r lineReader) parse(text []byte) (line importLine, err error) {
 	doc, err := tandem.NewDocumentWithBody("", text)
 	var bad *tandem.Error
 	if errors.As(err, &bad) {
-		return line, bad.In("", "") // the line says on what
+		return line, bad.In("", "") // the number of the line says enough
 	}
 	if err != nil {
 		return line, err
@@ -150,7 +152,7 @@ func (r lineReader) parse(text []byte) (line importLine, err error) {
 	return line, err
 }
 
-// takeID takes the ID out of doc; "" means that there is none.
+// takeID removes the ID from doc and returns it. "" means that there is none.
 func (r lineReader) takeID(doc *tandem.Document) (string, error) {
 	id, err := takeText(doc, "_id")
 	if id != "" || err != nil || r.idField == "" {
@@ -170,7 +172,7 @@ func (r lineReader) takeID(doc *tandem.Document) (string, error) {
 		"name another member with --id-field, or leave it out to have IDs made")
 }
 
-// takeMeta takes what export adds to a document out of doc.
+// takeMeta removes the members that export adds from doc, and keeps them in l.
 func (l *importLine) takeMeta(doc *tandem.Document) (err error) {
 	for name, to := range map[string]*string{
 		"_collection": &l.collection, "_rev": &l.meta.RevisionID, "_history": &l.meta.History,
@@ -198,7 +200,7 @@ func (l *importLine) takeMeta(doc *tandem.Document) (err error) {
 	return nil
 }
 
-// takeText takes a member out of doc, "" if there is none.
+// takeText removes a member from doc and returns its text, or "".
 func takeText(doc *tandem.Document, name string) (string, error) {
 	value, ok := doc.Value(name)
 	if !ok {

@@ -46,7 +46,7 @@ func newIndexCreate(a *app) *cobra.Command {
 	return c
 }
 
-// indexFlags say which index is created.
+// indexFlags describe the index to create.
 type indexFlags struct {
 	value, expressions []string
 	array, where       string
@@ -59,7 +59,8 @@ func (f indexFlags) index() tandem.Index {
 	return tandem.ValueIndex{Expressions: f.value, Where: f.where}
 }
 
-// only returns the only text of the index, to mark in it what is wrong, "" if there are several.
+// only returns the only text of the index, in which errors are marked. It returns "" if there are
+// several texts.
 func (f indexFlags) only() string {
 	texts := slices.Concat(f.value, f.expressions)
 	for _, text := range []string{f.array, f.where} {
@@ -87,7 +88,7 @@ func newIndexList(a *app) *cobra.Command {
 	return c
 }
 
-// listedIndex is a line of index list.
+// listedIndex is one line of index list.
 type listedIndex struct {
 	Name        string   `json:"name"`
 	Value       []string `json:"value,omitempty"`

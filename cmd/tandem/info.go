@@ -38,7 +38,7 @@ func newInfo(a *app) *cobra.Command {
 	return c
 }
 
-// info describes a database; bytes are those of its folder.
+// info describes a database. Its bytes are the size of the database's folder.
 type info struct {
 	Name        string           `json:"name"`
 	Path        string           `json:"path"`
@@ -83,7 +83,8 @@ func describeCollections(ctx context.Context, db *tandem.Database) ([]collection
 	return facts, nil
 }
 
-// folderSize sums up the files of a folder. Those that vanish meanwhile do not count.
+// folderSize returns the total size of the files in a folder. Files that vanish meanwhile do not
+// count.
 func folderSize(path string) (size int64) {
 	_ = filepath.WalkDir(path, func(_ string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -101,7 +102,7 @@ func (a *app) printInfo(facts info) {
 	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "name\t%s\npath\t%s\nuuid\t%s\nversioning\t%s\nencrypted\t%t\nsize\t%s\n",
 		facts.Name, facts.Path, facts.UUID, facts.Versioning, facts.Encrypted, byteCount(facts.Bytes))
-	_ = table.Flush() // errors stay in a.out
+	_ = table.Flush() // a.out keeps the error
 	fmt.Fprintln(a.out)
 	fmt.Fprintln(table, "collection\tdocuments\tlast sequence")
 	for _, coll := range facts.Collections {

@@ -8,10 +8,10 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// envKeyFile is the environment variable that the file with the encryption key may come from.
+// envKeyFile is the environment variable that names the file with the encryption key.
 const envKeyFile = "TANDEM_ENCRYPTION_KEY_FILE"
 
-// keyFlag is the flag --encryption-key-file, of all commands that open a database.
+// keyFlag is the flag --encryption-key-file of all commands that open a database.
 type keyFlag struct{ file string }
 
 func (f *keyFlag) add(c *cobra.Command) {
@@ -20,7 +20,7 @@ func (f *keyFlag) add(c *cobra.Command) {
 			"any other a passphrase; - is standard input (default $"+envKeyFile+")")
 }
 
-// encryptionKey returns the key of the databases that are opened, nil if none is given.
+// encryptionKey returns the key of the opened databases, or nil.
 func (f *keyFlag) encryptionKey(a *app) (*tandem.EncryptionKey, error) {
 	file := f.file
 	if file == "" {

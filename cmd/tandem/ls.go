@@ -42,14 +42,14 @@ func newList(a *app) *cobra.Command {
 	return c
 }
 
-// listFlags are those of tandem ls.
+// listFlags are the flags of tandem ls.
 type listFlags struct {
 	asJSON, deleted, descending bool
 	prefix, after               string
 	limit                       int // 0 for none
 }
 
-// listed is a line of ls --json.
+// listed is one line of ls --json.
 type listed struct {
 	ID      string `json:"id"`
 	Rev     string `json:"rev"`

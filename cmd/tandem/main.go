@@ -29,7 +29,7 @@ const (
 	statusTerminated  = 143
 )
 
-// statusHelp describes them.
+// statusHelp describes the exit statuses.
 const statusHelp = "Exit statuses:\n" +
 	"    0  all was done; a command that runs until it is stopped was stopped\n" +
 	"    1  something failed, or only a part was done; the message says what\n" +
@@ -37,11 +37,11 @@ const statusHelp = "Exit statuses:\n" +
 	"  130  interrupted (SIGINT, Ctrl-C) before all was done\n" +
 	"  143  ended (SIGTERM) before all was done"
 
-// run carries out one command line and returns the exit status.
+// run executes one command line and returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
-	signal.Ignore(syscall.SIGPIPE) // so that a command whose reader goes can tidy up
+	signal.Ignore(syscall.SIGPIPE) // so that a command whose reader has gone can tidy up
 	ctx, gone := context.WithCancelCause(ctx)
 	defer gone(nil)
 
@@ -64,20 +64,20 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return a.report(ctx, found, err)
 }
 
-// app is one run of the command, as its subcommands see it.
+// app is the state of one run, shared by its subcommands.
 type app struct {
 	in  io.Reader
 	out *bufio.Writer // for results; flushed at the end
 	err io.Writer     // for everything else
 
 	keyboard    *os.File        // standard input, if it is a terminal
-	screen      *os.File        // standard error, if it is one
-	display     bool            // standard output is one
-	interrupted <-chan struct{} // closed when the command has to end
+	screen      *os.File        // standard error, if it is a terminal
+	display     bool            // standard output is a terminal
+	interrupted <-chan struct{} // closed when the command must end
 
-	verbose int // 1 for what happens, 2 for each message, too
+	verbose int // 1 logs events, 2 logs each message, too
 	key     keyFlag
-	started bool // the command line made sense
+	started bool // the command line is valid
 }
 
 func newRoot(a *app) *cobra.Command {
@@ -115,8 +115,8 @@ func newRoot(a *app) *cobra.Command {
 	return root
 }
 
-// nameOperands makes each subcommand tell a wrong number of operands, or an empty one, in the words
-// of its help.
+// nameOperands makes each subcommand describe a wrong number of operands, or an empty one, in the
+// words of its help.
 func nameOperands(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		if fits := sub.Args; fits != nil && !sub.HasSubCommands() {
@@ -132,7 +132,7 @@ func nameOperands(c *cobra.Command) {
 	}
 }
 
-// group makes a command that has only subcommands show its help without one.
+// group makes a command without an action of its own show its help.
 func group(c *cobra.Command) *cobra.Command {
 	c.Args = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
@@ -144,10 +144,10 @@ func group(c *cobra.Command) *cobra.Command {
 	return c
 }
 
-// action is what a subcommand does.
+// action is the work of a subcommand.
 type action func(ctx context.Context, args []string) error
 
-// do makes an action of one for cobra.
+// do adapts an action to cobra.
 func (a *app) do(act action) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
 		a.started = true
@@ -155,15 +155,15 @@ func (a *app) do(act action) func(*cobra.Command, []string) error {
 	}
 }
 
-// usageError is about a command line that parses and yet makes no sense.
-// An empty hint refers to the help.
+// usageError reports a command line that parses but cannot be executed. An empty hint refers to the
+// help.
 type usageError struct{ text, hint string }
 
 func (e usageError) Error() string { return e.text }
 
 func usage(format string, args ...any) error { return usageError{text: fmt.Sprintf(format, args...)} }
 
-// report tells what went wrong and returns the exit status.
+// report prints an error and returns the exit status.
 func (a *app) report(ctx context.Context, c *cobra.Command, err error) int {
 	var wrongUse usageError
 	switch {
@@ -185,7 +185,7 @@ func (a *app) report(ctx context.Context, c *cobra.Command, err error) int {
 	return statusFailed
 }
 
-// logger logs warnings to standard error, with -v what happens, and with -vv each message, too.
+// logger logs warnings to standard error. With -v it also logs events, with -vv each message.
 func (a *app) logger() *slog.Logger {
 	level := slog.LevelWarn
 	switch {
@@ -197,7 +197,7 @@ func (a *app) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
 }
 
-// note tells something on standard error.
+// note prints a line on standard error.
 func (a *app) note(format string, args ...any) {
 	fmt.Fprintln(a.err, printable(fmt.Sprintf(format, args...)))
 }

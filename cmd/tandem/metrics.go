@@ -13,8 +13,8 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// serveMetrics answers at http://ADDR/metrics with the counts of a listener, in the form of
-// Prometheus, until stop is called. Without a host in addr only this machine is answered.
+// serveMetrics serves the counts of a listener at http://ADDR/metrics, in the format of Prometheus,
+// until stop is called. Without a host in addr it serves only this machine.
 func serveMetrics(
 	ctx context.Context, addr string, listener *tandem.URLEndpointListener,
 ) (url string, stop func(), err error) {
@@ -39,7 +39,7 @@ func serveMetrics(
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = server.Serve(socket) // it ends with Shutdown
+		_ = server.Serve(socket) // ends with Shutdown
 	}()
 	return "http://" + socket.Addr().String() + "/metrics", func() {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)

@@ -9,13 +9,13 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// with opens an existing database for do, and closes it.
+// with opens an existing database, calls do, and closes the database.
 func (a *app) with(ctx context.Context, path string, do func(*tandem.Database) error) error {
 	return a.withOptions(ctx, path, tandem.Options{MustExist: true}, do)
 }
 
-// withOptions opens a database for do, and closes it. One that was created for do, and holds nothing
-// when do fails, is removed again.
+// withOptions opens a database, calls do, and closes the database. If do fails, it deletes a
+// database that it has created and that is still empty.
 func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do func(*tandem.Database) error) error {
 	key, err := a.key.encryptionKey(a)
 	if err != nil {
@@ -34,7 +34,7 @@ func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do
 		return err
 	}
 	if err = do(db); err != nil && !existed && isUnused(context.WithoutCancel(ctx), db) {
-		_ = db.Delete() // it stays if another process has it open by now
+		_ = db.Delete() // fails if another process has opened it meanwhile
 		return err
 	}
 	if !existed {
@@ -43,8 +43,8 @@ func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do
 	return errors.Join(err, db.Close())
 }
 
-// openReadOnly opens a database that could not be opened, because of failed, for reading alone, if
-// the reason is that nothing can be written. Otherwise it returns failed.
+// openReadOnly opens a database for reading after opening it has failed, if the cause is that it
+// cannot be written. Otherwise it returns failed.
 func (a *app) openReadOnly(ctx context.Context, path string, o tandem.Options, failed error) (*tandem.Database, error) {
 	if !errors.Is(failed, tandem.ErrNotWriteable) && !errors.Is(failed, tandem.ErrIO) {
 		return nil, failed
@@ -58,7 +58,7 @@ func (a *app) openReadOnly(ctx context.Context, path string, o tandem.Options, f
 	return db, nil
 }
 
-// isUnused reports whether nothing was ever stored in a database.
+// isUnused reports whether a database is still empty.
 func isUnused(ctx context.Context, db *tandem.Database) bool {
 	servers, err := db.KnownServers(ctx)
 	if err != nil || len(servers) > 0 {
@@ -81,7 +81,7 @@ func (f *collectionFlag) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.name, "collection", "", "`scope.collection` to use (default _default._default)")
 }
 
-// with opens the collection in an existing database for do.
+// with opens the collection of an existing database and calls do.
 func (f *collectionFlag) with(ctx context.Context, a *app, path string, do func(*tandem.Collection) error) error {
 	return a.with(ctx, path, func(db *tandem.Database) error {
 		coll, err := findCollection(ctx, db, f.name)
@@ -92,7 +92,7 @@ func (f *collectionFlag) with(ctx context.Context, a *app, path string, do func(
 	})
 }
 
-// withNew is with, and creates database and collection where there are none.
+// withNew is with, but creates a missing database and collection.
 func (f *collectionFlag) withNew(ctx context.Context, a *app, path string, do func(*tandem.Collection) error) error {
 	return a.withOptions(ctx, path, tandem.Options{}, func(db *tandem.Database) error {
 		coll, err := a.createCollection(ctx, db, f.name)
@@ -108,7 +108,7 @@ func findCollection(ctx context.Context, db *tandem.Database, fullName string) (
 	return collectionBy(ctx, db, fullName, db.Collection)
 }
 
-// createCollection is findCollection that creates the collection where there is none, and says so.
+// createCollection is findCollection, but creates a missing collection and tells the user.
 func (a *app) createCollection(ctx context.Context, db *tandem.Database, fullName string) (*tandem.Collection, error) {
 	coll, created, err := ensureCollection(ctx, db, fullName)
 	if created {
@@ -119,7 +119,7 @@ func (a *app) createCollection(ctx context.Context, db *tandem.Database, fullNam
 
 func (a *app) noteCreated(coll *tandem.Collection) { a.note("created collection %s", coll.FullName()) }
 
-// ensureCollection is createCollection that leaves it to the caller to say so.
+// ensureCollection is createCollection without telling the user.
 func ensureCollection(ctx context.Context, db *tandem.Database, fullName string) (coll *tandem.Collection, created bool, err error) {
 	coll, err = findCollection(ctx, db, fullName)
 	if !errors.Is(err, tandem.ErrNotFound) {

@@ -10,7 +10,7 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// openConflictLine is a line of conflicts --json.
+// openConflictLine is one line of conflicts --json.
 type openConflictLine struct {
 	Collection string          `json:"collection"`
 	ID         string          `json:"id"`
@@ -47,7 +47,8 @@ func (a *app) openConflicts(ctx context.Context, coll *tandem.Collection, f conf
 	return nil
 }
 
-// openConflictsOf gives the open conflicts of a collection, or the first of one document.
+// openConflictsOf returns the open conflicts of a collection or, with an ID, the first one of that
+// document.
 func openConflictsOf(ctx context.Context, coll *tandem.Collection, id string) iter.Seq2[*tandem.OpenConflict, error] {
 	if id == "" {
 		return coll.Conflicts(ctx)
@@ -75,7 +76,7 @@ func sideOf(d *tandem.Document) conflictSide {
 	return conflictSide{Revision: d.RevisionID(), Deleted: d.Deleted(), Body: d.Body()}
 }
 
-// contentOf shows a document for people.
+// contentOf returns the content of a document for people.
 func contentOf(d *tandem.Document) string {
 	if d.Deleted() {
 		return "deleted"

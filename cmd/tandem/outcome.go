@@ -12,7 +12,8 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// conclude prints how a replication ended, and returns an error unless all has arrived.
+// conclude prints the result of a replication, and returns an error unless all documents have
+// arrived.
 func (a *app) conclude(o outcome, f *syncFlags) error {
 	for _, failure := range o.failures.first(maxListed) {
 		a.note("%s", failure)
@@ -44,7 +45,7 @@ func (a *app) conclude(o outcome, f *syncFlags) error {
 	return nil
 }
 
-// summary is what sync --json prints.
+// summary is the output of sync --json.
 type summary struct {
 	Status         string  `json:"status"` // "done", "stopped" or "failed"
 	Error          *string `json:"error"`
@@ -58,11 +59,11 @@ type summary struct {
 	BytesReceived  uint64  `json:"bytesReceived"`
 	Seconds        float64 `json:"seconds"`
 
-	*reason                     // of the error
-	Documents []documentFailure `json:"documents,omitempty"` // some of those that failed
+	*reason                     // the reason of the error
+	Documents []documentFailure `json:"documents,omitempty"` // some of the failed documents
 }
 
-// reason says in an object of JSON what kind of error it was: a domain and a code of the documentation.
+// reason is the kind of an error in JSON: a domain and code as in the documentation.
 type reason struct {
 	Domain string `json:"domain"`
 	Code   int    `json:"code"`
@@ -131,11 +132,11 @@ func printStats(w io.Writer, p tandem.ReplicatorProgress) {
 	fmt.Fprintf(w, "bodies: %s pushed, %s pulled\n", byteCount(p.Push.Bytes), byteCount(p.Pull.Bytes))
 }
 
-// failures are the documents that did not arrive, and have not since.
+// failures are the documents that have failed and have not arrived since.
 type failures struct {
 	mu    sync.Mutex // guards the following
 	all   map[failedDocument]error
-	worse bool // there are more than are kept
+	worse bool // more have failed than are kept
 }
 
 type failedDocument struct {
@@ -150,7 +151,7 @@ const (
 
 func newFailures() *failures { return &failures{all: make(map[failedDocument]error)} }
 
-// note keeps what became of documents.
+// note updates the failures after documents arrived or failed.
 func (f *failures) note(news tandem.DocumentReplication) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -167,7 +168,7 @@ func (f *failures) note(news tandem.DocumentReplication) {
 	}
 }
 
-// count returns how many there are; where they are too many, how many are kept.
+// count returns the number of failures, or the number of kept ones if there are more.
 func (f *failures) count() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -177,7 +178,7 @@ func (f *failures) count() int {
 	return len(f.all)
 }
 
-// first describes some of them, by direction, collection and ID.
+// first describes up to n of them, by direction, collection and ID.
 func (f *failures) first(n int) []string {
 	keys := f.sorted(n)
 	lines := make([]string, len(keys))
@@ -187,7 +188,7 @@ func (f *failures) first(n int) []string {
 	return lines
 }
 
-// sorted returns the first n; f may be nil. The run has ended.
+// sorted returns the first n; f may be nil. The run must have ended.
 func (f *failures) sorted(n int) []failedDocument {
 	if f == nil {
 		return nil

@@ -7,11 +7,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// envPassword is the environment variable that passwords may come from.
+// envPassword is the environment variable that a password may come from.
 const envPassword = "TANDEM_PASSWORD"
 
-// passwordFlag is the flag --password-file. There is no flag for a password itself: others see
-// the command lines of a machine.
+// passwordFlag is the flag --password-file. No flag takes a password itself, because other users
+// can see command lines.
 type passwordFlag struct{ file string }
 
 func (f *passwordFlag) add(c *cobra.Command) {

@@ -10,10 +10,10 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// showPeer tells of a peer of serve that has come, gone or was refused.
+// showPeer prints a line about a peer of serve that connects, leaves or is refused.
 func (a *app) showPeer(e tandem.ClientEvent) { a.note("%s", peerLine(e, time.Now())) }
 
-// peerLine is one line, whatever the peer says.
+// peerLine returns one line, even if the peer's texts have several.
 func peerLine(e tandem.ClientEvent, now time.Time) string {
 	line := "peer " + peerName(e.ClientInfo) + " " + string(e.Kind)
 	switch e.Kind {
@@ -32,7 +32,7 @@ func peerLine(e tandem.ClientEvent, now time.Time) string {
 	return line + ": " + oneLine(e.Err.Error())
 }
 
-// peerName says who it is, as far as that is known, and from where.
+// peerName returns the peer's name, as far as it is known, and address.
 func peerName(who tandem.ClientInfo) string {
 	name := who.User
 	if name == "" && len(who.Certificates) > 0 {
@@ -44,7 +44,7 @@ func peerName(who tandem.ClientInfo) string {
 	return strconv.Quote(shortened(name)) + " at " + who.Address
 }
 
-// oneLine makes a text of a peer's fit for a line of its own.
+// oneLine returns a peer's text as one printable line of bounded length.
 func oneLine(text string) string {
 	return shortened(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -54,7 +54,7 @@ func oneLine(text string) string {
 	}, text))
 }
 
-// maxPeerText is the most that is shown of a text of a peer's, in bytes.
+// maxPeerText bounds the shown part of a peer's text, in bytes.
 const maxPeerText = 300
 
 func shortened(text string) string {

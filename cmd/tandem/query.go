@@ -84,7 +84,7 @@ func parseParams(list []string) (tandem.Parameters, error) {
 	return params, nil
 }
 
-// marked shows where a query is wrong under its text.
+// marked adds the text of an invalid query to the error, and marks the place of the mistake.
 func marked(text string, err error) error {
 	if !errors.Is(err, tandem.ErrInvalidQuery) && !errors.Is(err, tandem.ErrInvalidParameter) {
 		return err
@@ -138,7 +138,7 @@ func (a *app) printCSV(rows *tandem.ResultSet) error {
 	return w.Error()
 }
 
-// breaks would end a line or a cell of a table.
+// breaks replaces characters that would end a line or a cell of a table.
 var breaks = strings.NewReplacer("\n", " ", "\t", " ")
 
 func (a *app) printTable(rows *tandem.ResultSet) error {
@@ -157,7 +157,8 @@ func (a *app) printTable(rows *tandem.ResultSet) error {
 	return w.Flush()
 }
 
-// cells returns the columns of a row as text: strings as they are, "" for what is missing, and JSON of the rest.
+// cells returns the columns of a row as text: strings unchanged, "" for missing values, and JSON
+// for others.
 func cells(row *tandem.Result) []string {
 	all := make([]string, len(row.Keys()))
 	for i := range all {

@@ -35,7 +35,7 @@ func newRekey(a *app) *cobra.Command {
 	return c
 }
 
-// rekey gives a database the key in a file; "" removes its encryption.
+// rekey changes a database's key to the one in a file. "" removes the encryption.
 func (a *app) rekey(ctx context.Context, path, newFile string) error {
 	var key *tandem.EncryptionKey
 	if newFile != "" {

@@ -44,7 +44,7 @@ func newResolve(a *app) *cobra.Command {
 	return c
 }
 
-// decision returns the resolver that --keep or --with asks for.
+// decision returns the resolver for --keep or --with.
 func (a *app) decision(keep, with string) (tandem.ConflictResolver, error) {
 	switch {
 	case (keep == "") == (with == ""):
@@ -60,7 +60,7 @@ func (a *app) decision(keep, with string) (tandem.ConflictResolver, error) {
 	return nil, usage("--keep cannot be %q: want local, remote, latest, merge or none", keep)
 }
 
-// replacement returns the resolver that replaces both sides by the content of a file.
+// replacement returns a resolver that replaces both sides by the content of a file.
 func (a *app) replacement(file string) (tandem.ConflictResolver, error) {
 	in, err := a.open(file)
 	if err != nil {

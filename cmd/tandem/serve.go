@@ -13,7 +13,7 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// serveFlags are those of tandem serve.
+// serveFlags are the flags of tandem serve.
 type serveFlags struct {
 	port           uint16
 	networkAddress string
@@ -90,10 +90,10 @@ func (a *app) serve(ctx context.Context, db *tandem.Database, f *serveFlags) err
 		return err
 	}
 	defer listener.AddClientListener(a.showPeer).Remove()
-	if err := listener.Start(); err != nil { //nolint:contextcheck // the listener lives on when the call returns
+	if err := listener.Start(); err != nil { //nolint:contextcheck // the listener continues after Start
 		return err
 	}
-	defer listener.Stop() //nolint:contextcheck // it takes the time that it needs
+	defer listener.Stop() //nolint:contextcheck // stopping must not be cut short
 	if f.metrics != "" {
 		url, stop, err := serveMetrics(ctx, f.metrics, listener)
 		if err != nil {
@@ -115,7 +115,7 @@ func (a *app) serve(ctx context.Context, db *tandem.Database, f *serveFlags) err
 	return a.stopServing(ctx, listener, f.drain)
 }
 
-// announce tells where and as whom the listener can be reached.
+// announce prints the listener's URLs and its certificate's fingerprint.
 func (a *app) announce(listener *tandem.URLEndpointListener) error {
 	if id := listener.TLSIdentity(); id != nil {
 		a.note("fingerprint of the certificate: %s", id.Fingerprint())
@@ -130,7 +130,7 @@ func (a *app) announce(listener *tandem.URLEndpointListener) error {
 	return a.out.Flush()
 }
 
-// warnOpen warns of a listener that lets everybody in.
+// warnOpen warns about a listener that accepts everybody.
 func (a *app) warnOpen(readOnly bool) {
 	may := ", and may change documents"
 	if readOnly {
@@ -139,14 +139,14 @@ func (a *app) warnOpen(readOnly bool) {
 	a.note("warning: everybody who reaches the port is let in%s; choose whom with --user, --users-file or --client-ca", may)
 }
 
-// warnExpiry warns of an identity that expires soon.
+// warnExpiry warns about an identity that expires soon.
 func (a *app) warnExpiry(id *tandem.TLSIdentity) {
 	if warning := id.Warning(time.Now()); warning != "" {
 		a.note("warning: the certificate %s", warning)
 	}
 }
 
-// awaitStop waits for the end of ctx or of the listener, and calls reload at each SIGHUP.
+// awaitStop waits until ctx or the listener ends, and calls reload at each SIGHUP.
 func (a *app) awaitStop(ctx context.Context, listener *tandem.URLEndpointListener, reload func() error) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -167,8 +167,8 @@ func (a *app) awaitStop(ctx context.Context, listener *tandem.URLEndpointListene
 	}
 }
 
-// stopServing stops the listener; with drain it first waits for those that are replicating. A
-// second signal ends the process meanwhile.
+// stopServing stops the listener; with drain it first waits for replicating peers. A second signal
+// ends the process meanwhile.
 func (a *app) stopServing(ctx context.Context, listener *tandem.URLEndpointListener, drain bool) error {
 	if !drain {
 		return nil // the caller stops it

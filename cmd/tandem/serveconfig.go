@@ -8,7 +8,8 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// configuration makes that of the listener. reload reads again what the flags refer to.
+// configuration returns the configuration of the listener. reload reads the files named by flags
+// again.
 func (f *serveFlags) configuration(ctx context.Context, a *app, db *tandem.Database) (
 	cfg tandem.URLEndpointListenerConfiguration, reload func(*tandem.URLEndpointListener) error, err error,
 ) {
@@ -51,7 +52,7 @@ func (f *serveFlags) configuration(ctx context.Context, a *app, db *tandem.Datab
 	}, err
 }
 
-// advertisedName is the name to advertise, "" for none.
+// advertisedName returns the name to advertise, or "".
 func (f *serveFlags) advertisedName(db *tandem.Database) string {
 	if !f.advertise || f.name != "" {
 		return f.name
@@ -63,7 +64,7 @@ func (f *serveFlags) advertisedName(db *tandem.Database) string {
 	return strings.ToValidUTF8(name[:min(len(name), 63)], "")
 }
 
-// authenticator returns who decides whom to let in, nil for nobody, and what to do to read the
+// authenticator returns the authenticator, nil to accept everybody, and a function that reads the
 // users again.
 func (f *serveFlags) authenticator(a *app) (*tandem.ListenerAuthenticator, func() error, error) {
 	nothing := func() error { return nil }
@@ -81,7 +82,7 @@ func (f *serveFlags) authenticator(a *app) (*tandem.ListenerAuthenticator, func(
 	return tandem.StaticPassword(user, password), nothing, nil
 }
 
-// chooseCollections returns the named collections, or all of the database if none is named.
+// chooseCollections returns the named collections, or all collections of the database.
 func chooseCollections(
 	ctx context.Context, db *tandem.Database, names []string,
 	find func(context.Context, *tandem.Database, string) (*tandem.Collection, error),

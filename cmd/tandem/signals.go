@@ -8,17 +8,17 @@ import (
 	"syscall"
 )
 
-// stoppedBy is the cause of a context that a signal has ended.
+// stoppedBy is the cause of a context that a signal has cancelled.
 type stoppedBy struct{ signal os.Signal }
 
 // Error implements error.
 func (s stoppedBy) Error() string { return "interrupted" }
 
-// Is makes it a kind of [context.Canceled].
+// Is makes stoppedBy match [context.Canceled].
 func (s stoppedBy) Is(target error) bool { return target == context.Canceled }
 
-// untilSignal returns a context that the first SIGINT or SIGTERM ends; the second finds the default,
-// and ends the process. stop ends it, too, and waits for its goroutine.
+// untilSignal returns a context that the first SIGINT or SIGTERM cancels. The second signal ends
+// the process. stop also cancels the context, and waits for its goroutine.
 func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 1)
@@ -40,8 +40,8 @@ func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
 	}
 }
 
-// interruptedStatus returns the exit status of a command that ctx has ended: 128 and the number of
-// the signal, as shells have it.
+// interruptedStatus returns the exit status of a command that ctx has ended: 128 plus the number of
+// the signal, as in shells.
 func interruptedStatus(ctx context.Context) int {
 	var by stoppedBy
 	if errors.As(context.Cause(ctx), &by) && by.signal == syscall.SIGTERM {

@@ -20,11 +20,11 @@ func terminalOf(stream any) *os.File {
 	return file
 }
 
-// errNobodyReads ends a command whose output nobody reads any more, as in `tandem ls db | head`.
-// There is nobody to tell.
+// errNobodyReads ends a command whose output nobody reads any more, as in `tandem ls db | head`. It
+// is not reported.
 var errNobodyReads = errors.New("nobody reads what is written")
 
-// outlet is standard output or error. It calls gone when nobody reads it any more.
+// outlet is standard output or error. It calls gone when its reader has gone.
 type outlet struct {
 	io.Writer
 	gone context.CancelCauseFunc
@@ -40,12 +40,11 @@ func (o outlet) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// input is standard input for one reader, who waits for it no longer than until the command is
-// interrupted.
+// input is standard input for one reader. A read ends when the command is interrupted.
 type input struct {
 	from        io.Reader
 	interrupted <-chan struct{}
-	buffer      []byte // of the read that is under way; used by one side at a time
+	buffer      []byte // of the running read; used by one goroutine at a time
 }
 
 // Read implements [io.Reader].
@@ -70,8 +69,8 @@ func (in *input) Read(p []byte) (int, error) {
 	}
 }
 
-// askSecret asks for a secret at the terminal, which does not show it. An interruption ends the
-// question, and the terminal shows again what is typed.
+// askSecret asks for a secret at the terminal, without echo. An interruption ends the question and
+// restores the echo.
 func (a *app) askSecret(prompt string) (string, error) {
 	fd := int(a.keyboard.Fd())
 	before, err := term.GetState(fd)

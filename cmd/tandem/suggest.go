@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// unknownCommand is the usage error for a subcommand that c does not have.
+// unknownCommand returns the usage error for a subcommand that c lacks.
 func unknownCommand(c *cobra.Command, name string) error {
 	wrong := usageError{text: "unknown command " + strconv.Quote(name) + " for " + c.CommandPath()}
 	var names []string
@@ -23,8 +23,8 @@ func unknownCommand(c *cobra.Command, name string) error {
 	return wrong
 }
 
-// unknownFlag is the usage error for a flag that c does not have, or err itself if that is about
-// something else.
+// unknownFlag returns the usage error for a flag that c lacks, or err if it reports another
+// problem.
 func unknownFlag(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
@@ -38,7 +38,7 @@ func unknownFlag(c *cobra.Command, err error) error {
 	return err
 }
 
-// nearest returns the name that is written most like text, "" if none is nearly the same.
+// nearest returns the name most similar to text, or "" if none is similar enough.
 func nearest(text string, names []string) (near string) {
 	least := min(3, len(text)/2+1)
 	for _, name := range names {
@@ -49,8 +49,8 @@ func nearest(text string, names []string) (near string) {
 	return near
 }
 
-// editDistance counts the letters that have to be put in, left out, replaced, or swapped with their
-// neighbour to make b of a.
+// editDistance counts the letters to insert, delete, replace or swap with their neighbour to turn a
+// into b.
 func editDistance(a, b string) int {
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

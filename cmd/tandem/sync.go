@@ -39,7 +39,8 @@ func newSync(a *app) *cobra.Command {
 	return c
 }
 
-// sync runs a replication. With --json it tells the outcome even of one that could not begin.
+// sync runs a replication. With --json it prints the outcome even if the replication could not
+// begin.
 func (a *app) sync(ctx context.Context, path string, peer []string, f *syncFlags) error {
 	begun, err := a.syncDatabase(ctx, path, peer, f)
 	if err == nil || begun || !f.asJSON {
@@ -48,7 +49,8 @@ func (a *app) sync(ctx context.Context, path string, peer []string, f *syncFlags
 	return errors.Join(err, a.jsonLines().Encode(outcome{err: err}.summary(0)))
 }
 
-// syncDatabase reports whether the replication has begun; if so, its outcome was told.
+// syncDatabase replicates, and reports whether the replication has begun. If so, it has printed the
+// outcome.
 func (a *app) syncDatabase(ctx context.Context, path string, peer []string, f *syncFlags) (begun bool, err error) {
 	cfg, err := f.configuration(a)
 	if err != nil {
@@ -81,8 +83,8 @@ func (a *app) syncDatabase(ctx context.Context, path string, peer []string, f *s
 	return begun, err
 }
 
-// noteIfEmpty says why nothing has come to a database that has never held more than its empty
-// default collection: a peer cannot be asked which others it has.
+// noteIfEmpty explains why no document has come to a database that has only its empty default
+// collection: the protocol cannot list a peer's collections.
 func (a *app) noteIfEmpty(ctx context.Context, all []tandem.CollectionConfiguration) {
 	if len(all) != 1 {
 		return
@@ -92,10 +94,10 @@ func (a *app) noteIfEmpty(ctx context.Context, all []tandem.CollectionConfigurat
 	}
 }
 
-// syncWith replicates and tells the outcome, unless it cannot begin.
+// syncWith replicates and prints the outcome, unless the replication cannot begin.
 func (a *app) syncWith(ctx context.Context, cfg tandem.ReplicatorConfiguration, f *syncFlags) (begun bool, err error) {
 	replicator, err := tandem.NewReplicator(cfg)
-	if errors.Is(err, tandem.ErrInvalid) { // all of it comes from the command line
+	if errors.Is(err, tandem.ErrInvalid) { // all settings come from the command line
 		return false, usageError{text: err.Error(), hint: tandem.HintOf(err)}
 	}
 	if err != nil {
@@ -117,8 +119,8 @@ func isKnown(ctx context.Context, cfg tandem.ReplicatorConfiguration) bool {
 	})
 }
 
-// withTrust adds to the error for a peer's certificate how to trust it. known tells that one of the
-// peer was trusted on first use.
+// withTrust adds to an error about the peer's certificate a hint how to trust it. known tells
+// whether the database has trusted a certificate of the peer on first use.
 func (f *syncFlags) withTrust(err error, replicator *tandem.Replicator, known bool) error {
 	cert := replicator.ServerCertificate()
 	switch {
@@ -135,16 +137,16 @@ func (f *syncFlags) withTrust(err error, replicator *tandem.Replicator, known bo
 	return err
 }
 
-// outcome is how a replication ended.
+// outcome is the result of a replication.
 type outcome struct {
 	progress tandem.ReplicatorProgress
-	err      error // what ended it, nil if it came to its end
-	stopped  bool  // a continuous one was stopped
+	err      error // the error that ended it, or nil
+	stopped  bool  // a continuous replication was stopped
 	failures *failures
 	took     time.Duration
 }
 
-// replicate runs the replicator to its end, or until ctx ends.
+// replicate runs the replicator until it or ctx ends.
 func (a *app) replicate(ctx context.Context, replicator *tandem.Replicator, f *syncFlags) (outcome, error) {
 	view := a.newView(f.continuous, replicator.Config().Endpoint.String())
 	defer view.close()

@@ -15,7 +15,7 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// syncFlags are those of tandem sync.
+// syncFlags are the flags of tandem sync.
 type syncFlags struct {
 	push, pull  bool
 	continuous  bool
@@ -77,7 +77,8 @@ func (f *syncFlags) add(c *cobra.Command) {
 	exclusive(c, "self-signed", "pinned-cert", "fingerprint", "ca", "trust-on-first-use")
 }
 
-// configuration makes that of the replicator, but for its peer, authenticator and collections.
+// configuration returns the configuration of the replicator, without peer, authenticator and
+// collections.
 func (f *syncFlags) configuration(a *app) (cfg tandem.ReplicatorConfiguration, err error) {
 	if f.timeout < 0 || f.attempts < 0 {
 		return cfg, usage("--timeout and --attempts cannot be negative")
@@ -151,7 +152,7 @@ func (f *syncFlags) authenticator(a *app) (tandem.ReplicatorAuthenticator, error
 	return tandem.ClientCertificateAuthenticator{Identity: id}, nil
 }
 
-// setPeer sets the peer: the URL in args, or the one that is found on the network.
+// setPeer sets the peer: the URL in args, or the peer found on the network.
 func (f *syncFlags) setPeer(ctx context.Context, cfg *tandem.ReplicatorConfiguration, args []string) (err error) {
 	if (len(args) == 1) == (f.discover != "") {
 		return usage("want the URL of the peer, or --discover NAME")
@@ -183,7 +184,7 @@ func (f *syncFlags) setPeer(ctx context.Context, cfg *tandem.ReplicatorConfigura
 	return nil
 }
 
-// parseEndpoint reads the URL of a peer.
+// parseEndpoint parses the URL of a peer.
 func parseEndpoint(text string) (tandem.URLEndpoint, error) {
 	endpoint, err := tandem.NewURLEndpoint(text)
 	if u, _ := url.Parse(text); err != nil && u != nil && u.User != nil {

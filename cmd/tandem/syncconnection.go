@@ -12,7 +12,7 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// connectionFlags are those of tandem sync about the connection itself.
+// connectionFlags are the flags of tandem sync about the connection.
 type connectionFlags struct {
 	proxy          string
 	headers        []string
@@ -59,13 +59,13 @@ func (f *connectionFlags) configure(a *app, cfg *tandem.ReplicatorConfiguration)
 	return nil
 }
 
-// isOfHandshake reports whether a header is one that the library does not let anybody set.
+// isOfHandshake reports whether the library reserves a header for the handshake.
 func isOfHandshake(name string) bool {
 	return strings.HasPrefix(name, "Sec-Websocket-") ||
 		slices.Contains([]string{"Upgrade", "Connection", "Content-Length", "Transfer-Encoding"}, name)
 }
 
-// proxyURL returns the proxy of the flag: nil without the flag, an empty URL for none.
+// proxyURL returns the proxy of the flag: nil without the flag, an empty URL for "none".
 func (f *connectionFlags) proxyURL() (*url.URL, error) {
 	switch f.proxy {
 	case "":
@@ -86,7 +86,7 @@ func (f *connectionFlags) proxyURL() (*url.URL, error) {
 	return u, nil
 }
 
-// orFromFile returns a text, or for @FILE the first line of the file.
+// orFromFile returns a text or, for @FILE, the first line of the file.
 func (a *app) orFromFile(text string) (string, error) {
 	file, ok := strings.CutPrefix(text, "@")
 	if !ok {

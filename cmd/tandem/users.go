@@ -24,16 +24,16 @@ const usersHelp = "A users file has a line `user:hash` for each user, as `htpass
 	"of bcrypt ($2y$10$...) or of argon2id ($argon2id$v=19$m=65536,t=3,p=4$salt$hash). Empty lines and\n" +
 	"those that begin with # do not count. SIGHUP has the file read again."
 
-// hash is what is known of a password.
+// hash is the stored hash of a password.
 type hash interface {
 	matches(password []byte) bool
 }
 
-// users are those of a users file. Passwords are checked a few at a time: a check takes time
-// and, with argon2id, memory on purpose.
+// users are the entries of a users file. Only a few passwords are checked at a time, because a
+// check takes time and, with argon2id, memory on purpose.
 type users struct {
 	hashes   map[string]hash
-	nobody   hash // checked for unknown users, so that they take as long
+	nobody   hash // checked for unknown users, so that the answer takes as long
 	checking chan struct{}
 }
 
@@ -91,7 +91,7 @@ func parseUsers(r io.Reader) (*users, error) {
 	return u, nil
 }
 
-// admit reports whether the password is that of the user.
+// admit reports whether password is the user's.
 func (u *users) admit(name string, password []byte) bool {
 	u.checking <- struct{}{}
 	defer func() { <-u.checking }()
@@ -113,7 +113,7 @@ func parseHash(text string) (hash, error) {
 	return bcryptHash(text), nil
 }
 
-// The most that checking one password may cost, with either hash.
+// The largest costs of checking a password.
 const (
 	maxBcryptCost  = 16
 	maxArgonMemory = 1 << 20 // KiB
@@ -126,7 +126,7 @@ func (h bcryptHash) matches(password []byte) bool {
 	return bcrypt.CompareHashAndPassword([]byte(h), password) == nil
 }
 
-// argonHash is a PHC string of argon2id.
+// argonHash is a parsed PHC string of argon2id.
 type argonHash struct {
 	memory, time uint32
 	threads      uint8
@@ -158,7 +158,7 @@ func parseArgon(text string) (h argonHash, err error) {
 	return h, nil
 }
 
-// usersAuthenticator lets in the users of a file. reload reads it again.
+// usersAuthenticator accepts the users of a file. reload reads the file again.
 func usersAuthenticator(file string) (auth *tandem.ListenerAuthenticator, reload func() error, err error) {
 	current := new(atomic.Pointer[users])
 	reload = func() error {

@@ -29,7 +29,7 @@ func newVersion(a *app) *cobra.Command {
 	return c
 }
 
-// versionFacts are what version --json prints.
+// versionFacts are the output of version --json.
 type versionFacts struct {
 	Version  string `json:"version"`
 	Go       string `json:"go"`

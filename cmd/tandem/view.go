@@ -12,14 +12,13 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// view shows on standard error how a replication goes on.
+// view shows the progress of a replication on standard error.
 type view interface {
 	show(tandem.ReplicatorStatus)
 	close()
 }
 
-// newView returns bars for a one-shot replication on a terminal that can draw them, and otherwise
-// lines.
+// newView returns bars for a one-shot replication on a capable terminal, otherwise lines.
 func (a *app) newView(continuous bool, peer string) view {
 	if a.screen != nil && os.Getenv("TERM") != "dumb" && !continuous {
 		return newBars(a.screen)
@@ -27,7 +26,7 @@ func (a *app) newView(continuous bool, peer string) view {
 	return &lines{a: a, continuous: continuous, peer: peer}
 }
 
-// bars are a bar for each direction.
+// bars show one bar for each direction.
 type bars struct {
 	all        *mpb.Progress
 	push, pull *mpb.Bar
@@ -56,13 +55,13 @@ func setBar(bar *mpb.Bar, d tandem.DirectionProgress) {
 
 func (b *bars) close() {
 	for _, bar := range []*mpb.Bar{b.push, b.pull} {
-		bar.SetTotal(-1, true) // what has been done is all
+		bar.SetTotal(-1, true) // everything is done
 	}
 	b.all.Wait()
 }
 
-// lines are one every few seconds while there is work, one when a connection fails and, for a
-// continuous replication, one when it connects and whenever all is done.
+// lines prints a line every few seconds while there is work, and one when a connection fails. For a
+// continuous replication it also prints one when it connects and whenever all is done.
 type lines struct {
 	a          *app
 	continuous bool
@@ -90,7 +89,7 @@ func (l *lines) show(status tandem.ReplicatorStatus) {
 	l.a.note("%s", lineOf(status))
 }
 
-// tellConnection tells that the peer of a continuous replication was reached.
+// tellConnection prints that a continuous replication has reached its peer.
 func (l *lines) tellConnection(now tandem.ActivityLevel) {
 	was := l.connected
 	l.connected = now == tandem.Busy || now == tandem.Idle
@@ -99,7 +98,7 @@ func (l *lines) tellConnection(now tandem.ActivityLevel) {
 	}
 }
 
-// worth reports whether status is worth a line.
+// worth reports whether status deserves a line.
 func (l *lines) worth(status tandem.ReplicatorStatus) bool {
 	p, shown := status.Progress, l.shown.Progress
 	moved := p.Push.Completed != shown.Push.Completed || p.Pull.Completed != shown.Pull.Completed
