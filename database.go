@@ -1,10 +1,13 @@
 package tandem
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
+	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -18,6 +21,9 @@ type Database struct {
 	store        *store.DB
 	noDeltas     bool         // of the options
 	readOnly     bool         // as above
+	queries      QueryOptions // as above
+	slowQuery    time.Duration
+	logger       *slog.Logger
 	openResults  atomic.Int32 // of queries, that hold a connection
 	cached       queryCache
 	services     services
@@ -42,7 +48,7 @@ func Open(ctx context.Context, path string, o Options) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := o.EncryptionKey.check(); err != nil {
+	if err := cmp.Or(o.EncryptionKey.check(), o.Queries.Validate()); err != nil {
 		return nil, fault.About(err, "open database", folder)
 	}
 	opened, err := store.Open(ctx, folder, o.forStore())
@@ -51,6 +57,7 @@ func Open(ctx context.Context, path string, o Options) (*Database, error) {
 	}
 	return &Database{
 		store: opened, noDeltas: o.DisableDeltaSync, readOnly: o.ReadOnly,
+		queries: o.Queries, slowQuery: cmp.Or(o.SlowQuery, defaultSlowQuery), logger: cmp.Or(o.Logger, slog.Default()),
 		seats: semaphore.NewWeighted(maxViews),
 	}, nil
 }

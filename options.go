@@ -3,6 +3,7 @@ package tandem
 import (
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/tandemdb/tandem/internal/store"
 )
@@ -50,14 +51,21 @@ type Options struct {
 	// [Database.ChangeEncryptionKey].
 	EncryptionKey *EncryptionKey
 
-	// Logger is warned, once, when the clock of this machine turns out to be far behind the versions of
-	// the database. Nil means [slog.Default].
+	// Queries bound each run of a query.
+	Queries QueryOptions
+
+	// SlowQuery is the duration from which on the run of a query is logged as slow, with a hint if an index is
+	// missing. The time in which rows are taken does not count. Zero means 1 second; a negative one, that none is.
+	SlowQuery time.Duration
+
+	// Logger is warned of slow queries, of results that stay open for long, and, once, when the clock of this
+	// machine turns out to be far behind the versions of the database. Nil means [slog.Default].
 	Logger *slog.Logger
 }
 
 // Validate reports settings that cannot work, as [ErrInvalid].
 func (o Options) Validate() error {
-	return errors.Join(o.EncryptionKey.check(), o.forStore().Validate())
+	return errors.Join(o.EncryptionKey.check(), o.Queries.Validate(), o.forStore().Validate())
 }
 
 func (o Options) forStore() store.Options {

@@ -2,6 +2,7 @@ package tandem
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"strings"
 	"sync"
@@ -13,9 +14,9 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// QueryError says why a query is invalid. It matches [ErrInvalidQuery]:
+// QueryError says why a query is invalid, or has failed. It matches [ErrInvalidQuery]:
 //
-//	Pos     int    // the byte of the text where it was noticed
+//	Pos     int    // the byte of the text where it was noticed; -1 for what was noticed as it ran
 //	Message string // what is wrong, or what was expected
 //	Hint    string // what to try, or ""
 type QueryError = syntax.Error
@@ -24,6 +25,7 @@ type QueryError = syntax.Error
 // language. All methods may be called from any goroutine.
 type Query struct {
 	db   *Database
+	text string
 	plan *plan.Query
 
 	mu     sync.Mutex // guards the following
@@ -32,6 +34,9 @@ type Query struct {
 
 // Parameters are the values of a query's parameters by their names without $. A value becomes JSON as
 // [Document.Encode] has it. A parameter that is not given is missing, as a property that a document lacks.
+//
+// Wherever parameters are given, a struct or another map does as well, which becomes a JSON object by the rules of
+// encoding/json, with the parameters as its members.
 type Parameters map[string]any
 
 // CreateQuery compiles a query. An error about the text is a [*QueryError].
@@ -39,32 +44,37 @@ func (db *Database) CreateQuery(text string) (*Query, error) {
 	return db.compile(context.Background(), text)
 }
 
-func (db *Database) compile(ctx context.Context, text string) (*Query, error) {
+func (db *Database) compile(ctx context.Context, text string) (q *Query, err error) {
+	err = db.view(ctx, func(tx *store.Tx) error {
+		q, err = db.compileIn(tx, text)
+		return err
+	})
+	return q, err
+}
+
+func (db *Database) compileIn(tx *store.Tx, text string) (*Query, error) {
 	s, err := syntax.Parse(text)
 	if err != nil {
 		return nil, err
 	}
-	q := &Query{db: db}
-	err = db.view(ctx, func(tx *store.Tx) error {
-		catalog, err := tx.Catalog()
-		if err != nil {
-			return err
-		}
-		q.plan, err = plan.Of(s, catalog)
-		return err
-	})
+	catalog, err := tx.Catalog()
 	if err != nil {
 		return nil, err
 	}
-	return q, nil
+	p, err := plan.Of(s, catalog)
+	if err != nil {
+		return nil, err
+	}
+	return &Query{db: db, text: text, plan: p}, nil
 }
 
 // Columns returns the names of the result columns: an alias, or the last name of a property, or $1, $2 and so on.
 func (q *Query) Columns() []string { return q.plan.ColumnNames() }
 
-// SetParameters sets the parameters of the runs that begin from now on, in place of those set before. It fails with
-// [ErrInvalidParameter] if the query has no such parameter, or [ErrBadJSON].
-func (q *Query) SetParameters(p Parameters) error {
+// SetParameters sets the parameters of the runs that begin from now on, in place of those set before: [Parameters], a
+// struct or map, or nil for none. It fails with [ErrInvalidParameter] if the query has no such parameter or p is
+// something else, or [ErrBadJSON].
+func (q *Query) SetParameters(p any) error {
 	params, err := q.encode(p)
 	if err != nil {
 		return err
@@ -76,7 +86,11 @@ func (q *Query) SetParameters(p Parameters) error {
 }
 
 // encode copies parameters as values.
-func (q *Query) encode(p Parameters) (map[string]value.Value, error) {
+func (q *Query) encode(given any) (map[string]value.Value, error) {
+	p, err := parametersOf(given)
+	if err != nil {
+		return nil, err
+	}
 	params := make(map[string]value.Value, len(p))
 	for name, v := range p {
 		text, err := encode(v)
@@ -88,8 +102,29 @@ func (q *Query) encode(p Parameters) (map[string]value.Value, error) {
 	return params, q.plan.CheckParams(params)
 }
 
+// parametersOf returns the parameters that a struct or map has.
+func parametersOf(given any) (Parameters, error) {
+	if p, ok := given.(Parameters); ok || given == nil {
+		return p, nil
+	}
+	text, err := encode(given)
+	if err != nil {
+		return nil, fault.About(err, "set parameters", "")
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(text, &members) != nil { // it is no object
+		return nil, fault.InvalidParam.In("set parameters", "").Says("%T has no names of parameters", given).
+			Try(`give tandem.Parameters{"name": value}, a struct or a map`)
+	}
+	p := Parameters{}
+	for name, member := range members {
+		p[name] = member
+	}
+	return p, nil
+}
+
 // with returns the parameters of one run: those that were set, and given ones over them.
-func (q *Query) with(given []Parameters) (map[string]value.Value, error) {
+func (q *Query) with(given []any) (map[string]value.Value, error) {
 	q.mu.Lock()
 	params := maps.Clone(q.params)
 	q.mu.Unlock()
@@ -108,7 +143,7 @@ func (q *Query) with(given []Parameters) (map[string]value.Value, error) {
 
 // Explain returns how the query would be run, for people: its SQL, and the plan of SQLite, in which SCAN reads a whole
 // collection, SEARCH uses an index, and a TEMP B-TREE sorts. Its form may change.
-func (q *Query) Explain(ctx context.Context, given ...Parameters) (string, error) {
+func (q *Query) Explain(ctx context.Context, given ...any) (string, error) {
 	params, err := q.with(given)
 	if err != nil {
 		return "", err

@@ -156,6 +156,13 @@ func length(t testing.TB, rows *tandem.ResultSet) (n int) {
 func large(t testing.TB) *tandem.Database {
 	t.Helper()
 	db := newDatabase(t, tandem.Options{})
+	fillLarge(t, db)
+	return db
+}
+
+// fillLarge stores 96 documents, which have 6 MiB together.
+func fillLarge(t testing.TB, db *tandem.Database) {
+	t.Helper()
 	c := defaultIn(t, db)
 	text, _ := json.Marshal(strings.Repeat("x", 64<<10))
 	check(t, db.InBatch(t.Context(), func(b *tandem.Batch) error {
@@ -168,7 +175,6 @@ func large(t testing.TB) *tandem.Database {
 		}
 		return nil
 	}))
-	return db
 }
 
 func TestALargeResultIsReadAsItsRowsAreTaken(t *testing.T) {

@@ -3,7 +3,8 @@ package tandem
 import (
 	"context"
 	"iter"
-	"sync"
+
+	"github.com/tandemdb/tandem/internal/store"
 )
 
 // Query compiles a query, or takes it from a cache of the last ones, runs it, and gives its rows:
@@ -11,7 +12,7 @@ import (
 //	for row, err := range db.Query(ctx, "SELECT name FROM travel.hotels WHERE country = $c", tandem.Parameters{"c": "France"}) {
 //
 // An error ends the sequence. Leaving the loop ends the query.
-func (db *Database) Query(ctx context.Context, text string, given ...Parameters) iter.Seq2[*Result, error] {
+func (db *Database) Query(ctx context.Context, text string, given ...any) iter.Seq2[*Result, error] {
 	return func(yield func(*Result, error) bool) {
 		q, err := db.cached.query(ctx, db, text)
 		if err != nil {
@@ -27,10 +28,64 @@ func (db *Database) Query(ctx context.Context, text string, given ...Parameters)
 	}
 }
 
+// QueryCount compiles a query as [Database.Query] does, and returns how many rows it has.
+func (db *Database) QueryCount(ctx context.Context, text string, given ...any) (int64, error) {
+	q, err := db.cached.query(ctx, db, text)
+	if err != nil {
+		return 0, err
+	}
+	return q.Count(ctx, given...)
+}
+
+// QueryExists compiles a query as [Database.Query] does, and returns whether it has a row.
+func (db *Database) QueryExists(ctx context.Context, text string, given ...any) (bool, error) {
+	q, err := db.cached.query(ctx, db, text)
+	if err != nil {
+		return false, err
+	}
+	return q.Exists(ctx, given...)
+}
+
+// Count runs the query without giving its rows, and returns how many there are. It takes and fails with what
+// [Query.Execute] does.
+func (q *Query) Count(ctx context.Context, given ...any) (n int64, err error) {
+	err = q.short(ctx, given, func(ctx context.Context, tx *store.Tx, r *reading) error {
+		n, err = tx.QueryCount(ctx, q.plan, r.params, r.options.limits())
+		return err
+	})
+	return n, err
+}
+
+// Exists runs the query up to its first row, and returns whether there is one. It takes and fails with what
+// [Query.Execute] does.
+func (q *Query) Exists(ctx context.Context, given ...any) (found bool, err error) {
+	err = q.short(ctx, given, func(ctx context.Context, tx *store.Tx, r *reading) error {
+		found, err = tx.QueryExists(ctx, q.plan, r.params, r.options.limits())
+		return err
+	})
+	return found, err
+}
+
+// short runs what gives no rows.
+func (q *Query) short(ctx context.Context, given []any, run func(context.Context, *store.Tx, *reading) error) error {
+	r, err := q.reading(ctx, given)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := r.within(ctx)
+	defer cancel()
+	err = q.db.view(ctx, func(tx *store.Tx) error {
+		err := run(ctx, tx, r)
+		r.warnIfSlow(tx)
+		return err
+	})
+	return r.timedOut(ctx, err)
+}
+
 // Select is [Database.Query] that decodes each row: see [Result.Decode].
 //
 //	for hotel, err := range tandem.Select[Hotel](ctx, db, "SELECT name, city FROM travel.hotels") {
-func Select[T any](ctx context.Context, db *Database, text string, given ...Parameters) iter.Seq2[T, error] {
+func Select[T any](ctx context.Context, db *Database, text string, given ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for row, err := range db.Query(ctx, text, given...) {
 			var v T
@@ -63,33 +118,4 @@ func Collect[T any](rows *ResultSet, err error) ([]T, error) {
 		all = append(all, v)
 	}
 	return all, nil
-}
-
-// maxCached bounds the queries in the cache of a database.
-const maxCached = 100
-
-// queryCache keeps queries by their text. The zero value is empty.
-type queryCache struct {
-	mu  sync.Mutex // guards the following
-	all map[string]*Query
-}
-
-func (c *queryCache) query(ctx context.Context, db *Database, text string) (*Query, error) {
-	c.mu.Lock()
-	q := c.all[text]
-	c.mu.Unlock()
-	if q != nil {
-		return q, nil
-	}
-	q, err := db.compile(ctx, text)
-	if err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.all == nil || len(c.all) >= maxCached {
-		c.all = map[string]*Query{}
-	}
-	c.all[text] = q
-	return q, nil
 }

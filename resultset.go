@@ -5,10 +5,8 @@ import (
 	"iter"
 	"slices"
 
-	"github.com/tandemdb/tandem/internal/fault"
-	"github.com/tandemdb/tandem/internal/query/value"
+	"github.com/tandemdb/tandem/internal/query/syntax"
 	"github.com/tandemdb/tandem/internal/store"
-	"github.com/tandemdb/tandem/internal/store/queries"
 )
 
 // ResultSet has the rows of one run of a query, from one snapshot of the database. It belongs to
@@ -37,26 +35,28 @@ type portion struct {
 	err  error
 }
 
-// Execute runs the query, with given parameters over those that were set. The context ends the run, also
-// while rows are taken. It fails with [ErrInvalidParameter], [ErrInvalidQuery] if the query cannot be run with these
-// parameters, [ErrNotFound] if a collection is gone, or [ErrBusy] when 32 large results are open, which would be
+// Execute runs the query, with given parameters over those that were set: see [Query.SetParameters]. The context
+// ends the run, also while rows are taken, and may have options: see [WithQueryOptions].
+//
+// It fails with [ErrInvalidParameter], a [*QueryError] if the query cannot be run with these parameters or exceeds a
+// bound, [ErrNotFound] if a collection is gone, or [ErrBusy] when 32 large results are open, which would be
 // closed first.
-func (q *Query) Execute(ctx context.Context, given ...Parameters) (*ResultSet, error) {
-	params, err := q.with(given)
+func (q *Query) Execute(ctx context.Context, given ...any) (*ResultSet, error) {
+	read, err := q.reading(ctx, given)
 	if err != nil {
 		return nil, err
 	}
 	if q.db.joined(ctx) != nil {
-		return q.executeJoined(ctx, params)
+		return q.executeJoined(ctx, read)
 	}
 	run := &queryRun{db: q.db, done: make(chan struct{})}
-	ctx, run.cancel = context.WithCancel(ctx)
+	ctx, run.cancel = read.within(ctx)
 	if err := q.db.register(run); err != nil {
 		run.cancel()
 		return nil, err
 	}
 	portions := make(chan portion)
-	go run.read(ctx, q, params, portions)
+	go run.read(ctx, read, portions)
 	r := &ResultSet{columns: q.Columns(), portions: portions, run: run}
 	if !r.next() {
 		r.Close()
@@ -66,11 +66,17 @@ func (q *Query) Execute(ctx context.Context, given ...Parameters) (*ResultSet, e
 }
 
 // executeJoined runs the query in the transaction that ctx joins. Rows that are read later would hold that up.
-func (q *Query) executeJoined(ctx context.Context, params map[string]value.Value) (*ResultSet, error) {
+func (q *Query) executeJoined(ctx context.Context, read *reading) (*ResultSet, error) {
 	r := &ResultSet{columns: q.Columns()}
+	var total int64
+	ctx, cancel := read.within(ctx)
+	defer cancel()
 	err := q.db.view(ctx, func(tx *store.Tx) error {
-		return tx.Query(q.plan, params, func(rows *queries.Rows) error {
-			row, _ := readRow(rows, len(r.columns))
+		return read.rowsOf(ctx, tx, func(row [][]byte, size int) error {
+			if total += int64(size); total > read.options.MaxMemory {
+				return syntax.Failed("its result has more than the %d bytes that it may hold in memory", read.options.MaxMemory).
+					Try("select less, or raise QueryOptions.MaxMemory: in a batch or View a result is read as a whole")
+			}
 			r.rows = append(r.rows, row)
 			return ctx.Err()
 		})
@@ -127,90 +133,4 @@ func (r *ResultSet) Close() {
 	if r.run != nil {
 		r.run.stop()
 	}
-}
-
-// queryRun is the goroutine that reads a result.
-type queryRun struct {
-	db     *Database
-	cancel context.CancelFunc
-	done   chan struct{} // closed when it has ended
-	failed error         // why it was ended from outside; read after done
-}
-
-// read sends the rows in portions until the last.
-func (run *queryRun) read(ctx context.Context, q *Query, params map[string]value.Value, portions chan<- portion) {
-	defer close(run.done)
-	defer run.db.unregister(run)
-	defer close(portions)
-	send := func(p portion) error {
-		if err := ctx.Err(); err != nil { // select would take either
-			return err
-		}
-		select {
-		case portions <- p:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	large := false // and counted among the open results
-	defer func() {
-		if large {
-			run.db.openResults.Add(-1)
-		}
-	}()
-	var rows [][][]byte
-	size := 0
-	err := run.db.store.View(ctx, func(tx *store.Tx) error {
-		return tx.Query(q.plan, params, func(r *queries.Rows) error {
-			row, n := readRow(r, len(q.plan.Columns))
-			rows = append(rows, row)
-			if size += n; size < portionSize {
-				return nil
-			}
-			if !large {
-				if err := run.count(); err != nil {
-					return err
-				}
-				large = true
-			}
-			p := portion{rows: rows}
-			rows, size = nil, 0
-			return send(p)
-		})
-	})
-	if ended := send(portion{rows: rows, last: true, err: err}); err == nil {
-		err = ended
-	}
-	run.failed = err
-}
-
-// count counts a large result, unless too many are open.
-func (run *queryRun) count() error {
-	if run.db.openResults.Add(1) <= maxOpenResults {
-		return nil
-	}
-	run.db.openResults.Add(-1)
-	return fault.Busy.In("run query", run.db.Path()).Says("%d large results are open", maxOpenResults).
-		Try("close results, or read them to their end, before more are begun")
-}
-
-// readRow copies a row, and returns about how many bytes it takes.
-func readRow(r *queries.Rows, columns int) (row [][]byte, size int) {
-	row = make([][]byte, columns)
-	var text []byte
-	for i := range row {
-		start := len(text)
-		var there bool
-		if text, there = r.AppendJSON(text, i); there {
-			row[i] = text[start:len(text):len(text)]
-		}
-	}
-	return row, len(text) + 32*columns + 32
-}
-
-// stop ends the run and waits for it.
-func (run *queryRun) stop() {
-	run.cancel()
-	<-run.done
 }

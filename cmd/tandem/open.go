@@ -22,6 +22,9 @@ func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do
 		return err
 	}
 	o.EncryptionKey, o.Logger = key, a.logger()
+	if a.verbose == 0 {
+		o.SlowQuery = -1
+	}
 	existed := tandem.Exists(path)
 	db, err := tandem.Open(ctx, path, o)
 	if errors.Is(err, tandem.ErrNotADatabase) && key == nil && tandem.IsEncrypted(path) {

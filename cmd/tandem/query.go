@@ -93,7 +93,7 @@ func marked(text string, err error) error {
 	if !errors.As(err, &invalid) {
 		return usageError{err.Error(), tandem.HintOf(err)}
 	}
-	if text == "" || invalid.Pos > len(text) {
+	if text == "" || invalid.Pos < 0 || invalid.Pos > len(text) {
 		return usageError{err.Error(), invalid.Hint}
 	}
 	start := strings.LastIndexByte(text[:invalid.Pos], '\n') + 1

@@ -155,8 +155,8 @@ func TestEveryMethodIsAnOperationOrReads(t *testing.T) {
 	reads := []string{
 		"All", "BodyOf", "BySequence", "Catalog", "Changes", "Collection", "Collections", "ConflictLog", "ConflictOf",
 		"Conflicts", "Count", "CountSince", "Document", "ExplainQuery", "Head", "Heads", "Index", "Indexes", "Info", "Infos", "KeptRevisions",
-		"LastSequence", "LocalCheckpoint", "NextConflict", "Now", "PeerCheckpoint", "Query", "RemoteURL", "Remotes",
-		"Scan", "ScanSteps",
+		"LastSequence", "LocalCheckpoint", "NextConflict", "Now", "PeerCheckpoint", "Query", "QueryCount", "QueryExists",
+		"RemoteURL", "Remotes", "Scan", "ScanSteps", "SchemaVersion",
 	}
 	s := newStage(t, filepath.Join(t.TempDir(), "stage"+store.Extension), store.VersionVectors)
 	operations := make(map[string]bool)

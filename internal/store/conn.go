@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -26,6 +27,10 @@ type conn struct {
 	general    [numStatements]*sqlite3.Stmt
 	collection map[int64]*[numCollStatements]*sqlite3.Stmt
 	queries    *queries.Runner // holds the SQL functions that index expressions call; writes need them, too
+
+	scratch      *scratch
+	sortsInFiles bool // and in memory only what is small
+	broken       bool // a panic has passed through it
 }
 
 // openConn opens the database file in the folder path through the SQLite file system called vfs; ""
@@ -35,18 +40,17 @@ func openConn(ctx context.Context, path, vfs string, o Options) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := file
-	if vfs != "" {
-		name = fileURI(file, vfs)
-	}
+	temporary := newScratch(vfs)
+	name := fileURI(file, temporary.name)
 	if o.ReadOnly {
 		name += frozenParameters(file)
 	}
 	raw, err := sqlite3.OpenContext(sqlite3.WithMaxMemory(ctx, maxMemory), name)
 	if err != nil {
+		temporary.close()
 		return nil, err
 	}
-	c := &conn{Conn: raw, collection: make(map[int64]*[numCollStatements]*sqlite3.Stmt)}
+	c := &conn{Conn: raw, collection: make(map[int64]*[numCollStatements]*sqlite3.Stmt), scratch: temporary}
 	if err := c.configure(o); err != nil {
 		return nil, closing(c, err)
 	}
@@ -94,7 +98,27 @@ func (c *conn) close() error {
 	for _, s := range c.general {
 		_ = s.Close() // reports the statement's last error again
 	}
-	return c.Close()
+	if c.queries != nil {
+		c.queries.Close()
+	}
+	if c.broken {
+		c.finalize()
+	}
+	err := c.Close()
+	if err == nil {
+		c.scratch.close()
+	}
+	return err
+}
+
+// finalize closes the statements that a panic has left, without which SQLite keeps its files open.
+func (c *conn) finalize() {
+	for _, s := range slices.Collect(c.Stmts()) {
+		func() {
+			defer func() { _ = recover() }() // the error of the last step
+			_ = s.Close()
+		}()
+	}
 }
 
 // forget drops the statements of a collection that no longer exists.

@@ -122,6 +122,7 @@ func (w *writer) discard(g *group, tx *Tx, cause error) {
 	w.state = tx.was
 	var undone bool
 	switch {
+	case w.c.broken: // and the transaction with it
 	case w.c.GetAutocommit():
 		g.begun = false // SQLite rolled back by itself
 	case !tx.wrote:
@@ -153,7 +154,7 @@ func (w *writer) rollback(g *group) error {
 // abort gives up the group's transaction. The next one reads the state from the file again.
 func (w *writer) abort(g *group) {
 	w.state = state{}
-	if g.begun && !w.c.GetAutocommit() && w.rollback(g) != nil {
+	if w.c.broken || g.begun && !w.c.GetAutocommit() && w.rollback(g) != nil {
 		w.reopen()
 	}
 	g.begun = false

@@ -66,7 +66,7 @@ func find(t testing.TB, db *store.DB, text string) (found []string, steps string
 			return err
 		}
 		steps = strings.Join(all, "\n")
-		return tx.Query(q, nil, func(r *queries.Rows) error {
+		return tx.Query(background, q, nil, store.QueryLimits{}, func(r *queries.Rows) error {
 			found = append(found, r.Value(0).Display())
 			return nil
 		})

@@ -1,12 +1,15 @@
 package store
 
 import (
+	"context"
 	"time"
 
-	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/ncruces/go-sqlite3"
+
 	"github.com/tandemdb/tandem/internal/query/eval"
 	"github.com/tandemdb/tandem/internal/query/plan"
 	"github.com/tandemdb/tandem/internal/query/sql"
+	"github.com/tandemdb/tandem/internal/query/syntax"
 	"github.com/tandemdb/tandem/internal/query/value"
 	"github.com/tandemdb/tandem/internal/store/queries"
 )
@@ -47,23 +50,69 @@ func (c catalog) Collection(scope, name string) (plan.Collection, bool) {
 
 // Query runs a query within the transaction and calls row for each row until row fails. row must
 // not keep its argument. Query fails with fault.InvalidParam, with fault.InvalidQuery if the query
-// cannot run with these parameters, or with fault.NotFound if a collection was deleted.
-func (tx *Tx) Query(q *plan.Query, params map[string]value.Value, row func(*queries.Rows) error) error {
+// cannot run with these parameters or exceeds a limit, or with fault.NotFound if a collection was deleted.
+func (tx *Tx) Query(
+	ctx context.Context, q *plan.Query, params map[string]value.Value, l QueryLimits, row func(*queries.Rows) error,
+) error {
 	s, v, runner, err := tx.translate(q, params)
 	if err != nil {
 		return err
 	}
-	rows, err := runner.Run(s, v)
+	return tx.run(ctx, runner, s, v, l, row)
+}
+
+// QueryCount returns how many rows a query has, or as [Tx.Query] fails.
+func (tx *Tx) QueryCount(ctx context.Context, q *plan.Query, params map[string]value.Value, l QueryLimits) (int64, error) {
+	return tx.number(ctx, (*sql.Statement).Count, q, params, l)
+}
+
+// QueryExists returns whether a query has rows, or as [Tx.Query] fails.
+func (tx *Tx) QueryExists(ctx context.Context, q *plan.Query, params map[string]value.Value, l QueryLimits) (bool, error) {
+	n, err := tx.number(ctx, (*sql.Statement).Exists, q, params, l)
+	return n != 0, err
+}
+
+// number runs the statement that is made of a query's, and has one number.
+func (tx *Tx) number(
+	ctx context.Context, of func(*sql.Statement) *sql.Statement, q *plan.Query, params map[string]value.Value, l QueryLimits,
+) (n int64, err error) {
+	s, v, runner, err := tx.translate(q, params)
 	if err != nil {
-		return tx.queryFault(err)
+		return 0, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := row(rows); err != nil {
-			return err
+	err = tx.run(ctx, runner, of(s), v, l, func(rows *queries.Rows) error {
+		n = rows.Value(0).Int()
+		return nil
+	})
+	return n, err
+}
+
+func (tx *Tx) run(
+	ctx context.Context, runner *queries.Runner, s *sql.Statement, v queries.Values, l QueryLimits, row func(*queries.Rows) error,
+) error {
+	return tx.limited(ctx, l, func() error {
+		rows, err := runner.Run(s, v)
+		if err != nil {
+			return tx.queryFault(ctx, err, l)
 		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := row(rows); err != nil {
+				return err
+			}
+		}
+		return tx.queryFault(ctx, rows.Err(), l)
+	})
+}
+
+// SchemaVersion returns a number that changes with the collections and indexes.
+func (tx *Tx) SchemaVersion() (version int64, err error) {
+	s, err := tx.stmt(sqlSchemaVersion)
+	if err != nil {
+		return 0, err
 	}
-	return tx.queryFault(rows.Err())
+	err = query(s, func(s *sqlite3.Stmt) error { version = s.ColumnInt64(0); return nil })
+	return version, sqlFault(err, "use database", tx.db.path)
 }
 
 // ExplainQuery returns the SQL of a query, and SQLite's plan with one step per line.
@@ -73,7 +122,7 @@ func (tx *Tx) ExplainQuery(q *plan.Query, params map[string]value.Value) (text s
 		return "", nil, err
 	}
 	steps, err = runner.Explain(s, v)
-	return s.Text, steps, tx.queryFault(err)
+	return s.Text, steps, tx.queryFault(tx.ctx, err, QueryLimits{})
 }
 
 func (tx *Tx) translate(q *plan.Query, params map[string]value.Value) (*sql.Statement, queries.Values, *queries.Runner, error) {
@@ -86,7 +135,7 @@ func (tx *Tx) translate(q *plan.Query, params map[string]value.Value) (*sql.Stat
 		return nil, v, nil, err
 	}
 	if v.Limit, v.Offset, err = eval.Limits(q, eval.Input{Params: params, Location: time.Local}); err != nil {
-		return nil, v, nil, fault.InvalidQuery.Because(err)
+		return nil, v, nil, syntax.Failed("%v", err)
 	}
 	s, err := sql.Translate(q, func(c plan.Collection) sql.Table { return tables[c] }, time.Local)
 	if err != nil {
@@ -118,19 +167,4 @@ func (tx *Tx) tables(q *plan.Query) (map[plan.Collection]sql.Table, error) {
 		tables[src.Collection] = t
 	}
 	return tables, nil
-}
-
-// queryFault describes why a valid query failed while it ran: a function failed, or a sum was too
-// large.
-func (tx *Tx) queryFault(err error) error {
-	if err == nil {
-		return nil
-	}
-	if ctxErr := tx.ctx.Err(); ctxErr != nil {
-		return interrupted(tx.ctx, err)
-	}
-	if text, ok := queries.Complaint(err); ok {
-		return fault.InvalidQuery.Says("the query failed: %s", text)
-	}
-	return sqlFault(err, "run query", tx.db.path)
 }

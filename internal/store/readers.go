@@ -255,6 +255,6 @@ func (p *readers) view(ctx context.Context, c *conn, fn func(*Tx) error) (err er
 	err = fn(tx)
 	tx.c = nil
 	c.SetInterrupt(background)
-	sound = c.run(sqlCommit) == nil
+	sound = !c.broken && c.run(sqlCommit) == nil
 	return err
 }

@@ -15,6 +15,7 @@ const (
 	sqlReleaseOperation
 	sqlRollbackToOperation
 	sqlDataVersion
+	sqlSchemaVersion
 	sqlGetMeta
 	sqlSetMeta
 	sqlListCollections
@@ -61,6 +62,7 @@ var statements = [numStatements]string{
 	sqlReleaseOperation:    `RELEASE operation`,
 	sqlRollbackToOperation: `ROLLBACK TO operation`,
 	sqlDataVersion:         `PRAGMA data_version`,
+	sqlSchemaVersion:       `PRAGMA schema_version`,
 
 	sqlGetMeta: `SELECT value FROM meta WHERE key = ?`,
 	sqlSetMeta: `INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value`,

@@ -15,17 +15,32 @@ import (
 // Runner runs queries on one connection.
 type Runner struct {
 	c     *sqlite3.Conn
-	calls int64             // to find a property, since watch was set
-	watch func(int64) error // nil if nobody does
+	idle  map[string]*sqlite3.Stmt // prepared statements that do not run, by their text
+	calls int64                    // to find a property, since watch was set
+	watch func(int64) error        // nil if nobody does
 }
+
+// The bounds of the statements that a connection keeps.
+const (
+	maxIdle     = 50
+	maxIdleText = 16 << 10
+)
 
 // Prepare registers on a connection everything that queries need.
 func Prepare(c *sqlite3.Conn) (*Runner, error) {
-	r := &Runner{c: c}
+	r := &Runner{c: c, idle: map[string]*sqlite3.Stmt{}}
 	if err := r.register(c); err != nil {
 		return nil, err
 	}
 	return r, nil
+}
+
+// Close lets go of the statements that are kept.
+func (r *Runner) Close() {
+	for _, stmt := range r.idle {
+		_ = stmt.Close() // its last run had no error
+	}
+	clear(r.idle)
 }
 
 // watchedCalls is how many calls lie between those of a function given to [Runner.Watch].
@@ -83,7 +98,7 @@ func (r *Runner) Run(s *sql.Statement, v Values) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Rows{stmt: stmt, forms: s.Columns}, nil
+	return &Rows{runner: r, text: s.Text, stmt: stmt, forms: s.Columns}, nil
 }
 
 // Explain returns SQLite's plan of a query, one step per element.
@@ -101,9 +116,13 @@ func (r *Runner) Explain(s *sql.Statement, v Values) (steps []string, err error)
 }
 
 func (r *Runner) prepare(text string, bindings []sql.Binding, v Values) (*sqlite3.Stmt, error) {
-	stmt, _, err := r.c.Prepare(text)
-	if err != nil {
-		return nil, err
+	stmt := r.idle[text]
+	delete(r.idle, text) // the same query may run twice at a time
+	if stmt == nil {
+		var err error
+		if stmt, _, err = r.c.Prepare(text); err != nil {
+			return nil, err
+		}
 	}
 	for i, b := range bindings {
 		if err := bindValue(stmt, i+1, v.of(b)); err != nil {
@@ -114,10 +133,25 @@ func (r *Runner) prepare(text string, bindings []sql.Binding, v Values) (*sqlite
 	return stmt, nil
 }
 
+// keep has a statement that runs no more for the next run of the same query. SQLite prepares it anew if the
+// collections or indexes change.
+func (r *Runner) keep(text string, stmt *sqlite3.Stmt) {
+	if len(text) > maxIdleText || r.idle[text] != nil || stmt.Reset() != nil || stmt.ClearBindings() != nil {
+		_ = stmt.Close() // reports the last step's error again
+		return
+	}
+	if len(r.idle) >= maxIdle {
+		r.Close()
+	}
+	r.idle[text] = stmt
+}
+
 // Rows iterates over the rows of a running query.
 type Rows struct {
-	stmt  *sqlite3.Stmt
-	forms []sql.Form
+	runner *Runner
+	text   string
+	stmt   *sqlite3.Stmt
+	forms  []sql.Form
 }
 
 // Next advances to the next row and reports whether there is one.
@@ -127,7 +161,7 @@ func (r *Rows) Next() bool { return r.stmt.Step() }
 func (r *Rows) Err() error { return r.stmt.Err() }
 
 // Close ends the query.
-func (r *Rows) Close() { _ = r.stmt.Close() } // reports the last step's error again
+func (r *Rows) Close() { r.runner.keep(r.text, r.stmt) }
 
 // AppendJSON appends the JSON of a column, and reports false for MISSING.
 func (r *Rows) AppendJSON(dst []byte, column int) ([]byte, bool) {
