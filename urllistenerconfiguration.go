@@ -59,7 +59,9 @@ type URLEndpointListenerConfiguration struct {
 	// PushFilter decides which documents are sent to a client, PullFilter which of its changes
 	// are accepted. Nil lets all pass. When a filter's answer for a document changes to true,
 	// the client gets the document after its next change, or when the client resets its
-	// checkpoint. A client keeps documents that it was sent earlier.
+	// checkpoint. A client keeps documents that it was sent earlier. It does not hear of a document
+	// that PushFilter withholds, and says that it is in sync; it does hear of a change that PullFilter
+	// refuses.
 	PushFilter, PullFilter ListenerFilter
 
 	// EnableDeltaSync sends and takes changes of documents as deltas, unless

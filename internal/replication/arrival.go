@@ -275,10 +275,7 @@ func (a *arrival) refuse() {
 		return
 	}
 	c.s.refuse(a.req, a.err)
-	c.report(DocumentEvent{
-		ID: a.store.ID, Revision: a.req.Properties.Value(wire.PropRev), Deleted: a.store.Deleted,
-		Err: a.err, Transient: transient,
-	})
+	a.reportRefusal(transient)
 	a.push.pullMet(a.store.ID)
 	switch {
 	case transient:
@@ -289,4 +286,14 @@ func (a *arrival) refuse() {
 	default:
 		a.wanted.done(a.want)
 	}
+}
+
+func (a *arrival) reportRefusal(transient bool) {
+	rev := a.req.Properties.Value(wire.PropRev)
+	if a.store.Remote == 0 && errors.Is(a.err, fault.Forbidden) && a.c.forbidden.again(a.store.ID, rev) {
+		return
+	}
+	a.c.report(DocumentEvent{
+		ID: a.store.ID, Revision: rev, Deleted: a.store.Deleted, Err: a.err, Transient: transient,
+	})
 }

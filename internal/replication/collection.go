@@ -20,9 +20,10 @@ type collection struct {
 	client    string // passive side: the ID of the peer's checkpoint; "" until it is known
 	writeOnly bool   // passive side: the peer may not read
 
-	counters counters
-	refusals refusals
-	ahead    ahead
+	counters  counters
+	refusals  refusals
+	ahead     ahead
+	forbidden forbidden
 }
 
 func newCollection(s *engine, index int, opts CollectionOptions, l ledger) *collection {

@@ -39,7 +39,7 @@
 //	peercheckpoint.go, blobsend.go, sameness.go  what a peer may ask for
 //	checkpointer.go, position.go                 how far: both copies
 //	collection.go, ledger.go                     one collection: options, and what became of its documents
-//	refusal.go, ahead.go                         what was refused, for good or for now
+//	refusal.go, ahead.go, forbidden.go           what was refused, for good or for now
 //	engine.go, tasks.go, link.go, trouble.go     what all of a session share
 //	access.go, filter.go, config.go, progress.go, gateway.go
 //	records.go, faults.go, limits.go, inbox.go, behind.go

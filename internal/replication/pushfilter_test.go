@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	gosync "sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,4 +123,74 @@ func TestFiltersThatReadDoNotWaitForEachOther(t *testing.T) {
 	if got := l.active.Progress().Push.Documents; got != many {
 		t.Errorf("%d documents are pushed, want %d", got, many)
 	}
+}
+
+// A pusher tries a forbidden revision twice. Both sides report it once, whether it is refused again or not.
+func TestAForbiddenRevisionFailsOnce(t *testing.T) {
+	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+		for name, tt := range map[string]struct {
+			continuous bool
+			refuses    int64 // the attempts that the filter refuses
+			edits      int
+			want       uint64
+		}{
+			"one-shot":             {false, 100, 0, 1},
+			"continuous":           {true, 100, 0, 1},
+			"continuous, an edit":  {true, 100, 1, 2},
+			"passes the next time": {false, 1, 0, 1},
+		} {
+			t.Run(name, func(t *testing.T) {
+				a, p := newPeer(t, v), newPeer(t, v)
+				for i := range 20 {
+					a.put(fmt.Sprint("ok", i), `{}`)
+				}
+				a.put("no", `{}`)
+				events := make(chan replication.DocumentEvent, 100)
+				var asked atomic.Int64
+				l := connect(t, a, p, func(active *replication.Active, passive *replication.Passive) {
+					active.Continuous = tt.continuous
+					active.Documents = func(all []replication.DocumentEvent) {
+						for _, e := range all {
+							if e.ID == "no" {
+								events <- e
+							}
+						}
+					}
+					passive.Access = func(*store.Collection) replication.Access {
+						return replication.Access{PullFilter: func(doc *store.Document, _ bool) bool {
+							return doc.ID != "no" || asked.Add(1) > tt.refuses
+						}}
+					}
+				})
+				pushed := uint64(0)
+				for edit := range tt.edits + 1 {
+					if edit > 0 {
+						a.put("no", fmt.Sprintf(`{"edit":%d}`, edit))
+					}
+					if e := <-events; e.Err != nil {
+						pushed++
+					}
+				}
+				if tt.continuous {
+					l.stop()
+				}
+				if err := l.wait(t); err != nil && !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+				want := tt.want
+				if got := l.passive.Progress().Pull.Failed; got != want {
+					t.Errorf("the passive side counts %d failures, want %d", got, want)
+				}
+				if tt.refuses == 1 {
+					want = 0
+				}
+				if got := l.active.Progress().Push.Failed; got != want || pushed != want {
+					t.Errorf("the active side counts %d failures and reports %d, want %d", got, pushed, want)
+				}
+				if n := asked.Load(); n != int64(2*(tt.edits+1)) {
+					t.Errorf("the filter was asked %d times, want twice for each revision", n)
+				}
+			})
+		}
+	})
 }
