@@ -12,10 +12,11 @@ import (
 func newCheck(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check DB",
-		Short: "Prove a database sound",
-		Long: "check reads everything in a database: the structure of its file, every document and the\n" +
-			"content of every blob. It lists what is wrong, and then ends with status 1.\n\n" +
-			"Content of blobs that documents were imported without is no damage; it is listed on standard error.",
+		Short: "Check a database for damage",
+		Long: "check reads everything in a database: the structure of its file, every document and the content\n" +
+			"of every blob. If it finds problems, it lists them and ends with status 1.\n\n" +
+			"Blob content that was missing when documents were imported is not damage; check lists it on\n" +
+			"standard error.",
 		Example: "  tandem check notes",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {

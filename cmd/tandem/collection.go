@@ -38,7 +38,7 @@ func newCollectionList(a *app) *cobra.Command {
 			})
 		}),
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line: name, documents and lastSequence")
+	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object per line: name, documents and lastSequence")
 	return c
 }
 

@@ -15,7 +15,7 @@ func newConflicts(a *app) *cobra.Command {
 	var f conflictsFlags
 	c := &cobra.Command{
 		Use:   "conflicts DB [ID]",
-		Short: "List open conflicts, or those that were resolved",
+		Short: "List open or resolved conflicts",
 		Long: "conflicts lists the documents that were changed on both sides, and that no sync has settled:\n" +
 			"resolve settles them. With --resolved it lists what happened to those that were, the latest\n" +
 			"first: who won, why, and with --json both bodies. The database keeps the latest 10,000.",
@@ -37,11 +37,11 @@ func newConflicts(a *app) *cobra.Command {
 		}),
 	}
 	f.coll.add(c)
-	c.Flags().BoolVar(&f.json, "json", false, "a JSON object a line: collection, id, peer, and local and remote with revision,\n"+
+	c.Flags().BoolVar(&f.json, "json", false, "one JSON object per line: collection, id, peer, and local and remote with revision,\n"+
 		"deleted and body; base (JSON); with --resolved time, winner, why and revision")
 	c.Flags().BoolVar(&f.resolved, "resolved", false, "list the conflicts that were resolved")
 	c.Flags().BoolVar(&f.all, "all", false, "of all collections")
-	c.Flags().IntVar(&f.limit, "limit", 100, "list so `many` at most; 0 lists all")
+	c.Flags().IntVar(&f.limit, "limit", 100, "list at most this `many`; 0 lists all")
 	return c
 }
 

@@ -13,10 +13,10 @@ func newCopy(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "copy DB NEW",
 		Short: "Copy a database",
-		Long: "copy makes the database NEW of DB as it is at one moment, with the content of its blobs. Others\n" +
-			"may use DB meanwhile. An encrypted database gives a copy with the same key.\n\n" +
-			"The copy is a database of its own: it has another UUID, and signs its edits with it. It syncs on\n" +
-			"from where DB was with each peer.",
+		Long: "copy writes a snapshot of DB, with the content of its blobs, to the new database NEW. Others\n" +
+			"may use DB meanwhile. The copy of an encrypted database has the same key.\n\n" +
+			"The copy is an independent database: it has another UUID, which marks its edits. It continues\n" +
+			"to sync from the point where DB was with each peer.",
 		Example: "  tandem copy notes backup/notes-2026-11-29",
 		Args:    cobra.ExactArgs(2),
 		RunE: a.do(func(ctx context.Context, args []string) error {

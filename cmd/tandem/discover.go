@@ -38,7 +38,7 @@ func newDiscover(a *app) *cobra.Command {
 	}
 	c.Flags().DurationVar(&wait, "wait", 3*time.Second, "`time` to look for peers")
 	c.Flags().BoolVar(&watch, "watch", false, "go on, and tell who appears, changes and vanishes")
-	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line: name, database, fingerprint, protocols, urls and, with --watch, change")
+	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object per line: name, database, fingerprint, protocols, urls and, with --watch, change")
 	return c
 }
 

@@ -14,7 +14,7 @@ func newExpire(a *app) *cobra.Command {
 	var coll collectionFlag
 	c := &cobra.Command{
 		Use:   "expire DB ID [WHEN]",
-		Short: "Say when a document is purged, or show it",
+		Short: "Set or show when a document is purged",
 		Long: "expire sets when a document is purged here, without a trace and without telling peers. WHEN is\n" +
 			"a time such as 2030-01-01T00:00:00Z, a span from now such as 36h, or never. Without WHEN the time\n" +
 			"is shown.",

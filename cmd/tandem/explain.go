@@ -14,9 +14,9 @@ func newExplain(a *app) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "explain DB ID [URL]",
-		Short: "Say why a document has, or has not, been synced",
-		Long: "explain says how a document stands with a peer: synced, pending, left out by a filter, in\n" +
-			"conflict, or refused and why. Without a URL it does so for each peer this database knows.",
+		Short: "Explain whether and why a document is synced",
+		Long: "explain tells the state of a document with a peer: synced, pending, left out by a filter, in\n" +
+			"conflict, or refused and why. Without a URL it does so for each peer that this database knows.",
 		Example: "  tandem explain notes milk\n  tandem explain notes milk wss://kitchen:4984/notes",
 		Args:    cobra.RangeArgs(2, 3),
 		RunE: a.do(func(ctx context.Context, args []string) error {
@@ -26,7 +26,7 @@ func newExplain(a *app) *cobra.Command {
 		}),
 	}
 	coll.add(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line: peer, state, reason and, if known, revision and remoteRevision")
+	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object per line: peer, state, reason and, if known, revision and remoteRevision")
 	return c
 }
 

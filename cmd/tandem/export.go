@@ -25,14 +25,14 @@ func newExport(a *app) *cobra.Command {
 		Use:   "export DB",
 		Short: "Export documents as JSON Lines",
 		Long: "export writes each document of a collection as one line: its ID in the member _id, then its\n" +
-			"members as they are stored. The lines are sorted by ID, so that databases in sync give the\n" +
-			"same bytes.\n\n" +
-			"With --all it exports every collection, sorted by name, and names that of each document in the\n" +
-			"member _collection, as scope.collection. With --blobs it also writes the content of the blobs that\n" +
-			"the documents refer to, each once, to a file of the folder DIR whose name is its digest.\n" +
-			"With --meta the deleted documents are among the lines, and there are further members:\n" +
-			"_rev, the revision; _seq, its place among the changes of the collection; and _deleted, true for a\n" +
-			"deleted document. With --history there is _history too, what the revision descends from.\n\n" +
+			"members as they are stored. The lines are sorted by ID, so that databases in sync give the same\n" +
+			"bytes.\n\n" +
+			"With --all it exports every collection, sorted by name, and adds the name of a document's\n" +
+			"collection in the member _collection, as scope.collection. With --blobs it also writes the\n" +
+			"content of each blob that a document refers to, once, to a file of the folder whose name is the\n" +
+			"blob's digest. With --meta it includes deleted documents and adds further members: _rev, the\n" +
+			"revision; _seq, its place among the changes of the collection; and _deleted, true for a deleted\n" +
+			"document. With --history it also adds _history, the ancestors of the revision.\n\n" +
 			"`tandem import` reads all of it.",
 		Example: "  tandem export travel --collection travel.airlines > airlines.jsonl\n" +
 			"  tandem export travel --all --meta --history --blobs travel-blobs > travel.jsonl",

@@ -35,7 +35,7 @@ func newHistory(a *app) *cobra.Command {
 		}),
 	}
 	coll.add(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line: revision, role, generation or time and source, own, deleted,\n"+
+	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object per line: revision, role, generation or time and source, own, deleted,\n"+
 		"body (JSON, if kept), and peers")
 	return c
 }

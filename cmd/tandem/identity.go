@@ -51,7 +51,7 @@ func newIdentityList(a *app) *cobra.Command {
 			return a.listIdentities(store, labels, asJSON)
 		}),
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line, as of identity show, with database and gone of anonymous ones")
+	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object per line, as of identity show, with database and gone of anonymous ones")
 	return c
 }
 

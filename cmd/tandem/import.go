@@ -26,17 +26,17 @@ func newImport(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import DB FILE",
 		Short: "Import documents from JSON Lines",
-		Long: "import stores each line of FILE, a JSON object, as a document. Its ID is the member _id, which\n" +
-			"is taken out; without one it is the text or whole number in the member that --id-field names,\n" +
-			"which stays, or a new ID. A document of the same ID is replaced; one that is the same already\n" +
-			"stays as it is. FILE may be - for standard input. The file is imported as a whole or, if one of\n" +
-			"its lines is wrong, not at all; others who write to the database wait meanwhile.\n\n" +
-			"import reads what `tandem export` writes. With --all each line goes to the collection that its\n" +
-			"member _collection names, as scope.collection. A line of a deleted document, with _deleted, deletes\n" +
-			"the document. What the database does not know yet gets the revision in _rev and its _history and,\n" +
-			"in a collection without any change, the sequence in _seq; a document that is there is edited.\n\n" +
-			"The content of blobs comes from the folder of --blobs. Without it documents are imported all\n" +
-			"the same, and `tandem check` tells which content is absent.",
+		Long: "import stores each line of FILE, a JSON object, as a document. The ID is the member _id, which\n" +
+			"import removes. Without _id it is the text or whole number in the member that --id-field names,\n" +
+			"which stays, or else a new ID. A document with the same ID is replaced, unless it is identical.\n" +
+			"FILE may be - for standard input. If a line is wrong, nothing is imported. Other writers wait\n" +
+			"until the import has ended.\n\n" +
+			"import reads the output of `tandem export`. With --all each line goes to the collection that\n" +
+			"its member _collection names, as scope.collection. A line with _deleted deletes the document. A\n" +
+			"document that the database does not know gets the revision in _rev and its _history and, in a\n" +
+			"collection without any change, the sequence in _seq. An existing document gets an edit.\n\n" +
+			"The content of blobs comes from the folder of --blobs. Without it import stores the documents\n" +
+			"anyway, and `tandem check` lists the missing content.",
 		Example: "  tandem import travel airlines.jsonl --collection travel.airlines\n" +
 			"  tandem import travel travel.jsonl --all --blobs travel-blobs\n" +
 			"  zcat notes.jsonl.gz | tandem import notes -",

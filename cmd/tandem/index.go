@@ -24,7 +24,7 @@ func newIndexCreate(a *app) *cobra.Command {
 	var flags indexFlags
 	c := &cobra.Command{
 		Use:   "create DB NAME",
-		Short: "Create an index, in place of another of the name",
+		Short: "Create an index, replacing one of the same name",
 		Example: "  tandem index create travel byCity --collection travel.hotels --value 'city, name'\n" +
 			"  tandem index create travel byName --collection travel.hotels --value 'name COLLATE NOCASE' --where \"country = 'France'\"\n" +
 			"  tandem index create travel byAuthor --collection travel.hotels --array reviews --expressions author",
@@ -78,7 +78,7 @@ func newIndexList(a *app) *cobra.Command {
 	var coll collectionFlag
 	c := &cobra.Command{
 		Use:   "list DB",
-		Short: "List the indexes of a collection as JSON, one a line",
+		Short: "List the indexes of a collection as JSON, one per line",
 		Args:  cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {
 			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error { return a.listIndexes(ctx, coll) })
@@ -119,7 +119,7 @@ func newIndexDelete(a *app) *cobra.Command {
 	var coll collectionFlag
 	c := &cobra.Command{
 		Use:   "delete DB NAME",
-		Short: "Delete an index; that there is none is no error",
+		Short: "Delete an index, if it exists",
 		Args:  cobra.ExactArgs(2),
 		RunE: a.do(func(ctx context.Context, args []string) error {
 			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error { return coll.DeleteIndex(ctx, args[1]) })

@@ -27,12 +27,12 @@ func newList(a *app) *cobra.Command {
 	}
 	coll.add(c)
 	flags := c.Flags()
-	flags.BoolVar(&f.asJSON, "json", false, "a JSON object a line: id, rev, seq and, if it is, deleted")
+	flags.BoolVar(&f.asJSON, "json", false, "one JSON object per line: id, rev, seq and, if it is, deleted")
 	flags.BoolVar(&f.deleted, "deleted", false, "include deleted documents")
-	flags.StringVar(&f.prefix, "prefix", "", "list just IDs that begin with this `text`")
-	flags.StringVar(&f.after, "after", "", "list just what comes after this `ID`, such as the last one of the page before")
+	flags.StringVar(&f.prefix, "prefix", "", "list only IDs that begin with this `text`")
+	flags.StringVar(&f.after, "after", "", "list only IDs after this `ID`, such as the last one of the previous page")
 	flags.BoolVar(&f.descending, "descending", false, "begin with the last ID")
-	flags.IntVar(&f.limit, "limit", 0, "list so `many` at most (default all)")
+	flags.IntVar(&f.limit, "limit", 0, "list at most this `many` (default all)")
 	before(c, func() error {
 		if c.Flags().Changed("limit") && f.limit <= 0 {
 			return usage("--limit %d: want a whole number from 1", f.limit)

@@ -33,7 +33,7 @@ const (
 const statusHelp = "Exit statuses:\n" +
 	"    0  all was done; a command that runs until it is stopped was stopped\n" +
 	"    1  something failed, or only a part was done; the message says what\n" +
-	"    2  the command line makes no sense, or a setting is empty or cannot be: nothing was begun\n" +
+	"    2  the command line or a setting is invalid: nothing was done\n" +
 	"  130  interrupted (SIGINT, Ctrl-C) before all was done\n" +
 	"  143  ended (SIGTERM) before all was done"
 

@@ -28,16 +28,16 @@ func newQuery(a *app) *cobra.Command {
 	var f queryFlags
 	c := &cobra.Command{
 		Use:   "query DB QUERY",
-		Short: "Ask for documents in SQL++",
-		Long: "query runs a query in SQL++ and prints its rows. A collection is named scope.collection; _ is the default one.\n" +
-			"docs/queries.md describes the language.",
+		Short: "Run a query in SQL++",
+		Long: "query runs a query in SQL++ and prints its rows. A query names a collection scope.collection; _\n" +
+			"is the default collection. docs/queries.md describes the language.",
 		Example: "  tandem query travel 'SELECT name, city FROM travel.hotels WHERE country = \"France\" ORDER BY name'\n" +
 			"  tandem query travel 'SELECT count(*) AS n FROM travel.hotels WHERE city = $city' --param 'city=\"London\"' --json",
 		Args: cobra.ExactArgs(2),
 		RunE: a.do(func(ctx context.Context, args []string) error { return a.query(ctx, args[0], args[1], &f) }),
 	}
 	c.Flags().StringArrayVar(&f.params, "param", nil, "`NAME=JSON`: the value of the parameter $NAME; may be repeated")
-	c.Flags().BoolVar(&f.asJSON, "json", false, "a JSON object a line, without columns that are missing")
+	c.Flags().BoolVar(&f.asJSON, "json", false, "one JSON object per line, without columns that are missing")
 	c.Flags().BoolVar(&f.asCSV, "csv", false, "comma-separated values with a line of names; texts as they are, other values as JSON")
 	c.Flags().BoolVar(&f.asTable, "table", false, "a table for people (the default)")
 	c.Flags().BoolVar(&f.explain, "explain", false, "print how the query would be run, and do not run it")

@@ -14,11 +14,11 @@ func newRekey(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rekey DB",
 		Short: "Encrypt a database, change its key, or remove the encryption",
-		Long: "rekey changes what opens a database. The key it has, if it is encrypted, comes from\n" +
-			"--encryption-key-file; the new one from --new-key-file: a line of 64 hexadecimal digits is a raw\n" +
-			"key, any other a passphrase.\n\n" +
-			"From one key to another it takes a moment. To encrypt a database, or with --remove to decrypt it,\n" +
-			"all of it is written anew; no other program may have it open.",
+		Long: "rekey changes the key or passphrase that opens a database. The present key of an encrypted\n" +
+			"database comes from --encryption-key-file, the new one from --new-key-file. A line of 64\n" +
+			"hexadecimal digits is a raw key, any other line a passphrase.\n\n" +
+			"Changing one key to another takes a moment. Encrypting a database, or decrypting it with\n" +
+			"--remove, rewrites the whole database; no other program may have it open.",
 		Example: "  tandem rekey notes --new-key-file key\n" +
 			"  tandem rekey notes --encryption-key-file key --new-key-file other\n" +
 			"  tandem rekey notes --encryption-key-file other --remove",

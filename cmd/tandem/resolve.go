@@ -14,7 +14,7 @@ func newResolve(a *app) *cobra.Command {
 	var keep, with string
 	c := &cobra.Command{
 		Use:   "resolve DB ID",
-		Short: "Settle an open conflict",
+		Short: "Resolve an open conflict",
 		Long: "resolve settles the conflict of a document that no sync has settled, as conflicts lists it. The\n" +
 			"next sync tells the peer. A document in conflict with several peers is settled with the first.",
 		Example: "  tandem resolve notes milk --keep remote\n  tandem resolve notes milk --with merged.json",

@@ -17,7 +17,7 @@ func newRemove(a *app) *cobra.Command {
 		Short: "Delete documents",
 		Long: "rm deletes documents; peers delete theirs when they sync. With --purge the documents vanish\n" +
 			"here without a trace, and peers keep theirs.\n\n" +
-			"If one of the documents is not there, none is deleted.",
+			"If one of the documents does not exist, none is deleted.",
 		Example: "  tandem rm notes milk bread",
 		Args:    cobra.MinimumNArgs(2),
 		RunE: a.do(func(ctx context.Context, args []string) error {

@@ -39,11 +39,12 @@ func newServe(a *app) *cobra.Command {
 		Use:   "serve DB",
 		Short: "Let peers sync with a database",
 		Long: "serve lets peers connect and sync with a database until it is stopped (Ctrl-C, SIGTERM). It\n" +
-			"prints `listening URL` for each address under which it can be reached, and then a line for each\n" +
-			"peer that connects, leaves or is refused.\n\n" +
-			"Connections use TLS. Without --identity the certificate is one that signs itself and stays\n" +
-			"the same for the database; its fingerprint is shown. SIGHUP has the identity read again.\n\n" +
-			"Without --user, --users-file or --client-ca everybody is let in.\n\n" + usersHelp,
+			"prints `listening URL` for each address under which peers can reach it, and then a line for\n" +
+			"each peer that connects, leaves or is refused.\n\n" +
+			"Connections use TLS. Without --identity, serve uses a self-signed certificate that stays the\n" +
+			"same for the database; it prints the certificate's fingerprint. SIGHUP makes serve read the\n" +
+			"identity again.\n\n" +
+			"Without --user, --users-file or --client-ca, serve accepts everybody.\n\n" + usersHelp,
 		Example: "  tandem serve travel --port 4984 --user u --password-file pw\n" +
 			"  tandem serve travel --interface 127.0.0.1 --collection travel.airlines --read-only\n" +
 			"  tandem serve travel --users-file users --advertise",

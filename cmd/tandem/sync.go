@@ -18,17 +18,17 @@ func newSync(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sync DB URL",
 		Short: "Sync a database with a peer",
-		Long: "sync carries changes to the database at URL and from it, and ends when both have the same;\n" +
-			"with --continuous it goes on with changes as they happen, until it is stopped. The database\n" +
-			"and the collections that are named are created if there are none.\n\n" +
-			"URL is what `tandem serve` prints, or the address of a database of Sync Gateway:\n" +
-			"wss://host:port/database with TLS, ws://host:port/database without. With --discover the peer\n" +
-			"is found on the local network instead, and held to the fingerprint that it advertises.\n\n" +
-			"The exit status is 0 if everything has arrived. Documents that did not are listed.\n\n" +
+		Long: "sync carries changes to and from the database at URL, and ends when both databases are the\n" +
+			"same. With --continuous it keeps syncing changes as they happen, until it is stopped. It\n" +
+			"creates the database and the named collections if they do not exist.\n\n" +
+			"URL is an address that `tandem serve` prints, or the address of a database of Sync Gateway:\n" +
+			"wss://host:port/database with TLS, ws://host:port/database without. With --discover, sync finds\n" +
+			"the peer on the local network instead, and requires the fingerprint that the peer advertises.\n\n" +
+			"The exit status is 0 if all documents have arrived. sync lists documents that have not.\n\n" +
 			"With --json standard output is one object: status (done, stopped or failed), error (a text or\n" +
 			"null), pushed, pulled, failed (documents), conflicts, deltasSent, deltasReceived, bytesSent,\n" +
-			"bytesReceived and seconds; after an error its domain and code, and documents: those that failed (the\n" +
-			"first 20), with direction, collection, id, error, domain and code.",
+			"bytesReceived and seconds. After an error it also has the error's domain and code, and\n" +
+			"documents: the first 20 that failed, with direction, collection, id, error, domain and code.",
 		Example: "  tandem sync copy wss://host:4984/travel --user u --password-file pw --self-signed\n" +
 			"  tandem sync copy wss://host:4984/travel --pull --continuous --collection travel.airlines\n" +
 			"  tandem sync copy --discover travel@host",

@@ -11,10 +11,10 @@ import (
 func newUpgrade(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "upgrade DB",
-		Short: "Give a database of revision trees version vectors",
-		Long: "upgrade makes the edits of a database get version vectors, as those of Couchbase Lite 4 have.\n" +
-			"Documents keep their revisions until they are edited. There is no way back: copy the database\n" +
-			"before. On a database that has version vectors it does nothing.",
+		Short: "Switch a database from revision trees to version vectors",
+		Long: "upgrade makes new edits use version vectors, the revisions of Couchbase Lite 4. Documents keep\n" +
+			"their revisions until they are edited. The upgrade cannot be undone: copy the database before.\n" +
+			"On a database that has version vectors it does nothing.",
 		Example: "  tandem copy notes notes-before && tandem upgrade notes",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {

@@ -22,7 +22,7 @@ import (
 // usersHelp describes the file of --users-file.
 const usersHelp = "A users file has a line `user:hash` for each user, as `htpasswd -B` writes them. The hash is one\n" +
 	"of bcrypt ($2y$10$...) or of argon2id ($argon2id$v=19$m=65536,t=3,p=4$salt$hash). Empty lines and\n" +
-	"those that begin with # do not count. SIGHUP has the file read again."
+	"those that begin with # are ignored. SIGHUP makes serve read the file again."
 
 // hash is the stored hash of a password.
 type hash interface {
