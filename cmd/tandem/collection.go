@@ -83,7 +83,7 @@ func newCollectionDelete(a *app) *cobra.Command {
 		Example: "  tandem collection delete travel travel.airlines",
 		Args:    cobra.ExactArgs(2),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			scope, name, err := tandem.ParseCollectionName(args[1])
+			scope, name, err := parseCollection(args[1])
 			if err != nil {
 				return err
 			}

@@ -46,6 +46,7 @@ type knownHint struct {
 var (
 	hints = []knownHint{
 		{tandem.ErrNotFound, "see the collections with `tandem collection list`; `tandem collection create` makes one", "open collection"},
+		{tandem.ErrNotFound, "see the documents in conflict with `tandem conflicts`", "get conflict"},
 		{tandem.ErrNotFound, "check the path; `tandem create` makes a database", "open database"},
 		{
 			tandem.ErrCertUnknownRoot,

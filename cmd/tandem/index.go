@@ -40,9 +40,8 @@ func newIndexCreate(a *app) *cobra.Command {
 	c.Flags().StringVar(&flags.array, "array", "", "`PATH` of arrays whose items are indexed, with [] between an array and the path on from its items")
 	c.Flags().StringArrayVar(&flags.expressions, "expressions", nil, "`EXPR,…` of an item to index documents by (default: the item itself); may be repeated")
 	c.Flags().StringVar(&flags.where, "where", "", "`EXPR`: only documents for which it is true")
-	c.MarkFlagsOneRequired("value", "array")
-	c.MarkFlagsMutuallyExclusive("value", "array")
-	c.MarkFlagsMutuallyExclusive("value", "expressions")
+	oneOf(c, "value", "array")
+	exclusive(c, "value", "expressions")
 	return c
 }
 

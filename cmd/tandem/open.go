@@ -139,9 +139,18 @@ func collectionBy(
 	if fullName == "" {
 		return db.DefaultCollection(ctx)
 	}
-	scope, name, err := tandem.ParseCollectionName(fullName)
+	scope, name, err := parseCollection(fullName)
 	if err != nil {
 		return nil, err
 	}
 	return get(ctx, scope, name)
+}
+
+// parseCollection reads the name of a collection that the command line gives.
+func parseCollection(fullName string) (scope, name string, err error) {
+	scope, name, err = tandem.ParseCollectionName(fullName)
+	if err != nil {
+		err = usageError{text: err.Error(), hint: tandem.HintOf(err)}
+	}
+	return scope, name, err
 }

@@ -41,7 +41,7 @@ func newQuery(a *app) *cobra.Command {
 	c.Flags().BoolVar(&f.asCSV, "csv", false, "comma-separated values with a line of names; texts as they are, other values as JSON")
 	c.Flags().BoolVar(&f.asTable, "table", false, "a table for people (the default)")
 	c.Flags().BoolVar(&f.explain, "explain", false, "print how the query would be run, and do not run it")
-	c.MarkFlagsMutuallyExclusive("json", "csv", "table", "explain")
+	exclusive(c, "json", "csv", "table", "explain")
 	return c
 }
 
