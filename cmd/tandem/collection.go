@@ -66,6 +66,9 @@ func newCollectionCreate(a *app) *cobra.Command {
 		Example: "  tandem collection create travel travel.airlines",
 		Args:    cobra.ExactArgs(2),
 		RunE: a.do(func(ctx context.Context, args []string) error {
+			if err := checkCollections(args[1]); err != nil {
+				return err
+			}
 			return a.with(ctx, args[0], func(db *tandem.Database) error {
 				_, err := a.createCollection(ctx, db, args[1])
 				return err

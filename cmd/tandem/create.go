@@ -30,6 +30,9 @@ func newCreate(a *app) *cobra.Command {
 }
 
 func (a *app) create(ctx context.Context, path string, versioning tandem.Versioning) error {
+	if err := (tandem.Options{Versioning: versioning}).Validate(); err != nil {
+		return usageError{text: err.Error(), hint: tandem.HintOf(err)}
+	}
 	if tandem.Exists(path) {
 		return withHint(fmt.Errorf("create database %s: there is one already", path),
 			"choose another name, or see what it holds with `tandem info`")

@@ -47,6 +47,7 @@ var (
 	hints = []knownHint{
 		{tandem.ErrNotFound, "see the collections with `tandem collection list`; `tandem collection create` makes one", "open collection"},
 		{tandem.ErrNotFound, "see the documents in conflict with `tandem conflicts`", "get conflict"},
+		{tandem.ErrNotFound, "check that the folder is there, and that you may write to it", "create database"},
 		{tandem.ErrNotFound, "check the path; `tandem create` makes a database", "open database"},
 		{
 			tandem.ErrCertUnknownRoot,

@@ -219,8 +219,12 @@ func importError(name string, err error) error {
 	} else {
 		err = fmt.Errorf("import %s: %w", name, err)
 	}
-	hint := "nothing was stored"
-	if more := hintOf(err); more != "" {
+	hint, more := "nothing was stored", hintOf(err)
+	if tandem.HintOf(err) == "" && (errors.Is(err, tandem.ErrBadJSON) || errors.Is(err, tandem.ErrBadBody)) {
+		more = "write each document as one JSON object on a line of its own, with keys and texts in double quotes and no " +
+			"key twice; `jq -c '.[]'` makes lines of an array, and `jq -c .` of objects that span lines"
+	}
+	if more != "" {
 		hint += "; " + more
 	}
 	return withHint(err, hint)

@@ -100,19 +100,48 @@ func newRoot(a *app) *cobra.Command {
 	root.SetErr(a.err)
 	root.PersistentFlags().CountVarP(&a.verbose, "verbose", "v", "log connections to standard error; -vv also each message")
 	a.key.add(root)
-	root.AddCommand(
-		newDemo(a), newCreate(a), newImport(a), newExport(a),
-		newPut(a), newGet(a), newRemove(a), newList(a), newQuery(a), newIndex(a), newBlob(a),
-		newInfo(a), newCheck(a), newCompact(a), newCopy(a), newRekey(a),
-		newCollection(a), newUpgrade(a), newExpire(a), newVersion(a),
-		newServe(a), newSync(a), newExplain(a), newConflicts(a), newResolve(a), newHistory(a), newDiscover(a), newIdentity(a), newBench(a),
-	)
+	addGroup(root, "To begin with:", newDemo(a), newBench(a), newVersion(a), newHelp())
+	addGroup(root, "Documents:", newPut(a), newGet(a), newRemove(a), newList(a), newQuery(a), newImport(a), newExport(a),
+		newBlob(a), newExpire(a), newHistory(a))
+	addGroup(root, "Databases:", newCreate(a), newInfo(a), newCollection(a), newIndex(a), newCopy(a), newCheck(a),
+		newCompact(a), newRekey(a), newUpgrade(a))
+	addGroup(root, "Sync:", newServe(a), newSync(a), newDiscover(a), newIdentity(a), newExplain(a), newConflicts(a), newResolve(a))
 	group(root)
 	a.complete(root)
 	nameOperands(root)
 	refuseEmptyFlags(root)
 	root.SetFlagErrorFunc(flagError)
 	return root
+}
+
+// addGroup adds commands under a title of the help.
+func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, c := range commands {
+		c.GroupID = title
+		if c.Name() == "help" {
+			root.SetHelpCommand(c)
+			root.SetCompletionCommandGroupID(title)
+		}
+		root.AddCommand(c)
+	}
+}
+
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND...]",
+		Short: "Show the help of a command",
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkOperands(c, args); err != nil {
+				return err
+			}
+			found, rest, err := c.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknownCommand(cmp.Or(found, c.Root()), args[len(args)-max(len(rest), 1)])
+			}
+			return found.Help()
+		},
+	}
 }
 
 // nameOperands makes each subcommand describe a wrong number of operands, or an empty one, in the
@@ -157,9 +186,13 @@ func (a *app) do(act action) func(*cobra.Command, []string) error {
 
 // usageError reports a command line that parses but cannot be executed. An empty hint refers to the
 // help.
-type usageError struct{ text, hint string }
+type usageError struct {
+	text, hint string
+	cause      error // nil for none
+}
 
 func (e usageError) Error() string { return e.text }
+func (e usageError) Unwrap() error { return e.cause }
 
 func usage(format string, args ...any) error { return usageError{text: fmt.Sprintf(format, args...)} }
 

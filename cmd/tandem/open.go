@@ -82,6 +82,17 @@ type collectionFlag struct{ name string }
 
 func (f *collectionFlag) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.name, "collection", "", "`scope.collection` to use (default _default._default)")
+	before(c, func() error { return checkCollections(f.name) })
+}
+
+// checkCollections is about names that the command line gives; "" is the default collection's.
+func checkCollections(names ...string) error {
+	for _, name := range names {
+		if _, _, err := parseCollection(name); name != "" && err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // with opens the collection of an existing database and calls do.
@@ -139,7 +150,7 @@ func collectionBy(
 	if fullName == "" {
 		return db.DefaultCollection(ctx)
 	}
-	scope, name, err := parseCollection(fullName)
+	scope, name, err := tandem.ParseCollectionName(fullName)
 	if err != nil {
 		return nil, err
 	}

@@ -77,7 +77,7 @@ func parseParams(list []string) (tandem.Parameters, error) {
 			return nil, usage("--param %s: want NAME=JSON", p)
 		}
 		if !json.Valid([]byte(text)) {
-			return nil, usageError{fmt.Sprintf("--param %s: %s is no JSON", p, text), "write texts in double quotes: " + name + `='"text"'`}
+			return nil, usageError{text: fmt.Sprintf("--param %s: %s is no JSON", p, text), hint: "write texts in double quotes: " + name + `='"text"'`}
 		}
 		params[name] = json.RawMessage(text)
 	}
@@ -91,17 +91,17 @@ func marked(text string, err error) error {
 	}
 	var invalid *tandem.QueryError
 	if !errors.As(err, &invalid) {
-		return usageError{err.Error(), tandem.HintOf(err)}
+		return usageError{text: err.Error(), hint: tandem.HintOf(err)}
 	}
 	if text == "" || invalid.Pos < 0 || invalid.Pos > len(text) {
-		return usageError{err.Error(), invalid.Hint}
+		return usageError{text: err.Error(), hint: invalid.Hint}
 	}
 	start := strings.LastIndexByte(text[:invalid.Pos], '\n') + 1
 	line, _, _ := strings.Cut(text[start:], "\n")
 	column := utf8.RuneCountInString(text[start:invalid.Pos])
 	return usageError{
-		fmt.Sprintf("invalid query: %s\n  %s\n  %s^", invalid.Message, line, strings.Repeat(" ", column)),
-		invalid.Hint,
+		text: fmt.Sprintf("invalid query: %s\n  %s\n  %s^", invalid.Message, line, strings.Repeat(" ", column)),
+		hint: invalid.Hint,
 	}
 }
 

@@ -76,6 +76,7 @@ func (f *serveFlags) add(c *cobra.Command) {
 	flags.IntVar(&f.maxConnections, "max-connections", 0, "most `peers` at once (default 1000)")
 	flags.StringVar(&f.metrics, "metrics", "", "answer Prometheus at this `host:port`; without a host on this machine only")
 	flags.BoolVar(&f.drain, "drain", false, "at the end wait for peers that are replicating")
+	before(c, func() error { return checkCollections(f.collections...) })
 	exclusive(c, "user", "users-file", "client-ca")
 	exclusive(c, "no-tls", "identity")
 	exclusive(c, "no-tls", "client-ca")

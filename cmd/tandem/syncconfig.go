@@ -73,6 +73,7 @@ func (f *syncFlags) add(c *cobra.Command) {
 	flags.BoolVar(&f.asJSON, "json", false, "print one JSON object at the end, however it ends")
 	flags.BoolVar(&f.stats, "stats", false, "show statistics of deltas and blobs at the end")
 	completeFlag(c, "resolver", slices.Sorted(maps.Keys(resolvers))...)
+	before(c, func() error { return checkCollections(f.collections...) })
 	exclusive(c, "user", "session", "identity")
 	exclusive(c, "self-signed", "pinned-cert", "fingerprint", "ca", "trust-on-first-use")
 }
@@ -187,10 +188,14 @@ func (f *syncFlags) setPeer(ctx context.Context, cfg *tandem.ReplicatorConfigura
 // parseEndpoint parses the URL of a peer.
 func parseEndpoint(text string) (tandem.URLEndpoint, error) {
 	endpoint, err := tandem.NewURLEndpoint(text)
-	if u, _ := url.Parse(text); err != nil && u != nil && u.User != nil {
-		return endpoint, withHint(err, "give the name with --user, and the password with --password-file or "+envPassword)
+	if err == nil {
+		return endpoint, nil
 	}
-	return endpoint, err
+	wrong := usageError{text: err.Error(), hint: hintOf(err), cause: err}
+	if u, _ := url.Parse(text); u != nil && u.User != nil {
+		wrong.hint = "give the name with --user, and the password with --password-file or " + envPassword
+	}
+	return endpoint, wrong
 }
 
 func (f *syncFlags) collectionConfigurations(
