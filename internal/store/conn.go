@@ -28,9 +28,8 @@ type conn struct {
 	collection map[int64]*[numCollStatements]*sqlite3.Stmt
 	queries    *queries.Runner // holds the SQL functions that index expressions call; writes need them, too
 
-	scratch      *scratch
-	sortsInFiles bool // and in memory only what is small
-	broken       bool // a panic has passed through it
+	scratch *scratch
+	broken  bool // a panic has passed through it
 }
 
 // openConn opens the database file in the folder path through the SQLite file system called vfs; ""
@@ -71,10 +70,10 @@ func (c *conn) configure(o Options) error {
 		return err
 	}
 	if o.ReadOnly {
-		return c.Exec(fmt.Sprintf(`PRAGMA locking_mode=exclusive; PRAGMA cache_size=-%d; PRAGMA temp_store=memory;
+		return c.Exec(fmt.Sprintf(`PRAGMA locking_mode=exclusive; PRAGMA cache_size=-%d; PRAGMA temp_store=file;
 			PRAGMA query_only=on`, cacheKiB))
 	}
-	return c.Exec(fmt.Sprintf(`PRAGMA cache_size=-%d; PRAGMA temp_store=memory; PRAGMA synchronous=%s;
+	return c.Exec(fmt.Sprintf(`PRAGMA cache_size=-%d; PRAGMA temp_store=file; PRAGMA synchronous=%s;
 		PRAGMA wal_autocheckpoint=%d`, cacheKiB, o.synchronous(), walPages))
 }
 

@@ -34,22 +34,18 @@ func (tx *Tx) limited(ctx context.Context, l QueryLimits, run func() error) (err
 		r := recover()
 		c.broken = c.broken || r != nil
 		c.SetInterrupt(outer)
-		unbound := c.unbound(tx.group != nil)
+		c.bound(QueryLimits{})
 		switch {
 		case isOutOfMemory(r):
 			err = outOfMemory(l)
 			tx.spoil(err)
 		case r != nil:
 			panic(r)
-		case err == nil:
-			err = sqlFault(unbound, "run query", tx.db.path)
 		case c.GetAutocommit(): // after some errors, such as a full disk, SQLite gives up the transaction
 			tx.spoil(err)
 		}
 	}()
-	if err := c.bound(l); err != nil {
-		return sqlFault(err, "run query", tx.db.path)
-	}
+	c.bound(l)
 	return run()
 }
 
@@ -58,25 +54,10 @@ func outOfMemory(l QueryLimits) error {
 		Try("make smaller values; a program can raise QueryOptions.MaxMemory")
 }
 
-// bound sets the limits of a query, and has it sort in files what is too large for memory. Other
-// transactions that write need no such files, since their savepoints are small.
-func (c *conn) bound(l QueryLimits) error {
+// bound sets the limits of a query.
+func (c *conn) bound(l QueryLimits) {
 	c.scratch.bound(cmp.Or(l.Temporary, math.MaxInt64))
 	c.HardHeapLimit(l.Memory)
-	if c.sortsInFiles {
-		return nil
-	}
-	c.sortsInFiles = true
-	return c.Exec(`PRAGMA temp_store=file`)
-}
-
-func (c *conn) unbound(writes bool) error {
-	c.HardHeapLimit(0)
-	if !writes || c.broken {
-		return nil
-	}
-	c.sortsInFiles = false
-	return c.Exec(`PRAGMA temp_store=memory`)
 }
 
 // isOutOfMemory reports whether SQLite's Go package has panicked with r because a connection may use no more
