@@ -2,7 +2,6 @@ package tandem
 
 import (
 	"context"
-	"io"
 	"net"
 	"sync"
 	"time"
@@ -14,61 +13,6 @@ import (
 // DiscoveryService is the DNS-SD service type under which listeners advertise themselves: see
 // [URLEndpointListenerConfiguration].Advertise.
 const DiscoveryService = discovery.Service
-
-// DiscoveredPeer is a listener's unproved claim about itself on the local network. A replicator
-// that pins the fingerprint proves it. Its fields and method:
-//
-//	Name        string       // unique on the network, and made for people
-//	Database    string       // as in the URL
-//	Protocols   []string     // the WebSocket subprotocols, best first
-//	Fingerprint string       // of its certificate, as Fingerprint gives it; "" without TLS
-//	Insecure    bool         // it uses no TLS
-//	Port        uint16
-//	Host        string       // the host name
-//	Addrs       []netip.Addr // best first
-//	URLs() []string          // for NewURLEndpoint, best first
-type DiscoveredPeer = discovery.Peer
-
-// DiscoveryEvent reports one change of one peer. Its fields:
-//
-//	Change PeerChange
-//	Peer   DiscoveredPeer // of one that vanished the last state
-type DiscoveryEvent = discovery.Event
-
-// PeerChange is what has happened to a peer.
-type PeerChange = discovery.Change
-
-// The changes of peers.
-const (
-	PeerAppeared = discovery.Appeared
-	PeerChanged  = discovery.Changed
-	PeerVanished = discovery.Vanished
-)
-
-// PeerBrowser watches the peers of the local networks: see [BrowsePeers]. Its methods:
-//
-//	Events() <-chan DiscoveryEvent // closed at the end
-//	Peers() []DiscoveredPeer       // those that are there now
-//	Close() error                  // ends it, and waits
-type PeerBrowser = discovery.Browser
-
-// BrowsePeers looks for peers on the local networks until the browser is closed or ctx ends.
-// It fails when there is no network to look in.
-func BrowsePeers(ctx context.Context) (*PeerBrowser, error) {
-	return discovery.Browse(ctx, discovery.Options{})
-}
-
-// FindPeer waits for the peer whose name or database is name: one of known, else the first on
-// the local networks. It waits until ctx ends, for ever if that has no deadline, and then fails
-// with [ErrUnknownHost]. Peers that are there answer within a second or two.
-func FindPeer(ctx context.Context, name string, known []DiscoveredPeer) (DiscoveredPeer, error) {
-	return discovery.Find(ctx, name, known, discovery.Options{})
-}
-
-// ParsePeers reads a list of known peers, for networks without multicast. A line has a name, a
-// URL and perhaps the fingerprint of the certificate, separated by white space. Empty lines and
-// those that begin with # do not count. The error is [ErrInvalid] with the number of the line.
-func ParsePeers(r io.Reader) ([]DiscoveredPeer, error) { return discovery.ParseList(r) }
 
 // ReplicatorConfigurationForPeer returns the configuration that replicates collections with a
 // discovered peer: at the first of its addresses that answers, and with its certificate pinned

@@ -1,21 +1,16 @@
 package tandem
 
-import "github.com/tandemdb/tandem/internal/fault"
+import (
+	"github.com/tandemdb/tandem/failure"
+	"github.com/tandemdb/tandem/internal/fault"
+)
 
-// Error is one failure. For [errors.Is], two of the same domain and code are the same. It is
-// immutable. All its fields but the first two may be empty:
-//
-//	Domain  Domain
-//	Code    int
-//	Op      string // what was being done: "open database"
-//	Subject string // to what: a path, a document ID, a URL
-//	Message string // what went wrong
-//	Hint    string // what people may try: see HintOf
-//	Err     error  // the cause
-type Error = fault.Error
+// Error is one failure: package failure has its fields and methods. For [errors.Is], two of the
+// same domain and code are the same.
+type Error = failure.Error
 
 // Domain says which family an error code belongs to.
-type Domain = fault.Domain
+type Domain = failure.Domain
 
 // The domains, with the numbers that Couchbase Lite's C API gives them.
 const (

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/tandemdb/tandem/failure"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/query/plan"
 	"github.com/tandemdb/tandem/internal/query/syntax"
@@ -14,12 +15,9 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// QueryError says why a query is invalid, or has failed. It matches [ErrInvalidQuery]:
-//
-//	Pos     int    // the byte of the text where it was noticed; -1 for what was noticed as it ran
-//	Message string // what is wrong, or what was expected
-//	Hint    string // what to try, or ""
-type QueryError = syntax.Error
+// QueryError says why a query is invalid, or has failed: package failure has its fields. It matches
+// [ErrInvalidQuery].
+type QueryError = failure.QueryError
 
 // Query is a compiled SQL++ query, which may be run many times. docs/queries.md describes the
 // language. All methods may be called from any goroutine.

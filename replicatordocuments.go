@@ -2,6 +2,7 @@ package tandem
 
 import (
 	"context"
+	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication"
@@ -29,18 +30,18 @@ func (r *Replicator) IsDocumentPending(ctx context.Context, c *Collection, id st
 	return replication.IsPending(ctx, r.db.store, r.cfg.Endpoint.String(), opts, id)
 }
 
-// DocumentState is where a document stands with a peer.
-type DocumentState = replication.State
+// DocumentState is where a document stands with a peer, in words.
+type DocumentState string
 
 // The states of a document.
 const (
-	DocumentSynced     = replication.StateSynced
-	DocumentPending    = replication.StatePending
-	DocumentFiltered   = replication.StateFiltered
-	DocumentInConflict = replication.StateConflict
-	DocumentRefused    = replication.StateRefused
-	DocumentUnknown    = replication.StateUnknown
-	DocumentNeverTried = replication.StateNeverTried
+	DocumentSynced     = DocumentState(replication.StateSynced)     // the peer has our revision
+	DocumentPending    = DocumentState(replication.StatePending)    // the next push sends it
+	DocumentFiltered   = DocumentState(replication.StateFiltered)   // the push filter refuses it
+	DocumentInConflict = DocumentState(replication.StateConflict)   // both sides have changed it
+	DocumentRefused    = DocumentState(replication.StateRefused)    // one side has refused it
+	DocumentUnknown    = DocumentState(replication.StateUnknown)    // there is no such document
+	DocumentNeverTried = DocumentState(replication.StateNeverTried) // nothing was replicated with the peer
 )
 
 // Explanation says why a document has, or has not, been replicated.
@@ -52,15 +53,15 @@ type Explanation struct {
 	Refusal  *Refusal // nil if the document was not refused
 }
 
-// Refusal is why a document was not replicated the last time. Its fields:
-//
-//	Time     time.Time
-//	Push     bool   // refused by the peer; otherwise by us
-//	Revision string // which was refused
-//	Domain   Domain // of the error
-//	Code     int
-//	Message  string
-type Refusal = replication.Refusal
+// Refusal is why a document was not replicated the last time.
+type Refusal struct {
+	Time     time.Time `json:"time"`
+	Push     bool      `json:"push"`     // refused by the peer; otherwise by us
+	Revision string    `json:"revision"` // which was refused
+	Domain   Domain    `json:"domain"`   // of the error
+	Code     int       `json:"code"`
+	Message  string    `json:"message"`
+}
 
 // Explain says how a document of one of the configuration's collections stands with the peer:
 // whether it is there, and if not, why. Another collection is [ErrInvalid].
@@ -70,7 +71,9 @@ func (r *Replicator) Explain(ctx context.Context, c *Collection, id string) (Exp
 		return Explanation{}, err
 	}
 	e, err := replication.Explain(ctx, r.db.store, r.cfg.Endpoint.String(), opts, id)
-	return Explanation(e), err
+	return Explanation{
+		State: DocumentState(e.State), Reason: e.Reason, Revision: e.Revision, Remote: e.Remote, Refusal: (*Refusal)(e.Refusal),
+	}, err
 }
 
 func (r *Replicator) pushOptions(c *Collection) (replication.CollectionOptions, error) {

@@ -2,6 +2,7 @@ package tandem
 
 import (
 	"crypto"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io/fs"
@@ -16,23 +17,57 @@ import (
 )
 
 // TLSIdentity is a private key and the certificate chain that proves it. It is immutable and
-// safe for use from any goroutine. Its methods:
-//
-//	Label() string                             // "" if it is not from a store
-//	Fingerprint() string                       // of its own certificate, as Fingerprint gives it
-//	Expiration() time.Time                     // of its own certificate
-//	Leaf() *x509.Certificate                   // its own certificate
-//	Certificates() []*x509.Certificate         // the chain, its own first
-//	Certs() [][]byte                           // the chain in DER
-//	CertificatesPEM() []byte                   // the chain in PEM, for those who pin it
-//	TLSCertificate() tls.Certificate           // for crypto/tls
-//	Check(uses TLSUsage, now time.Time) error  // ErrCertExpired, or ErrCrypto for another use
-//	Warning(now time.Time) string              // for people, from 30 days before it expires
-//	ExportPKCS12(password string) ([]byte, error)
-//	ExportPEM(password string) ([]byte, error) // key and chain; "" leaves the key in clear text
-//
-// A key that cannot leave its device cannot be exported: [ErrUnsupported].
-type TLSIdentity = identity.Identity
+// safe for use from any goroutine. Its zero value is no identity.
+type TLSIdentity identity.Identity
+
+func (id *TLSIdentity) inner() *identity.Identity { return (*identity.Identity)(id) }
+
+// Label returns the label under which the identity is stored, "" if it is not from a store.
+func (id *TLSIdentity) Label() string { return id.inner().Label() }
+
+// Fingerprint returns the [Fingerprint] of the identity's own certificate.
+func (id *TLSIdentity) Fingerprint() string { return id.inner().Fingerprint() }
+
+// Expiration returns when the identity's own certificate expires.
+func (id *TLSIdentity) Expiration() time.Time { return id.inner().Expiration() }
+
+// Leaf returns the identity's own certificate, which the caller must not change.
+func (id *TLSIdentity) Leaf() *x509.Certificate { return id.inner().Leaf() }
+
+// Certificates returns the chain, its own certificate first. The caller must not change the
+// certificates.
+func (id *TLSIdentity) Certificates() []*x509.Certificate { return id.inner().Certificates() }
+
+// Certs returns copies of the chain in DER, its own certificate first.
+func (id *TLSIdentity) Certs() [][]byte { return id.inner().Certs() }
+
+// CertificatesPEM returns the chain in PEM, without the key, for peers that pin it.
+func (id *TLSIdentity) CertificatesPEM() []byte { return id.inner().CertificatesPEM() }
+
+// TLSCertificate returns the identity in the form of crypto/tls, with the whole chain.
+func (id *TLSIdentity) TLSCertificate() tls.Certificate { return id.inner().TLSCertificate() }
+
+// Check reports why the identity cannot serve uses at the time now: [ErrCertExpired] if it has
+// expired or is not valid yet, [ErrCrypto] if its certificate excludes a use.
+func (id *TLSIdentity) Check(uses TLSUsage, now time.Time) error {
+	return id.inner().Check(identity.Usage(uses), now)
+}
+
+// Warning says for people, so that it goes on from "the certificate", what is wrong with the
+// identity at the time now: from 30 days before it expires, and if its keys are weak. "" is nothing.
+func (id *TLSIdentity) Warning(now time.Time) string { return id.inner().Warning(now) }
+
+// ExportPKCS12 returns the identity as a PKCS#12 file with the label as alias. A key that cannot
+// leave its device is [ErrUnsupported].
+func (id *TLSIdentity) ExportPKCS12(password string) ([]byte, error) {
+	return id.inner().ExportPKCS12(password)
+}
+
+// ExportPEM returns the chain and the key in PEM. The key is encrypted with password, and in clear
+// text if that is "". A key that cannot leave its device is [ErrUnsupported].
+func (id *TLSIdentity) ExportPEM(password string) ([]byte, error) {
+	return id.inner().ExportPEM(password)
+}
 
 // TLSIdentityOptions describe an identity to be created. CommonName is the only one needed.
 type TLSIdentityOptions struct {
@@ -70,13 +105,13 @@ type TLSIdentityOptions struct {
 }
 
 // TLSUsage says what an identity may be used for, as a set of bits.
-type TLSUsage = identity.Usage
+type TLSUsage uint8
 
 // The usages.
 const (
-	ServerUsage = identity.Server // to prove a listener to its clients
-	ClientUsage = identity.Client // to prove a replicator to a listener
-	IssuerUsage = identity.Issue  // to sign other identities
+	ServerUsage = TLSUsage(identity.Server) // to prove a listener to its clients
+	ClientUsage = TLSUsage(identity.Client) // to prove a replicator to a listener
+	IssuerUsage = TLSUsage(identity.Issue)  // to sign other identities
 )
 
 // PKCS12Options choose what [IdentityFromPKCS12] takes from a file. The zero value takes its
@@ -94,14 +129,26 @@ type PKCS12Options struct {
 // and an issuer that may not sign are [ErrCrypto]; an expiry in the past is [ErrInvalid].
 func CreateIdentity(store TLSIdentityStore, opts TLSIdentityOptions) (*TLSIdentity, error) {
 	if opts.Label == "" {
-		return identity.Create(nil, identity.Options(opts))
+		return public(identity.Create(nil, opts.inner()))
 	}
 	store, err := orDefault(store)
 	if err != nil {
 		return nil, err
 	}
-	return identity.Create(store, identity.Options(opts))
+	return public(identity.Create(innerStore(store), opts.inner()))
 }
+
+func (o TLSIdentityOptions) inner() identity.Options {
+	return identity.Options{
+		Usage: identity.Usage(o.Usage), CommonName: o.CommonName,
+		Organization: o.Organization, OrganizationalUnit: o.OrganizationalUnit, Country: o.Country, Locality: o.Locality, State: o.State,
+		Emails: o.Emails, DNSNames: o.DNSNames, IPs: o.IPs, URIs: o.URIs,
+		Expires: o.Expires, AllowPast: o.AllowPast, Label: o.Label, Issuer: o.Issuer.inner(), Key: o.Key,
+	}
+}
+
+// public passes on an identity with the error that came with it.
+func public(id *identity.Identity, err error) (*TLSIdentity, error) { return (*TLSIdentity)(id), err }
 
 // GetIdentity returns the identity under label, and nil without an error when there is none.
 // A nil store means [DefaultIdentityStore]. The error is [ErrCrypto] for a wrong passphrase or
@@ -160,20 +207,20 @@ func ImportPKCS12(
 // a key without its certificate, [ErrNotFound] for an unknown alias, [ErrInvalid] for several
 // keys without an alias, and others for files that cannot be read.
 func IdentityFromPKCS12(data []byte, password string, opts PKCS12Options) (*TLSIdentity, error) {
-	return identity.FromPKCS12(data, password, identity.PKCS12Options(opts))
+	return public(identity.FromPKCS12(data, password, identity.PKCS12Options(opts)))
 }
 
 // IdentityFromPEM reads an identity from PEM: one key, and the certificates that belong to it.
 // password opens an encrypted key. Label and errors are as for [IdentityFromPKCS12].
 func IdentityFromPEM(data []byte, password string) (*TLSIdentity, error) {
-	return identity.FromPEM(data, password)
+	return public(identity.FromPEM(data, password))
 }
 
 // IdentityFromKeyAndCerts makes an identity of a key and the certificates that belong to it, its
 // own first. The key may stay in a TPM, an HSM or an agent: it is only asked to sign. The
 // identity has no label. A key of another certificate is [ErrCrypto].
 func IdentityFromKeyAndCerts(key crypto.Signer, certs []*x509.Certificate) (*TLSIdentity, error) {
-	return identity.FromKeyAndCerts(key, certs)
+	return public(identity.FromKeyAndCerts(key, certs))
 }
 
 // AnonymousIdentity returns the self-signed identity that a listener on the database uses
@@ -187,9 +234,9 @@ func AnonymousIdentity(store TLSIdentityStore, db *Database) (*TLSIdentity, erro
 		return nil, err
 	}
 	uuid := db.store.PublicUUID()
-	id, err := identity.Anonymous(store, uuid, time.Now())
+	id, err := public(identity.Anonymous(innerStore(store), uuid, time.Now()))
 	if err == nil {
-		_ = identity.NoteDatabase(store, uuid, db.Path()) // people find their way without it, and listeners need none
+		_ = identity.NoteDatabase(innerStore(store), uuid, db.Path()) // people find their way without it, and listeners need none
 	}
 	return id, err
 }
@@ -214,7 +261,7 @@ func AnonymousIdentities(store TLSIdentityStore) ([]AnonymousIdentityInfo, error
 	if err != nil {
 		return nil, err
 	}
-	places, err := identity.Places(store)
+	places, err := identity.Places(innerStore(store))
 	if err != nil {
 		return nil, err
 	}

@@ -53,28 +53,34 @@ const (
 // are encrypted under the first line of the file that TANDEM_IDENTITIES_PASSPHRASE_FILE names,
 // or protected by the permissions of the files, which works on a bare server. A variable that is
 // set and empty is [ErrInvalid].
-func DefaultIdentityStore() (TLSIdentityStore, error) { return identity.Default() }
+func DefaultIdentityStore() (TLSIdentityStore, error) {
+	store, err := identity.Default()
+	if err != nil {
+		return nil, err
+	}
+	return ownStore{store}, nil
+}
 
 // MemoryIdentityStore returns an empty store that lives as long as the process.
-func MemoryIdentityStore() TLSIdentityStore { return identity.Memory() }
+func MemoryIdentityStore() TLSIdentityStore { return ownStore{identity.Memory()} }
 
 // FolderIdentityStore returns the store in a folder, which the first identity creates with the
 // mode 0700: labels.json, which maps labels to files, and a PEM file of mode 0600 for each
 // identity, its certificates and its key as PKCS#8, encrypted as o says.
 func FolderIdentityStore(path string, o IdentityFolderOptions) TLSIdentityStore {
-	return identity.Folder(path, identity.FolderOptions(o))
+	return ownStore{identity.Folder(path, identity.FolderOptions(o))}
 }
 
 // KeyringIdentityStore returns the store in the operating system's key store (Keychain,
 // Credential Manager, Secret Service), under a name of the application's own. Where there is
 // none, all its methods fail with [ErrCrypto].
-func KeyringIdentityStore(name string) TLSIdentityStore { return identity.Keyring(name) }
+func KeyringIdentityStore(name string) TLSIdentityStore { return ownStore{identity.Keyring(name)} }
 
 // PKCS12IdentityStore returns the store in a PKCS#12 file, protected by password, whose aliases
 // are the labels. Other programs read it as well. Java's JKS files are not read: keytool
 // converts them.
 func PKCS12IdentityStore(path, password string) TLSIdentityStore {
-	return identity.PKCS12File(path, password, 0)
+	return ownStore{identity.PKCS12File(path, password, 0)}
 }
 
 func orDefault(store TLSIdentityStore) (TLSIdentityStore, error) {
@@ -82,4 +88,36 @@ func orDefault(store TLSIdentityStore) (TLSIdentityStore, error) {
 		return store, nil
 	}
 	return DefaultIdentityStore()
+}
+
+// ownStore is one of our stores.
+type ownStore struct{ identity.Store }
+
+// Load implements [TLSIdentityStore].
+func (s ownStore) Load(label string) (*TLSIdentity, error) { return public(s.Store.Load(label)) }
+
+// Save implements [TLSIdentityStore].
+func (s ownStore) Save(label string, id, replaces *TLSIdentity) error {
+	return s.Store.Save(label, id.inner(), replaces.inner())
+}
+
+// foreignStore is a store that the program has made.
+type foreignStore struct{ TLSIdentityStore }
+
+// Load implements [identity.Store].
+func (s foreignStore) Load(label string) (*identity.Identity, error) {
+	id, err := s.TLSIdentityStore.Load(label)
+	return id.inner(), err
+}
+
+// Save implements [identity.Store].
+func (s foreignStore) Save(label string, id, replaces *identity.Identity) error {
+	return s.TLSIdentityStore.Save(label, (*TLSIdentity)(id), (*TLSIdentity)(replaces))
+}
+
+func innerStore(store TLSIdentityStore) identity.Store {
+	if own, ok := store.(ownStore); ok {
+		return own.Store
+	}
+	return foreignStore{store}
 }

@@ -24,7 +24,7 @@ var imports = map[string][]string{
 	"internal/bench": {".", "internal/store"},
 	".": {
 		"internal/replication", "internal/transport", "blip", "internal/store", "internal/seal", "internal/identity",
-		"internal/discovery", "internal/query", "internal/delta", "internal/document", "internal/revision", "internal/fault",
+		"internal/discovery", "internal/query", "internal/delta", "internal/document", "internal/revision", "internal/fault", "failure",
 	},
 	"internal/replication": {
 		"internal/replication/outbox", "internal/replication/wire", "internal/replication/checkpoint",
@@ -44,9 +44,10 @@ var imports = map[string][]string{
 	"internal/discovery":              {"internal/fault"},
 	"internal/delta":                  {"internal/document", "internal/fault"},
 	"internal/document":               {"internal/fault"},
-	"internal/query":                  {"internal/fault"},
+	"internal/query":                  {"internal/fault", "failure"},
 	"internal/revision":               {"internal/fault"},
-	"internal/fault":                  {},
+	"internal/fault":                  {"failure"},
+	"failure":                         {},
 	"internal/fuzzing":                {}, // for tests only
 	"internal/house":                  {},
 	"internal/soak":                   {}, // tests only
