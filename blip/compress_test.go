@@ -53,15 +53,6 @@ func share(t *testing.T, pipe, other blip.Pipe, count int, cfg blip.Config) floa
 	return float64(sent.Compressed) / float64(sent.Plain)
 }
 
-// takesTrueSpeed skips a test that needs the true speed of deflating.
-func takesTrueSpeed(t *testing.T) {
-	t.Helper()
-	testsize.Whole(t)
-	if raceDetector {
-		t.Skip("takes the true speed: run make test-speed")
-	}
-}
-
 // best repeats a measurement until it passes: other programs may use the processor during some
 // rounds.
 func best(measure func() float64, wanted func(float64) bool) (got float64) {
@@ -74,7 +65,7 @@ func best(measure func() float64, wanted func(float64) bool) (got float64) {
 }
 
 func TestAdaptiveCompressesAShortConversation(t *testing.T) {
-	takesTrueSpeed(t)
+	testsize.TrueSpeed(t)
 	enough := func(share float64) bool { return share >= 0.5 }
 	got := best(func() float64 {
 		a, b := blip.NewPipePair()
@@ -86,7 +77,7 @@ func TestAdaptiveCompressesAShortConversation(t *testing.T) {
 }
 
 func TestAdaptiveSparesTheProcessorOnAFastLink(t *testing.T) {
-	takesTrueSpeed(t)
+	testsize.TrueSpeed(t)
 	little := func(share float64) bool { return share <= 0.5 }
 	got := best(func() float64 {
 		a, b := blip.NewPipePair()
@@ -98,7 +89,7 @@ func TestAdaptiveSparesTheProcessorOnAFastLink(t *testing.T) {
 }
 
 func TestAdaptiveCompressesOnASlowLink(t *testing.T) {
-	takesTrueSpeed(t)
+	testsize.TrueSpeed(t)
 	most := func(share float64) bool { return share >= 0.6 }
 	got := best(func() float64 {
 		a, b := blip.NewPipePair()
@@ -111,7 +102,7 @@ func TestAdaptiveCompressesOnASlowLink(t *testing.T) {
 
 // The peer's time to process a document, 10 µs for 1 kB, is not caused by the link.
 func TestAdaptiveDoesNotCompressForABusyPeer(t *testing.T) {
-	takesTrueSpeed(t)
+	testsize.TrueSpeed(t)
 	little := func(share float64) bool { return share <= 0.4 }
 	got := best(func() float64 {
 		a, b := blip.NewPipePair()

@@ -264,7 +264,7 @@ func TestStreamsOfOtherDeflatersAreInflated(t *testing.T) {
 	decoder := blip.NewDecoder(1 << 20)
 	defer decoder.Close()
 	frames := 3000
-	if raceDetector {
+	if testsize.RaceDetector {
 		frames = 200
 	}
 	for i := range frames {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/blip/bliptest"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // recordings returns the recorded conversations: those in testdata, and those beside the
@@ -19,7 +20,7 @@ func recordings(t testing.TB) []string {
 	if err != nil || len(own) == 0 {
 		t.Fatalf("no recordings in testdata (%v)", err)
 	}
-	if raceDetector {
+	if testsize.RaceDetector {
 		return own
 	}
 	all, err := filepath.Glob("../../shared/vectors/*.jsonl")

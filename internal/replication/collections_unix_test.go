@@ -1,4 +1,4 @@
-//go:build unix && !race
+//go:build unix
 
 package replication_test
 
@@ -76,7 +76,7 @@ func leastSpread(t testing.TB, n, times int) time.Duration {
 
 // TestManyCollectionsCostWhatTheyHold compares 200 collections with 10, which have a twentieth of the documents.
 func TestManyCollectionsCostWhatTheyHold(t *testing.T) {
-	testsize.Whole(t)
+	testsize.TrueSpeed(t)
 	few, many := leastSpread(t, 10, 5), leastSpread(t, 200, 5)
 	ratio := many.Seconds() / few.Seconds()
 	t.Logf("10 collections: %v, 200: %v, %.1f times as much", few, many, ratio)

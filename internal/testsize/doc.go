@@ -3,9 +3,9 @@
 //
 //	seeds := testsize.Pick(4, 100)
 //
-// A test that is costly as a whole, and cannot be made smaller, begins with [Whole]. Costly
-// property tests use [Check] in place of rapid.Check. What must happen is waited for with
-// [Eventually], or for [Patience].
+// A test that is costly as a whole, and cannot be made smaller, begins with [Whole], one of speed
+// with [TrueSpeed]. Costly property tests use [Check] in place of rapid.Check. What must happen is
+// waited for with [Eventually], or for [Patience].
 //
 // Ask within a test, not in a variable's initialization or in TestMain: only then does "go test"
 // know that a cached result depends on the variable.

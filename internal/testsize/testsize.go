@@ -45,6 +45,15 @@ func Whole(t testing.TB) {
 	}
 }
 
+// TrueSpeed skips a test of speed unless everything is tried, without the race detector.
+func TrueSpeed(t testing.TB) {
+	t.Helper()
+	Whole(t)
+	if RaceDetector {
+		t.Skip("takes the true speed of the machine: run make test-speed")
+	}
+}
+
 // Patience is how long a test waits for an event that must come. A machine ten times slower than
 // usual gets there; where all is well, the wait ends with the event.
 const Patience = 3 * time.Minute

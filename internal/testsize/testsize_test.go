@@ -25,6 +25,14 @@ func TestTheVariableDecides(t *testing.T) {
 		if want := value == "all"; ran != want {
 			t.Errorf("%q: a costly test has run: %t, want %t", value, ran, want)
 		}
+		ran = false
+		t.Run("speed", func(t *testing.T) {
+			testsize.TrueSpeed(t)
+			ran = true
+		})
+		if want := value == "all" && !testsize.RaceDetector; ran != want {
+			t.Errorf("%q: a test of speed has run: %t, want %t", value, ran, want)
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // The link must be busy nearly all the time, with compressed bytes, and carry documents at least
 // 2.5 times as fast as without compression.
 func TestASlowLinkCarriesCompressedDocuments(t *testing.T) {
-	takesTrueSpeed(t)
+	testsize.TrueSpeed(t)
 	docs := routes(t, 4_000)
 	for _, versioning := range []store.Versioning{store.RevTrees, store.VersionVectors} {
 		for name, push := range map[string]bool{"push": true, "pull": false} {
@@ -37,15 +37,6 @@ func TestASlowLinkCarriesCompressedDocuments(t *testing.T) {
 				t.Error(errors.Join(errs...))
 			})
 		}
-	}
-}
-
-// takesTrueSpeed skips a test that depends on the full speed of the machine.
-func takesTrueSpeed(t *testing.T) {
-	t.Helper()
-	testsize.Whole(t)
-	if raceDetector {
-		t.Skip("takes the true speed: run make test-speed")
 	}
 }
 

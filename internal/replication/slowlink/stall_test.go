@@ -11,6 +11,7 @@ import (
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // stalling is a connection whose owner stops reading for a while, like a process that hangs.
@@ -52,7 +53,7 @@ func newStall(t *testing.T) *stall {
 // A sender whose peer stops reading must hold only a few megabytes, however much it has to send,
 // and continue when the peer does.
 func TestAStalledReaderCostsLittleMemory(t *testing.T) {
-	takesTrueSpeed(t) // it moves hundreds of megabytes
+	testsize.TrueSpeed(t) // it moves hundreds of megabytes
 	const most = 24 << 20
 	for name, fill := range map[string]func(*peer) (documents int){
 		"100,000 documents": func(p *peer) int {

@@ -1,6 +1,0 @@
-//go:build !race
-
-package slowlink_test
-
-// raceDetector reports whether the race detector is on, which slows everything down tenfold.
-const raceDetector = false
