@@ -121,9 +121,28 @@ func newIndexDelete(a *app) *cobra.Command {
 		Short: "Delete an index, if it exists",
 		Args:  cobra.ExactArgs(2),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error { return coll.DeleteIndex(ctx, args[1]) })
+			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error { return a.deleteIndex(ctx, coll, args[1]) })
 		}),
 	}
 	coll.add(c)
 	return c
+}
+
+func (a *app) deleteIndex(ctx context.Context, coll *tandem.Collection, name string) error {
+	all, err := coll.Indexes(ctx)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(all))
+	for i, index := range all {
+		names[i] = index.Name
+	}
+	if slices.Contains(names, name) {
+		return coll.DeleteIndex(ctx, name)
+	}
+	a.note("collection %s has no index %s", coll.FullName(), name)
+	if near := nearest(name, names); near != "" {
+		a.note("hint: did you mean %s?", near)
+	}
+	return nil
 }

@@ -4,11 +4,9 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -84,27 +82,6 @@ func parseParams(list []string) (tandem.Parameters, error) {
 	return params, nil
 }
 
-// marked adds the text of an invalid query to the error, and marks the place of the mistake.
-func marked(text string, err error) error {
-	if !errors.Is(err, tandem.ErrInvalidQuery) && !errors.Is(err, tandem.ErrInvalidParameter) {
-		return err
-	}
-	var invalid *tandem.QueryError
-	if !errors.As(err, &invalid) {
-		return usageError{text: err.Error(), hint: tandem.HintOf(err)}
-	}
-	if text == "" || invalid.Pos < 0 || invalid.Pos > len(text) {
-		return usageError{text: err.Error(), hint: invalid.Hint}
-	}
-	start := strings.LastIndexByte(text[:invalid.Pos], '\n') + 1
-	line, _, _ := strings.Cut(text[start:], "\n")
-	column := utf8.RuneCountInString(text[start:invalid.Pos])
-	return usageError{
-		text: fmt.Sprintf("invalid query: %s\n  %s\n  %s^", invalid.Message, line, strings.Repeat(" ", column)),
-		hint: invalid.Hint,
-	}
-}
-
 func (a *app) printRows(rows *tandem.ResultSet, f *queryFlags) error {
 	switch {
 	case f.asJSON:
@@ -141,12 +118,22 @@ func (a *app) printCSV(rows *tandem.ResultSet) error {
 // breaks replaces characters that would end a line or a cell of a table.
 var breaks = strings.NewReplacer("\n", " ", "\t", " ")
 
+// tablePart is how many rows of a table have their columns below each other. More of them would have to be kept in memory.
+const tablePart = 1000
+
 func (a *app) printTable(rows *tandem.ResultSet) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, printable(strings.Join(rows.Columns(), "\t")))
+	n := 0
 	for row, err := range rows.All() {
 		if err != nil {
+			_ = w.Flush() // what comes before the error
 			return err
+		}
+		if n++; n%tablePart == 0 {
+			if err := w.Flush(); err != nil {
+				return err
+			}
 		}
 		line := cells(row)
 		for i, cell := range line {
