@@ -5,13 +5,13 @@ import (
 	"reflect"
 )
 
-// mayHaveBlobs tells cheaply that most bodies refer to no blob.
+// mayHaveBlobs reports false for most bodies without blobs, at little cost.
 func mayHaveBlobs(body []byte) bool {
 	return bytes.Contains(body, []byte(`"digest":`)) || bytes.Contains(body, []byte(`\u`)) // which may hide the name
 }
 
-// bindBlobs tells the blobs in what v points to, decoded just now, which database has their
-// content: their JSON does not say.
+// bindBlobs sets the database that has the content of each blob in the freshly decoded value v:
+// their JSON does not name it.
 func bindBlobs(v any, db *Database) {
 	b := blobBinder{db: db, met: make(map[uintptr]bool)}
 	b.walk(reflect.ValueOf(v))
@@ -75,7 +75,7 @@ func (b *blobBinder) walkMap(v reflect.Value) {
 
 func isScalar(k reflect.Kind) bool { return k <= reflect.Complex128 || k == reflect.String }
 
-// bind says which database has the content, if that is not known.
+// bind sets the database that has the content, if it is not set.
 func (b *Blob) bind(db *Database) {
 	if !b.isZero() && b.content == nil && b.db == nil {
 		b.db = db

@@ -58,8 +58,9 @@ func (c *Collection) AddChangeListener(
 	return c.db.observe(ctx, newCollectionWatch(c, fn, withDocuments(options)), c.coll)
 }
 
-// AddDocumentChangeListener calls fn after the document with an ID, which need not exist, has
-// changed, as [Database.AddChangeListener] does; purges by other processes are reported too.
+// AddDocumentChangeListener calls fn after the document with the given ID has changed, as
+// [Database.AddChangeListener] does. The document need not exist. Purges by other processes are
+// reported too.
 func (c *Collection) AddDocumentChangeListener(
 	ctx context.Context, id string, fn func(DocumentChange), options ...ChangeOptions,
 ) (*ListenerToken, error) {
@@ -75,7 +76,7 @@ var errNoListener = fault.Invalid.In("add change listener", "").Says("the functi
 type collectionWatch struct {
 	feed   changeFeed
 	fn     func(CollectionChange)
-	purged []string // not told yet
+	purged []string // not reported yet
 }
 
 func newCollectionWatch(c *Collection, fn func(CollectionChange), documents bool) *collectionWatch {
@@ -108,7 +109,7 @@ func (w *collectionWatch) look(ctx context.Context, purged []store.Purge) error 
 	return ctx.Err()
 }
 
-// take gives the change to tell, and goes past it.
+// take returns the change to report, and moves past it.
 func (w *collectionWatch) take(docs []*store.Document) CollectionChange {
 	change := CollectionChange{Collection: w.feed.c, DocumentIDs: make([]string, 0, len(docs)+len(w.purged))}
 	add := func(id string, d *Document) {
@@ -202,7 +203,7 @@ func (w *documentWatch) look(ctx context.Context, _ []store.Purge) error {
 	return nil
 }
 
-// changed returns what has changed since it was asked last, nil for nothing.
+// changed returns the change since the last call, or nil.
 func (w *documentWatch) changed(ctx context.Context) (change *DocumentChange, err error) {
 	err = w.c.db.view(ctx, func(tx *store.Tx) error {
 		heads, err := tx.Heads(w.c.coll, []string{w.id})

@@ -21,26 +21,26 @@ type Change struct {
 	Document *Document
 }
 
-// ChangeOptions choose what changes come with. The zero value is what they have without options;
-// of several options any counts.
+// ChangeOptions select what comes with a change. The zero value is the default. Of several options,
+// each that is set counts.
 type ChangeOptions struct {
 	// Documents reads the documents that have changed, each with the revision that the change
 	// tells of. At most 4 MiB of them, or one that is larger, are in memory at once.
 	Documents bool
 }
 
-// withDocuments reports whether any options ask for documents.
+// withDocuments reports whether an option asks for documents.
 func withDocuments(options []ChangeOptions) bool {
 	return slices.ContainsFunc(options, func(o ChangeOptions) bool { return o.Documents })
 }
 
-// changesPortion is how many changes are read at once.
+// changesPortion is the number of changes read at once.
 const changesPortion = 1000
 
-// ChangesSince gives the changes after the sequence since (0 for all) and ends with the last
-// there is. Each document occurs once, with its latest change; one that changes meanwhile may
-// occur again. Purged documents do not occur. The loop may use the database in any way. An
-// error ends the sequence.
+// ChangesSince yields the changes after the sequence since (0 for all), up to the last one. Each
+// document occurs once, with its latest change; a document that changes meanwhile may occur again.
+// Purged documents do not occur. The loop may use the database in any way. An error ends the
+// sequence.
 func (c *Collection) ChangesSince(ctx context.Context, since uint64, options ...ChangeOptions) iter.Seq2[Change, error] {
 	feed := changeFeed{c: c, since: store.Sequence(since), documents: withDocuments(options)}
 	return func(yield func(Change, error) bool) {
@@ -81,7 +81,7 @@ type changeFeed struct {
 	documents bool           // reads them, too
 }
 
-// run yields the changes there are. It reports whether more are wanted.
+// run yields the present changes. It reports whether the caller wants more.
 func (f *changeFeed) run(ctx context.Context, yield func(Change, error) bool) bool {
 	for more := true; more; {
 		var docs []*store.Document

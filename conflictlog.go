@@ -18,20 +18,20 @@ type ResolvedConflict struct {
 	DocumentID        string
 	Remote            string // the peer's URL
 	Winner            ConflictWinner
-	Why               string // for people: what the decision went by
+	Why               string // the reason of the decision, for people
 
 	Local, RemoteSide ConflictSide
 	RevisionID        string // of the outcome
 }
 
-// ConflictSide is what one side had. Body is JSON.
+// ConflictSide is the revision of one side. Body is JSON.
 type ConflictSide struct {
 	RevisionID string
 	Deleted    bool
 	Body       []byte
 }
 
-// ConflictWinner says whose content a conflict ended with.
+// ConflictWinner tells whose content resolved a conflict.
 type ConflictWinner int
 
 // The winners.
@@ -84,7 +84,7 @@ func (db *Database) ResolvedConflicts(ctx context.Context, c *Collection, id str
 	}
 }
 
-// conflictsPortion is how many entries of the log are read at once.
+// conflictsPortion is the number of log entries read at once.
 const conflictsPortion = 100
 
 func (db *Database) conflictPage(

@@ -17,17 +17,17 @@ import (
 type Conflict struct {
 	DocumentID string
 
-	// LocalDocument is what we have, nil if it was deleted here.
+	// LocalDocument is the local document, nil if it was deleted here.
 	LocalDocument *Document
 
-	// RemoteDocument is what the peer has, nil if it was deleted there.
+	// RemoteDocument is the peer's document, nil if it was deleted there.
 	RemoteDocument *Document
 
-	// BaseBody is the JSON that both were made from, nil where it is not kept.
+	// BaseBody is the JSON of the common ancestor, nil if it is not kept.
 	BaseBody []byte
 }
 
-// ConflictResolver ends a conflict by what it returns:
+// ConflictResolver decides a conflict by its result:
 //
 //   - one of the two documents, as it is: it wins;
 //   - one of them that it has changed, or another document: its body becomes a new revision that
@@ -44,10 +44,10 @@ type Conflict struct {
 // Without a resolver a deletion wins, or else the later edit: see [DefaultConflictResolver].
 type ConflictResolver func(ctx context.Context, c Conflict) (*Document, error)
 
-// LocalWins resolves each conflict in favour of what we have.
+// LocalWins resolves each conflict in favour of the local document.
 func LocalWins(_ context.Context, c Conflict) (*Document, error) { return c.LocalDocument, nil }
 
-// RemoteWins resolves each conflict in favour of what the peer has.
+// RemoteWins resolves each conflict in favour of the peer's document.
 func RemoteWins(_ context.Context, c Conflict) (*Document, error) { return c.RemoteDocument, nil }
 
 // LatestWins resolves each conflict in favour of the later edit. A deletion, which has no time
@@ -110,7 +110,7 @@ func MergeFields(ctx context.Context, c Conflict) (*Document, error) {
 	return result, nil
 }
 
-// resolver makes a resolver of the API one of the session. log may be nil.
+// resolver adapts a resolver of the API to a session. log may be nil.
 func (c *Collection) resolver(resolve ConflictResolver, log *slog.Logger) replication.Resolver {
 	if resolve == nil {
 		return nil
@@ -155,7 +155,7 @@ func (c *Collection) decision(ctx context.Context, shown Conflict, result *Docum
 	return replication.Decision{Winner: store.Merged, Body: body}, err
 }
 
-// changed reports whether the body is another one than was read or saved.
+// changed reports whether the body differs from the body that was read or saved.
 func (d *Document) changed() bool {
 	return d != nil && d.head != nil && !bytes.Equal(d.body, d.head.Body)
 }

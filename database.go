@@ -74,7 +74,7 @@ func (db *Database) Close() error {
 	return db.store.Close()
 }
 
-// Delete closes the database and removes it from the disk for good. It fails with [ErrBusy], and
+// Delete closes the database and removes it from the disk permanently. It fails with [ErrBusy], and
 // removes nothing, while another Database or process has the folder open.
 func (db *Database) Delete() error {
 	if err := db.Close(); err != nil {
@@ -101,9 +101,9 @@ func (db *Database) UUID() string {
 // Versioning returns the form of the revisions that new edits get.
 func (db *Database) Versioning() Versioning { return Versioning(db.store.Versioning()) }
 
-// UpgradeVersioning switches new edits to [VersionVectors], for good. Documents keep their
+// UpgradeVersioning switches new edits to [VersionVectors], permanently. Documents keep their
 // revisions until they are edited. On a database with version vectors it does nothing. Stop
-// replicators and listeners first: running ones go on with the old versioning.
+// replicators and listeners first: running ones continue with the old versioning.
 func (db *Database) UpgradeVersioning(ctx context.Context) error {
 	if err := db.toChangeAlone(ctx, "upgrade database"); err != nil {
 		return err

@@ -15,13 +15,13 @@ import (
 const DiscoveryService = discovery.Service
 
 // ReplicatorConfigurationForPeer returns the configuration that replicates collections with a
-// discovered peer: at the first of its addresses that answers, and with its certificate pinned
-// by the fingerprint that it tells. So it talks to the one that was discovered; whether that
-// is who it says it is, the fingerprint has to tell, or an authenticator.
+// discovered peer: at the first of its addresses that answers, with the advertised fingerprint
+// pinned. The replicator thus connects to the peer that was discovered. Only the fingerprint,
+// compared by a person, or an authenticator proves who that peer is.
 //
-// A peer without a fingerprint, as it may come from a list, is trusted like any other server.
-// One that speaks clear text is refused with [ErrInvalid], since anybody could pose as it; use
-// its URLs where that does not matter. A peer without an address is [ErrUnknownHost].
+// A peer without a fingerprint, for example from a list, is trusted like any other server. A peer
+// without TLS is refused with [ErrInvalid], since anybody could pose as it; use its URLs where that
+// does not matter. A peer without an address is [ErrUnknownHost].
 func ReplicatorConfigurationForPeer(
 	ctx context.Context, peer DiscoveredPeer, collections ...*Collection,
 ) (ReplicatorConfiguration, error) {

@@ -16,18 +16,18 @@
 //
 // # Documents and their text
 //
-// A body is kept as the JSON text it came as, but for whitespace: the order of keys, the
-// digits of numbers and the escapes in strings survive storage and sync. Integers from −2^63
-// to 2^64−1 are exact. Where numbers come out as part of an untyped value, in a map for
-// example, they are [encoding/json.Number], which is exact too.
+// A body is stored as the JSON text that was saved, without whitespace: the order of keys, the
+// digits of numbers and the escapes in strings survive storage and sync. Integers from −2^63 to
+// 2^64−1 are exact. Numbers in an untyped value, such as a map, are [encoding/json.Number], which
+// is exact too.
 //
 // # Sync
 //
-// A [URLEndpointListener] lets peers in; a [Replicator] connects to one. Both are made from a
-// configuration, then started. [Replicator.Status] and change listeners say how it goes,
-// [Replicator.Wait] waits for it. Peers know each other by a [TLSIdentity], by passwords, or by
-// what discovery tells: see [FindPeer] and [ReplicatorConfigurationForPeer]. What was changed on
-// both sides is settled by default rules, by a [ConflictResolver], or later by [Collection.Resolve].
+// A [URLEndpointListener] accepts peers; a [Replicator] connects to one. Both are made from a
+// configuration, then started. [Replicator.Status] and change listeners report the progress, and
+// [Replicator.Wait] waits for the end. Peers authenticate each other by a [TLSIdentity], by
+// passwords, or by discovery: see [FindPeer] and [ReplicatorConfigurationForPeer]. Conflicting
+// changes are resolved by default rules, by a [ConflictResolver], or later by [Collection.Resolve].
 //
 // # Who may do what at once
 //
@@ -43,10 +43,10 @@
 //
 // # Functions of yours
 //
-// Listeners, filters, resolvers and authenticators are called on goroutines of this package. They may
-// use the database, and must not call Close of what they are called by, which waits for them. One
-// that decides something (a filter, a resolver, an authenticator) may panic: that is told and
-// logged, and decides nothing or against the peer, as its comment says. A panic of a mere listener
+// Listeners, filters, resolvers and authenticators run on goroutines of this package. They may use
+// the database, but must not call Close of their caller, which waits for them. A function that
+// decides (a filter, resolver or authenticator) may panic: the panic is reported and logged, and
+// the decision is open or goes against the peer, as its comment tells. A panic of a mere listener
 // ends the program, as on any goroutine.
 //
 // # Errors

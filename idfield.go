@@ -9,7 +9,7 @@ import (
 // tagName is the key of our tags of struct fields.
 const tagName = "tandem"
 
-// idField is where a type has the ID of its document. The zero value is nowhere.
+// idField is the place of the document's ID in a type. The zero value means that the type has none.
 type idField struct {
 	in    reflect.Type
 	index []int // of the field

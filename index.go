@@ -8,16 +8,17 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// ValueIndex makes queries find documents by the values of expressions, and sort by them, without reading all. It
-// serves a query that has the same expression, with the same collation. The results are the same without it.
+// ValueIndex lets queries find and sort documents by the values of expressions, without reading all
+// documents. It serves queries with the same expression and the same collation. It never changes a
+// result.
 type ValueIndex struct {
 	// Expressions are properties, functions of them, or META().id, each with a collation if wished: "name", "lower(city)",
 	// "name COLLATE NOCASE". The order counts as in ORDER BY. At least one is needed; parameters, aggregates and functions
 	// of dates that depend on the time zone are not allowed.
 	Expressions []string
 
-	// Where is a condition, and the index only has the documents for which it is true; it serves queries that have the same
-	// condition. "" means all documents.
+	// Where limits the index to documents that satisfy this condition. The index then serves
+	// queries with the same condition. "" means all documents.
 	Where string
 
 	// Progress is called now and then while the index is built, with the number of documents that it has, and about
@@ -25,15 +26,16 @@ type ValueIndex struct {
 	Progress func(done, total int64)
 }
 
-// ArrayIndex makes queries find documents by the items of arrays. It serves UNNEST of the same arrays, ANY, IN and
-// array_contains() over them where they compare the same expressions with constants, in conditions that all rows have to
-// satisfy. The results are the same without it.
+// ArrayIndex lets queries find documents by the items of arrays. It serves UNNEST of the same
+// arrays, and ANY, IN and array_contains() over them, if a condition that all rows must satisfy
+// compares the same expressions with constants. It never changes a result.
 type ArrayIndex struct {
 	// Path is the property with the array. With arrays in the items of arrays, [] follows each but the last:
 	// "contacts[].phones".
 	Path string
 
-	// Expressions are of an item, as those of a [ValueIndex] are of a document. None stands for the item itself.
+	// Expressions are evaluated for an item, as those of a [ValueIndex] are for a document. An
+	// empty list means the item itself.
 	Expressions []string
 
 	// Where is a condition on the document, as that of a [ValueIndex].
@@ -90,7 +92,7 @@ func (c *Collection) CreateIndex(ctx context.Context, name string, index Index) 
 	return c.db.store.CreateIndex(ctx, c.coll, i, progress)
 }
 
-// DeleteIndex removes an index. That there is none is no error.
+// DeleteIndex removes an index, if it exists.
 func (c *Collection) DeleteIndex(ctx context.Context, name string) error {
 	return c.db.update(ctx, func(tx *store.Tx) error { return tx.DeleteIndex(c.coll, name) })
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// A method that is called with the context of a batch or View joins its transaction. In a batch, what is called
-// with another context and writes would wait for its own end, for ever: that is an error. To know such a call,
-// the goroutine that it is made on is compared; Go offers nothing else.
+// A method called with the context of a batch or View joins its transaction. Inside a batch, a
+// write with another context would wait for the batch itself, forever, so it is an error. Comparing
+// goroutine numbers detects such a call; Go offers no other way.
 
-// transaction is what a context may join: a [*Batch] or a [*snapshot].
+// transaction is a transaction that a context may join: a [*Batch] or a [*snapshot].
 type transaction interface {
 	// read runs fn, which must not call read again.
 	read(fn func(*store.Tx) error) error
@@ -28,10 +28,10 @@ func (db *Database) joining(ctx context.Context, t transaction) context.Context 
 	return context.WithValue(ctx, joinKey{db}, t)
 }
 
-// apart returns a context that joins no transaction, for what goes on after it.
+// apart returns a context that joins no transaction, for work that outlives the transaction.
 func (db *Database) apart(ctx context.Context) context.Context { return db.joining(ctx, nil) }
 
-// joined returns the transaction that ctx joins, nil for none.
+// joined returns the transaction that ctx joins, or nil.
 func (db *Database) joined(ctx context.Context) transaction {
 	t, _ := ctx.Value(joinKey{db}).(transaction)
 	return t
@@ -82,7 +82,7 @@ func (db *Database) toChange(ctx context.Context, op string) (*Batch, error) {
 	return nil, db.mayWait(op)
 }
 
-// toChangeAlone refuses what can be done in no transaction.
+// toChangeAlone refuses operations that cannot run in a transaction.
 func (db *Database) toChangeAlone(ctx context.Context, op string) error {
 	if _, err := db.joinedBatch(ctx); err != nil {
 		return err
@@ -90,7 +90,7 @@ func (db *Database) toChangeAlone(ctx context.Context, op string) error {
 	return db.mayWait(op)
 }
 
-// toMaintain is toChangeAlone for what waits for readers, too.
+// toMaintain is toChangeAlone for operations that wait for readers, too.
 func (db *Database) toMaintain(ctx context.Context, op string) error {
 	if _, err := db.joinedBatch(ctx); err != nil {
 		return err
@@ -98,7 +98,8 @@ func (db *Database) toMaintain(ctx context.Context, op string) error {
 	return db.mayWaitForAll(op)
 }
 
-// mayWait refuses what waits for the writer on the goroutine of a batch, which would wait for itself.
+// mayWait refuses an operation that waits for the writer, if it runs on the goroutine of a batch:
+// it would wait for itself.
 func (db *Database) mayWait(op string) error {
 	if b := db.batch.Load(); b == nil || b.goroutine != goroutineID() {
 		return nil
@@ -107,7 +108,7 @@ func (db *Database) mayWait(op string) error {
 		Try("call methods of the Batch, or give the context of Batch.Context; do what a batch cannot after it")
 }
 
-// mayWaitForAll is mayWait for what waits for readers, too.
+// mayWaitForAll is mayWait for operations that wait for readers, too.
 func (db *Database) mayWaitForAll(op string) error {
 	if db.viewHere() == nil {
 		return db.mayWait(op)

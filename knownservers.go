@@ -57,7 +57,7 @@ func (db *Database) knownServer(ctx context.Context, address string) (known *Kno
 	return known, err
 }
 
-// loadKnownServer returns nil for one that is not known.
+// loadKnownServer returns nil for an unknown server.
 func loadKnownServer(tx *store.Tx, address string) (*KnownServer, error) {
 	text, err := tx.Info(knownServerSpace, address)
 	if err != nil || text == nil {
@@ -74,15 +74,15 @@ func parseKnownServer(address string, text []byte) (*KnownServer, error) {
 	return &known, nil
 }
 
-// heedsKnown reports whether a certificate that was trusted on first use decides: with trust on first
-// use, and where nothing else is said about certificates.
+// heedsKnown reports whether a certificate that was trusted on first use decides: with trust on
+// first use, or without any other setting for certificates.
 func (c ReplicatorConfiguration) heedsKnown() bool {
 	says := c.AcceptOnlySelfSignedServerCertificate || len(c.TrustedRootCertificates) > 0
 	return c.server().endpoint.Secure() && c.PinnedServerCertificate == nil && c.PinnedServerFingerprint == "" &&
 		(c.TrustOnFirstUse != nil || !says)
 }
 
-// trust returns which certificates are good for the next connection.
+// trust returns the rules for certificates of the next connection.
 func (r *Replicator) trust(ctx context.Context) (transport.Trust, error) {
 	trust, err := r.cfg.trust()
 	if err != nil || !r.cfg.heedsKnown() {
@@ -102,8 +102,8 @@ func (r *Replicator) trust(ctx context.Context) (transport.Trust, error) {
 	return trust, err
 }
 
-// meeting returns the judge of the certificates that one attempt to connect comes across. The
-// program decides about the first; servers that the attempt is redirected to must show the same.
+// meeting returns the function that decides about certificates during one attempt to connect. The
+// program decides about the first certificate; servers after a redirect must show the same one.
 func (r *Replicator) meeting() func(*x509.Certificate) bool {
 	var trusted *x509.Certificate
 	return func(cert *x509.Certificate) bool {
@@ -118,7 +118,7 @@ func (r *Replicator) meeting() func(*x509.Certificate) bool {
 	}
 }
 
-// meet asks the program about a certificate.
+// meet asks the program whether to trust a certificate.
 func (r *Replicator) meet(cert *x509.Certificate) (trusted bool) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -131,8 +131,8 @@ func (r *Replicator) meet(cert *x509.Certificate) (trusted bool) {
 	return r.cfg.TrustOnFirstUse(cert)
 }
 
-// remember keeps the certificate of a server that was trusted on first use, and has proved
-// now that it has the key.
+// remember stores the certificate of a server that was trusted on first use and has now proved that
+// it has the key.
 func (r *Replicator) remember(ctx context.Context, chain []*x509.Certificate) error {
 	if r.cfg.TrustOnFirstUse == nil || !r.cfg.heedsKnown() || len(chain) == 0 {
 		return nil

@@ -23,8 +23,8 @@ func (db *Database) Copy(ctx context.Context, path string) error {
 	return db.store.Copy(ctx, folder)
 }
 
-// Problem is one thing that is wrong with a database: what, and where (a collection and
-// document, a blob, or a file).
+// Problem is one defect of a database: what it is and where (a collection and document, a blob, or
+// a file).
 type Problem struct {
 	Where, What string
 }

@@ -17,12 +17,13 @@ type observer struct {
 	done   chan struct{} // closed when the goroutine has ended
 }
 
-// watched is what an observer looks at.
+// watched is the subject of an observer.
 type watched interface {
-	// begin notes how things are.
+	// begin notes the present state.
 	begin(ctx context.Context) error
 
-	// look calls the listener if they are different now. purged is what was purged since.
+	// look calls the listener if the state has changed. purged lists the purges since the last
+	// look.
 	look(ctx context.Context, purged []store.Purge) error
 }
 

@@ -23,8 +23,8 @@ const (
 
 // Options adjusts [Open]. Its zero value is ready to use.
 type Options struct {
-	// Versioning of a database that is created; empty means [VersionVectors]. A database that
-	// exists must have the one that is named here; empty accepts what it has.
+	// Versioning of a database that Open creates; empty means [VersionVectors]. An existing
+	// database must have the versioning named here; empty accepts any.
 	Versioning Versioning
 
 	// MustExist makes Open fail with [ErrNotFound] where there is no database, instead of
@@ -42,8 +42,8 @@ type Options struct {
 	// survive power cuts without it, too.
 	FullSync bool
 
-	// DisableDeltaSync has all replicators and listeners of this Database send and ask for whole
-	// documents only, whatever their own settings.
+	// DisableDeltaSync makes all replicators and listeners of this Database send and request only
+	// whole documents, whatever their own settings.
 	DisableDeltaSync bool
 
 	// EncryptionKey opens an encrypted database, and encrypts a new one. Nil means no

@@ -14,7 +14,7 @@ func Exists(path string) bool {
 	return err == nil && store.Exists(folder)
 }
 
-// DeleteDatabase removes the database at path, with or without ".tandem", for good. The error is
+// DeleteDatabase removes the database at path, with or without ".tandem", permanently. The error is
 // [ErrNotFound] if there is none, and [ErrBusy] while it is open.
 func DeleteDatabase(path string) error {
 	folder, err := folderOf(path)

@@ -15,8 +15,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// QueryError says why a query is invalid, or has failed: package failure has its fields. It matches
-// [ErrInvalidQuery].
+// QueryError tells why a query is invalid. It matches [ErrInvalidQuery]:
 type QueryError = failure.QueryError
 
 // Query is a compiled SQL++ query, which may be run many times. docs/queries.md describes the
@@ -69,9 +68,8 @@ func (db *Database) compileIn(tx *store.Tx, text string) (*Query, error) {
 // Columns returns the names of the result columns: an alias, or the last name of a property, or $1, $2 and so on.
 func (q *Query) Columns() []string { return q.plan.ColumnNames() }
 
-// SetParameters sets the parameters of the runs that begin from now on, in place of those set before: [Parameters], a
-// struct or map, or nil for none. It fails with [ErrInvalidParameter] if the query has no such parameter or p is
-// something else, or [ErrBadJSON].
+// SetParameters replaces the parameters for later runs. It fails with [ErrInvalidParameter] if the
+// query has no such parameter, or with [ErrBadJSON].
 func (q *Query) SetParameters(p any) error {
 	params, err := q.encode(p)
 	if err != nil {
@@ -121,7 +119,7 @@ func parametersOf(given any) (Parameters, error) {
 	return p, nil
 }
 
-// with returns the parameters of one run: those that were set, and given ones over them.
+// with returns the parameters of one run: the given ones, and the set ones for the rest.
 func (q *Query) with(given []any) (map[string]value.Value, error) {
 	q.mu.Lock()
 	params := maps.Clone(q.params)

@@ -14,8 +14,8 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
-// ReplicatorType says which directions a replicator works in. Push and pull are named from
-// the replicator's side.
+// ReplicatorType selects the directions of a replicator. Push and pull are named from the
+// replicator's side.
 type ReplicatorType int
 
 // The types.
@@ -48,23 +48,23 @@ type ReplicatorConfiguration struct {
 	// Collections are replicated; at least one, all of one open database, none twice.
 	Collections []CollectionConfiguration
 
-	// Type is which directions to work in.
+	// Type selects the directions.
 	Type ReplicatorType
 
 	// Continuous keeps the connection and carries changes as they happen, until stopped.
 	Continuous bool
 
-	// Authenticator says who we are. Nil says nothing.
+	// Authenticator authenticates us to the peer. Nil sends no credentials.
 	Authenticator ReplicatorAuthenticator
 
 	// Heartbeat is the silence after which the peer is asked whether it is still there.
 	// Zero means 300 s.
 	Heartbeat time.Duration
 
-	// RetryRefused tries once more, when the replicator starts, the documents that either side has refused
-	// for good in earlier runs: because the user had no access (403), or a body was too large. Without it a
-	// document that was refused is tried again when it changes. What came too early by its clock is asked for,
-	// too, before its time.
+	// RetryRefused makes the replicator, when it starts, retry documents that either side has
+	// permanently refused in earlier runs: because the user had no access (403), or a body was too
+	// large. Without it, a refused document is retried when it changes. The replicator also
+	// requests documents that came too early by its clock, before their time.
 	RetryRefused bool
 
 	// MaxAttempts is how often to try to connect in a row, the first time included. Zero
@@ -141,7 +141,7 @@ type ReplicatorConfiguration struct {
 	Logger *slog.Logger
 }
 
-// CollectionConfiguration says how one collection is replicated.
+// CollectionConfiguration configures the replication of one collection.
 type CollectionConfiguration struct {
 	Collection *Collection
 

@@ -30,7 +30,7 @@ func (r *Replicator) IsDocumentPending(ctx context.Context, c *Collection, id st
 	return replication.IsPending(ctx, r.db.store, r.cfg.Endpoint.String(), opts, id)
 }
 
-// DocumentState is where a document stands with a peer, in words.
+// DocumentState is the state of a document with a peer.
 type DocumentState string
 
 // The states of a document.
@@ -53,7 +53,7 @@ type Explanation struct {
 	Refusal  *Refusal // nil if the document was not refused
 }
 
-// Refusal is why a document was not replicated the last time.
+// Refusal tells why a document was not replicated the last time. Its fields:
 type Refusal struct {
 	Time     time.Time `json:"time"`
 	Push     bool      `json:"push"`     // refused by the peer; otherwise by us

@@ -8,7 +8,7 @@ import (
 	"github.com/tandemdb/tandem/internal/replication"
 )
 
-// notifyInterval is how often listeners hear of progress at most.
+// notifyInterval is the shortest time between two progress reports to listeners.
 const notifyInterval = 200 * time.Millisecond
 
 // replicatorRun is one life of a replicator, from a start to the stop that follows.
@@ -96,8 +96,8 @@ func (run *replicatorRun) tell(replicated, told <-chan struct{}) {
 	run.r.ended(status)
 }
 
-// sayNews says what has changed, or lets pause remind us of it: listeners hear of every
-// activity, and now and then of progress.
+// sayNews reports changes, or asks pause to do so later: listeners get every activity, and progress
+// now and then.
 func (run *replicatorRun) sayNews(pause *time.Timer) {
 	run.saySteps()
 	status := run.status()
@@ -111,7 +111,7 @@ func (run *replicatorRun) sayNews(pause *time.Timer) {
 	}
 }
 
-// saySteps speaks of activities that may be over already.
+// saySteps reports activities that may have ended already.
 func (run *replicatorRun) saySteps() {
 	for _, step := range run.runner.Steps() {
 		if ActivityLevel(step.Activity) != run.said.Activity {

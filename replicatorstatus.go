@@ -7,7 +7,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// ActivityLevel is what a replicator is doing.
+// ActivityLevel is the present activity of a replicator.
 type ActivityLevel int
 
 // The activity levels.
@@ -38,7 +38,7 @@ type ReplicatorStatus struct {
 	NextRetry time.Time
 }
 
-// same reports whether two snapshots tell the same.
+// same reports whether two snapshots are equal.
 func (s ReplicatorStatus) same(o ReplicatorStatus) bool {
 	sameErr := s.Err == nil && o.Err == nil || s.Err != nil && o.Err != nil && s.Err.Error() == o.Err.Error()
 	s.Err, o.Err = nil, nil
@@ -47,7 +47,7 @@ func (s ReplicatorStatus) same(o ReplicatorStatus) bool {
 
 // ReplicatorProgress counts what a run has done, over all its connections.
 type ReplicatorProgress struct {
-	// Busy says that something is being sent, received or resolved.
+	// Busy tells that data is being sent, received or resolved.
 	Busy bool
 
 	Push, Pull DirectionProgress
@@ -70,7 +70,7 @@ type ReplicatorProgress struct {
 // many changes it has. Other peers do not say that: Total then grows as they announce their changes. It
 // shrinks by what turns out not to need a transfer, as by a filter.
 type DirectionProgress struct {
-	Completed uint64 // revisions dealt with, of Total
+	Completed uint64 // processed revisions, of Total
 	Total     uint64 // all revisions to be dealt with, as far as known: see below
 	Documents uint64 // documents that have arrived; not those that were there already
 	Failed    uint64 // documents that have not

@@ -8,8 +8,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// RestoreOptions are the facts about a document that an export has beside its ID and body. The
-// zero value has no facts.
+// RestoreOptions are the facts about a document that an export has in addition to its ID and body.
+// The zero value has no facts.
 type RestoreOptions struct {
 	// RevisionID and History are those of [Document.RevisionID] and [Document.RevisionHistory].
 	RevisionID, History string
@@ -22,12 +22,12 @@ type RestoreOptions struct {
 	Deleted bool
 }
 
-// Restore stores a document as an export has it, and leaves d as it is. A document that the
-// collection does not know gets the revision that o names; one that it knows is edited, unless it
-// is the same already. The content of blobs may be missing, as with [Batch.Import].
+// Restore stores a document of an export, and does not change d. A document that the collection
+// does not know gets the revision in o. A known document gets an edit, unless it is identical. The
+// content of blobs may be missing, as with [Batch.Import].
 //
-// It reports whether anything has changed. The error is [ErrInvalid] for a revision or sequence
-// that cannot be in this database, or one of [Batch.Save].
+// Restore reports whether anything has changed. The error is [ErrInvalid] for a revision or
+// sequence that cannot be in this database, or one of [Batch.Save].
 func (b *Batch) Restore(c *Collection, d *Document, o RestoreOptions) (changed bool, err error) {
 	const op = "restore document"
 	if err := b.check(c); err != nil {

@@ -17,8 +17,8 @@ type Result struct {
 // Keys returns the names of the columns, missing ones too.
 func (r *Result) Keys() []string { return slices.Clone(r.columns) }
 
-// Value returns the value of a column by its name, and whether it is there: false if there is no such column, or it is
-// missing. Numbers are [json.Number], arrays []any and objects map[string]any.
+// Value returns the value of a column by its name. It reports false if the column does not exist or
+// is missing. Numbers are [json.Number], arrays []any and objects map[string]any.
 func (r *Result) Value(name string) (any, bool) {
 	i := slices.Index(r.columns, name)
 	if i < 0 || r.values[i] == nil {

@@ -8,12 +8,12 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// ConcurrencyControl says what happens when a document was changed since it was read.
+// ConcurrencyControl decides what happens if a document was changed since it was read.
 type ConcurrencyControl int
 
 // The kinds of concurrency control.
 const (
-	LastWriteWins  ConcurrencyControl = iota // the change is made on top of the other
+	LastWriteWins  ConcurrencyControl = iota // the change is applied to the newer document
 	FailOnConflict                           // the change is refused with [ErrConflict]
 )
 

@@ -6,15 +6,15 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// service is something that works on a database until it is stopped: a replicator, a listener.
-// Its dynamic type is a pointer.
+// service works on a database until it is stopped: a replicator or a listener. Its dynamic type is
+// a pointer.
 type service interface {
 	// stop ends the service and waits for it. It may be called several times, and on one that
 	// has ended by itself.
 	stop()
 }
 
-// services are those that [Database.Close] has to stop. The zero value has none.
+// services are the services that [Database.Close] must stop. The zero value has none.
 type services struct {
 	mu     sync.Mutex // guards the following
 	all    map[service]struct{}
@@ -41,7 +41,7 @@ func (ss *services) remove(s service) {
 	delete(ss.all, s)
 }
 
-// stop lets nobody in any more, stops all at once and waits for them.
+// stop refuses new services, stops all concurrently, and waits for them.
 func (ss *services) stop() {
 	ss.mu.Lock()
 	ss.closed = true
@@ -64,7 +64,7 @@ func (db *Database) register(s service) error {
 	return nil
 }
 
-// registerSync is register for what syncs with peers, and so writes.
+// registerSync is register for services that sync with peers, and therefore write.
 func (db *Database) registerSync(s service) error {
 	if db.readOnly {
 		return fault.NotWriteable.In("sync database", db.Path()).Says("the database was opened read-only").

@@ -69,9 +69,9 @@ func (id *TLSIdentity) ExportPEM(password string) ([]byte, error) {
 	return id.inner().ExportPEM(password)
 }
 
-// TLSIdentityOptions describe an identity to be created. CommonName is the only one needed.
+// TLSIdentityOptions describe the identity to create. Only CommonName is required.
 type TLSIdentityOptions struct {
-	// Usage is what the identity is for. Zero means ServerUsage and ClientUsage.
+	// Usage is the set of permitted uses. Zero means ServerUsage and ClientUsage.
 	Usage TLSUsage
 
 	// CommonName names the owner: a host, a device, a person. It must not be empty.
@@ -109,13 +109,13 @@ type TLSUsage uint8
 
 // The usages.
 const (
-	ServerUsage = TLSUsage(identity.Server) // to prove a listener to its clients
-	ClientUsage = TLSUsage(identity.Client) // to prove a replicator to a listener
-	IssuerUsage = TLSUsage(identity.Issue)  // to sign other identities
+	ServerUsage = TLSUsage(identity.Server) // authenticates a listener to its clients
+	ClientUsage = TLSUsage(identity.Client) // authenticates a replicator to a listener
+	IssuerUsage = TLSUsage(identity.Issue)  // signs other identities
 )
 
-// PKCS12Options choose what [IdentityFromPKCS12] takes from a file. The zero value takes its
-// only key.
+// PKCS12Options select the key that [IdentityFromPKCS12] takes from a file. The zero value takes
+// the only key.
 type PKCS12Options struct {
 	// Alias names the key, by its friendly name. Empty means the only one.
 	Alias string

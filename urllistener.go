@@ -17,8 +17,8 @@ type ConnectionStatus struct {
 	ActiveConnectionCount int // of these, replicating just now
 }
 
-// URLEndpointListener is a passive peer: it lets replicators connect to one database or several.
-// Its methods may be called from any goroutine.
+// URLEndpointListener is a passive peer: replicators connect to it and sync with one or more
+// databases. Its methods are safe for concurrent use.
 type URLEndpointListener struct {
 	cfg       URLEndpointListenerConfiguration
 	databases []*sharedDatabase // at least one
@@ -124,8 +124,8 @@ func (l *URLEndpointListener) unregister() {
 	}
 }
 
-// keepDeltaBases has the databases keep the bodies that edits replace, as bases of deltas to
-// clients: of these nothing is known while they are away.
+// keepDeltaBases makes the databases keep bodies that edits replace, as bases of deltas to clients:
+// a listener notes nothing about disconnected clients.
 func (l *URLEndpointListener) keepDeltaBases() error {
 	for _, shared := range l.databases {
 		if !l.deltas(shared.db) {
@@ -237,7 +237,7 @@ func (l *URLEndpointListener) stopFor(reason error) {
 	l.unregister()
 }
 
-// end ends all that a start has begun.
+// end ends everything that a start has begun.
 func (l *URLEndpointListener) end(server *transport.Server) {
 	l.stopAdvertising()
 	l.mu.Lock()
@@ -258,7 +258,7 @@ func (l *URLEndpointListener) end(server *transport.Server) {
 	l.mu.Unlock()
 }
 
-// stopTimeout bounds how long a listener waits for the goodbyes of its clients.
+// stopTimeout bounds the wait for clients to close their connections.
 const stopTimeout = 10 * time.Second
 
 // StopWhenIdle stops the listener after no client has been replicating for a moment, which lets
@@ -288,7 +288,7 @@ func (l *URLEndpointListener) StopWhenIdle(ctx context.Context) error {
 	}
 }
 
-// goodbyeTime is how long clients that have nothing to do may take to leave.
+// goodbyeTime is how long idle clients may take to disconnect.
 const goodbyeTime = 5 * time.Second
 
 func (l *URLEndpointListener) running() *transport.Server {
@@ -327,5 +327,5 @@ func (l *URLEndpointListener) Status() ConnectionStatus {
 	return status
 }
 
-// stop is what a database calls when it closes.
+// stop is called by a database that closes.
 func (l *URLEndpointListener) stop() { l.Stop() }

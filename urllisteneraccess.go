@@ -7,7 +7,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// CollectionAccess says what a client of a listener may do with a collection, as a set of bits.
+// CollectionAccess is the set of a client's rights to a collection.
 type CollectionAccess uint8
 
 // The rights. Without any the collection does not exist for the client.
@@ -24,7 +24,8 @@ const (
 // document. The document of a deletion has no content. A panic counts as false.
 type ListenerFilter func(client ClientInfo, doc *Document, flags DocumentFlags) bool
 
-// access returns what says what a client may do with each collection, nil where nobody decides.
+// access returns the function that tells a client's rights to each collection, or nil if every
+// right is granted.
 func (l *URLEndpointListener) access(client ClientInfo, shared *sharedDatabase) func(*store.Collection) replication.Access {
 	if l.cfg.Access == nil && l.cfg.PushFilter == nil && l.cfg.PullFilter == nil {
 		return nil
@@ -64,7 +65,7 @@ func (l *URLEndpointListener) filter(f ListenerFilter, coll *Collection, client 
 	})
 }
 
-// contained calls a function of the program's, and logs its panic.
+// contained calls a function of the program, and logs its panic.
 func (l *URLEndpointListener) contained(what string, call func()) {
 	defer func() {
 		if p := recover(); p != nil && l.cfg.Logger != nil {

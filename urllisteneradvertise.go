@@ -21,8 +21,8 @@ func (l *URLEndpointListener) AdvertisedName() string {
 	return l.ads[0].Name()
 }
 
-// advertise tells the local networks of the listener's databases, if it is configured to; starting
-// is held.
+// advertise announces the listener's databases on the local networks, if it is configured to. The
+// caller holds starting.
 func (l *URLEndpointListener) advertise() error {
 	if l.cfg.Advertise == "" {
 		return nil
@@ -41,8 +41,8 @@ func (l *URLEndpointListener) advertise() error {
 	return nil
 }
 
-// advertised is what is told of a database. Those after the first add their own name to the
-// configured one.
+// advertised returns the announcement of a database. Databases after the first add their own name
+// to the configured one.
 func (l *URLEndpointListener) advertised(at int) discovery.Peer {
 	shared, name := l.databases[at], l.cfg.Advertise
 	if at > 0 {
@@ -68,7 +68,7 @@ func (l *URLEndpointListener) advertised(at int) discovery.Peer {
 // maxAdvertised is the longest name that the network takes, in bytes.
 const maxAdvertised = 63
 
-// stopAdvertising tells the local networks that the listener is gone; starting is held.
+// stopAdvertising announces that the listener is gone. The caller holds starting.
 func (l *URLEndpointListener) stopAdvertising() {
 	l.mu.Lock()
 	ads := l.ads

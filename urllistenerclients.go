@@ -16,7 +16,7 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
-// ClientInfo says who a client of a listener is. It stays the same while the client is connected.
+// ClientInfo identifies a client of a listener. It stays the same while the client is connected.
 type ClientInfo struct {
 	// ID names the connection, here and in the log of the client (X-Correlation-Id).
 	ID string
@@ -99,7 +99,7 @@ func (c *connectedClient) snapshot() ListenerClient {
 	return client
 }
 
-// heard notes what went wrong with documents.
+// heard notes errors with documents.
 func (c *connectedClient) heard(events []replication.DocumentEvent) {
 	for _, e := range events {
 		if e.Err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
-// URLEndpointListenerConfiguration says what a listener shares, where and with whom. Only
-// Collections is needed.
+// URLEndpointListenerConfiguration configures what a listener shares, where and with whom. Only
+// Collections is required.
 type URLEndpointListenerConfiguration struct {
 	// Collections are shared; at least one. They may be of several open databases with different
 	// names, each of which clients reach under its name. The listener stops when one of the
@@ -40,7 +40,7 @@ type URLEndpointListenerConfiguration struct {
 	// IdentityStore keeps the anonymous identity. Nil means [DefaultIdentityStore].
 	IdentityStore TLSIdentityStore
 
-	// Authenticator decides whom to let in. Nil lets in everybody.
+	// Authenticator decides which clients are accepted. Nil accepts everybody.
 	Authenticator *ListenerAuthenticator
 
 	// AllowedOrigins are the origins whose pages may connect in a browser, such as

@@ -8,7 +8,7 @@ import (
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
-// ClientEventKind says what has happened to a client of a listener.
+// ClientEventKind is the kind of a [ClientEvent].
 type ClientEventKind string
 
 // The kinds.
@@ -18,7 +18,7 @@ const (
 	ClientRefused      ClientEventKind = "refused"
 )
 
-// ClientEvent tells that a client of a listener has come, has gone, or was not let in.
+// ClientEvent reports that a client of a listener has connected, has left, or was refused.
 type ClientEvent struct {
 	Kind ClientEventKind
 

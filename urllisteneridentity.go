@@ -52,7 +52,7 @@ func (l *URLEndpointListener) chooseIdentity() (*TLSIdentity, error) {
 // withoutTLS reports a listener that does no TLS itself.
 func (l *URLEndpointListener) withoutTLS() bool { return l.cfg.DisableTLS || l.cfg.DisablePort }
 
-// anonymousIdentity is that of the first database.
+// anonymousIdentity returns the anonymous identity of the first database.
 func (l *URLEndpointListener) anonymousIdentity() (*TLSIdentity, error) {
 	return AnonymousIdentity(l.cfg.IdentityStore, l.databases[0].db)
 }
@@ -65,7 +65,7 @@ func certificateOf(id *TLSIdentity) *tls.Certificate {
 	return &cert
 }
 
-// use makes id the identity in use, and looks after it from now on; starting is held.
+// use makes id the identity in use, and schedules its checks. The caller holds starting.
 func (l *URLEndpointListener) use(id *TLSIdentity, anonymous bool) {
 	if id == nil {
 		return
