@@ -97,6 +97,10 @@ bench: build ## measure two peers on this machine, in a minute (BENCHFLAGS=--ful
 microbench: ## run the Go benchmarks, or those that match BENCH
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
+.PHONY: bench-query
+bench-query: ## compare queries over 100,000 documents with SQL of SQLite's own that asks the same, in two minutes
+	@go test -count=1 -run '^TestRatios$$' -v ./internal/store -ratios 100000 | grep -v INFO
+
 .PHONY: mesh
 mesh: ## let SEEDS random meshes of peers converge
 	@go test -count=1 -timeout 30m ./internal/replication/mesh -mesh.seeds $(SEEDS)

@@ -260,7 +260,7 @@ func (w *writer) column(x plan.Expr) {
 	form := Full
 	switch in := x.(type) {
 	case *plan.Property:
-		if !w.q.Distinct {
+		if !w.q.Distinct && !(w.q.Grouped && w.isItem(in)) {
 			form = Written
 		}
 	default:

@@ -101,11 +101,20 @@ func (w *writer) text(source int) string {
 }
 
 func (w *writer) property(x *plan.Property, function, column string) {
-	if len(x.Path) == 0 && w.q.Sources[x.Source].Items != nil {
+	if w.isItem(x) {
+		if column == ".value" && w.q.Grouped { // rows are sorted with fewer columns
+			w.put("ifnull(", w.table(x.Source), "tag, ", w.table(x.Source), "key)")
+			return
+		}
 		w.put(w.table(x.Source), strings.TrimPrefix(column, "."))
 		return
 	}
 	w.put(function, "(", w.text(x.Source), ", ", quoted(x.Path.String()), ")")
+}
+
+// isItem reports whether x is an item of an UNNEST as a whole.
+func (w *writer) isItem(x *plan.Property) bool {
+	return len(x.Path) == 0 && w.q.Sources[x.Source].Items != nil
 }
 
 // written writes a property as its JSON text.

@@ -92,6 +92,19 @@ func (v Value) Items() iter.Seq[Value] {
 	}
 }
 
+// AppendItems appends the parts of a valid JSON text that have the values of [Value.Items]. They share its bytes.
+func AppendItems(items [][]byte, text []byte) [][]byte {
+	switch text[0] {
+	case '[':
+		eachItem(text, func(item []byte) bool { items = append(items, item); return true })
+	case '{':
+		eachMember(text, func(_, item []byte) bool { items = append(items, item); return true })
+	default:
+		items = append(items, text)
+	}
+	return items
+}
+
 // Members returns the members of an object. Other kinds have none.
 func (v Value) Members() iter.Seq2[string, Value] {
 	return func(yield func(string, Value) bool) {

@@ -1,6 +1,7 @@
 package queries
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/ncruces/go-sqlite3"
@@ -9,13 +10,14 @@ import (
 )
 
 // registerItems registers the table tandem_items(full) or tandem_items(text, path). The table has a
-// row for each item of an array, with its value in full form, in key form, and as JSON.
+// row for each item of an array, with its value in full form, in key form, and as JSON. The column tag has the full form
+// if it differs from the key form, and else is NULL.
 func registerItems(c *sqlite3.Conn, paths pathCache) error {
 	return sqlite3.CreateModule(c, "tandem_items", nil, func(c *sqlite3.Conn, _, _, _ string, _ ...string) (items, error) { //nolint:staticcheck // the generic method needs a later Go
 		if err := c.VTabConfig(sqlite3.VTAB_INNOCUOUS); err != nil {
 			return items{}, err
 		}
-		return items{paths}, c.DeclareVTab(`CREATE TABLE x (value, key, text, source HIDDEN, path HIDDEN)`)
+		return items{paths}, c.DeclareVTab(`CREATE TABLE x (value, key, text, tag, source HIDDEN, path HIDDEN)`)
 	})
 }
 
@@ -24,6 +26,7 @@ const (
 	columnValue = iota
 	columnKey
 	columnText
+	columnTag
 	columnSource
 	columnPath
 )
@@ -31,49 +34,94 @@ const (
 type items struct{ paths pathCache }
 
 // BestIndex accepts the arguments of the table, which SQLite passes as conditions on its hidden
-// columns.
+// columns, and a value that the key has to have.
 func (items) BestIndex(idx *sqlite3.IndexInfo) error {
-	taken := 0
+	taken, equal := 0, -1
 	for i, c := range idx.Constraint {
-		if c.Op != sqlite3.INDEX_CONSTRAINT_EQ || c.Column != columnSource && c.Column != columnPath {
+		if c.Op != sqlite3.INDEX_CONSTRAINT_EQ {
 			continue
 		}
-		if !c.Usable {
+		switch {
+		case c.Column == columnKey && c.Usable && idx.Collation(i) == "BINARY":
+			equal = i
+		case c.Column != columnSource && c.Column != columnPath:
+		case !c.Usable:
 			return sqlite3.CONSTRAINT
+		default:
+			idx.ConstraintUsage[i] = sqlite3.IndexConstraintUsage{Omit: true, ArgvIndex: c.Column - columnSource + 1}
+			taken++
 		}
-		idx.ConstraintUsage[i] = sqlite3.IndexConstraintUsage{Omit: true, ArgvIndex: c.Column - columnSource + 1}
-		taken++
 	}
 	if taken == 0 {
 		return sqlite3.CONSTRAINT
 	}
 	idx.EstimatedCost = 10
 	idx.EstimatedRows = 10
+	if equal >= 0 { // SQLite compares the items that are left itself
+		idx.ConstraintUsage[equal].ArgvIndex = taken + 1
+		idx.IdxNum = withKey
+		idx.EstimatedRows = 1
+	}
 	return nil
 }
+
+// withKey says that the last argument is the key of the items that are wanted.
+const withKey = 1
 
 func (t items) Open() (sqlite3.VTabCursor, error) { return &cursor{paths: t.paths}, nil }
 
-// cursor points to one of the items.
+// cursor points to one of the items, which it keeps as they are written in the document.
 type cursor struct {
 	paths pathCache
-	items []value.Value
+	text  []byte   // has all items
+	items [][]byte // parts of text
 	at    int
 }
 
-func (c *cursor) Filter(_ int, _ string, a ...sqlite3.Value) error {
-	c.items, c.at = c.items[:0], 0
-	var source value.Value
-	switch {
-	case len(a) == 1:
-		source = decode(a[0])
-	case a[0].Type() == sqlite3.TEXT:
-		if text := c.paths.of(a[1]).Find(a[0].RawText()); text != nil {
-			source = value.FromJSON(text)
-		}
+func (c *cursor) Filter(how int, _ string, a ...sqlite3.Value) error {
+	c.text, c.items, c.at = c.text[:0], c.items[:0], 0
+	source := a
+	if how == withKey {
+		source = a[:len(a)-1]
 	}
-	c.items = slices.AppendSeq(c.items, source.Items())
+	switch {
+	case len(source) == 1:
+		v := decode(source[0])
+		if v.IsMissing() {
+			return nil
+		}
+		c.text = v.AppendJSON(c.text)
+	case source[0].Type() == sqlite3.TEXT:
+		text := c.paths.of(source[1]).Find(source[0].RawText())
+		if text == nil {
+			return nil
+		}
+		c.text = append(c.text, text...) // SQLite's own may move
+	default:
+		return nil
+	}
+	c.items = value.AppendItems(c.items, c.text)
+	if how == withKey {
+		key := a[len(a)-1]
+		c.items = slices.DeleteFunc(c.items, func(item []byte) bool { return differs(item, key) })
+	}
 	return nil
+}
+
+// differs reports whether an item certainly has another key. Its text may be written in several ways.
+func differs(item []byte, key sqlite3.Value) bool {
+	isString := item[0] == '"'
+	switch key.Type() {
+	case sqlite3.TEXT:
+		if !isString {
+			return true
+		}
+		plain := plainString(item)
+		return plain != nil && !bytes.Equal(plain, key.RawText())
+	case sqlite3.INTEGER, sqlite3.FLOAT:
+		return isString
+	}
+	return false
 }
 
 func (c *cursor) Next() error           { c.at++; return nil }
@@ -81,13 +129,31 @@ func (c *cursor) EOF() bool             { return c.at >= len(c.items) }
 func (c *cursor) RowID() (int64, error) { return int64(c.at), nil }
 
 func (c *cursor) Column(ctx sqlite3.Context, n int) error {
-	switch v := c.items[c.at]; n {
+	switch item := c.items[c.at]; n {
 	case columnValue:
-		give(ctx, v)
+		giveText(ctx, item, false)
 	case columnKey:
-		give(ctx, v.Untagged())
+		giveText(ctx, item, true)
 	case columnText:
-		ctx.ResultRawText(v.AppendJSON(nil))
+		ctx.ResultRawText(item)
+	case columnTag:
+		giveTag(ctx, item)
 	}
 	return nil
+}
+
+// giveTag returns the full form of an item if its key form is another.
+func giveTag(ctx sqlite3.Context, item []byte) {
+	switch item[0] {
+	case 't', 'f':
+		giveText(ctx, item, false)
+	case '"', '[', '{', 'n', '-':
+	default:
+		if len(item) < len("9223372036854775808") {
+			return
+		}
+		if v := value.FromJSON(item); v.Kind() == value.Uint {
+			give(ctx, v)
+		}
+	}
 }
