@@ -155,7 +155,7 @@ func (r *rig) query(text string) {
 			return err
 		}
 		var row []byte
-		return tx.Query(q, nil, func(rows *queries.Rows) error {
+		return tx.Query(background, q, nil, store.QueryLimits{}, func(rows *queries.Rows) error {
 			row, _ = rows.AppendJSON(row[:0], 0)
 			return nil
 		})

@@ -3,6 +3,8 @@ package eval
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/tandemdb/tandem/internal/query/plan"
 	"github.com/tandemdb/tandem/internal/query/syntax"
@@ -59,7 +61,9 @@ func whole(x plan.Expr, in Input, clause string) (int64, error) {
 		return 0, err
 	}
 	if v.Kind() == value.String {
-		v = addend(v)
+		if f, err := strconv.ParseFloat(strings.TrimSpace(v.Text()), 64); err == nil {
+			v = value.OfDouble(f)
+		}
 	}
 	if f := v.Float(); v.Kind() == value.Double && f == float64(int64(f)) {
 		v = value.OfInt(int64(f))

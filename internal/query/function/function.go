@@ -26,6 +26,7 @@ type Function struct {
 	Boolean    bool   // returns only booleans, NULL and MISSING
 	Local      bool   // depends on the time zone, and therefore cannot be indexed
 	Passes     bool   // may return one of its arguments
+	Regexp     bool   // its second argument is a regular expression
 	Collatable bool   // uses the collation of the surrounding expression
 
 	call func(env Env, args []value.Value) (value.Value, error)

@@ -18,13 +18,19 @@ var regexps = []*Function{
 		}
 		return value.OfInt(int64(at[0]))
 	}),
-	{Name: "regexp_replace", Least: 3, Most: 4, call: regexpReplace},
+	{Name: "regexp_replace", Least: 3, Most: 4, Regexp: true, call: regexpReplace},
+}
+
+// CheckPattern refuses what is no regular expression. The error is for a person.
+func CheckPattern(pattern string) error {
+	_, err := compiled(pattern)
+	return err
 }
 
 func hasMatch(re *regexp.Regexp, s string) value.Value { return value.OfBool(re.MatchString(s)) }
 
 func ofRegexp(name string, boolean bool, call func(re *regexp.Regexp, s string) value.Value) *Function {
-	return &Function{Name: name, Least: 2, Most: 2, Boolean: boolean, call: func(_ Env, args []value.Value) (value.Value, error) {
+	return &Function{Name: name, Least: 2, Most: 2, Boolean: boolean, Regexp: true, call: func(_ Env, args []value.Value) (value.Value, error) {
 		if v, absent := firstAbsent(args); absent {
 			return v, nil
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/query/function"
 	"github.com/tandemdb/tandem/internal/query/syntax"
+	"github.com/tandemdb/tandem/internal/query/value"
 )
 
 var aggregates = []string{"count", "sum", "avg", "min", "max", "array_agg"}
@@ -39,7 +40,21 @@ func (b *binder) call(x *syntax.Call, s scope) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	if l, ok := patternOf(f, args); ok {
+		if err := function.CheckPattern(l.Value.Text()); err != nil {
+			return nil, syntax.Errorf(x.Args[1].Pos(), "%v", err)
+		}
+	}
 	return &Call{Function: f, Args: args}, nil
+}
+
+// patternOf returns the regular expression that is a literal among the arguments of f.
+func patternOf(f *function.Function, args []Expr) (*Literal, bool) {
+	if !f.Regexp {
+		return nil, false
+	}
+	l, ok := args[1].(*Literal)
+	return l, ok && l.Value.Kind() == value.String
 }
 
 func arguments(f *function.Function) string {
