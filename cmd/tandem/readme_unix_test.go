@@ -12,12 +12,12 @@ import (
 	"testing"
 )
 
-// TestTheStepsOfTheReadmeWork runs what README.md shows of two processes, as it is written but for the
+// TestTheStepsOfTheReadmeWork runs what README.md shows of two devices, as it is written but for the
 // port, and with the command that is being tested in place of a build.
 func TestTheStepsOfTheReadmeWork(t *testing.T) {
 	steps := readmeSteps(t)
 	if len(steps) != 3 {
-		t.Fatalf("README.md has %d blocks for two processes, want 3", len(steps))
+		t.Fatalf("README.md has %d blocks for two devices, want 3", len(steps))
 	}
 	k := &killing{t: t, dir: t.TempDir()}
 	command, err := exec.LookPath("tandem")
@@ -39,24 +39,30 @@ func TestTheStepsOfTheReadmeWork(t *testing.T) {
 	k.shell("until "+get+"; do sleep 0.1; done").wants(t, `"litres": ?2`)
 }
 
-// readmeSteps returns the shell blocks of README.md on two processes, with a free port.
+// readmeSteps returns the shell blocks of README.md on two devices, with a free port.
 func readmeSteps(t *testing.T) (steps []string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, _ := strings.Cut(string(text), "\n## Two processes\n")
+	_, section, _ := strings.Cut(string(text), "\n## Two devices in sync\n")
 	section, _, _ = strings.Cut(section, "\n## ")
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)\n```").FindAllStringSubmatch(withFreePort(t, section), -1) {
+		step := block[1]
+		steps = append(steps, strings.Replace(step, "go build -o tandem ./cmd/tandem\n", "", 1))
+	}
+	return steps
+}
+
+// withFreePort returns a text with a free port in place of 4984.
+func withFreePort(t *testing.T, text string) string {
+	t.Helper()
 	_, port, err := net.SplitHostPort(freeAddress(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)\n```").FindAllStringSubmatch(section, -1) {
-		step := strings.ReplaceAll(block[1], "4984", port)
-		steps = append(steps, strings.Replace(step, "go build -o tandem ./cmd/tandem\n", "", 1))
-	}
-	return steps
+	return strings.ReplaceAll(text, "4984", port)
 }
 
 // shell starts what somebody types.
