@@ -25,8 +25,6 @@ const (
 )
 
 // atomic runs do as one operation. Inside another operation, do becomes part of it.
-//
-//nolint:contextcheck,nolintlint // undoing must not end with the operation's context; the first is for callers
 func (tx *Tx) atomic(do func() error) error {
 	if err := tx.mayWrite(); err != nil {
 		return err
@@ -63,10 +61,19 @@ func (tx *Tx) endOperation(was state, err error) error {
 	switch {
 	case tx.c.GetAutocommit(): // SQLite has undone the whole transaction
 		tx.spoil(err)
-	case op.savepoint && tx.db.writer.runAll(sqlRollbackToOperation, sqlReleaseOperation) != nil:
+	case op.savepoint && tx.rollBackOperation() != nil:
 		tx.spoil(err)
 	}
 	return err
+}
+
+// rollBackOperation undoes what the operation has changed since its savepoint. A panic here fails the
+// whole transaction, which the writer then undoes.
+func (tx *Tx) rollBackOperation() error {
+	if err := tx.c.run(sqlRollbackToOperation); err != nil {
+		return err
+	}
+	return tx.c.run(sqlReleaseOperation)
 }
 
 // spoil makes the transaction fail with err, even if its function returns nil later.
