@@ -168,6 +168,7 @@ func readingOrder(t *testing.T, doc string) map[string]int {
 type typedPackage struct {
 	dir   string
 	set   *token.FileSet
+	check types.Config // reads what is imported
 	files []*ast.File
 	info  types.Info
 	types *types.Package
@@ -200,27 +201,51 @@ func typed(t *testing.T, pattern string) []*typedPackage {
 	}
 	set := token.NewFileSet()
 	config := types.Config{Importer: importer.ForCompiler(set, "gc", func(path string) (io.ReadCloser, error) {
+		if exports[path] == "" { // only tests import it
+			exports[path] = strings.TrimSpace(string(run(t, "go", "list", "-export", "-f", "{{.Export}}", path)))
+		}
 		return os.Open(exports[path])
 	})}
 	all := make([]*typedPackage, len(wanted))
 	for i, w := range wanted {
-		p := &typedPackage{dir: w.Dir, set: set}
-		p.info = types.Info{Uses: map[*ast.Ident]types.Object{}, Types: map[ast.Expr]types.TypeAndValue{}}
-		for _, name := range w.GoFiles {
-			file, err := parser.ParseFile(set, filepath.Join(w.Dir, name), nil, parser.SkipObjectResolution)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p.files = append(p.files, file)
-		}
-		var err error
-		if p.types, err = config.Check(w.ImportPath, set, p.files, &p.info); err != nil {
-			t.Fatal(err)
-		}
-		all[i] = p
+		all[i] = typedFiles(t, w.ImportPath, w.Dir, w.GoFiles, set, config)
 	}
 	slices.SortFunc(all, func(a, b *typedPackage) int { return cmp.Compare(a.dir, b.dir) })
 	return all
+}
+
+// typedFiles reads files of a package, and checks them.
+func typedFiles(t *testing.T, path, dir string, names []string, set *token.FileSet, config types.Config) *typedPackage {
+	t.Helper()
+	p := &typedPackage{dir: dir, set: set, check: config}
+	p.info = types.Info{
+		Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}, Types: map[ast.Expr]types.TypeAndValue{},
+	}
+	for _, name := range names {
+		file, err := parser.ParseFile(set, filepath.Join(dir, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.files = append(p.files, file)
+	}
+	var err error
+	if p.types, err = config.Check(path, set, p.files, &p.info); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// examples returns the files of examples of a package.
+func (p *typedPackage) examples(t *testing.T) *typedPackage {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(p.dir, "example*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, file := range files {
+		files[i] = filepath.Base(file)
+	}
+	return typedFiles(t, p.types.Path()+"_test", p.dir, files, p.set, p.check)
 }
 
 // file returns the name of the file that something is in.
