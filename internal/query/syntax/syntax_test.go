@@ -80,6 +80,7 @@ func FuzzParse(f *testing.F) {
 		"SELECT DISTINCT a.b[0].c AS d, * FROM travel.hotels h LEFT JOIN _ ON META(h).id = x UNNEST h.r AS r WHERE NOT a IS NULL",
 		"SELECT ANY AND EVERY v IN [1,.5e3,'it''s'] SATISFIES v.x LIKE '%' END FROM q GROUP BY 1 HAVING count(*) > 1 ORDER BY x COLLATE (UNICODE:sv NODIAC) DESC NULLS LAST LIMIT $n OFFSET 2;",
 		"SELECT CASE x WHEN 1 THEN {'a': -1} ELSE `b``c` END, x NOT BETWEEN 1 AND 2, x IN (), count(DISTINCT x) /* c */ FROM one",
+		"contacts[].phones[0].`a b`[].x[-1]",
 	} {
 		f.Add(query)
 	}
@@ -91,6 +92,9 @@ func FuzzParse(f *testing.F) {
 		}
 		if _, err := syntax.ParseExpressions(query); err != nil && !errors.As(err, &invalid) {
 			t.Errorf("%q: got %v, want a *syntax.Error", query, err)
+		}
+		if path, err := syntax.ParseArrayPath(query); err != nil && !errors.As(err, &invalid) || err == nil && len(path) == 0 {
+			t.Errorf("%q: got the path %v and %v, want one or a *syntax.Error", query, path, err)
 		}
 	})
 }

@@ -120,6 +120,7 @@ func differs(item []byte, key sqlite3.Value) bool {
 		return plain != nil && !bytes.Equal(plain, key.RawText())
 	case sqlite3.INTEGER, sqlite3.FLOAT:
 		return isString
+	case sqlite3.BLOB, sqlite3.NULL:
 	}
 	return false
 }
