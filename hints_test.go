@@ -37,7 +37,7 @@ func TestE17ConfigurationErrorsHaveHints(t *testing.T) {
 		"nil":     tandem.URLEndpointListenerConfiguration{Collections: []*tandem.Collection{nil}}.Validate(),
 		"options": tandem.Options{Versioning: "x"}.Validate(),
 	} {
-		joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // that Validate joins them is the point
+		joined, ok := err.(interface{ Unwrap() []error })
 		if !ok {
 			t.Errorf("%s: %v is no list", name, err)
 			continue

@@ -78,6 +78,8 @@ type app struct {
 	verbose int // 1 logs events, 2 logs each message, too
 	key     keyFlag
 	started bool // the command line is valid
+
+	tellCreated func() // prints once that the open database was created, if it was
 }
 
 func newRoot(a *app) *cobra.Command {

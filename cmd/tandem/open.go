@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +26,7 @@ func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do
 	if a.verbose == 0 {
 		o.SlowQuery = -1
 	}
-	existed := tandem.Exists(path)
+	existed, tellCreated := tandem.Exists(path), func() {}
 	db, err := tandem.Open(ctx, path, o)
 	if errors.Is(err, tandem.ErrNotADatabase) && key == nil && tandem.IsEncrypted(path) {
 		return withHint(err, "give the file with its key: --encryption-key-file FILE, or "+envKeyFile)
@@ -36,13 +37,15 @@ func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do
 	if err != nil {
 		return err
 	}
+	if !existed {
+		tellCreated = sync.OnceFunc(func() { a.note("created database %s", db.Path()) })
+	}
+	a.tellCreated = tellCreated
 	if err = do(db); err != nil && !existed && isUnused(context.WithoutCancel(ctx), db) {
 		_ = db.Delete() // fails if another process has opened it meanwhile
 		return err
 	}
-	if !existed {
-		a.note("created database %s", db.Path())
-	}
+	tellCreated()
 	return errors.Join(err, db.Close())
 }
 

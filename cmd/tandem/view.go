@@ -94,6 +94,9 @@ func (l *lines) tellConnection(now tandem.ActivityLevel) {
 	was := l.connected
 	l.connected = now == tandem.Busy || now == tandem.Idle
 	if l.continuous && l.connected && !was {
+		if l.a.tellCreated != nil {
+			l.a.tellCreated() // or it would be told when the sync is stopped
+		}
 		l.a.note("connected to %s", l.peer)
 	}
 }
