@@ -16,8 +16,8 @@ type CollectionChange struct {
 	Collection  *Collection
 	DocumentIDs []string // in the order of their changes, at least one
 
-	// Documents are those of DocumentIDs, in the same order, as the changes left them; one that
-	// was purged is nil. Without [ChangeOptions].Documents there are none.
+	// Documents holds the documents of DocumentIDs, in the same order, as the changes left them;
+	// nil stands for a purged document. It is empty without [ChangeOptions].Documents.
 	Documents []*Document
 }
 

@@ -5,7 +5,7 @@ import (
 	"io/fs"
 )
 
-// Domain says which family an error code belongs to. Its text is the name the wire uses.
+// Domain is the family of an error code. Its text is the name on the wire.
 type Domain string
 
 // The domains.
@@ -23,14 +23,14 @@ const (
 type Error struct {
 	Domain  Domain
 	Code    int
-	Op      string // what was being done: "open database"
-	Subject string // on what: a path, a document ID, a URL
-	Message string // what failed, in the words of whoever found it
-	Hint    string // what to try, a full clause for people
+	Op      string // the operation: "open database"
+	Subject string // its object: a path, a document ID, a URL
+	Message string // the failure, in the words of the code that detected it
+	Hint    string // advice for people, a full clause
 	Err     error  // the cause
 }
 
-// Error renders "op subject: message: cause".
+// Error returns "op subject: message: cause".
 func (e *Error) Error() string {
 	text := e.Message
 	if text == "" && e.Err == nil {
@@ -61,8 +61,8 @@ func (e *Error) Unwrap() error { return e.Err }
 // notFound is the code of a document, collection, blob or database that does not exist.
 const notFound = 7
 
-// Is reports whether target is an *Error of the same domain and code. What is not found is
-// [fs.ErrNotExist], too.
+// Is reports whether target is an *Error with the same domain and code. A missing document,
+// collection, blob or database also is [fs.ErrNotExist].
 func (e *Error) Is(target error) bool {
 	if target == fs.ErrNotExist {
 		return e.Domain == Database && e.Code == notFound
@@ -71,7 +71,7 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Domain == e.Domain && t.Code == e.Code
 }
 
-// In returns a copy of e that says what was being done to what.
+// In returns a copy of e with the operation and its object.
 func (e *Error) In(op, subject string) *Error {
 	c := *e
 	c.Op, c.Subject = op, subject

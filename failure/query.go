@@ -2,18 +2,18 @@ package failure
 
 import "fmt"
 
-// QueryError says why a query is invalid, or has failed. For [errors.Is] it is the error of package tandem for an
-// invalid query.
+// QueryError tells why a query is invalid or has failed. For [errors.Is] it equals package tandem's
+// error for an invalid query.
 type QueryError struct {
-	Pos     int    // the byte of the text where it was noticed; -1 for what was noticed as it ran
-	Message string // what is wrong, or what was expected
-	Hint    string // what to try, or ""
+	Pos     int    // byte of the text where the mistake was found; -1 if the query failed while it ran
+	Message string // the mistake, or what was expected
+	Hint    string // advice, or ""
 }
 
-// invalidQuery is the code of a query that cannot be understood, or cannot be run.
+// invalidQuery is the code of a query that is invalid or cannot run.
 const invalidQuery = 23
 
-// Error renders the message and the place.
+// Error returns the message and the place.
 func (e *QueryError) Error() string {
 	if e.Pos < 0 {
 		return "the query failed: " + e.Message

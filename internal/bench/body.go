@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// words make texts that deflate about as well as people's.
+// words make texts that deflate about as well as human prose.
 var words = strings.Fields(`account address amount april arrival balance bicycle branch bread butter camera card
 	carrier cash change charge check city client coffee colour copper corner cotton country credit customer date
 	delivery deposit depot desk detail discount double dozen driver early east email engine entry even express
@@ -33,5 +33,5 @@ func body(i, size int) []byte {
 	return append(text[:max(size-2, 60)], '"', '}')
 }
 
-// documentID names the document of a number.
+// documentID returns the ID of document number i.
 func documentID(i int) string { return fmt.Sprintf("doc-%08d", i) }

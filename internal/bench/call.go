@@ -8,22 +8,22 @@ import (
 	"io"
 )
 
-// order is one line to a peer: what to do.
+// order is one line to a peer: a command with its arguments.
 type order struct {
 	Do   string          `json:"do"`
 	With json.RawMessage `json:"with"`
 }
 
-// outcome is the line that answers it.
+// outcome is the peer's answer to an order, one line.
 type outcome struct {
 	Result json.RawMessage `json:"result,omitempty"`
 	Err    string          `json:"err,omitempty"`
 }
 
-// handler carries out one kind of order.
+// handler executes one kind of order.
 type handler func(ctx context.Context, with json.RawMessage) (any, error)
 
-// handle makes a handler of a method.
+// handle adapts a method of peer to a handler.
 func handle[A, R any](do func(context.Context, A) (R, error)) handler {
 	return func(ctx context.Context, with json.RawMessage) (any, error) {
 		var args A
@@ -34,7 +34,7 @@ func handle[A, R any](do func(context.Context, A) (R, error)) handler {
 	}
 }
 
-// serve carries out orders, one after the other, until in ends.
+// serve executes orders, one after the other, until in ends.
 func serve(ctx context.Context, in io.Reader, out io.Writer, handlers map[string]handler) error {
 	orders, answers := json.NewDecoder(in), json.NewEncoder(out)
 	for {

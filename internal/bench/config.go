@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Config says what to measure. Peer alone is needed.
+// Config selects the measurements. Only Peer is required.
 type Config struct {
 	// Peer is the command line that starts a process which calls [ServePeer].
 	Peer []string
@@ -16,22 +16,24 @@ type Config struct {
 	// Full measures everything, which takes several minutes; otherwise about one.
 	Full bool
 
-	// Only names the measurements to make: see [Names]. Empty means all that Full says.
+	// Only names the measurements to make: see [Names]. Empty means all measurements that Full
+	// selects.
 	Only []string
 
-	// Documents is how many documents of 1 kB a rate is measured with. Zero means 100,000, and
-	// a third of that unless Full.
+	// Documents is the number of documents of 1 kB for measuring a rate. Zero means 100,000, and a
+	// third of that unless Full is set.
 	Documents int
 
-	// Runs is how often each is repeated; the median counts. Zero means 5, and 3 unless Full.
+	// Runs is the number of repetitions of each measurement; the median counts. Zero means 5, and 3
+	// unless Full is set.
 	Runs int
 
-	// Folder is where databases are kept meanwhile. Empty means the system's folder for
-	// temporary files. Profiles, unless empty, is an existing folder that gets a processor and
-	// an allocation profile of each process.
+	// Folder holds the databases during the run. Empty means the system's folder for temporary
+	// files. Profiles, unless empty, is an existing folder that receives a processor and an
+	// allocation profile of each process.
 	Folder, Profiles string
 
-	// Note, unless nil, is told what is being measured.
+	// Note, unless nil, is called with the name of each measurement that begins.
 	Note func(text string)
 }
 

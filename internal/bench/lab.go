@@ -24,13 +24,13 @@ type lab struct {
 	folder    string
 	report    Report
 	limits    map[int]float64    // of SQLite, in documents per second, by size
-	datasets  map[dataset]string // filled databases, by what is in them
+	datasets  map[dataset]string // filled databases, by their content
 	scratch   int                // databases made
 	measuring string
 	profiles  int
 }
 
-// dataset is what a filled database has.
+// dataset describes the content of a filled database.
 type dataset struct {
 	documents, size int
 	versioning      tandem.Versioning
@@ -68,7 +68,7 @@ func Names() []string {
 	return names
 }
 
-// Run makes the measurements. When one fails, the report has those before it.
+// Run makes the measurements. If one fails, the report contains the earlier ones.
 func Run(ctx context.Context, cfg Config) (Report, error) {
 	if err := cfg.Validate(); err != nil {
 		return Report{}, err
@@ -109,7 +109,7 @@ func (l *lab) path() string {
 	return filepath.Join(l.folder, fmt.Sprintf("db-%03d.tandem", l.scratch))
 }
 
-// alone runs do with one process that has ended afterwards.
+// alone starts one process, runs do, and stops the process.
 func (l *lab) alone(ctx context.Context, do func(*process) error) error {
 	p, err := l.start(ctx, "peer")
 	if err != nil {
@@ -170,7 +170,7 @@ func (l *lab) limit(ctx context.Context, size int) (float64, error) {
 	return l.limits[size], nil
 }
 
-// documents is how many documents of a size to measure with.
+// documents returns the number of documents of a size to measure with.
 func (l *lab) documents(size int) int {
 	const most = 200 << 20 // bytes
 	return max(1, min(l.cfg.Documents, most/size))

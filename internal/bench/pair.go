@@ -12,7 +12,7 @@ type pair struct {
 	at             address
 }
 
-// pairArgs say what the two have.
+// pairArgs describe the databases of the two processes.
 type pairArgs struct {
 	server, client openArgs // an empty path of the client: no database
 	clearText      bool
@@ -47,7 +47,7 @@ func (l *lab) withPair(ctx context.Context, args pairArgs, scratch []string, do 
 	return do(&p)
 }
 
-// costs are what both processes used meanwhile.
+// costs holds the resources that both processes have used.
 type costs struct{ server, client Usage }
 
 func (p *pair) used() (c costs, err error) {
@@ -57,7 +57,7 @@ func (p *pair) used() (c costs, err error) {
 	return c, err
 }
 
-// watch runs do and returns what it cost.
+// watch runs do and returns the resources it used.
 func (p *pair) watch(do func() error) (costs, error) {
 	before, err := p.used()
 	if err != nil {

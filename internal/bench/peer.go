@@ -10,7 +10,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store/bare"
 )
 
-// loadBatch is how many documents are saved in a transaction.
+// loadBatch is the number of documents saved in a transaction.
 const loadBatch = 1000
 
 // peer is the process's side of a measurement. Orders come one at a time.
@@ -26,8 +26,8 @@ type peer struct {
 // none stands for no arguments, or no result.
 type none struct{}
 
-// ServePeer carries out the orders that come in from the process which runs the measurements,
-// until in ends, and then closes everything.
+// ServePeer executes orders from the process that runs the measurements, until in ends, and then
+// closes everything.
 func ServePeer(ctx context.Context, in io.Reader, out io.Writer) error {
 	p := &peer{}
 	err := serve(ctx, in, out, map[string]handler{
@@ -53,7 +53,7 @@ func ServePeer(ctx context.Context, in io.Reader, out io.Writer) error {
 	return errors.Join(err, closeErr)
 }
 
-// openArgs say which database to work with.
+// openArgs name the database to work with.
 type openArgs struct {
 	Path       string
 	Versioning tandem.Versioning
@@ -67,7 +67,7 @@ func (p *peer) open(ctx context.Context, args openArgs) (_ none, err error) {
 	return none{}, err
 }
 
-// close ends all that is under way.
+// close stops all running work.
 func (p *peer) close(context.Context, none) (none, error) {
 	var errs []error
 	for _, m := range p.crowd {
@@ -80,16 +80,16 @@ func (p *peer) close(context.Context, none) (none, error) {
 	return none{}, errors.Join(errs...)
 }
 
-// fillArgs say how many documents to make, and of how many bytes.
+// fillArgs tell how many documents to make, and their size in bytes.
 type fillArgs struct {
 	First, Documents, Size int
 	Folder                 string // of bare
 }
 
-// took is how long something has taken.
+// took is the duration of an order.
 type took struct{ Seconds float64 }
 
-// fill saves documents. Making them up does not count.
+// fill saves documents. The time to generate them does not count.
 func (p *peer) fill(ctx context.Context, args fillArgs) (took, error) {
 	var sum time.Duration
 	end := args.First + args.Documents
@@ -122,7 +122,7 @@ func (p *peer) saveBatch(ctx context.Context, from int, bodies [][]byte) error {
 	})
 }
 
-// bare measures what SQLite alone can do.
+// bare measures the rate at which SQLite alone inserts rows.
 func (*peer) bare(ctx context.Context, args fillArgs) (took, error) {
 	d, err := bare.Insert(ctx, args.Folder, args.Documents, loadBatch, func(i int) []byte { return body(i, args.Size) })
 	return took{d.Seconds()}, err

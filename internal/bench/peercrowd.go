@@ -13,7 +13,7 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// mostClients is how many clients a listener lets in.
+// mostClients is the number of clients that a listener accepts.
 const mostClients = 2000
 
 // member is one of many clients in a process, with a database of its own.
@@ -70,8 +70,8 @@ func (p *peer) runCrowd(ctx context.Context, args syncArgs) (synced, error) {
 	return s, err
 }
 
-// handshakes is how many clients connect at once: a listener pushes out those who dawdle when
-// hundreds do.
+// handshakes is the number of clients that connect at once: with hundreds, a listener pushes out
+// slow ones.
 const handshakes = 64
 
 // enter starts the replicator when its turn has come, and waits for its end.

@@ -75,7 +75,7 @@ func (p *peer) pulse(ctx context.Context, args pulseArgs) (map[string]int64, err
 	return sent, nil
 }
 
-// arrived waits until so many documents have arrived, and returns when, by ID.
+// arrived waits until n documents have arrived, and returns their times by ID.
 func (p *peer) arrived(ctx context.Context, documents int) (map[string]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

@@ -14,7 +14,7 @@ func noise() *rand.ChaCha8 { return rand.NewChaCha8([32]byte{7}) }
 // listenArgs say how to listen.
 type listenArgs struct{ ClearText bool }
 
-// address is where a listener is, and what proves it.
+// address is a listener's address and certificate.
 type address struct{ URL, Fingerprint string }
 
 // listen starts a listener on this machine alone, for as many clients as come.
@@ -62,14 +62,14 @@ func (args syncArgs) replicator(coll *tandem.Collection, continuous bool) (*tand
 	})
 }
 
-// synced is what a one-shot replication did.
+// synced is the result of a one-shot replication.
 type synced struct {
 	Seconds   float64
 	Documents uint64
 	Samples   []sample
 }
 
-// sampling is how often progress is looked at.
+// sampling is the interval between two samples of the progress.
 const sampling = 25 * time.Millisecond
 
 // sync replicates once, and watches how it goes.
@@ -99,7 +99,7 @@ func (p *peer) sync(ctx context.Context, args syncArgs) (synced, error) {
 	}
 }
 
-// take notes how far the replicator has come; at the end, too.
+// take records a sample of the replicator's progress, also at the end.
 func (s *synced) take(r *tandem.Replicator, begin time.Time, done bool) {
 	s.Seconds = time.Since(begin).Seconds()
 	progress := r.Status().Progress

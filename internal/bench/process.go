@@ -20,7 +20,7 @@ type process struct {
 	answers *json.Decoder
 }
 
-// stopTimeout is how long a peer may take to end.
+// stopTimeout is the longest time that a peer may take to end.
 const stopTimeout = 20 * time.Second
 
 // start starts a peer. Stop it.
@@ -65,7 +65,7 @@ func (p *process) stop() error {
 	return nil
 }
 
-// call has the peer carry out an order.
+// call sends an order to the peer and returns the outcome.
 func call[R any](p *process, do string, with any) (result R, err error) {
 	text, err := json.Marshal(with)
 	if err != nil {

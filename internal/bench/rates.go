@@ -183,7 +183,7 @@ func (l *lab) transferOnce(ctx context.Context, t trial) (m moved, err error) {
 	return m, err
 }
 
-// mustHave fails unless both sides have so many documents.
+// mustHave fails unless both sides have the given number of documents.
 func (p *pair) mustHave(documents int) error {
 	for _, side := range []*process{p.server, p.client} {
 		n, err := call[uint64](side, "count", none{})

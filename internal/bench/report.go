@@ -2,7 +2,7 @@ package bench
 
 import "time"
 
-// Report is what was measured.
+// Report is the result of a run.
 type Report struct {
 	Date       time.Time `json:"date"`
 	System     string    `json:"system"` // as "linux/amd64"
@@ -12,7 +12,7 @@ type Report struct {
 	Results    []Result  `json:"results"`
 }
 
-// Result is one measurement. What is zero or nil is not known, or makes no sense for it.
+// Result is one measurement. A field that is zero or nil is unknown or does not apply.
 type Result struct {
 	Name  string  `json:"name"`
 	Unit  string  `json:"unit"` // "docs/s", "MB/s", "ms", "kB", "MB" or "%"
@@ -24,26 +24,27 @@ type Result struct {
 	// P99 is the time that 99 % of all stay below.
 	P99 float64 `json:"p99,omitempty"`
 
-	// OfLimit is the part, in percent, of what SQLite alone does with documents of the size.
+	// OfLimit is the rate in percent of SQLite's own rate with documents of the same size.
 	OfLimit float64 `json:"ofLimit,omitempty"`
 
 	// LiteCore is the figure of Couchbase's library for the same, on a machine with two
 	// processors.
 	LiteCore string `json:"liteCore,omitempty"`
 
-	// Goal is what there is to reach.
+	// Goal is the value to reach.
 	Goal *goal `json:"goal,omitempty"`
 
-	// Server and Client are what both sides have used. With a single process it is Client.
+	// Server and Client are the resources that the two processes used. A single process counts as
+	// Client.
 	Server *Cost `json:"server,omitempty"`
 	Client *Cost `json:"client,omitempty"`
 
-	// Samples tell how the last run went, Tenths the rate of each tenth of the documents.
+	// Samples show the course of the last run, Tenths the rate of each tenth of the documents.
 	Samples []sample  `json:"samples,omitempty"`
 	Tenths  []float64 `json:"tenths,omitempty"`
 }
 
-// Reached reports whether the goal is reached. It is true where there is none.
+// Reached reports whether the goal is reached. Without a goal it is true.
 func (r Result) Reached() bool {
 	switch {
 	case r.Goal == nil:
@@ -64,7 +65,8 @@ type goal struct {
 func atLeast(value float64) *goal { return &goal{Value: value} }
 func atMost(value float64) *goal  { return &goal{Value: value, Most: true} }
 
-// Cost is what a process has used, and where documents were counted, for each of them.
+// Cost holds the resources that a process used, in all and, where documents were counted, per
+// document.
 type Cost struct {
 	Usage
 	AllocationsPerDocument float64 `json:"allocationsPerDocument,omitempty"`

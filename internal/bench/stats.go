@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// quantile returns the value below which a part of the values lies, 0 to 1. There must be one at least.
+// quantile returns the value below which the given part (0 to 1) of the values lies. values must
+// not be empty.
 func quantile(values []float64, part float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	at := part * float64(len(sorted)-1)
@@ -18,7 +19,7 @@ func quantile(values []float64, part float64) float64 {
 
 func median(values []float64) float64 { return quantile(values, 0.5) }
 
-// sample is how far a replication has come after a time.
+// sample is the progress of a replication at one time.
 type sample struct {
 	Seconds   float64 `json:"seconds"`
 	Documents uint64  `json:"documents"`

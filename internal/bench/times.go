@@ -85,7 +85,7 @@ func (l *lab) small(ctx context.Context) error {
 	return err
 }
 
-// latency measures how long a change takes to the other side of a continuous pair.
+// latency measures the time that a change takes to reach the other side of a continuous pair.
 func (l *lab) latency(ctx context.Context) error {
 	l.cfg.Note("latency")
 	documents := 60 * l.cfg.Runs
@@ -132,7 +132,7 @@ func (p *pair) latencies(push bool, documents int) ([]float64, error) {
 	return times, nil
 }
 
-// crowd measures how many documents a listener gives to many clients at once.
+// crowd measures the rate at which a listener serves documents to many clients at once.
 func (l *lab) crowd(ctx context.Context) error {
 	clients := []int{1, 10}
 	if l.cfg.Full {

@@ -6,7 +6,7 @@ import (
 	"runtime/debug"
 )
 
-// Usage is what a process has used.
+// Usage holds the resources that a process has used.
 type Usage struct {
 	// PeakBytes is the most memory that was resident; 0 where the system does not tell.
 	PeakBytes uint64 `json:"peakBytes"`

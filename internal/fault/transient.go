@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// IsTransient reports whether trying again later may help: the errors that both kinds of
-// replicator retry. A nil error is none.
+// IsTransient reports whether a later retry may succeed. One-shot and continuous replicators retry
+// such errors. It is false for nil.
 func IsTransient(err error) bool { return listed(err, transient) }
 
 // IsNetworkDependent reports whether the error may pass when the network changes: a

@@ -106,7 +106,8 @@ func (tx *Tx) arrayDamage(c *Collection, r indexRecord) (what string, err error)
 	return what, readable(err, &what)
 }
 
-// readable turns what SQLite finds wrong with an index into damage.
+// readable turns an error with which SQLite reports a broken index into a description of the
+// damage.
 func readable(err error, what *string) error {
 	if errors.Is(err, fault.CorruptData) || errors.Is(err, sqlite3.ERROR) {
 		*what = err.Error()

@@ -37,7 +37,7 @@ func Pick[T any](sample, all T) T {
 	return sample
 }
 
-// Whole skips a test unless everything is tried.
+// Whole skips a test unless the environment asks for the tests in full.
 func Whole(t testing.TB) {
 	t.Helper()
 	if !All() {
@@ -45,7 +45,7 @@ func Whole(t testing.TB) {
 	}
 }
 
-// TrueSpeed skips a test of speed unless everything is tried, without the race detector.
+// TrueSpeed skips a test of speed unless the tests run in full and without the race detector.
 func TrueSpeed(t testing.TB) {
 	t.Helper()
 	Whole(t)

@@ -14,8 +14,8 @@ import (
 // Many is the largest number of arguments of a function that takes any number.
 const Many = 1 << 20
 
-// Version changes with what some function gives for the same arguments, or how a path finds a property. It has the
-// version of Unicode, whose tables come with Go.
+// Version changes when a function may give another result for the same arguments, or a path may
+// find another property. It includes the version of Unicode, whose tables come with Go.
 const Version = "1 of " + unicode.Version
 
 // Function is a function of queries.
