@@ -26,3 +26,13 @@ func TestEncryptableIsFoundHoweverItIsWritten(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkHasEncryptable(b *testing.B) {
+	body := []byte(`{"type":"order","amount":12.50,"note":"` + strings.Repeat("expensive envelopes were delivered late ", 24) + `"}`)
+	b.SetBytes(int64(len(body)))
+	for b.Loop() {
+		if document.HasEncryptable(body) {
+			b.Fatal("found")
+		}
+	}
+}
