@@ -119,26 +119,35 @@ func (tx *Tx) list(c *Collection, s *sqlite3.Stmt, sel Select, args ...any) (doc
 }
 
 // BySequence returns the documents with these sequences, with their bodies, in the same order; nil
-// stands for a sequence that no document has any more.
+// stands for a sequence that no document has any more. One statement reads all sequences of a run.
 func (tx *Tx) BySequence(c *Collection, seqs []Sequence) ([]*Document, error) {
-	s, err := tx.collStmt(c, sqlDocBySeq)
+	s, err := tx.collStmt(c, sqlDocsBetween)
 	if err != nil {
 		return nil, err
 	}
 	docs := make([]*Document, len(seqs))
-	for i, seq := range seqs {
-		if err := s.BindInt64(1, int64(seq)); err != nil {
-			return nil, tx.fault(c, err, "list documents", c.FullName())
+	for from, to := 0, 0; from < len(seqs); from = to {
+		for to++; to < len(seqs) && seqs[to] == seqs[to-1]+1; to++ {
 		}
-		d, err := tx.one(s, true)
-		if err != nil {
+		if err := tx.readRun(s, seqs[from], docs[from:to]); err != nil {
 			return nil, tx.fault(c, err, "list documents", c.FullName())
-		}
-		if d != nil && !d.expired(tx.now) {
-			docs[i] = d
 		}
 	}
 	return docs, nil
+}
+
+// readRun reads the documents that have the sequences from first on into docs.
+func (tx *Tx) readRun(s *sqlite3.Stmt, first Sequence, docs []*Document) error {
+	return query(s, func(s *sqlite3.Stmt) error {
+		d := new(Document)
+		if err := readDocument(s, true, d); err != nil {
+			return err
+		}
+		if !d.expired(tx.now) {
+			docs[d.Sequence-first] = d
+		}
+		return nil
+	}, int64(first), int64(first)+int64(len(docs))-1)
 }
 
 // BodyOf returns the body of one revision of a document: of its head, of a remote's conflicting

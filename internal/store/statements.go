@@ -121,7 +121,7 @@ const (
 	sqlDeleteDoc
 	sqlHeadByID
 	sqlDocByID
-	sqlDocBySeq
+	sqlDocsBetween
 	sqlHeadsSince
 	sqlDocsSince
 	sqlScanHeads
@@ -167,7 +167,7 @@ var collStatements = [numCollStatements]string{
 
 	sqlHeadByID:       headColumns + `WHERE id = ?`,
 	sqlDocByID:        docColumns + `WHERE id = ?`,
-	sqlDocBySeq:       docColumns + `WHERE seq = ?`,
+	sqlDocsBetween:    docColumns + `WHERE seq BETWEEN ? AND ? ORDER BY seq`,
 	sqlHeadsSince:     headColumns + `WHERE seq > ? AND ` + unexpired + ` ORDER BY seq LIMIT ?`,
 	sqlDocsSince:      docColumns + `WHERE seq > ? AND ` + unexpired + ` ORDER BY seq LIMIT ?`,
 	sqlScanHeads:      headColumns + inRange + ` ORDER BY id LIMIT ?`,
