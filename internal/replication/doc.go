@@ -34,7 +34,7 @@
 //	conflicts.go                                 resolution
 //	pushslot.go                                  what the pull tells the push
 //	pusher.go, notices.go, pushmessages.go       push: the loop around the outbox
-//	feed.go, sender.go, legacytail.go            push: reading, and writing revisions
+//	feed.go, taken.go, sender.go, legacytail.go  push: reading, marking and writing revisions
 //	pushside.go, held.go, pushstatus.go          push: what differs by role, and what others see
 //	peercheckpoint.go, blobsend.go, sameness.go  what a peer may ask for
 //	checkpointer.go, position.go                 how far: both copies

@@ -117,14 +117,6 @@ func (c *collection) noteTrees(ctx context.Context, trees map[string]revision.ID
 	})
 }
 
-// noteTaken records that a remote has accepted the item, and which tree revision it had.
-func (c *collection) noteTaken(tx *store.Tx, it *outbox.Item) error {
-	if err := tx.MarkTaken(c.store(), it.ID, c.s.remote, it.Rev, it.Known); err != nil && !isNotFound(err) {
-		return err
-	}
-	return c.noteTree(tx, it.ID, it.Parcel().Tree)
-}
-
 // history returns the history of a revision for this peer ("" to send none), and the tree revision
 // that the peer has ("" if it has none).
 func (w *composer) history(tx *store.Tx, it *outbox.Item, rev revision.Rev) (history string, tree revision.ID, err error) {

@@ -304,12 +304,7 @@ func (p *pusher) haveRead(page page) {
 func (p *pusher) mark(items []*outbox.Item) {
 	p.c.s.spawn(func(ctx context.Context) error {
 		err := p.c.s.db.Update(ctx, func(tx *store.Tx) error {
-			for _, it := range items {
-				if err := p.c.noteTaken(tx, it); err != nil {
-					return err
-				}
-			}
-			return nil
+			return noteTaken(tx, p.c, items)
 		})
 		p.inbox.put(func() error {
 			if err != nil {

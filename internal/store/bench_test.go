@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -114,11 +115,51 @@ func BenchmarkReceiveRandom(b *testing.B) {
 func BenchmarkEdit(b *testing.B) {
 	db := open(b, store.Options{})
 	c := defaults(b, db)
-	fill(b, db, c, 10_000)
+	fill(b, db, c, 1, 10_000)
 	inBatches(b, db, func(tx *store.Tx, i int) error {
 		_, err := tx.Save(c, store.Edit{ID: fmt.Sprintf("doc-%08d", i%10_000), Body: kilobyte})
 		return err
 	})
+}
+
+// BenchmarkMarkTaken marks documents that a remote has taken, one by one and as a run of sequences.
+func BenchmarkMarkTaken(b *testing.B) {
+	const n = 10_000
+	for name, mark := range map[string]func(*store.Tx, *store.Collection, []*store.Document) error{
+		"each": func(tx *store.Tx, c *store.Collection, docs []*store.Document) error {
+			for _, d := range docs {
+				if err := tx.MarkTaken(c, d.ID, 2, d.Rev, ""); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		"run": func(tx *store.Tx, c *store.Collection, docs []*store.Document) error {
+			_, err := tx.MarkRunTaken(c, 2, docs[0].Sequence, docs[len(docs)-1].Sequence)
+			return err
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			var took time.Duration
+			for range b.N {
+				db := open(b, store.Options{})
+				c := defaults(b, db)
+				fill(b, db, c, 0, n)
+				begin := time.Now()
+				for since := store.Sequence(0); since < n; since += 1000 {
+					update(b, db, func(tx *store.Tx) error {
+						docs, err := tx.Changes(c, since, 1000, store.Select{})
+						if err != nil {
+							return err
+						}
+						return mark(tx, c, docs)
+					})
+				}
+				took += time.Since(begin)
+			}
+			b.ReportMetric(float64(took.Nanoseconds())/float64(b.N)/n, "ns/doc")
+		})
+	}
 }
 
 // BenchmarkUpdate commits one document at a time; its parallel variants share commits.
@@ -153,7 +194,7 @@ func BenchmarkRead(b *testing.B) {
 	db := open(b, store.Options{})
 	c := defaults(b, db)
 	const n = 50_000
-	fill(b, db, c, n)
+	fill(b, db, c, 1, n)
 	b.Run("Document", func(b *testing.B) {
 		b.ReportAllocs()
 		view(b, db, func(tx *store.Tx) error {
@@ -182,13 +223,13 @@ func BenchmarkRead(b *testing.B) {
 	})
 }
 
-// fill adds documents that remote 1 is known to have.
-func fill(b *testing.B, db *store.DB, c *store.Collection, n int) {
+// fill adds documents that remote has.
+func fill(b *testing.B, db *store.DB, c *store.Collection, remote store.Remote, n int) {
 	b.Helper()
 	source := revision.SourceFrom([16]byte{1, 2, 3})
 	update(b, db, func(tx *store.Tx) error {
 		for i := range n {
-			in := store.Incoming{ID: fmt.Sprintf("doc-%08d", i), Body: kilobyte, Remote: 1}
+			in := store.Incoming{ID: fmt.Sprintf("doc-%08d", i), Body: kilobyte, Remote: remote}
 			in.Rev.ID = revision.NewVersion(revision.Time(1<<50+i), source)
 			if _, err := tx.Receive(c, in); err != nil {
 				return err
@@ -203,7 +244,7 @@ func fill(b *testing.B, db *store.DB, c *store.Collection, n int) {
 func BenchmarkReadTogether(b *testing.B) {
 	db := open(b, store.Options{})
 	c := defaults(b, db)
-	fill(b, db, c, 1000)
+	fill(b, db, c, 1, 1000)
 	var n atomic.Int64
 	b.SetParallelism(max(1, 64/runtime.GOMAXPROCS(0)))
 	b.RunParallel(func(pb *testing.PB) {

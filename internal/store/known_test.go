@@ -149,6 +149,8 @@ func TestMarksOfNothing(t *testing.T) {
 		"no remote":               {func(tx *store.Tx) error { return tx.MarkKnown(c, "a", 0, d.Rev.ID) }, fault.Invalid},
 		"no revision":             {func(tx *store.Tx) error { return tx.MarkKnown(c, "a", peer, "") }, fault.Invalid},
 		"no remote has taken it":  {func(tx *store.Tx) error { return tx.MarkTaken(c, "a", 0, d.Rev, "") }, fault.Invalid},
+		"no remote took a run":    {func(tx *store.Tx) error { _, err := tx.MarkRunTaken(c, 0, 1, 1); return err }, fault.Invalid},
+		"a run without sequences": {func(tx *store.Tx) error { _, err := tx.MarkRunTaken(c, peer, 2, 1); return err }, fault.Invalid},
 		"no document":             {func(tx *store.Tx) error { return tx.MarkKnown(c, "none", peer, d.Rev.ID) }, nil},
 		"no document was taken":   {func(tx *store.Tx) error { return tx.MarkTaken(c, "none", peer, d.Rev, "") }, nil},
 		"no document to touch":    {func(tx *store.Tx) error { return tx.Touch(c, "none", d.Rev.ID) }, nil},

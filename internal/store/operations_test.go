@@ -253,6 +253,10 @@ func (s *stage) operations() map[string]func(*store.Tx) error {
 		"MarkTaken": func(tx *store.Tx) error {
 			return tx.MarkTaken(s.c, "taken", s.peer, s.heads["taken"].Rev, s.theirs["taken"].ID)
 		},
+		"MarkRunTaken": func(tx *store.Tx) error {
+			_, err := tx.MarkRunTaken(s.c, s.peer, 1, s.heads["again"].Sequence)
+			return err
+		},
 
 		"SetPeerCheckpoint":  func(tx *store.Tx) error { _, err := tx.SetPeerCheckpoint("client", "", []byte("{}")); return err },
 		"SetLocalCheckpoint": func(tx *store.Tx) error { return tx.SetLocalCheckpoint("cp", []byte("{}")) },

@@ -118,6 +118,7 @@ const (
 	sqlInsertDoc collStatement = iota
 	sqlUpdateDoc
 	sqlMarkDoc
+	sqlMarkRun
 	sqlDeleteDoc
 	sqlHeadByID
 	sqlDocByID
@@ -163,6 +164,7 @@ var collStatements = [numCollStatements]string{
 	sqlUpdateDoc: `UPDATE docs_# SET seq = ?1, flags = ?3, rev = ?4, history = ?5, known = ?6, expiry = ?7, body = ?8
 		WHERE id = ?2`,
 	sqlMarkDoc:   `UPDATE docs_# SET flags = ?, known = ?, expiry = ? WHERE seq = ?`,
+	sqlMarkRun:   `UPDATE docs_# SET known = ? WHERE seq BETWEEN ? AND ? AND known = '' AND flags & 18 = 0`, // neither kept nor conflicted
 	sqlDeleteDoc: `DELETE FROM docs_# WHERE seq = ?`,
 
 	sqlHeadByID:       headColumns + `WHERE id = ?`,
