@@ -156,7 +156,7 @@ func TestEveryMethodIsAnOperationOrReads(t *testing.T) {
 		"All", "BodyOf", "BySequence", "Catalog", "Changes", "Collection", "Collections", "ConflictLog", "ConflictOf",
 		"Conflicts", "Count", "CountSince", "Document", "ExplainQuery", "Head", "Heads", "Index", "Indexes", "Info", "Infos", "KeptRevisions",
 		"LastSequence", "LocalCheckpoint", "NextConflict", "Now", "PeerCheckpoint", "Query", "QueryCount", "QueryExists",
-		"RemoteURL", "Remotes", "Scan", "ScanSteps", "SchemaVersion",
+		"RemoteURL", "Remotes", "Replanned", "Scan", "ScanSteps", "SchemaVersion",
 	}
 	s := newStage(t, filepath.Join(t.TempDir(), "stage"+store.Extension), store.VersionVectors)
 	operations := make(map[string]bool)

@@ -49,3 +49,15 @@ func (tx *Tx) ScanSteps(c *Collection, r Range, sel Select) (int, error) {
 	}
 	return s.Status(sqlite3.STMTSTATUS_VM_STEP, true), nil
 }
+
+// Replanned returns how often SQLite has planned prepared statements of the connection anew.
+func (tx *Tx) Replanned() (times int) {
+	for _, prepared := range tx.c.collection {
+		for _, s := range prepared {
+			if s != nil {
+				times += s.Status(sqlite3.STMTSTATUS_REPREPARE, false)
+			}
+		}
+	}
+	return times
+}

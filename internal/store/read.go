@@ -1,6 +1,8 @@
 package store
 
 import (
+	"slices"
+
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -37,6 +39,9 @@ func (tx *Tx) find(c *Collection, id string, which collStatement) (*Document, er
 // stands for a missing document.
 func (tx *Tx) Heads(c *Collection, ids []string) ([]*Document, error) {
 	heads := make([]*Document, len(ids))
+	if found, err := tx.anyBetween(c, ids); err != nil || !found {
+		return heads, err
+	}
 	for i, id := range ids {
 		d, err := tx.lookup(c, id, sqlHeadByID)
 		if err != nil {
@@ -47,6 +52,23 @@ func (tx *Tx) Heads(c *Collection, ids []string) ([]*Document, error) {
 		}
 	}
 	return heads, nil
+}
+
+// anyBetween reports whether the collection has an ID from the least of ids to the greatest. New
+// documents often have IDs beyond all others, and one search then replaces one for each of them.
+func (tx *Tx) anyBetween(c *Collection, ids []string) (found bool, err error) {
+	if len(ids) == 0 {
+		return false, nil
+	}
+	s, err := tx.collStmt(c, sqlAnyBetween)
+	if err != nil {
+		return false, err
+	}
+	err = query(s, func(*sqlite3.Stmt) error {
+		found = true
+		return nil
+	}, slices.Min(ids), slices.Max(ids))
+	return found, tx.fault(c, err, "list documents", c.FullName())
 }
 
 // lookup reads one document, expired or not; nil means that it does not exist.

@@ -2,9 +2,11 @@ package store_test
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -199,5 +201,76 @@ func sameList(t *rapid.T, what string, got []*store.Document, err error, want []
 	}
 	if err != nil || !slices.Equal(texts, wanted) {
 		t.Errorf("%s: got %q, %v, want %q", what, texts, err, wanted)
+	}
+}
+
+// TestStatementsAreNotPlannedAnew reads lists of different lengths: planning a statement takes longer
+// than reading a few rows.
+func TestStatementsAreNotPlannedAnew(t *testing.T) {
+	t.Parallel()
+	db := open(t, store.Options{})
+	c := defaults(t, db)
+	for i := range 5 {
+		save(t, db, c, fmt.Sprint("doc-", i), `{}`)
+	}
+	view(t, db, func(tx *store.Tx) error {
+		for limit := range 4 {
+			for _, sel := range []store.Select{{}, {WithBody: true}} {
+				_, err1 := tx.Changes(c, store.Sequence(limit), limit, sel)
+				_, err2 := tx.Scan(c, store.Range{From: "doc-"}, limit, sel)
+				_, err3 := tx.Scan(c, store.Range{From: "doc-", Descending: true}, limit, sel)
+				_, err4 := tx.BySequence(c, []store.Sequence{1, 2, store.Sequence(limit)})
+				_, err5 := tx.Conflicts(c, "doc-", limit)
+				_, err6 := tx.Heads(c, []string{fmt.Sprint("doc-", limit), "doc-9"})
+				if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+					return err
+				}
+			}
+		}
+		if n := tx.Replanned(); n > 0 {
+			t.Errorf("statements were planned anew %d times", n)
+		}
+		return nil
+	})
+}
+
+// TestHeadsOfMissingDocuments asks for IDs before, between, among and after those of the documents.
+func TestHeadsOfMissingDocuments(t *testing.T) {
+	t.Parallel()
+	db := open(t, store.Options{})
+	c := defaults(t, db)
+	save(t, db, c, "b", `{}`)
+	save(t, db, c, "d", `{}`)
+	for _, tt := range []struct{ ids, want string }{
+		{"", ""},
+		{"a", "-"},
+		{"c", "-"},
+		{"e", "-"},
+		{"e f", "--"},
+		{"c c0", "--"},
+		{"a c", "--"},
+		{"b", "b"},
+		{"a b", "-b"},
+		{"d e", "d-"},
+		{"e d", "-d"},
+		{"d c b a", "d-b-"},
+		{"e a", "--"},
+		{"d d", "dd"},
+	} {
+		view(t, db, func(tx *store.Tx) error {
+			heads, err := tx.Heads(c, strings.Fields(tt.ids))
+			got := ""
+			for _, h := range heads {
+				if h == nil {
+					got += "-"
+				} else {
+					got += h.ID
+				}
+			}
+			if got != tt.want {
+				t.Errorf("%q: got %s, want %s", tt.ids, got, tt.want)
+			}
+			return err
+		})
 	}
 }

@@ -121,6 +121,7 @@ const (
 	sqlMarkRun
 	sqlDeleteDoc
 	sqlHeadByID
+	sqlAnyBetween
 	sqlDocByID
 	sqlDocsBetween
 	sqlHeadsSince
@@ -159,6 +160,10 @@ const unexpired = `(expiry IS NULL OR expiry > ?)`
 // inRange selects a [Range] of IDs. Its last ? is 1 to include tombstones, 0 to leave them out.
 const inRange = `WHERE id >= ? AND id < ? AND ` + unexpired + ` AND flags & 1 <= ?`
 
+// atMost limits the rows. SQLite plans a statement anew for each value of a bare LIMIT ?, which takes
+// longer than to read a few rows.
+const atMost = ` LIMIT ? + 0`
+
 var collStatements = [numCollStatements]string{
 	sqlInsertDoc: `INSERT INTO docs_# VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 	sqlUpdateDoc: `UPDATE docs_# SET seq = ?1, flags = ?3, rev = ?4, history = ?5, known = ?6, expiry = ?7, body = ?8
@@ -168,22 +173,23 @@ var collStatements = [numCollStatements]string{
 	sqlDeleteDoc: `DELETE FROM docs_# WHERE seq = ?`,
 
 	sqlHeadByID:       headColumns + `WHERE id = ?`,
+	sqlAnyBetween:     `SELECT 1 FROM docs_# WHERE id BETWEEN ? AND ? LIMIT 1`,
 	sqlDocByID:        docColumns + `WHERE id = ?`,
 	sqlDocsBetween:    docColumns + `WHERE seq BETWEEN ? AND ? ORDER BY seq`,
-	sqlHeadsSince:     headColumns + `WHERE seq > ? AND ` + unexpired + ` ORDER BY seq LIMIT ?`,
-	sqlDocsSince:      docColumns + `WHERE seq > ? AND ` + unexpired + ` ORDER BY seq LIMIT ?`,
-	sqlScanHeads:      headColumns + inRange + ` ORDER BY id LIMIT ?`,
-	sqlScanDocs:       docColumns + inRange + ` ORDER BY id LIMIT ?`,
-	sqlScanHeadsBack:  headColumns + inRange + ` ORDER BY id DESC LIMIT ?`,
-	sqlScanDocsBack:   docColumns + inRange + ` ORDER BY id DESC LIMIT ?`,
-	sqlConflictsAfter: headColumns + `WHERE flags & 2 AND id > ? AND ` + unexpired + ` ORDER BY id LIMIT ?`,
+	sqlHeadsSince:     headColumns + `WHERE seq > ? AND ` + unexpired + ` ORDER BY seq` + atMost,
+	sqlDocsSince:      docColumns + `WHERE seq > ? AND ` + unexpired + ` ORDER BY seq` + atMost,
+	sqlScanHeads:      headColumns + inRange + ` ORDER BY id` + atMost,
+	sqlScanDocs:       docColumns + inRange + ` ORDER BY id` + atMost,
+	sqlScanHeadsBack:  headColumns + inRange + ` ORDER BY id DESC` + atMost,
+	sqlScanDocsBack:   docColumns + inRange + ` ORDER BY id DESC` + atMost,
+	sqlConflictsAfter: headColumns + `WHERE flags & 2 AND id > ? AND ` + unexpired + ` ORDER BY id` + atMost,
 
 	sqlCountSince:    `SELECT count(*) FROM docs_# WHERE seq > ?`,
 	sqlCountAllSince: `SELECT count(*) FROM docs_# WHERE +seq > ?`, // reads the index of the IDs in place of the bodies
 
 	sqlVersions:   `SELECT rev, history FROM docs_#`,
 	sqlNextExpiry: `SELECT min(expiry) FROM docs_# WHERE expiry IS NOT NULL`,
-	sqlExpired:    `SELECT id FROM docs_# WHERE expiry IS NOT NULL AND expiry <= ? ORDER BY expiry LIMIT ?`,
+	sqlExpired:    `SELECT id FROM docs_# WHERE expiry IS NOT NULL AND expiry <= ? ORDER BY expiry` + atMost,
 
 	sqlBlobBodiesSince: `SELECT body FROM docs_# WHERE flags & 12 AND seq > ? ORDER BY seq`,
 
