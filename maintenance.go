@@ -1,6 +1,18 @@
 package tandem
 
-import "context"
+import (
+	"context"
+
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// ContextWithProgress returns a context with which [Database.Check] and [Database.Copy] tell how far they
+// are: they call report with how much is done of a total, which are comparable within one call alone.
+// Both are equal in the last call, if all went well. Calls do not overlap, come at most every 50 ms or
+// so, on any goroutine, and must return soon.
+func ContextWithProgress(ctx context.Context, report func(done, total uint64)) context.Context {
+	return store.WithProgress(ctx, report)
+}
 
 // Compact removes the content of unused blobs, and returns free space to the disk. Other
 // goroutines and processes may use the database meanwhile.

@@ -1,7 +1,10 @@
 package tandem_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -110,5 +113,30 @@ func TestTheTotalShrinksByWhatIsHeldBack(t *testing.T) {
 	}
 	if !slices.IsSortedFunc(seen.push, func(a, b uint64) int { return int(b) - int(a) }) {
 		t.Errorf("totals %d, want them to shrink alone", seen.push)
+	}
+}
+
+// A check and a copy tell how far they are: with one total, ever further, and to the end.
+func TestLongOperationsTellHowFarTheyAre(t *testing.T) { // E3
+	db := newDatabase(t, tandem.Options{})
+	coll := defaultIn(t, db)
+	fill(t, coll, "", 2_000)
+	doc := newDocument(t, "with blob", `{}`)
+	check(t, doc.SetBlob("photo", tandem.NewBlob("text/plain", bytes.Repeat([]byte("photo"), 10_000))))
+	check(t, coll.Save(t.Context(), doc))
+	check(t, coll.Purge(t.Context(), "0000001"))
+	for name, run := range map[string]func(context.Context) error{
+		"check": func(ctx context.Context) error { _, err := db.Check(ctx); return err },
+		"copy":  func(ctx context.Context) error { return db.Copy(ctx, filepath.Join(t.TempDir(), "copy")) },
+	} {
+		var done, total []uint64
+		check(t, run(tandem.ContextWithProgress(t.Context(), func(d, all uint64) { done, total = append(done, d), append(total, all) })))
+		last := len(done) - 1
+		if last < 1 || done[0] != 0 || done[last] != total[last] || total[last] < 2_000 || !slices.IsSorted(done) {
+			t.Errorf("%s: done %d of %d, want from 0 to the total", name, done, total)
+		}
+		if slices.Min(total) != slices.Max(total) {
+			t.Errorf("%s: totals %d, want one", name, total)
+		}
 	}
 }

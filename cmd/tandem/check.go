@@ -26,7 +26,11 @@ func newCheck(a *app) *cobra.Command {
 }
 
 func (a *app) check(ctx context.Context, db *tandem.Database) error {
-	problems, err := db.Check(ctx)
+	var problems []tandem.Problem
+	err := a.withBar("check", ofParts, func(show func(done, total uint64)) (err error) {
+		problems, err = db.Check(tandem.ContextWithProgress(ctx, show))
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,8 @@ func newCompact(a *app) *cobra.Command {
 		RunE: a.do(func(ctx context.Context, args []string) error {
 			return a.with(ctx, args[0], func(db *tandem.Database) error {
 				before := folderSize(db.Path())
-				if err := db.Compact(ctx); err != nil {
+				err := a.withBar("compact", unending, func(func(done, total uint64)) error { return db.Compact(ctx) })
+				if err != nil {
 					return err
 				}
 				a.note("compacted from %s to %s", byteCount(before), byteCount(folderSize(db.Path())))

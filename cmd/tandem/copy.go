@@ -26,7 +26,9 @@ func newCopy(a *app) *cobra.Command {
 }
 
 func (a *app) copy(ctx context.Context, db *tandem.Database, path string) error {
-	err := db.Copy(ctx, path)
+	err := a.withBar("copy", ofBytes, func(show func(done, total uint64)) error {
+		return db.Copy(tandem.ContextWithProgress(ctx, show), path)
+	})
 	if errors.Is(err, tandem.ErrInvalid) && tandem.Exists(path) {
 		return withHint(err, "choose another name, or remove what is there")
 	}

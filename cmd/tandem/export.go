@@ -67,10 +67,8 @@ func (a *app) export(ctx context.Context, path string, f *exportFlags) error {
 				return err
 			}
 		}
-		for _, coll := range collections {
-			if err := e.collection(ctx, coll); err != nil {
-				return err
-			}
+		if err := e.collections(ctx, collections); err != nil {
+			return err
 		}
 		if e.absent > 0 {
 			a.note("warning: not exported, since the database does not have it: the content of %s", count(e.absent, "blob"))
@@ -93,9 +91,34 @@ type exporter struct {
 	form   lineForm
 	blobs  *blobFolder // nil unless the content of blobs is exported
 	absent int         // blobs without content
+
+	done, total uint64 // documents that are not deleted
 }
 
-func (e *exporter) collection(ctx context.Context, coll *tandem.Collection) error {
+// collections writes those of several collections, and shows a bar unless the lines go to the terminal.
+func (e *exporter) collections(ctx context.Context, all []*tandem.Collection) error {
+	for _, coll := range all {
+		n, err := coll.Count(ctx)
+		if err != nil {
+			return err
+		}
+		e.total += n
+	}
+	export := func(show func(done, total uint64)) error {
+		for _, coll := range all {
+			if err := e.collection(ctx, coll, show); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if e.a.display {
+		return export(func(uint64, uint64) {})
+	}
+	return e.a.withBar("export", ofDocuments, export)
+}
+
+func (e *exporter) collection(ctx context.Context, coll *tandem.Collection, show func(done, total uint64)) error {
 	all := coll.All
 	if e.form.meta {
 		all = coll.AllWithDeleted
@@ -108,6 +131,10 @@ func (e *exporter) collection(ctx context.Context, coll *tandem.Collection) erro
 		line = appendDocument(line[:0], doc, e.form)
 		if _, err := e.a.out.Write(append(line, '\n')); err != nil {
 			return err
+		}
+		if !doc.Deleted() {
+			e.done++
+			show(e.done, e.total)
 		}
 		if e.blobs == nil {
 			continue

@@ -74,11 +74,22 @@ func (a *app) importFile(ctx context.Context, path, name string, f *importFlags)
 	return a.withOptions(ctx, path, tandem.Options{}, func(db *tandem.Database) error {
 		im.db = db
 		start := time.Now()
-		if err := im.lines(ctx, in); err != nil {
+		if err := a.importLines(ctx, &im, in); err != nil {
 			return importError(name, err)
 		}
 		a.tellImport(&im, time.Since(start))
 		return nil
+	})
+}
+
+// importLines shows a bar of the bytes read, or a sign of life where nobody knows how many there are.
+func (a *app) importLines(ctx context.Context, im *importer, in io.Reader) error {
+	size, known := sizeOf(in)
+	if !known {
+		return a.withBar("import", unending, func(func(done, total uint64)) error { return im.lines(ctx, in) })
+	}
+	return a.withBar("import", ofBytes, func(show func(done, total uint64)) error {
+		return im.lines(ctx, &countingReader{Reader: in, tell: func(read uint64) { show(read, size) }})
 	})
 }
 

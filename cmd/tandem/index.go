@@ -31,7 +31,10 @@ func newIndexCreate(a *app) *cobra.Command {
 		Args: cobra.ExactArgs(2),
 		RunE: a.do(func(ctx context.Context, args []string) error {
 			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
-				return marked(flags.only(), coll.CreateIndex(ctx, args[1], flags.index()))
+				err := a.withBar("index", unending, func(func(done, total uint64)) error {
+					return coll.CreateIndex(ctx, args[1], flags.index())
+				})
+				return marked(flags.only(), err)
 			})
 		}),
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/tandemdb/tandem"
 )
@@ -20,7 +19,7 @@ type view interface {
 
 // newView returns bars for a one-shot replication on a capable terminal, otherwise lines.
 func (a *app) newView(continuous bool, peer string) view {
-	if a.screen != nil && os.Getenv("TERM") != "dumb" && !continuous {
+	if a.drawsBars() && !continuous {
 		return newBars(a.screen)
 	}
 	return &lines{a: a, continuous: continuous, peer: peer}
@@ -34,23 +33,13 @@ type bars struct {
 
 func newBars(f *os.File) *bars {
 	all := mpb.New(mpb.WithOutput(f), mpb.WithWidth(60))
-	return &bars{all, newBar(all, "push"), newBar(all, "pull")}
-}
-
-func newBar(all *mpb.Progress, name string) *mpb.Bar {
-	return all.AddBar(0,
-		mpb.PrependDecorators(decor.Name(name)),
-		mpb.AppendDecorators(decor.CountersNoUnit("%d of %d")))
+	return &bars{all, newBar(all, "push", ofDocuments), newBar(all, "pull", ofDocuments)}
 }
 
 func (b *bars) show(status tandem.ReplicatorStatus) {
-	setBar(b.push, status.Progress.Push)
-	setBar(b.pull, status.Progress.Pull)
-}
-
-func setBar(bar *mpb.Bar, d tandem.DirectionProgress) {
-	bar.SetTotal(int64(d.Total), false)
-	bar.SetCurrent(int64(d.Completed))
+	push, pull := status.Progress.Push, status.Progress.Pull
+	setBar(b.push, push.Completed, push.Total)
+	setBar(b.pull, pull.Completed, pull.Total)
 }
 
 func (b *bars) close() {

@@ -34,13 +34,17 @@ func (db *DB) Check(ctx context.Context) ([]Problem, error) {
 		if err != nil {
 			return err
 		}
-		if err := k.file(tx); err != nil {
-			return err
-		}
 		all, err := tx.Collections()
 		if err != nil {
 			return err
 		}
+		if err := k.measure(ctx, tx, all); err != nil {
+			return err
+		}
+		if err := k.file(tx); err != nil {
+			return err
+		}
+		k.progress.add(k.rowsInAll)
 		for _, c := range all {
 			if err := k.collection(tx, c); err != nil {
 				return err
@@ -51,7 +55,11 @@ func (db *DB) Check(ctx context.Context) ([]Problem, error) {
 	if err != nil {
 		return k.problems, err
 	}
-	return k.problems, k.contents(ctx)
+	if err := k.contents(ctx); err != nil {
+		return k.problems, err
+	}
+	k.progress.end()
+	return k.problems, nil
 }
 
 type checker struct {
@@ -59,6 +67,26 @@ type checker struct {
 	problems []Problem
 	blobs    map[blobKey]string // blobs that documents refer to, and one document of each
 	absent   map[string]bool    // digests of blobs whose content may be missing
+
+	progress  *progress // each row counts twice, for SQLite's own check and for ours, and each blob once
+	rowsInAll uint64
+}
+
+// measure finds out how much there is to check.
+func (k *checker) measure(ctx context.Context, tx *Tx, all []*Collection) error {
+	for _, c := range all {
+		n, err := tx.CountSince(c, 0)
+		if err != nil {
+			return err
+		}
+		k.rowsInAll += n
+	}
+	blobs, _, err := k.db.blobs.extent()
+	if err != nil {
+		return fileFault(err, "list blobs", k.db.path)
+	}
+	k.progress = progressOf(ctx, 2*k.rowsInAll+blobs)
+	return nil
 }
 
 func (k *checker) found(where, what string, args ...any) {
@@ -102,6 +130,7 @@ func (k *checker) collection(tx *Tx, c *Collection) error {
 			k.document(c.FullName()+"/"+d.ID, &d)
 		}
 		last = d.Sequence
+		k.progress.add(1)
 		if !d.Deleted {
 			live++
 		}
@@ -193,6 +222,7 @@ func (k *checker) contents(ctx context.Context) error {
 		if k.absent[digest] && !k.db.blobs.has(key) {
 			continue
 		}
+		k.progress.add(1)
 		file, err := k.db.blobs.open(key)
 		if err != nil {
 			k.found(where, "the content of blob %s cannot be read: %v", digest, err)

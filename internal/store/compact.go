@@ -89,6 +89,21 @@ func (db *DB) collectBlobs(ctx context.Context) error {
 	})
 }
 
+// extent returns how many blobs there are, and their bytes on disk.
+func (b *blobs) extent() (n, bytes uint64, err error) {
+	entries, err := os.ReadDir(b.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, 0, err
+	}
+	for _, entry := range entries {
+		if _, ok := nameOfFile(entry.Name()); ok {
+			n++
+			bytes += sizeOf(filepath.Join(b.dir, entry.Name()))
+		}
+	}
+	return n, bytes, nil
+}
+
 // list returns the names of all blobs, and removes abandoned unfinished files.
 func (b *blobs) list() (map[blobName]struct{}, error) {
 	entries, err := os.ReadDir(b.dir)

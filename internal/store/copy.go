@@ -58,18 +58,53 @@ func (db *DB) copyTo(ctx context.Context, path, toPath string) error {
 	if err := db.copyKey(path); err != nil {
 		return err
 	}
+	size, err := db.size(ctx)
+	if err != nil {
+		return err
+	}
+	done := progressOf(ctx, size)
 	for attempt := 1; ; attempt++ {
-		if err := db.copyRows(ctx, path, toPath); err != nil {
+		if err := db.copyRows(ctx, path, toPath, done); err != nil {
 			return err
 		}
-		missing, err := db.copyBlobs(ctx, path)
-		if err != nil || missing == 0 || attempt == copyAttempts {
-			return err // blobs that are still missing were missing before: see Check
+		missing, err := db.copyBlobs(ctx, path, done)
+		if err == nil && (missing == 0 || attempt == copyAttempts) {
+			done.end()
+			return nil //  blobs that are still missing were missing before: see Check
+		}
+		if err != nil {
+			return err
 		}
 		if err := os.Remove(filepath.Join(path, databaseFile)); err != nil {
 			return err
 		}
 	}
+}
+
+// size returns how many bytes a copy has: of the rows and of all blobs.
+func (db *DB) size(ctx context.Context) (bytes uint64, err error) {
+	err = db.View(ctx, func(tx *Tx) error {
+		var pages, free int64
+		if pages, err = pragma(tx.c, `PRAGMA page_count`); err == nil {
+			free, err = pragma(tx.c, `PRAGMA freelist_count`)
+		}
+		bytes = uint64(max(0, pages-free)) * pageSize
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	_, ofBlobs, err := db.blobs.extent()
+	return bytes + ofBlobs, err
+}
+
+// sizeOf returns the size of a file, 0 if it is not there.
+func sizeOf(file string) uint64 {
+	info, err := os.Stat(file)
+	if err != nil {
+		return 0
+	}
+	return uint64(info.Size())
 }
 
 // copyKey gives the copy the same keys, so that its blobs need not be encrypted again.
@@ -101,13 +136,14 @@ func (db *DB) openCopy(ctx context.Context, path string) (c *conn, closeCopy fun
 
 // copyRows writes the database file into the folder path, which is renamed to toPath later, and
 // gives it an identity of its own.
-func (db *DB) copyRows(ctx context.Context, path, toPath string) error {
+func (db *DB) copyRows(ctx context.Context, path, toPath string, done *progress) error {
 	c, err := db.readers.take(ctx)
 	if err != nil {
 		return err
 	}
 	background := c.SetInterrupt(ctx)
-	err = c.vacuumInto(filepath.Join(path, databaseFile))
+	file := filepath.Join(path, databaseFile)
+	err = done.whileGrowing(file, func() error { return c.vacuumInto(file) })
 	c.SetInterrupt(background)
 	db.readers.give(c, err == nil)
 	if err != nil {
@@ -154,7 +190,7 @@ func (c *conn) becomeCopy(here location) error {
 
 // copyBlobs copies the blobs that the copy in path refers to. It returns the number of missing
 // blobs: a clean-up may have removed them since the rows were copied.
-func (db *DB) copyBlobs(ctx context.Context, path string) (missing int, err error) {
+func (db *DB) copyBlobs(ctx context.Context, path string, done *progress) (missing int, err error) {
 	needed, err := db.neededBy(ctx, path)
 	if err != nil {
 		return 0, err
@@ -165,6 +201,7 @@ func (db *DB) copyBlobs(ctx context.Context, path string) (missing int, err erro
 			return 0, err
 		}
 		err := copyFile(db.blobs.path(key), to.path(key))
+		done.add(sizeOf(to.path(key)))
 		if errors.Is(err, fs.ErrNotExist) {
 			missing++
 		} else if err != nil {
