@@ -12,7 +12,12 @@
 //
 // [Collection.Put] and [Collection.Get] are the short way for Go values; [Collection.Merge] and
 // [Collection.Update] change a document, and keep what a struct does not know of it. A [Document] is
-// the long way: it knows its revision, keeps JSON text exactly as it is, and carries blobs.
+// the long way: it knows its revision, keeps JSON text exactly as it is, and carries blobs. [GetAs],
+// [PutAs] and [Items] are for structs that know their IDs.
+//
+// [Collection.Scan] reads documents by ID, from anywhere and in both directions, and [Database.Query]
+// by their content. [Database.InBatch] makes many changes at once, and [Database.View] reads
+// several things from one snapshot. [Collection.ChangesSince] and change listeners follow changes.
 //
 // # Documents and their text
 //
@@ -23,8 +28,8 @@
 //
 // # Sync
 //
-// A [URLEndpointListener] accepts peers; a [Replicator] connects to one. Both are made from a
-// configuration, then started. [Replicator.Status] and change listeners report the progress, and
+// A [URLEndpointListener] accepts peers; a [Replicator] connects to one, or to another database of
+// the program: see [DatabaseEndpoint]. Both are made from a configuration, then started. [Replicator.Status] and change listeners report the progress, and
 // [Replicator.Wait] waits for the end. Peers authenticate each other by a [TLSIdentity], by
 // passwords, or by discovery: see [FindPeer] and [ReplicatorConfigurationForPeer]. Conflicting
 // changes are resolved by default rules, by a [ConflictResolver], or later by [Collection.Resolve].
