@@ -9,7 +9,7 @@ import (
 // same domain and code are the same.
 type Error = failure.Error
 
-// Domain says which family an error code belongs to.
+// Domain says which family an error code belongs to: a text, which package failure defines.
 type Domain = failure.Domain
 
 // The domains, with the numbers that Couchbase Lite's C API gives them.
