@@ -79,11 +79,11 @@ func average(values []value.Value) (value.Value, error) {
 	if len(values) == 0 {
 		return value.Value{}, nil
 	}
-	total := 0.0
+	total := value.OfInt(0) // integers are added exactly
 	for _, v := range values {
-		total += addend(v).Float()
+		total = value.Add(total, addend(v))
 	}
-	return value.OfDouble(total / float64(len(values))), nil
+	return value.OfDouble(total.Float() / float64(len(values))), nil
 }
 
 // addend returns the number that a value counts as: strings of digits as integers; other strings,
