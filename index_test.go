@@ -47,6 +47,7 @@ func TestAnIndexServesTheQueriesThatHaveItsExpressions(t *testing.T) {
 		"SELECT name FROM _ WHERE price = 1.5":                                 {"byPrice", []string{"apple"}},
 		"SELECT name FROM _ WHERE price IS MISSING":                            {"byPrice", []string{"cherry"}},
 		"SELECT name FROM _ WHERE price IN (1.5, NULL) ORDER BY price":         {"byPrice", []string{"apple", "banana"}},
+		"SELECT name FROM _ WHERE price IN $p AND name IS VALUED":              {"byPrice", nil},
 		"SELECT name FROM _ WHERE upper(name) = 'BANANA'":                      {"by name", []string{"banana"}},
 		"SELECT name FROM _ WHERE (name = 'CHERRY') COLLATE NOCASE":            {"noCase", []string{"cherry"}},
 		"SELECT name FROM _ ORDER BY name COLLATE NOCASE LIMIT 1":              {"noCase", []string{"apple"}},
@@ -174,5 +175,45 @@ func TestAnIndexThatCannotBeIsRefused(t *testing.T) {
 	var invalid *tandem.QueryError
 	if err := c.CreateIndex(t.Context(), "i", tandem.ValueIndex{Expressions: []string{"lengt(n)"}}); !errors.As(err, &invalid) || invalid.Hint == "" {
 		t.Errorf("got %v, want a *QueryError with a hint", err)
+	}
+}
+
+func TestTheItemsOfAParameterAreSearchedThroughAnIndex(t *testing.T) {
+	t.Parallel()
+	db := fruits(t)
+	c := defaultIn(t, db)
+	save(t, c, "10", `{"name":"ten","price":true,"tags":[10]}`)
+	check(t, c.CreateIndex(t.Context(), "byPrice", tandem.ValueIndex{Expressions: []string{"price"}}))
+	for _, tt := range []struct {
+		where, index string
+		p            any
+		want         []string
+	}{
+		{"META().id IN $p", "sqlite_autoindex_docs_1_1", []any{"a", "c", "a", "z", 10, nil}, []string{"apple", "cherry"}},
+		{"META().id IN $p", "sqlite_autoindex_docs_1_1", []any{"10"}, []string{"ten"}},
+		{"META().id IN $p", "sqlite_autoindex_docs_1_1", "a", nil},
+		{"price IN $p AND name IS VALUED", "query_1_byPrice", []any{1.5, nil, []int{1}}, []string{"apple", "banana"}},
+		{"price IN $p", "query_1_byPrice", []any{1}, []string{"ten"}},
+		{"price IN $p", "query_1_byPrice", []any{}, nil},
+		{"price IN $p", "query_1_byPrice", nil, nil},
+		{"price IN $p", "query_1_byPrice", map[string]any{"x": 1.5}, nil},
+		{"tags IN $p", "", []any{[]string{"yellow"}}, []string{"banana"}},
+		{"price NOT IN $p", "", []any{1.5, true}, []string{"banana"}},
+	} {
+		text := "SELECT name FROM _ WHERE " + tt.where + " ORDER BY name"
+		params := tandem.Parameters{"p": tt.p}
+		var got []string
+		for row, err := range db.Query(t.Context(), text, params) {
+			check(t, err)
+			got = append(got, fmt.Sprint(row.ValueAt(0)))
+		}
+		if !cmp.Equal(got, tt.want) {
+			t.Errorf("%s with %v: got %q, want %q", text, tt.p, got, tt.want)
+		}
+		steps, err := query(t, db, text).Explain(t.Context(), params)
+		check(t, err)
+		if !strings.Contains(steps, tt.index) {
+			t.Errorf("%s: got the plan %s, want it to use %q", text, steps, tt.index)
+		}
 	}
 }

@@ -106,6 +106,10 @@ func (w *writer) test(x *plan.Test) {
 }
 
 func (w *writer) in(x *plan.In) {
+	if w.searches[x] {
+		w.search(x)
+		return
+	}
 	if x.Array != nil {
 		w.put("tandem_in(", func() { w.full(x.X) }, ", ", func() { w.full(x.Array) })
 		if x.Not {
@@ -129,6 +133,33 @@ func (w *writer) in(x *plan.In) {
 	w.put(" ", not(x.Not), "IN (")
 	w.commas(len(x.List), func(i int) { each(x.List[i]) })
 	w.put("))")
+}
+
+// searches finds the conditions X IN $param among those that all rows have to satisfy. An index on X serves them.
+func searches(where plan.Expr) map[*plan.In]bool {
+	found := map[*plan.In]bool{}
+	for _, c := range plan.Conjuncts(where) {
+		if in, ok := c.(*plan.In); ok && !in.Not && in.Array != nil {
+			if _, ok := in.Array.(*plan.Param); ok {
+				found[in] = true
+			}
+		}
+	}
+	return found
+}
+
+// search writes X IN $param so that an index on X serves. Where the operator is MISSING or NULL, it may be 0.
+func (w *writer) search(x *plan.In) {
+	items := func() {
+		w.put("tandem_items(")
+		w.bind(Binding{Param: x.Array.(*plan.Param).Name, Form: List})
+		w.put(")")
+	}
+	if m, ok := x.X.(*plan.Meta); ok && m.Field == plan.MetaID {
+		w.put("(", w.table(m.Source), "id IN (SELECT tandem_text_only(key) FROM ", items, "))")
+		return
+	}
+	w.put("(", func() { w.key(x.X) }, " IN (SELECT key FROM ", items, "))")
 }
 
 // items writes the virtual table of an array's items.

@@ -22,6 +22,7 @@ const (
 	Key
 	Written
 	Truth
+	List // a parameter whose items are searched: an array, or NULL for any other value
 )
 
 // Binding is the source of a parameter's value in the SQL text: a parameter of the query, or a
@@ -100,6 +101,8 @@ type writer struct {
 	tables func(plan.Collection) Table
 	local  string  // the name of a time zone
 	prefix *string // prefix of the only source's columns; nil: each source has its own
+
+	searches map[*plan.In]bool // conditions of which only the truth counts, and that search the items of a parameter
 
 	b        strings.Builder
 	bindings []Binding
@@ -302,7 +305,9 @@ func (w *writer) from() {
 	}
 	w.put(" WHERE ", func() { w.present(0) })
 	if w.q.Where != nil {
+		w.searches = searches(w.q.Where)
 		w.put(" AND ", func() { w.key(w.q.Where) })
+		w.searches = nil
 	}
 	w.throughArrays()
 }

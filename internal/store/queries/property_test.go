@@ -119,7 +119,7 @@ func query(t *rapid.T) string {
 		d.aliases = append(d.aliases, "e")
 		from += d.pick(" JOIN", " LEFT JOIN") + " docs AS e ON META(e).id = " + d.expr(1)
 	}
-	where := d.pick("", " WHERE "+d.expr(2))
+	where := d.pick("", " WHERE "+d.expr(2), " WHERE "+d.expr(1)+" IN $p"+d.pick("", " AND "+d.expr(1)))
 	if rapid.IntRange(0, 3).Draw(t, "grouped") == 0 {
 		key := d.pick("d.a", "d.b.x", "ifmissing(MISSING, "+d.expr(2)+")") // an integer would be a column
 		return "SELECT count(*) AS n, sum(" + d.expr(1) + ") AS s, count(" + d.pick("", "DISTINCT ") + d.expr(1) + ") AS c, avg(" + d.expr(1) +

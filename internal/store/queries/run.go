@@ -86,10 +86,14 @@ func (v Values) of(b sql.Binding) value.Value {
 		return value.OfInt(v.Offset)
 	case sql.Param:
 	}
-	if b.Form == sql.Key {
-		return v.Params[b.Param].Untagged()
+	p := v.Params[b.Param]
+	switch {
+	case b.Form == sql.Key:
+		return p.Untagged()
+	case b.Form == sql.List && p.Kind() != value.Array:
+		return value.Value{}
 	}
-	return v.Params[b.Param]
+	return p
 }
 
 // Run begins a query. The rows must be closed before the connection ends its transaction.
