@@ -40,7 +40,7 @@ func TestRowsAreCounted(t *testing.T) {
 		wantError(t, "a misspelt clause", err, tandem.ErrInvalidQuery)
 		_, err = db.QueryExists(ctx, "SELECT name FROM _ WHERE name = $a", tandem.Parameters{"b": 1})
 		wantError(t, "an unknown parameter", err, tandem.ErrInvalidParameter)
-		_, err = db.QueryCount(ctx, "SELECT name FROM _ WHERE regexp_like(name, '(')")
+		_, err = db.QueryCount(ctx, "SELECT name FROM _ WHERE regexp_like(name, $p)", tandem.Parameters{"p": "("})
 		var failed *tandem.QueryError
 		if !errors.As(err, &failed) || failed.Pos != -1 {
 			t.Errorf("an invalid pattern: got %v, want a *QueryError of the run", err)
