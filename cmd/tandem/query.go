@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -20,6 +21,7 @@ type queryFlags struct {
 	asCSV   bool
 	asTable bool
 	explain bool
+	live    bool
 }
 
 func newQuery(a *app) *cobra.Command {
@@ -39,7 +41,9 @@ func newQuery(a *app) *cobra.Command {
 	c.Flags().BoolVar(&f.asCSV, "csv", false, "comma-separated values with a line of names; texts as they are, other values as JSON")
 	c.Flags().BoolVar(&f.asTable, "table", false, "a table for people (the default)")
 	c.Flags().BoolVar(&f.explain, "explain", false, "print how the query would be run, and do not run it")
+	c.Flags().BoolVar(&f.live, "live", false, "go on until interrupted, and print each result that differs, after an empty line")
 	exclusive(c, "json", "csv", "table", "explain")
+	exclusive(c, "live", "explain")
 	return c
 }
 
@@ -58,12 +62,33 @@ func (a *app) query(ctx context.Context, path, text string, f *queryFlags) error
 			fmt.Fprint(a.out, plan)
 			return marked(text, err)
 		}
+		if f.live {
+			return marked(text, a.follow(ctx, q, params, f))
+		}
 		rows, err := q.Execute(ctx, params)
 		if err != nil {
 			return marked(text, err)
 		}
 		return a.printRows(rows, f)
 	})
+}
+
+// follow prints the results of a live query until ctx ends.
+func (a *app) follow(ctx context.Context, q *tandem.Query, params tandem.Parameters, f *queryFlags) error {
+	first := true
+	for change := range q.Changes(ctx, params) {
+		if change.Err != nil {
+			return change.Err
+		}
+		if !first {
+			fmt.Fprintln(a.out)
+		}
+		first = false
+		if err := errors.Join(a.printRows(change.Results, f), a.out.Flush()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // parseParams reads NAME=JSON.

@@ -144,6 +144,23 @@ func (tx *Tx) translate(q *plan.Query, params map[string]value.Value) (*sql.Stat
 	return s, v, tx.c.queries, err
 }
 
+// CollectionsOf returns the collections that a query reads, each once. It fails with fault.NotFound if one was deleted.
+func (tx *Tx) CollectionsOf(q *plan.Query) (all []*Collection, err error) {
+	known := map[plan.Collection]bool{}
+	for _, src := range q.Sources {
+		if src.Items != nil || known[src.Collection] {
+			continue
+		}
+		known[src.Collection] = true
+		c, err := tx.Collection(src.Collection.Scope, src.Collection.Name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
 // tables looks up the tables of a query's collections.
 func (tx *Tx) tables(q *plan.Query) (map[plan.Collection]sql.Table, error) {
 	tables := map[plan.Collection]sql.Table{}

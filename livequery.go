@@ -1,0 +1,189 @@
+package tandem
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// QueryChange is a result of a live query.
+type QueryChange struct {
+	Query   *Query
+	Results *ResultSet // nil if the run has failed
+	Err     error      // why it has failed
+}
+
+// Changes runs the query again and again: it gives the result of now, also one without rows, and then each result that
+// differs from the one before, in rows or their order, after this process or another has changed a collection that
+// the query reads. The query runs at once if its last run is 250 ms ago, and else when it is. Whoever takes the results
+// slowly gets the newest.
+//
+// Each result is read as a whole, within [QueryOptions.MaxMemory]. The given parameters are as in [Query.Execute], those
+// that were set are those of the beginning. A run that fails gives its error, once. The sequence ends with ctx, when
+// the database closes, when a collection of the query is deleted (with [ErrNotFound]), and in a batch or View, with
+// [ErrInvalid].
+func (q *Query) Changes(ctx context.Context, given ...any) iter.Seq[QueryChange] {
+	return func(yield func(QueryChange) bool) {
+		live, err := q.live(ctx, given)
+		switch {
+		case err == nil:
+			defer live.sub.Close()
+			live.follow(ctx, yield)
+		case ctx.Err() == nil:
+			yield(QueryChange{Query: q, Err: err})
+		}
+	}
+}
+
+// AddChangeListener calls fn with each result that [Query.Changes] gives, on a goroutine of its own, one call at a time.
+// fn may use the database, but must not close it. The calls end as Changes does, with [ListenerToken.Remove], and when the
+// database closes, which waits for a running call. ctx bounds the start alone, and its [QueryOptions] are those of the runs.
+func (q *Query) AddChangeListener(ctx context.Context, fn func(QueryChange), given ...any) (*ListenerToken, error) {
+	if fn == nil {
+		return nil, errNoListener
+	}
+	running, cancel := context.WithCancel(context.WithoutCancel(q.db.apart(ctx)))
+	live, err := q.live(running, given)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	l := &queryListener{cancel: cancel, done: make(chan struct{})}
+	if err := q.db.register(l); err != nil {
+		cancel()
+		live.sub.Close()
+		return nil, err
+	}
+	go func() {
+		defer close(l.done)
+		defer q.db.unregister(l)
+		defer cancel()
+		defer live.sub.Close()
+		live.follow(running, func(c QueryChange) bool { fn(c); return running.Err() == nil })
+	}()
+	return &ListenerToken{remove: cancel}, nil
+}
+
+// queryListener is the goroutine that calls a listener.
+type queryListener struct {
+	cancel context.CancelFunc
+	done   chan struct{} // closed when it has ended
+}
+
+func (l *queryListener) stop() {
+	l.cancel()
+	<-l.done
+}
+
+// liveQuery is a query that is followed.
+type liveQuery struct {
+	q   *Query // with the parameters
+	sub *store.Subscription
+
+	last [sha256.Size]byte // of the result or error that was given last
+}
+
+// live subscribes to the collections of the query.
+func (q *Query) live(ctx context.Context, given []any) (*liveQuery, error) {
+	if q.db.joined(ctx) != nil {
+		return nil, fault.Invalid.In("follow query", q.db.Path()).
+			Says("no change comes to the batch or View of the context").Try("use Execute, or another context")
+	}
+	params, err := q.with(given)
+	if err != nil {
+		return nil, err
+	}
+	l := &liveQuery{q: &Query{db: q.db, text: q.text, plan: q.plan, params: params}}
+	var collections []*store.Collection
+	err = q.db.view(ctx, func(tx *store.Tx) error {
+		collections, err = tx.CollectionsOf(q.plan)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.sub = q.db.store.Subscribe(collections...)
+	return l, nil
+}
+
+// livePause lies at least between the begins of two runs.
+const livePause = 250 * time.Millisecond
+
+// follow runs the query after each change, and gives what is new.
+func (l *liveQuery) follow(ctx context.Context, yield func(QueryChange) bool) {
+	for {
+		pause := time.NewTimer(livePause)
+		change, isNew := l.run(ctx)
+		if ctx.Err() != nil || isNew && !yield(change) || errors.Is(change.Err, ErrNotFound) || errors.Is(change.Err, ErrNotOpen) {
+			pause.Stop()
+			return
+		}
+		if !l.wait(ctx, pause) {
+			return
+		}
+	}
+}
+
+// wait waits for a change and the pause, and reports whether to go on.
+func (l *liveQuery) wait(ctx context.Context, pause *time.Timer) bool {
+	defer pause.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case _, open := <-l.sub.C:
+		if !open {
+			return false
+		}
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-pause.C:
+		return true
+	}
+}
+
+// run runs the query, and reports whether its outcome differs from the one before.
+func (l *liveQuery) run(ctx context.Context) (change QueryChange, isNew bool) {
+	change.Query = l.q
+	read, err := l.q.reading(ctx, nil)
+	if err == nil {
+		change.Results, err = l.q.executeJoined(ctx, read)
+	}
+	change.Err = err
+	digest := digestOf(change)
+	isNew = digest != l.last
+	l.last = digest
+	return change, isNew
+}
+
+// digestOf returns a digest of the rows of a result, or of an error.
+func digestOf(c QueryChange) [sha256.Size]byte {
+	hash := sha256.New()
+	var size [8]byte
+	if c.Err != nil {
+		hash.Write([]byte("error " + c.Err.Error()))
+	} else {
+		for _, row := range c.Results.rows {
+			for _, column := range row {
+				n := int64(len(column))
+				if column == nil {
+					n = -1 // missing
+				}
+				hash.Write(binary.BigEndian.AppendUint64(size[:0], uint64(n)))
+				hash.Write(column)
+			}
+		}
+		hash.Write([]byte("rows"))
+	}
+	return [sha256.Size]byte(hash.Sum(nil))
+}
