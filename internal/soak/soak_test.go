@@ -96,7 +96,7 @@ func (s *soak) listen() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.served, s.port = listener, uint16(listener.Port()) //nolint:gosec // a port
+	s.served, s.port = listener, listener.Port()
 }
 
 // run lets all work until the time is over.

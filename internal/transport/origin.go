@@ -64,7 +64,7 @@ func (s *Server) isOurName(host string) bool {
 	return slices.ContainsFunc(s.names, func(name string) bool { return strings.EqualFold(name, host) })
 }
 
-// AnyOrigin, as one of the allowed origins, lets every page connect.
+// AnyOrigin lets every page connect, when it is one of the allowed origins.
 const AnyOrigin = "*"
 
 // CheckOrigins reports an entry of [ServerConfig].AllowedOrigins that no browser can send.
