@@ -12,9 +12,9 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Advertise tells the local networks of a peer, until Close or the end of ctx. The name is
-// probed first; when another peer has it, a number is appended. It fails with
-// [fault.Invalid] when the peer cannot be told, and when there is no network to tell.
+// Advertise announces a peer on the local networks, until Close or the end of ctx. It probes the
+// name first, and appends a number if another peer has it. It fails with [fault.Invalid] if the
+// peer cannot be announced, and with an error if there is no network.
 func Advertise(ctx context.Context, p Peer, opts Options) (*Advertiser, error) {
 	if err := p.validate(); err != nil {
 		return nil, err
@@ -23,8 +23,8 @@ func Advertise(ctx context.Context, p Peer, opts Options) (*Advertiser, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A host name of its own never collides with that of the machine, which another
-	// program may answer for.
+	// A host name of its own cannot collide with the machine's name, for which another program may
+	// answer.
 	p.Host = "tandem-" + strings.ToLower(rand.Text()[:12]) + ".local."
 	ctx, cancel := context.WithCancel(ctx)
 	a := &Advertiser{
@@ -39,30 +39,30 @@ func Advertise(ctx context.Context, p Peer, opts Options) (*Advertiser, error) {
 	return a, nil
 }
 
-// Advertiser is a peer that is told to the network.
+// Advertiser announces a peer on the network.
 //
-// It is in one of three states. A conflict leads back to the first, under the next name:
+// It is in one of three states. A conflict leads back to the first, with the next name:
 //
 //	probing ──3 probes, 250 ms apart──▶ announcing ──2, 1 s apart──▶ serving
 type Advertiser struct {
 	socket Socket
-	wanted string // the name asked for
+	wanted string // the name that the caller chose
 	cancel context.CancelFunc
 	done   chan struct{}
 
 	mu   sync.Mutex // guards the following
-	peer Peer       // its name changes
+	peer Peer       // rename changes its name
 
-	// Of the goroutine alone:
-	step   int       // 0 to 2 probing, 3 to 4 announcing, then serving
+	// Only the goroutine of run uses these fields.
+	step   int       // 0 to 2: probing, 3 to 4: announcing, then serving
 	next   time.Time // of the next step
-	number int       // of the name
+	number int       // appended to the name
 	links  []Link
-	sent   map[int]time.Time // the last announcement, by link
-	owed   map[int]bool      // links that have to wait for the next one
+	sent   map[int]time.Time // time of the last announcement, by link
+	owed   map[int]bool      // links whose next announcement must wait
 }
 
-// The steps of RFC 6762 §8, and the pace of §6.
+// The steps of RFC 6762 §8, and the intervals of §6.
 const (
 	firstAnnouncement = 3
 	serving           = 5
@@ -70,15 +70,15 @@ const (
 	answerGap         = time.Second
 )
 
-// Name returns the name as the network knows it, which may have a number by now.
+// Name returns the announced name, which may have a number.
 func (a *Advertiser) Name() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.peer.Name
 }
 
-// Close tells the network that the peer is gone, and waits for the advertiser to end.
-// Closing twice is harmless.
+// Close announces that the peer is gone, and waits for the advertiser's goroutines. Closing twice
+// is harmless.
 func (a *Advertiser) Close() error {
 	a.cancel()
 	<-a.done
@@ -90,7 +90,7 @@ func (a *Advertiser) run(ctx context.Context) {
 	defer func() {
 		a.goodbye()
 		_ = a.socket.Close()
-		for range packets { // until the listener has ended
+		for range packets { // until listen has ended
 		}
 	}()
 	a.next = time.Now()
@@ -112,7 +112,7 @@ func (a *Advertiser) run(ctx context.Context) {
 	}
 }
 
-// wake returns when there is something to do: the next step, or an answer that had to wait.
+// wake returns the time of the next step or delayed answer.
 func (a *Advertiser) wake() time.Time {
 	wake := a.next
 	for link := range a.owed {
@@ -154,12 +154,12 @@ func (a *Advertiser) tick() {
 	a.step++
 }
 
-// probing reports whether the name is not ours yet: nobody has heard of us.
+// probing reports whether the name is still being probed, so that nobody has heard of us.
 func (a *Advertiser) probing() bool { return a.step <= firstAnnouncement }
 
 func (l Link) equal(m Link) bool { return l.Index == m.Index && slices.Equal(l.Nets, m.Nets) }
 
-// probe asks whether somebody has the name, and shows what we want it for.
+// probe asks whether another peer has the name, and includes our own SRV record as a claim.
 func (a *Advertiser) probe() {
 	msg := &dns.Msg{}
 	name := instanceName(a.peer.Name)
@@ -183,7 +183,7 @@ func (a *Advertiser) announce(link Link) {
 	send(a.socket, link.Index, msg, netip.AddrPort{})
 }
 
-// goodbye tells everyone who may have heard of the peer that it is gone, RFC 6762 §10.1.
+// goodbye announces, to everyone who may know the peer, that it is gone (RFC 6762 §10.1).
 func (a *Advertiser) goodbye() {
 	if a.probing() {
 		return
@@ -202,12 +202,12 @@ func (a *Advertiser) handle(p Packet) {
 			a.rename()
 			return
 		}
-		a.owed[link.Index] = true // two have it, perhaps of networks now joined: the other yields
+		a.owed[link.Index] = true // both have announced the name, perhaps in networks now joined: the other yields
 	case msg.Response:
 	case !a.probing():
 		a.answer(msg, link, p.From)
 	case slices.ContainsFunc(msg.Ns, a.precedes):
-		a.step, a.next = 0, time.Now().Add(time.Second) // then the winner answers, RFC 6762 §8.2
+		a.step, a.next = 0, time.Now().Add(time.Second) // the winner answers meanwhile, RFC 6762 §8.2
 	}
 }
 
@@ -217,7 +217,7 @@ func (a *Advertiser) disputes(rr dns.RR) bool {
 	return ok && srv.Hdr.Ttl > 0 && a.isOurs(srv.Hdr.Name) && key(srv.Target) != a.peer.Host
 }
 
-// precedes reports whether rr is of another peer that wins the name.
+// precedes reports whether rr belongs to another peer that wins the name.
 func (a *Advertiser) precedes(rr dns.RR) bool {
 	return a.disputes(rr) && key(rr.(*dns.SRV).Target) > a.peer.Host
 }
@@ -227,7 +227,7 @@ func (a *Advertiser) isOurs(dnsName string) bool {
 	return ok && key(name) == key(a.peer.Name)
 }
 
-// rename takes the next name, and begins again.
+// rename takes the next name and starts probing again.
 func (a *Advertiser) rename() {
 	a.number = max(a.number, 1) + 1
 	a.mu.Lock()
@@ -237,7 +237,7 @@ func (a *Advertiser) rename() {
 	clear(a.owed)
 }
 
-// answer announces the peer to a link where somebody asked for it.
+// answer announces the peer on a link where somebody asked for it.
 func (a *Advertiser) answer(msg *dns.Msg, link Link, from netip.AddrPort) {
 	if !slices.ContainsFunc(msg.Question, a.concerns) || a.isKnown(msg) {
 		return
@@ -253,7 +253,7 @@ func (a *Advertiser) answer(msg *dns.Msg, link Link, from netip.AddrPort) {
 	}
 	gap := answerGap
 	if len(msg.Ns) > 0 {
-		gap = probeGap // a name has to be defended at once
+		gap = probeGap // a name must be defended at once
 	}
 	if time.Since(a.sent[link.Index]) < gap {
 		a.owed[link.Index] = true
@@ -272,7 +272,7 @@ func (a *Advertiser) concerns(q dns.Question) bool {
 	return a.isOurs(q.Name)
 }
 
-// isKnown reports whether a query for the service says that it knows us, RFC 6762 §7.1.
+// isKnown reports whether a query for the service lists us as known (RFC 6762 §7.1).
 func (a *Advertiser) isKnown(msg *dns.Msg) bool {
 	if len(msg.Question) != 1 || key(msg.Question[0].Name) != serviceName {
 		return false

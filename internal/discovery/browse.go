@@ -11,7 +11,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Change says what happened to a peer.
+// Change is the kind of an [Event].
 type Change int
 
 // The changes of an [Event].
@@ -26,14 +26,13 @@ func (c Change) String() string {
 	return [...]string{"", "appeared", "changed", "vanished"}[c]
 }
 
-// Event tells of one change of one peer. Of one that vanished it has the last state.
+// Event reports one change of one peer. For a vanished peer it has the last state.
 type Event struct {
 	Change Change
 	Peer   Peer
 }
 
-// Browse looks for peers until Close or the end of ctx. It fails when there is no network
-// to look in.
+// Browse looks for peers until Close or the end of ctx. It fails if there is no network.
 func Browse(ctx context.Context, opts Options) (*Browser, error) {
 	s, err := opts.join()
 	if err != nil {
@@ -63,24 +62,24 @@ type Browser struct {
 	mu    sync.Mutex      // guards the following
 	found map[string]Peer // by key(name)
 
-	// Of the goroutine alone:
+	// Only the goroutine of run uses these fields.
 	cache *cache
-	told  map[string]Peer // what the reader of events knows
+	told  map[string]Peer // the peers as the reader of events knows them
 	links []Link
-	next  time.Time     // of the next question for all peers
-	gap   time.Duration // after it
+	next  time.Time     // time of the next question for all peers
+	gap   time.Duration // interval until the question after that
 }
 
 const (
 	maxGap = time.Minute           // between two questions for all peers
-	burst  = 10 * time.Millisecond // what comes within it is looked at together
+	burst  = 10 * time.Millisecond // packets within it are handled together
 )
 
-// Events returns the changes, the first ones being those who are there already. It is closed
-// when the browser ends. A slow reader misses nothing but what was undone meanwhile.
+// Events returns the changes, starting with the peers that are present already. The channel is
+// closed when the browser ends. A slow reader misses only changes that were reverted meanwhile.
 func (b *Browser) Events() <-chan Event { return b.events }
 
-// Peers returns the peers that are there now, by name.
+// Peers returns the peers that are present now, sorted by name.
 func (b *Browser) Peers() []Peer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -91,7 +90,7 @@ func (b *Browser) Peers() []Peer {
 	return list
 }
 
-// Close ends the browser and waits for it. Closing twice is harmless.
+// Close ends the browser and waits for its goroutines. Closing twice is harmless.
 func (b *Browser) Close() error {
 	b.cancel()
 	<-b.done
@@ -102,7 +101,7 @@ func (b *Browser) run(ctx context.Context) {
 	packets := listen(b.socket, ctx.Done())
 	defer func() {
 		_ = b.socket.Close()
-		for range packets { // until the listener has ended
+		for range packets { // until listen has ended
 		}
 	}()
 	b.gap = time.Second
@@ -131,8 +130,8 @@ func (b *Browser) run(ctx context.Context) {
 	}
 }
 
-// nextEvent returns a difference between what is there and what was told, and the channel
-// for it; the channel is nil when there is none.
+// nextEvent returns a difference between found and told, and the channel for it. Without a
+// difference the channel is nil.
 func (b *Browser) nextEvent() (Event, chan<- Event) {
 	for k, p := range b.told {
 		if _, ok := b.found[k]; !ok {
@@ -159,7 +158,7 @@ func (b *Browser) tell(e Event) {
 	b.told[key(e.Peer.Name)] = e.Peer
 }
 
-// handle takes a packet, and reports whether it may have brought news.
+// handle processes a packet, and reports whether it may have changed a peer.
 func (b *Browser) handle(p Packet) bool {
 	msg, link, ok := parse(b.links, p)
 	if !ok || !msg.Response {
@@ -169,7 +168,7 @@ func (b *Browser) handle(p Packet) bool {
 	return true
 }
 
-// work does what is due, and returns how long there is nothing more to do.
+// work does everything that is due, and returns the time until the next work.
 func (b *Browser) work() time.Duration {
 	now := time.Now()
 	known := b.links
@@ -181,7 +180,7 @@ func (b *Browser) work() time.Duration {
 	b.mu.Unlock()
 
 	if !slices.EqualFunc(known, b.links, Link.equal) {
-		b.next, b.gap = now, time.Second // new links, perhaps new peers
+		b.next, b.gap = now, time.Second // new links may have new peers
 	}
 	if !now.Before(b.next) {
 		b.askForAll(now)
@@ -198,7 +197,7 @@ func (b *Browser) work() time.Duration {
 	return max(time.Millisecond, b.cache.wake(now, limit).Sub(now))
 }
 
-// askForAll asks for all peers, and names those it knows, who need not answer.
+// askForAll asks for all peers, and lists those it knows, which need not answer.
 func (b *Browser) askForAll(now time.Time) {
 	msg := &dns.Msg{Question: []dns.Question{{Name: serviceName, Qtype: dns.TypePTR, Qclass: dns.ClassINET}}}
 	for _, h := range b.cache.peers {

@@ -10,7 +10,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// The memory for what was heard; more is not listened to.
+// Limits of the cache; records beyond them are ignored.
 const (
 	maxPeers = 1000
 	maxHosts = 2000
@@ -18,19 +18,19 @@ const (
 	maxQuestions = 16 // in one packet
 )
 
-// cache holds what was heard, for as long as its senders said (RFC 6762 §10).
+// cache keeps received records for the life that their senders set (RFC 6762 §10).
 type cache struct {
 	peers map[string]*heard          // by key(name)
 	hosts map[string]map[place]lease // by key(host name)
 }
 
-// heard is what was heard of one peer.
+// heard holds the records of one peer.
 type heard struct {
 	name          string
 	ptr, srv, txt lease
 	host          string
-	peer          Peer // port and description
-	asked         int  // how often for what is missing
+	peer          Peer // has port and description
+	asked         int  // number of questions for missing records
 	askAt         time.Time
 }
 
@@ -40,7 +40,7 @@ type place struct {
 	addr netip.Addr
 }
 
-// lease says how long a record counts, and how often its owner was asked to renew it.
+// lease is the life of a record, and the number of times its owner was asked to renew it.
 type lease struct {
 	begins, ends time.Time
 	asked        int
@@ -50,7 +50,7 @@ func newCache() *cache {
 	return &cache{peers: map[string]*heard{}, hosts: map[string]map[place]lease{}}
 }
 
-// add takes the records of a message that came over link.
+// add stores the records of a message received on link.
 func (c *cache) add(msg *dns.Msg, link Link, now time.Time) {
 	all := slices.Concat(msg.Answer, msg.Extra)
 	for _, rr := range all {
@@ -70,7 +70,7 @@ func (c *cache) add(msg *dns.Msg, link Link, now time.Time) {
 			})
 		}
 	}
-	for _, rr := range all { // after the SRV records, which say whose addresses count
+	for _, rr := range all { // after the SRV records, whose hosts decide which addresses are kept
 		switch rr := rr.(type) {
 		case *dns.A:
 			c.addAddr(rr.Hdr, rr.A, link, now)
@@ -80,7 +80,7 @@ func (c *cache) add(msg *dns.Msg, link Link, now time.Time) {
 	}
 }
 
-// lookup runs do on what is known of a peer. Goodbyes make no new ones.
+// lookup runs do on the entry of a peer, and creates a missing one unless the record is a goodbye.
 func (c *cache) lookup(dnsName string, head dns.RR_Header, do func(*heard)) {
 	name, ok := peerName(dnsName)
 	if !ok {
@@ -114,7 +114,7 @@ func (c *cache) addAddr(head dns.RR_Header, ip []byte, link Link, now time.Time)
 		places = map[place]lease{}
 		c.hosts[host] = places
 	}
-	if head.Class&flush != 0 { // others of this link and family are outdated, RFC 6762 §10.2
+	if head.Class&flush != 0 { // replaces other addresses of this link and family, RFC 6762 §10.2
 		maps.DeleteFunc(places, func(p place, l lease) bool {
 			return p.link == link.Index && p.addr.Is4() == addr.Is4() && now.Sub(l.begins) > time.Second
 		})
@@ -124,7 +124,7 @@ func (c *cache) addAddr(head dns.RR_Header, ip []byte, link Link, now time.Time)
 	}
 }
 
-// needs reports whether a host is known, or is that of a peer.
+// needs reports whether the cache has the host already, or a peer runs on it.
 func (c *cache) needs(host string) bool {
 	if c.hosts[host] != nil {
 		return true
@@ -133,7 +133,7 @@ func (c *cache) needs(host string) bool {
 		func(h *heard) bool { return h.host == host })
 }
 
-// expire drops what no longer counts.
+// expire drops expired records.
 func (c *cache) expire(now time.Time) {
 	used := map[string]bool{}
 	for k, h := range c.peers {
@@ -151,7 +151,7 @@ func (c *cache) expire(now time.Time) {
 	}
 }
 
-// found returns the peers of which enough is known, by key(name).
+// found returns the completely known peers, by key(name).
 func (c *cache) found(now time.Time) map[string]Peer {
 	all := map[string]Peer{}
 	for k, h := range c.peers {
@@ -175,7 +175,8 @@ func (c *cache) peerOf(h *heard, now time.Time) (Peer, bool) {
 	return p, whole && p.Port > 0 && p.Database != ""
 }
 
-// questions returns what is worth asking now: for what is missing, and for what ends soon.
+// questions returns the questions that are due: for missing records, and for records that expire
+// soon.
 func (c *cache) questions(now time.Time) []dns.Question {
 	var list []dns.Question
 	for _, h := range c.peers {
@@ -191,7 +192,7 @@ func (c *cache) questions(now time.Time) []dns.Question {
 	return list
 }
 
-// nextAsk returns when to ask for h next, and what. The zero time means never.
+// nextAsk returns the time and the text of the next question about h. The zero time means never.
 func (c *cache) nextAsk(h *heard, now time.Time) (time.Time, dns.Question) {
 	whole := dns.Question{Name: instanceName(h.name), Qtype: dns.TypeANY, Qclass: dns.ClassINET}
 	if _, ok := c.peerOf(h, now); ok {
@@ -208,7 +209,7 @@ func (c *cache) nextAsk(h *heard, now time.Time) (time.Time, dns.Question) {
 	return at, whole
 }
 
-// wake returns when the cache has something to ask or to drop, at most limit.
+// wake returns the time when the cache next has a question or an expired record, at most limit.
 func (c *cache) wake(now, limit time.Time) time.Time {
 	earliest := limit
 	sooner := func(t time.Time) {
@@ -233,8 +234,8 @@ func (c *cache) wake(now, limit time.Time) time.Time {
 	return earliest
 }
 
-// leaseOf returns the lease of a record heard now. A goodbye leaves it one second, in which
-// somebody else may rescue it (RFC 6762 §10.1), and nothing counts for more than a day.
+// leaseOf returns the lease of a record received now. A goodbye leaves a record one second, in
+// which another peer may renew it (RFC 6762 §10.1). No lease is longer than a day.
 func leaseOf(head dns.RR_Header, now time.Time) lease {
 	life := min(time.Duration(head.Ttl)*time.Second, 24*time.Hour)
 	return lease{begins: now, ends: now.Add(cmp.Or(life, time.Second))}
@@ -242,8 +243,8 @@ func leaseOf(head dns.RR_Header, now time.Time) lease {
 
 func (l lease) counts(now time.Time) bool { return now.Before(l.ends) }
 
-// renewal returns when to ask the owner for the record again: at 80, 90 and 95 % of its
-// life (RFC 6762 §5.2), then never.
+// renewal returns when to ask the owner for the record again: after 80, 90 and 95 % of its life
+// (RFC 6762 §5.2), then never.
 func (l lease) renewal() time.Time {
 	percent := []time.Duration{80, 90, 95}
 	if l.asked >= len(percent) {

@@ -1,6 +1,6 @@
-// Package discovery finds peers on the local network by DNS-SD over multicast DNS (RFC 6762,
-// RFC 6763), as Bonjour, Avahi and Android do, on IPv4 and IPv6. The service type is
-// [Service]; what a peer tells of itself is in [Peer].
+// Package discovery finds peers on the local network by DNS-SD over multicast DNS (RFC 6762, RFC
+// 6763), as Bonjour, Avahi and Android do, on IPv4 and IPv6. The service type is [Service]; a
+// [Peer] holds the data that a peer announces.
 //
 // A listener advertises itself until it closes:
 //
@@ -9,7 +9,7 @@
 //	…
 //	defer ad.Close()
 //
-// Others watch who comes and goes, or wait for the one they want:
+// Others watch which peers come and go, or wait for a certain one:
 //
 //	browser, err := discovery.Browse(ctx, discovery.Options{})
 //	…
@@ -18,18 +18,18 @@
 //
 //	peer, err := discovery.Find(ctx, "till 7", nil, discovery.Options{})
 //
-// Where multicast does not reach, a list of peers does the same for [Find], see [ParseList].
+// Where multicast does not reach, [Find] can use a list of peers, see [ParseList].
 //
 // # Guarantees
 //
-// A name that another peer has on the network gets a number: "till 7 (2)". Closing an
-// advertiser tells the network, and peers that die without a word vanish within 2 minutes. New and
+// If another peer on the network has the name, a number is appended: "till 7 (2)". Closing an
+// advertiser announces its end, and peers that die silently vanish within 2 minutes. New and
 // changed network interfaces are noticed within 5 seconds.
 //
-// Nothing on the network is trusted: packets from other networks are dropped, the memory for
-// what was heard is bounded, and who a peer claims to be is proved only by its TLS
-// certificate, whose fingerprint is in the advertisement for a first comparison.
+// Nothing on the network is trusted. Packets from other networks are dropped, and the memory for
+// received records is bounded. Only a peer's TLS certificate proves who the peer is; the
+// advertisement has the certificate's fingerprint for a first comparison.
 //
-// Advertisers and browsers own their goroutines, and none is left when Close returns. Their
-// methods may be called from any goroutine.
+// Advertisers and browsers own their goroutines, and none is left when Close returns. Their methods
+// are safe for concurrent use.
 package discovery

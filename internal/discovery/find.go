@@ -7,8 +7,8 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Find returns the first peer whose name or database is name, from list if it is there,
-// else from the network. It waits until ctx ends, and fails with [fault.UnknownHost] then.
+// Find returns the first peer whose name or database is name: from list if list has it, otherwise
+// from the network. It waits until ctx ends, and then fails with [fault.UnknownHost].
 func Find(ctx context.Context, name string, list []Peer, opts Options) (Peer, error) {
 	wanted := func(p Peer) bool { return key(p.Name) == key(name) || p.Database == name }
 	if at := slices.IndexFunc(list, wanted); at >= 0 {

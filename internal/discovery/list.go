@@ -11,14 +11,14 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// ParseList reads peers from text, for networks without multicast. A line has a name, a URL
-// and perhaps the fingerprint of the certificate, separated by white space; names have none.
-// Empty lines, and those that begin with "#", count as nothing:
+// ParseList parses a list of peers, for networks without multicast. Each line has a name without
+// white space, a URL and an optional certificate fingerprint, separated by white space. Empty lines
+// and lines that begin with "#" are ignored:
 //
 //	till-7  wss://192.0.2.7:4984/sales  9F:86:D0:…
 //	office  wss://office.example.com:4984/sales
 //
-// It fails with [fault.Invalid] and the number of the first line that cannot be read.
+// It fails with [fault.Invalid] and the number of the first malformed line.
 func ParseList(r io.Reader) ([]Peer, error) {
 	var list []Peer
 	lines := bufio.NewScanner(r)

@@ -28,7 +28,8 @@ func instanceName(name string) string {
 	return b.String() + "." + serviceName
 }
 
-// peerName undoes instanceName. Names of other services, and such that are no text, have none.
+// peerName undoes instanceName. It reports false for names of other services and for names that are
+// no text.
 func peerName(dnsName string) (string, bool) {
 	at := len(dnsName) - len(serviceName) - 1
 	if at < 1 || dnsName[at] != '.' || !strings.EqualFold(dnsName[at+1:], serviceName) {
@@ -56,7 +57,7 @@ func peerName(dnsName string) (string, bool) {
 	return name, len(name) <= maxName && isText(name)
 }
 
-// isText reports whether s can be shown to people without harm to their terminal.
+// isText reports whether s is valid UTF-8 without control characters, which could harm a terminal.
 func isText(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 })
 }
@@ -65,7 +66,7 @@ func isDigits(s string) bool {
 	return strings.Trim(s, "0123456789") == ""
 }
 
-// nextName returns the name to try when name is taken: "x", "x (2)", "x (3)".
+// nextName returns the name to try when name is taken: "x (2)", "x (3)" and so on.
 func nextName(name string, number int) string {
 	suffix := fmt.Sprintf(" (%d)", number)
 	for len(name)+len(suffix) > maxName {
@@ -75,7 +76,7 @@ func nextName(name string, number int) string {
 	return name + suffix
 }
 
-// key is what a name is compared by: DNS ignores the case of ASCII letters.
+// key returns a name in the form that comparisons use: DNS ignores the case of ASCII letters.
 func key(name string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {

@@ -7,10 +7,10 @@ import (
 
 // Options adjust [Advertise], [Browse] and [Find]. The zero value is ready to use.
 type Options struct {
-	// Interfaces names the network interfaces to use. Empty means all that are up and can
+	// Interfaces names the network interfaces to use. Empty means all that are up and support
 	// multicast, and the loopback interface for peers on the same machine.
 	Interfaces []string
-	// Network carries the packets. Nil means the network of this machine.
+	// Network carries the packets. Nil means this machine's network.
 	Network Network
 }
 
@@ -21,42 +21,42 @@ func (o Options) join() (Socket, error) {
 	return o.Network.Join(o.Interfaces)
 }
 
-// Network opens sockets that receive what is sent to the multicast groups of DNS, port 5353.
+// Network opens sockets that receive packets to the multicast groups of DNS, port 5353.
 type Network interface {
-	// Join opens a socket on the named interfaces; none means all.
+	// Join opens a socket on the named interfaces; an empty list means all.
 	Join(interfaces []string) (Socket, error)
 }
 
-// Socket sends and receives packets on all links of a machine. Its methods may be called
-// from any goroutine.
+// Socket sends and receives packets on all links of a machine. Its methods are safe for concurrent
+// use.
 type Socket interface {
-	// Links returns the links as they are now.
+	// Links returns the present links.
 	Links() []Link
-	// Send sends a packet on the link with that index: to one address, or to the multicast
-	// groups when to is the zero value.
+	// Send sends a packet on the link with that index, to one address. The zero value of to means
+	// the multicast groups.
 	Send(link int, packet []byte, to netip.AddrPort) error
 	// Receive returns the next packet. It fails only after Close.
 	Receive() (Packet, error)
-	// Close ends the socket, and every Receive.
+	// Close closes the socket and ends every Receive.
 	Close() error
 }
 
-// Link is a network interface with the addresses this machine has on it.
+// Link is a network interface with this machine's addresses on it.
 type Link struct {
 	Index int
 	Name  string
 	Nets  []netip.Prefix // the addresses with the size of their networks
 }
 
-// Packet is a packet as it was received.
+// Packet is a received packet.
 type Packet struct {
 	Data []byte
 	From netip.AddrPort
 	Link int // the index of the link, or 0 when the system does not tell
 }
 
-// linkOf returns the link a packet came over. Packets from elsewhere than the network of a
-// link have none (RFC 6762 §11).
+// linkOf returns the link on which a packet arrived. It reports false for packets from outside the
+// link's network (RFC 6762 §11).
 func linkOf(links []Link, p Packet) (Link, bool) {
 	from := p.From.Addr().Unmap()
 	at := slices.IndexFunc(links, func(l Link) bool {
@@ -68,8 +68,7 @@ func linkOf(links []Link, p Packet) (Link, bool) {
 	return links[at], true
 }
 
-// isLoopback reports whether only this machine sends on the link; it does so from any of
-// its addresses.
+// isLoopback reports whether only this machine sends on the link, from any of its addresses.
 func (l Link) isLoopback() bool {
 	return slices.ContainsFunc(l.Nets, func(n netip.Prefix) bool { return n.Addr().IsLoopback() })
 }

@@ -11,34 +11,34 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Service is the service type of DNS-SD under which peers are found.
+// Service is the DNS-SD service type of peers.
 const Service = "_tandem._tcp"
 
-// Peer is what a peer tells of itself. Everything in one that was found is a claim.
+// Peer is the data that a peer announces. The data of a peer found on the network is unproved.
 type Peer struct {
-	// Name is unique on the network, and made for people: at most 63 bytes.
+	// Name is unique on the network and readable for people: at most 63 bytes.
 	Name string
 	// Database is the name of the database in the URL, at most 200 bytes.
 	Database string
 	// Protocols are the WebSocket subprotocols of the listener, best first.
 	Protocols []string
-	// Fingerprint is that of the listener's certificate in the form of package identity,
-	// or "" when it uses no TLS.
+	// Fingerprint is the fingerprint of the listener's certificate in the form of package identity,
+	// or "" if it uses no TLS.
 	Fingerprint string
-	// Insecure says that the listener uses no TLS.
+	// Insecure tells that the listener uses no TLS.
 	Insecure bool
 	// Port is the TCP port of the listener.
 	Port uint16
-	// Host is the host name, found by Browse, or given in a list.
+	// Host is the host name, found by Browse or given in a list.
 	Host string
-	// Addrs are the addresses, best first. Advertise tells each network the addresses this
-	// machine has there: all if there are no Addrs, otherwise those among Addrs, where 0.0.0.0
+	// Addrs are the addresses, best first. Advertise announces on each network this machine's
+	// addresses there. If Addrs is not empty, it announces only those among Addrs, where 0.0.0.0
 	// stands for all of IPv4.
 	Addrs []netip.Addr
 }
 
-// URLs returns a URL of the listener for each address, best first; for its host name when
-// there is no address.
+// URLs returns a URL of the listener for each address, best first. Without addresses it returns a
+// URL for the host name.
 func (p Peer) URLs() []string {
 	if len(p.Addrs) == 0 && p.Host != "" {
 		return []string{p.url(p.Host)}
@@ -89,8 +89,7 @@ func (p Peer) validate() error {
 	return nil
 }
 
-// isReachedAt reports whether an advertised peer answers at the address that this machine has
-// on link.
+// isReachedAt reports whether an advertised peer answers at this machine's address addr on link.
 func (p Peer) isReachedAt(addr netip.Addr, link Link) bool {
 	return len(p.Addrs) == 0 || slices.ContainsFunc(p.Addrs, func(own netip.Addr) bool {
 		return own.WithZone("") == addr && (own.Zone() == "" || own.Zone() == link.Name) ||
@@ -98,8 +97,8 @@ func (p Peer) isReachedAt(addr netip.Addr, link Link) bool {
 	})
 }
 
-// sortAddrs puts the addresses first that most likely lead to the peer: IPv4, global IPv6,
-// link-local, loopback.
+// sortAddrs sorts addresses by how likely they lead to the peer: IPv4, global IPv6, link-local,
+// loopback.
 func sortAddrs(addrs []netip.Addr) {
 	rank := func(a netip.Addr) int {
 		switch {

@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	ttl       = 120 * time.Second // RFC 6762 §10, for records with a host name
+	ttl       = 120 * time.Second // for records with a host name, RFC 6762 §10
 	legacyTTL = 10 * time.Second  // RFC 6762 §6.7
 	flush     = 1 << 15           // the cache-flush bit of a record's class
 	maxAddrs  = 32                // of one peer
 )
 
-// records returns everything there is to say about a peer on one link.
+// records returns all records about a peer on one link.
 func records(p Peer, link Link, life time.Duration) []dns.RR {
 	seconds := uint32(life / time.Second)
 	head := func(name string, kind uint16, class uint16) dns.RR_Header {
@@ -55,14 +55,14 @@ func describe(p Peer) []string {
 	return text
 }
 
-// parseDescription reads the strings of a TXT record into p. What is malformed is left out.
+// parseDescription parses the strings of a TXT record into p. It ignores malformed ones.
 func parseDescription(text []string, p *Peer) {
 	seen := map[string]bool{}
 	for _, pair := range text {
 		name, value, _ := strings.Cut(pair, "=")
 		name, value = strings.ToLower(name), unescapeTXT(value)
 		if seen[name] || !isText(value) {
-			continue // the first of a name counts
+			continue // the first value of a name counts
 		}
 		seen[name] = true
 		switch name {
@@ -106,8 +106,8 @@ func unescapeTXT(s string) string {
 	return b.String()
 }
 
-// parse returns the message of a packet that came over one of links, and that link. Nothing
-// is left of packets that multicast DNS has to ignore (RFC 6762 §11, §18).
+// parse returns the message of a packet and the link on which it arrived. It reports false for
+// packets that multicast DNS must ignore (RFC 6762 §11, §18).
 func parse(links []Link, p Packet) (*dns.Msg, Link, bool) {
 	link, ok := linkOf(links, p)
 	if !ok || len(p.Data) > maxPacket {
@@ -123,7 +123,7 @@ func parse(links []Link, p Packet) (*dns.Msg, Link, bool) {
 	return msg, link, true
 }
 
-// send packs and sends a message; a link that is gone is noticed elsewhere.
+// send packs and sends a message. It ignores errors: Links notices a link that is gone.
 func send(s Socket, link int, msg *dns.Msg, to netip.AddrPort) {
 	msg.Compress = true
 	if data, err := msg.Pack(); err == nil {
@@ -131,7 +131,7 @@ func send(s Socket, link int, msg *dns.Msg, to netip.AddrPort) {
 	}
 }
 
-// listen hands what the socket receives to a channel until the socket is closed or done is.
+// listen passes received packets to a channel, until the socket or done is closed.
 func listen(s Socket, done <-chan struct{}) <-chan Packet {
 	packets := make(chan Packet)
 	go func() {

@@ -26,11 +26,11 @@ var (
 	group6 = netip.MustParseAddr("ff02::fb")
 )
 
-// machine is the network of this machine.
+// machine is this machine's network.
 type machine struct{}
 
-// Join opens port 5353 beside other programs that use it, such as Avahi. One of IPv4 and
-// IPv6 is enough.
+// Join opens port 5353 together with other programs that use it, such as Avahi. IPv4 or IPv6 alone
+// suffices.
 func (machine) Join(interfaces []string) (Socket, error) {
 	for _, name := range interfaces {
 		if _, err := net.InterfaceByName(name); err != nil {
@@ -64,7 +64,7 @@ func (machine) Join(interfaces []string) (Socket, error) {
 }
 
 type socket struct {
-	only    []string // names of interfaces; none means all
+	only    []string // names of interfaces; empty means all
 	v4      *ipv4.PacketConn
 	v6      *ipv6.PacketConn
 	packets chan Packet
@@ -72,12 +72,12 @@ type socket struct {
 	once    sync.Once
 	readers sync.WaitGroup
 
-	sending sync.Mutex // the interface for multicasts is a state of the connection
+	sending sync.Mutex // sending multicasts sets the interface of the whole connection
 
 	mu      sync.Mutex // guards the following
 	links   []Link
 	scanned time.Time
-	joined  map[int]bool // by index; a group stays joined while its interface lives
+	joined  map[int]bool // by index; a group stays joined as long as its interface exists
 }
 
 func (s *socket) Links() []Link {
@@ -93,7 +93,7 @@ func (s *socket) Links() []Link {
 func (s *socket) scanLocked() {
 	found, err := net.Interfaces()
 	if err != nil {
-		return // keep those we know
+		return // keep the known links
 	}
 	s.links = s.links[:0:0]
 	here := map[int]bool{}
@@ -121,7 +121,8 @@ func (s *socket) wanted(ifi net.Interface) bool {
 	return ifi.Flags&(net.FlagMulticast|net.FlagLoopback) != 0
 }
 
-// join reports whether one of the groups could be joined. An error may mean that it is joined.
+// join reports whether the interface is in at least one of the groups. An error may mean that it
+// was in it before.
 func (s *socket) join(ifi net.Interface) bool {
 	ok := false
 	if s.v4 != nil {
@@ -222,13 +223,13 @@ func (s *socket) read6() {
 	}
 }
 
-// deliver hands a packet to Receive, and reports whether to read on.
+// deliver passes a packet to Receive, and reports whether to read on.
 func (s *socket) deliver(data []byte, from net.Addr, link int, err error) bool {
 	if err != nil {
 		if errors.Is(err, net.ErrClosed) {
 			return false
 		}
-		select { // such as a message too long on Windows: not worth more than a breath
+		select { // an error such as a message too long on Windows: pause briefly and read on
 		case <-s.closed:
 			return false
 		case <-time.After(10 * time.Millisecond):

@@ -8,22 +8,23 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// RenewBefore is the validity that [Anonymous] wants left in an identity it reuses.
+// RenewBefore is the least remaining validity of an identity that [Anonymous] reuses.
 const RenewBefore = 24 * time.Hour
 
-// anonymousYears is the validity of an anonymous identity: longer than a device lives.
+// anonymousYears is the validity of an anonymous identity: longer than the life of a device.
 const anonymousYears = 20
 
 // AnonymousLabel returns the label of the anonymous identity of the database uuid.
 func AnonymousLabel(uuid [16]byte) string { return "anonymous-" + hex.EncodeToString(uuid[:]) }
 
-// Anonymous returns the self-signed identity of a database whose listener was given none: for
-// twenty years, on P-256, kept in store under [AnonymousLabel]. All who ask, also in other
-// processes, get the same one. It gives encryption, not authentication.
+// Anonymous returns the self-signed identity of a database whose listener has no configured
+// identity. It is valid for twenty years, uses P-256, and is kept in store under [AnonymousLabel].
+// All callers, in other processes too, get the same identity. It gives encryption, not
+// authentication.
 //
-// An identity that is not valid now, or has less than [RenewBefore] left, is renewed with its
-// own key, and its former certificates stay in the chain: a peer that has pinned any of them
-// still recognizes the listener.
+// An identity that is not valid now, or has less than [RenewBefore] left, is renewed with its own
+// key. Its former certificates stay in the chain: a peer that has pinned any of them still
+// recognizes the listener.
 func Anonymous(store Store, uuid [16]byte, now time.Time) (*Identity, error) {
 	label := AnonymousLabel(uuid)
 	old, err := store.Load(label)
@@ -43,7 +44,7 @@ func Anonymous(store Store, uuid [16]byte, now time.Time) (*Identity, error) {
 	if saveErr == nil {
 		return made.labelled(label), nil
 	}
-	// Another listener may have been first: then its identity is the one to use.
+	// Another listener may have saved an identity first; use that one.
 	if theirs, err := store.Load(label); err == nil && fresh(theirs, now) {
 		return theirs, nil
 	}
@@ -55,8 +56,8 @@ func fresh(id *Identity, now time.Time) bool {
 	return !now.Before(leaf.NotBefore) && leaf.NotAfter.Sub(now) >= RenewBefore
 }
 
-// renewed returns an anonymous identity that takes the place of old, which may be nil. It is
-// valid whenever old was, so that a clock that jumps to and fro renews it once each way.
+// renewed returns an anonymous identity that replaces old, which may be nil. It is valid whenever
+// old was, so that a clock that jumps back and forth renews it only once in each direction.
 func renewed(old *Identity, now time.Time) (*Identity, error) {
 	subject := Options{CommonName: "Tandem anonymous peer"}
 	from, to := now.Add(-backdate), now.AddDate(anonymousYears, 0, 0)

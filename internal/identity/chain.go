@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// arrange orders certs as a chain: the one of the key first, then each one's issuer, then other
-// certificates of the key. Those that belong nowhere follow in their old order when rest is
-// set, else they are dropped. Without a certificate for the key the order stays.
+// arrange orders certs as a chain: first the certificate of the key, then each certificate's
+// issuer, then other certificates of the key. If rest is set, the remaining certificates follow in
+// their old order; otherwise they are dropped. Without a certificate for the key the order stays.
 func arrange(certs []*x509.Certificate, public crypto.PublicKey, rest bool) []*x509.Certificate {
 	at := slices.IndexFunc(certs, func(c *x509.Certificate) bool { return matches(c, public) })
 	if at < 0 {

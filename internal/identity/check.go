@@ -10,12 +10,12 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// WarnBefore is how long before its expiry an identity is worth a warning.
+// WarnBefore is the remaining validity from which an expiring identity is worth a warning.
 const WarnBefore = 30 * 24 * time.Hour
 
-// Check reports why id cannot serve the uses at the moment now: [fault.CertExpired] when it
-// has expired or is not yet valid, [fault.Crypto] when its certificate is for other uses.
-// A certificate that names no use is good for Server and Client.
+// Check reports why id cannot serve the uses at the time now: [fault.CertExpired] if it has expired
+// or is not yet valid, [fault.Crypto] if its certificate excludes a use. A certificate that names
+// no use is good for Server and Client.
 func (id *Identity) Check(uses Usage, now time.Time) error {
 	leaf, op := id.certs[0], "use identity"
 	switch {
@@ -38,9 +38,10 @@ func (id *Identity) Check(uses Usage, now time.Time) error {
 	return nil
 }
 
-// Warning returns what is wrong with id, for people, in a form that goes on after "the
-// certificate": it has expired, is not valid yet, or expires within [WarnBefore]; or many peers
-// refuse its keys or signatures, which are weak. Otherwise it returns "".
+// Warning describes, for people, what is wrong with id, in a form that continues "the certificate
+// …". It reports that the certificate has expired, is not valid yet, or expires within
+// [WarnBefore], and that its keys or signatures are too weak for many peers. If nothing is wrong,
+// Warning returns "".
 func (id *Identity) Warning(now time.Time) string {
 	warnings := id.weaknesses()
 	if text := id.dateWarning(now); text != "" {
@@ -63,7 +64,7 @@ func (id *Identity) dateWarning(now time.Time) string {
 	return ""
 }
 
-// soon says when it is, in full hours or, from two days on, in full days.
+// soon returns the time left in full hours or, from two days on, in full days.
 func soon(left time.Duration) string {
 	switch hours := int(left.Hours()); {
 	case hours == 0:

@@ -20,47 +20,46 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Usage says what an identity may be used for, as a set of bits.
+// Usage is a set of uses that an identity permits.
 type Usage uint8
 
 // The uses of an identity.
 const (
-	Server Usage = 1 << iota // to prove a listener to its clients
-	Client                   // to prove a replicator to a listener
-	Issue                    // to sign other identities, see Options.Issuer
+	Server Usage = 1 << iota // authenticates a listener to its clients
+	Client                   // authenticates a replicator to a listener
+	Issue                    // signs other identities, see Options.Issuer
 )
 
-// Options describe the identity that [Create] makes. CommonName is the only one needed.
+// Options describe the identity that [Create] makes. Only CommonName is required.
 type Options struct {
-	// Usage is what the identity is for. Zero means Server and Client.
+	// Usage is the set of permitted uses. Zero means Server and Client.
 	Usage Usage
 
 	// CommonName names the owner: a host, a device, a person. It must not be empty.
 	CommonName string
-	// The further attributes of the subject; empty ones are left out.
+	// Further attributes of the subject. Empty ones are left out.
 	Organization, OrganizationalUnit, Country, Locality, State string
 
-	// The alternative names of the subject. A client that verifies host names needs a DNS
-	// name or an address here.
+	// Alternative names of the subject. A client that verifies host names needs a DNS name or an
+	// address here.
 	Emails   []string
 	DNSNames []string
 	IPs      []netip.Addr
 	URIs     []*url.URL
 
-	// Expires is when the identity ends; a certificate knows whole seconds. Zero means one
-	// year from now.
+	// Expires is the end of the validity, in whole seconds. Zero means one year from now.
 	Expires time.Time
-	// AllowPast permits an identity that has expired already, for tests.
+	// AllowPast permits an expiry in the past, for tests.
 	AllowPast bool
 
-	// Label is the name to store the identity under. Empty means that it is not stored.
+	// Label is the name under which the identity is stored. Empty means that it is not stored.
 	Label string
 
-	// Issuer signs the identity, and its chain follows in that of the identity. It needs
-	// the use Issue. Nil means self-signed.
+	// Issuer signs the identity, and its chain follows the new certificate. It needs the use Issue.
+	// Nil means self-signed.
 	Issuer *Identity
 
-	// Key is the private key to use, such as one in a TPM. Nil means a new one on P-256.
+	// Key is the private key, for example one in a TPM. Nil means a new key on P-256.
 	Key crypto.Signer
 }
 
@@ -70,12 +69,11 @@ const (
 	maxCerts        = 32        // in one chain; real ones have two to four
 )
 
-// Create makes an identity, and keeps it in store when it has a label. Store may be nil
-// when it has none.
+// Create makes an identity, and stores it if it has a label. Without a label, store may be nil.
 //
-// It fails with [fault.Crypto] when the common name is missing, the label is taken, or the
-// issuer may not sign; and with [fault.Invalid] when the expiry is past or an attribute
-// cannot be put into a certificate.
+// It fails with [fault.Crypto] if the common name is missing, the label is taken, or the issuer may
+// not sign. It fails with [fault.Invalid] if the expiry is past or an attribute does not fit into a
+// certificate.
 func Create(store Store, opts Options) (*Identity, error) {
 	return createAt(store, opts, time.Now())
 }
@@ -143,7 +141,7 @@ func (o Options) validate(store Store, now time.Time) error {
 	return checkLabel("create identity", o.Label)
 }
 
-// hostName is a name such as a certificate may have: with a wildcard in front, if any.
+// hostName matches a host name that a certificate may have, with an optional wildcard in front.
 var hostName = regexp.MustCompile(`^(\*\.)?([\w-]{1,63}\.)*[\w-]{1,63}$`)
 
 func isNoHost(name string) bool { return len(name) > 253 || !hostName.MatchString(name) }
@@ -153,7 +151,7 @@ func (id *Identity) mayIssue() bool {
 	return leaf.IsCA && (leaf.KeyUsage == 0 || leaf.KeyUsage&x509.KeyUsageCertSign != 0)
 }
 
-// validity returns the moments between which the identity is valid.
+// validity returns the first and the last moment of the identity's validity.
 func (o Options) validity(now time.Time) (from, to time.Time) {
 	from, to = now.Add(-backdate), o.Expires
 	if to.IsZero() {

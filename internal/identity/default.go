@@ -10,13 +10,13 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// The environment variables that [Default] heeds.
+// The environment variables that [Default] reads.
 const (
 	EnvFolder     = "TANDEM_IDENTITIES"                 // a folder
 	EnvPassphrase = "TANDEM_IDENTITIES_PASSPHRASE_FILE" // a file whose first line encrypts its keys
 )
 
-// Default returns the store for programs that were not told another:
+// Default returns the store for programs that do not choose one:
 //
 //   - with TANDEM_IDENTITIES set, that folder; its keys are encrypted when
 //     TANDEM_IDENTITIES_PASSPHRASE_FILE names a file with a passphrase;
@@ -25,8 +25,9 @@ const (
 //     are protected by the passphrase file if there is one, else by the permissions of the
 //     files: a bare server has no key store, and a desktop's is locked until someone logs in.
 //
-// It fails with [fault.CantOpen] when there is no such folder, or no passphrase in the file, and with
-// [fault.Invalid] when a variable is set and empty: keys would be unprotected that were to be encrypted.
+// It fails with [fault.CantOpen] if the folder is missing or the passphrase file has no passphrase.
+// It fails with [fault.Invalid] if a variable is set and empty: keys that should be encrypted would
+// be unprotected.
 func Default() (Store, error) {
 	opts, err := defaultOptions()
 	if err != nil {
@@ -47,7 +48,7 @@ func Default() (Store, error) {
 	return Folder(filepath.Join(config, "tandem", "identities"), opts), nil
 }
 
-// variable returns an environment variable, "" if it is not set.
+// variable returns the value of an environment variable, or "" if it is not set.
 func variable(name string) (string, error) {
 	value, set := os.LookupEnv(name)
 	if set && strings.TrimSpace(value) == "" {

@@ -14,8 +14,8 @@ import (
 
 const lockPatience = 10 * time.Second
 
-// lockFile takes the lock of a file, which it makes when missing, against other processes
-// and against other callers in this one. The system releases it when a process dies.
+// lockFile locks a file against other processes and other callers in this one, and creates it if it
+// is missing. The system releases the lock when a process dies.
 func lockFile(path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -36,7 +36,7 @@ func lockFile(path string) (unlock func(), err error) {
 	}
 }
 
-// readFile reads a whole file of a reasonable size.
+// readFile reads a whole file of at most maxInput bytes.
 func readFile(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -46,7 +46,7 @@ func readFile(path string) ([]byte, error) {
 	return readAll(file)
 }
 
-// readPrivate is readFile for private keys: on Unix it refuses a file others may read.
+// readPrivate is readFile for private keys: on Unix it refuses a file that others may read.
 func readPrivate(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -72,7 +72,7 @@ func readAll(file *os.File) ([]byte, error) {
 	return data, err
 }
 
-// writeNew writes a file that does not exist yet, mode 0600, and syncs it.
+// writeNew creates a file with mode 0600, writes it and syncs it. It fails if the file exists.
 func writeNew(path string, data []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -86,7 +86,8 @@ func writeNew(path string, data []byte) error {
 	return err
 }
 
-// replaceFile gives the file at path new content, or leaves it. The caller holds the lock.
+// replaceFile replaces the content of the file at path, or leaves it on failure. The caller holds
+// the lock.
 func replaceFile(path string, data []byte) error {
 	next := path + ".new"
 	if err := os.Remove(next); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -103,7 +104,7 @@ func replaceFile(path string, data []byte) error {
 	return nil
 }
 
-// syncFolder makes a rename durable where the system can; the content is synced already.
+// syncFolder makes a rename durable if the system can; the content is synced already.
 func syncFolder(dir string) {
 	if d, err := os.Open(dir); err == nil {
 		_ = d.Sync()
@@ -113,7 +114,7 @@ func syncFolder(dir string) {
 
 func isReadOnly(err error) bool { return errors.Is(err, syscall.EROFS) }
 
-// ioFault returns err as a *fault.Error, which it may be already.
+// ioFault returns err as a *fault.Error. It keeps an err that is one already.
 func ioFault(op, subject string, err error) error {
 	if f := fault.Of(err); f != nil {
 		return f.In(op, subject)

@@ -10,8 +10,8 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Fingerprint returns the SHA-256 of a certificate's DER form as 32 upper-case hexadecimal
-// pairs with colons between them, the one form used everywhere: "9F:86:D0:…".
+// Fingerprint returns the SHA-256 of a certificate's DER form as 32 upper-case hexadecimal pairs
+// with colons between them: "9F:86:D0:…". Tandem shows fingerprints only in this form.
 func Fingerprint(cert *x509.Certificate) string {
 	sum := sha256.Sum256(cert.Raw)
 	pairs := make([]string, len(sum))
@@ -21,9 +21,9 @@ func Fingerprint(cert *x509.Certificate) string {
 	return strings.Join(pairs, ":")
 }
 
-// ParseFingerprint returns the SHA-256 of a fingerprint that a person typed: in either case, with
-// or without colons, spaces, and a "SHA256:" or "SHA256 Fingerprint=" in front. It fails with
-// [fault.Invalid] when it is not 32 hexadecimal pairs.
+// ParseFingerprint parses a fingerprint that a person typed, and returns the SHA-256: in either
+// case, with or without colons and spaces, and with an optional prefix "SHA256:" or "SHA256
+// Fingerprint=". It fails with [fault.Invalid] if text is not 32 hexadecimal pairs.
 func ParseFingerprint(text string) ([]byte, error) {
 	digits := strings.ToUpper(strings.TrimSpace(text))
 	for _, prefix := range []string{"SHA256 FINGERPRINT=", "SHA256:", "SHA-256:"} {

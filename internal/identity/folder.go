@@ -11,19 +11,19 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// FolderOptions say how a [Folder] protects its private keys. The zero value leaves them
-// to the permissions of the files.
+// FolderOptions tell how a [Folder] protects its private keys. With the zero value only the
+// permissions of the files protect them.
 type FolderOptions struct {
-	// Passphrase encrypts the keys. Empty means that it does not.
+	// Passphrase encrypts the keys. Empty means no passphrase.
 	Passphrase string
-	// Keyring encrypts the keys under a random secret, which is kept in the key store of
-	// the operating system. It excludes a passphrase.
+	// Keyring encrypts the keys under a random secret, kept in the key store of the operating
+	// system. It cannot be combined with a passphrase.
 	Keyring bool
 	// Rounds is the number of derivation rounds for Passphrase. Zero means 600,000.
 	Rounds int
 }
 
-// Folder returns the store in the folder dir. The folder is made by the first Save.
+// Folder returns the store in the folder dir. The first Save creates the folder.
 //
 // # Format
 //
@@ -38,9 +38,9 @@ type FolderOptions struct {
 //     "PRIVATE KEY", which is as safe as the permissions of the file. openssl reads both.
 //   - lock is locked while a process uses the folder.
 //
-// With a passphrase or key store the folder refuses keys that are not encrypted. On Unix it
-// refuses key files that others may read. A file that labels.json does not name is the
-// rest of a crash, and is removed by the next change.
+// With a passphrase or key store, the folder refuses keys that are not encrypted. On Unix it
+// refuses key files that others may read. A file that labels.json does not name is left from a
+// crash; the next change removes it.
 func Folder(dir string, opts FolderOptions) Store { return &folder{dir: dir, opts: opts} }
 
 type folder struct {
@@ -102,7 +102,7 @@ func (f *folder) Delete(label string) error {
 	})
 }
 
-// reading runs do under the lock; a folder that is read-only or missing needs none.
+// reading runs do under the lock. A folder that is read-only or missing needs no lock.
 func (f *folder) reading(op, subject string, do func() error) error {
 	unlock, err := lockFile(filepath.Join(f.dir, lockName))
 	switch {
@@ -114,7 +114,7 @@ func (f *folder) reading(op, subject string, do func() error) error {
 	return do()
 }
 
-// changing runs change on the labels under the lock, and keeps what it made of them.
+// changing runs change on the labels under the lock, and stores the result.
 func (f *folder) changing(op, label string, change func(labelMap) error) error {
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {
 		return ioFault(op, label, err)
@@ -162,7 +162,7 @@ func (f *folder) load(op, label string, labels labelMap) (*Identity, error) {
 	return id.labelled(label), nil
 }
 
-// writeIdentity writes a file that no label names yet, and returns its name.
+// writeIdentity writes a file that no label names yet, and returns the file's name.
 func (f *folder) writeIdentity(label string, id *Identity, first bool) (string, error) {
 	secret, err := f.secret(opSave, first)
 	if err != nil {
@@ -181,7 +181,7 @@ func (f *folder) writeIdentity(label string, id *Identity, first bool) (string, 
 	return file, nil
 }
 
-// secret returns what encrypts the keys, or "".
+// secret returns the text that encrypts the keys, or "".
 func (f *folder) secret(op string, empty bool) (string, error) {
 	switch {
 	case f.opts.Keyring && f.opts.Passphrase != "":
@@ -200,8 +200,8 @@ func (f *folder) rounds() int {
 	return f.opts.Rounds
 }
 
-// sweep removes the identity files that no label names. Failing is harmless: the next
-// change tries again.
+// sweep removes identity files that no label names. A failure is harmless: the next change tries
+// again.
 func (f *folder) sweep() {
 	labels, err := f.readLabels("sweep")
 	if err != nil {

@@ -11,13 +11,13 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// format is a kind of file that people take for another.
+// format is a kind of file that people confuse with the accepted one.
 type format struct {
 	name string // "a Java key store"
 	hint string // what to do with it
 }
 
-// The formats that cannot be read anywhere, and those that another function reads.
+// Formats that Tandem cannot read, and formats that another function reads.
 var (
 	formatJKS = format{
 		"a Java key store (JKS)",
@@ -36,7 +36,7 @@ var (
 	formatCert   = format{"a certificate without its private key", "put key and certificates into one PEM or PKCS#12 file"}
 )
 
-// formatOf recognizes what data is; nil means that it does not.
+// formatOf recognizes the format of data; nil means an unknown format.
 func formatOf(data []byte) *format {
 	begins := func(prefix string) bool { return bytes.HasPrefix(data, []byte(prefix)) }
 	switch {
@@ -54,7 +54,7 @@ func formatOf(data []byte) *format {
 	return derFormat(data)
 }
 
-// pemFormat names what the blocks of data are, where they are all of a kind that has a name.
+// pemFormat names the format of PEM data, if all its blocks are of one kind that has a name.
 func pemFormat(data []byte) *format {
 	block, _ := pem.Decode(data)
 	switch {
@@ -104,8 +104,8 @@ func derFormat(data []byte) *format {
 	return nil
 }
 
-// notA says in err which format data has, if that is a known format other than the accepted one.
-// wanted is the name of the accepted content in the message.
+// notA adds to err the format of data, if that is a known format other than the accepted one.
+// wanted names the accepted content in the message.
 func notA(wanted string, accepted *format, data []byte, err error) error {
 	if !errors.Is(err, fault.WrongFormat) && !errors.Is(err, fault.Unsupported) {
 		return err
@@ -120,5 +120,6 @@ func notA(wanted string, accepted *format, data []byte, err error) error {
 	return fault.WrongFormat.In(f.Op, f.Subject).Says("it is %s, want %s", found.name, wanted).Try(found.hint)
 }
 
-// withoutBOM returns data without the mark by which some editors begin a file in UTF-8.
+// withoutBOM returns data without the byte order mark that some editors write at the start of
+// UTF-8.
 func withoutBOM(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) }

@@ -13,21 +13,21 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Identity is a private key and the certificate chain that proves it. It is immutable, and
-// its methods may be called from any goroutine.
+// Identity is a private key and the certificate chain that proves it. It is immutable and safe for
+// concurrent use.
 type Identity struct {
 	label string
 	certs []*x509.Certificate // leaf first, at least one
 	key   crypto.Signer       // belongs to certs[0]
 }
 
-// FromKeyAndCerts returns the identity of a key and its certificates, leaf first. It has no
-// label, and is not stored. The key may live in a TPM, an HSM or an agent: only its Public
-// and Sign are used. The public key types are ECDSA, RSA and Ed25519.
+// FromKeyAndCerts returns the identity of a key and its certificates, leaf first. It has no label
+// and is not stored. The key may live in a TPM, an HSM or an agent: only its methods Public and
+// Sign are used. The public key is ECDSA, RSA or Ed25519.
 //
-// It fails with [fault.Crypto] when the key is not that of the first certificate, with
-// [fault.Unsupported] for a key that no TLS handshake takes, and with [fault.Invalid] when
-// there is no key or no certificate.
+// It fails with [fault.Crypto] if the key does not match the first certificate, with
+// [fault.Unsupported] if no TLS handshake accepts the key, and with [fault.Invalid] if the key or a
+// certificate is missing.
 func FromKeyAndCerts(key crypto.Signer, certs []*x509.Certificate) (*Identity, error) {
 	const op = "build identity"
 	if key == nil {
@@ -49,10 +49,10 @@ func FromKeyAndCerts(key crypto.Signer, certs []*x509.Certificate) (*Identity, e
 	return &Identity{certs: slices.Clone(certs), key: key}, nil
 }
 
-// Label returns the name the identity is stored under, or "" when it is not stored.
+// Label returns the label under which the identity is stored, or "".
 func (id *Identity) Label() string { return id.label }
 
-// Certs returns the certificates in DER form, leaf first. The caller may keep them.
+// Certs returns copies of the certificates in DER form, leaf first.
 func (id *Identity) Certs() [][]byte {
 	ders := make([][]byte, len(id.certs))
 	for i, c := range id.certs {
@@ -61,11 +61,11 @@ func (id *Identity) Certs() [][]byte {
 	return ders
 }
 
-// Certificates returns the certificates, leaf first. They may serve as the roots that admit
-// this identity, and must not be changed.
+// Certificates returns the certificates, leaf first. They may serve as roots that accept this
+// identity. The caller must not change them.
 func (id *Identity) Certificates() []*x509.Certificate { return slices.Clone(id.certs) }
 
-// Leaf returns the certificate of the key. It must not be changed.
+// Leaf returns the certificate of the key. The caller must not change it.
 func (id *Identity) Leaf() *x509.Certificate { return id.certs[0] }
 
 // Expiration returns the moment after which the leaf certificate is invalid.
@@ -74,8 +74,8 @@ func (id *Identity) Expiration() time.Time { return id.certs[0].NotAfter }
 // Fingerprint returns the fingerprint of the leaf certificate, see [Fingerprint].
 func (id *Identity) Fingerprint() string { return Fingerprint(id.certs[0]) }
 
-// TLSCertificate returns the identity in the form of crypto/tls. The whole chain is in it,
-// so that a peer may pin any certificate of it.
+// TLSCertificate returns the identity in the form of crypto/tls, with the whole chain, so that a
+// peer may pin any certificate of it.
 func (id *Identity) TLSCertificate() tls.Certificate {
 	return tls.Certificate{Certificate: id.Certs(), PrivateKey: id.key, Leaf: id.certs[0]}
 }
@@ -85,7 +85,7 @@ func (id *Identity) labelled(label string) *Identity {
 	return &Identity{label: label, certs: id.certs, key: id.key}
 }
 
-// exportable reports whether the key itself is at hand, not only its use.
+// exportable reports whether the key itself is in memory, not only the means to use it.
 func (id *Identity) exportable() bool {
 	switch id.key.(type) {
 	case *ecdsa.PrivateKey, *rsa.PrivateKey, ed25519.PrivateKey:
@@ -94,7 +94,7 @@ func (id *Identity) exportable() bool {
 	return false
 }
 
-// same reports whether a and b have one leaf certificate; nil equals nil only.
+// same reports whether a and b have the same leaf certificate. Nil equals only nil.
 func same(a, b *Identity) bool {
 	if a == nil || b == nil {
 		return a == b

@@ -15,13 +15,12 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Keyring returns the store in the key store of the operating system: Keychain, Credential
-// Manager or Secret Service. Name separates several stores of one user; empty means
-// "tandem". Everything is one PKCS#12 file, which is cut into items of at most 1,500
-// bytes, because key stores limit the size of one; an item of its own names the current
-// pieces, so that a crash leaves the old file or the new one.
+// Keyring returns the store in the key store of the operating system: Keychain, Credential Manager
+// or Secret Service. Name separates several stores of one user; empty means "tandem". The store is
+// one PKCS#12 file in pieces of at most 1,500 bytes, because key stores limit the size of an item.
+// Another item names the current pieces, so that a crash leaves the old file or the new one.
 //
-// Where there is no key store, every method fails with [fault.Crypto].
+// If there is no key store, every method fails with [fault.Crypto].
 func Keyring(name string) Store {
 	if name == "" {
 		name = "tandem"
@@ -34,18 +33,18 @@ const (
 	maxPieces = maxInput / pieceSize
 )
 
-// keyringPlace is the name of a file in the key store.
+// keyringPlace is the name of a file within the key store.
 type keyringPlace string
 
-// keyringHead names the pieces of the file that counts.
+// keyringHead names the pieces of the current file.
 type keyringHead struct {
 	Version int    `json:"version"`
 	Pieces  int    `json:"pieces"`
-	Batch   string `json:"batch"` // random, part of the pieces' names
+	Batch   string `json:"batch"` // random; part of the pieces' names
 }
 
-// lock uses a mutex against this process and a file against others, as key stores have no
-// locks. Without a place for the file, it is left out.
+// lock uses a mutex within this process and a file lock against others, because key stores have no
+// locks. If the lock file cannot be created, lock works without it.
 func (p keyringPlace) lock() (func(), error) {
 	keyringUse.Lock()
 	unlockFile, err := lockKeyringFile()
@@ -90,7 +89,7 @@ func (p keyringPlace) read() ([]byte, error) {
 	if err != nil {
 		return nil, p.damaged(err)
 	}
-	return data, nil // whose own checksum tells damage
+	return data, nil // the file's own checksum detects damage
 }
 
 func (p keyringPlace) write(data []byte) error {
@@ -127,7 +126,7 @@ func (p keyringPlace) write(data []byte) error {
 	return nil
 }
 
-// head returns the head, or nil when there is none.
+// head returns the head, or nil if it is missing.
 func (p keyringPlace) head() (*keyringHead, error) {
 	text, err := keyring.Get(keyringService, string(p))
 	if errors.Is(err, keyring.ErrNotFound) {
@@ -146,8 +145,7 @@ func (p keyringPlace) head() (*keyringHead, error) {
 	return &head, nil
 }
 
-// drop removes the first pieces of a head that no longer counts. What cannot be removed
-// lies there unused.
+// drop removes the first pieces of an outdated head. Pieces that cannot be removed stay unused.
 func (p keyringPlace) drop(head *keyringHead, pieces int) {
 	for i := range pieces {
 		_ = keyring.Delete(keyringService, p.piece(head.Batch, i))

@@ -19,10 +19,11 @@ const (
 	labelsVersion = 1
 )
 
-// identityFile is every name a label may point at, so that none leads out of the folder.
+// identityFile matches every file name that a label may refer to, so that no label refers to a file
+// outside the folder.
 var identityFile = regexp.MustCompile(`^[0-9a-f]{32}\.pem$`)
 
-// labelMap is the content of labels.json: what a folder holds.
+// labelMap is the content of labels.json.
 type labelMap map[string]labelEntry
 
 type labelEntry struct {
@@ -42,7 +43,8 @@ type labelsFile struct {
 
 func (m labelMap) sorted() []string { return slices.Sorted(maps.Keys(m)) }
 
-// checkReplaces is the rule of Store.Save by fingerprints, so that a damaged file does not matter.
+// checkReplaces applies the rule of Store.Save to fingerprints, so that it works with a damaged
+// identity file, too.
 func (m labelMap) checkReplaces(label string, replaces *Identity) error {
 	held, ok := m[label]
 	switch {
@@ -56,7 +58,7 @@ func (m labelMap) checkReplaces(label string, replaces *Identity) error {
 	return nil
 }
 
-// readLabels returns the labels of the folder; a missing file means none.
+// readLabels returns the labels of the folder; a missing file means no labels.
 func (f *folder) readLabels(op string) (labelMap, error) {
 	path := filepath.Join(f.dir, labelsName)
 	data, err := readFile(path)

@@ -10,12 +10,12 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// maxInput bounds every file of certificates and keys.
+// maxInput bounds every file of certificates and keys, in bytes.
 const maxInput = 1 << 20
 
-// ParseCertificates reads all certificates of data, which is PEM, DER (one after another),
-// or the Base64 of either; PEM blocks of other types are passed over. It fails with
-// [fault.WrongFormat] when there is none, or one is malformed.
+// ParseCertificates parses all certificates in data, which is PEM, DER (one after another), or the
+// Base64 of either. It skips PEM blocks of other types. It fails with [fault.WrongFormat] if data
+// has no certificate or a malformed one.
 func ParseCertificates(data []byte) ([]*x509.Certificate, error) {
 	const op = "read certificates"
 	if len(data) > maxInput {
@@ -41,8 +41,8 @@ func parseCertificates(op string, data []byte) ([]*x509.Certificate, error) {
 	return someCerts(op, certs)
 }
 
-// decodeBase64 decodes standard Base64 with or without padding, white space and line ends.
-// It fails with [fault.WrongFormat].
+// decodeBase64 decodes standard Base64 with or without padding, white space and line ends. It fails
+// with [fault.WrongFormat].
 func decodeBase64(text []byte) ([]byte, error) {
 	packed := bytes.TrimRight(bytes.Join(bytes.Fields(text), nil), "=")
 	data, err := base64.RawStdEncoding.DecodeString(string(packed))
@@ -52,8 +52,8 @@ func decodeBase64(text []byte) ([]byte, error) {
 	return data, nil
 }
 
-// fromBase64 returns what data is the Base64 of, when it begins as the Base64 of DER ("M")
-// or of PEM ("LS0t") does; otherwise data.
+// fromBase64 decodes data if it begins like the Base64 of DER ("M") or of PEM ("LS0t"). Otherwise
+// it returns data.
 func fromBase64(data []byte) []byte {
 	text := bytes.TrimSpace(data)
 	if !bytes.HasPrefix(text, []byte("M")) && !bytes.HasPrefix(text, []byte("LS0t")) {
@@ -72,7 +72,7 @@ func someCerts(op string, certs []*x509.Certificate) ([]*x509.Certificate, error
 	return certs, nil
 }
 
-// parsePEM returns the certificates of data, and the blocks that hold private keys.
+// parsePEM returns the certificates of data, and the blocks with private keys.
 func parsePEM(op string, data []byte) (certs []*x509.Certificate, keys []*pem.Block, err error) {
 	for {
 		var block *pem.Block
@@ -113,7 +113,7 @@ func malformedKey(op string, err error) error {
 	return fault.WrongFormat.In(op, "").Says("malformed private key").Because(err)
 }
 
-// within says in an error of a lower layer what was being done.
+// within adds the operation and the label to an error of a lower layer.
 func within(op, label string, err error) error {
 	if f := fault.Of(err); f != nil {
 		return f.In(op, label)

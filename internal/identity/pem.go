@@ -10,12 +10,12 @@ import (
 	"github.com/tandemdb/tandem/internal/identity/pkcs"
 )
 
-// FromPEM returns the identity that data holds as PEM: one private key (PKCS#8, encrypted
-// or not, SEC 1, PKCS#1) and its certificates, in any order. Password is for an encrypted
-// key, and may be empty otherwise. The identity has no label, and is not stored.
+// FromPEM returns the identity in PEM data: one private key (PKCS#8, encrypted or not, SEC 1,
+// PKCS#1) and its certificates, in any order. Password opens an encrypted key and may be empty
+// otherwise. The identity has no label and is not stored.
 //
-// It fails with [fault.WrongFormat] when something is missing or malformed, with
-// [fault.Crypto] when the password is wrong or no certificate belongs to the key.
+// It fails with [fault.WrongFormat] if something is missing or malformed, and with [fault.Crypto]
+// if the password is wrong or no certificate belongs to the key.
 func FromPEM(data []byte, password string) (*Identity, error) {
 	const op = "read PEM identity"
 	if len(data) > maxInput {
@@ -45,9 +45,9 @@ func fromPEM(op string, data []byte, password string) (*Identity, error) {
 	return FromKeyAndCerts(key, arrange(certs, key.Public(), true))
 }
 
-// ExportPEM returns the identity as PEM: the certificates, leaf first, and the key as
-// PKCS#8, encrypted under password. An empty password leaves the key readable to everyone
-// who sees the bytes. It fails with [fault.Unsupported] when the key cannot leave its device.
+// ExportPEM returns the identity as PEM: the certificates, leaf first, and the key as PKCS#8,
+// encrypted under password. With an empty password, everyone who sees the bytes can read the key.
+// It fails with [fault.Unsupported] if the key cannot leave its device.
 func (id *Identity) ExportPEM(password string) ([]byte, error) {
 	return id.exportPEM("export identity", password, 0)
 }
@@ -67,8 +67,8 @@ func (id *Identity) exportPEM(op, password string, rounds int) ([]byte, error) {
 	return append(id.CertificatesPEM(), pem.EncodeToMemory(block)...), nil
 }
 
-// CertificatesPEM returns the certificates alone as PEM, leaf first: what a peer may be
-// given as roots or pin.
+// CertificatesPEM returns the certificates without the key as PEM, leaf first, for peers that use
+// them as roots or pin them.
 func (id *Identity) CertificatesPEM() []byte {
 	var out bytes.Buffer
 	for _, cert := range id.certs {
@@ -105,7 +105,7 @@ func openPEMKey(op string, block *pem.Block, password string) (crypto.Signer, er
 			return nil, within(op, "", err)
 		}
 		key, err := parsePKCS8(op, plain)
-		if err != nil { // a wrong password passes the padding check now and then
+		if err != nil { // a wrong password sometimes passes the padding check
 			return nil, fault.Crypto.In(op, "").Says("wrong password, or the key is damaged")
 		}
 		return key, nil

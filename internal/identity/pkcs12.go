@@ -14,22 +14,23 @@ import (
 // maxFileCerts bounds the certificates of one PKCS#12 file.
 const maxFileCerts = 1000
 
-// PKCS12Options choose what [FromPKCS12] takes from a file. The zero value takes its only key.
+// PKCS12Options select the key that [FromPKCS12] takes from a file. The zero value takes the only
+// key.
 type PKCS12Options struct {
-	// Alias names the entry, which is its friendly name. Empty means the only one.
+	// Alias is the friendly name of the entry. Empty means the only entry.
 	Alias string
-	// KeyPassword opens the key. Empty means that the password of the file does.
+	// KeyPassword opens the key. Empty means the password of the file.
 	KeyPassword string
 }
 
-// FromPKCS12 returns an identity from a PKCS#12 file, with old or new ciphers, in DER, BER
-// or the Base64 of either. The certificates begin with that of the key, and its issuers
-// follow. The identity has no label, and is not stored.
+// FromPKCS12 returns an identity from a PKCS#12 file, with old or new ciphers, in DER, BER or the
+// Base64 of either. The certificate of the key comes first, and its issuers follow. The identity
+// has no label and is not stored.
 //
 // It fails with [fault.Crypto] for a wrong password or a key without its certificate, with
-// [fault.NotFound] for an unknown alias, with [fault.Invalid] when the file has several keys
-// and no alias is given, with [fault.WrongFormat] and [fault.Unsupported] for broken and
-// unknown files.
+// [fault.NotFound] for an unknown alias, with [fault.Invalid] if the file has several keys and no
+// alias is given, and with [fault.WrongFormat] and [fault.Unsupported] for broken and unsupported
+// files.
 func FromPKCS12(data []byte, password string, opts PKCS12Options) (*Identity, error) {
 	const op = "read PKCS#12"
 	if len(data) > maxInput {
@@ -50,8 +51,8 @@ func FromPKCS12(data []byte, password string, opts PKCS12Options) (*Identity, er
 	return fromFile(op, file, key, password)
 }
 
-// ExportPKCS12 returns the identity as a PKCS#12 file with the ciphers of OpenSSL 3, its
-// label as the alias. It fails with [fault.Unsupported] when the key cannot leave its device.
+// ExportPKCS12 returns the identity as a PKCS#12 file with the ciphers of OpenSSL 3 and the label
+// as alias. It fails with [fault.Unsupported] if the key cannot leave its device.
 func (id *Identity) ExportPKCS12(password string) ([]byte, error) {
 	const op = "export identity"
 	var file pkcs.File
@@ -91,14 +92,14 @@ func chooseKey(op string, file *pkcs.File, alias string) (pkcs.Key, error) {
 		Try("choose one of: " + strings.Join(names, ", "))
 }
 
-// fromFile builds the identity of one key of file.
+// fromFile returns the identity of one key of file.
 func fromFile(op string, file *pkcs.File, key pkcs.Key, password string) (*Identity, error) {
 	der, err := key.Open(password)
 	if err != nil {
 		return nil, within(op, key.Alias, err)
 	}
 	signer, err := parsePKCS8(op, der)
-	if err != nil { // a wrong password passes the padding check now and then
+	if err != nil { // a wrong password sometimes passes the padding check
 		return nil, fault.Crypto.In(op, key.Alias).Says("wrong password of the key, or it is damaged")
 	}
 	certs, err := parseFileCerts(op, file, key)
@@ -108,7 +109,7 @@ func fromFile(op string, file *pkcs.File, key pkcs.Key, password string) (*Ident
 	return FromKeyAndCerts(signer, keepMost(arrange(certs, signer.Public(), len(file.Keys) == 1)))
 }
 
-// parseFileCerts returns the certificates of file, those with the ID of key first.
+// parseFileCerts returns the certificates of file, starting with those that have the ID of key.
 func parseFileCerts(op string, file *pkcs.File, key pkcs.Key) ([]*x509.Certificate, error) {
 	if len(file.Certs) > maxFileCerts {
 		return nil, fault.Unsupported.In(op, "").Says("more than %d certificates in one file", maxFileCerts)
@@ -128,7 +129,7 @@ func parseFileCerts(op string, file *pkcs.File, key pkcs.Key) ([]*x509.Certifica
 	return someCerts(op, certs)
 }
 
-// addToFile puts id into file under alias, its key under password.
+// addToFile adds id to file under alias, with its key under password.
 func addToFile(op string, file *pkcs.File, id *Identity, alias, password string, rounds int) error {
 	der, err := id.pkcs8(op)
 	if err != nil {
@@ -151,7 +152,7 @@ func addToFile(op string, file *pkcs.File, id *Identity, alias, password string,
 	return nil
 }
 
-// aliasOf returns the friendly name of a key, which may stand at its certificate only.
+// aliasOf returns the friendly name of a key. Some files give it only to the key's certificate.
 func aliasOf(file *pkcs.File, key pkcs.Key) string {
 	if key.Alias == "" {
 		if at := slices.IndexFunc(file.Certs, func(c pkcs.Cert) bool { return sharesID(c, key) }); at >= 0 {

@@ -13,15 +13,14 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// keyringService is the name of everything this package keeps in the OS key store.
+// keyringService is the service name of all entries in the OS key store.
 const keyringService = "tandem-identities"
 
-// keyringUse is held while the key store is in use: a process has one of them, and its
-// libraries need not bear several callers at once.
+// keyringUse is held while the key store is in use: its libraries may not allow concurrent calls.
 var keyringUse sync.Mutex
 
-// folderSecret returns the secret that the key store keeps for the folder dir. A missing one
-// is made for a folder that is empty.
+// folderSecret returns the secret that the key store keeps for the folder dir. For an empty folder
+// it makes a missing secret.
 func folderSecret(op, dir string, empty bool) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {

@@ -11,23 +11,23 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Store keeps identities under labels. All methods may be called from any goroutine, and a
-// method that fails leaves the store as it was.
+// Store keeps identities under labels. All methods are safe for concurrent use, and a failed method
+// leaves the store unchanged.
 //
-// A label is any text of 1 to 256 bytes in valid UTF-8 without control characters; others
+// A label is any text of 1 to 256 bytes in valid UTF-8 without control characters. Other labels
 // fail with [fault.Invalid].
 type Store interface {
 	// Load returns the identity under label, or [fault.NotFound].
 	Load(label string) (*Identity, error)
 
-	// Save keeps id under label. When replaces is nil the label must be free, else the
-	// error is [fault.Crypto]; otherwise the label must hold just replaces, else the error
-	// is [fault.Conflict]. A key that cannot leave its device fails with
-	// [fault.Unsupported] in every store that outlives the process.
+	// Save stores id under label. If replaces is nil, the label must be free, else the error is
+	// [fault.Crypto]. Otherwise the label must hold replaces, else the error is [fault.Conflict]. A
+	// key that cannot leave its device fails with [fault.Unsupported] in every store that outlives
+	// the process.
 	Save(label string, id, replaces *Identity) error
 
-	// Delete removes key and certificates under label, also when they are damaged while the
-	// rest of the store is not. An unknown label fails with [fault.NotFound].
+	// Delete removes key and certificates under label, even damaged ones if the rest of the store
+	// is sound. An unknown label fails with [fault.NotFound].
 	Delete(label string) error
 
 	// Labels returns all labels, sorted.
@@ -36,7 +36,7 @@ type Store interface {
 
 const maxLabel = 256
 
-// Memory returns an empty store that lives as long as the process.
+// Memory returns an empty store that exists as long as the process.
 func Memory() Store { return &memory{ids: map[string]*Identity{}} }
 
 type memory struct {
@@ -86,7 +86,7 @@ func (m *memory) Labels() ([]string, error) {
 	return slices.Sorted(maps.Keys(m.ids)), nil
 }
 
-// What was being done, in errors.
+// The operations named in errors.
 const (
 	opLoad   = "load identity"
 	opSave   = "save identity"
@@ -109,7 +109,7 @@ func checkLabel(op, label string) error {
 	return nil
 }
 
-// checkReplaces decides whether what the store holds may be replaced, see Store.Save.
+// checkReplaces decides whether the held identity may be replaced, see Store.Save.
 func checkReplaces(label string, held, replaces *Identity) error {
 	switch {
 	case same(held, replaces):

@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	leastRSA = 1024 // bits; with fewer no handshake succeeds
-	goodRSA  = 2048 // bits; with fewer many peers refuse
+	leastRSA = 1024 // bits; with fewer bits no handshake succeeds
+	goodRSA  = 2048 // bits; many peers refuse fewer bits
 )
 
-// checkKey refuses the keys with which no TLS handshake succeeds.
+// checkKey refuses keys with which no TLS handshake succeeds.
 func checkKey(op string, public crypto.PublicKey) error {
 	unsupported := fault.Unsupported.In(op, "").Try("make a key on P-256, or an RSA key of 2048 bits or more")
 	switch key := public.(type) {
@@ -33,7 +33,8 @@ func checkKey(op string, public crypto.PublicKey) error {
 	return nil
 }
 
-// weaknesses says what makes many peers refuse the identity, though a handshake can succeed.
+// weaknesses lists the properties for which many peers refuse the identity, though a handshake can
+// succeed.
 func (id *Identity) weaknesses() (texts []string) {
 	for i, cert := range id.certs {
 		who := ""

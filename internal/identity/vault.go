@@ -7,20 +7,20 @@ import (
 	"github.com/tandemdb/tandem/internal/identity/pkcs"
 )
 
-// vault is a store that keeps everything in one PKCS#12 file, wherever that is.
+// vault is a store that keeps all identities in one PKCS#12 file at some place.
 type vault struct {
 	place    place
 	password string
 	rounds   int
 }
 
-// place holds the one file of a vault.
+// place is the storage of a vault's file.
 type place interface {
-	// lock keeps others out until unlock is called.
+	// lock excludes other users until unlock is called.
 	lock() (unlock func(), err error)
-	// read returns the file, or nil when there is none.
+	// read returns the file, or nil if it does not exist.
 	read() ([]byte, error)
-	// write replaces the file, or leaves it as it was.
+	// write replaces the file. On failure the old file stays.
 	write(data []byte) error
 }
 
@@ -116,7 +116,7 @@ func (v *vault) open(op, subject string) (*pkcs.File, error) {
 	return file, nil
 }
 
-// changing runs change on the file and the index of label in it, and keeps the result.
+// changing runs change on the file and the index of label in it, and stores the result.
 func (v *vault) changing(op, label string, change func(file *pkcs.File, at int) error) error {
 	unlock, err := v.place.lock()
 	if err != nil {
@@ -148,7 +148,7 @@ func indexOf(file *pkcs.File, label string) int {
 	return slices.IndexFunc(file.Keys, func(k pkcs.Key) bool { return aliasOf(file, k) == label })
 }
 
-// remove takes a key out of file, with those of its certificates that no other key needs.
+// remove removes a key from file, and its certificates unless another key needs them.
 func remove(file *pkcs.File, at int) {
 	gone := chainOf(file, file.Keys[at])
 	file.Keys = slices.Delete(file.Keys, at, at+1)
@@ -162,7 +162,7 @@ func remove(file *pkcs.File, at int) {
 	})
 }
 
-// chainOf returns the certificates of a key by its ID, without opening it.
+// chainOf returns the certificates of a key by the key's ID, without decrypting the key.
 func chainOf(file *pkcs.File, key pkcs.Key) []*x509.Certificate {
 	certs, err := parseFileCerts("", file, key)
 	if err != nil || !slices.ContainsFunc(file.Certs, func(c pkcs.Cert) bool { return sharesID(c, key) }) {

@@ -11,7 +11,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// keyFile is the text of a key file.
+// keyFile is the JSON of a key file.
 type keyFile struct {
 	About   string     `json:"about"`
 	Format  int        `json:"format"`
@@ -19,7 +19,7 @@ type keyFile struct {
 	Wrapped []byte     `json:"wrapped"` // nonce (12 bytes), data key (32), tag (16)
 }
 
-// derivation says how the key that wraps the data key is made of the secret.
+// derivation tells how to derive the key that wraps the data key from the secret.
 type derivation struct {
 	By        string `json:"by"`
 	Salt      []byte `json:"salt"`
@@ -35,12 +35,12 @@ const (
 
 	wrapPurpose = "tandem key file 1" // authenticated with the wrapped key
 
-	byArgon2 = "argon2id"    // of a passphrase
-	byHKDF   = "hkdf-sha256" // of a raw key
+	byArgon2 = "argon2id"    // from a passphrase
+	byHKDF   = "hkdf-sha256" // from a raw key
 )
 
-// The costs of a new passphrase are those RFC 9106 §4 recommends where memory is not plenty. The
-// bounds are for files that somebody else wrote.
+// The costs of a new passphrase are those that RFC 9106 §4 recommends for machines with little
+// memory. The bounds apply to foreign files.
 const (
 	passes, memoryKiB, threads = 3, 64 << 10, 4
 	maxPasses, maxMemoryKiB    = 64, 1 << 20
@@ -50,8 +50,8 @@ const (
 	maxKeyFile                 = 16 << 10
 )
 
-// Lock returns the text of a key file that gives the keys to whoever has the secret. Each call
-// takes a new salt. A passphrase costs 64 MiB of memory and tenths of a second, here as in [Unlock].
+// Lock returns the text of a key file, which yields the keys to a holder of the secret. Each call
+// uses a new salt. A passphrase costs 64 MiB of memory and tenths of a second, as in [Unlock].
 func (k *Keys) Lock(s *Secret) ([]byte, error) {
 	d := newDerivation(s)
 	nonce := make([]byte, nonceSize)
@@ -65,8 +65,8 @@ func (k *Keys) Lock(s *Secret) ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// Unlock returns the keys that a key file holds. A wrong secret is fault.NotADatabase, a file
-// that is none fault.CorruptData, one of a later format fault.TooNew.
+// Unlock returns the keys in a key file. A wrong secret gives fault.NotADatabase, text that is not
+// a key file fault.CorruptData, and a file of a later format fault.TooNew.
 func Unlock(text []byte, s *Secret) (*Keys, error) {
 	file, err := parseKeyFile(text)
 	if err != nil {
@@ -127,7 +127,7 @@ func (d derivation) validate() error {
 	}
 }
 
-// key derives the key that wraps the data key. The secret is of the kind that d is for.
+// key derives the key that wraps the data key. The secret must be of d's kind.
 func (d derivation) key(s *Secret) []byte {
 	if d.By == byHKDF {
 		return derive(s.key[:], d.Salt, "tandem raw key", KeySize)

@@ -10,7 +10,7 @@ import (
 )
 
 // Keys are the keys of one encrypted database, all derived from its data key. The value is
-// immutable; a nil pointer has no use.
+// immutable; a nil pointer must not be used.
 type Keys struct {
 	data  [KeySize]byte
 	blobs []byte
@@ -35,18 +35,18 @@ func keysOf(data [KeySize]byte) *Keys {
 // NameSize is the size of a [Name], in bytes.
 const NameSize = 20
 
-// Name is what stands for the name of a content: without the keys it tells nothing.
+// Name stands for the name of a content. Without the keys it reveals nothing.
 type Name [NameSize]byte
 
-// Name returns the name that stands for the content called name.
+// Name returns the [Name] that stands for name.
 func (k *Keys) Name(name []byte) Name {
 	mac := hmac.New(sha256.New, k.names)
 	mac.Write(name)
 	return Name(mac.Sum(nil)[:NameSize])
 }
 
-// Sectors returns the cipher of the file that plays the given role: each role has keys of its
-// own, so that equal content at equal places of two files does not show.
+// Sectors returns the cipher of the file with the given role. Each role has keys of its own, so
+// that equal content at equal places of two files is encrypted differently.
 func (k *Keys) Sectors(role string) *Sectors {
 	return newSectors(derive(k.data[:], nil, "tandem sectors "+role, 2*KeySize))
 }

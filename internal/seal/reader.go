@@ -9,23 +9,23 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Reader reads a sealed stream, from anywhere. It holds 64 KiB of memory.
+// Reader reads a sealed stream with random access. It holds 64 KiB of memory.
 type Reader struct {
 	r    io.ReaderAt
 	aead cipher.AEAD
 	name []byte
 	size int64 // of the text
-	last int64 // the number of the last segment
+	last int64 // number of the last segment
 	at   int64 // where the next Read begins
 
-	held int64 // the number of the segment in text; -1 for none
+	held int64 // number of the segment in text; -1 for none
 	text []byte
 	box  []byte
 }
 
-// NewReader opens a sealed stream of the given total size, whose content has that name. It reads the
-// last segment, and so proves that the stream is complete and the one that was asked for. If it is not,
-// or was not written with these keys, the error is fault.CorruptData.
+// NewReader opens a sealed stream of the given total size, whose content has the given name. It
+// reads the last segment, which proves that the stream is complete and has that name. Otherwise,
+// and for a stream under other keys, the error is fault.CorruptData.
 func (k *Keys) NewReader(r io.ReaderAt, size int64, name []byte) (*Reader, error) {
 	boxes := size - int64(headerSize)
 	if boxes < tagSize {
@@ -33,7 +33,7 @@ func (k *Keys) NewReader(r io.ReaderAt, size int64, name []byte) (*Reader, error
 	}
 	last := (boxes - 1) / boxSize
 	if boxes-last*boxSize < tagSize {
-		return nil, badStream() // a segment without its whole tag
+		return nil, badStream() // a segment without its complete tag
 	}
 	header := make([]byte, headerSize)
 	if err := readFull(r, header, 0); err != nil {
@@ -52,7 +52,7 @@ func (k *Keys) NewReader(r io.ReaderAt, size int64, name []byte) (*Reader, error
 // Size returns the size of the text, in bytes.
 func (s *Reader) Size() int64 { return s.size }
 
-// Read reads text. Damage is fault.CorruptData, and nothing of a damaged segment is returned.
+// Read reads text. Damage gives fault.CorruptData; Read returns no text of a damaged segment.
 func (s *Reader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -68,7 +68,7 @@ func (s *Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo writes what is left of the text to w, a segment at a time.
+// WriteTo writes the rest of the text to w, one segment at a time.
 func (s *Reader) WriteTo(w io.Writer) (total int64, err error) {
 	for s.at < s.size {
 		if err := s.load(s.at / segmentSize); err != nil {
@@ -84,7 +84,7 @@ func (s *Reader) WriteTo(w io.Writer) (total int64, err error) {
 	return total, nil
 }
 
-// Seek sets where the next Read begins, as [io.Seeker] says. A place before the start is
+// Seek sets the start of the next Read, as [io.Seeker] defines. A position before the start gives
 // fault.Invalid; reading beyond the end gives [io.EOF].
 func (s *Reader) Seek(offset int64, whence int) (int64, error) {
 	switch whence {
@@ -125,7 +125,7 @@ func (s *Reader) load(number int64) error {
 	return nil
 }
 
-// readFull reads all of p; a file that ends too early is damaged.
+// readFull reads all of p. A file that ends too early is damaged.
 func readFull(r io.ReaderAt, p []byte, at int64) error {
 	n, err := r.ReadAt(p, at)
 	switch {

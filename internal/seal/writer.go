@@ -19,20 +19,19 @@ const (
 	boxSize     = segmentSize + tagSize
 )
 
-// Writer writes a sealed stream. Close ends it; without Close it is not complete, and no
-// [Reader] opens it.
+// Writer writes a sealed stream. Close completes the stream; no [Reader] opens an incomplete one.
 type Writer struct {
 	w      io.Writer
 	aead   cipher.AEAD
-	buf    []byte // text of the segment that is being filled
+	buf    []byte // text of the segment being filled
 	number uint64
 	begun  bool
 	header []byte
-	err    error // what ended it; also once closed
+	err    error // the error that ended it; also set by Close
 }
 
-// NewWriter returns a writer of a sealed stream to w. Nothing is written before the first segment
-// is full. It holds 64 KiB of memory.
+// NewWriter returns a writer of a sealed stream to w. It writes nothing before the first segment is
+// full. It holds 64 KiB of memory.
 func (k *Keys) NewWriter(w io.Writer) *Writer {
 	header := make([]byte, headerSize)
 	copy(header, magic)
@@ -47,7 +46,7 @@ func (k *Keys) NewWriter(w io.Writer) *Writer {
 func (w *Writer) Write(p []byte) (n int, err error) {
 	for len(p) > 0 && w.err == nil {
 		if len(w.buf) == segmentSize {
-			w.seal(nil, false) // only now: the last segment is another
+			w.seal(nil, false) // only now: the last segment has another nonce
 			continue
 		}
 		part := p[:min(len(p), segmentSize-len(w.buf))]
@@ -57,8 +56,8 @@ func (w *Writer) Write(p []byte) (n int, err error) {
 	return n, w.err
 }
 
-// Close ends the stream, whose content has that name, and does not close what is below. Closing
-// twice is fault.NotOpen, as is writing afterwards.
+// Close completes the stream, whose content has the given name. It does not close the underlying
+// writer. Closing twice, and writing afterwards, give fault.NotOpen.
 func (w *Writer) Close(name []byte) error {
 	if w.err != nil {
 		return w.err
@@ -71,7 +70,7 @@ func (w *Writer) Close(name []byte) error {
 	return err
 }
 
-// seal writes the segment in buf.
+// seal encrypts and writes the segment in buf.
 func (w *Writer) seal(name []byte, last bool) {
 	if !w.begun {
 		if _, w.err = w.w.Write(w.header); w.err != nil {
@@ -91,7 +90,7 @@ func (w *Writer) seal(name []byte, last bool) {
 	w.buf = w.buf[:0]
 }
 
-// nonce is the nonce of a segment.
+// nonce returns the nonce of a segment.
 func nonce(number uint64, last bool) []byte {
 	n := make([]byte, nonceSize)
 	binary.BigEndian.PutUint64(n[nonceSize-1-8:], number)

@@ -180,7 +180,7 @@ func dateFault(leaf *x509.Certificate, cause error) error {
 	if err := verifyDates(leaf); err != nil {
 		return err
 	}
-	return fault.CertExpired.Because(cause) // an issuer's
+	return fault.CertExpired.Because(cause) // an issuer's certificate has expired
 }
 
 func expired(err error) bool {

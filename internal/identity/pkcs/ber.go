@@ -2,8 +2,8 @@ package pkcs
 
 const maxDepth = 32
 
-// toDER rewrites BER as DER as far as encoding/asn1 cares: definite, shortest lengths and
-// octet strings in one piece. Apple and Mozilla write PKCS#12 in BER.
+// toDER rewrites BER as DER, as far as encoding/asn1 requires: definite, shortest lengths and octet
+// strings in one piece. Apple and Mozilla write PKCS#12 in BER.
 func toDER(ber []byte) ([]byte, error) {
 	e, rest, err := readElement(ber, 0)
 	if err != nil {
@@ -22,7 +22,7 @@ const (
 	tagNumberInNextBytes = 0x1f
 )
 
-// element is one value in the form of DER.
+// element is one value in DER.
 type element struct {
 	tag     []byte
 	content []byte
@@ -75,8 +75,8 @@ func readElement(in []byte, depth int) (e element, rest []byte, err error) {
 	return e, in, err
 }
 
-// readChildren reads the values in a constructed one, to the end of in or to the mark of
-// an indefinite length, and joins the pieces of an octet string.
+// readChildren reads the values inside a constructed value, up to the end of in or to the end mark
+// of an indefinite length. It joins the pieces of an octet string.
 func (e element) readChildren(in *[]byte, indefinite bool, depth int) (element, error) {
 	pieces := e.tag[0] == tagConstructed|tagOctetString
 	if pieces {
@@ -123,7 +123,7 @@ func readTag(in []byte) (tag, rest []byte, err error) {
 	return in[:size:size], in[size:], nil
 }
 
-// readLength returns a length that fits into what follows, or -1 for the indefinite one.
+// readLength returns a length that fits into the remaining bytes, or -1 for an indefinite one.
 func readLength(in []byte) (size int, rest []byte, err error) {
 	if len(in) == 0 {
 		return 0, nil, malformed("cut short")

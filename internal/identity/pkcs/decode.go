@@ -6,7 +6,7 @@ import (
 	"unicode/utf16"
 )
 
-// Open reads a PKCS#12 file. Its password opens the certificates, and usually the keys.
+// Open reads a PKCS#12 file. The password opens the certificates, and usually the keys.
 func Open(data []byte, password string) (*File, error) {
 	var p pfx
 	if err := readBER(data, &p); err != nil {
@@ -76,7 +76,7 @@ func (o *opener) readContent(file *File, content contentInfo, password string) e
 	return nil
 }
 
-// readBag takes keys and certificates; other bags are none of our business.
+// readBag takes keys and certificates and ignores other bags.
 func (o *opener) readBag(file *File, bag safeBag) error {
 	alias, id := bag.names()
 	switch {
@@ -95,7 +95,8 @@ func (o *opener) readBag(file *File, bag safeBag) error {
 	return nil
 }
 
-// names returns the friendly name and the key ID of a bag. Malformed ones count as missing.
+// names returns the friendly name and the key ID of a bag. It treats malformed attributes as
+// missing.
 func (b safeBag) names() (alias string, id []byte) {
 	for _, a := range b.Attributes {
 		var value asn1.RawValue
@@ -112,7 +113,7 @@ func (b safeBag) names() (alias string, id []byte) {
 	return alias, id
 }
 
-// pieces returns an implicitly tagged octet string, which BER may have cut into pieces.
+// pieces returns an implicitly tagged octet string. BER may split it into pieces.
 func pieces(v asn1.RawValue) ([]byte, error) {
 	if !v.IsCompound {
 		return v.Bytes, nil

@@ -14,14 +14,14 @@ import (
 	"golang.org/x/crypto/scrypt"
 )
 
-// opener decrypts what one input holds, and bounds the derivation rounds that it may cost.
+// opener decrypts the parts of one input, and bounds their derivation rounds.
 type opener struct {
 	left int  // rounds
-	bare bool // the empty password has no terminator, as some programs have it
+	bare bool // the empty password has no terminator, as some programs write it
 }
 
 const (
-	maxRounds       = 5_000_000 // in one input: two seconds or so
+	maxRounds       = 5_000_000 // in one input: about two seconds
 	maxScryptMemory = 64 << 20
 )
 
@@ -38,7 +38,7 @@ func (o *opener) spend(rounds int) error {
 	return nil
 }
 
-// bmp returns password as PKCS#12's own derivation wants it: UTF-16, zero-terminated.
+// bmp returns password in the form that PKCS#12's own derivation takes: UTF-16, zero-terminated.
 func (o *opener) bmp(password string) []byte {
 	if password == "" && o.bare {
 		return nil
@@ -61,7 +61,7 @@ const (
 	forMAC byte = 3
 )
 
-// derive12 is PKCS#12's own derivation (RFC 7292 appendix B.2).
+// derive12 implements PKCS#12's own derivation (RFC 7292 appendix B.2).
 func derive12(newHash func() hash.Hash, purpose byte, password, salt []byte, rounds, size int) []byte {
 	h := newHash()
 	block := h.BlockSize()
@@ -89,7 +89,7 @@ func derive12(newHash func() hash.Hash, purpose byte, password, salt []byte, rou
 	}
 }
 
-// fill repeats b up to the next multiple of block; nothing stays nothing.
+// fill repeats b up to the next multiple of block. An empty b stays empty.
 func fill(b []byte, block int) []byte {
 	size := (len(b) + block - 1) / block * block
 	out := make([]byte, 0, size+len(b))
@@ -122,7 +122,8 @@ type scryptParams struct {
 	KeyLength       int `asn1:"optional"`
 }
 
-// deriveKey derives size bytes as kdf says, with PBKDF2 or scrypt (RFC 8018, RFC 7914).
+// deriveKey derives a key of size bytes with the function and parameters in kdf: PBKDF2 or scrypt
+// (RFC 8018, RFC 7914).
 func (o *opener) deriveKey(kdf algorithm, password string, size int) ([]byte, error) {
 	switch {
 	case kdf.ID.Equal(oidPBKDF2):

@@ -5,8 +5,8 @@ import (
 	"encoding/asn1"
 )
 
-// Encode returns f as a PKCS#12 file. The certificates are encrypted under password, with
-// so many derivation rounds; zero means [Rounds]. The keys stay as they are.
+// Encode returns f as a PKCS#12 file. It encrypts the certificates under password, with the given
+// number of derivation rounds; zero means [Rounds]. The keys stay as they are.
 func (f *File) Encode(password string, rounds int) ([]byte, error) {
 	rounds = cmp.Or(rounds, Rounds)
 	var keys, certs []safeBag
@@ -51,7 +51,7 @@ func attributes(alias string, id []byte) []attribute {
 
 var null = asn1.NullRawValue
 
-// explicit puts der under the tag [0] EXPLICIT.
+// explicit wraps der in the tag [0] EXPLICIT.
 func explicit(der []byte) asn1.RawValue {
 	return asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: der}
 }

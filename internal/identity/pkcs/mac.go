@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 )
 
-// verify reports whether the file's checksum over message is that of password.
+// verify reports whether the file's checksum over message was made with password.
 func (o *opener) verify(mac macData, message []byte, password string) (bool, error) {
 	want, err := o.mac(mac, message, password)
 	if err != nil {
@@ -14,7 +14,7 @@ func (o *opener) verify(mac macData, message []byte, password string) (bool, err
 	if hmac.Equal(want, mac.Digest.Digest) || password != "" {
 		return hmac.Equal(want, mac.Digest.Digest), nil
 	}
-	o.bare = true // some programs have no terminator in the empty password
+	o.bare = true // some programs write no terminator for the empty password
 	want, err = o.mac(mac, message, password)
 	return err == nil && hmac.Equal(want, mac.Digest.Digest), err
 }
@@ -38,7 +38,7 @@ func (o *opener) mac(mac macData, message []byte, password string) ([]byte, erro
 
 type pbmac1Params struct{ KDF, MAC algorithm }
 
-// modernMAC is PBMAC1 (RFC 9579), which demands a length for the key.
+// modernMAC computes PBMAC1 (RFC 9579), which requires a key length.
 func (o *opener) modernMAC(mac macData, message []byte, password string) ([]byte, error) {
 	var p pbmac1Params
 	if err := unmarshal(mac.Digest.Algorithm.Params.FullBytes, &p); err != nil {
@@ -67,7 +67,7 @@ func (o *opener) modernMAC(mac macData, message []byte, password string) ([]byte
 	return h.Sum(nil), nil
 }
 
-// newMAC returns the checksum that OpenSSL 3 writes: HMAC-SHA-256, PKCS#12's derivation.
+// newMAC returns the checksum in the form of OpenSSL 3: HMAC-SHA-256 with PKCS#12's derivation.
 func newMAC(message []byte, password string, rounds int) macData {
 	salt := random(16)
 	key := derive12(sha256.New, forMAC, newOpener().bmp(password), salt, rounds, sha256.Size)

@@ -2,8 +2,8 @@ package pkcs
 
 import "encoding/asn1"
 
-// File is the content of a PKCS#12 file: its keys and its certificates, in their order. It
-// may be changed and encoded again; keys stay under the passwords they have.
+// File is the content of a PKCS#12 file: its keys and certificates in their order. It may be
+// changed and encoded again; keys stay under their passwords.
 type File struct {
 	Keys  []Key
 	Certs []Cert
@@ -12,14 +12,14 @@ type File struct {
 // Key is one private key of a [File].
 type Key struct {
 	Alias string // the friendly name, or ""
-	ID    []byte // what the certificate of the key has as well, or nil
+	ID    []byte // equals the ID of the key's certificate, or nil
 
 	der    []byte // PKCS#8
-	sealed bool   // under a password
+	sealed bool   // encrypted under a password
 	bare   bool   // see opener
 }
 
-// Open returns the key as PKCS#8. The password is ignored when the key is not encrypted.
+// Open returns the key as PKCS#8. It ignores the password if the key is not encrypted.
 func (k Key) Open(password string) ([]byte, error) {
 	if !k.sealed {
 		return k.der, nil
@@ -32,12 +32,12 @@ func (k Key) Open(password string) ([]byte, error) {
 // Cert is one certificate of a [File].
 type Cert struct {
 	Alias string // the friendly name, or ""
-	ID    []byte // what the key of the certificate has as well, or nil
+	ID    []byte // equals the ID of the certificate's key, or nil
 	DER   []byte
 }
 
-// NewKey returns a key for a [File], encrypted under password with so many derivation
-// rounds; zero means [Rounds]. Alias may be empty, id nil.
+// NewKey returns a key for a [File], encrypted under password with the given number of derivation
+// rounds; zero means [Rounds]. Alias may be empty, and id may be nil.
 func NewKey(alias string, id, pkcs8 []byte, password string, rounds int) (Key, error) {
 	der, err := EncryptKey(pkcs8, password, rounds)
 	return Key{Alias: alias, ID: id, der: der, sealed: true}, err

@@ -10,8 +10,8 @@ type encryptedKey struct {
 	Data   []byte
 }
 
-// EncryptKey encrypts a PKCS#8 key into the form of a PEM block "ENCRYPTED PRIVATE KEY",
-// with so many derivation rounds; zero means [Rounds].
+// EncryptKey encrypts a PKCS#8 key into the form of a PEM block "ENCRYPTED PRIVATE KEY", with the
+// given number of derivation rounds; zero means [Rounds].
 func EncryptKey(pkcs8 []byte, password string, rounds int) ([]byte, error) {
 	scheme, data, err := encrypt(pkcs8, password, cmp.Or(rounds, Rounds))
 	if err != nil {
@@ -20,7 +20,8 @@ func EncryptKey(pkcs8 []byte, password string, rounds int) ([]byte, error) {
 	return encode(encryptedKey{scheme, data}), nil
 }
 
-// DecryptKey undoes [EncryptKey], and reads every cipher the package knows.
+// DecryptKey decrypts the result of [EncryptKey], and keys under any cipher that the package
+// supports.
 func DecryptKey(der []byte, password string) ([]byte, error) {
 	return newOpener().decryptKey(der, password)
 }

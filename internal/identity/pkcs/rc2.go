@@ -6,11 +6,11 @@ import (
 	"math/bits"
 )
 
-// rc2 is the cipher of RFC 2268, which OpenSSL's legacy files put over certificates. It
-// only decrypts: it is far too weak to write anything with it.
+// rc2 implements the cipher of RFC 2268, with which OpenSSL's legacy files encrypt certificates. It
+// only decrypts: the cipher is too weak for new files.
 type rc2 struct{ k [64]uint16 }
 
-// newRC2 returns the cipher with an effective key as long as key.
+// newRC2 returns the cipher with an effective key length equal to the length of key.
 func newRC2(key []byte) (cipher.Block, error) {
 	var l [128]byte
 	copy(l[:], key)

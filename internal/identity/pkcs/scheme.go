@@ -26,7 +26,7 @@ type pbeParams struct {
 	Rounds int
 }
 
-// decrypt undoes the password-based encryption of data that scheme names.
+// decrypt undoes the password-based encryption of data by scheme.
 func (o *opener) decrypt(scheme algorithm, data []byte, password string) ([]byte, error) {
 	block, iv, err := o.cipherOf(scheme, password)
 	if err != nil {
@@ -85,7 +85,7 @@ func (o *opener) modernCipher(p pbes2Params, password string) (cipher.Block, []b
 	return block, iv, err
 }
 
-// oldCipher is the password-based encryption of RFC 7292 appendix C.
+// oldCipher returns a cipher of RFC 7292 appendix C.
 func (o *opener) oldCipher(scheme algorithm, password string) (cipher.Block, []byte, error) {
 	newCipher, size := newRC2, 0
 	switch id := scheme.ID; {
@@ -141,13 +141,13 @@ func random(size int) []byte {
 	return b
 }
 
-// raw encodes one of our own structures.
+// raw encodes one of this package's structures.
 func raw(v any) asn1.RawValue { return asn1.RawValue{FullBytes: encode(v)} }
 
 func encode(v any) []byte {
 	der, err := asn1.Marshal(v)
 	if err != nil {
-		panic(err) // only a mistake in a structure of ours
+		panic(err) // only a programming error in one of those structures
 	}
 	return der
 }
