@@ -36,8 +36,8 @@ type DocumentChange struct {
 //
 // fn is called on a goroutine of its own, one call at a time. It never delays writers: the next
 // call reports all changes made while fn ran, each document once. fn may use the database, but
-// must not close it. The calls end with [ListenerToken.Remove], and when the database closes,
-// which waits for a running call. ctx bounds the start alone. A nil fn is [ErrInvalid].
+// must not close it. The calls end with [ListenerToken.Remove], and when the database closes;
+// closing waits for a running call. ctx bounds only the start. A nil fn is [ErrInvalid].
 func (db *Database) AddChangeListener(
 	ctx context.Context, fn func(CollectionChange), options ...ChangeOptions,
 ) (*ListenerToken, error) {

@@ -55,9 +55,9 @@ func (w ConflictWinner) String() string {
 	}
 }
 
-// ResolvedConflicts yields the conflicts that replicators of this database have resolved, the
-// latest first: of one document if id is not empty, of one collection if c is not nil. The
-// latest 10,000 are kept, and at most 64 MiB of bodies. The first error ends the sequence.
+// ResolvedConflicts yields the conflicts that replicators of this database have resolved, latest
+// first. A non-nil c limits them to a collection, a non-empty id to a document. The log keeps the
+// latest 10,000 conflicts and at most 64 MiB of bodies. The first error ends the sequence.
 func (db *Database) ResolvedConflicts(ctx context.Context, c *Collection, id string) iter.Seq2[ResolvedConflict, error] {
 	filter := store.ConflictFilter{ID: id}
 	if c != nil {
@@ -97,8 +97,8 @@ func (db *Database) conflictPage(
 	return page, err
 }
 
-// Remotes lists the URLs of the peers that replicators of this database have connected to, or
-// have tried to, sorted.
+// Remotes lists, sorted, the URLs of all peers to which replicators of this database have
+// connected or tried to connect.
 func (db *Database) Remotes(ctx context.Context) (urls []string, err error) {
 	err = db.view(ctx, func(tx *store.Tx) error {
 		all, err := tx.Remotes()

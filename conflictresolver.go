@@ -75,9 +75,9 @@ func DefaultConflictResolver(ctx context.Context, c Conflict) (*Document, error)
 	return LatestWins(ctx, c)
 }
 
-// MergeFields merges the two documents member by member against their common ancestor, where
-// that is kept: what only one side has changed is taken from it. Where both have changed the
-// same member, or there is no ancestor, the later edit decides. A deletion loses against an edit.
+// MergeFields merges the two documents member by member. If their common ancestor is kept, a member
+// that only one side has changed comes from that side. If both sides have changed a member, or
+// the ancestor is not kept, the later edit decides. A deletion loses against an edit.
 func MergeFields(ctx context.Context, c Conflict) (*Document, error) {
 	winner, err := LatestWins(ctx, c)
 	if err != nil || c.LocalDocument == nil || c.RemoteDocument == nil {

@@ -28,8 +28,9 @@ type endpointFilters struct{ push, pull ReplicationFilter }
 // NewDatabaseEndpoint returns the endpoint of a database.
 func NewDatabaseEndpoint(db *Database) DatabaseEndpoint { return DatabaseEndpoint{db: db} }
 
-// WithFilters returns an endpoint whose database gives only documents that push lets pass, and
-// takes only those that pull does; nil lets all pass. The filters of the replicator apply, too.
+// WithFilters returns an endpoint whose database sends only documents that push accepts, and
+// receives only documents that pull accepts. A nil filter accepts all documents. The filters of
+// the replicator apply, too.
 func (e DatabaseEndpoint) WithFilters(push, pull ReplicationFilter) DatabaseEndpoint {
 	e.filters = &endpointFilters{push, pull}
 	return e
@@ -38,8 +39,8 @@ func (e DatabaseEndpoint) WithFilters(push, pull ReplicationFilter) DatabaseEndp
 // Database returns the database, nil for the zero value.
 func (e DatabaseEndpoint) Database() *Database { return e.db }
 
-// String returns "tandem:" and the UUID of the database, "" for the zero value: a database that is
-// moved keeps its checkpoints.
+// String returns "tandem:" and the UUID of the database, or "" for the zero value. The UUID, unlike
+// the path, lets a moved database keep its checkpoints.
 func (e DatabaseEndpoint) String() string {
 	if e.db == nil {
 		return ""
@@ -91,7 +92,7 @@ func (e DatabaseEndpoint) dial(ctx context.Context, r *Replicator) (blip.Pipe, s
 	return ours, protocol, nil
 }
 
-// protocol returns the one that both databases speak, as a handshake would find it.
+// protocol returns the protocol that both databases speak, as a handshake would choose it.
 func (e DatabaseEndpoint) protocol(r *Replicator) (string, error) {
 	theirs := replication.Protocols(e.db.store.Versioning(), true)
 	for _, protocol := range replication.Protocols(r.db.store.Versioning(), r.cfg.pulls()) {
@@ -102,7 +103,7 @@ func (e DatabaseEndpoint) protocol(r *Replicator) (string, error) {
 	return "", r.versioningMismatch(fault.Unsupported.In("replicate with", e.db.Path()))
 }
 
-// access makes the filters those of a session.
+// access translates the filters for a session.
 func (e DatabaseEndpoint) access(collections []*Collection) func(*store.Collection) replication.Access {
 	if e.filters == nil {
 		return nil

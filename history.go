@@ -10,7 +10,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// Revision is what is known of one revision of a document.
+// Revision describes one revision of a document, as far as the database knows it.
 type Revision struct {
 	ID   string
 	Role RevisionRole
@@ -28,7 +28,7 @@ type Revision struct {
 	Peers []string
 }
 
-// RevisionRole says what a revision is to the document.
+// RevisionRole is the relation of a revision to its document.
 type RevisionRole string
 
 // The roles.
@@ -41,13 +41,13 @@ const (
 	RevisionSuperseded RevisionRole = "superseded" // on a branch that lost a conflict
 )
 
-// History returns what is known of the revisions of a document, deleted or not: the current one
-// first, then those in conflict with it, and then those that it came from, the newest first. A
-// version knows the latest one of each database that has taken part; a tree revision knows its
-// ancestors. Bodies are kept of current and conflicting revisions, and of those that serve as base of a
-// delta or merge.
+// History returns the known revisions of a document, deleted or not: first the current revision,
+// then the conflicting revisions, and then the earlier revisions, newest first. A version names
+// the latest version of each database that has taken part; a tree revision names its ancestors.
+// The database keeps the bodies of current and conflicting revisions, and of revisions that serve
+// as the base of a delta or merge.
 //
-// It fails with [ErrNotFound] if there is no such document and no tombstone of it.
+// History fails with [ErrNotFound] if the database has neither the document nor its tombstone.
 func (c *Collection) History(ctx context.Context, id string) (all []Revision, err error) {
 	err = c.db.view(ctx, func(tx *store.Tx) error {
 		head, beside, err := tx.KeptRevisions(c.coll, id)
@@ -117,7 +117,7 @@ func (h *historian) describe(role RevisionRole, id revision.ID) Revision {
 	return r
 }
 
-// kept returns a revision whose body is here, or nil.
+// kept returns a revision whose body the database keeps, or nil.
 func (h *historian) kept(id revision.ID) *store.Document {
 	if id == h.head.Rev.ID {
 		return h.head

@@ -12,17 +12,19 @@ import (
 // documents. It serves queries with the same expression and the same collation. It never changes a
 // result.
 type ValueIndex struct {
-	// Expressions are properties, functions of them, or META().id, each with a collation if wished: "name", "lower(city)",
-	// "name COLLATE NOCASE". The order counts as in ORDER BY. At least one is needed; parameters, aggregates and functions
-	// of dates that depend on the time zone are not allowed.
+	// Expressions are properties, functions of properties, or META().id, each with an optional
+	// collation: "name", "lower(city)", "name COLLATE NOCASE". Their order counts as in ORDER BY.
+	// An index needs at least one expression. Parameters, aggregates and date functions that
+	// depend on the time zone are not allowed.
 	Expressions []string
 
 	// Where limits the index to documents that satisfy this condition. The index then serves
 	// queries with the same condition. "" means all documents.
 	Where string
 
-	// Progress is called now and then while the index is built, with the number of documents that it has, and about
-	// how many there are. It must not use the database. nil means that nobody wants to know.
+	// Progress is called now and then while the index is built, with the number of documents
+	// indexed so far and the approximate total. It must not use the database. nil means no
+	// reports.
 	Progress func(done, total int64)
 }
 
@@ -30,22 +32,22 @@ type ValueIndex struct {
 // arrays, and ANY, IN and array_contains() over them, if a condition that all rows must satisfy
 // compares the same expressions with constants. It never changes a result.
 type ArrayIndex struct {
-	// Path is the property with the array. With arrays in the items of arrays, [] follows each but the last:
-	// "contacts[].phones".
+	// Path is the property with the array. For nested arrays, [] follows each array but the
+	// innermost: "contacts[].phones".
 	Path string
 
-	// Expressions are evaluated for an item, as those of a [ValueIndex] are for a document. An
-	// empty list means the item itself.
+	// Expressions are evaluated on each item of the array, with the rules of
+	// [ValueIndex].Expressions. An empty list indexes the item itself.
 	Expressions []string
 
-	// Where is a condition on the document, as that of a [ValueIndex].
+	// Where is a condition on the document, as in [ValueIndex].Where.
 	Where string
 
-	// Progress is that of a [ValueIndex].
+	// Progress reports the building, as [ValueIndex].Progress does.
 	Progress func(done, total int64)
 }
 
-// Index is what [Collection.CreateIndex] creates: a [ValueIndex] or an [ArrayIndex].
+// Index is a definition for [Collection.CreateIndex]: a [ValueIndex] or an [ArrayIndex].
 type Index interface {
 	definition(name string) (store.Index, store.Progress, error)
 }
@@ -64,19 +66,21 @@ type IndexInfo struct {
 	Name        string
 	Path        string // of an ArrayIndex; "" for a ValueIndex
 	Expressions []string
-	Where       string // "" if it has all documents
+	Where       string // "" if the index covers all documents
 }
 
-// CreateIndex creates an index, in place of another of the name. If there is one of the same definition already, nothing
-// is done. Once a database has had an index, versions of this package without indexes refuse it with [ErrTooNew].
+// CreateIndex creates an index and replaces any other index of the same name. It does nothing if
+// the index already exists with the same definition. Once a database has had an index, versions of
+// this package without indexes refuse the database with [ErrTooNew].
 //
-// While a [ValueIndex] is built nobody else can write: SQLite does it in one transaction, which takes about as long as
-// a query over all documents. An [ArrayIndex] is built in steps, between which others write, and is used from the last
-// one on; an unfinished one is gone on with by CreateIndex with the same definition, or by [Database.Compact]. Within
-// a batch it is built at once. When ctx ends, so does the building.
+// Building a [ValueIndex] blocks all other writers: SQLite builds it in one transaction, which
+// takes about as long as a query over all documents. An [ArrayIndex] is built in steps, and other
+// writers proceed between the steps. Queries use it after the last step. CreateIndex with the same
+// definition, or [Database.Compact], continues an unfinished array index. Within a batch, an array
+// index is built in a single step. The end of ctx ends the building.
 //
-// The error is [ErrInvalid] for an empty name or one with a double quote, a [*QueryError] for an expression or path that
-// cannot be, or [ErrNotFound] if the collection is gone.
+// The error is [ErrInvalid] for an empty name or a name with a double quote, a [*QueryError] for
+// an invalid expression or path, or [ErrNotFound] if the collection is gone.
 func (c *Collection) CreateIndex(ctx context.Context, name string, index Index) error {
 	i, progress, err := index.definition(name)
 	if err != nil {

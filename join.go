@@ -73,7 +73,8 @@ func (db *Database) view(ctx context.Context, fn func(*store.Tx) error) error {
 	return db.store.View(ctx, fn)
 }
 
-// toChange returns the batch that a change is to join, or nil if the change may wait for the writer.
+// toChange returns the batch that a change must join, or nil if the change may wait for the
+// writer.
 func (db *Database) toChange(ctx context.Context, op string) (*Batch, error) {
 	b, err := db.joinedBatch(ctx)
 	if b != nil || err != nil {

@@ -54,12 +54,14 @@ type Options struct {
 	// Queries bound each run of a query.
 	Queries QueryOptions
 
-	// SlowQuery is the duration from which on the run of a query is logged as slow, with a hint if an index is
-	// missing. The time in which rows are taken does not count. Zero means 1 second; a negative one, that none is.
+	// SlowQuery is the shortest duration of a run that is logged as slow, with a hint if an index
+	// is missing. Time that the caller spends taking rows does not count. Zero means 1 second; a
+	// negative duration disables the log.
 	SlowQuery time.Duration
 
-	// Logger is warned of slow queries, of results that stay open for long, and, once, when the clock of this
-	// machine turns out to be far behind the versions of the database. Nil means [slog.Default].
+	// Logger receives warnings of slow queries and of results that stay open for long. It receives
+	// one warning if this machine's clock is far behind the versions of the database. Nil means
+	// [slog.Default].
 	Logger *slog.Logger
 }
 

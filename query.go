@@ -15,8 +15,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// QueryError tells why a query is invalid, or has failed: package failure has its fields. It matches
-// [ErrInvalidQuery].
+// QueryError tells why a query is invalid or has failed. Package failure documents its fields. It
+// matches [ErrInvalidQuery].
 type QueryError = failure.QueryError
 
 // Query is a compiled SQL++ query, which may be run many times. docs/queries.md describes the
@@ -30,11 +30,12 @@ type Query struct {
 	params map[string]value.Value
 }
 
-// Parameters are the values of a query's parameters by their names without $. A value becomes JSON as
-// [Document.Encode] has it. A parameter that is not given is missing, as a property that a document lacks.
+// Parameters maps the names of a query's parameters, without $, to their values. Values are
+// encoded by the rules of [Document.Encode]. A parameter without a value is missing, like a
+// property that a document lacks.
 //
-// Wherever parameters are given, a struct or another map does as well, which becomes a JSON object by the rules of
-// encoding/json, with the parameters as its members.
+// Functions that take parameters also accept a struct or another map. Package encoding/json
+// encodes it as a JSON object, whose members are the parameters.
 type Parameters map[string]any
 
 // CreateQuery compiles a query. An error about the text is a [*QueryError].
@@ -66,7 +67,8 @@ func (db *Database) compileIn(tx *store.Tx, text string) (*Query, error) {
 	return &Query{db: db, text: text, plan: p}, nil
 }
 
-// Columns returns the names of the result columns: an alias, or the last name of a property, or $1, $2 and so on.
+// Columns returns the names of the result columns. A column is named by its alias, by the last
+// name of its property, or else $1, $2 and so on.
 func (q *Query) Columns() []string { return q.plan.ColumnNames() }
 
 // SetParameters replaces the parameters for later runs. It fails with [ErrInvalidParameter] if the
@@ -99,7 +101,7 @@ func (q *Query) encode(given any) (map[string]value.Value, error) {
 	return params, q.plan.CheckParams(params)
 }
 
-// parametersOf returns the parameters that a struct or map has.
+// parametersOf returns the members of a struct or map as parameters.
 func parametersOf(given any) (Parameters, error) {
 	if p, ok := given.(Parameters); ok || given == nil {
 		return p, nil
@@ -109,7 +111,7 @@ func parametersOf(given any) (Parameters, error) {
 		return nil, fault.About(err, "set parameters", "")
 	}
 	var members map[string]json.RawMessage
-	if json.Unmarshal(text, &members) != nil { // it is no object
+	if json.Unmarshal(text, &members) != nil { // the text is not an object
 		return nil, fault.InvalidParam.In("set parameters", "").Says("%T has no names of parameters", given).
 			Try(`give tandem.Parameters{"name": value}, a struct or a map`)
 	}
@@ -120,7 +122,7 @@ func parametersOf(given any) (Parameters, error) {
 	return p, nil
 }
 
-// with returns the parameters of one run: the given ones, and the set ones for the rest.
+// with returns the parameters of one run. Given parameters override those set before.
 func (q *Query) with(given []any) (map[string]value.Value, error) {
 	q.mu.Lock()
 	params := maps.Clone(q.params)
@@ -138,8 +140,9 @@ func (q *Query) with(given []any) (map[string]value.Value, error) {
 	return params, nil
 }
 
-// Explain returns how the query would be run, for people: its SQL, and the plan of SQLite, in which SCAN reads a whole
-// collection, SEARCH uses an index, and a TEMP B-TREE sorts. Its form may change.
+// Explain describes for people how the query would run: its SQL and SQLite's plan. In the plan,
+// SCAN reads a whole collection, SEARCH uses an index, and a TEMP B-TREE sorts. The form of the
+// description may change.
 func (q *Query) Explain(ctx context.Context, given ...any) (string, error) {
 	params, err := q.with(given)
 	if err != nil {

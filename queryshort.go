@@ -7,7 +7,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// Query compiles a query, or takes it from a cache of the last ones, runs it, and gives its rows:
+// Query compiles and runs a query, and yields its rows. A cache keeps recently compiled queries:
 //
 //	for row, err := range db.Query(ctx, "SELECT name FROM travel.hotels WHERE country = $c", tandem.Parameters{"c": "France"}) {
 //
@@ -28,7 +28,7 @@ func (db *Database) Query(ctx context.Context, text string, given ...any) iter.S
 	}
 }
 
-// QueryCount compiles a query as [Database.Query] does, and returns how many rows it has.
+// QueryCount compiles a query as [Database.Query] does, and returns the number of its rows.
 func (db *Database) QueryCount(ctx context.Context, text string, given ...any) (int64, error) {
 	q, err := db.cached.query(ctx, db, text)
 	if err != nil {
@@ -37,7 +37,7 @@ func (db *Database) QueryCount(ctx context.Context, text string, given ...any) (
 	return q.Count(ctx, given...)
 }
 
-// QueryExists compiles a query as [Database.Query] does, and returns whether it has a row.
+// QueryExists compiles a query as [Database.Query] does, and reports whether it has any row.
 func (db *Database) QueryExists(ctx context.Context, text string, given ...any) (bool, error) {
 	q, err := db.cached.query(ctx, db, text)
 	if err != nil {
@@ -46,8 +46,8 @@ func (db *Database) QueryExists(ctx context.Context, text string, given ...any) 
 	return q.Exists(ctx, given...)
 }
 
-// Count runs the query without giving its rows, and returns how many there are. It takes and fails with what
-// [Query.Execute] does.
+// Count runs the query and returns the number of rows without yielding them. Its parameters and
+// errors are those of [Query.Execute].
 func (q *Query) Count(ctx context.Context, given ...any) (n int64, err error) {
 	err = q.short(ctx, given, func(ctx context.Context, tx *store.Tx, r *reading) error {
 		n, err = tx.QueryCount(ctx, q.plan, r.params, r.options.limits())
@@ -56,8 +56,8 @@ func (q *Query) Count(ctx context.Context, given ...any) (n int64, err error) {
 	return n, err
 }
 
-// Exists runs the query up to its first row, and returns whether there is one. It takes and fails with what
-// [Query.Execute] does.
+// Exists runs the query up to its first row, and reports whether the query has any row. Its
+// parameters and errors are those of [Query.Execute].
 func (q *Query) Exists(ctx context.Context, given ...any) (found bool, err error) {
 	err = q.short(ctx, given, func(ctx context.Context, tx *store.Tx, r *reading) error {
 		found, err = tx.QueryExists(ctx, q.plan, r.params, r.options.limits())
@@ -66,7 +66,7 @@ func (q *Query) Exists(ctx context.Context, given ...any) (found bool, err error
 	return found, err
 }
 
-// short runs what gives no rows.
+// short runs a query that yields no rows.
 func (q *Query) short(ctx context.Context, given []any, run func(context.Context, *store.Tx, *reading) error) error {
 	r, err := q.reading(ctx, given)
 	if err != nil {
@@ -82,7 +82,7 @@ func (q *Query) short(ctx context.Context, given []any, run func(context.Context
 	return r.timedOut(ctx, err)
 }
 
-// Select is [Database.Query] that decodes each row: see [Result.Decode].
+// Select runs a query as [Database.Query] does, and decodes each row by [Result.Decode]:
 //
 //	for hotel, err := range tandem.Select[Hotel](ctx, db, "SELECT name, city FROM travel.hotels") {
 func Select[T any](ctx context.Context, db *Database, text string, given ...any) iter.Seq2[T, error] {
@@ -99,7 +99,8 @@ func Select[T any](ctx context.Context, db *Database, text string, given ...any)
 	}
 }
 
-// Collect decodes all rows of a result: see [Result.Decode]. It takes what [Query.Execute] returns, error included.
+// Collect decodes all rows of a result by [Result.Decode]. Its arguments are the two results of
+// [Query.Execute], so that a call can be passed directly:
 //
 //	hotels, err := tandem.Collect[Hotel](query.Execute(ctx))
 func Collect[T any](rows *ResultSet, err error) ([]T, error) {

@@ -14,7 +14,7 @@ type Result struct {
 	values  [][]byte // JSON; nil is missing
 }
 
-// Keys returns the names of the columns, missing ones too.
+// Keys returns the names of all columns, including missing columns.
 func (r *Result) Keys() []string { return slices.Clone(r.columns) }
 
 // Value returns the value of a column by its name. It reports false if the column does not exist or
@@ -27,8 +27,8 @@ func (r *Result) Value(name string) (any, bool) {
 	return r.ValueAt(i), true
 }
 
-// ValueAt returns the value of a column by its place, from 0: nil if it is missing or null. It panics if there is no
-// such column.
+// ValueAt returns the value of a column by its position, from 0. The value is nil if the column is
+// missing or null. ValueAt panics if the position is out of range.
 func (r *Result) ValueAt(i int) any {
 	var v any
 	if r.values[i] == nil || decode(r.values[i], &v) != nil {
@@ -37,7 +37,8 @@ func (r *Result) ValueAt(i int) any {
 	return v
 }
 
-// JSONAt returns the JSON of a column by its place, from 0: nil if it is missing. It panics if there is no such column.
+// JSONAt returns the JSON of a column by its position, from 0. The JSON is nil if the column is
+// missing. JSONAt panics if the position is out of range.
 func (r *Result) JSONAt(i int) []byte { return bytes.Clone(r.values[i]) }
 
 // JSON returns the row as an object, without the columns that are missing.
@@ -56,8 +57,8 @@ func (r *Result) JSON() []byte {
 	return append(text, '}')
 }
 
-// Decode stores the row in what v points to, columns by their names, as [json.Unmarshal] does. A row that does not fit
-// is [ErrInvalid].
+// Decode stores the row in the value that v points to, as [json.Unmarshal] stores an object whose
+// members are the columns. Decode fails with [ErrInvalid] if the row does not fit the value.
 func (r *Result) Decode(v any) error {
 	if err := decode(r.JSON(), v); err != nil {
 		return fault.About(err, "decode result", "")

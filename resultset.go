@@ -12,10 +12,11 @@ import (
 // ResultSet has the rows of one run of a query, from one snapshot of the database. It belongs to
 // one goroutine. Up to 4 MiB of rows are in memory when [Query.Execute] returns. A larger result
 // is read as the rows are taken, and holds a connection to the database until its end or
-// [ResultSet.Close]. A result in a batch or View (see [Batch.Context], [Database.View]) is read as a whole at once.
+// [ResultSet.Close]. In a batch or View (see [Batch.Context], [Database.View]), Execute reads the
+// whole result.
 type ResultSet struct {
 	columns []string
-	rows    [][][]byte // read and not yet given
+	rows    [][][]byte // read and not yet yielded
 
 	portions <-chan portion // nil when all was read
 	run      *queryRun      // nil in a batch or View
@@ -35,12 +36,13 @@ type portion struct {
 	err  error
 }
 
-// Execute runs the query, with given parameters over those that were set: see [Query.SetParameters]. The context
-// ends the run, also while rows are taken, and may have options: see [WithQueryOptions].
+// Execute runs the query. The given parameters override those of [Query.SetParameters]. The end of
+// the context ends the run, even while rows are taken. [WithQueryOptions] adds options to a
+// context.
 //
-// It fails with [ErrInvalidParameter], a [*QueryError] if the query cannot be run with these parameters or exceeds a
-// bound, [ErrNotFound] if a collection is gone, or [ErrBusy] when 32 large results are open, which would be
-// closed first.
+// Execute fails with [ErrInvalidParameter], a [*QueryError] if the query cannot run with these
+// parameters or exceeds a bound, [ErrNotFound] if a collection is gone, or [ErrBusy] while 32
+// large results are open: close some of them first.
 func (q *Query) Execute(ctx context.Context, given ...any) (*ResultSet, error) {
 	read, err := q.reading(ctx, given)
 	if err != nil {
@@ -65,7 +67,8 @@ func (q *Query) Execute(ctx context.Context, given ...any) (*ResultSet, error) {
 	return r, nil
 }
 
-// executeJoined runs the query in the transaction that ctx joins. Rows that are read later would hold that up.
+// executeJoined runs the query in the transaction that ctx joins. It reads all rows, because
+// reading them later would hold up the transaction.
 func (q *Query) executeJoined(ctx context.Context, read *reading) (*ResultSet, error) {
 	r := &ResultSet{columns: q.Columns()}
 	var total int64
@@ -87,10 +90,10 @@ func (q *Query) executeJoined(ctx context.Context, read *reading) (*ResultSet, e
 	return r, nil
 }
 
-// next waits for the next portion, and reports whether it was read without an error.
+// next waits for the next portion, and reports whether the portion was read without an error.
 func (r *ResultSet) next() bool {
 	p, ok := <-r.portions
-	if !ok { // it was ended before it could send its last portion
+	if !ok { // the run ended before it could send its last portion
 		<-r.run.done
 		p = portion{last: true, err: r.run.failed}
 	}
@@ -105,7 +108,7 @@ func (r *ResultSet) next() bool {
 // Columns returns the names of the columns.
 func (r *ResultSet) Columns() []string { return slices.Clone(r.columns) }
 
-// All gives the rows that were not given yet. An error ends the sequence. Leaving the loop closes the result.
+// All yields the remaining rows. An error ends the sequence. Leaving the loop closes the result.
 func (r *ResultSet) All() iter.Seq2[*Result, error] {
 	return func(yield func(*Result, error) bool) {
 		defer r.Close()
@@ -127,7 +130,7 @@ func (r *ResultSet) All() iter.Seq2[*Result, error] {
 	}
 }
 
-// Close ends the result; rows that were not given are dropped. Closing twice is harmless.
+// Close ends the result and drops its remaining rows. Closing twice is harmless.
 func (r *ResultSet) Close() {
 	r.rows, r.portions = nil, nil
 	if r.run != nil {

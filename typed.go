@@ -11,15 +11,15 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// GetAs returns the document with an ID as a T: [Collection.Get] with the type as a parameter. A T that is a
-// struct, or a pointer to one, may have a field of text with the tag `tandem:"id"`, which gets the ID:
+// GetAs reads a document as [Collection.Get] does, and decodes its body as a T. If T is a struct or
+// a pointer to a struct, GetAs sets its text field with the tag `tandem:"id"` to the ID:
 //
 //	type Task struct {
 //		ID    string `json:"-" tandem:"id"`
 //		Title string `json:"title"`
 //	}
 //
-// A field with another tandem tag is [ErrInvalid].
+// GetAs fails with [ErrInvalid] if a field of T has another tandem tag.
 func GetAs[T any](ctx context.Context, c *Collection, id string) (v T, err error) {
 	field, err := idFieldOf[T]()
 	if err != nil {
@@ -32,8 +32,9 @@ func GetAs[T any](ctx context.Context, c *Collection, id string) (v T, err error
 	return decodeAs[T](d, field)
 }
 
-// Items gives documents by their IDs as values of T: [Collection.Scan] that decodes, and sets the ID as [GetAs]
-// does. A document that is no T ends the sequence with an error that names it.
+// Items yields documents in the order of [Collection.Scan], decoded as values of T. It sets the ID
+// as [GetAs] does. A document that does not fit T ends the sequence with an error that names the
+// document.
 //
 //	for task, err := range tandem.Items[Task](ctx, tasks, tandem.ScanOptions{}) {
 func Items[T any](ctx context.Context, c *Collection, o ScanOptions) iter.Seq2[T, error] {
@@ -56,10 +57,11 @@ func Items[T any](ctx context.Context, c *Collection, o ScanOptions) iter.Seq2[T
 	}
 }
 
-// PutAs stores v as the document that its ID field names: see [GetAs]. Without an ID it becomes a new document,
-// and gets its ID. Unlike [Collection.Put] it keeps the members of the document that T does not know, also those
-// of objects within: by the rules of [json.Unmarshal], which would ignore them. Nothing is saved if nothing
-// changes. Errors are those of [Collection.Put], and [ErrInvalid] for a T without an ID field.
+// PutAs stores v as the document that its ID field names: see [GetAs]. If the ID is empty, PutAs
+// creates a document and sets the field to the new ID. Unlike [Collection.Put], it keeps the
+// document's members that T does not know, also in nested objects: members that [json.Unmarshal]
+// would ignore. It saves nothing if nothing changes. Errors are those of [Collection.Put], and
+// [ErrInvalid] for a T without an ID field.
 func PutAs[T any](ctx context.Context, c *Collection, v *T) error {
 	field, err := idFieldOf[T]()
 	if err != nil {
@@ -163,7 +165,7 @@ func knownTo[T any](probe document.Value) bool {
 	return strict.Decode(new(T)) == nil || json.Unmarshal(probe, new(T)) != nil
 }
 
-// noIDField is the error of a type that cannot be stored by its ID.
+// noIDField is the error for a type without a field for the ID.
 func noIDField(typeName string) error {
 	return fault.Invalid.In("save value", typeName).Says("the type has no field for the ID of the document").
 		Try("add the tag `tandem:\"id\"` to a field of type string, or use Collection.Put")

@@ -18,14 +18,15 @@ import (
 //		…
 //		for d, err := range tasks.All(ctx) { // gives n documents
 //
-// Several goroutines may use the context, which take turns, until fn returns: then it is
-// [ErrNotOpen]. Changes with the context are [ErrNotWriteable]; with another context they are made,
-// and the View does not see them. A View inside a View joins it, and inside a batch the batch.
+// Several goroutines may use the context; their calls take turns. After fn has returned, calls
+// with the context fail with [ErrNotOpen]. Changes with the context fail with [ErrNotWriteable].
+// Changes with another context succeed, and the View does not see them. A View inside a View joins
+// the outer View; a View inside a batch joins the batch.
 //
-// A View holds a connection to the database. 64 may run at once, and further ones wait until
-// another ends: for at most 30 seconds, after which they are [ErrBusy]. The log of the database
-// cannot shrink meanwhile, so fn should not wait for a person. [Database.Close] waits for fn, which
-// must not call it; nor [Database.Compact] and [Database.ChangeEncryptionKey].
+// A View holds a connection to the database. 64 Views may run at once. A further View waits up to
+// 30 seconds for another to end, and then fails with [ErrBusy]. The log of the database cannot
+// shrink during a View, so fn should not wait for a person. fn must not call [Database.Close],
+// which waits for fn, nor [Database.Compact] or [Database.ChangeEncryptionKey].
 func (db *Database) View(ctx context.Context, fn func(ctx context.Context) error) error {
 	switch t := db.joined(ctx).(type) {
 	case nil:
@@ -52,10 +53,10 @@ type snapshot struct {
 
 	ended chan struct{} // closed when View's function has returned
 	over  chan struct{} // closed when the transaction has ended
-	err   error         // why it could not begin; read after over
+	err   error         // why the transaction could not begin; read after over
 
 	mu sync.Mutex // guards the following
-	tx *store.Tx  // nil when it is over
+	tx *store.Tx  // nil after the transaction has ended
 }
 
 // Views are bounded, as each holds a connection.
@@ -64,7 +65,8 @@ const (
 	viewPatience = 30 * time.Second
 )
 
-// beginView begins a transaction on another goroutine, so that a panic of View's function is the caller's.
+// beginView begins a transaction on another goroutine, so that a panic of View's function reaches
+// the caller.
 func (db *Database) beginView(ctx context.Context) (*snapshot, error) {
 	if err := db.takeSeat(ctx); err != nil {
 		return nil, err
@@ -92,7 +94,7 @@ func (db *Database) beginView(ctx context.Context) (*snapshot, error) {
 	}
 }
 
-// takeSeat waits until one View more may run.
+// takeSeat waits until another View may run.
 func (db *Database) takeSeat(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, viewPatience)
 	defer cancel()
@@ -124,7 +126,7 @@ func (s *snapshot) read(fn func(*store.Tx) error) error {
 	return fn(s.tx)
 }
 
-// viewHere returns the View whose function runs on this goroutine, nil for none.
+// viewHere returns the View whose function runs on this goroutine, or nil.
 func (db *Database) viewHere() *snapshot {
 	s, _ := db.views.Load(goroutineID())
 	here, _ := s.(*snapshot)

@@ -5,5 +5,5 @@
 //
 //	if errors.Is(err, fault.NotFound) { … }
 //
-// Two errors are the same for [errors.Is] when domain and code are equal, whatever they say.
+// [errors.Is] compares only domain and code, not the sentence.
 package fault

@@ -6,7 +6,7 @@ import (
 	"github.com/tandemdb/tandem/failure"
 )
 
-// Domain says which family an error code belongs to.
+// Domain is the family of an error code.
 type Domain = failure.Domain
 
 // The domains. BLIP and HTTP occur on the wire only; HTTP arrives in the WebSocket domain.
@@ -40,8 +40,8 @@ func HasCode(err error, domain Domain, code int) bool {
 	return e != nil && e.Domain == domain && e.Code == code
 }
 
-// About adds to err what was being done to what, if err itself is an *Error that does not say so.
-// Any other error, nil too, is returned as it is.
+// About adds the operation and its subject to err, if err itself is an *Error without an
+// operation. It returns any other error, including nil, unchanged.
 func About(err error, op, subject string) error {
 	if e, ok := err.(*Error); ok && e.Op == "" { //nolint:errorlint // a cause says what it was about itself
 		return e.In(op, subject)

@@ -1,7 +1,7 @@
 package fault
 
-// HintOf returns the first hint in err's tree or, where there is none, the one for the code of the
-// first *[Error] in it that has one; otherwise "".
+// HintOf returns the first hint in err's tree. A tree without hints gets the hint for the first
+// code in it that has a hint, or "".
 func HintOf(err error) string {
 	if hint := first(err, func(e *Error) string { return e.Hint }); hint != "" {
 		return hint
@@ -9,7 +9,7 @@ func HintOf(err error) string {
 	return first(err, func(e *Error) string { return codeHints[e.Domain][e.Code] })
 }
 
-// first returns the first text that of has about an *Error in err's tree, or "".
+// first calls of with each *Error in err's tree, and returns the first text that is not "".
 func first(err error, of func(*Error) string) string {
 	if e, ok := err.(*Error); ok { //nolint:errorlint // the walk unwraps by itself
 		if text := of(e); text != "" {
@@ -29,8 +29,8 @@ func first(err error, of func(*Error) string) string {
 	return ""
 }
 
-// codeHints are for errors that come as a bare code: from the network, or from a peer that closes the
-// connection.
+// codeHints are the hints for errors that arrive as a bare code, from the network or from a peer
+// that closes the connection.
 var codeHints = map[Domain]map[int]string{
 	WebSocket: {
 		408: later, 429: later, 500: peersLog, 502: later, 503: later, 504: later,

@@ -9,8 +9,8 @@ import (
 // such errors. It is false for nil.
 func IsTransient(err error) bool { return listed(err, transient) }
 
-// IsNetworkDependent reports whether the error may pass when the network changes: a
-// continuous replicator waits for that, a one-shot one gives up.
+// IsNetworkDependent reports whether the error may pass when the network changes. A continuous
+// replicator waits for a change of the network; a one-shot replicator gives up.
 func IsNetworkDependent(err error) bool { return listed(err, networkDependent) }
 
 func listed(err error, codes map[Domain][]int) bool {
@@ -18,7 +18,7 @@ func listed(err error, codes map[Domain][]int) bool {
 	return e != nil && slices.Contains(codes[e.Domain], e.Code)
 }
 
-// Two tables of the specification, which nothing changes.
+// The two tables come from the specification and never change.
 var (
 	transient = map[Domain][]int{
 		POSIX: {

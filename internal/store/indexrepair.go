@@ -13,14 +13,14 @@ import (
 	"github.com/tandemdb/tandem/internal/store/queries"
 )
 
-// damage is an index that does not say what the documents do.
+// damage describes an index that disagrees with the documents.
 type damage struct {
 	collection *Collection
 	index      indexRecord
 	what       string
 }
 
-// damagedIndexes looks through all indexes.
+// damagedIndexes checks all indexes.
 func (tx *Tx) damagedIndexes() (all []damage, err error) {
 	err = tx.eachCollectionIndex(func(c *Collection, r indexRecord) error {
 		what, err := tx.indexDamage(c, r)
@@ -45,7 +45,7 @@ func (tx *Tx) eachCollectionIndex(yield func(*Collection, indexRecord) error) er
 	return nil
 }
 
-// indexDamage returns what is wrong with an index, "" if nothing is.
+// indexDamage describes the damage of an index, or returns "" for a sound index.
 func (tx *Tx) indexDamage(c *Collection, r indexRecord) (what string, err error) {
 	switch {
 	case r.Built != queries.Versions():
@@ -161,8 +161,8 @@ func (db *DB) rebuildIndex(ctx context.Context, c *Collection, r indexRecord) er
 	return db.fillIndex(ctx, c, r.Index, nil)
 }
 
-// refreshIndexes builds the indexes anew that other versions of functions and collations have built: they
-// would miss documents, or have them in another order.
+// refreshIndexes rebuilds indexes that were built with other versions of functions and collations.
+// Such an index could miss documents or sort them differently.
 func (db *DB) refreshIndexes(ctx context.Context) error {
 	type stale struct {
 		c *Collection
@@ -192,7 +192,8 @@ func (db *DB) refreshIndexes(ctx context.Context) error {
 	return nil
 }
 
-// tooNewIndex says why an index cannot be built: a later version has functions that this one does not know.
+// tooNewIndex is the error for an index with functions that only a later version of this package
+// knows.
 func tooNewIndex(name string, err error) error {
 	var invalid *syntax.Error
 	if !errors.As(err, &invalid) {

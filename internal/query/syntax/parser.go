@@ -39,8 +39,8 @@ func ParseExpressions(list string) ([]Expr, error) {
 	return all, p.end("a comma or the end")
 }
 
-// ParseArrayPath reads the path of an array index: properties, and [] between that of an array and the path on from
-// its items. Its error is an [*Error].
+// ParseArrayPath parses the path of an array index. [] separates the property of an array from the
+// path within its items. Its error is an [*Error].
 func ParseArrayPath(text string) ([]value.Path, error) {
 	p, err := newParser(text)
 	if err != nil {
