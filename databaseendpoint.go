@@ -71,12 +71,12 @@ func (e DatabaseEndpoint) dial(ctx context.Context, r *Replicator) (blip.Pipe, s
 	if err != nil {
 		return nil, "", err
 	}
-	local := &localSession{done: make(chan struct{})}
+	running, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	local := &localSession{end: end, done: make(chan struct{})}
 	if err := e.db.registerSync(local); err != nil {
+		end(nil)
 		return nil, "", err
 	}
-	running, end := context.WithCancelCause(context.WithoutCancel(ctx))
-	local.end = end
 	ours, theirs := blip.NewPipePair()
 	session := replication.NewPassive(theirs, replication.Passive{
 		Common:      replication.Common{DB: e.db.store, Protocol: protocol, Log: r.cfg.Logger},

@@ -49,10 +49,11 @@ func (q *Query) AddChangeListener(ctx context.Context, fn func(QueryChange), giv
 		return nil, errNoListener
 	}
 	running, cancel := context.WithCancel(context.WithoutCancel(q.db.apart(ctx)))
-	live, err := q.live(running, given)
-	if err == nil {
-		err = ctx.Err()
+	if err := ctx.Err(); err != nil {
+		cancel()
+		return nil, err
 	}
+	live, err := q.live(running, given)
 	if err != nil {
 		cancel()
 		return nil, err

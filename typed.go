@@ -62,7 +62,7 @@ func Items[T any](ctx context.Context, c *Collection, o ScanOptions) iter.Seq2[T
 // document's members that T does not know, also in nested objects: members that [json.Unmarshal]
 // would ignore. It saves nothing if nothing changes. Errors are those of [Collection.Put], and
 // [ErrInvalid] for a T without an ID field.
-func PutAs[T any](ctx context.Context, c *Collection, v *T) error {
+func PutAs[T any](ctx context.Context, c *Collection, v *T) (err error) {
 	field, err := idFieldOf[T]()
 	if err != nil {
 		return err
@@ -73,16 +73,18 @@ func PutAs[T any](ctx context.Context, c *Collection, v *T) error {
 	}
 	if id == "" {
 		id = document.NewID()
+		field.set(v, id) // before v is encoded: the ID may be a member, too
+		defer func() {
+			if err != nil {
+				field.set(v, "")
+			}
+		}()
 	}
 	values := &Document{id: id}
 	if err := values.Encode(v); err != nil {
 		return err
 	}
-	if err := c.putKnown(ctx, values, knownTo[T]); err != nil {
-		return err
-	}
-	field.set(v, id)
-	return nil
+	return c.putKnown(ctx, values, knownTo[T])
 }
 
 // putKnown saves the values of a document over the members that are known.

@@ -131,6 +131,12 @@ func TestE22TheIDGoesIntoItsField(t *testing.T) {
 	if got, err := tandem.GetAs[library](t.Context(), coll, "b2"); err != nil || got.ISBN != "b2" || got.Shelf != 2 {
 		t.Errorf("got %+v, %v, want the ID in the embedded struct", got, err)
 	}
+	type member struct {
+		ID string `json:"id" tandem:"id"`
+	}
+	var named member
+	check(t, tandem.PutAs(t.Context(), coll, &named))
+	wantBody(t, coll, named.ID, `{"id":"`+named.ID+`"}`)
 	type number struct {
 		ID string `json:"-" tandem:"id"`
 		F  float64
