@@ -284,6 +284,22 @@ func TestBuildingAValueIndexTellsItsProgressAndEndsWithItsContext(t *testing.T) 
 	sound(t, db)
 }
 
+func TestAProgressThatPanicsLeavesTheDatabaseInUse(t *testing.T) {
+	t.Parallel()
+	db := many(t)
+	c := defaults(t, db)
+	i := store.Index{Name: "one", Expressions: []string{"tags[0]"}}
+	func() {
+		defer func() { _ = recover() }()
+		_ = db.CreateIndex(background, c, i, func(int64, int64) { panic("told") })
+	}()
+	save(t, db, c, "after", `{"tags":["all"]}`)
+	if err := db.CreateIndex(background, c, i, nil); err != nil {
+		t.Errorf("the index again: %v", err)
+	}
+	sound(t, db)
+}
+
 // What a write costs depends on the tables, indexes and triggers there are.
 func TestADatabaseWithoutIndexesPaysNothingForThem(t *testing.T) {
 	t.Parallel()

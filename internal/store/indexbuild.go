@@ -104,11 +104,16 @@ func (tx *Tx) watched(c *Collection, i Index, progress Progress, statement strin
 		return err
 	}
 	properties := int64(max(1, plan.Properties(append(bound, where)...)))
+	returned := false
+	defer func() { // a panic of progress leaves the statement unfinished, and nothing could be committed
+		tx.c.broken = tx.c.broken || !returned
+	}()
 	defer tx.c.queries.Watch(func(calls int64) error {
 		progress.tell(min(calls/properties, k.live), k.live)
 		return tx.ctx.Err()
 	})()
 	err = tx.c.Exec(statement)
+	returned = true
 	if ctxErr := tx.ctx.Err(); err != nil && ctxErr != nil {
 		return ctxErr
 	}

@@ -91,7 +91,8 @@ func (tx *Tx) arrayDamage(c *Collection, r indexRecord) (what string, err error)
 		return nil
 	})
 	if err != nil || what != "" {
-		return what, readable(err, &what)
+		err = readable(err, &what)
+		return what, err
 	}
 	var has, want int64
 	count := func(n *int64) func(*sqlite3.Stmt) error {
@@ -103,7 +104,8 @@ func (tx *Tx) arrayDamage(c *Collection, r indexRecord) (what string, err error)
 	if err == nil && has != want {
 		what = fmt.Sprintf("it has %d entries, and should have %d", has, want)
 	}
-	return what, readable(err, &what)
+	err = readable(err, &what)
+	return what, err
 }
 
 // readable turns an error with which SQLite reports a broken index into a description of the
