@@ -17,6 +17,9 @@ import (
 // lingerWait is how long a refused client may take to read its answer.
 const lingerWait = time.Second
 
+// hurriedWait is lingerWait for a client that sends nothing, while others wait for its place.
+const hurriedWait = lingerWait / 10
+
 // accept serves clients until the listener is closed.
 func (s *Server) accept() {
 	for delay := time.Duration(0); ; {
@@ -86,7 +89,7 @@ func (s *Server) meet(
 			s.refused(Refused{Address: tcp.RemoteAddr().String(), Err: clientFault(err)})
 		}
 		if !isTimeout(err) {
-			linger(tcp)
+			linger(tcp, lingerWait)
 		}
 		return nil, nil, nil
 	}
@@ -109,6 +112,7 @@ func (s *Server) noRequest(nc net.Conn, err error) {
 	case isTimeout(err):
 		allow(nc, lingerWait)
 		s.answer(nc, nil, refuse(http.StatusServiceUnavailable, "no request came before the listener had to go on"))
+		linger(nc, hurriedWait) // the beginning of its request may have come by now
 	case errors.Is(err, io.EOF):
 		s.log.Info("a client left without a request", "client", nc.RemoteAddr().String())
 	default:
@@ -176,10 +180,10 @@ func (s *Server) welcome(nc net.Conn, br *bufio.Reader, r *http.Request, a accep
 	return c
 }
 
-// linger reads until the client hangs up. Closing with unread bytes would reset the connection, and
-// the client might miss the answer.
-func linger(nc net.Conn) {
-	allow(nc, lingerWait)
+// linger reads until the client hangs up, for at most d. Closing with unread bytes would reset the
+// connection, and the client might miss the answer.
+func linger(nc net.Conn, d time.Duration) {
+	allow(nc, d)
 	if half, ok := nc.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		_, _ = io.Copy(io.Discard, io.LimitReader(nc, 1<<20))
 	}

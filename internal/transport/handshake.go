@@ -212,7 +212,7 @@ func (s *Server) switching(r *http.Request, a accepted) []byte {
 // refuse answers a request with a refusal, and waits until the client has read it.
 func (s *Server) refuse(nc net.Conn, r *http.Request, no *refusal) {
 	s.answer(nc, r, no)
-	linger(nc)
+	linger(nc, lingerWait)
 }
 
 // answer sends a refusal; r is nil if the request could not be read.
