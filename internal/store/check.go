@@ -241,15 +241,7 @@ func (k *checker) contents(ctx context.Context) error {
 	return nil
 }
 
-// rows runs a statement that is used once and not worth keeping prepared.
+// rows runs a statement once.
 func (k *checker) rows(tx *Tx, sql string, row func(*sqlite3.Stmt) error) error {
-	if err := tx.alive(); err != nil {
-		return err
-	}
-	s, _, err := tx.c.Prepare(sql)
-	if err != nil {
-		return sqlFault(err, "check database", k.db.path)
-	}
-	defer s.Close()
-	return sqlFault(query(s, row), "check database", k.db.path)
+	return tx.onceTo("check database", sql, row)
 }

@@ -110,6 +110,16 @@ func (c *conn) close() error {
 	return err
 }
 
+// passing runs fn, which may panic in the middle of a statement. The statement is then never ended,
+// and nothing could be committed: the connection is not used again.
+func (c *conn) passing(fn func() error) error {
+	returned := false
+	defer func() { c.broken = c.broken || !returned }()
+	err := fn()
+	returned = true
+	return err
+}
+
 // finalize closes the statements that a panic has left, without which SQLite keeps its files open.
 func (c *conn) finalize() {
 	for _, s := range slices.Collect(c.Stmts()) {

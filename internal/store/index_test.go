@@ -45,19 +45,24 @@ func createIndex(t testing.TB, db *store.DB, i store.Index) {
 	}
 }
 
+// planOf compiles a query for the collections that tx sees.
+func planOf(tx *store.Tx, text string) (*plan.Query, error) {
+	catalog, err := tx.Catalog()
+	if err != nil {
+		return nil, err
+	}
+	s, err := syntax.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Of(s, catalog)
+}
+
 // find runs a query and returns its first column, and its plan.
 func find(t testing.TB, db *store.DB, text string) (found []string, steps string) {
 	t.Helper()
 	view(t, db, func(tx *store.Tx) error {
-		catalog, err := tx.Catalog()
-		if err != nil {
-			return err
-		}
-		s, err := syntax.Parse(text)
-		if err != nil {
-			return err
-		}
-		q, err := plan.Of(s, catalog)
+		q, err := planOf(tx, text)
 		if err != nil {
 			return err
 		}

@@ -104,16 +104,11 @@ func (tx *Tx) watched(c *Collection, i Index, progress Progress, statement strin
 		return err
 	}
 	properties := int64(max(1, plan.Properties(append(bound, where)...)))
-	returned := false
-	defer func() { // a panic of progress leaves the statement unfinished, and nothing could be committed
-		tx.c.broken = tx.c.broken || !returned
-	}()
 	defer tx.c.queries.Watch(func(calls int64) error {
 		progress.tell(min(calls/properties, k.live), k.live)
 		return tx.ctx.Err()
 	})()
-	err = tx.c.Exec(statement)
-	returned = true
+	err = tx.c.passing(func() error { return tx.c.Exec(statement) })
 	if ctxErr := tx.ctx.Err(); err != nil && ctxErr != nil {
 		return ctxErr
 	}
@@ -207,15 +202,20 @@ func (tx *Tx) enter(c *Collection, i Index, after, last Sequence) error {
 	return tx.once(x.Fill(), nil, int64(after), int64(last))
 }
 
-// once runs SQL that is not kept.
+// once runs a statement that is not worth keeping prepared.
 func (tx *Tx) once(text string, row func(*sqlite3.Stmt) error, args ...any) error {
+	return tx.onceTo("use database", text, row, args...)
+}
+
+// onceTo is once for an operation that its errors name.
+func (tx *Tx) onceTo(op, text string, row func(*sqlite3.Stmt) error, args ...any) error {
 	if err := tx.alive(); err != nil {
 		return err
 	}
 	s, _, err := tx.c.Prepare(text)
 	if err != nil {
-		return sqlFault(err, "use database", tx.db.path)
+		return sqlFault(err, op, tx.db.path)
 	}
 	defer s.Close()
-	return sqlFault(query(s, row, args...), "use database", tx.db.path)
+	return sqlFault(query(s, row, args...), op, tx.db.path)
 }

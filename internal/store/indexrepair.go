@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -22,8 +23,13 @@ type damage struct {
 
 // damagedIndexes checks all indexes.
 func (tx *Tx) damagedIndexes() (all []damage, err error) {
+	var of *Collection
+	var integrity func() ([]string, error) // of its table, which all its indexes share
 	err = tx.eachCollectionIndex(func(c *Collection, r indexRecord) error {
-		what, err := tx.indexDamage(c, r)
+		if of != c {
+			of, integrity = c, sync.OnceValues(func() ([]string, error) { return tx.integrity(c) })
+		}
+		what, err := tx.indexDamage(c, r, integrity)
 		if what != "" {
 			all = append(all, damage{c, r, what})
 		}
@@ -46,7 +52,7 @@ func (tx *Tx) eachCollectionIndex(yield func(*Collection, indexRecord) error) er
 }
 
 // indexDamage describes the damage of an index, or returns "" for a sound index.
-func (tx *Tx) indexDamage(c *Collection, r indexRecord) (what string, err error) {
+func (tx *Tx) indexDamage(c *Collection, r indexRecord, integrity func() ([]string, error)) (what string, err error) {
 	switch {
 	case r.Built != queries.Versions():
 		return "it was built by another version of Tandem", nil
@@ -64,13 +70,22 @@ func (tx *Tx) indexDamage(c *Collection, r indexRecord) (what string, err error)
 	if err != nil {
 		return "", err
 	}
-	err = tx.once(fmt.Sprintf(`PRAGMA integrity_check('%s')`, forCollection("docs_#", c.id)), func(s *sqlite3.Stmt) error {
-		if text := s.ColumnText(0); what == "" && strings.HasSuffix(text, " index "+name) {
-			what = strings.TrimSuffix(text, " index "+name) + " it"
+	said, err := integrity()
+	for _, text := range said {
+		if before, ours := strings.CutSuffix(text, " index "+name); ours {
+			return before + " it", err
 		}
+	}
+	return "", err
+}
+
+// integrity returns what SQLite finds wrong with the table of a collection and its indexes.
+func (tx *Tx) integrity(c *Collection) (all []string, err error) {
+	err = tx.once(fmt.Sprintf(`PRAGMA integrity_check('%s')`, forCollection("docs_#", c.id)), func(s *sqlite3.Stmt) error {
+		all = append(all, s.ColumnText(0))
 		return nil
 	})
-	return what, err
+	return all, err
 }
 
 // arrayDamage compares an index of arrays with the documents.

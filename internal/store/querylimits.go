@@ -22,8 +22,7 @@ type QueryLimits struct {
 
 // limited runs a query within its limits. What exceeds them is fault.InvalidQuery.
 //
-// SQLite without memory makes its Go package panic, maybe in the middle of a call. The connection is not used
-// again then, and the transaction is lost.
+// SQLite without memory makes its Go package panic, maybe in the middle of a call. The transaction is lost then.
 func (tx *Tx) limited(ctx context.Context, l QueryLimits, run func() error) (err error) {
 	if err := tx.alive(); err != nil {
 		return err
@@ -32,7 +31,6 @@ func (tx *Tx) limited(ctx context.Context, l QueryLimits, run func() error) (err
 	outer := c.SetInterrupt(ctx)
 	defer func() {
 		r := recover()
-		c.broken = c.broken || r != nil
 		c.SetInterrupt(outer)
 		c.bound(QueryLimits{})
 		switch {
@@ -46,7 +44,7 @@ func (tx *Tx) limited(ctx context.Context, l QueryLimits, run func() error) (err
 		}
 	}()
 	c.bound(l)
-	return run()
+	return c.passing(run)
 }
 
 func outOfMemory(l QueryLimits) error {

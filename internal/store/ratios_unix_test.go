@@ -13,8 +13,6 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
-	"github.com/tandemdb/tandem/internal/query/plan"
-	"github.com/tandemdb/tandem/internal/query/syntax"
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/store/queries"
 )
@@ -142,15 +140,7 @@ func (r *rig) cpu(f func()) time.Duration {
 
 func (r *rig) query(text string) {
 	view(r.t, r.db, func(tx *store.Tx) error {
-		catalog, err := tx.Catalog()
-		if err != nil {
-			return err
-		}
-		s, err := syntax.Parse(text)
-		if err != nil {
-			return err
-		}
-		q, err := plan.Of(s, catalog)
+		q, err := planOf(tx, text)
 		if err != nil {
 			return err
 		}

@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"github.com/tandemdb/tandem/internal/fault"
-	"github.com/tandemdb/tandem/internal/query/plan"
-	"github.com/tandemdb/tandem/internal/query/syntax"
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/store/queries"
 )
@@ -21,16 +19,9 @@ func TestTemporaryFilesAreAsSecretAsTheDatabase(t *testing.T) {
 		folder := t.TempDir()
 		t.Setenv("SQLITE_TMPDIR", folder)
 		db := textual(t, 40, 24_000, o)
-		s, err := syntax.Parse(`SELECT concat("secret", a.text) AS text FROM _ AS a CROSS JOIN _ AS b ORDER BY concat("secret", b.n)`)
-		if err != nil {
-			t.Fatal(err)
-		}
+		const text = `SELECT concat("secret", a.text) AS text FROM _ AS a CROSS JOIN _ AS b ORDER BY concat("secret", b.n)`
 		view(t, db, func(tx *store.Tx) error {
-			catalog, err := tx.Catalog()
-			if err != nil {
-				return err
-			}
-			q, err := plan.Of(s, catalog)
+			q, err := planOf(tx, text)
 			if err != nil {
 				return err
 			}
