@@ -24,8 +24,8 @@ type Change struct {
 // ChangeOptions select what comes with a change. The zero value is the default. Of several options,
 // each that is set counts.
 type ChangeOptions struct {
-	// Documents reads the documents that have changed, each with the revision that the change
-	// tells of. At most 4 MiB of them, or one that is larger, are in memory at once.
+	// Documents reads the changed documents, each at the revision of its change. At most 4 MiB of
+	// documents, or one larger document, are in memory at once.
 	Documents bool
 }
 

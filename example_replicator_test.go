@@ -26,7 +26,7 @@ func exampleListener(
 	return listener, got(tandem.NewURLEndpoint(listener.URLs()[0]))
 }
 
-// What a replicator tells of its work, and of each document.
+// A replicator reports its status and the outcome of each document.
 func ExampleReplicator_Status() {
 	kitchen, phone, remove := exampleDatabases()
 	defer remove()
@@ -134,7 +134,7 @@ func ExampleReplicatorAuthenticator() {
 	// true
 }
 
-// What a listener tells of itself and its clients.
+// A listener reports its addresses and its clients.
 func ExampleURLEndpointListener() {
 	kitchen, phone, remove := exampleDatabases()
 	defer remove()
@@ -187,7 +187,7 @@ func ExampleFindPeer() {
 	// true _tandem._tcp
 }
 
-// A browser tells of peers that come and go.
+// A browser reports the peers that come and go.
 func ExampleBrowsePeers() {
 	browser, err := tandem.BrowsePeers(context.Background())
 	if err != nil {
@@ -217,7 +217,7 @@ func ExampleCollection_Conflicts() {
 		return r.Wait(ctx)
 	}
 
-	fmt.Println(sync(tandem.LeaveOpen) != nil) // tells of the document
+	fmt.Println(sync(tandem.LeaveOpen) != nil) // the error names the document
 	for open, err := range notes.Conflicts(ctx) {
 		ensure(err)
 		ours, theirs := open.ForResolver().LocalDocument, open.ForResolver().RemoteDocument

@@ -39,7 +39,7 @@ func (o *OpenConflict) ForResolver() Conflict {
 }
 
 // ErrLeaveOpen is what a [ConflictResolver] returns to leave a conflict to [Collection.Resolve]. The
-// run tells of the document with [ErrConflict], as it is not in sync, and the next run asks again.
+// run reports the document with [ErrConflict], since the peers differ, and the next run asks again.
 var ErrLeaveOpen = errors.New("left open")
 
 // LeaveOpen is a [ConflictResolver] that leaves each conflict open: see [Collection.Conflicts].

@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Flags that exclude each other, and flags of which one is needed, are told in words of our own: by
-// exclusive and oneOf, in place of what the library of the command line has.
+// The functions exclusive and oneOf report flags that exclude each other, and a missing flag of several.
+// The messages of the library for command lines are hard to read.
 func TestE10FlagsThatExcludeEachOtherAreToldPlainly(t *testing.T) {
 	inEmptyFolder(t)
 	groups := 0

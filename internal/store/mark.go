@@ -65,10 +65,11 @@ func (tx *Tx) MarkTaken(c *Collection, id string, remote Remote, rev revision.Re
 	})
 }
 
-// MarkRunTaken is [Tx.MarkTaken] for the documents at a run of sequences, both ends included, which
-// remote took as they are there and was not known to have. It passes over documents of which a revision
-// is known or kept, and over sequences that no document has any more, and reports whether there were
-// none of these. One statement for a long run takes a quarter of the time of one for each document.
+// MarkRunTaken is [Tx.MarkTaken] for the documents at the sequences from to to. The remote accepted
+// these documents as they are, and was not known to have them. MarkRunTaken skips a document if one
+// of its revisions is known or kept, and a sequence that no document has any more. It reports whether
+// it has skipped nothing. One statement for a long run takes a quarter of the time of a statement for
+// each document.
 func (tx *Tx) MarkRunTaken(c *Collection, remote Remote, from, to Sequence) (all bool, err error) {
 	if remote == 0 || from == 0 || to < from {
 		return false, fault.Invalid.In("mark revisions", c.FullName()).Says("no remote, or no sequences")

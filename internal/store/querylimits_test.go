@@ -79,7 +79,7 @@ const tight = 32 << 20 // bytes
 // The rows that are sorted, grouped and compared are larger than the memory that they may take.
 func TestSortingAndGroupingTakeLittleMemory(t *testing.T) {
 	t.Parallel()
-	const n, size = 40, 24_000 // of documents, each of which is joined with all
+	const n, size = 40, 24_000 // documents and their bytes; the queries join all with all
 	pairs := n * n
 	atRest(t, func(t *testing.T, o store.Options) {
 		t.Parallel()

@@ -95,7 +95,7 @@ func Conjuncts(x Expr) []Expr {
 	return []Expr{x}
 }
 
-// Properties counts the properties in expressions, of which some may be nil.
+// Properties counts the properties in expressions. A nil expression has none.
 func Properties(list ...Expr) (n int) {
 	for _, x := range list {
 		if x == nil {

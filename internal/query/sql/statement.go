@@ -102,7 +102,7 @@ type writer struct {
 	local  string  // the name of a time zone
 	prefix *string // prefix of the only source's columns; nil: each source has its own
 
-	searches map[*plan.In]bool // conditions of which only the truth counts, and that search the items of a parameter
+	searches map[*plan.In]bool // conditions that search the items of a parameter; the query uses their truth alone
 
 	b        strings.Builder
 	bindings []Binding

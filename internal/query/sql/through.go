@@ -75,8 +75,8 @@ func (w *writer) throughAny(c plan.Expr, above arrayItems, all []plan.Expr) {
 	}
 }
 
-// arrayOf returns the array of which an item has to satisfy c, nil if c is no such condition, and the value that the
-// item has to be, nil if c says something else about it.
+// arrayOf returns the array that c searches for an item, nil if c searches no array. It also returns the value that
+// the item has to equal, nil if c compares the item in another way.
 func arrayOf(c plan.Expr) (array, same plan.Expr) {
 	switch c := c.(type) {
 	case *plan.Quantified:
