@@ -1,7 +1,6 @@
 package tandem_test
 
 import (
-	"bytes"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -120,21 +119,7 @@ func TestAnArrayIndexFollowsItsDocuments(t *testing.T) {
 			t.Errorf("%s: got the problems %v, want none", what, problems)
 		}
 	}
-	look("where it was made", db)
-	look("beside", other)
-	check(t, other.Close())
-	check(t, db.Compact(t.Context()))
-	look("compacted", db)
-	copied := filepath.Join(t.TempDir(), "copied.tandem")
-	check(t, db.Copy(t.Context(), copied))
-	look("copied", openAt(t, copied, tandem.Options{MustExist: true}))
-	check(t, db.Close())
-	again := openAt(t, path, tandem.Options{MustExist: true})
-	look("opened again", again)
-	key, err := tandem.NewEncryptionKey(bytes.Repeat([]byte("k"), 32))
-	check(t, err)
-	check(t, again.ChangeEncryptionKey(t.Context(), key))
-	look("encrypted", again)
+	again := throughItsLife(t, db, other, look)
 	b, err := defaultIn(t, again).Document(t.Context(), "b")
 	check(t, err)
 	check(t, b.SetBody([]byte(`{"tags":["z"]}`)))

@@ -89,11 +89,22 @@ func TestAnIndexFollowsItsDocuments(t *testing.T) {
 			t.Errorf("%s: got the plan%swant it to use byName, and not to sort", what, got)
 		}
 	}
+	throughItsLife(t, db, other, look)
+}
+
+// throughItsLife looks at a database that is open twice, and in each form that it takes later. It
+// returns the database as it is then: opened again, and encrypted.
+func throughItsLife(t *testing.T, db, other *tandem.Database, look func(what string, db *tandem.Database)) *tandem.Database {
+	t.Helper()
+	path := db.Path()
 	look("where it was made", db)
 	look("beside", other)
 	check(t, other.Close())
 	check(t, db.Compact(t.Context()))
 	look("compacted", db)
+	copied := filepath.Join(t.TempDir(), "copied.tandem")
+	check(t, db.Copy(t.Context(), copied))
+	look("copied", openAt(t, copied, tandem.Options{MustExist: true}))
 	check(t, db.Close())
 	again := openAt(t, path, tandem.Options{MustExist: true})
 	look("opened again", again)
@@ -101,6 +112,7 @@ func TestAnIndexFollowsItsDocuments(t *testing.T) {
 	check(t, err)
 	check(t, again.ChangeEncryptionKey(t.Context(), key))
 	look("encrypted", again)
+	return again
 }
 
 func TestIndexesAreListedReplacedAndDeleted(t *testing.T) {
