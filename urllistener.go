@@ -213,19 +213,17 @@ func (l *URLEndpointListener) notify() {
 // Stop refuses new connections, closes the existing ones with WebSocket code 1001, and waits for
 // their end. On a stopped listener it does nothing.
 func (l *URLEndpointListener) Stop() {
-	l.stopFor(nil)
 	l.starting.Lock()
-	watched := l.watched
+	watched := l.watched // of the run that ends here: a later one may begin at once
+	l.endRun(nil)
 	l.starting.Unlock()
 	if watched != nil {
 		<-watched
 	}
 }
 
-// stopFor ends a running listener; a reason is why it stops by itself.
-func (l *URLEndpointListener) stopFor(reason error) {
-	l.starting.Lock()
-	defer l.starting.Unlock()
+// endRun ends the running listener, if any; a reason is why it stops by itself. starting is held.
+func (l *URLEndpointListener) endRun(reason error) {
 	server := l.running()
 	if server == nil {
 		return

@@ -50,6 +50,8 @@ func (l *URLEndpointListener) watchDatabases(done <-chan struct{}, watched chan<
 
 // stopWith stops the run of the listener to which done belongs.
 func (l *URLEndpointListener) stopWith(done <-chan struct{}, err error) {
+	l.starting.Lock()
+	defer l.starting.Unlock()
 	select {
 	case <-done:
 		return // it has ended meanwhile
@@ -58,5 +60,5 @@ func (l *URLEndpointListener) stopWith(done <-chan struct{}, err error) {
 	if l.cfg.Logger != nil {
 		l.cfg.Logger.Error("listener: stopped", "error", err)
 	}
-	l.stopFor(err)
+	l.endRun(err)
 }
