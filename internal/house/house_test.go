@@ -50,6 +50,7 @@ var imports = map[string][]string{
 	"failure":                         {},
 	"internal/fuzzing":                {}, // for tests only
 	"internal/house":                  {},
+	"internal/openapi":                {}, // for tests only
 	"internal/soak":                   {}, // tests only
 
 	"interop":               {}, // tests only
@@ -64,6 +65,7 @@ var only = map[string]string{
 	"github.com/hashicorp/mdns":          "internal/discovery",
 	"github.com/zalando/go-keyring":      "internal/identity",
 	"software.sslmate.com/src/go-pkcs12": "internal/identity",
+	"github.com/santhosh-tekuri":         "internal/openapi",
 	"github.com/spf13/cobra":             "cmd/tandem",
 	"github.com/vbauerster/mpb":          "cmd/tandem",
 }

@@ -1,0 +1,78 @@
+package openapi
+
+import (
+	"net/http"
+)
+
+// mostWatched bounds the part of a body that is kept for the check.
+const mostWatched = 4 << 20
+
+// Watch returns a handler that passes requests to next, and reports each answer that the document
+// does not describe. It reports when next returns, on the goroutine of the request.
+func (d *Document) Watch(next http.Handler, report func(error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		watched := &writer{ResponseWriter: w}
+		returned := false
+		defer func() {
+			if watched.hijacked || watched.truncated {
+				return
+			}
+			// A client that has left may have caused a status that nobody gets.
+			if watched.status == 0 && (r.Context().Err() != nil || !returned) {
+				return
+			}
+			if err := d.Check(watched.answer(r, !returned)); err != nil {
+				report(err)
+			}
+		}()
+		next.ServeHTTP(watched, r)
+		returned = true
+	})
+}
+
+// writer keeps what it passes on.
+type writer struct {
+	http.ResponseWriter
+	status    int
+	body      []byte
+	truncated bool
+	hijacked  bool
+}
+
+// Unwrap is for [http.ResponseController].
+func (w *writer) Unwrap() http.ResponseWriter {
+	return w.ResponseWriter
+}
+
+// WriteHeader notes the status. After a switch of protocols there is nothing to check.
+func (w *writer) WriteHeader(status int) {
+	w.hijacked = w.hijacked || status == http.StatusSwitchingProtocols
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write keeps the bytes, up to a limit.
+func (w *writer) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	if len(w.body)+len(p) > mostWatched {
+		w.truncated = true
+	} else {
+		w.body = append(w.body, p...)
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+func (w *writer) answer(r *http.Request, cut bool) Answer {
+	status := w.status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	return Answer{
+		Method: r.Method, Path: r.URL.EscapedPath(), Status: status,
+		Header: w.Header(), Body: w.body, Cut: cut || r.Context().Err() != nil,
+	}
+}
