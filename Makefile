@@ -101,9 +101,9 @@ microbench: ## run the Go benchmarks, or those that match BENCH
 bench-query: ## compare queries over 100,000 documents with SQL of SQLite's own that asks the same, in two minutes
 	@go test -count=1 -run '^TestRatios$$' -v ./internal/store -ratios 100000 | grep -v INFO
 
-.PHONY: mesh
-mesh: ## let SEEDS random meshes of peers converge
-	@go test -count=1 -timeout 30m ./internal/replication/mesh -mesh.seeds $(SEEDS)
+.PHONY: converge
+converge: ## let SEEDS random meshes of peers converge
+	@go test -count=1 -timeout 30m ./internal/replication/converge -converge.seeds $(SEEDS)
 
 .PHONY: model
 model: ## play STEPS random steps of a push against its model

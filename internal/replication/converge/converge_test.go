@@ -1,4 +1,4 @@
-package mesh_test
+package converge_test
 
 import (
 	"cmp"
@@ -24,14 +24,14 @@ import (
 
 //nolint:gochecknoglobals // flags of the test binary
 var (
-	meshSeeds = flag.Int("mesh.seeds", 0, "how many random meshes to try; 0 for as many as the size of the tests says")
-	meshSeed  = flag.Uint64("mesh.seed", 0, "try only the mesh of this seed")
+	meshSeeds = flag.Int("converge.seeds", 0, "how many random meshes to try; 0 for as many as the size of the tests says")
+	meshSeed  = flag.Uint64("converge.seed", 0, "try only the mesh of this seed")
 )
 
 // TestMeshesConverge edits documents on randomly linked peers, breaks links in mid-frame, and
 // restarts peers. At the end every peer must have the same documents and revisions, no conflict may
 // remain, and no edit may be lost unless somebody has edited the document since. Repeat a failed
-// seed with -mesh.seed.
+// seed with -converge.seed.
 func TestMeshesConverge(t *testing.T) {
 	if *meshSeed != 0 {
 		runMesh(t, *meshSeed)
@@ -384,7 +384,7 @@ func (m *mesh) check(seed uint64) {
 		}
 	}
 	if m.t.Failed() {
-		m.t.Fatalf("reproduce with -run TestMeshesConverge -mesh.seed %d", seed)
+		m.t.Fatalf("reproduce with -run TestMeshesConverge -converge.seed %d", seed)
 	}
 }
 

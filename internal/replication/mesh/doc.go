@@ -1,7 +1,0 @@
-// Package mesh tests that peers converge: it replicates between random peers with random links,
-// edits, breaks and restarts until all are quiet, and compares them. The package has tests only.
-// Each seed is reproducible:
-//
-//	go test ./internal/replication/mesh -mesh.seeds 1000
-//	go test ./internal/replication/mesh -mesh.seed 42 -v
-package mesh
