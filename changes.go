@@ -1,9 +1,10 @@
 package tandem
 
 import (
+	"cmp"
 	"context"
 	"iter"
-	"slices"
+	"math"
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store"
@@ -21,17 +22,33 @@ type Change struct {
 	Document *Document
 }
 
-// ChangeOptions select what comes with a change. The zero value is the default. Of several options,
-// each that is set counts.
+// ChangeOptions select changes, and what comes with a change. The zero value is the default. Of
+// several options, each that is set counts.
 type ChangeOptions struct {
 	// Documents reads the changed documents, each at the revision of its change. At most 4 MiB of
 	// documents, or one larger document, are in memory at once.
 	Documents bool
+
+	// Limit is how many changes [Collection.ChangesSince] and [Collection.FollowChanges] give at
+	// most; 0 means all, less is [ErrInvalid]. Listeners ignore it.
+	Limit int
+
+	// Descending has [Collection.ChangesSince] give the latest change first. A document that
+	// changes meanwhile may be left out. In FollowChanges it is [ErrInvalid]; listeners ignore it.
+	Descending bool
 }
 
 // withDocuments reports whether an option asks for documents.
-func withDocuments(options []ChangeOptions) bool {
-	return slices.ContainsFunc(options, func(o ChangeOptions) bool { return o.Documents })
+func withDocuments(options []ChangeOptions) bool { return allOf(options).Documents }
+
+// allOf returns what all options together ask for.
+func allOf(options []ChangeOptions) (all ChangeOptions) {
+	for _, o := range options {
+		all.Documents = all.Documents || o.Documents
+		all.Descending = all.Descending || o.Descending
+		all.Limit = cmp.Or(o.Limit, all.Limit)
+	}
+	return all
 }
 
 // changesPortion is the number of changes read at once.
@@ -42,9 +59,13 @@ const changesPortion = 1000
 // Purged documents do not occur. The loop may use the database in any way. An error ends the
 // sequence.
 func (c *Collection) ChangesSince(ctx context.Context, since uint64, options ...ChangeOptions) iter.Seq2[Change, error] {
-	feed := changeFeed{c: c, since: store.Sequence(since), documents: withDocuments(options)}
+	start := newChangeFeed(c, since, options)
 	return func(yield func(Change, error) bool) {
-		feed := feed // a sequence may be used again
+		feed := start // a sequence may be used again
+		if feed.limit < 0 {
+			yield(Change{}, feed.badLimit("list changes"))
+			return
+		}
 		feed.run(ctx, yield)
 	}
 }
@@ -53,12 +74,11 @@ func (c *Collection) ChangesSince(ctx context.Context, since uint64, options ...
 // including those of other processes. The sequence ends with an error: ctx's, or [ErrNotOpen]
 // when the database closes. In a batch or View it is [ErrInvalid].
 func (c *Collection) FollowChanges(ctx context.Context, since uint64, options ...ChangeOptions) iter.Seq2[Change, error] {
-	feed := changeFeed{c: c, since: store.Sequence(since), documents: withDocuments(options)}
+	start := newChangeFeed(c, since, options)
 	return func(yield func(Change, error) bool) {
-		feed := feed // as above
-		if c.db.joined(ctx) != nil {
-			yield(Change{}, fault.Invalid.In("follow changes", c.FullName()).
-				Says("no change comes to the batch or View of the context").Try("use ChangesSince, or another context"))
+		feed := start // as above
+		if err := feed.mayFollow(ctx); err != nil {
+			yield(Change{}, err)
 			return
 		}
 		sub := c.db.store.Subscribe(c.coll)
@@ -74,11 +94,55 @@ func (c *Collection) FollowChanges(ctx context.Context, since uint64, options ..
 	}
 }
 
+// CountChanges returns how many changes [Collection.ChangesSince] gives: the documents that have
+// changed after the sequence since, tombstones included.
+func (c *Collection) CountChanges(ctx context.Context, since uint64) (n uint64, err error) {
+	err = c.db.view(ctx, func(tx *store.Tx) error {
+		n, err = tx.CountSince(c.coll, sequence(since))
+		return err
+	})
+	return n, err
+}
+
 // changeFeed reads the changes of a collection in portions.
 type changeFeed struct {
-	c         *Collection
-	since     store.Sequence // the last one that was read
-	documents bool           // reads them, too
+	c          *Collection
+	since      store.Sequence // the last one that was read, in ascending order
+	before     store.Sequence // the last one that was read, in descending order
+	descending bool
+	limit      int  // how many more to give; 0 for no limit
+	documents  bool // reads them, too
+}
+
+func newChangeFeed(c *Collection, since uint64, options []ChangeOptions) changeFeed {
+	o := allOf(options)
+	return changeFeed{
+		c: c, since: sequence(since), before: math.MaxInt64,
+		descending: o.Descending, limit: o.Limit, documents: o.Documents,
+	}
+}
+
+// sequence returns a caller's number as a sequence; none is higher than the files can hold.
+func sequence(n uint64) store.Sequence { return store.Sequence(min(n, math.MaxInt64)) }
+
+func (f *changeFeed) badLimit(op string) error {
+	return fault.Invalid.In(op, f.c.FullName()).Says("the limit is %d, want 0 for no limit, or more", f.limit)
+}
+
+// mayFollow says why the feed cannot be followed, if so.
+func (f *changeFeed) mayFollow(ctx context.Context) error {
+	const op = "follow changes"
+	switch {
+	case f.c.db.joined(ctx) != nil:
+		return fault.Invalid.In(op, f.c.FullName()).
+			Says("no change comes to the batch or View of the context").Try("use ChangesSince, or another context")
+	case f.descending:
+		return fault.Invalid.In(op, f.c.FullName()).
+			Says("what is to come has no descending order").Try("use ChangesSince")
+	case f.limit < 0:
+		return f.badLimit(op)
+	}
+	return nil
 }
 
 // run yields the present changes. It reports whether the caller wants more.
@@ -92,8 +156,7 @@ func (f *changeFeed) run(ctx context.Context, yield func(Change, error) bool) bo
 			return false
 		}
 		for _, doc := range docs {
-			f.since = doc.Sequence
-			if !yield(f.changeOf(doc), nil) {
+			if !f.give(doc, yield) {
 				return false
 			}
 		}
@@ -101,14 +164,32 @@ func (f *changeFeed) run(ctx context.Context, yield func(Change, error) bool) bo
 	return true
 }
 
-// next returns the next portion, and whether there are more. since stays.
+// give yields one change, and moves past it. It reports whether the caller wants more.
+func (f *changeFeed) give(doc *store.Document, yield func(Change, error) bool) bool {
+	if f.descending {
+		f.before = doc.Sequence
+	} else {
+		f.since = doc.Sequence
+	}
+	if !yield(f.changeOf(doc), nil) {
+		return false
+	}
+	f.limit--
+	return f.limit != 0 // and negative without a limit
+}
+
+// next returns the next portion, and whether there are more. The feed stays where it is.
 func (f *changeFeed) next(ctx context.Context) (docs []*store.Document, more bool, err error) {
 	err = f.c.db.view(ctx, func(tx *store.Tx) error {
-		docs, err = tx.Changes(f.c.coll, f.since, changesPortion, store.Select{})
+		portion := changesPortion
+		if f.limit > 0 {
+			portion = min(portion, f.limit)
+		}
+		docs, err = f.heads(tx, portion)
 		if err != nil {
 			return err
 		}
-		more = len(docs) == changesPortion
+		more = len(docs) == portion
 		if !f.documents {
 			return nil
 		}
@@ -118,6 +199,13 @@ func (f *changeFeed) next(ctx context.Context) (docs []*store.Document, more boo
 		return err
 	})
 	return docs, more, err
+}
+
+func (f *changeFeed) heads(tx *store.Tx, portion int) ([]*store.Document, error) {
+	if f.descending {
+		return tx.ChangesBefore(f.c.coll, f.since, f.before, portion)
+	}
+	return tx.Changes(f.c.coll, f.since, portion, store.Select{})
 }
 
 // fitting returns the sequences of the first documents, whose bodies do not take more than a portion.

@@ -166,7 +166,7 @@ func (d *Document) SetValue(key string, v any) error {
 	if err != nil {
 		return fault.About(err, "set property of document", d.id)
 	}
-	d.body = setMember(d.body, key, value)
+	d.body = document.SetMember(d.body, key, value)
 	return nil
 }
 
@@ -182,14 +182,14 @@ func valueOf(key string, v any) (document.Value, error) {
 }
 
 // Remove removes a top-level property, if there is one.
-func (d *Document) Remove(key string) { d.body = setMember(d.body, key, nil) }
+func (d *Document) Remove(key string) { d.body = document.SetMember(d.body, key, nil) }
 
 // Blob returns the blob at a place in the document, nil if there is none: a top-level
 // property, or else a JSON pointer as "/photos/0" (RFC 6901).
 func (d *Document) Blob(place string) *Blob {
 	value := document.Value(d.body).Member(place)
 	if value == nil {
-		value = resolve(d.body, place)
+		value = document.At(d.body, place)
 	}
 	b, err := parseBlob(value)
 	if err != nil || b.isZero() {

@@ -113,6 +113,40 @@ func ExampleDatabase_CreateBlob() {
 	// Output: text/plain 8 Dear Ada
 }
 
+// DocumentsWithBlob tells who needs some content.
+func ExampleCollection_DocumentsWithBlob() {
+	tasks, remove := exampleTasks()
+	defer remove()
+	ctx := context.Background()
+
+	photo := tandem.NewBlob("image/jpeg", []byte("a picture of pancakes"))
+	ensure(tasks.Put(ctx, "pancakes", map[string]any{"photo": photo}))
+	ensure(tasks.Put(ctx, "milk", task{Title: "Buy milk"}))
+	for d, err := range tasks.DocumentsWithBlob(ctx, photo.Digest()) {
+		ensure(err)
+		fmt.Println(d.ID())
+	}
+	// Output: pancakes
+}
+
+// CountChanges tells how much there is to do before it is done.
+func ExampleCollection_CountChanges() {
+	tasks, remove := exampleTasks()
+	defer remove()
+	ctx := context.Background()
+
+	ensure(tasks.Put(ctx, "milk", task{Title: "Buy milk"}))
+	ensure(tasks.Put(ctx, "plants", task{Title: "Water the plants"}))
+	fmt.Println(got(tasks.CountChanges(ctx, 0)), "changes, the latest:")
+	for change, err := range tasks.ChangesSince(ctx, 0, tandem.ChangeOptions{Limit: 1, Descending: true}) {
+		ensure(err)
+		fmt.Println(change.Sequence, change.ID)
+	}
+	// Output:
+	// 2 changes, the latest:
+	// 2 plants
+}
+
 // The methods of a batch are those of a collection; calls with the context of the batch join it, too.
 func ExampleBatch() {
 	tasks, remove := exampleTasks()

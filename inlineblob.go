@@ -82,9 +82,9 @@ func (in *installer) appendBlob(dst []byte, v document.Value) []byte {
 	if _, in.err = in.create(b.contentType, bytes.NewReader(content)); in.err != nil {
 		return dst
 	}
-	v = setMember(v, "data", nil)
-	v = setMember(v, "digest", document.AppendQuoted(nil, []byte(b.digest)))
-	v = setMember(v, "length", strconv.AppendInt(nil, b.length, 10))
+	v = document.SetMember(v, "data", nil)
+	v = document.SetMember(v, "digest", document.AppendQuoted(nil, []byte(b.digest)))
+	v = document.SetMember(v, "length", strconv.AppendInt(nil, b.length, 10))
 	return append(dst, v...)
 }
 

@@ -153,10 +153,10 @@ func TestATransactionThatSQLiteHasLostFails(t *testing.T) {
 // TestEveryMethodIsAnOperationOrReads makes sure that the tests above cover every method.
 func TestEveryMethodIsAnOperationOrReads(t *testing.T) {
 	reads := []string{
-		"All", "BodyOf", "BySequence", "Catalog", "Changes", "Collection", "Collections", "CollectionsOf", "ConflictLog", "ConflictOf",
+		"All", "BodyOf", "BySequence", "Catalog", "Changes", "ChangesBefore", "Collection", "Collections", "CollectionsOf", "ConflictLog", "ConflictOf",
 		"Conflicts", "Count", "CountSince", "Document", "ExplainQuery", "Head", "Heads", "Index", "Indexes", "Info", "Infos", "KeptRevisions",
 		"LastSequence", "LocalCheckpoint", "NextConflict", "Now", "PeerCheckpoint", "Query", "QueryCount", "QueryExists",
-		"RemoteURL", "Remotes", "Replanned", "Scan", "ScanSteps", "SchemaVersion",
+		"RemoteURL", "Remotes", "Replanned", "Scan", "ScanSteps", "SchemaVersion", "WithBlob",
 	}
 	s := newStage(t, filepath.Join(t.TempDir(), "stage"+store.Extension), store.VersionVectors)
 	operations := make(map[string]bool)

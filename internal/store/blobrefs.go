@@ -82,6 +82,37 @@ func eachBlob(body []byte, do func(blobKey) error) error {
 	return nil
 }
 
+// WithBlob returns documents that changed after since and refer to a blob, in the order of their
+// sequences, without tombstones. It looks through at most limit candidates, and returns the sequence
+// to continue after, 0 at the end.
+func (tx *Tx) WithBlob(c *Collection, digest string, since Sequence, limit int) (docs []*Document, next Sequence, err error) {
+	wanted, ok := keyOf(digest)
+	if !ok {
+		return nil, 0, fault.Invalid.Says("malformed digest %.80q", digest)
+	}
+	s, err := tx.collStmt(c, sqlBlobDocsNaming)
+	if err != nil {
+		return nil, 0, err
+	}
+	all, err := tx.list(c, s, Select{WithBody: true}, int64(since), tx.now.UnixMilli(), digest, int64(limit))
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, d := range all {
+		refers := false
+		if err := eachBlob(d.Body, func(key blobKey) error { refers = refers || key == wanted; return nil }); err != nil {
+			return nil, 0, err
+		}
+		if refers {
+			docs = append(docs, d)
+		}
+	}
+	if len(all) == limit {
+		next = all[limit-1].Sequence
+	}
+	return docs, next, nil
+}
+
 // eachReferred calls do, perhaps several times, for each blob that a document or a kept revision
 // refers to. For a collection in since it reads only the later changes. It returns the last
 // sequence read of each collection.

@@ -111,6 +111,16 @@ func (tx *Tx) Changes(c *Collection, since Sequence, limit int, sel Select) ([]*
 	return tx.list(c, s, sel, int64(since), tx.now.UnixMilli(), int64(limit))
 }
 
+// ChangesBefore is [Tx.Changes] backwards and without bodies: the heads whose sequences are between
+// since and before, both left out, the highest first.
+func (tx *Tx) ChangesBefore(c *Collection, since, before Sequence, limit int) ([]*Document, error) {
+	s, err := tx.collStmt(c, sqlHeadsBefore)
+	if err != nil {
+		return nil, err
+	}
+	return tx.list(c, s, Select{}, int64(since), int64(before), tx.now.UnixMilli(), int64(limit))
+}
+
 // Conflicts returns at most limit heads with an unresolved conflict, in the order of their IDs,
 // starting behind after.
 func (tx *Tx) Conflicts(c *Collection, after string, limit int) ([]*Document, error) {

@@ -126,6 +126,7 @@ const (
 	sqlDocsBetween
 	sqlHeadsSince
 	sqlDocsSince
+	sqlHeadsBefore
 	sqlScanHeads
 	sqlScanDocs
 	sqlScanHeadsBack
@@ -137,6 +138,7 @@ const (
 	sqlNextExpiry
 	sqlExpired
 	sqlBlobBodiesSince
+	sqlBlobDocsNaming
 	sqlKeepHead
 	sqlAddKept
 	sqlListKept
@@ -178,6 +180,7 @@ var collStatements = [numCollStatements]string{
 	sqlDocsBetween:    docColumns + `WHERE seq BETWEEN ? AND ? ORDER BY seq`,
 	sqlHeadsSince:     headColumns + `WHERE seq > ? AND ` + unexpired + ` ORDER BY seq` + atMost,
 	sqlDocsSince:      docColumns + `WHERE seq > ? AND ` + unexpired + ` ORDER BY seq` + atMost,
+	sqlHeadsBefore:    headColumns + `WHERE seq > ? AND seq < ? AND ` + unexpired + ` ORDER BY seq DESC` + atMost,
 	sqlScanHeads:      headColumns + inRange + ` ORDER BY id` + atMost,
 	sqlScanDocs:       docColumns + inRange + ` ORDER BY id` + atMost,
 	sqlScanHeadsBack:  headColumns + inRange + ` ORDER BY id DESC` + atMost,
@@ -192,6 +195,9 @@ var collStatements = [numCollStatements]string{
 	sqlExpired:    `SELECT id FROM docs_# WHERE expiry IS NOT NULL AND expiry <= ? ORDER BY expiry` + atMost,
 
 	sqlBlobBodiesSince: `SELECT body FROM docs_# WHERE flags & 12 AND seq > ? ORDER BY seq`,
+
+	sqlBlobDocsNaming: docColumns + `WHERE flags & 13 IN (4, 8, 12) AND seq > ? AND ` + unexpired + ` AND
+		(instr(body, ?) OR instr(body, '\')) ORDER BY seq` + atMost, // an escape may hide a name
 
 	sqlKeepHead: `INSERT INTO kept_# SELECT id, 0, rev, history, flags & 12, ?, body FROM docs_# WHERE seq = ?
 		ON CONFLICT DO NOTHING`,
