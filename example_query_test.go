@@ -85,6 +85,25 @@ func ExampleQuery() {
 	// 3
 }
 
+// In a query of a collection, _ is that collection.
+func ExampleCollection_CreateQuery() {
+	hotels, remove := exampleHotels()
+	defer remove()
+	ctx, db := context.Background(), hotels.Database()
+
+	chains := got(db.CreateCollection(ctx, "travel", "chains"))
+	ensure(chains.Put(ctx, "Grand", map[string]any{"stars": 5}))
+	q := got(chains.CreateQuery("SELECT META(c).id AS chain, META(h).id AS hotel FROM _ AS c JOIN _default._default AS h ON h.stars = c.stars"))
+	fmt.Println(q.Collections())
+	for row, err := range got(q.Execute(ctx)).All() {
+		ensure(err)
+		fmt.Println(string(row.JSON()))
+	}
+	// Output:
+	// [_default._default travel.chains]
+	// {"chain":"Grand","hotel":"Adlon"}
+}
+
 // An error in a query tells its place.
 func ExampleQueryError() {
 	tasks, remove := exampleTasks()

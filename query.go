@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -43,6 +44,32 @@ func (db *Database) CreateQuery(text string) (*Query, error) {
 	return db.compile(context.Background(), text)
 }
 
+// CreateQuery compiles a query in which _ is this collection, as FROM _; other collections are
+// named as in [Database.CreateQuery].
+func (c *Collection) CreateQuery(text string) (q *Query, err error) {
+	err = c.db.view(context.Background(), func(tx *store.Tx) error {
+		q, err = c.db.compileWithin(tx, text, func(all plan.Catalog) plan.Catalog {
+			return ofCollection{all, plan.Collection{Scope: c.Scope(), Name: c.Name()}}
+		})
+		return err
+	})
+	return q, err
+}
+
+// ofCollection is a catalog in which _ is another collection than the default one.
+type ofCollection struct {
+	plan.Catalog
+	own plan.Collection
+}
+
+// Collection implements [plan.Catalog].
+func (o ofCollection) Collection(scope, name string) (plan.Collection, bool) {
+	if scope == "" && name == "_" {
+		return o.Catalog.Collection(o.own.Scope, o.own.Name)
+	}
+	return o.Catalog.Collection(scope, name)
+}
+
 func (db *Database) compile(ctx context.Context, text string) (q *Query, err error) {
 	err = db.view(ctx, func(tx *store.Tx) error {
 		q, err = db.compileIn(tx, text)
@@ -52,6 +79,12 @@ func (db *Database) compile(ctx context.Context, text string) (q *Query, err err
 }
 
 func (db *Database) compileIn(tx *store.Tx, text string) (*Query, error) {
+	return db.compileWithin(tx, text, func(all plan.Catalog) plan.Catalog { return all })
+}
+
+// compileWithin compiles a query whose names of collections mean what the catalog says that view
+// makes of the database's.
+func (db *Database) compileWithin(tx *store.Tx, text string, view func(plan.Catalog) plan.Catalog) (*Query, error) {
 	s, err := syntax.Parse(text)
 	if err != nil {
 		return nil, err
@@ -60,7 +93,7 @@ func (db *Database) compileIn(tx *store.Tx, text string) (*Query, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := plan.Of(s, catalog)
+	p, err := plan.Of(s, view(catalog))
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +103,17 @@ func (db *Database) compileIn(tx *store.Tx, text string) (*Query, error) {
 // Columns returns the names of the result columns. A column is named by its alias, by the last
 // name of its property, or else $1, $2 and so on.
 func (q *Query) Columns() []string { return q.plan.ColumnNames() }
+
+// Collections returns the full names of the collections that the query reads, sorted, each once.
+func (q *Query) Collections() []string {
+	names := make(map[string]bool)
+	for _, source := range q.plan.Sources {
+		if from := source.Collection; from != (plan.Collection{}) { // UNNEST has none
+			names[from.Scope+"."+from.Name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
 
 // SetParameters replaces the parameters for later runs. It fails with [ErrInvalidParameter] if the
 // query has no such parameter, or with [ErrBadJSON].

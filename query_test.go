@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -71,6 +72,39 @@ func TestMissingIsNotNull(t *testing.T) {
 		if _, there := row.Value("other"); there {
 			t.Error("a column that is not there: got it, want none")
 		}
+	}
+}
+
+func TestAQueryOfACollectionKnowsWhatItReads(t *testing.T) {
+	db := fruits(t)
+	other, err := db.CreateCollection(t.Context(), "a", "b")
+	check(t, err)
+	save(t, other, "pear", `{"n":1}`)
+	const inDefault, inOther = "_default._default", "a.b"
+	for text, want := range map[string][]string{
+		"SELECT n FROM _":        {inOther},
+		"SELECT n FROM a.b":      {inOther},
+		"SELECT n FROM _default": {inDefault},
+		"SELECT x.n FROM _ AS x JOIN _default._default AS y ON x.n = y.n":  {inDefault, inOther},
+		"SELECT x.n FROM _ AS x JOIN a.b AS y ON x.n = y.n":                {inOther},
+		"SELECT t FROM _ AS x UNNEST x.tags AS t":                          {inOther},
+		"SELECT x.n FROM _default.b AS x JOIN _ AS y ON META(x).id = y.id": nil, // no such collection
+	} {
+		q, err := other.CreateQuery(text)
+		if want == nil {
+			wantError(t, text, err, tandem.ErrInvalidQuery)
+			continue
+		}
+		check(t, err)
+		if got := q.Collections(); !slices.Equal(got, want) {
+			t.Errorf("%s reads %v, want %v", text, got, want)
+		}
+	}
+	q, err := other.CreateQuery("SELECT META().id FROM _")
+	check(t, err)
+	rows, err := tandem.Collect[struct{ ID string }](q.Execute(t.Context()))
+	if check(t, err); len(rows) != 1 || rows[0].ID != "pear" {
+		t.Errorf("rows %v, want the pear of the collection", rows)
 	}
 }
 
