@@ -20,7 +20,8 @@ const module = "github.com/tandemdb/tandem"
 // imports says which packages of ours each package may import: those on the floors below.
 // A package in a folder of another, as internal/store/x, shares its entry.
 var imports = map[string][]string{
-	"cmd/tandem":     {".", "internal/bench"},
+	"cmd/tandem":     {".", "rest", "internal/bench"},
+	"rest":           {".", "internal/users", "internal/throttle", "internal/document", "internal/fault", "failure"},
 	"internal/bench": {".", "internal/store"},
 	".": {
 		"internal/replication", "internal/transport", "blip", "internal/store", "internal/seal", "internal/identity",
@@ -36,7 +37,9 @@ var imports = map[string][]string{
 		"internal/replication/checkpoint", "blip", "internal/document", "internal/revision", "internal/fault",
 	},
 	"internal/replication/checkpoint": {},
-	"internal/transport":              {"blip", "internal/fault"},
+	"internal/transport":              {"blip", "internal/throttle", "internal/fault"},
+	"internal/throttle":               {},
+	"internal/users":                  {},
 	"blip":                            {"internal/fault"},
 	"internal/store":                  {"internal/query", "internal/seal", "internal/document", "internal/revision", "internal/fault"},
 	"internal/seal":                   {"internal/fault"},
@@ -139,7 +142,7 @@ func TestTheLibraryDoesNotPullInTheCommand(t *testing.T) {
 			t.Errorf("the library pulls in %s, which the command needs alone", name)
 		}
 	}
-	for _, apart := range []string{"cmd/tandem", "internal/bench"} {
+	for _, apart := range []string{"cmd/tandem", "internal/bench", "rest", "internal/users"} {
 		if within[module+"/"+apart] {
 			t.Errorf("the library pulls in %s", apart)
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/throttle"
 	"github.com/tandemdb/tandem/internal/transport/websocket"
 )
 
@@ -59,7 +60,7 @@ func (s *Server) pause(d time.Duration) bool {
 func (s *Server) serve(tcp net.Conn, leave func()) {
 	defer tcp.Close()
 	limitUnsent(tcp)
-	from := addressOf(tcp.RemoteAddr())
+	from := throttle.AddressOf(tcp.RemoteAddr())
 	nc, request, br := s.meet(tcp, from, leave)
 	if request == nil {
 		return

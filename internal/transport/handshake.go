@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/throttle"
 )
 
 // maxName is the longest database name in a request, in bytes.
@@ -98,20 +99,20 @@ func (s *Server) authenticate(r *http.Request, from netip.Addr) (user string, no
 	if !s.cfg.Authenticator.needsPassword() {
 		return "", nil
 	}
-	if s.throttle.blocked(from) {
-		s.pause(longestDelay) // otherwise the client would return at once, for another TLS handshake
+	if s.throttle.Blocked(from) {
+		s.pause(throttle.LongestDelay) // otherwise the client would return at once, for another TLS handshake
 		no := refuse(http.StatusTooManyRequests, "too many wrong passwords from your address")
-		no.header = "Retry-After: " + strconv.Itoa(int(failureMemory/time.Second))
+		no.header = "Retry-After: " + strconv.Itoa(int(throttle.Memory/time.Second))
 		return "", no
 	}
 	header := r.Header.Get("Authorization")
 	user, ok := s.cfg.Authenticator.admit(s.log, header)
 	if ok {
-		s.throttle.passed(from)
+		s.throttle.Passed(from)
 		return user, nil
 	}
 	if header != "" { // a request without credentials is no guess
-		s.pause(s.throttle.failed(from))
+		s.pause(s.throttle.Failed(from))
 	}
 	no = refuse(http.StatusUnauthorized, "user name or password is wrong or missing")
 	no.header = `WWW-Authenticate: Basic realm="Tandem", charset="UTF-8"`

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/tandemdb/tandem/internal/throttle"
 )
 
 // WithUser returns a context for [Server.ServeHTTP] that names the user of the request. The program
@@ -73,7 +75,7 @@ func clientOf(r *http.Request) netip.Addr {
 	if err != nil {
 		return netip.Addr{} // a Unix socket
 	}
-	return addressOf(net.TCPAddrFromAddrPort(address))
+	return throttle.AddressOf(net.TCPAddrFromAddrPort(address))
 }
 
 // checkCertificate checks a client certificate that another server has requested.

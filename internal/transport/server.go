@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tandemdb/tandem/internal/throttle"
 )
 
 // Server accepts connections to its databases until it is closed. Its methods are safe for
@@ -20,7 +22,7 @@ type Server struct {
 	listener net.Listener // nil without a port
 	names    []string     // names of this host that resolve to the listener's address
 	cert     atomic.Pointer[tls.Certificate]
-	throttle throttle
+	throttle throttle.Throttle
 	pending  *waiting
 
 	quit chan struct{}  // closed when Close begins

@@ -1,4 +1,4 @@
-package main
+package users
 
 import (
 	"strings"
@@ -13,7 +13,7 @@ const (
 )
 
 func TestUsersAreAdmittedByTheirOwnPasswordAlone(t *testing.T) {
-	u, err := parseUsers(strings.NewReader("# users\n\n" + adaLine + "\r\n" + bobLine))
+	u, err := Parse([]byte("# users\n\n" + adaLine + "\r\n" + bobLine))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,8 +32,8 @@ func TestUsersAreAdmittedByTheirOwnPasswordAlone(t *testing.T) {
 		"case of the name": {"Ada", "sesame", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := u.admit(c.user, []byte(c.password)); got != c.want {
-				t.Errorf("admit(%q, %q) = %v, want %v", c.user, c.password, got, c.want)
+			if got := u.Admit(c.user, []byte(c.password)) != nil; got != c.want {
+				t.Errorf("Admit(%q, %q) = %v, want %v", c.user, c.password, got, c.want)
 			}
 		})
 	}
@@ -62,8 +62,8 @@ func TestUsersFilesThatMakeNoSenseAreRefused(t *testing.T) {
 		"a:$argon2id$v=19$m=1024,t=1,p=1$" + salt + "$" + key + "$" + key: "has not the form",
 		"a:" + strings.Repeat("x", 70_000):                                "token too long",
 	} {
-		if _, err := parseUsers(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("parseUsers(%.60q) gives %v, want %q", text, err, want)
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Parse(%.60q) gives %v, want %q", text, err, want)
 		}
 	}
 }
@@ -73,9 +73,9 @@ func FuzzUsers(f *testing.F) {
 	f.Add(bobLine)
 	f.Add("a:$argon2id$v=19$m=8,t=1,p=1$$AAAAAAAAAAAAAAAAAAAAAA")
 	f.Fuzz(func(t *testing.T, text string) {
-		var u *users
+		var u *List
 		var err error
-		fuzzing.Bounded(t, len(text), func() { u, err = parseUsers(strings.NewReader(text)) })
+		fuzzing.Bounded(t, len(text), func() { u, err = Parse([]byte(text)) })
 		if (u == nil) == (err == nil) {
 			t.Fatalf("users %v, error %v", u, err)
 		}

@@ -1,0 +1,183 @@
+package rest
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/throttle"
+	"github.com/tandemdb/tandem/internal/users"
+)
+
+// caller is who sends a request.
+type caller struct {
+	name string // "" without a login
+	user *users.User
+}
+
+// authenticate finds out who sends the request, and checks the role that the route needs.
+func (c *call) authenticate(needs need) error {
+	if needs == nothing {
+		return nil
+	}
+	if err := c.identify(); err != nil {
+		return err
+	}
+	return c.checkRole(needs)
+}
+
+func (c *call) checkRole(needs need) error {
+	u := c.who.user
+	switch {
+	case needs == admin && (u == nil || !u.Admin):
+		return refuse(http.StatusForbidden, "this needs the role admin")
+	case needs == replicates && (u == nil || !u.Admin && !u.Replicate):
+		return refuse(http.StatusForbidden, "this needs the role replicate")
+	}
+	return nil
+}
+
+// identify sets c.who from the request's login.
+func (c *call) identify() error {
+	name, password, given := c.r.BasicAuth()
+	switch {
+	case given:
+		return c.identifyByPassword(name, password)
+	case c.h.cfg.Anonymous:
+		return nil
+	}
+	return needsLogin("log in to do this")
+}
+
+func (c *call) identifyByPassword(name, password string) error {
+	list := c.h.users.Load()
+	if list == nil {
+		return needsLogin("there are no users")
+	}
+	if c.h.verified.has(name, password) {
+		if u := list.Find(name); u != nil {
+			c.who = caller{name, u}
+			return nil
+		}
+	}
+	if c.h.guesses.Blocked(c.from) {
+		no := refuse(http.StatusTooManyRequests, "too many wrong passwords from your address")
+		no.header = http.Header{"Retry-After": {strconv.Itoa(int(throttle.Memory / time.Second))}}
+		return no
+	}
+	u := list.Admit(name, []byte(password))
+	if u == nil {
+		pause(c.r.Context(), c.h.guesses.Failed(c.from))
+		return needsLogin("the user name or password is wrong")
+	}
+	c.h.guesses.Passed(c.from)
+	c.h.verified.add(name, password)
+	c.who = caller{name, u}
+	return nil
+}
+
+func needsLogin(reason string) error {
+	no := refuse(http.StatusUnauthorized, "%s", reason)
+	no.header = http.Header{"Www-Authenticate": {`Basic realm="Tandem", charset="UTF-8"`}}
+	return no
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	if d == 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// rights returns what the caller may do with a keyspace.
+func (c *call) rights(ks keyspace) users.Right {
+	if c.who.user == nil {
+		if c.h.cfg.Anonymous {
+			return users.Read | users.Write
+		}
+		return 0
+	}
+	return c.who.user.Rights(ks.database, ks.scope, ks.collection)
+}
+
+// mayRead reports whether the caller may read a collection of a database.
+func (c *call) mayRead(db *served, scope, name string) bool {
+	return c.rights(keyspace{db.name, scope, name})&users.Read != 0
+}
+
+// readsSome reports whether the caller may read any collection of a database.
+func (c *call) readsSome(db *served) bool {
+	all, err := db.Collections(c.r.Context())
+	if err != nil {
+		return false
+	}
+	for _, coll := range all {
+		if c.mayRead(db, coll.Scope(), coll.Name()) {
+			return true
+		}
+	}
+	return false
+}
+
+// noAccess answers a keyspace that the caller may not use, and one that does not exist: he cannot tell
+// them apart. Where there are no users, there is nothing to hide.
+func (c *call) noAccess(name string) error {
+	if c.h.users.Load() == nil {
+		return refuse(http.StatusNotFound, "there is no %.300s", name)
+	}
+	return refuse(http.StatusForbidden, "you have no access to %.300s, or there is no such place", name)
+}
+
+var errReadOnly = refuse(http.StatusForbidden, "this database is read-only for clients")
+
+// verified remembers passwords that were right, since a check takes long on purpose. It keeps a digest
+// under a key of its own.
+type verified struct {
+	mu    sync.Mutex
+	key   [sha256.Size]byte
+	until map[[sha256.Size]byte]time.Time
+}
+
+const (
+	verifiedFor = time.Minute
+	maxVerified = 10_000
+)
+
+func (v *verified) has(name, password string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.until != nil && time.Now().Before(v.until[v.digest(name, password)])
+}
+
+func (v *verified) add(name, password string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.until == nil || len(v.until) >= maxVerified {
+		v.until = make(map[[sha256.Size]byte]time.Time)
+		_, _ = rand.Read(v.key[:]) // never fails: see crypto/rand
+	}
+	v.until[v.digest(name, password)] = time.Now().Add(verifiedFor)
+}
+
+func (v *verified) forget() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.until = nil
+}
+
+func (v *verified) digest(name, password string) (sum [sha256.Size]byte) {
+	mac := hmac.New(sha256.New, v.key[:])
+	mac.Write([]byte(strconv.Itoa(len(name)) + ":" + name + password))
+	mac.Sum(sum[:0])
+	return sum
+}

@@ -1,0 +1,79 @@
+package rest
+
+import (
+	"cmp"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/fault"
+)
+
+// Configuration says what a [Handler] serves, and to whom. Databases is needed, and Users or
+// Anonymous.
+type Configuration struct {
+	// Databases are served, each under a name of its own.
+	Databases []Database
+
+	// Users may log in. [Handler.SetUsers] replaces them.
+	Users *Users
+
+	// Anonymous lets in requests without a login: they have the rights of a user without a role.
+	Anonymous bool
+
+	// UUID names the server to clients, and should never change. Empty means that of the first
+	// database.
+	UUID string
+
+	// Metrics answers GET /metrics, for admins. Nil means that there is none.
+	Metrics http.Handler
+
+	// Logger receives one record for each request, and errors. Nil logs nothing.
+	Logger *slog.Logger
+}
+
+// Database is one database that a [Handler] serves.
+type Database struct {
+	// Database is open, and stays so until the handler is closed.
+	Database *tandem.Database
+
+	// Name is the name in URLs. Empty means the name of the database.
+	Name string
+
+	// ClientWrites lets users change documents, as far as their rights go.
+	ClientWrites bool
+}
+
+// Validate reports everything that cannot work, as [tandem.ErrInvalid].
+func (c Configuration) Validate() error {
+	var errs []error
+	check := func(ok bool, text, hint string) {
+		if !ok {
+			errs = append(errs, fault.Invalid.In("configure REST", "").Says("%s", text).Try(hint))
+		}
+	}
+	check(len(c.Databases) > 0, "there is no database to serve", "set Databases")
+	names := make(map[string]bool)
+	for _, d := range c.Databases {
+		if d.Database == nil {
+			check(false, "a database is nil", "set Database to an open one")
+			continue
+		}
+		name := d.name()
+		check(!strings.HasPrefix(name, "_"), "the name "+name+" begins with an underscore, as the server's own paths do", "set Name to another")
+		check(!names[name], "two databases have the name "+name, "set Name of one to another")
+		names[name] = true
+	}
+	check(c.Users != nil || c.Anonymous, "nobody may log in", "set Users, or Anonymous to let everybody in")
+	return errors.Join(errs...)
+}
+
+func (d Database) name() string { return cmp.Or(d.Name, d.Database.Name()) }
+
+func (c Configuration) clone() Configuration {
+	c.Databases = slices.Clone(c.Databases)
+	return c
+}

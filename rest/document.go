@@ -1,0 +1,141 @@
+package rest
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/tandemdb/tandem"
+)
+
+func documentRoutes() []route {
+	const one = "/{ks}/{doc}"
+	return []route{
+		{method: "GET", pattern: one, needs: reads, do: getDocument},
+		{method: "PUT", pattern: one, needs: writes, do: putDocument},
+		{method: "DELETE", pattern: one, needs: writes, do: deleteDocument},
+		{method: "POST", pattern: "/{ks}", needs: writes, do: postDocument},
+	}
+}
+
+func getDocument(c *call) error {
+	id, err := docID(c.vars[0])
+	if err != nil {
+		return err
+	}
+	d, err := c.read(id, c.param("rev"))
+	if err != nil {
+		return err
+	}
+	c.setTag(d.RevisionID())
+	if matches(c.r.Header.Get("If-None-Match"), d.RevisionID()) {
+		c.w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	return c.send(http.StatusOK, appendDocument(nil, d))
+}
+
+// read returns a document: the latest revision, or a kept one.
+func (c *call) read(id, rev string) (*tandem.Document, error) {
+	d, err := admitted(c, func() (*tandem.Document, error) { return c.coll.Document(c.r.Context(), id) })
+	if err != nil || rev == "" || rev == d.RevisionID() {
+		return d, err
+	}
+	return nil, tandem.ErrNotFound.Says("missing")
+}
+
+// admitted reads when few others do: see [readsPerProcessor].
+func admitted[T any](c *call, read func() (T, error)) (v T, err error) {
+	select {
+	case c.h.reading <- struct{}{}:
+	case <-c.r.Context().Done():
+		return v, c.r.Context().Err()
+	}
+	defer func() { <-c.h.reading }()
+	return read()
+}
+
+func putDocument(c *call) error {
+	id, err := docID(c.vars[0])
+	if err != nil {
+		return err
+	}
+	text, err := c.readJSON(maxDocument)
+	if err != nil {
+		return err
+	}
+	e, err := parseEdit(text, id)
+	if err != nil {
+		return err
+	}
+	if e.rev, err = c.givenRevision(e.rev); err != nil {
+		return err
+	}
+	if c.r.Header.Get("If-None-Match") == "*" {
+		return c.create(e, http.StatusCreated)
+	}
+	return c.apply(e, http.StatusCreated)
+}
+
+// create applies an edit that must not find a document.
+func (c *call) create(e edit, status int) error {
+	latest, err := newest(c.r.Context(), c.coll, e.id)
+	if err != nil {
+		return err
+	}
+	if latest != nil && !latest.Deleted() {
+		return refuse(http.StatusPreconditionFailed, "there is a document %.250s already", e.id)
+	}
+	return c.apply(e, status)
+}
+
+// postDocument creates a document, whose ID is made unless the body has one. With a revision it changes
+// the document.
+func postDocument(c *call) error {
+	text, err := c.readJSON(maxDocument)
+	if err != nil {
+		return err
+	}
+	e, err := parseEdit(text, "")
+	if err != nil {
+		return err
+	}
+	if e.rev, err = c.givenRevision(e.rev); err != nil {
+		return err
+	}
+	return c.apply(e, http.StatusOK)
+}
+
+func deleteDocument(c *call) error {
+	id, err := docID(c.vars[0])
+	if err != nil {
+		return err
+	}
+	rev, err := c.givenRevision("")
+	if err != nil {
+		return err
+	}
+	return c.apply(edit{doc: tandem.NewDocument(id), id: id, rev: rev, deleted: true}, http.StatusOK)
+}
+
+// apply makes an edit, and answers with the new revision.
+func (c *call) apply(e edit, status int) error {
+	d, err := e.apply(c.r.Context(), alone{c.coll})
+	if err != nil {
+		return err
+	}
+	c.setTag(d.RevisionID())
+	if c.r.Method == http.MethodPost {
+		c.w.Header().Set("Location", "/"+split(sentPath(c.r.URL))[0]+"/"+url.PathEscape(d.ID()))
+	}
+	return c.send(status, appendSaved(nil, d))
+}
+
+// appendSaved appends the answer to an edit.
+func appendSaved(dst []byte, d *tandem.Document) []byte {
+	dst = slices.Concat(dst, []byte(`{"ok":true,"id":`))
+	dst = appendString(dst, d.ID())
+	dst = append(dst, `,"rev":`...)
+	dst = appendString(dst, d.RevisionID())
+	return append(dst, '}')
+}

@@ -1,0 +1,94 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/document"
+)
+
+// givenRevision returns the revision that the request is about: by ?rev=, If-Match, or a member of the
+// body, which inBody has. "" is none; two that differ are refused.
+func (c *call) givenRevision(inBody string) (string, error) {
+	given := ""
+	for _, rev := range []string{c.param("rev"), tagOf(c.r.Header.Get("If-Match")), inBody} {
+		if rev == "" {
+			continue
+		}
+		if given != "" && given != rev {
+			return "", refuse(http.StatusBadRequest, "the request gives two revisions, %.80s and %.80s", given, rev)
+		}
+		given = rev
+	}
+	return given, nil
+}
+
+// tagOf returns the text of an entity tag, with or without quotes.
+func tagOf(header string) string {
+	tag := strings.TrimPrefix(strings.TrimSpace(header), "W/")
+	return strings.TrimSuffix(strings.TrimPrefix(tag, `"`), `"`)
+}
+
+// matches reports whether a header If-None-Match names a revision.
+func matches(header, rev string) bool {
+	for tag := range strings.SplitSeq(header, ",") {
+		if tag = tagOf(tag); tag == rev || tag == "*" {
+			return header != ""
+		}
+	}
+	return false
+}
+
+func (c *call) setTag(rev string) {
+	c.w.Header().Set("Etag", `"`+rev+`"`)
+	c.w.Header().Set("Cache-Control", "no-cache")
+}
+
+// docID returns the ID of a document that the path names. Peers may have made longer IDs than clients
+// can.
+func docID(id string) (string, error) {
+	const longest = 255
+	if err := document.CheckID(id); err != nil && (len(id) <= document.MaxID || len(id) > longest || document.CheckID(id[:1]+id[len(id)-1:]) != nil) {
+		return "", err
+	}
+	return id, nil
+}
+
+// newest returns a document or its tombstone, nil if there is neither.
+func newest(ctx context.Context, coll *tandem.Collection, id string) (*tandem.Document, error) {
+	for d, err := range coll.Scan(ctx, tandem.ScanOptions{From: id, Before: id + "\x00", Limit: 1, Deleted: true}) {
+		return d, err
+	}
+	return nil, nil
+}
+
+// appendDocument appends the JSON of a document with its ID and revision: the stored text, behind what
+// does not belong to it.
+func appendDocument(dst []byte, d *tandem.Document, more ...string) []byte {
+	rev := d.RevisionID()
+	dst = append(dst, `{"_id":`...)
+	dst = appendString(dst, d.ID())
+	dst = append(dst, `,"_rev":`...)
+	dst = appendString(dst, rev)
+	if isVersion(rev) {
+		dst = append(dst, `,"_cv":`...)
+		dst = appendString(dst, rev)
+	}
+	if d.Deleted() {
+		dst = append(dst, `,"_deleted":true`...)
+	}
+	for _, member := range more {
+		dst = append(append(dst, ','), member...)
+	}
+	body := d.Body()
+	if len(body) <= len("{}") {
+		return append(dst, '}')
+	}
+	dst = append(dst, ',')
+	return append(dst, body[1:]...)
+}
+
+// isVersion reports whether a revision is one of version vectors.
+func isVersion(rev string) bool { return strings.Contains(rev, "@") }

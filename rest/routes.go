@@ -1,0 +1,37 @@
+package rest
+
+// route is a row of the table of routes: see the package comment.
+type route struct {
+	method  string // "GET" includes HEAD
+	pattern string
+	needs   need
+	do      func(c *call) error
+	lasting bool // the answer may go on for long
+}
+
+// need says what a request needs.
+type need int
+
+const (
+	nothing    need = iota // not even a login
+	login                  // a user, whoever it is
+	readsSome              // read access to a collection of {db}
+	reads                  // read access to {ks}
+	writes                 // write access to {ks}, in a database with ClientWrites
+	decides                // a user; the function checks the access to c.ks, whose c.coll is nil if it does not exist
+	replicates             // the role replicate, or admin
+	admin                  // the role admin
+)
+
+// routes is the table of all routes.
+func routes() []route {
+	var all []route
+	for _, group := range [][]route{
+		serverRoutes(),
+		databaseRoutes(),
+		documentRoutes(),
+	} {
+		all = append(all, group...)
+	}
+	return all
+}
