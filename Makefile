@@ -84,6 +84,7 @@ test-all: ## run every test in full
 test-speed: ## run the tests that need the true speed of the machine, and so no race detector
 	@CGO_ENABLED=0 TANDEM_TESTS=all go test -count=1 -timeout 30m ./blip ./internal/replication/slowlink
 	@CGO_ENABLED=0 TANDEM_TESTS=all go test -count=1 -timeout 30m -run ManyCollections ./internal/replication
+	@CGO_ENABLED=0 TANDEM_TESTS=all go test -count=1 -timeout 30m -run Idle ./internal/bench
 
 .PHONY: check
 check: $(GOFUMPT) $(GOLANGCI) ## format, vet, lint and test what has changed since BASE (main)

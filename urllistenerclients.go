@@ -117,9 +117,16 @@ func (l *URLEndpointListener) connected() []*connectedClient {
 
 // serve holds the session of one client.
 func (l *URLEndpointListener) serve(ctx context.Context, conn *transport.Conn) {
-	shared := l.shared(conn.Database())
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
+	c := l.admit(conn, end)
+	err := c.session.Run(ctx)
+	l.dismiss(c, err, cmp.Or(err, context.Cause(ctx)))
+}
+
+// admit and dismiss keep what they need off serve's stack, which each idle client holds.
+func (l *URLEndpointListener) admit(conn *transport.Conn, end context.CancelCauseFunc) *connectedClient {
+	shared := l.shared(conn.Database())
 	c := &connectedClient{ClientInfo: infoOf(conn, shared.db), end: end}
 	c.session = replication.NewPassive(conn, replication.Passive{
 		Common: replication.Common{
@@ -138,12 +145,15 @@ func (l *URLEndpointListener) serve(ctx context.Context, conn *transport.Conn) {
 	l.clients[c.ID] = c
 	l.mu.Unlock()
 	l.tell(ClientEvent{Kind: ClientConnected, ListenerClient: ListenerClient{ClientInfo: c.ClientInfo}})
-	err := c.session.Run(ctx)
+	return c
+}
+
+func (l *URLEndpointListener) dismiss(c *connectedClient, err, reason error) {
 	if l.cfg.Logger != nil && !errors.Is(err, fault.PeerClosed) {
-		l.cfg.Logger.Info("client left", "address", c.Address, "id", c.ID, "user", c.User, "reason", cmp.Or(err, context.Cause(ctx)))
+		l.cfg.Logger.Info("client left", "address", c.Address, "id", c.ID, "user", c.User, "reason", reason)
 	}
 	l.left(c, err)
-	l.tell(c.leaving(cmp.Or(err, context.Cause(ctx))))
+	l.tell(c.leaving(reason))
 	l.notify()
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/tandemdb/tandem/internal/bench"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // measure runs a tiny benchmark whose processes are this test's program.
@@ -89,6 +90,15 @@ func TestTimesAndCrowdsAreMeasured(t *testing.T) {
 	for _, result := range report.Results {
 		if result.Value <= 0 {
 			t.Errorf("%s is %v, want more than 0", result.Name, result.Value)
+		}
+	}
+}
+
+func TestAnIdleClientTakesLittleMemoryOfTheListener(t *testing.T) {
+	testsize.TrueSpeed(t) // the race detector has memory of its own
+	for _, result := range measure(t, "idle").Results {
+		if !result.Reached() {
+			t.Errorf("%s is %.1f %s, want at most %v", result.Name, result.Value, result.Unit, result.Goal.Value)
 		}
 	}
 }

@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/tandemdb/tandem"
 	"github.com/tandemdb/tandem/internal/store/bare"
 )
+
+// quiet keeps a peer's log out of the report: the databases that it opens are copies of one another.
+var quiet = slog.New(slog.DiscardHandler)
 
 // loadBatch is the number of documents saved in a transaction.
 const loadBatch = 1000
@@ -60,7 +64,7 @@ type openArgs struct {
 }
 
 func (p *peer) open(ctx context.Context, args openArgs) (_ none, err error) {
-	p.db, err = tandem.Open(ctx, args.Path, tandem.Options{Versioning: args.Versioning})
+	p.db, err = tandem.Open(ctx, args.Path, tandem.Options{Versioning: args.Versioning, Logger: quiet})
 	if err == nil {
 		p.documents, err = p.db.DefaultCollection(ctx)
 	}

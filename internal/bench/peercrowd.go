@@ -33,7 +33,7 @@ type gatherArgs struct {
 // gather opens a database for each client.
 func (p *peer) gather(ctx context.Context, args gatherArgs) (none, error) {
 	for i := range args.Clients {
-		db, err := tandem.Open(ctx, filepath.Join(args.Folder, fmt.Sprintf("client-%04d", i)), tandem.Options{})
+		db, err := tandem.Open(ctx, filepath.Join(args.Folder, fmt.Sprintf("client-%04d", i)), tandem.Options{Logger: quiet})
 		if err != nil {
 			return none{}, err
 		}

@@ -48,15 +48,15 @@ func newReceiver(s *engine) *receiver {
 	return &receiver{
 		s:        s,
 		blobs:    newBlobFetcher(s),
-		arrivals: make(chan *arrival, arrivedRevs),
-		staged:   make(chan *arrival, stagedRevs),
 		space:    semaphore.NewWeighted(arrivedBytes),
 		fetching: semaphore.NewWeighted(blobsPerSession),
 	}
 }
 
-// start starts the stages with the first revision, because many peers never send one.
+// start makes the queues and starts the stages with the first revision, because many peers never send one.
 func (r *receiver) start() {
+	r.arrivals = make(chan *arrival, arrivedRevs)
+	r.staged = make(chan *arrival, stagedRevs)
 	r.s.spawn(r.prepare)
 	r.s.spawn(r.commit)
 }
