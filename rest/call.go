@@ -27,6 +27,7 @@ type call struct {
 	from  netip.Addr
 	began time.Time
 	who   caller
+	needs need // of the route
 
 	// What the path names: see the package comment.
 	db   *served

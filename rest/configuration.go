@@ -31,6 +31,25 @@ type Configuration struct {
 	// Metrics answers GET /metrics, for admins. Nil means that there is none.
 	Metrics http.Handler
 
+	// Replications are begun by [Handler.StartReplications], and may replicate everything with everybody.
+	Replications []Replication
+
+	// ReplicationTargets are the only peers that users may have the server replicate with: a host, or
+	// a host:port. If there are none, only admins may name a peer: users could make the server
+	// connect to what they cannot reach themselves, and carry data off.
+	ReplicationTargets []string
+
+	// Sync is a listener that takes the WebSockets of GET /{db}/_blipsync, and whose clients
+	// GET /_active_tasks lists. A user who is logged in is not asked again: the listener's Access
+	// function should give him what [Users.Access] says. Nil answers 501.
+	Sync *tandem.URLEndpointListener
+
+	// Identities are those that GET /_identities shows, without their keys. Nil answers 501.
+	Identities tandem.TLSIdentityStore
+
+	// Log answers GET /_log. Nil answers 501. Its records come from those who log to it, as Logger may.
+	Log *Log
+
 	// Logger receives one record for each request, and errors. Nil logs nothing.
 	Logger *slog.Logger
 }
@@ -45,6 +64,12 @@ type Database struct {
 
 	// ClientWrites lets users change documents, as far as their rights go.
 	ClientWrites bool
+
+	// AdHocQueries lets users send queries of their own. Admins always may.
+	AdHocQueries bool
+
+	// Queries are what users may run by name.
+	Queries map[string]NamedQuery
 }
 
 // Validate reports everything that cannot work, as [tandem.ErrInvalid].

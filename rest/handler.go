@@ -27,6 +27,11 @@ type Handler struct {
 	guesses  throttle.Throttle
 	verified verified
 
+	tasks      tasks
+	guarding   sync.Once // see guardTasks
+	activities activities
+	adHoc      chan struct{} // holds a token for each ad hoc query that runs
+
 	life life
 }
 
@@ -38,7 +43,11 @@ func NewHandler(cfg Configuration) (*Handler, error) {
 	h := &Handler{cfg: cfg.clone(), router: newRouter(routes()), uuid: cfg.UUID}
 	h.serve(h.cfg.Databases)
 	h.reading = make(chan struct{}, readsPerProcessor*runtime.GOMAXPROCS(0))
+	h.adHoc = make(chan struct{}, adHocQueries)
 	h.SetUsers(cfg.Users)
+	if err := h.checkReplications(); err != nil {
+		return nil, err
+	}
 	h.life.begin()
 	return h, nil
 }
@@ -84,7 +93,8 @@ func (c *call) run() error {
 	if err != nil {
 		return err
 	}
-	if err := c.authenticate(found.route.needs); err != nil {
+	c.needs = found.route.needs
+	if err := c.authenticate(c.needs); err != nil {
 		return err
 	}
 	if err := c.locate(found); err != nil {

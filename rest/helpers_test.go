@@ -9,11 +9,13 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/openapi"
 	"github.com/tandemdb/tandem/rest"
 )
 
@@ -50,7 +52,7 @@ func serve(t testing.TB, change func(cfg *rest.Configuration)) *server {
 	var err error
 	s.handler, err = rest.NewHandler(cfg)
 	check(t, err)
-	web := httptest.NewServer(s.handler)
+	web := httptest.NewServer(document(t).Watch(s.handler, func(err error) { t.Error(err) }))
 	t.Cleanup(func() {
 		check(t, s.handler.Close(context.Background()))
 		http.DefaultClient.CloseIdleConnections()
@@ -61,6 +63,16 @@ func serve(t testing.TB, change func(cfg *rest.Configuration)) *server {
 	check(t, err)
 	return s
 }
+
+// document is rest/openapi.json, which every answer of a server is checked against.
+func document(t testing.TB) *openapi.Document {
+	t.Helper()
+	doc, err := parsedDocument()
+	check(t, err)
+	return doc
+}
+
+var parsedDocument = sync.OnceValues(func() (*openapi.Document, error) { return openapi.Parse(rest.OpenAPI()) })
 
 // open opens a new database, which has to be sound at the end.
 func open(t testing.TB, name string, o tandem.Options) *tandem.Database {

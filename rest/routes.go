@@ -30,6 +30,15 @@ func routes() []route {
 		serverRoutes(),
 		databaseRoutes(),
 		documentRoutes(),
+		queryRoutes(),
+		replicateRoutes(),
+		taskRoutes(),
+		explainRoutes(),
+		conflictRoutes(),
+		networkRoutes(),
+		logRoutes(),
+		syncRoutes(),
+		openAPIRoutes(),
 	} {
 		all = append(all, group...)
 	}

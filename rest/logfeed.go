@@ -1,0 +1,80 @@
+package rest
+
+import (
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+func logRoutes() []route {
+	return []route{
+		{method: "GET", pattern: "/_log", needs: admin, do: getLog, lasting: true},
+	}
+}
+
+// getLog streams the records that are kept, and then each one as it comes.
+func getLog(c *call) error {
+	if c.h.cfg.Log == nil {
+		return refuse(http.StatusNotImplemented, "this server keeps no log")
+	}
+	var lowest slog.Level
+	if text := c.param("level"); text != "" {
+		if err := lowest.UnmarshalText([]byte(text)); err != nil {
+			return refuse(http.StatusBadRequest, "level is %.40q, want debug, info, warn or error", text)
+		}
+	}
+	follow := true
+	if c.has("follow") {
+		var err error
+		if follow, err = c.flag("follow"); err != nil {
+			return err
+		}
+	}
+	header := c.w.Header()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("X-Accel-Buffering", "no")
+	c.w.WriteHeader(http.StatusOK)
+	if c.r.Method == http.MethodHead {
+		return nil
+	}
+	return c.followLog(lowest, follow)
+}
+
+func (c *call) followLog(lowest slog.Level, follow bool) error {
+	beat := time.NewTicker(accessInterval)
+	defer beat.Stop()
+	for number := uint64(0); ; {
+		records, next, more := c.h.cfg.Log.ring.since(number)
+		if err := c.writeLog(records, next-uint64(len(records)), lowest); err != nil || !follow {
+			return nil //nolint:nilerr // the client has left
+		}
+		number = next
+		select {
+		case <-more:
+		case <-beat.C:
+			if !c.mayGoOn() || c.push([]byte(": \n\n")) != nil {
+				return nil
+			}
+		case <-c.r.Context().Done():
+			return nil
+		}
+	}
+}
+
+// writeLog writes records as events, and has them sent.
+func (c *call) writeLog(records []logRecord, number uint64, lowest slog.Level) error {
+	var events []byte
+	for _, r := range records {
+		if r.level >= lowest {
+			text, err := marshal(r)
+			if err != nil {
+				return err
+			}
+			events = append(strconv.AppendUint(append(events, "id: "...), number, 10), "\nevent: log\ndata: "...)
+			events = append(append(events, text...), '\n') // text ends its line
+		}
+		number++
+	}
+	return c.push(events)
+}

@@ -1,0 +1,100 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/tandemdb/tandem"
+)
+
+func networkRoutes() []route {
+	return []route{
+		{method: "GET", pattern: "/_peers", needs: admin, do: getPeers},
+		{method: "GET", pattern: "/_identities", needs: admin, do: getIdentities},
+	}
+}
+
+// The time that GET /_peers looks for peers, in milliseconds.
+const (
+	defaultPeersTime = 2_000
+	maxPeersTime     = 10_000
+)
+
+type peer struct {
+	Name        string   `json:"name"`
+	Database    string   `json:"database"`
+	URLs        []string `json:"urls"`
+	Protocols   []string `json:"protocols"`
+	Fingerprint string   `json:"fingerprint,omitempty"`
+	Insecure    bool     `json:"insecure,omitempty"`
+}
+
+// getPeers looks for peers on the local network for a while.
+func getPeers(c *call) error {
+	wait, err := c.number("timeout", defaultPeersTime)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.h.life.context(c.r.Context())
+	defer cancel()
+	browser, err := tandem.BrowsePeers(ctx)
+	if err != nil {
+		return refuse(http.StatusNotImplemented, "the network cannot be browsed here: %v", err)
+	}
+	defer browser.Close()
+	ctx, cancel = context.WithTimeout(ctx, time.Duration(min(wait, maxPeersTime))*time.Millisecond)
+	defer cancel()
+	for done := false; !done; {
+		select {
+		case _, more := <-browser.Events():
+			done = !more
+		case <-ctx.Done():
+			done = true
+		}
+	}
+	found := []peer{}
+	for _, p := range browser.Peers() {
+		found = append(found, peer{p.Name, p.Database, orEmpty(p.URLs()), orEmpty(p.Protocols), p.Fingerprint, p.Insecure})
+	}
+	return c.answer(http.StatusOK, found)
+}
+
+// orEmpty has an empty list encoded as such.
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+type identity struct {
+	Label        string    `json:"label"`
+	Fingerprint  string    `json:"fingerprint"`
+	Expires      time.Time `json:"expires"`
+	Warning      string    `json:"warning,omitempty"`
+	Certificates string    `json:"certificates"`
+}
+
+// getIdentities shows the public parts of the TLS identities in the store.
+func getIdentities(c *call) error {
+	store := c.h.cfg.Identities
+	if store == nil {
+		return refuse(http.StatusNotImplemented, "this server has no store of identities")
+	}
+	labels, err := store.Labels()
+	if err != nil {
+		return err
+	}
+	found := []identity{}
+	for _, label := range labels {
+		id, err := tandem.GetIdentity(store, label)
+		if err != nil {
+			return err
+		}
+		found = append(found, identity{
+			label, id.Fingerprint(), id.Expiration().UTC(), id.Warning(time.Now()), string(id.CertificatesPEM()),
+		})
+	}
+	return c.answer(http.StatusOK, found)
+}

@@ -1,0 +1,249 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tandemdb/tandem"
+)
+
+func queryRoutes() []route {
+	return []route{
+		{method: "POST", pattern: "/{ks}/_query", needs: decides, do: postQuery},
+		{method: "GET", pattern: "/{ks}/_query/{name}", needs: decides, do: getNamedQuery},
+		{method: "POST", pattern: "/{ks}/_query/{name}", needs: decides, do: postNamedQuery},
+	}
+}
+
+// The bounds of a query by HTTP.
+const (
+	queryTime    = 10 * time.Second
+	queryRows    = 100_000
+	adHocQueries = 2 // at once
+)
+
+// NamedQuery is a query of [Database].Queries.
+type NamedQuery struct {
+	// Text is the query. In it, _ is the collection of the path.
+	Text string
+
+	// Grants are the full names of collections that the query may read for a user who may not. The
+	// user still needs to read the collection of the path. Empty widens nothing.
+	Grants []string
+}
+
+// queryRequest is the body of an ad hoc query.
+type queryRequest struct {
+	Query      string                     `json:"query"`
+	Parameters map[string]json.RawMessage `json:"parameters"`
+}
+
+// postQuery runs the query of the body, where such are allowed.
+func postQuery(c *call) error {
+	if !c.db.options.AdHocQueries && !isAdmin(c.who.user) {
+		return refuse(http.StatusForbidden, "this database runs no queries but those of its configuration")
+	}
+	if err := c.mayQuery(); err != nil {
+		return err
+	}
+	text, err := c.readJSON(maxRequest)
+	if err != nil {
+		return err
+	}
+	var wanted queryRequest
+	if err := strictly(text, &wanted); err != nil {
+		return refuse(http.StatusBadRequest, "the body is no query: %v", err)
+	}
+	if strings.TrimSpace(wanted.Query) == "" {
+		return refuse(http.StatusBadRequest, "query is missing")
+	}
+	select {
+	case c.h.adHoc <- struct{}{}:
+		defer func() { <-c.h.adHoc }()
+	default:
+		no := refuse(http.StatusTooManyRequests, "%d queries are running, which is the most at once", adHocQueries)
+		no.header = http.Header{"Retry-After": {"1"}}
+		return no
+	}
+	return c.runQuery(NamedQuery{Text: wanted.Query}, wanted.Query, wanted.Parameters)
+}
+
+// mayQuery checks that the caller may read the collection of the path.
+func (c *call) mayQuery() error {
+	if c.coll == nil || !c.mayRead(c.db, c.ks.scope, c.ks.collection) {
+		return c.noAccess(c.ks.String())
+	}
+	return nil
+}
+
+// getNamedQuery runs a query of the configuration with the parameters of the URL.
+func getNamedQuery(c *call) error {
+	params := map[string]json.RawMessage{}
+	for name, values := range c.r.URL.Query() {
+		if name == "explain" {
+			continue
+		}
+		value := json.RawMessage(values[0])
+		if !json.Valid(value) { // a text without quotes
+			value, _ = marshal(values[0])
+		}
+		params[name] = value
+	}
+	return c.runNamed(params)
+}
+
+// postNamedQuery runs a query of the configuration with the parameters of the body.
+func postNamedQuery(c *call) error {
+	params := map[string]json.RawMessage{}
+	if err := c.decode(&params); err != nil {
+		return err
+	}
+	return c.runNamed(params)
+}
+
+func (c *call) runNamed(params map[string]json.RawMessage) error {
+	if err := c.mayQuery(); err != nil {
+		return err
+	}
+	known := c.db.options.Queries
+	if len(known) == 0 {
+		return refuse(http.StatusForbidden, "this database has no queries in its configuration")
+	}
+	wanted, ok := known[c.vars[0]]
+	if !ok {
+		return refuse(http.StatusNotFound, "there is no query %.100q", c.vars[0])
+	}
+	return c.runQuery(wanted, c.vars[0], params)
+}
+
+// runQuery compiles a query, checks the access to each collection that it reads, and answers its rows,
+// or its plan with explain=true.
+func (c *call) runQuery(wanted NamedQuery, shown string, given map[string]json.RawMessage) error {
+	explain, err := c.flag("explain")
+	if err != nil {
+		return err
+	}
+	q, err := c.coll.CreateQuery(wanted.Text)
+	if err != nil {
+		return err
+	}
+	if err := c.mayReadAll(q, wanted.Grants); err != nil {
+		return err
+	}
+	params := tandem.Parameters{}
+	for name, value := range given {
+		params[name] = value
+	}
+	if explain {
+		plan, err := q.Explain(c.r.Context(), params)
+		if err != nil {
+			return err
+		}
+		return c.answer(http.StatusOK, map[string]string{"plan": plan})
+	}
+	defer c.begin(activity{Type: "query", KS: c.ks.String(), Query: shown})()
+	ctx, cancel := c.h.life.context(c.r.Context())
+	defer cancel()
+	ctx = tandem.WithQueryOptions(ctx, tandem.QueryOptions{MaxRows: queryRows, Timeout: queryTime})
+	return c.sendRows(ctx, q, params)
+}
+
+// mayReadAll checks the access to every collection that a query reads.
+func (c *call) mayReadAll(q *tandem.Query, granted []string) error {
+	for _, full := range q.Collections() {
+		scope, name, _ := strings.Cut(full, ".")
+		if !slices.Contains(granted, full) && !c.mayRead(c.db, scope, name) {
+			return c.noAccess(c.db.name + "." + full)
+		}
+	}
+	return nil
+}
+
+// rowsWritten is how many bytes of rows are written at a time.
+const rowsWritten = 64 << 10
+
+// sendRows answers the rows as they are read. An error after the first bytes ends the connection, so
+// that the client cannot take a part for the whole.
+func (c *call) sendRows(ctx context.Context, q *tandem.Query, params tandem.Parameters) error {
+	rows, err := q.Execute(ctx, params)
+	if err != nil {
+		return queryFailure(err)
+	}
+	defer rows.Close()
+	lines := c.wantsLines()
+	text, begun := []byte{}, false
+	flush := func() error {
+		if !begun {
+			begun = true
+			c.beginRows(lines)
+		}
+		err := c.push(text)
+		text = text[:0]
+		return err
+	}
+	if !lines {
+		text = append(text, '[')
+	}
+	first := true
+	for row, err := range rows.All() {
+		if err != nil {
+			return queryFailure(err)
+		}
+		switch {
+		case lines:
+			text = append(append(text, row.JSON()...), '\n')
+		case first:
+			text = append(text, row.JSON()...)
+		default:
+			text = append(append(text, ",\n"...), row.JSON()...)
+		}
+		if first = false; len(text) >= rowsWritten {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if !lines {
+		text = append(text, "]\n"...)
+	}
+	return flush()
+}
+
+func (c *call) beginRows(lines bool) {
+	kind := jsonType
+	if lines {
+		kind = linesType
+	}
+	c.w.Header().Set("Content-Type", kind)
+	c.w.WriteHeader(http.StatusOK)
+}
+
+const linesType = "application/x-ndjson"
+
+// wantsLines reports whether the client accepts lines of JSON, and asks for them by name.
+func (c *call) wantsLines() bool {
+	for _, line := range c.r.Header.Values("Accept") {
+		for part := range strings.SplitSeq(line, ",") {
+			if kind, _, err := mime.ParseMediaType(part); err == nil && kind == linesType {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// queryFailure answers a query that failed while it ran, as by a bound: its hint is for programs that
+// set the bounds.
+func queryFailure(err error) error {
+	if failed := new(tandem.QueryError); errors.As(err, &failed) && failed.Pos < 0 {
+		return refuse(http.StatusBadRequest, "%s", failed.Error()).
+			try("add a LIMIT or conditions; explain=true shows whether an index is missing")
+	}
+	return err
+}
