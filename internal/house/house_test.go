@@ -25,6 +25,7 @@ var imports = map[string][]string{
 	"internal/bench": {".", "internal/store"},
 	".": {
 		"internal/replication", "internal/transport", "blip", "internal/store", "internal/seal", "internal/identity",
+		"internal/mesh", "internal/mesh/overlay",
 		"internal/discovery", "internal/query", "internal/delta", "internal/document", "internal/revision", "internal/fault", "failure",
 	},
 	"internal/replication": {
@@ -40,6 +41,8 @@ var imports = map[string][]string{
 	"internal/transport":              {"blip", "internal/throttle", "internal/fault"},
 	"internal/throttle":               {},
 	"internal/users":                  {},
+	"internal/mesh":                   {"internal/mesh/overlay", "internal/discovery", "internal/fault"},
+	"internal/mesh/overlay":           {},
 	"blip":                            {"internal/fault"},
 	"internal/store":                  {"internal/query", "internal/seal", "internal/document", "internal/revision", "internal/fault"},
 	"internal/seal":                   {"internal/fault"},

@@ -1,0 +1,32 @@
+// Package overlay decides who of a mesh connects to whom. It is a state machine without network and
+// clock: events go in, with the time at which they happen, and [Overlay.Tick] returns what to do.
+//
+//	o := overlay.New(overlay.Config{Self: id, Rand: random})
+//	o.Seen(now, other, []string{"192.0.2.7:4984"})
+//	for _, action := range o.Tick(now) {
+//		… // Dial, Say, Drop
+//	}
+//
+// # The rule
+//
+// All peers stand on a ring, in the order of a hash of their IDs. Each one wants a link to its
+// successor, and to two more peers that hashes of its own ID with theirs choose, so that the choice
+// is random to others and stays when further peers come and go. A link serves both ends: the one
+// who dialled does not matter. Links that neither end wants are dropped after a while.
+//
+// A peer that does not answer twice, or is full, is passed over for a time that grows, and the next
+// one in the order is taken. A peer with more links than its limit gives up links that it does not
+// want itself, unless they are the other end's only way or lead to its own successor.
+//
+// # What peers know
+//
+// Each peer has a [Record]: its addresses and the links that it has now, with a version that it
+// alone raises. Records flow over all links when they change, and never otherwise. Who can be
+// reached over links of records is online, without any clock: a peer that has died is in the record
+// of nobody who lives.
+//
+// # Guarantees
+//
+// Records are hints: they are bounded in number and size, and a wrong one costs an attempt to
+// connect. Methods are not safe for concurrent use.
+package overlay

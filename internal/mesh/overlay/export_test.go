@@ -1,0 +1,4 @@
+package overlay
+
+// Distance is how far the ring goes from one peer to another.
+func Distance(from, to ID) uint64 { return ringPoint(to) - ringPoint(from) }

@@ -1,0 +1,53 @@
+package overlay
+
+import (
+	"slices"
+	"time"
+)
+
+// Peer is a snapshot of what is known of another peer.
+type Peer struct {
+	ID        ID
+	Name      string
+	Addresses []string
+	Links     []ID // its neighbours, as it says
+	Linked    bool
+	Dialled   bool // by this peer, if linked
+	Wanted    bool // by this peer
+	Online    bool // linked, or reachable over others
+	Nearby    bool // discovered on the local network
+	Met       time.Time
+	NextDial  time.Time
+	Trouble   string // why it could not be reached the last time; "" if it could
+}
+
+// Peers returns all known peers, by ID.
+func (o *Overlay) Peers() []Peer {
+	all := make([]Peer, 0, len(o.peers))
+	for id, p := range o.peers {
+		l := o.links[id]
+		s := Peer{
+			ID: id, Addresses: p.at, Linked: l != nil, Dialled: l != nil && l.dialled,
+			Wanted: slices.Contains(o.wanted, id), Online: p.online || l != nil, Nearby: p.nearby,
+			Met: p.met, NextDial: p.next, Trouble: p.why,
+		}
+		if p.record != nil {
+			s.Name, s.Links = p.record.Name, slices.Clone(p.record.Links)
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b Peer) int { return slices.Compare(a.ID[:], b.ID[:]) })
+	return all
+}
+
+// IsOnline reports whether a peer is linked, or reachable over others.
+func (o *Overlay) IsOnline(id ID) bool {
+	p := o.peers[id]
+	return p != nil && (p.online || o.links[id] != nil)
+}
+
+// Links returns the number of links.
+func (o *Overlay) Links() int { return len(o.links) }
+
+// Own returns the record of this peer.
+func (o *Overlay) Own() Record { return *o.own }
