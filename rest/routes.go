@@ -37,7 +37,6 @@ func routes() []route {
 		conflictRoutes(),
 		networkRoutes(),
 		logRoutes(),
-		syncRoutes(),
 		openAPIRoutes(),
 	} {
 		all = append(all, group...)
