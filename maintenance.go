@@ -6,10 +6,11 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// ContextWithProgress returns a context with which [Database.Check] and [Database.Copy] tell how far they
-// are: they call report with how much is done of a total, which are comparable within one call alone.
-// Both are equal in the last call, if all went well. Calls do not overlap, come at most every 50 ms or
-// so, on any goroutine, and must return soon.
+// ContextWithProgress returns a context with which [Database.Check], [Database.Copy] and
+// [Database.Compact] report their progress: they call report with the work done and the total. The
+// unit differs from method to method; [Database.Compact] only estimates. In the last call of a method
+// that succeeds, done equals total. report is called about every 50 ms at most, from any goroutine,
+// and never twice at once. It must return soon.
 func ContextWithProgress(ctx context.Context, report func(done, total uint64)) context.Context {
 	return store.WithProgress(ctx, report)
 }

@@ -116,27 +116,42 @@ func TestTheTotalShrinksByWhatIsHeldBack(t *testing.T) {
 	}
 }
 
-// A check and a copy tell how far they are: with one total, ever further, and to the end.
+// A check, a copy and a compaction report one total, growing work, and the total at the end.
 func TestLongOperationsTellHowFarTheyAre(t *testing.T) { // E3
 	db := newDatabase(t, tandem.Options{})
 	coll := defaultIn(t, db)
 	fill(t, coll, "", 2_000)
+	check(t, coll.CreateIndex(t.Context(), "n", tandem.ValueIndex{Expressions: []string{"n"}}))
 	doc := newDocument(t, "with blob", `{}`)
 	check(t, doc.SetBlob("photo", tandem.NewBlob("text/plain", bytes.Repeat([]byte("photo"), 10_000))))
 	check(t, coll.Save(t.Context(), doc))
 	check(t, coll.Purge(t.Context(), "0000001"))
-	for name, run := range map[string]func(context.Context) error{
-		"check": func(ctx context.Context) error { _, err := db.Check(ctx); return err },
-		"copy":  func(ctx context.Context) error { return db.Copy(ctx, filepath.Join(t.TempDir(), "copy")) },
+	purgeAndCompact := func(ctx context.Context) error {
+		check(t, db.InBatch(t.Context(), func(b *tandem.Batch) error {
+			for i := 2; i < 1_000; i++ {
+				check(t, b.Purge(coll, fmt.Sprintf("%07d", i)))
+			}
+			return nil
+		}))
+		return db.Compact(ctx)
+	}
+	for _, step := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"check", func(ctx context.Context) error { _, err := db.Check(ctx); return err }},
+		{"copy", func(ctx context.Context) error { return db.Copy(ctx, filepath.Join(t.TempDir(), "copy")) }},
+		{"compact", purgeAndCompact},
+		{"compact without a new file", db.Compact},
 	} {
 		var done, total []uint64
-		check(t, run(tandem.ContextWithProgress(t.Context(), func(d, all uint64) { done, total = append(done, d), append(total, all) })))
+		check(t, step.run(tandem.ContextWithProgress(t.Context(), func(d, all uint64) { done, total = append(done, d), append(total, all) })))
 		last := len(done) - 1
 		if last < 1 || done[0] != 0 || done[last] != total[last] || total[last] < 2_000 || !slices.IsSorted(done) {
-			t.Errorf("%s: done %d of %d, want from 0 to the total", name, done, total)
+			t.Errorf("%s: done %d of %d, want from 0 to the total", step.name, done, total)
 		}
 		if slices.Min(total) != slices.Max(total) {
-			t.Errorf("%s: totals %d, want one", name, total)
+			t.Errorf("%s: totals %d, want one", step.name, total)
 		}
 	}
 }

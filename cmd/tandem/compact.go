@@ -19,7 +19,9 @@ func newCompact(a *app) *cobra.Command {
 		RunE: a.do(func(ctx context.Context, args []string) error {
 			return a.with(ctx, args[0], func(db *tandem.Database) error {
 				before := folderSize(db.Path())
-				err := a.withBar("compact", unending, func(func(done, total uint64)) error { return db.Compact(ctx) })
+				err := a.withBar("compact", ofParts, func(show func(done, total uint64)) error {
+					return db.Compact(tandem.ContextWithProgress(ctx, show))
+				})
 				if err != nil {
 					return err
 				}

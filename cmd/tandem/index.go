@@ -31,8 +31,8 @@ func newIndexCreate(a *app) *cobra.Command {
 		Args: cobra.ExactArgs(2),
 		RunE: a.do(func(ctx context.Context, args []string) error {
 			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
-				err := a.withBar("index", unending, func(func(done, total uint64)) error {
-					return coll.CreateIndex(ctx, args[1], flags.index())
+				err := a.withBar("index", ofDocuments, func(show func(done, total uint64)) error {
+					return coll.CreateIndex(ctx, args[1], flags.index(show))
 				})
 				return marked(flags.only(), err)
 			})
@@ -54,11 +54,13 @@ type indexFlags struct {
 	array, where       string
 }
 
-func (f indexFlags) index() tandem.Index {
+// index returns the definition. The building of the index calls show.
+func (f indexFlags) index(show func(done, total uint64)) tandem.Index {
+	progress := func(done, total int64) { show(uint64(done), uint64(total)) }
 	if f.array != "" {
-		return tandem.ArrayIndex{Path: f.array, Expressions: f.expressions, Where: f.where}
+		return tandem.ArrayIndex{Path: f.array, Expressions: f.expressions, Where: f.where, Progress: progress}
 	}
-	return tandem.ValueIndex{Expressions: f.value, Where: f.where}
+	return tandem.ValueIndex{Expressions: f.value, Where: f.where, Progress: progress}
 }
 
 // only returns the only text of the index, in which errors are marked. It returns "" if there are

@@ -17,31 +17,83 @@ import (
 // may run meanwhile; writers wait for its longest step.
 func (db *DB) Compact(ctx context.Context) error {
 	const op = "compact database"
-	if err := db.collectBlobs(ctx); err != nil {
+	e, err := db.compactEffort(ctx)
+	if err != nil {
 		return sqlFault(err, op, db.path)
 	}
+	done := progressOf(ctx, e.blobs+e.indexes+e.file)
+	if err := db.collectBlobs(ctx, e.blobs, done); err != nil {
+		return sqlFault(err, op, db.path)
+	}
+	done.reach(e.blobs)
 	if err := db.repairIndexes(ctx); err != nil {
 		return err
 	}
-	err := db.writer.submit(&request{ctx: ctx, alone: func(c *conn) error {
+	done.reach(e.blobs + e.indexes)
+	err = db.writer.submit(&request{ctx: ctx, alone: func(c *conn) error {
 		defer c.SetInterrupt(c.SetInterrupt(ctx))
-		return c.vacuum()
+		return c.vacuum(filepath.Join(db.path, databaseFile+"-wal"), done)
 	}})
+	if err == nil {
+		done.end()
+	}
 	return interrupted(ctx, sqlFault(err, op, db.path))
 }
 
-// vacuum rewrites the file if that saves at least an eighth of it, and empties the log.
-func (c *conn) vacuum() error {
-	free, err := pragma(c, `PRAGMA freelist_count`)
+// effort estimates the steps of a compaction, in bytes to read or write.
+type effort struct{ blobs, indexes, file uint64 }
+
+func (db *DB) compactEffort(ctx context.Context) (e effort, err error) {
+	n, _, err := db.blobs.extent()
+	if err != nil {
+		return e, err
+	}
+	err = db.View(ctx, func(tx *Tx) error {
+		s, err := tx.c.space()
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			e.blobs = s.used()
+		}
+		if s.worthVacuum() {
+			e.file = 2 * s.used()
+		}
+		return tx.eachCollectionIndex(func(*Collection, indexRecord) error { e.indexes = s.used(); return nil })
+	})
+	return e, err
+}
+
+// space counts the pages of the database file.
+type space struct{ pages, free int64 }
+
+func (c *conn) space() (s space, err error) {
+	if s.free, err = pragma(c, `PRAGMA freelist_count`); err != nil {
+		return s, err
+	}
+	s.pages, err = pragma(c, `PRAGMA page_count`)
+	return s, err
+}
+
+// used returns the bytes of the pages that hold something.
+func (s space) used() uint64 { return uint64(max(0, s.pages-s.free)) * pageSize }
+
+// worthVacuum reports whether a new file would save at least an eighth of this one.
+func (s space) worthVacuum() bool { return s.free*8 >= s.pages }
+
+// vacuum rewrites the file if that is worth it, and empties the log at the path log. SQLite writes
+// the new content twice: to a temporary file, then to the log.
+func (c *conn) vacuum(log string, done *progress) error {
+	s, err := c.space()
 	if err != nil {
 		return err
 	}
-	pages, err := pragma(c, `PRAGMA page_count`)
-	if err != nil {
-		return err
-	}
-	if free*8 >= pages {
-		if err := c.Exec(`VACUUM`); err != nil {
+	if s.worthVacuum() {
+		before := sizeOf(log)
+		written := func() uint64 {
+			return uint64(max(0, c.scratch.used.Load())) + max(sizeOf(log), before) - before
+		}
+		if err := done.whileGrowing(written, func() error { return c.Exec(`VACUUM`) }); err != nil {
 			return err
 		}
 	}
@@ -54,8 +106,8 @@ func (c *conn) vacuum() error {
 
 // collectBlobs removes blob files that no document refers to. Most of the search runs beside other
 // transactions. A second look, at the changes since, holds the writer's lock, which every process
-// needs before it refers to a blob.
-func (db *DB) collectBlobs(ctx context.Context) error {
+// needs before it refers to a blob. The search advances done by at most share.
+func (db *DB) collectBlobs(ctx context.Context, share uint64, done *progress) error {
 	if err := db.access.use(ctx); err != nil {
 		return err
 	}
@@ -64,7 +116,11 @@ func (db *DB) collectBlobs(ctx context.Context) error {
 	if err != nil || len(orphans) == 0 {
 		return fileFault(err, "list blobs", db.path)
 	}
-	isNeeded := func(key blobKey) { delete(orphans, db.blobs.name(key)) }
+	each := share / uint64(len(orphans))
+	isNeeded := func(key blobKey) {
+		delete(orphans, db.blobs.name(key))
+		done.reach(min(done.done+each, share))
+	}
 	var seen map[int64]Sequence
 	err = db.View(ctx, func(tx *Tx) error {
 		seen, err = tx.eachReferred(nil, isNeeded)

@@ -84,11 +84,8 @@ func (db *DB) copyTo(ctx context.Context, path, toPath string) error {
 // size returns how many bytes a copy has: of the rows and of all blobs.
 func (db *DB) size(ctx context.Context) (bytes uint64, err error) {
 	err = db.View(ctx, func(tx *Tx) error {
-		var pages, free int64
-		if pages, err = pragma(tx.c, `PRAGMA page_count`); err == nil {
-			free, err = pragma(tx.c, `PRAGMA freelist_count`)
-		}
-		bytes = uint64(max(0, pages-free)) * pageSize
+		s, err := tx.c.space()
+		bytes = s.used()
 		return err
 	})
 	if err != nil {
@@ -143,7 +140,7 @@ func (db *DB) copyRows(ctx context.Context, path, toPath string, done *progress)
 	}
 	background := c.SetInterrupt(ctx)
 	file := filepath.Join(path, databaseFile)
-	err = done.whileGrowing(file, func() error { return c.vacuumInto(file) })
+	err = done.whileGrowing(func() uint64 { return sizeOf(file) }, func() error { return c.vacuumInto(file) })
 	c.SetInterrupt(background)
 	db.readers.give(c, err == nil)
 	if err != nil {

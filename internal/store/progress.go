@@ -2,16 +2,15 @@ package store
 
 import (
 	"context"
-	"os"
 	"time"
 )
 
 // progressKey is the key of the function in a context of [WithProgress].
 type progressKey struct{}
 
-// WithProgress returns a context whose long operations, Check and Copy, call report now and then: with
-// what is done of a total, in units that are comparable within one operation alone. The last call
-// of an operation that succeeds has them equal. Calls do not overlap, and must return soon.
+// WithProgress returns a context whose long operations (Check, Copy and Compact) call report now and
+// then with the work done and the total. The unit differs from operation to operation. In the last
+// call of a successful operation both are equal. Calls do not overlap, and must return soon.
 func WithProgress(ctx context.Context, report func(done, total uint64)) context.Context {
 	return context.WithValue(ctx, progressKey{}, report)
 }
@@ -58,8 +57,10 @@ func (p *progress) tell() {
 	p.report(p.done, p.total)
 }
 
-// whileGrowing runs work, and meanwhile counts the bytes of the file that work writes.
-func (p *progress) whileGrowing(file string, work func() error) error {
+// whileGrowing runs work, and adds what written returns meanwhile: the bytes that work has written.
+// Another goroutine calls written.
+func (p *progress) whileGrowing(written func() uint64, work func() error) error {
+	begin := p.done
 	worked, counted := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(counted)
@@ -70,9 +71,7 @@ func (p *progress) whileGrowing(file string, work func() error) error {
 			case <-worked:
 				return
 			case <-ticker.C:
-				if info, err := os.Stat(file); err == nil {
-					p.reach(uint64(info.Size()))
-				}
+				p.reach(begin + written())
 			}
 		}
 	}()

@@ -3,6 +3,7 @@ package store
 import (
 	"crypto/rand"
 	"math"
+	"sync/atomic"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/util/vfsutil"
@@ -18,10 +19,10 @@ type scratch struct {
 	vfs.VFS
 	name string // that it is registered under
 
-	limit  int64 // bytes of temporary files
-	used   int64
-	full   bool  // a write was refused because of limit, since the last bound
-	failed error // why a temporary file could not be made, since the last bound
+	limit  int64        // bytes of temporary files
+	used   atomic.Int64 // any goroutine may read it
+	full   bool         // a write was refused because of limit, since the last bound
+	failed error        // why a temporary file could not be made, since the last bound
 }
 
 func newScratch(base string) *scratch {
@@ -56,7 +57,7 @@ type scratchFile struct {
 
 func (f *scratchFile) WriteAt(p []byte, off int64) (int, error) {
 	if grown := off + int64(len(p)) - f.size; grown > 0 {
-		if f.of.used+grown > f.of.limit {
+		if f.of.used.Load()+grown > f.of.limit {
 			f.of.full = true
 			return 0, sqlite3.TOOBIG // after others, such as FULL, SQLite gives up the transaction
 		}
@@ -78,4 +79,7 @@ func (f *scratchFile) Close() error {
 	return f.File.Close()
 }
 
-func (f *scratchFile) grow(by int64) { f.size, f.of.used = f.size+by, f.of.used+by }
+func (f *scratchFile) grow(by int64) {
+	f.size += by
+	f.of.used.Add(by)
+}
