@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,5 +34,17 @@ func (a *app) copy(ctx context.Context, db *tandem.Database, path string) error 
 	if errors.Is(err, tandem.ErrInvalid) && tandem.Exists(path) {
 		return withHint(err, "choose another name, or remove what is there")
 	}
+	if err == nil {
+		a.note("created database %s", folderOf(path))
+	}
 	return err
+}
+
+// folderOf returns the folder of the database that the user calls path.
+func folderOf(path string) string {
+	folder := strings.TrimSuffix(filepath.Clean(path), ".tandem") + ".tandem"
+	if absolute, err := filepath.Abs(folder); err == nil {
+		return absolute
+	}
+	return folder
 }

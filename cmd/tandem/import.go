@@ -104,8 +104,7 @@ func (a *app) tellImport(im *importer, took time.Duration) {
 			into = coll.FullName()
 		}
 	}
-	seconds := took.Seconds()
-	a.note("imported %s into %s in %.2f s (%.0f/s)", count(im.read, "document"), into, seconds, float64(im.read)/seconds)
+	a.note("imported %s into %s in %s (%.0f/s)", count(im.read, "document"), into, seconds(took), float64(im.read)/took.Seconds())
 	if same := im.read - im.changed; same > 0 {
 		a.note("%d of them changed nothing: the database has the same already", same)
 	}

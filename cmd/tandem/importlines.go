@@ -158,7 +158,8 @@ func (r lineReader) takeID(doc *tandem.Document) (string, error) {
 	if id != "" || err != nil || r.idField == "" {
 		return id, err
 	}
-	switch value, _ := doc.Value(r.idField); value := value.(type) {
+	value, found := doc.Value(r.idField)
+	switch value := value.(type) {
 	case string:
 		if value != "" {
 			return value, nil
@@ -168,8 +169,11 @@ func (r lineReader) takeID(doc *tandem.Document) (string, error) {
 			return value.String(), nil
 		}
 	}
-	return "", withHint(fmt.Errorf("the member %q is no text or whole number that could be the ID", r.idField),
-		"name another member with --id-field, or leave it out to have IDs made")
+	what := fmt.Errorf("the member %q is neither a non-empty text nor a whole number, and cannot be the ID", r.idField)
+	if !found {
+		what = fmt.Errorf("it has no member %q to be the ID", r.idField)
+	}
+	return "", withHint(what, "name another member with --id-field, or leave --id-field out, and each document gets a new ID")
 }
 
 // takeMeta removes the members that export adds from doc, and keeps them in l.

@@ -155,12 +155,22 @@ func nameOperands(c *cobra.Command) {
 				if fits(c, args) == nil {
 					return checkOperands(c, args)
 				}
-				_, operands, _ := strings.Cut(c.Use, " ")
-				return fmt.Errorf("%s takes %s, not %s", c.CommandPath(), cmp.Or(operands, "no arguments"), count(len(args), "argument"))
+				return wrongOperands(c, len(args))
 			}
 		}
 		nameOperands(sub)
 	}
+}
+
+// wrongOperands is the usage error for n operands where c wants another number of them.
+func wrongOperands(c *cobra.Command, n int) error {
+	_, operands, _ := strings.Cut(c.Use, " ")
+	command := strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ")
+	wrong := usageError{text: fmt.Sprintf("%s takes %s, not %s", command, cmp.Or(operands, "no arguments"), count(n, "argument"))}
+	if wanted := len(strings.Fields(operands)); n > wanted && wanted > 0 {
+		wrong.hint = "put quotes around an argument that has spaces; see " + c.CommandPath() + " --help"
+	}
+	return wrong
 }
 
 // group makes a command without an action of its own show its help.
@@ -195,6 +205,15 @@ type usageError struct {
 
 func (e usageError) Error() string { return e.text }
 func (e usageError) Unwrap() error { return e.cause }
+
+// invalidSetting makes a usage error of ErrInvalid, because all settings come from the command line.
+// It returns any other error unchanged.
+func invalidSetting(err error) error {
+	if errors.Is(err, tandem.ErrInvalid) {
+		return usageError{text: err.Error(), hint: tandem.HintOf(err), cause: err}
+	}
+	return err
+}
 
 func usage(format string, args ...any) error { return usageError{text: fmt.Sprintf(format, args...)} }
 

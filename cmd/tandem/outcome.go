@@ -28,7 +28,7 @@ func (a *app) conclude(o outcome, f *syncFlags) error {
 		if err := a.jsonLines().Encode(o.summary(failed)); err != nil {
 			return err
 		}
-	} else {
+	} else if !o.isNothing() {
 		fmt.Fprintln(a.out, o.sentence(failed))
 	}
 	if f.stats {
@@ -102,6 +102,12 @@ func (o outcome) summary(failed int) summary {
 		s.Documents = append(s.Documents, documentFailure{key.direction(), key.collection, key.id, err.Error(), reasonOf(err)})
 	}
 	return s
+}
+
+// isNothing reports whether the replication failed before the peer let it in, so that the error says
+// all there is to say.
+func (o outcome) isNothing() bool {
+	return o.err != nil && !o.stopped && o.progress.BytesSent == 0 && o.progress.BytesReceived == 0
 }
 
 func (o outcome) status(failed int) string {

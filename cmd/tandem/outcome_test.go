@@ -129,7 +129,7 @@ func TestLinesTellWhatIsWorthIt(t *testing.T) {
 	status := func(activity tandem.ActivityLevel, pulled uint64) tandem.ReplicatorStatus {
 		return tandem.ReplicatorStatus{
 			Activity: activity,
-			Progress: tandem.ReplicatorProgress{Pull: tandem.DirectionProgress{Completed: pulled, Total: 10}},
+			Progress: tandem.ReplicatorProgress{Pull: tandem.DirectionProgress{Completed: pulled, Total: 10, Documents: pulled}},
 		}
 	}
 	offline := tandem.ReplicatorStatus{
@@ -145,10 +145,10 @@ func TestLinesTellWhatIsWorthIt(t *testing.T) {
 		}, ""},
 		"continuous": {true, []tandem.ReplicatorStatus{
 			status(tandem.Connecting, 0), status(tandem.Busy, 5), status(tandem.Idle, 10), status(tandem.Idle, 10),
-		}, "connected to wss://a/b\nidle: pushed 0 of 0, pulled 10 of 10\n"},
+		}, "connected to wss://a/b\nwaiting for changes: so far pushed 0 documents, pulled 10 documents\n"},
 		"back again": {true, []tandem.ReplicatorStatus{
 			status(tandem.Idle, 0), offline, status(tandem.Connecting, 0), status(tandem.Busy, 0),
-		}, "connected to wss://a/b\nidle: pushed 0 of 0, pulled 0 of 10\noffline: refused; next attempt in 4s\nconnected to wss://a/b\n"},
+		}, "connected to wss://a/b\nwaiting for changes: so far pushed 0 documents, pulled 0 documents\noffline: refused; next attempt in 4s\nconnected to wss://a/b\n"},
 		"offline, told once": {true, []tandem.ReplicatorStatus{offline, offline}, "offline: refused; next attempt in 4s\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

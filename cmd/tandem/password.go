@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,8 +27,10 @@ func (f *passwordFlag) password(a *app, prompt string) (string, error) {
 		return password, err
 	}
 	if a.keyboard == nil {
-		return "", withHint(errors.New("there is no password"),
-			"give it with --password-file or in the environment variable "+envPassword)
+		return "", usageError{
+			text: "there is no " + prompt,
+			hint: "give it with --password-file or in the environment variable " + envPassword,
+		}
 	}
 	return a.askSecret(prompt)
 }

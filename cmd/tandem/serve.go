@@ -89,7 +89,7 @@ func (a *app) serve(ctx context.Context, db *tandem.Database, f *serveFlags) err
 	}
 	listener, err := tandem.NewURLEndpointListener(cfg)
 	if err != nil {
-		return err
+		return invalidSetting(err)
 	}
 	defer listener.AddClientListener(a.showPeer).Remove()
 	if err := listener.Start(); err != nil { //nolint:contextcheck // the listener continues after Start

@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -38,8 +40,20 @@ func unknownFlag(c *cobra.Command, err error) error {
 	return err
 }
 
-// nearest returns the name most similar to text, or "" if none is similar enough.
-func nearest(text string, names []string) (near string) {
+// nearest returns the name most similar to text, or else the only one that begins with text. It
+// returns "" if there is none.
+func nearest(text string, names []string) string {
+	if near := nearestSpelling(text, names); near != "" || text == "" {
+		return near
+	}
+	longer := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !strings.HasPrefix(name, text) })
+	if len(longer) != 1 {
+		return ""
+	}
+	return longer[0]
+}
+
+func nearestSpelling(text string, names []string) (near string) {
 	least := min(3, len(text)/2+1)
 	for _, name := range names {
 		if d := editDistance(text, name); d < least {

@@ -97,17 +97,18 @@ func (a *app) noteIfEmpty(ctx context.Context, all []tandem.CollectionConfigurat
 // syncWith replicates and prints the outcome, unless the replication cannot begin.
 func (a *app) syncWith(ctx context.Context, cfg tandem.ReplicatorConfiguration, f *syncFlags) (begun bool, err error) {
 	replicator, err := tandem.NewReplicator(cfg)
-	if errors.Is(err, tandem.ErrInvalid) { // all settings come from the command line
-		return false, usageError{text: err.Error(), hint: tandem.HintOf(err)}
-	}
 	if err != nil {
-		return false, err
+		return false, invalidSetting(err)
 	}
 	outcome, err := a.replicate(ctx, replicator, f)
 	if err != nil {
 		return false, err
 	}
-	return true, f.withTrust(a.conclude(outcome, f), replicator, isKnown(ctx, cfg))
+	known := isKnown(ctx, cfg)
+	if known {
+		f.met.tell(a) // the connection was too short for a status
+	}
+	return true, f.withTrust(a.conclude(outcome, f), replicator, known)
 }
 
 // isKnown reports whether the database has trusted a certificate of the peer on first use.
@@ -129,8 +130,8 @@ func (f *syncFlags) withTrust(err error, replicator *tandem.Replicator, known bo
 		return withHint(err, "if the peer's certificate was replaced on purpose, sync once with --forget; it is "+
 			tandem.Fingerprint(cert)+" now")
 	case errors.Is(err, tandem.ErrCertUnknownRoot):
-		return withHint(err, "if the peer shows the same fingerprint, trust it with --fingerprint "+tandem.Fingerprint(cert)+
-			"; or use --pinned-cert FILE, --ca FILE or, without proof who the peer is, --self-signed")
+		return withHint(err, "if the peer shows the same fingerprint, trust it this time with --fingerprint "+tandem.Fingerprint(cert)+
+			", or from now on with --trust-on-first-use; other ways are --pinned-cert FILE, --ca FILE and, without proof who the peer is, --self-signed")
 	case errors.Is(err, tandem.ErrCertUntrusted) && f.selfSigned:
 		return withHint(err, "leave out --self-signed: others vouch for the certificate, such as those of --ca FILE")
 	}
@@ -152,6 +153,9 @@ func (a *app) replicate(ctx context.Context, replicator *tandem.Replicator, f *s
 	defer view.close()
 	ended := make(chan tandem.ReplicatorStatus, 1)
 	defer replicator.AddChangeListener(func(status tandem.ReplicatorStatus) {
+		if isConnected(status.Activity) {
+			f.met.tell(a)
+		}
 		view.show(status)
 		if status.Activity == tandem.Stopped {
 			ended <- status

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -28,6 +27,7 @@ type syncFlags struct {
 	fingerprint string
 	ca          string
 	firstUse    bool
+	met         *firstMeeting
 	forget      bool
 	identity    string
 	noDelta     bool
@@ -81,6 +81,7 @@ func (f *syncFlags) add(c *cobra.Command) {
 // configuration returns the configuration of the replicator, without peer, authenticator and
 // collections.
 func (f *syncFlags) configuration(a *app) (cfg tandem.ReplicatorConfiguration, err error) {
+	f.met = new(firstMeeting)
 	if f.timeout < 0 || f.attempts < 0 {
 		return cfg, usage("--timeout and --attempts cannot be negative")
 	}
@@ -98,10 +99,7 @@ func (f *syncFlags) configuration(a *app) (cfg tandem.ReplicatorConfiguration, e
 		return cfg, err
 	}
 	if f.firstUse {
-		cfg.TrustOnFirstUse = func(cert *x509.Certificate) bool {
-			a.note("trusted from now on: the peer's certificate %s", tandem.Fingerprint(cert))
-			return true
-		}
+		cfg.TrustOnFirstUse = f.met.trust
 	}
 	if !f.continuous && f.attempts == 0 {
 		cfg.MaxAttempts = 1

@@ -58,6 +58,7 @@ type lines struct {
 
 	mu        sync.Mutex // guards the following
 	connected bool
+	waiting   bool // a line since the connection began says that all is done
 	shown     tandem.ReplicatorStatus
 	last      time.Time
 }
@@ -81,8 +82,11 @@ func (l *lines) show(status tandem.ReplicatorStatus) {
 // tellConnection prints that a continuous replication has reached its peer.
 func (l *lines) tellConnection(now tandem.ActivityLevel) {
 	was := l.connected
-	l.connected = now == tandem.Busy || now == tandem.Idle
-	if l.continuous && l.connected && !was {
+	if l.connected = isConnected(now); l.connected == was {
+		return
+	}
+	l.waiting = false
+	if l.continuous && l.connected {
 		if l.a.tellCreated != nil {
 			l.a.tellCreated() // or it would be told when the sync is stopped
 		}
@@ -90,17 +94,22 @@ func (l *lines) tellConnection(now tandem.ActivityLevel) {
 	}
 }
 
+func isConnected(now tandem.ActivityLevel) bool { return now == tandem.Busy || now == tandem.Idle }
+
 // worth reports whether status deserves a line.
 func (l *lines) worth(status tandem.ReplicatorStatus) bool {
 	p, shown := status.Progress, l.shown.Progress
 	moved := p.Push.Completed != shown.Push.Completed || p.Pull.Completed != shown.Pull.Completed
+	arrived := p.Push.Documents != shown.Push.Documents || p.Pull.Documents != shown.Pull.Documents
 	switch status.Activity {
 	case tandem.Offline:
 		return status.NextRetry != l.shown.NextRetry
 	case tandem.Busy:
 		return moved && time.Since(l.last) >= lineInterval
 	case tandem.Idle:
-		return l.continuous && (moved || l.shown.Activity != tandem.Idle)
+		first := !l.waiting
+		l.waiting = true
+		return l.continuous && (arrived || first)
 	case tandem.Connecting, tandem.Stopped:
 	}
 	return false
@@ -112,8 +121,10 @@ func lineOf(status tandem.ReplicatorStatus) string {
 		return fmt.Sprintf("offline: %v; next attempt in %s", status.Err, wait)
 	}
 	push, pull := status.Progress.Push, status.Progress.Pull
-	return fmt.Sprintf("%s: pushed %d of %d, pulled %d of %d",
-		status.Activity, push.Completed, push.Total, pull.Completed, pull.Total)
+	if status.Activity == tandem.Idle {
+		return fmt.Sprintf("waiting for changes: so far pushed %s, pulled %s", count(push.Documents, "document"), count(pull.Documents, "document"))
+	}
+	return fmt.Sprintf("syncing: pushed %d of %d, pulled %d of %d", push.Completed, push.Total, pull.Completed, pull.Total)
 }
 
 func (l *lines) close() {}

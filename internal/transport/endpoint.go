@@ -42,7 +42,7 @@ func ParseEndpoint(raw string) (Endpoint, error) {
 	case u.RawQuery != "" || u.Fragment != "":
 		return Endpoint{}, invalidURL(raw, "it has a query or a fragment")
 	case u.Path == "":
-		return Endpoint{}, invalidURL(raw, "it names no database").Try("append the database's name: " + u.Host + "/name")
+		return Endpoint{}, invalidURL(raw, "it names no database").Try("append the database's name: " + u.Scheme + "://" + u.Host + "/name")
 	}
 	if _, err := url.Parse(u.String()); err != nil { // url.Parse accepts zones of an IPv6 address that it cannot write
 		return Endpoint{}, invalidURL("", "its host has a zone with characters that do not belong there")

@@ -43,11 +43,11 @@ func netFault(err error) *fault.Error {
 	}
 	var dns *net.DNSError
 	if errors.As(err, &dns) {
-		return dnsFault(dns).Because(err)
+		return dnsFault(dns)
 	}
 	for _, known := range netFaults {
 		if errors.Is(err, known.errno) {
-			return known.fault.Because(err)
+			return known.fault.Because(shortly(err))
 		}
 	}
 	var errno syscall.Errno
@@ -62,12 +62,31 @@ func netFault(err error) *fault.Error {
 	return fault.NetworkUnknown.Because(err)
 }
 
+// shortly makes the text of a failed connection the address alone, if the error has one: the fault
+// says the rest.
+func shortly(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" && op.Addr != nil {
+		return shortError{err, op.Addr.String()}
+	}
+	return err
+}
+
+// shortError is an error with another text.
+type shortError struct {
+	error
+	text string
+}
+
+func (e shortError) Error() string { return e.text }
+func (e shortError) Unwrap() error { return e.error }
+
 // dnsFault distinguishes a name that does not exist from a failed lookup.
 func dnsFault(err *net.DNSError) *fault.Error {
 	if err.IsNotFound {
-		return fault.UnknownHost.Says("no such host: %s", err.Name).Try("check the host's name for a typing error")
+		return fault.UnknownHost.Says("no such host").Try("check the host's name for a typing error").Because(shortError{err, err.Name})
 	}
-	return fault.DNSFailure.Try("check this device's network connection")
+	return fault.DNSFailure.Try("check this device's network connection").Because(err)
 }
 
 func isTimeout(err error) bool {

@@ -141,11 +141,12 @@ func TestUnreachablePeersAreToldApart(t *testing.T) {
 	tests := map[string]struct {
 		url  string
 		want *fault.Error
+		text string // that the message ends in
 	}{
-		"refused":      {"ws://" + closed.Addr().String() + "/db", fault.ConnectionRefused},
-		"stalled":      {"ws://" + l.Addr().String() + "/db", fault.Timeout},
-		"stalled TLS":  {"wss://" + l.Addr().String() + "/db", fault.Timeout},
-		"no such name": {"ws://no-such-host.invalid/db", fault.UnknownHost},
+		"refused":      {"ws://" + closed.Addr().String() + "/db", fault.ConnectionRefused, ": connection refused: " + closed.Addr().String()},
+		"stalled":      {"ws://" + l.Addr().String() + "/db", fault.Timeout, ""},
+		"stalled TLS":  {"wss://" + l.Addr().String() + "/db", fault.Timeout, ""},
+		"no such name": {"ws://no-such-host.invalid/db", fault.UnknownHost, ": no such host: no-such-host.invalid"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -158,6 +159,9 @@ func TestUnreachablePeersAreToldApart(t *testing.T) {
 			checkFault(t, err, test.want.Domain, test.want.Code)
 			if fault.HintOf(err) == "" {
 				t.Errorf("no hint in %v", err)
+			}
+			if !strings.HasSuffix(err.Error(), test.text) {
+				t.Errorf("got %q, want an end %q", err, test.text)
 			}
 		})
 	}

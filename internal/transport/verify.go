@@ -135,7 +135,7 @@ func verifyChain(chain []*x509.Certificate, host string, roots *x509.CertPool) e
 	}
 	switch {
 	case unknownRoot(err):
-		return fault.CertUnknownRoot.Because(err).
+		return fault.CertUnknownRoot.Because(shortError{err, issuance(leaf)}).
 			Try("pin the server's certificate, name its root, or accept only self-signed certificates")
 	case err != nil:
 		return fault.CertUntrusted.Because(err)
@@ -186,6 +186,14 @@ func dateFault(leaf *x509.Certificate, cause error) error {
 func expired(err error) bool {
 	var invalid x509.CertificateInvalidError
 	return errors.As(err, &invalid) && invalid.Reason == x509.Expired
+}
+
+// issuance says who has issued a certificate.
+func issuance(cert *x509.Certificate) string {
+	if bytes.Equal(cert.RawIssuer, cert.RawSubject) {
+		return "it is self-signed"
+	}
+	return "it was issued by " + cert.Issuer.String()
 }
 
 func unknownRoot(err error) bool {
