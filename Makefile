@@ -15,16 +15,16 @@ GOFUMPT := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)/gofumpt
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 
-# The race detector needs a C compiler. It looks at our own code, and not at SQLite, ciphers, compression and the derivation of keys,
+# The race detector needs a C compiler. It looks at our own code, and not at SQLite, ciphers, compression, derivation of keys and Go's parser,
 # which compute a lot and share nothing by themselves: the tests would take three times as long.
-BLIND := github.com/ncruces/go-sqlite3-wasm/... crypto/internal/fips140/... crypto/pbkdf2 golang.org/x/crypto/... \
+BLIND := github.com/ncruces/go-sqlite3-wasm/... crypto/internal/fips140/... crypto/pbkdf2 golang.org/x/crypto/... go/... \
 	github.com/klauspost/compress/... github.com/tandemdb/tandem/internal/identity/pkcs
 ifneq ($(shell command -v $(firstword $(shell go env CC))),)
 # A program with the detector sleeps for a second before it exits, and many tests start processes: they need not.
-RACE := CGO_ENABLED=1 GORACE=atexit_sleep_ms=0
+RACE := export CGO_ENABLED=1 GORACE=atexit_sleep_ms=0;
 RACEFLAGS := -race $(patsubst %,-gcflags=%=-race=false,$(BLIND))
 else
-RACE := echo "without the race detector: it needs a C compiler" >&2; CGO_ENABLED=0
+RACE := echo "without the race detector: it needs a C compiler" >&2; export CGO_ENABLED=0;
 endif
 
 # Packages that are tested at once. Many tests wait for a peer or a process: more packages than processors keep these busy.
@@ -72,9 +72,11 @@ man: ## write the man pages of the command into bin/man/
 demo: ## two peers with real documents sync before your eyes
 	@CGO_ENABLED=0 go run ./cmd/tandem demo
 
+# testprogress is built with the flags of the tests: a build without them would compile the standard library a second time.
 .PHONY: test
 test: ## run the tests, a sample of the costly ones, with the race detector if there is a C compiler
-	@$(RACE) go test -json $(RACEFLAGS) -p $(PACKAGES) -vet=off -timeout 30m $(TESTFLAGS) ./... 2>&1 | go run ./internal/testprogress
+	@$(RACE) go build $(RACEFLAGS) -o bin/ ./internal/testprogress && \
+	go test -json $(RACEFLAGS) -p $(PACKAGES) -vet=off -timeout 30m $(TESTFLAGS) ./... 2>&1 | bin/testprogress
 
 .PHONY: test-all
 test-all: ## run every test in full

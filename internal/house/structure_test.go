@@ -1,16 +1,10 @@
 package house_test
 
 import (
-	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"go/ast"
-	"go/importer"
-	"go/parser"
 	"go/token"
 	"go/types"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -70,7 +64,7 @@ func TestRolesAreAskedForSeldom(t *testing.T) {
 			for _, condition := range conditions(file) {
 				ast.Inspect(condition, func(n ast.Node) bool {
 					if p.asksForRole(n) {
-						found = append(found, fmt.Sprintf("%s:%d", p.file(n), p.set.Position(n.Pos()).Line))
+						found = append(found, fmt.Sprintf("%s:%d", p.file(n), p.position(n).Line))
 					}
 					return true
 				})
@@ -162,95 +156,6 @@ func readingOrder(t *testing.T, doc string) map[string]int {
 		t.Fatalf("%s lists no files", doc)
 	}
 	return order
-}
-
-// typedPackage is a package without its tests, read and checked.
-type typedPackage struct {
-	dir   string
-	set   *token.FileSet
-	check types.Config // reads what is imported
-	files []*ast.File
-	info  types.Info
-	types *types.Package
-}
-
-// typed reads packages, and checks them against the compiler's account of what they import.
-func typed(t *testing.T, pattern string) []*typedPackage {
-	t.Helper()
-	type listed struct {
-		ImportPath, Dir, Export string
-		GoFiles                 []string
-		DepOnly                 bool
-	}
-	output := run(t, "go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,DepOnly", module+"/"+pattern)
-	exports := map[string]string{}
-	var wanted []listed
-	for decoder := json.NewDecoder(strings.NewReader(string(output))); ; {
-		var p listed
-		err := decoder.Decode(&p)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatalf("output of go list: %v", err)
-		}
-		exports[p.ImportPath] = p.Export
-		if !p.DepOnly && len(p.GoFiles) > 0 {
-			wanted = append(wanted, p)
-		}
-	}
-	set := token.NewFileSet()
-	config := types.Config{Importer: importer.ForCompiler(set, "gc", func(path string) (io.ReadCloser, error) {
-		if exports[path] == "" { // only tests import it
-			exports[path] = strings.TrimSpace(string(run(t, "go", "list", "-export", "-f", "{{.Export}}", path)))
-		}
-		return os.Open(exports[path])
-	})}
-	all := make([]*typedPackage, len(wanted))
-	for i, w := range wanted {
-		all[i] = typedFiles(t, w.ImportPath, w.Dir, w.GoFiles, set, config)
-	}
-	slices.SortFunc(all, func(a, b *typedPackage) int { return cmp.Compare(a.dir, b.dir) })
-	return all
-}
-
-// typedFiles reads files of a package, and checks them.
-func typedFiles(t *testing.T, path, dir string, names []string, set *token.FileSet, config types.Config) *typedPackage {
-	t.Helper()
-	p := &typedPackage{dir: dir, set: set, check: config}
-	p.info = types.Info{
-		Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}, Types: map[ast.Expr]types.TypeAndValue{},
-	}
-	for _, name := range names {
-		file, err := parser.ParseFile(set, filepath.Join(dir, name), nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.files = append(p.files, file)
-	}
-	var err error
-	if p.types, err = config.Check(path, set, p.files, &p.info); err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-// examples returns the files of examples of a package.
-func (p *typedPackage) examples(t *testing.T) *typedPackage {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(p.dir, "example*_test.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, file := range files {
-		files[i] = filepath.Base(file)
-	}
-	return typedFiles(t, p.types.Path()+"_test", p.dir, files, p.set, p.check)
-}
-
-// file returns the name of the file that something is in.
-func (p *typedPackage) file(at interface{ Pos() token.Pos }) string {
-	return filepath.Base(p.set.Position(at.Pos()).Filename)
 }
 
 func (p *typedPackage) filesOfMethods(object *types.TypeName) []string {
