@@ -82,7 +82,7 @@ func (c *Conn) Run(ctx context.Context) error {
 		return fault.Invalid.In("run connection", "").Says("Run was called twice")
 	}
 	if err := c.cfg.Validate(); err != nil {
-		c.end()
+		c.end(err, true)
 		_ = c.pipe.Abort()
 		return c.finishAll(err)
 	}
@@ -93,11 +93,14 @@ func (c *Conn) Run(ctx context.Context) error {
 	tasks.Go(c.supervise)
 
 	err, ours := c.read(ctx)
-	c.end()
+	c.end(err, ours)
 	c.hangUp(err, ours, ctx.Err() != nil)
 	cancel()
 	tasks.Wait()
-	return c.finishAll(c.result(err, ours))
+	c.mu.Lock()
+	outcome := c.resultLocked(err, ours)
+	c.mu.Unlock()
+	return c.finishAll(outcome)
 }
 
 // start reports whether this is the first call.
@@ -109,14 +112,15 @@ func (c *Conn) start() bool {
 	return first
 }
 
-// end stops the writer and the supervisor.
-func (c *Conn) end() {
+// end stops the writer and the supervisor after the reader has ended with err. From now on sends fail
+// with the error that Run returns.
+func (c *Conn) end(err error, ours bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.over {
-		return
-	}
 	c.over = true
+	if !c.closeSent {
+		c.outcome = c.resultLocked(err, ours)
+	}
 	close(c.ended)
 	c.wake.Broadcast()
 }
@@ -136,10 +140,8 @@ func (c *Conn) hangUp(err error, ours, canceled bool) {
 	_ = c.pipe.Abort()
 }
 
-// result chooses, of the errors of reader and writer, the one that explains the end.
-func (c *Conn) result(readErr error, ours bool) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// resultLocked chooses, of the errors of reader and writer, the one that explains the end.
+func (c *Conn) resultLocked(readErr error, ours bool) error {
 	var closed *CloseError
 	switch {
 	case c.abortErr != nil:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -407,4 +408,60 @@ func TestWaitQueuedWaitsForTheQueueToShrink(t *testing.T) {
 			t.Errorf("WaitQueued after the end = %v", err)
 		}
 	})
+}
+
+// lingering is a pipe that does not go down before it is let.
+type lingering struct {
+	blip.Pipe
+	once     *sync.Once
+	going    chan struct{} // closed by Close or Abort
+	released chan struct{}
+}
+
+func newLingering(pipe blip.Pipe) lingering {
+	return lingering{pipe, &sync.Once{}, make(chan struct{}), make(chan struct{})}
+}
+
+func (p lingering) linger() {
+	p.once.Do(func() { close(p.going) })
+	<-p.released
+}
+
+func (p lingering) Close(code int, reason string) error {
+	p.linger()
+	return p.Pipe.Close(code, reason)
+}
+func (p lingering) Abort() error { p.linger(); return p.Pipe.Abort() }
+
+// TestASendKnowsWhyTheConnectionHasEnded also while Run is still at its end.
+func TestASendKnowsWhyTheConnectionHasEnded(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(peer *bliptest.Peer)
+		want error
+	}{
+		"peer closes":   {func(p *bliptest.Peer) { go p.Pipe.Close(1001, "bye") }, fault.PeerClosed},
+		"link drops":    {func(p *bliptest.Peer) { _ = p.Pipe.Abort() }, fault.ConnectionLost},
+		"peer is wrong": {func(p *bliptest.Peer) { p.SendRaw(nil) }, fault.ProtocolError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				left, right := blip.NewPipePair()
+				pipe := newLingering(left)
+				conn := run(t, pipe, blip.Config{})
+				c.end(bliptest.NewPeer(t, right))
+				<-pipe.going
+				for _, when := range []string{"at the end", "after the end"} {
+					if err := conn.Send(&blip.Message{}, nil); !errors.Is(err, c.want) {
+						t.Errorf("%s: Send = %v, want %v", when, err, c.want)
+					}
+					if when == "at the end" {
+						close(pipe.released)
+						if err := <-conn.ended; !errors.Is(err, c.want) {
+							t.Errorf("Run = %v, want %v", err, c.want)
+						}
+					}
+				}
+			})
+		})
+	}
 }

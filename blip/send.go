@@ -103,7 +103,7 @@ func (c *Conn) refusalLocked() error {
 	switch {
 	case c.outcome != nil:
 		return c.outcome
-	case c.over, c.closing:
+	case c.closing:
 		return fault.NotConnected.In("send message", "").Says("connection is closing")
 	default:
 		return nil

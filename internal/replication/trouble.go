@@ -151,12 +151,17 @@ func (t *trouble) leaveNow() {
 	t.leaving = true
 }
 
-// outcome returns the error of a session whose connection ended with err after the goodbye.
+// outcome returns the error of a session whose connection ended with err after the goodbye. If the
+// peer was first, and its end kept something from being done, that end is the error, in place of
+// what the first call that noticed it makes of it.
 func (t *trouble) outcome(err error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.err != nil {
 		return t.err
+	}
+	if err != nil && errors.Is(t.softLocked(), err) {
+		return wire.FromPeer(err)
 	}
 	if err != nil {
 		t.log.Info("connection did not close in order", "error", err)
