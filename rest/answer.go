@@ -24,6 +24,13 @@ func (c *call) answer(status int, v any) error {
 func (c *call) send(status int, text []byte) error {
 	header := c.w.Header()
 	header.Set("Content-Type", jsonType)
+	if len(text) >= gzipFrom {
+		header.Add("Vary", "Accept-Encoding")
+		if c.wantsGzip() {
+			header.Set("Content-Encoding", "gzip")
+			return c.sendZipped(status, text)
+		}
+	}
 	header.Set("Content-Length", strconv.Itoa(len(text)))
 	c.w.WriteHeader(status)
 	if c.r.Method == http.MethodHead {
@@ -31,6 +38,19 @@ func (c *call) send(status int, text []byte) error {
 	}
 	_, err := c.w.Write(text)
 	return err
+}
+
+func (c *call) sendZipped(status int, text []byte) error {
+	c.w.WriteHeader(status)
+	if c.r.Method == http.MethodHead {
+		return nil
+	}
+	zip := c.h.zippers.take(c.w)
+	defer c.h.zippers.Put(zip)
+	if _, err := zip.Write(text); err != nil {
+		return err
+	}
+	return zip.Close()
 }
 
 // marshal is json.Marshal without the escapes for HTML.

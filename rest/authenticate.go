@@ -28,7 +28,18 @@ func (c *call) authenticate(needs need) error {
 	if err := c.identify(); err != nil {
 		return err
 	}
+	if err := c.h.rates.check(c.account()); err != nil {
+		return err
+	}
 	return c.checkRole(needs)
+}
+
+// account names whom limits count the request for: a user, or an address.
+func (c *call) account() string {
+	if c.who.user != nil {
+		return c.who.name
+	}
+	return "@" + c.from.String() // no name of a user could be in the way: those have no limit of their own
 }
 
 func (c *call) checkRole(needs need) error {
@@ -48,6 +59,8 @@ func (c *call) identify() error {
 	switch {
 	case given:
 		return c.identifyByPassword(name, password)
+	case c.sessionOf() != "":
+		return c.identifyBySession(c.sessionOf())
 	case c.h.cfg.Anonymous:
 		return nil
 	}
@@ -72,12 +85,14 @@ func (c *call) identifyByPassword(name, password string) error {
 	}
 	u := list.Admit(name, []byte(password))
 	if u == nil {
+		c.audit(auditLoginFailed, "name", name)
 		pause(c.r.Context(), c.h.guesses.Failed(c.from))
 		return needsLogin("the user name or password is wrong")
 	}
 	c.h.guesses.Passed(c.from)
 	c.h.verified.add(name, password)
 	c.who = caller{name, u}
+	c.audit(auditLogin)
 	return nil
 }
 

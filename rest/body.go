@@ -6,14 +6,9 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strings"
-)
-
-// Limits of bodies, in bytes.
-const (
-	maxRequest  = 1 << 20   // of a body that is a request, not data
-	maxDocument = 20 << 20  // of a document
-	maxBulk     = 100 << 20 // of many documents
+	"time"
 )
 
 // readJSON reads a body of JSON whole. A longer one is answered 413, one of another type 415.
@@ -55,18 +50,29 @@ func (c *call) checkJSON() error {
 	return nil
 }
 
-// body returns the request's body, of at most limit bytes.
+// body returns the request's body, of at most limit bytes. A client that stops sending ends it.
 func (c *call) body(limit int64) io.Reader {
-	return bodyReader{http.MaxBytesReader(c.w, c.r.Body, limit)}
+	return bodyReader{http.MaxBytesReader(c.w, c.r.Body, limit), c.w.control}
 }
 
 // bodyReader gives errors that say what they are about.
-type bodyReader struct{ from io.Reader }
+type bodyReader struct {
+	from    io.Reader
+	control *http.ResponseController
+}
 
+// Read implements [io.Reader].
 func (b bodyReader) Read(p []byte) (int, error) {
+	_ = b.control.SetReadDeadline(time.Now().Add(patience)) // not every server can
 	n, err := b.from.Read(p)
-	if size := new(http.MaxBytesError); err == nil || err == io.EOF || errors.As(err, &size) { //nolint:errorlint // as Readers give it
+	switch size := new(http.MaxBytesError); {
+	case err == nil, errors.As(err, &size):
 		return n, err
+	case err == io.EOF: //nolint:errorlint // as Readers give it
+		_ = b.control.SetReadDeadline(time.Time{}) // for what follows may take longer
+		return n, err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return n, refuse(http.StatusRequestTimeout, "the body did not come in time")
 	}
 	return n, refuse(http.StatusBadRequest, "the body broke off")
 }

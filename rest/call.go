@@ -29,6 +29,8 @@ type call struct {
 	who   caller
 	needs need // of the route
 
+	secure bool // the client uses TLS
+
 	// What the path names: see the package comment.
 	db   *served
 	ks   keyspace
@@ -39,16 +41,22 @@ type call struct {
 }
 
 func newCall(h *Handler, w http.ResponseWriter, r *http.Request) *call {
-	c := &call{h: h, w: &response{ResponseWriter: w}, r: r, id: newID(), began: time.Now()}
+	c := &call{h: h, w: newResponse(w), r: r, id: newID(), began: time.Now()}
 	if address, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		c.from = throttle.AddressOf(net.TCPAddrFromAddrPort(address))
+		c.setFrom(address.Addr())
 	}
+	c.trustProxy()
 	header := w.Header()
 	header.Set("X-Correlation-Id", c.id)
 	header.Set("Server", serverName)
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
 	return c
+}
+
+// setFrom notes the address of the client, for limits.
+func (c *call) setFrom(address netip.Addr) {
+	c.from = throttle.AddressOf(&net.TCPAddr{IP: address.AsSlice()})
 }
 
 const serverName = "Tandem/" + tandem.Version
@@ -66,6 +74,8 @@ func (c *call) finish() {
 		c.log(slog.LevelError, "panic", "panic", p, "stack", string(debug.Stack()))
 		c.answerFailure(refuse(http.StatusInternalServerError, "unexpected error"))
 	}
+	c.w.finish()
+	c.audit(auditRequest, "method", c.r.Method, "path", c.r.URL.EscapedPath(), "status", c.w.status)
 	c.log(slog.LevelInfo, "request", "user", c.who.name, "address", c.from, "method", c.r.Method, "path", c.r.URL.EscapedPath(),
 		"status", c.w.status, "bytes", c.w.bytes, "duration", time.Since(c.began))
 	if p == http.ErrAbortHandler { //nolint:errorlint // as above

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -23,6 +24,22 @@ type Configuration struct {
 
 	// Anonymous lets in requests without a login: they have the rights of a user without a role.
 	Anonymous bool
+
+	// Hosts are the names under which clients reach the server, such as "box.local". The addresses of
+	// the device need no entry, nor "localhost" on the device itself; other names are answered 421.
+	Hosts []string
+
+	// Proxies are the addresses of reverse proxies, whose X-Forwarded-For and X-Forwarded-Proto count.
+	Proxies []netip.Prefix
+
+	// CORS lets pages of other sites use the server.
+	CORS CORS
+
+	// Limits bound what clients may use.
+	Limits Limits
+
+	// Audit records who has done what.
+	Audit Audit
 
 	// UUID names the server to clients, and should never change. Empty means that of the first
 	// database.
@@ -93,12 +110,14 @@ func (c Configuration) Validate() error {
 		names[name] = true
 	}
 	check(c.Users != nil || c.Anonymous, "nobody may log in", "set Users, or Anonymous to let everybody in")
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.CORS.validate())...)
 }
 
 func (d Database) name() string { return cmp.Or(d.Name, d.Database.Name()) }
 
 func (c Configuration) clone() Configuration {
 	c.Databases = slices.Clone(c.Databases)
+	c.Proxies = slices.Clone(c.Proxies)
+	c.Limits = c.Limits.withDefaults()
 	return c
 }

@@ -158,7 +158,7 @@ type resolution struct {
 }
 
 func postConflict(c *call) error {
-	text, err := c.readJSON(maxDocument)
+	text, err := c.readJSON(c.h.cfg.Limits.DocumentBytes)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ func getDocument(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.audit(auditRead, "document", id)
 	c.setTag(d.RevisionID())
 	if matches(c.r.Header.Get("If-None-Match"), d.RevisionID()) {
 		c.w.WriteHeader(http.StatusNotModified)
@@ -60,7 +61,7 @@ func putDocument(c *call) error {
 	if err != nil {
 		return err
 	}
-	text, err := c.readJSON(maxDocument)
+	text, err := c.readJSON(c.h.cfg.Limits.DocumentBytes)
 	if err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func (c *call) create(e edit, status int) error {
 // postDocument creates a document, whose ID is made unless the body has one. With a revision it changes
 // the document.
 func postDocument(c *call) error {
-	text, err := c.readJSON(maxDocument)
+	text, err := c.readJSON(c.h.cfg.Limits.DocumentBytes)
 	if err != nil {
 		return err
 	}
@@ -124,6 +125,7 @@ func (c *call) apply(e edit, status int) error {
 	if err != nil {
 		return err
 	}
+	c.audit(e.event(), "document", d.ID(), "rev", d.RevisionID())
 	c.setTag(d.RevisionID())
 	if c.r.Method == http.MethodPost {
 		c.w.Header().Set("Location", "/"+split(sentPath(c.r.URL))[0]+"/"+url.PathEscape(d.ID()))

@@ -23,6 +23,17 @@ type edit struct {
 	expiry  expiry
 }
 
+// event returns the event of the audit log that the edit is.
+func (e edit) event() int {
+	switch {
+	case e.deleted:
+		return auditDelete
+	case e.rev == "":
+		return auditCreate
+	}
+	return auditUpdate
+}
+
 // expiry is when a document is to be purged.
 type expiry struct {
 	given bool

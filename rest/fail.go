@@ -51,6 +51,8 @@ func nameOf(status int) string {
 		return "not_found"
 	case http.StatusMethodNotAllowed:
 		return "method_not_allowed"
+	case http.StatusRequestTimeout:
+		return "timeout"
 	case http.StatusNotAcceptable:
 		return "not_acceptable"
 	case http.StatusConflict:

@@ -10,7 +10,6 @@ import (
 
 	"github.com/tandemdb/tandem"
 	"github.com/tandemdb/tandem/internal/fault"
-	"github.com/tandemdb/tandem/internal/throttle"
 	"github.com/tandemdb/tandem/internal/users"
 )
 
@@ -23,16 +22,17 @@ type Handler struct {
 	served  map[string]*served
 	reading chan struct{} // holds a token for each read of documents under way
 
-	users    atomic.Pointer[users.List] // nil if there are none
-	guesses  throttle.Throttle
-	verified verified
+	users atomic.Pointer[users.List] // nil if there are none
+	gate
 
 	tasks      tasks
 	guarding   sync.Once // see guardTasks
 	activities activities
 	adHoc      chan struct{} // holds a token for each ad hoc query that runs
 
-	life life
+	audit   *auditor
+	zippers writerPool
+	life    life
 }
 
 // NewHandler makes a handler. The error is that of [Configuration.Validate].
@@ -44,11 +44,14 @@ func NewHandler(cfg Configuration) (*Handler, error) {
 	h.serve(h.cfg.Databases)
 	h.reading = make(chan struct{}, readsPerProcessor*runtime.GOMAXPROCS(0))
 	h.adHoc = make(chan struct{}, adHocQueries)
+	h.gate.open(h.cfg)
+	h.audit = newAuditor(cfg.Audit, cfg.Logger)
 	h.SetUsers(cfg.Users)
 	if err := h.checkReplications(); err != nil {
 		return nil, err
 	}
 	h.life.begin()
+	h.audit.record(auditStart, nil)
 	return h, nil
 }
 
@@ -64,6 +67,7 @@ func (h *Handler) SetUsers(u *Users) {
 		h.users.Store(u.list)
 	}
 	h.verified.forget()
+	h.sessions.keep(func(s *session) bool { return h.users.Load().Find(s.user.Name).SamePassword(s.user) })
 }
 
 // ServeHTTP implements [http.Handler].
@@ -83,12 +87,23 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Close ends feeds and other lasting answers, and waits for the requests under way until ctx ends. New
 // requests are answered 503. The error is that of ctx.
 func (h *Handler) Close(ctx context.Context) error {
-	h.life.end()
+	if h.life.end() {
+		h.audit.record(auditStop, nil)
+	}
 	return h.life.wait(ctx)
 }
 
 // run checks a request, and calls its endpoint.
 func (c *call) run() error {
+	if err := c.checkHost(); err != nil {
+		return err
+	}
+	if answered, err := c.checkOrigin(); answered || err != nil {
+		return err
+	}
+	if err := c.checkVersion(); err != nil {
+		return err
+	}
 	found, err := c.h.router.find(c.r)
 	if err != nil {
 		return err
@@ -100,7 +115,12 @@ func (c *call) run() error {
 	if err := c.locate(found); err != nil {
 		return err
 	}
+	c.needs = found.route.needs
 	if found.route.lasting {
+		if !c.h.feeds.take(c.account()) {
+			return tooMany("you have too many feeds, or all have")
+		}
+		defer c.h.feeds.leave(c.account())
 		ctx, cancel := c.h.life.context(c.r.Context())
 		defer cancel()
 		c.r = c.r.WithContext(ctx)
@@ -166,11 +186,12 @@ func (l *life) context(ctx context.Context) (context.Context, context.CancelFunc
 	return ctx, func() { stop(); cancel(nil) }
 }
 
-func (l *life) end() {
+// end reports whether life has ended just now.
+func (l *life) end() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return
+		return false
 	}
 	l.closed = true
 	l.idle = make(chan struct{})
@@ -178,6 +199,7 @@ func (l *life) end() {
 		close(l.idle)
 	}
 	l.cancel(errClosing)
+	return true
 }
 
 func (l *life) wait(ctx context.Context) error {

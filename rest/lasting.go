@@ -1,17 +1,13 @@
 package rest
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/users"
 )
 
-// The times of lasting answers.
-const (
-	accessInterval = 4 * time.Second  // rights are looked at as often
-	writeTimeout   = 30 * time.Second // after which a client that does not read is given up
-)
+// accessInterval is how often a lasting answer looks at the rights of its user.
+const accessInterval = 4 * time.Second
 
 // mayGoOn reports whether the caller still has what the route of a lasting answer needs: the user may be
 // gone, have another password or fewer rights. Ask at least each accessInterval.
@@ -41,14 +37,11 @@ func (c *call) mayGoOn() bool {
 	return true
 }
 
-// push writes part of a lasting answer and has it sent. A client that does not read for writeTimeout
-// ends the answer.
+// push writes part of a lasting answer and has it sent. A client that does not read for a while ends the
+// answer.
 func (c *call) push(text []byte) error {
-	control := http.NewResponseController(c.w)
-	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // some writers have none
-	defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
 	if _, err := c.w.Write(text); err != nil {
 		return err
 	}
-	return control.Flush()
+	return c.w.flush()
 }

@@ -1,28 +1,69 @@
 package rest
 
-import "net/http"
+import (
+	"errors"
+	"net/http"
+	"time"
+)
 
-// response notes what was answered, for the log, and for errors that come too late.
+// patience is how long a client may take to read, or to send, the next bytes.
+const patience = 30 * time.Second
+
+// response notes what was answered, for the log, and for errors that come too late. A client that does
+// not read ends it after a while.
 type response struct {
 	http.ResponseWriter
-	status int // 0 before the header is written
-	bytes  int64
+	control *http.ResponseController
+	status  int // 0 before the header is written
+	bytes   int64
+	limited bool // a deadline is set
 }
 
+func newResponse(w http.ResponseWriter) *response {
+	return &response{ResponseWriter: w, control: http.NewResponseController(w)}
+}
+
+// WriteHeader implements [http.ResponseWriter].
 func (w *response) WriteHeader(status int) {
-	if w.status == 0 && status >= http.StatusOK {
+	if w.status == 0 && status != http.StatusContinue {
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// Write implements [http.ResponseWriter].
 func (w *response) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
+	w.limit()
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes += int64(n)
 	return n, err
+}
+
+// flush sends what was written.
+func (w *response) flush() error {
+	w.limit()
+	err := w.control.Flush()
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	return err
+}
+
+func (w *response) limit() {
+	w.limited = true
+	_ = w.control.SetWriteDeadline(time.Now().Add(patience)) // not every server can
+}
+
+// finish leaves the connection without a deadline to its next request.
+func (w *response) finish() {
+	if !w.limited {
+		return
+	}
+	_ = w.control.Flush() // under the deadline
+	_ = w.control.SetWriteDeadline(time.Time{})
 }
 
 // Unwrap is for [http.ResponseController].

@@ -28,6 +28,8 @@ func routes() []route {
 	var all []route
 	for _, group := range [][]route{
 		serverRoutes(),
+		sessionRoutes(),
+		syncRoutes(),
 		databaseRoutes(),
 		documentRoutes(),
 		queryRoutes(),

@@ -1,6 +1,9 @@
 package openapi
 
 import (
+	"bytes"
+	"compress/gzip"
+	"io"
 	"net/http"
 )
 
@@ -14,7 +17,7 @@ func (d *Document) Watch(next http.Handler, report func(error)) http.Handler {
 		watched := &writer{ResponseWriter: w}
 		returned := false
 		defer func() {
-			if watched.hijacked || watched.truncated {
+			if watched.hijacked || watched.truncated || r.Method == http.MethodOptions { // a browser's question, which concerns no path
 				return
 			}
 			// A client that has left may have caused a status that nobody gets.
@@ -73,6 +76,19 @@ func (w *writer) answer(r *http.Request, cut bool) Answer {
 	}
 	return Answer{
 		Method: r.Method, Path: r.URL.EscapedPath(), Status: status,
-		Header: w.Header(), Body: w.body, Cut: cut || r.Context().Err() != nil,
+		Header: w.Header(), Body: w.plain(), Cut: cut || r.Context().Err() != nil,
 	}
+}
+
+// plain returns the body as it was before it was compressed, as far as it goes.
+func (w *writer) plain() []byte {
+	if w.Header().Get("Content-Encoding") != "gzip" || len(w.body) == 0 {
+		return w.body
+	}
+	zipped, err := gzip.NewReader(bytes.NewReader(w.body))
+	if err != nil {
+		return w.body
+	}
+	text, _ := io.ReadAll(io.LimitReader(zipped, 4*mostWatched)) // up to where it was cut
+	return text
 }

@@ -18,8 +18,13 @@ func newList() *List {
 	return &List{users: make(map[string]*User), checking: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}
 }
 
-// Find returns the user of a name, or nil.
-func (l *List) Find(name string) *User { return l.users[name] }
+// Find returns the user of a name, or nil. A nil List has none.
+func (l *List) Find(name string) *User {
+	if l == nil {
+		return nil
+	}
+	return l.users[name]
+}
 
 // Admit returns the user of a name if password is the user's, otherwise nil. For an unknown user
 // it takes as long.

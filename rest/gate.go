@@ -1,0 +1,29 @@
+package rest
+
+import (
+	"net/http"
+
+	"golang.org/x/time/rate"
+
+	"github.com/tandemdb/tandem/internal/throttle"
+)
+
+// gate is what requests pass before they reach an endpoint.
+type gate struct {
+	hosts       map[string]bool // the names of the server
+	crossOrigin http.CrossOriginProtection
+	guesses     throttle.Throttle
+	verified    verified
+	sessions    sessions
+	rates       rates
+	feeds       seats // of lasting answers
+}
+
+func (g *gate) open(cfg Configuration) {
+	g.hosts = make(map[string]bool)
+	for _, host := range cfg.Hosts {
+		g.hosts[hostOf(host)] = true
+	}
+	g.rates = rates{perSecond: rate.Limit(cfg.Limits.RequestsPerSecond), burst: cfg.Limits.Burst}
+	g.feeds = seats{all: cfg.Limits.Feeds, each: cfg.Limits.FeedsPerUser}
+}

@@ -1,0 +1,128 @@
+package rest
+
+import (
+	"cmp"
+	"math"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"golang.org/x/time/rate"
+
+	"github.com/tandemdb/tandem/internal/document"
+)
+
+// Limits bound what clients may use. Zero fields have the defaults; a negative one is no limit.
+type Limits struct {
+	Connections           int // at once, for [Handler.Serve]; 1,000
+	ConnectionsPerAddress int // 250
+	Feeds                 int // lasting answers at once; 1,000
+	FeedsPerUser          int // 100
+
+	RequestsPerSecond int // of one user, or of one address without a login; 200
+	Burst             int // requests at once, on top; 400
+
+	DocumentBytes int64 // 20 MiB
+	BulkBytes     int64 // of many documents; 100 MiB
+	BlobBytes     int64 // 4 GiB
+}
+
+// maxRequest bounds a body that is a request and no data, in bytes.
+const maxRequest = 1 << 20
+
+// maxDepth is the deepest nesting of JSON, as in documents.
+const maxDepth = document.MaxDepth
+
+func (l Limits) withDefaults() Limits {
+	l.Connections = limit(l.Connections, 1000)
+	l.ConnectionsPerAddress = limit(l.ConnectionsPerAddress, 250)
+	l.Feeds = limit(l.Feeds, 1000)
+	l.FeedsPerUser = limit(l.FeedsPerUser, 100)
+	l.RequestsPerSecond = limit(l.RequestsPerSecond, 200)
+	l.Burst = limit(l.Burst, 400)
+	l.DocumentBytes = limit(l.DocumentBytes, 20<<20)
+	l.BulkBytes = limit(l.BulkBytes, 100<<20)
+	l.BlobBytes = limit(l.BlobBytes, 4<<30)
+	return l
+}
+
+func limit[N int | int64](given, missing N) N {
+	if given < 0 {
+		return math.MaxInt32
+	}
+	return cmp.Or(given, missing)
+}
+
+// rates bound the requests of each user.
+type rates struct {
+	perSecond rate.Limit
+	burst     int
+
+	mu   sync.Mutex
+	each map[string]*rate.Limiter
+}
+
+// maxRates bounds the users, and addresses, that are remembered.
+const maxRates = 10_000
+
+// check counts a request of somebody, and answers 429 if there were too many.
+func (r *rates) check(who string) error {
+	if r.perSecond >= math.MaxInt32 || r.of(who).Allow() {
+		return nil
+	}
+	return tooMany("more than %d requests a second", int(r.perSecond))
+}
+
+func (r *rates) of(who string) *rate.Limiter {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.each[who]
+	if l == nil {
+		if r.each == nil || len(r.each) >= maxRates {
+			r.each = make(map[string]*rate.Limiter)
+		}
+		l = rate.NewLimiter(r.perSecond, r.burst)
+		r.each[who] = l
+	}
+	return l
+}
+
+// tooMany answers 429.
+func tooMany(format string, args ...any) error {
+	no := refuse(http.StatusTooManyRequests, format, args...)
+	no.header = http.Header{"Retry-After": {strconv.Itoa(1)}}
+	return no.try("send fewer, and try again later")
+}
+
+// seats bound what goes on at once, in all and for one user each.
+type seats struct {
+	all, each int
+
+	mu   sync.Mutex
+	used map[string]int
+	sum  int
+}
+
+// take reports whether there is a seat for somebody, who gives it back by leave.
+func (s *seats) take(who string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sum >= s.all || s.used[who] >= s.each {
+		return false
+	}
+	if s.used == nil {
+		s.used = make(map[string]int)
+	}
+	s.used[who]++
+	s.sum++
+	return true
+}
+
+func (s *seats) leave(who string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sum--
+	if s.used[who]--; s.used[who] <= 0 {
+		delete(s.used, who)
+	}
+}
