@@ -54,6 +54,8 @@ func TestAnIndexServesTheQueriesThatHaveItsExpressions(t *testing.T) {
 		"SELECT name FROM _ WHERE (n > 'x') COLLATE (UNICODE NODIAC)":          {"unicode", nil},
 		"SELECT name FROM _ WHERE tags[0] = 'yellow' AND price IS NULL":        {"yellow", []string{"banana"}},
 		"SELECT b.name FROM _ a JOIN _ b ON b.price = a.price ORDER BY b.name": {"byPrice", []string{"apple", "banana"}},
+		"SELECT count(*) FROM _ GROUP BY price LIMIT 2":                        {"byPrice", []string{"1", "1"}},
+		"SELECT count(*) FROM _ GROUP BY price ORDER BY price DESC LIMIT 1":    {"byPrice", []string{"1"}},
 	} {
 		if got := plan(t, db, text); !strings.Contains(got, "USING INDEX query_1_"+want.index) {
 			t.Errorf("%s: got the plan%swant it to use %s", text, got, want.index)

@@ -124,6 +124,21 @@ func (tx *Tx) arrayIndexes(c *Collection) (all []sql.ArrayIndex, err error) {
 	return all, err
 }
 
+// leadingTerms returns the expressions that the indexes of documents begin with.
+func (tx *Tx) leadingTerms(c *Collection) (all []plan.Expr, err error) {
+	err = tx.eachIndex(c, func(r indexRecord) error {
+		if r.Array != "" || r.Where != "" {
+			return nil
+		}
+		terms, _, err := r.bound(plan.Expressions)
+		if len(terms) > 0 {
+			all = append(all, terms[0])
+		}
+		return err
+	})
+	return all, err
+}
+
 // indexName returns SQLite's name of an index.
 func indexName(c *Collection, name string) string { return forCollection("query_#_", c.id) + name }
 

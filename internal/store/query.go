@@ -181,6 +181,11 @@ func (tx *Tx) tables(q *plan.Query) (map[plan.Collection]sql.Table, error) {
 				return nil, err
 			}
 		}
+		if q.GroupBy != nil && q.Limit != nil && !t.NotIndexed {
+			if t.Leading, err = tx.leadingTerms(c); err != nil {
+				return nil, err
+			}
+		}
 		tables[src.Collection] = t
 	}
 	return tables, nil

@@ -3,8 +3,6 @@ package eval
 import (
 	"errors"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/tandemdb/tandem/internal/query/plan"
 	"github.com/tandemdb/tandem/internal/query/value"
@@ -65,7 +63,7 @@ func sum(values []value.Value) (value.Value, error) {
 	total := value.OfInt(0)
 	ints := true
 	for _, v := range values {
-		n := addend(v)
+		n := value.Addend(v)
 		ints = ints && n.Kind() == value.Int
 		total = value.Add(total, n)
 	}
@@ -81,22 +79,7 @@ func average(values []value.Value) (value.Value, error) {
 	}
 	total := value.OfInt(0) // integers are added exactly
 	for _, v := range values {
-		total = value.Add(total, addend(v))
+		total = value.Add(total, value.Addend(v))
 	}
 	return value.OfDouble(total.Float() / float64(len(values))), nil
-}
-
-// addend returns the number that a value counts as: strings of digits as integers; other strings,
-// NULL, arrays and objects as doubles.
-func addend(v value.Value) value.Value {
-	switch v.Kind() {
-	case value.String:
-		if i, err := strconv.ParseInt(strings.Trim(v.Text(), " \t\n\v\f\r"), 10, 64); err == nil {
-			return value.OfInt(i)
-		}
-		return value.OfDouble(value.LeadingNumber(v.Text()).Float())
-	case value.Null, value.Array, value.Object:
-		return value.OfDouble(0)
-	}
-	return v.Untagged()
 }

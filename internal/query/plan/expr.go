@@ -168,6 +168,8 @@ func GivesTruth(x Expr) bool {
 		return true
 	case *Collated:
 		return GivesTruth(x.X)
+	case *Grouped:
+		return x.Truth
 	}
 	return false
 }

@@ -86,6 +86,10 @@ func (w *writer) textOnly(x plan.Expr) {
 		w.put(w.table(m.Source), "id")
 		return
 	}
+	if p, ok := x.(*plan.Property); ok && !w.isItem(p) {
+		w.property(p, "tandem_id", "")
+		return
+	}
 	w.put("tandem_text_only(", func() { w.key(x) }, ")")
 }
 

@@ -7,5 +7,10 @@ func (s *Statement) Count() *Statement { return s.within("SELECT count(*) FROM (
 func (s *Statement) Exists() *Statement { return s.within("SELECT EXISTS (", ")") }
 
 func (s *Statement) within(before, after string) *Statement {
-	return &Statement{Text: before + s.Text + after, Bindings: s.Bindings, Columns: []Form{Full}}
+	if s == nil {
+		return nil
+	}
+	return &Statement{
+		Text: before + s.Text + after, Bindings: s.Bindings, Columns: []Form{Full}, Sorting: s.Sorting.within(before, after),
+	}
 }

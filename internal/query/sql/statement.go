@@ -49,6 +49,10 @@ type Statement struct {
 	Text     string
 	Bindings []Binding // by number, from ?1
 	Columns  []Form    // form of each column
+
+	// Sorting gives the same rows with less memory. It takes over when tandem_groups has too many groups. Nil if the
+	// statement has no such function.
+	Sorting *Statement
 }
 
 // Table is the SQL table of a collection. Its columns are seq, id, flags (bit 1: the document is
@@ -58,17 +62,26 @@ type Table struct {
 	Live   string // an SQL expression for the number of documents that are not deleted; "" if they must be counted
 	Arrays []ArrayIndex
 
-	NotIndexed bool // SQLite must not use its indexes
+	Leading    []plan.Expr // that the indexes of documents begin with
+	NotIndexed bool        // SQLite must not use its indexes
 }
 
 // Translate translates a query. local is the time zone of dates without one.
 func Translate(q *plan.Query, tables func(plan.Collection) Table, local *time.Location) (*Statement, error) {
-	w := &writer{q: q, tables: tables, local: local.String()}
-	w.statement()
-	if w.b.Len() > MaxText {
+	write := func(how func(*writer) bool) (*Statement, bool) {
+		w := &writer{q: q, tables: tables, local: local.String()}
+		ok := how(w) && w.b.Len() <= MaxText
+		return &Statement{Text: w.b.String(), Bindings: w.bindings, Columns: w.columns}, ok
+	}
+	s, ok := write(func(w *writer) bool { w.statement(); return true })
+	if !ok {
 		return nil, syntax.Errorf(0, "the query is too large").Try("repeat long expressions less often")
 	}
-	return &Statement{Text: w.b.String(), Bindings: w.bindings, Columns: w.columns}, nil
+	if grouped, ok := write((*writer).grouped); ok {
+		grouped.Sorting = s
+		return grouped, nil
+	}
+	return s, nil
 }
 
 // IndexTerm returns the SQL of an index's expression.
@@ -157,18 +170,28 @@ func (w *writer) statement() {
 	if w.counted() {
 		return
 	}
-	w.put("SELECT ")
-	if q.Distinct {
-		w.put("DISTINCT ")
-	}
-	w.commas(len(q.Columns), func(i int) { w.column(q.Columns[i].X) })
+	w.selected()
 	w.from()
 	w.list(" GROUP BY ", q.GroupBy, func(x plan.Expr) { w.ordered(x) })
 	if q.Having != nil {
 		w.put(" HAVING ", func() { w.key(q.Having) })
 	}
+	w.ending()
+}
+
+// selected writes the result columns.
+func (w *writer) selected() {
+	w.put("SELECT ")
+	if w.q.Distinct {
+		w.put("DISTINCT ")
+	}
+	w.commas(len(w.q.Columns), func(i int) { w.column(w.q.Columns[i].X) })
+}
+
+// ending writes what follows the conditions and groups.
+func (w *writer) ending() {
 	w.orderBy()
-	if q.Limit != nil || q.Offset != nil {
+	if w.q.Limit != nil || w.q.Offset != nil {
 		w.put(" LIMIT ")
 		w.bind(Binding{Kind: Limit})
 		w.put(" OFFSET ")

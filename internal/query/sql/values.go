@@ -25,6 +25,8 @@ func (w *writer) full(x plan.Expr) {
 		w.meta(x, true)
 	case *plan.Part:
 		w.put("tandem_part(", func() { w.full(x.X) }, ", ", quoted(x.Path.String()), ")")
+	case *plan.Grouped:
+		w.put("g.c", x.Index)
 	case *plan.Collated:
 		w.full(x.X)
 	case *plan.Case:
@@ -57,6 +59,12 @@ func (w *writer) key(x plan.Expr) {
 		w.meta(x, false)
 	case *plan.Part:
 		w.put("tandem_part_key(", func() { w.full(x.X) }, ", ", quoted(x.Path.String()), ")")
+	case *plan.Grouped:
+		if x.Tagged {
+			w.put("tandem_untag(g.c", x.Index, ")")
+			return
+		}
+		w.full(x)
 	case *plan.Collated:
 		w.key(x.X)
 	case *plan.Case:

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 	"strconv"
+	"strings"
 )
 
 // Truth returns v as a condition; known is false for MISSING. A number is true if it is not 0, a
@@ -196,4 +197,19 @@ func arithmetic(a, b Value, ints func(x, y int64) (int64, bool), doubles func(x,
 		}
 	}
 	return OfDouble(doubles(x.Float(), y.Float()))
+}
+
+// Addend returns the number that a value counts as in a sum: strings of digits count as integers; other strings, NULL,
+// arrays and objects as doubles.
+func Addend(v Value) Value {
+	switch v.kind {
+	case String:
+		if i, err := strconv.ParseInt(strings.Trim(v.text, " \t\n\v\f\r"), 10, 64); err == nil {
+			return OfInt(i)
+		}
+		return OfDouble(LeadingNumber(v.text).Float())
+	case Null, Array, Object:
+		return OfDouble(0)
+	}
+	return v.Untagged()
 }

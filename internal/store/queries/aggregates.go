@@ -10,11 +10,12 @@ import (
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
-func registerAggregates(c *sqlite3.Conn) error {
+func (r *Runner) registerAggregates(c *sqlite3.Conn, paths pathCache) error {
 	return errors.Join(
 		c.CreateWindowFunction("tandem_min", 2, pure, func() sqlite3.AggregateFunction { return &extreme{sign: -1} }),
 		c.CreateWindowFunction("tandem_max", 2, pure, func() sqlite3.AggregateFunction { return &extreme{sign: 1} }),
 		c.CreateWindowFunction("tandem_array_agg", 1, pure, func() sqlite3.AggregateFunction { return &list{} }),
+		c.CreateWindowFunction("tandem_groups", -1, pure, func() sqlite3.AggregateFunction { return &grouper{runner: r, paths: paths} }),
 	)
 }
 
@@ -34,12 +35,20 @@ func (e *extreme) Step(_ sqlite3.Context, a ...sqlite3.Value) {
 		c, _ := collation.Parse(a[1].Text())
 		e.order = c.Comparer()
 	}
-	if e.best.IsMissing() || value.CompareWith(v, e.best, e.order)*e.sign > 0 {
-		e.best = v
-	}
+	e.add(v)
 }
 
-func (e *extreme) Value(ctx sqlite3.Context) { give(ctx, e.best) }
+func (e *extreme) add(v value.Value) int {
+	if !e.best.IsMissing() && value.CompareWith(v, e.best, e.order)*e.sign <= 0 {
+		return 0
+	}
+	more := len(v.Text()) - len(e.best.Text())
+	e.best = v
+	return more
+}
+
+func (e *extreme) Value(ctx sqlite3.Context)    { give(ctx, e.best) }
+func (e *extreme) result() (value.Value, error) { return e.best, nil }
 
 // list implements array_agg.
 type list struct {
@@ -51,21 +60,36 @@ type list struct {
 const maxList = 64 << 20
 
 func (l *list) Step(_ sqlite3.Context, a ...sqlite3.Value) {
-	v := decode(a[0])
-	if v.IsMissing() || l.full {
-		return
+	if v := decode(a[0]); !v.IsMissing() {
+		l.add(v)
 	}
-	if len(l.text) > 0 {
+}
+
+func (l *list) add(v value.Value) int {
+	if l.full {
+		return 0
+	}
+	before := len(l.text)
+	if before > 0 {
 		l.text = append(l.text, ',')
 	}
 	l.text = v.AppendJSON(l.text)
 	l.full = len(l.text) > maxList
+	return len(l.text) - before
 }
 
 func (l *list) Value(ctx sqlite3.Context) {
-	if l.full {
-		ctx.ResultError(fmt.Errorf("array_agg: the array would have more than %d MiB", maxList>>20))
+	v, err := l.result()
+	if err != nil {
+		ctx.ResultError(err)
 		return
 	}
-	ctx.ResultBlob([]byte("[" + string(l.text) + "]"))
+	give(ctx, v)
+}
+
+func (l *list) result() (value.Value, error) {
+	if l.full {
+		return value.Value{}, fmt.Errorf("array_agg: the array would have more than %d MiB", maxList>>20)
+	}
+	return value.OfCanonical("[" + string(l.text) + "]"), nil
 }

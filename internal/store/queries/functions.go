@@ -44,6 +44,13 @@ func (r *Runner) register(c *sqlite3.Conn) error {
 				ctx.ResultRawText(text)
 			}
 		}),
+		scalar(c, "tandem_id", 2, func(ctx sqlite3.Context, a []sqlite3.Value) {
+			if text := get(a[0], a[1]); text != nil && isNumeric(text[0]) {
+				ctx.ResultZeroBlob(0)
+			} else {
+				giveText(ctx, text, true)
+			}
+		}),
 		scalar(c, "tandem_part", 2, func(ctx sqlite3.Context, a []sqlite3.Value) { give(ctx, part(a[0], a[1])) }),
 		scalar(c, "tandem_part_key", 2, func(ctx sqlite3.Context, a []sqlite3.Value) { give(ctx, part(a[0], a[1]).Untagged()) }),
 		scalar(c, "tandem_untag", 1, func(ctx sqlite3.Context, a []sqlite3.Value) { give(ctx, decode(a[0]).Untagged()) }),
@@ -63,7 +70,7 @@ func (r *Runner) register(c *sqlite3.Conn) error {
 	for _, f := range function.All() {
 		errs = append(errs, registerFunction(c, f))
 	}
-	return errors.Join(append(errs, registerAggregates(c), registerItems(c, paths), registerCollations(c))...)
+	return errors.Join(append(errs, r.registerAggregates(c, paths), r.registerGrouped(c), r.registerItems(c, paths), registerCollations(c))...)
 }
 
 func scalar(c *sqlite3.Conn, name string, args int, f func(sqlite3.Context, []sqlite3.Value)) error {
@@ -112,6 +119,9 @@ func giveText(ctx sqlite3.Context, text []byte, key bool) {
 	}
 	give(ctx, v)
 }
+
+// isNumeric reports whether JSON text that begins with c is a number or boolean.
+func isNumeric(c byte) bool { return c == '-' || c >= '0' && c <= '9' || c == 't' || c == 'f' }
 
 // plainString returns the text between the quotes of a string without escapes, and nil for a string
 // with escapes.

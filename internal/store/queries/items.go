@@ -11,13 +11,14 @@ import (
 
 // registerItems registers the table tandem_items(full) or tandem_items(text, path). The table has a
 // row for each item of an array, with its value in full form, in key form, and as JSON. The column tag has the full form
-// if it differs from the key form, and else is NULL.
-func registerItems(c *sqlite3.Conn, paths pathCache) error {
+// if it differs from the key form, and else is NULL. The column item has a number for tandem_groups, which finds the
+// JSON by it while the row is read.
+func (r *Runner) registerItems(c *sqlite3.Conn, paths pathCache) error {
 	return sqlite3.CreateModule(c, "tandem_items", nil, func(c *sqlite3.Conn, _, _, _ string, _ ...string) (items, error) { //nolint:staticcheck // the generic method needs a later Go
 		if err := c.VTabConfig(sqlite3.VTAB_INNOCUOUS); err != nil {
 			return items{}, err
 		}
-		return items{paths}, c.DeclareVTab(`CREATE TABLE x (value, key, text, tag, source HIDDEN, path HIDDEN)`)
+		return items{r, paths}, c.DeclareVTab(`CREATE TABLE x (value, key, text, tag, item, source HIDDEN, path HIDDEN)`)
 	})
 }
 
@@ -27,11 +28,15 @@ const (
 	columnKey
 	columnText
 	columnTag
+	columnItem
 	columnSource
 	columnPath
 )
 
-type items struct{ paths pathCache }
+type items struct {
+	runner *Runner
+	paths  pathCache
+}
 
 // BestIndex accepts the arguments of the table, which SQLite passes as conditions on its hidden
 // columns, and a value that the key has to have.
@@ -68,14 +73,30 @@ func (items) BestIndex(idx *sqlite3.IndexInfo) error {
 // withKey says that the last argument is the key of the items that are wanted.
 const withKey = 1
 
-func (t items) Open() (sqlite3.VTabCursor, error) { return &cursor{paths: t.paths}, nil }
+func (t items) Open() (sqlite3.VTabCursor, error) {
+	c := &cursor{runner: t.runner, paths: t.paths}
+	if c.number = slices.Index(t.runner.cursors, nil); c.number < 0 {
+		c.number = len(t.runner.cursors)
+		t.runner.cursors = append(t.runner.cursors, nil)
+	}
+	t.runner.cursors[c.number] = c
+	return c, nil
+}
 
 // cursor points to one of the items, which it keeps as they are written in the document.
 type cursor struct {
-	paths pathCache
-	text  []byte   // has all items
-	items [][]byte // parts of text
-	at    int
+	runner *Runner
+	number int // among the cursors of the runner
+	paths  pathCache
+	text   []byte   // has all items
+	items  [][]byte // parts of text
+	at     int
+}
+
+// Close is called by SQLite's package.
+func (c *cursor) Close() error {
+	c.runner.cursors[c.number] = nil
+	return nil
 }
 
 func (c *cursor) Filter(how int, _ string, a ...sqlite3.Value) error {
@@ -139,8 +160,17 @@ func (c *cursor) Column(ctx sqlite3.Context, n int) error {
 		ctx.ResultRawText(item)
 	case columnTag:
 		giveTag(ctx, item)
+	case columnItem:
+		ctx.ResultInt64(int64(c.number)<<numberShift | int64(c.at))
 	}
 	return nil
+}
+
+const numberShift = 32 // of a cursor's number, before that of an item
+
+// item returns the JSON text of an item by the number in its column.
+func (r *Runner) item(number int64) []byte {
+	return r.cursors[number>>numberShift].items[number&(1<<numberShift-1)]
 }
 
 // giveTag returns the full form of an item if its key form is another.

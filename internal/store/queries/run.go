@@ -18,6 +18,10 @@ type Runner struct {
 	idle  map[string]*sqlite3.Stmt // prepared statements that do not run, by their text
 	calls int64                    // to find a property, since watch was set
 	watch func(int64) error        // nil if nobody does
+
+	cursors       []*cursor // in the items of arrays, by number; nil where one was closed
+	grouped       groupedRows
+	tooManyGroups bool // why the last statement has failed
 }
 
 // The bounds of the statements that a connection keeps.
@@ -102,7 +106,7 @@ func (r *Runner) Run(s *sql.Statement, v Values) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Rows{runner: r, text: s.Text, stmt: stmt, forms: s.Columns}, nil
+	return &Rows{runner: r, s: s, values: v, stmt: stmt}, nil
 }
 
 // Explain returns SQLite's plan of a query, one step per element.
@@ -153,26 +157,51 @@ func (r *Runner) keep(text string, stmt *sqlite3.Stmt) {
 // Rows iterates over the rows of a running query.
 type Rows struct {
 	runner *Runner
-	text   string
-	stmt   *sqlite3.Stmt
-	forms  []sql.Form
+	s      *sql.Statement
+	values Values
+	stmt   *sqlite3.Stmt // nil if another could not take its place
+	err    error         // why not
 }
 
 // Next advances to the next row and reports whether there is one.
-func (r *Rows) Next() bool { return r.stmt.Step() }
+func (r *Rows) Next() bool {
+	if r.stmt == nil || r.stmt.Step() {
+		return r.stmt != nil
+	}
+	return r.runner.tooManyGroups && r.sort() && r.Next()
+}
+
+// sort begins the query anew with the statement that needs less memory.
+func (r *Rows) sort() bool {
+	r.Close()
+	r.runner.tooManyGroups = false
+	r.s = r.s.Sorting
+	r.stmt, r.err = r.runner.prepare(r.s.Text, r.s.Bindings, r.values)
+	return r.err == nil
+}
 
 // Err returns the error that ended Next, or nil at the end of the rows.
-func (r *Rows) Err() error { return r.stmt.Err() }
+func (r *Rows) Err() error {
+	if r.stmt == nil {
+		return r.err
+	}
+	return r.stmt.Err()
+}
 
 // Close ends the query.
-func (r *Rows) Close() { r.runner.keep(r.text, r.stmt) }
+func (r *Rows) Close() {
+	clear(r.runner.grouped.rows)
+	if r.stmt != nil {
+		r.runner.keep(r.s.Text, r.stmt)
+	}
+}
 
 // AppendJSON appends the JSON of a column, and reports false for MISSING.
 func (r *Rows) AppendJSON(dst []byte, column int) ([]byte, bool) {
 	if r.stmt.ColumnType(column) == sqlite3.NULL {
 		return dst, false
 	}
-	if r.forms[column] == sql.Written {
+	if r.s.Columns[column] == sql.Written {
 		return append(dst, r.stmt.ColumnRawText(column)...), true
 	}
 	return r.value(column).AppendJSON(dst), true
@@ -180,7 +209,7 @@ func (r *Rows) AppendJSON(dst []byte, column int) ([]byte, bool) {
 
 // Value returns the value of a column.
 func (r *Rows) Value(column int) value.Value {
-	if r.forms[column] == sql.Written && r.stmt.ColumnType(column) == sqlite3.TEXT {
+	if r.s.Columns[column] == sql.Written && r.stmt.ColumnType(column) == sqlite3.TEXT {
 		return value.FromJSON(r.stmt.ColumnRawText(column))
 	}
 	return r.value(column)
@@ -199,7 +228,7 @@ func (r *Rows) value(column int) value.Value {
 		v = sql.ParseBlob(r.stmt.ColumnRawBlob(column))
 	case sqlite3.NULL:
 	}
-	if r.forms[column] == sql.Truth && v.Kind() == value.Int {
+	if r.s.Columns[column] == sql.Truth && v.Kind() == value.Int {
 		return value.OfBool(v.Int() != 0)
 	}
 	return v

@@ -29,6 +29,7 @@ type database struct {
 
 	arrays  []sql.ArrayIndex // of the only table
 	through int              // how many queries have used one of them
+	sorting bool             // SQLite makes the groups
 }
 
 func open(t testing.TB, data querytest.Data) *database {
@@ -42,7 +43,7 @@ func open(t testing.TB, data querytest.Data) *database {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := &database{runner, c, data, map[plan.Collection]string{}, nil, 0}
+	db := &database{runner, c, data, map[plan.Collection]string{}, nil, 0, false}
 	for name, docs := range data {
 		db.load(t, name, docs)
 	}
@@ -139,6 +140,9 @@ func (db *database) rows(q *plan.Query, params map[string]value.Value, local *ti
 	if err != nil {
 		return nil, err
 	}
+	if db.sorting && s.Sorting != nil {
+		s = s.Sorting
+	}
 	db.through += strings.Count(s.Text, ".id IN (SELECT id FROM")
 	v := queries.Values{Params: params}
 	if v.Limit, v.Offset, err = eval.Limits(q, eval.Input{Params: params, Location: local}); err != nil {
@@ -162,7 +166,10 @@ func (db *database) rows(q *plan.Query, params map[string]value.Value, local *ti
 
 func TestTheTranslationAgreesWithTheVectors(t *testing.T) {
 	t.Parallel()
-	check(t, open(t, querytest.Load(t)), querytest.Vectors(t))
+	db := open(t, querytest.Load(t))
+	check(t, db, querytest.Vectors(t))
+	db.sorting = true
+	check(t, db, slices.DeleteFunc(querytest.Vectors(t), func(v querytest.Vector) bool { return !strings.Contains(v.Query, "GROUP BY") }))
 }
 
 // Indexes change how queries are run, and not what they give.
