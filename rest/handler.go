@@ -11,6 +11,7 @@ import (
 	"github.com/tandemdb/tandem"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/users"
+	"github.com/tandemdb/tandem/rest/internal/tail"
 )
 
 // Handler answers HTTP requests: see the package comment. Make it with [NewHandler].
@@ -30,9 +31,9 @@ type Handler struct {
 	activities activities
 	adHoc      chan struct{} // holds a token for each ad hoc query that runs
 
-	audit   *auditor
-	zippers writerPool
-	life    life
+	audit *auditor
+	shared
+	life life
 }
 
 // NewHandler makes a handler. The error is that of [Configuration.Validate].
@@ -51,8 +52,16 @@ func NewHandler(cfg Configuration) (*Handler, error) {
 		return nil, err
 	}
 	h.life.begin()
+	h.tails = tail.NewPool(h.life.spawn, appendFeedDocument)
 	h.audit.record(auditStart, nil)
 	return h, nil
+}
+
+// shared is what the answers of a handler share.
+type shared struct {
+	tails   *tail.Pool // of the collections that feeds follow
+	buffers bufferPool
+	zippers writerPool
 }
 
 // readsPerProcessor bounds the reads of documents at once: each connection to a database warms a page

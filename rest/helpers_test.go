@@ -225,16 +225,23 @@ func quote(text string) string {
 	return string(quoted)
 }
 
-// testUsers reads usersFile, with the hashes of the passwords.
-func testUsers(t testing.TB) *rest.Users {
+// testUsers reads usersFile, with new hashes of the passwords.
+func testUsers(t testing.TB) *rest.Users { return parseUsers(t, hashed(t, usersFile)) }
+
+func parseUsers(t testing.TB, text string) *rest.Users {
 	t.Helper()
-	text := usersFile
+	all, err := rest.ParseUsers([]byte(text))
+	check(t, err)
+	return all
+}
+
+// hashed puts hashes of the passwords into a users file.
+func hashed(t testing.TB, text string) string {
+	t.Helper()
 	for _, name := range []string{"ann", "rob", "bob", "ron", "eve"} {
 		hash, err := bcrypt.GenerateFromPassword([]byte(name), bcrypt.MinCost)
 		check(t, err)
 		text = strings.Replace(text, "$2y$04$"+strings.ToUpper(name), string(hash), 1)
 	}
-	all, err := rest.ParseUsers([]byte(text))
-	check(t, err)
-	return all
+	return text
 }

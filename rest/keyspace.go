@@ -44,6 +44,15 @@ func parseKeyspace(segment string) (ks keyspace, ok bool) {
 // String is the text of the keyspace in messages.
 func (ks keyspace) String() string { return ks.database + "." + ks.scope + "." + ks.collection }
 
+// escaped is the keyspace as a segment of a path.
+func (ks keyspace) escaped() string {
+	parts := []string{ks.database, ks.scope, ks.collection}
+	for i, part := range parts {
+		parts[i] = strings.ReplaceAll(url.PathEscape(part), ".", "%2E")
+	}
+	return strings.Join(parts, ".")
+}
+
 // served is a database that the handler serves.
 type served struct {
 	*tandem.Database

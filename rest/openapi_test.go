@@ -51,7 +51,7 @@ func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
 
 // notYet are the paths of endpoints that are described before they are built.
 var notYet = []string{
-	"/_ready", "/metrics", "/{}/_blipsync", "/_session", "/{}/_session", "/{}/_blob", "/{}/_blob/{}", "/{}/_changes_all", "/{}/_changes",
+	"/_ready", "/metrics", "/{}/_blipsync", "/_session", "/{}/_session", "/{}/_blob", "/{}/_blob/{}",
 	"/{}/_all_docs", "/{}/_bulk_docs", "/{}/_bulk_get", "/{}/_purge", "/{}/{}", "/{}/{}/{}", "/{}",
 }
 

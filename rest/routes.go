@@ -32,6 +32,7 @@ func routes() []route {
 		syncRoutes(),
 		databaseRoutes(),
 		documentRoutes(),
+		changesRoutes(),
 		queryRoutes(),
 		replicateRoutes(),
 		taskRoutes(),

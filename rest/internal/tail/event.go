@@ -37,7 +37,8 @@ type AppendDocument func(dst []byte, d *tandem.Document) []byte
 // around is about how many bytes an event has without ID, revision and document.
 const around = 128
 
-func encode(change tandem.Change, document AppendDocument) *Event {
+// Encode makes an event of a change.
+func Encode(change tandem.Change, document AppendDocument) *Event {
 	e := &Event{Sequence: change.Sequence, ID: change.ID, Deleted: change.Deleted}
 	dst := make([]byte, 0, around+len(change.ID)+len(change.RevisionID))
 	dst = strconv.AppendUint(append(dst, "id: "...), change.Sequence, 10)

@@ -68,7 +68,7 @@ func (r *Reader) readPage(ctx context.Context, dst []*Event) ([]*Event, error) {
 		if err != nil {
 			return dst, err
 		}
-		e := encode(change, r.pool.document)
+		e := Encode(change, r.pool.document)
 		dst = append(dst, e)
 		if bytes += len(e.text); bytes >= pageBytes {
 			break

@@ -39,7 +39,7 @@ func (t *tail) follow(ctx context.Context, document AppendDocument) {
 			err = changeErr
 			break
 		}
-		t.add(encode(change, document))
+		t.add(Encode(change, document))
 	}
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
