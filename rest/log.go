@@ -25,6 +25,9 @@ func NewLog(next slog.Handler) *Log {
 	return &Log{next: next, ring: &logRing{added: make(chan struct{})}}
 }
 
+// To returns a handler that keeps its records in the same log, and passes them on to next.
+func (l *Log) To(next slog.Handler) *Log { return &Log{next: next, ring: l.ring} }
+
 // Enabled implements [slog.Handler].
 func (l *Log) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelInfo || l.next != nil && l.next.Enabled(ctx, level)

@@ -156,8 +156,16 @@ func errorOfTask(err error) *taskError {
 		return nil
 	}
 	t := &taskError{Error: nameOf(statusOf(err)), Reason: err.Error(), Hint: tandem.HintOf(err)}
-	if e := fault.Of(err); e != nil {
-		t.Domain, t.Code = domainNumber(e.Domain), e.Code
+	e := fault.Of(err)
+	if e == nil {
+		return t
+	}
+	t.Domain, t.Code = domainNumber(e.Domain), e.Code
+	switch e.Domain {
+	case tandem.DomainNetwork, tandem.DomainTLS:
+		t.Error = "unreachable"
+	case tandem.DomainWebSocket:
+		t.Error = nameOf(e.Code) // the status with which the peer refused
 	}
 	return t
 }

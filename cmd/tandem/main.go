@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/rest"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -78,6 +79,8 @@ type app struct {
 	verbose int // 1 logs events, 2 logs each message, too
 	key     keyFlag
 	started bool // the command line is valid
+
+	log *rest.Log // keeps what is logged; nil unless keepLog was called
 
 	tellCreated func() // prints once that the open database was created, if it was
 }
@@ -248,8 +251,15 @@ func (a *app) logger() *slog.Logger {
 	case a.verbose > 1:
 		level = slog.LevelDebug
 	}
-	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
+	text := slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level})
+	if a.log != nil {
+		return slog.New(a.log.To(text))
+	}
+	return slog.New(text)
 }
+
+// keepLog has loggers also keep what they log, for GET /_log.
+func (a *app) keepLog() { a.log = rest.NewLog(nil) }
 
 // note prints a line on standard error.
 func (a *app) note(format string, args ...any) {

@@ -18,9 +18,12 @@ func (a *app) with(ctx context.Context, path string, do func(*tandem.Database) e
 // withOptions opens a database, calls do, and closes the database. If do fails, it deletes a
 // database that it has created and that is still empty.
 func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do func(*tandem.Database) error) error {
-	key, err := a.key.encryptionKey(a)
-	if err != nil {
-		return err
+	key := o.EncryptionKey
+	if key == nil {
+		var err error
+		if key, err = a.key.encryptionKey(a); err != nil {
+			return err
+		}
 	}
 	o.EncryptionKey, o.Logger = key, a.logger()
 	if a.verbose == 0 {
@@ -47,6 +50,28 @@ func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do
 	}
 	tellCreated()
 	return errors.Join(err, db.Close())
+}
+
+// wantedDatabase is a database to open.
+type wantedDatabase struct {
+	path    string
+	options tandem.Options
+}
+
+// withAll opens databases, calls do, and closes them.
+func (a *app) withAll(ctx context.Context, wanted []wantedDatabase, do func([]*tandem.Database) error) error {
+	var opened []*tandem.Database
+	var next func(left []wantedDatabase) error
+	next = func(left []wantedDatabase) error {
+		if len(left) == 0 {
+			return do(opened)
+		}
+		return a.withOptions(ctx, left[0].path, left[0].options, func(db *tandem.Database) error {
+			opened = append(opened, db)
+			return next(left[1:])
+		})
+	}
+	return next(wanted)
 }
 
 // openReadOnly opens a database for reading after opening it has failed, if the cause is that it

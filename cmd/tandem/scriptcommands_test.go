@@ -35,6 +35,8 @@ func commonCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"poke":      poke,
 		"fetch":     fetch,
 		"knock":     knock,
+		"ask":       ask,
+		"private":   private,
 		"expiring":  expiring,
 		"base64":    encodeBase64,
 		"documents": documents,

@@ -31,27 +31,27 @@ type serveFlags struct {
 	maxConnections int
 	metrics        string
 	drain          bool
+	rest           restFlags
 }
 
 func newServe(a *app) *cobra.Command {
 	var f serveFlags
 	c := &cobra.Command{
-		Use:   "serve DB",
-		Short: "Let peers sync with a database",
-		Long: "serve lets peers connect and sync with a database until it is stopped (Ctrl-C, SIGTERM). It\n" +
+		Use:   "serve DB...",
+		Short: "Let peers sync with databases, and programs use them by HTTP",
+		Long: "serve lets peers connect and sync with databases until it is stopped (Ctrl-C, SIGTERM). It\n" +
 			"prints `listening URL` for each address under which peers can reach it, and then a line for\n" +
-			"each peer that connects, leaves or is refused.\n\n" +
+			"each peer that connects, leaves or is refused. Peers reach several databases at one port.\n\n" +
 			"Connections use TLS. Without --identity, serve uses a self-signed certificate that stays the\n" +
 			"same for the database; it prints the certificate's fingerprint. SIGHUP makes serve read the\n" +
 			"identity again.\n\n" +
-			"Without --user, --users-file or --client-ca, serve accepts everybody.\n\n" + usersHelp,
+			"Without --user, --users-file or --client-ca, serve accepts every peer.\n\n" + usersHelp + "\n\n" + restHelp,
 		Example: "  tandem serve travel --port 4984 --user u --password-file pw\n" +
 			"  tandem serve travel --interface 127.0.0.1 --collection travel.airlines --read-only\n" +
-			"  tandem serve travel --users-file users --advertise",
-		Args: cobra.ExactArgs(1),
-		RunE: a.do(func(ctx context.Context, args []string) error {
-			return a.with(ctx, args[0], func(db *tandem.Database) error { return a.serve(ctx, db, &f) })
-		}),
+			"  tandem serve travel --users-file users --advertise\n" +
+			"  tandem serve travel shop --users-file users --rest --rest-write",
+		Args: cobra.ArbitraryArgs,
+		RunE: a.do(func(ctx context.Context, args []string) error { return a.serveAll(ctx, args, &f) }),
 	}
 	f.add(c)
 	return c
@@ -76,14 +76,35 @@ func (f *serveFlags) add(c *cobra.Command) {
 	flags.IntVar(&f.maxConnections, "max-connections", 0, "most `peers` at once (default 1000)")
 	flags.StringVar(&f.metrics, "metrics", "", "answer Prometheus at this `host:port`; without a host on this machine only")
 	flags.BoolVar(&f.drain, "drain", false, "at the end wait for peers that are replicating")
+	f.rest.add(c)
 	before(c, func() error { return checkCollections(f.collections...) })
 	exclusive(c, "user", "users-file", "client-ca")
 	exclusive(c, "no-tls", "identity")
 	exclusive(c, "no-tls", "client-ca")
 }
 
-func (a *app) serve(ctx context.Context, db *tandem.Database, f *serveFlags) error {
-	cfg, reload, err := f.configuration(ctx, a, db)
+// serveAll opens the databases of the command line, or of the configuration file, and serves them.
+func (a *app) serveAll(ctx context.Context, args []string, f *serveFlags) error {
+	wanted, err := f.rest.databases(args)
+	if err != nil {
+		return err
+	}
+	if f.rest.on() {
+		a.keepLog()
+	}
+	if c := f.rest.config; c != nil && c.Users != "" {
+		f.usersFile = c.in(c.Users)
+	}
+	return a.withAll(ctx, wanted, func(dbs []*tandem.Database) error { return a.serve(ctx, dbs, f) })
+}
+
+func (a *app) serve(ctx context.Context, dbs []*tandem.Database, f *serveFlags) error {
+	if f.rest.config != nil {
+		if err := f.rest.config.createCollections(ctx, dbs); err != nil {
+			return err
+		}
+	}
+	cfg, who, err := f.configuration(ctx, a, dbs)
 	if err != nil {
 		return err
 	}
@@ -104,13 +125,21 @@ func (a *app) serve(ctx context.Context, db *tandem.Database, f *serveFlags) err
 		defer stop()
 		a.note("metrics at %s", url)
 	}
-	if cfg.Authenticator == nil {
+	if cfg.Authenticator == nil && !cfg.DisablePort {
 		a.warnOpen(f.readOnly)
 	}
 	if err := a.announce(listener); err != nil {
 		return err
 	}
-	a.awaitStop(ctx, listener, func() error { return reload(listener) })
+	if f.rest.on() {
+		server, err := a.startRest(ctx, dbs, f, listener, who)
+		if err != nil {
+			return err
+		}
+		defer server.stop(ctx)
+		who.changed = server.handler.SetUsers
+	}
+	a.awaitStop(ctx, listener, func() error { return f.reload(listener, who) })
 	if err := listener.Err(); err != nil {
 		return err
 	}

@@ -6,50 +6,84 @@ import (
 	"strings"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/rest"
 )
 
-// configuration returns the configuration of the listener. reload reads the files named by flags
-// again.
-func (f *serveFlags) configuration(ctx context.Context, a *app, db *tandem.Database) (
-	cfg tandem.URLEndpointListenerConfiguration, reload func(*tandem.URLEndpointListener) error, err error,
+// logins are those whom serve lets in.
+type logins struct {
+	file     *userFile // nil without a users file
+	user     string    // of --user, or ""
+	password string
+	byCA     bool // peers show certificates
+
+	changed func(*rest.Users) // called after the file was read again; may be nil
+}
+
+// reload reads the users file again.
+func (l *logins) reload() error {
+	if l.file == nil {
+		return nil
+	}
+	err := l.file.reload()
+	if err == nil && l.changed != nil {
+		l.changed(l.file.current.Load())
+	}
+	return err
+}
+
+// configuration returns the configuration of the listener.
+func (f *serveFlags) configuration(ctx context.Context, a *app, dbs []*tandem.Database) (
+	cfg tandem.URLEndpointListenerConfiguration, who *logins, err error,
 ) {
 	cfg = tandem.URLEndpointListenerConfiguration{
 		Port:             f.port,
 		NetworkInterface: f.networkAddress,
 		DisableTLS:       f.noTLS,
+		DisablePort:      f.rest.alone(),
 		AllowedOrigins:   f.allowedOrigins,
 		ReadOnly:         f.readOnly,
 		EnableDeltaSync:  f.delta,
 		MaxConnections:   f.maxConnections,
-		Advertise:        f.advertisedName(db),
+		Advertise:        f.advertisedName(dbs[0]),
 		Logger:           a.logger(),
 	}
 	if f.maxConnections < 0 {
 		return cfg, nil, usage("--max-connections cannot be negative")
 	}
-	if cfg.Collections, err = chooseCollections(ctx, db, f.collections, findCollection); err != nil {
-		return cfg, nil, err
+	if len(dbs) > 1 && len(f.collections) > 0 {
+		return cfg, nil, usage("--collection does not say which of %d databases it is about", len(dbs))
+	}
+	for _, db := range dbs {
+		chosen, err := chooseCollections(ctx, db, f.collections, findCollection)
+		if err != nil {
+			return cfg, nil, err
+		}
+		cfg.Collections = append(cfg.Collections, chosen...)
 	}
 	if cfg.TLSIdentity, err = loadIdentity(f.identity); err != nil {
 		return cfg, nil, err
 	}
-	if !f.noTLS && f.identity == "" {
+	if !f.noTLS && f.identity == "" && !cfg.DisablePort {
 		if cfg.IdentityStore, err = identityStore(); err != nil {
 			return cfg, nil, err
 		}
 	}
-	auth, reloadUsers, err := f.authenticator(a)
-	cfg.Authenticator = auth
-	return cfg, func(l *tandem.URLEndpointListener) error { //nolint:contextcheck // as listener.Start
-		if err := reloadUsers(); err != nil || f.identity == "" {
-			return err
-		}
-		id, err := loadIdentity(f.identity)
-		if err != nil {
-			return err
-		}
-		return l.SetTLSIdentity(id)
-	}, err
+	if cfg.Authenticator, who, err = f.authenticator(a); err == nil && who.file != nil {
+		cfg.Access = who.file.access
+	}
+	return cfg, who, err
+}
+
+// reload reads again the files that flags name.
+func (f *serveFlags) reload(l *tandem.URLEndpointListener, who *logins) error {
+	if err := who.reload(); err != nil || f.identity == "" {
+		return err
+	}
+	id, err := loadIdentity(f.identity)
+	if err != nil {
+		return err
+	}
+	return l.SetTLSIdentity(id)
 }
 
 // advertisedName returns the name to advertise, or "".
@@ -64,22 +98,24 @@ func (f *serveFlags) advertisedName(db *tandem.Database) string {
 	return strings.ToValidUTF8(name[:min(len(name), 63)], "")
 }
 
-// authenticator returns the authenticator, nil to accept everybody, and a function that reads the
-// users again.
-func (f *serveFlags) authenticator(a *app) (*tandem.ListenerAuthenticator, func() error, error) {
-	nothing := func() error { return nil }
+// authenticator returns the authenticator, nil to accept everybody.
+func (f *serveFlags) authenticator(a *app) (auth *tandem.ListenerAuthenticator, who *logins, err error) {
+	who = new(logins)
 	switch {
 	case f.usersFile != "":
-		return usersAuthenticator(f.usersFile)
+		if who.file, err = readUsers(f.usersFile); err != nil {
+			return nil, nil, err
+		}
+		return who.file.authenticator(), who, nil
 	case f.clientCA != "":
+		who.byCA = true
 		roots, err := readCertificates(f.clientCA)
-		return tandem.ListenerRootsAuthenticator(roots), nothing, err
+		return tandem.ListenerRootsAuthenticator(roots), who, err
 	}
-	user, password, err := f.login.login(a)
-	if err != nil || user == "" {
-		return nil, nothing, err
+	if who.user, who.password, err = f.login.login(a); err != nil || who.user == "" {
+		return nil, who, err
 	}
-	return tandem.StaticPassword(user, password), nothing, nil
+	return tandem.StaticPassword(who.user, who.password), who, nil
 }
 
 // chooseCollections returns the named collections, or all collections of the database.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"sync/atomic"
@@ -13,42 +14,60 @@ import (
 // usersHelp describes the file of --users-file.
 const usersHelp = "A users file has a line `user:hash` for each user, as `htpasswd -B` writes them. The hash is one\n" +
 	"of bcrypt ($2y$10$...) or of argon2id ($argon2id$v=19$m=65536,t=3,p=4$salt$hash). Empty lines and\n" +
-	"those that begin with # are ignored. SIGHUP makes serve read the file again."
+	"those that begin with # are ignored. Or it is a JSON object, which also has roles and access:\n" +
+	`{"ann": {"password": "$2y$10$...", "roles": ["admin"]},` + "\n" +
+	` "bob": {"password": "$2y$10$...", "access": {"shop.*": ["read"], "shop.inv.hotel": ["write"]}}}` + "\n" +
+	"SIGHUP makes serve read the file again."
 
-// readUsers reads a users file.
-func readUsers(file string) (*rest.Users, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	text, err := withoutMark(string(data))
-	var list *rest.Users
-	if err == nil {
-		list, err = rest.ParseUsers([]byte(text))
-	}
-	if err != nil {
-		return nil, usageError{
-			text: fmt.Sprintf("read users from %s: %v", file, err),
-			hint: cmp.Or(hintOf(err), "write a line user:hash for each user, for example with htpasswd -B"),
-		}
-	}
-	return list, nil
+// userFile has the users of a file.
+type userFile struct {
+	name    string
+	current atomic.Pointer[rest.Users]
 }
 
-// usersAuthenticator accepts the users of a file. reload reads the file again.
-func usersAuthenticator(file string) (auth *tandem.ListenerAuthenticator, reload func() error, err error) {
-	current := new(atomic.Pointer[rest.Users])
-	reload = func() error {
-		read, err := readUsers(file)
-		if err == nil {
-			current.Store(read)
-		}
+// readUsers reads a users file.
+func readUsers(name string) (*userFile, error) {
+	u := &userFile{name: name}
+	return u, u.reload()
+}
+
+// reload reads the file again. An error leaves the users as they are.
+func (u *userFile) reload() error {
+	text, err := os.ReadFile(u.name)
+	if err != nil {
 		return err
 	}
-	if err := reload(); err != nil {
-		return nil, nil, err
+	plain, err := withoutMark(string(text))
+	if err != nil {
+		return badUsers(u.name, err)
 	}
+	users, err := rest.ParseUsers([]byte(plain))
+	if err != nil {
+		return badUsers(u.name, err)
+	}
+	u.current.Store(users)
+	return nil
+}
+
+func badUsers(file string, err error) error {
+	text := err.Error()
+	if failed := new(tandem.Error); errors.As(err, &failed) {
+		text = failed.Message
+	}
+	return usageError{
+		text: fmt.Sprintf("read users from %s: %s", file, text),
+		hint: cmp.Or(hintOf(err), "write a line user:hash for each user, for example with htpasswd -B"),
+	}
+}
+
+// authenticator accepts the users, as they are in the file now.
+func (u *userFile) authenticator() *tandem.ListenerAuthenticator {
 	return tandem.ListenerPasswordAuthenticator(func(name string, password []byte) bool {
-		return current.Load().Admit(name, password)
-	}), reload, nil
+		return u.current.Load().Admit(name, password)
+	})
+}
+
+// access tells what a user may do, to a listener.
+func (u *userFile) access(client tandem.ClientInfo, coll *tandem.Collection) tandem.CollectionAccess {
+	return u.current.Load().Access(client.User, client.Database.Name(), coll.Scope(), coll.Name())
 }

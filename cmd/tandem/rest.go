@@ -1,0 +1,296 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/rest"
+)
+
+// restHelp describes the HTTP port of serve.
+const restHelp = "With --rest, programs also use the databases by HTTP, as those of Couchbase Edge Server: serve prints\n" +
+	"`rest URL` when it is ready, docs/rest.md has the endpoints. Everybody has to log in, also on this\n" +
+	"machine: as one of the users or, where there are none, as admin with a password that is made at each\n" +
+	"start and ends with serve. It is in the file rest-login of the first database, for curl --netrc-file.\n" +
+	"Users only read unless --rest-write is given. Beyond this machine the port needs TLS and users."
+
+// restDefault is where --rest listens without an address.
+const restDefault = "127.0.0.1:59840"
+
+// unixPrefix begins the address of a Unix socket.
+const unixPrefix = "unix:"
+
+// restFlags are the flags of tandem serve about HTTP.
+type restFlags struct {
+	address  string
+	write    bool
+	hosts    []string
+	insecure bool
+	proxies  []string
+	file     string
+
+	config *restConfig // from file, after databases
+}
+
+func (f *restFlags) add(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.address, "rest", "", "serve HTTP at this `host:port`; port 0 is a free one, and unix:PATH a socket (default "+restDefault+")")
+	flags.Lookup("rest").NoOptDefVal = restDefault
+	flags.BoolVar(&f.write, "rest-write", false, "let users change documents by HTTP, as far as their rights go")
+	flags.StringArrayVar(&f.hosts, "rest-host", nil, "`name` of this machine that clients of HTTP use; repeatable")
+	flags.BoolVar(&f.insecure, "rest-insecure", false, "serve HTTP beyond this machine without TLS; passwords can be read on the way")
+	flags.StringArrayVar(&f.proxies, "rest-proxy", nil, "`address` or network of a reverse proxy to believe X-Forwarded-For of; repeatable")
+	flags.StringVar(&f.file, "config", "", "`file` with the configuration of a Couchbase Edge Server, in place of databases and --rest")
+	exclusive(c, "config", "rest")
+	exclusive(c, "config", "rest-write")
+	for _, other := range []string{"users-file", "user", "client-ca"} {
+		exclusive(c, "config", other)
+	}
+	exclusive(c, "config", "collection")
+	for _, needing := range []string{"rest-write", "rest-host", "rest-insecure", "rest-proxy"} {
+		before(c, func() error {
+			if c.Flags().Changed(needing) && !f.on() {
+				return usage("--%s needs --rest", needing)
+			}
+			return nil
+		})
+	}
+}
+
+// on reports whether HTTP is served.
+func (f *restFlags) on() bool { return f.address != "" || f.file != "" }
+
+// alone reports whether peers sync on the port of HTTP alone, as with an Edge Server.
+func (f *restFlags) alone() bool { return f.config != nil }
+
+// databases returns the databases to open. An address after --rest comes as an operand, since the flag
+// needs no value.
+func (f *restFlags) databases(args []string) (wanted []wantedDatabase, err error) {
+	if f.file != "" {
+		if len(args) > 0 {
+			return nil, usage("--config names the databases: give no other")
+		}
+		if f.config, err = readRestConfig(f.file); err != nil {
+			return nil, err
+		}
+		f.address, f.write = f.config.Interface, false
+		return f.config.wanted()
+	}
+	for _, arg := range args {
+		if f.address == restDefault && isAddress(arg) && !tandem.Exists(arg) {
+			f.address = arg
+			continue
+		}
+		wanted = append(wanted, wantedDatabase{path: arg, options: tandem.Options{MustExist: true}})
+	}
+	if len(wanted) == 0 {
+		return nil, usage("tandem serve takes DB..., not 0 arguments")
+	}
+	return wanted, nil
+}
+
+func isAddress(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	return strings.HasPrefix(text, unixPrefix) || err == nil && strings.Trim(port, "0123456789") == "" && port != ""
+}
+
+// restServer is a running server of HTTP.
+type restServer struct {
+	handler *rest.Handler
+	server  *http.Server
+	served  chan struct{} // closed when the server has ended
+	tidy    []func()
+}
+
+// startRest serves HTTP beside a listener, and says where.
+func (a *app) startRest(
+	ctx context.Context, dbs []*tandem.Database, f *serveFlags, listener *tandem.URLEndpointListener, who *logins,
+) (*restServer, error) {
+	s := &restServer{served: make(chan struct{})}
+	url, err := a.prepareRest(ctx, s, dbs, f, listener, who)
+	if err != nil {
+		s.clean()
+		return nil, err
+	}
+	if err := s.handler.StartReplications(ctx); err != nil {
+		s.stop(ctx)
+		return nil, err
+	}
+	fmt.Fprintln(a.out, "rest", url)
+	return s, a.out.Flush()
+}
+
+// prepareRest opens the socket and makes the handler. It returns the address for clients.
+func (a *app) prepareRest(
+	ctx context.Context, s *restServer, dbs []*tandem.Database, f *serveFlags, listener *tandem.URLEndpointListener, who *logins,
+) (url string, err error) {
+	socket, err := f.rest.listen(ctx)
+	if err != nil {
+		return "", err
+	}
+	s.tidy = append(s.tidy, func() { _ = socket.Close() })
+	cfg, err := a.restConfiguration(dbs, f, listener)
+	if err != nil {
+		return "", err
+	}
+	if err := a.restUsers(s, &cfg, dbs[0], who, socket.Addr()); err != nil {
+		return "", err
+	}
+	secured, err := f.rest.secure(a, socket, listener)
+	if err != nil {
+		return "", err
+	}
+	if s.handler, err = rest.NewHandler(cfg); err != nil {
+		return "", err
+	}
+	s.serve(secured)
+	return f.rest.url(socket.Addr(), secured != socket, listener), nil
+}
+
+// serve answers requests until stop.
+func (s *restServer) serve(socket net.Listener) {
+	s.server = &http.Server{Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	go func() {
+		defer close(s.served)
+		_ = s.server.Serve(socket) // ends with stop
+	}()
+}
+
+// restStopTime bounds the wait for answers under way.
+const restStopTime = 10 * time.Second
+
+// stop ends feeds and tasks, and waits for other answers for a while.
+func (s *restServer) stop(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restStopTime)
+	defer cancel()
+	_ = s.handler.Close(ctx)
+	_ = s.server.Shutdown(ctx)
+	_ = s.server.Close()
+	<-s.served
+	s.clean()
+}
+
+func (s *restServer) clean() {
+	for _, tidy := range s.tidy {
+		tidy()
+	}
+}
+
+// listen opens the socket.
+func (f *restFlags) listen(ctx context.Context) (net.Listener, error) {
+	network, address := "tcp", f.address
+	if path, ok := strings.CutPrefix(f.address, unixPrefix); ok {
+		network, address = "unix", path
+	} else if host, port, err := net.SplitHostPort(f.address); err != nil {
+		return nil, usage("--rest %s: want host:port, :port or unix:PATH", f.address)
+	} else if host == "" {
+		address = net.JoinHostPort("127.0.0.1", port)
+	}
+	var config net.ListenConfig
+	socket, err := config.Listen(ctx, network, address)
+	if err != nil {
+		return nil, withHint(fmt.Errorf("serve HTTP at %s: %w", f.address, err), "choose another address for --rest; port 0 is a free one")
+	}
+	if network == "unix" {
+		err = os.Chmod(address, 0o600)
+	}
+	return socket, err
+}
+
+// isLocal reports whether an address can be reached from this machine alone.
+func isLocal(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return !ok || tcp.IP.IsLoopback()
+}
+
+// secure puts TLS before a socket that others reach. Without TLS it fails, or warns.
+func (f *restFlags) secure(a *app, socket net.Listener, listener *tandem.URLEndpointListener) (net.Listener, error) {
+	certificate := func() *tandem.TLSIdentity { return listener.TLSIdentity() }
+	given := f.config != nil && f.config.HTTPS != nil
+	if given {
+		id, err := f.config.identity()
+		if err != nil {
+			return nil, err
+		}
+		certificate = func() *tandem.TLSIdentity { return id }
+	}
+	switch local := isLocal(socket.Addr()); {
+	case local && !given:
+		return socket, nil
+	case f.insecure && !given:
+		a.note("warning: --rest-insecure: passwords and documents can be read on the way to %s", socket.Addr())
+		return socket, nil
+	case certificate() == nil:
+		return nil, withHint(fmt.Errorf("serve HTTP at %s: there is no certificate for TLS, and others reach this address", socket.Addr()),
+			"leave out --no-tls, give https in the configuration, or listen on 127.0.0.1")
+	}
+	return tls.NewListener(socket, &tls.Config{
+		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			id := certificate()
+			if id == nil {
+				return nil, errors.New("there is no certificate any more")
+			}
+			c := id.TLSCertificate()
+			return &c, nil
+		},
+	}), nil
+}
+
+// url returns the address for clients.
+func (f *restFlags) url(addr net.Addr, secure bool, listener *tandem.URLEndpointListener) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return f.address
+	}
+	u := url.URL{Scheme: "http", Host: addr.String()}
+	if secure {
+		u.Scheme = "https"
+	}
+	if tcp.IP.IsUnspecified() {
+		host := "localhost"
+		if names := hostsOf(listener); len(names) > 0 {
+			host = names[0]
+		}
+		u.Host = net.JoinHostPort(host, fmt.Sprint(tcp.Port))
+	}
+	return u.String()
+}
+
+// hostsOf returns the hosts of the URLs of a listener.
+func hostsOf(listener *tandem.URLEndpointListener) (hosts []string) {
+	for _, text := range listener.URLs() {
+		if u, err := url.Parse(text); err == nil {
+			hosts = append(hosts, u.Hostname())
+		}
+	}
+	return hosts
+}
+
+// networks reads the flags --rest-proxy.
+func (f *restFlags) networks() (all []netip.Prefix, err error) {
+	for _, text := range f.proxies {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			address, failed := netip.ParseAddr(text)
+			if failed != nil {
+				return nil, usage("--rest-proxy %s: want an IP address or a network such as 10.0.0.0/8", text)
+			}
+			network = netip.PrefixFrom(address, address.BitLen())
+		}
+		all = append(all, network)
+	}
+	return all, nil
+}
