@@ -13,8 +13,10 @@ import (
 )
 
 // TestTheStepsOfTheReadmeWork runs what README.md shows of two devices, as it is written but for the
-// port, and with the command that is being tested in place of a build.
+// port, and with the command that is being tested in place of a build. The password comes from the
+// environment in place of a prompt.
 func TestTheStepsOfTheReadmeWork(t *testing.T) {
+	t.Setenv(envPassword, "secret")
 	steps := readmeSteps(t)
 	if len(steps) != 3 {
 		t.Fatalf("README.md has %d blocks for two devices, want 3", len(steps))

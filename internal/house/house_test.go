@@ -21,6 +21,7 @@ const module = "github.com/tandemdb/tandem"
 // A package in a folder of another, as internal/store/x, shares its entry.
 var imports = map[string][]string{
 	"cmd/tandem":     {".", "rest", "internal/bench"},
+	"examples":       {"."},
 	"rest":           {".", "internal/users", "internal/throttle", "internal/document", "internal/fault", "failure"},
 	"internal/bench": {".", "internal/store"},
 	".": {
