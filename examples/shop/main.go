@@ -1,4 +1,3 @@
-// Command shop stores a document and syncs its database with a peer.
 package main
 
 import (
