@@ -24,6 +24,9 @@ func (c *call) answer(status int, v any) error {
 func (c *call) send(status int, text []byte) error {
 	header := c.w.Header()
 	header.Set("Content-Type", jsonType)
+	if text[len(text)-1] != '\n' {
+		text = append(text, '\n') // for terminals
+	}
 	if len(text) >= gzipFrom {
 		header.Add("Vary", "Accept-Encoding")
 		if c.wantsGzip() {

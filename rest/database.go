@@ -5,17 +5,20 @@ import (
 	"strings"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/users"
 )
 
 func databaseRoutes() []route {
 	return []route{
 		{method: "GET", pattern: "/{ks}", needs: decides, do: getKeyspace},
+		{method: "PUT", pattern: "/{ks}", needs: decides, do: putKeyspace},
+		{method: "DELETE", pattern: "/{ks}", needs: admin, do: deleteKeyspace},
 	}
 }
 
 // getKeyspace describes a database, if the path names no collection, or a collection.
 func getKeyspace(c *call) error {
-	if !strings.Contains(split(sentPath(c.r.URL))[0], ".") {
+	if !c.namesCollection() {
 		return getDatabase(c)
 	}
 	if c.coll == nil || !c.mayRead(c.db, c.ks.scope, c.ks.collection) {
@@ -25,6 +28,7 @@ func getKeyspace(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.audit(auditReadDatabase)
 	return c.answer(http.StatusOK, struct {
 		Database   string `json:"db_name"`
 		UUID       string `json:"db_uuid"`
@@ -34,6 +38,61 @@ func getKeyspace(c *call) error {
 		Committed uint64 `json:"committed_update_seq"`
 		Started   string `json:"instance_start_time"` // which clients of CouchDB look for
 	}{c.db.name, c.db.UUID(), c.ks.scope, c.ks.collection, state, state.Sequence, "0"})
+}
+
+// namesCollection reports whether the keyspace of the path has more than the name of a database.
+func (c *call) namesCollection() bool {
+	return strings.Contains(split(sentPath(c.r.URL))[0], ".")
+}
+
+// putKeyspace creates a collection, as in CouchDB, if there is no body, and otherwise a document.
+func putKeyspace(c *call) error {
+	if c.r.ContentLength != 0 {
+		if err := c.mayWrite(); err != nil {
+			return err
+		}
+		return postDocument(c)
+	}
+	if err := c.checkRole(admin); err != nil {
+		return err
+	}
+	if c.coll != nil {
+		return refuse(http.StatusPreconditionFailed, "the collection %s exists already", c.ks)
+	}
+	if _, err := c.db.CreateCollection(c.r.Context(), c.ks.scope, c.ks.collection); err != nil {
+		return err
+	}
+	c.audit(auditAdmin, "created", c.ks.String())
+	return c.answer(http.StatusCreated, done{true})
+}
+
+// done is the answer to what has worked.
+type done struct {
+	OK bool `json:"ok"`
+}
+
+// mayWrite checks what a route that writes needs.
+func (c *call) mayWrite() error {
+	switch {
+	case c.coll == nil || c.rights(c.ks)&users.Write == 0:
+		return c.noAccess(c.ks.String())
+	case !c.db.options.ClientWrites:
+		return errReadOnly
+	}
+	return nil
+}
+
+// deleteKeyspace removes a collection with its documents. The path has to name it in full.
+func deleteKeyspace(c *call) error {
+	if strings.Count(split(sentPath(c.r.URL))[0], ".") != 2 {
+		return refuse(http.StatusBadRequest, "a collection is deleted by its full name, %s", c.ks)
+	}
+	if err := c.db.DeleteCollection(c.r.Context(), c.ks.scope, c.ks.collection); err != nil {
+		return err
+	}
+	c.db.forget(c.coll)
+	c.audit(auditAdmin, "deleted", c.ks.String())
+	return c.answer(http.StatusOK, done{true})
 }
 
 type collectionState struct {
@@ -66,6 +125,7 @@ func getDatabase(c *call) error {
 	if len(shown) == 0 {
 		return c.noAccess(c.db.name)
 	}
+	c.audit(auditReadDatabase)
 	return c.answer(http.StatusOK, struct {
 		Database    string                     `json:"db_name"`
 		UUID        string                     `json:"db_uuid"`

@@ -18,44 +18,6 @@ func documentRoutes() []route {
 	}
 }
 
-func getDocument(c *call) error {
-	id, err := docID(c.vars[0])
-	if err != nil {
-		return err
-	}
-	d, err := c.read(id, c.param("rev"))
-	if err != nil {
-		return err
-	}
-	c.audit(auditRead, "document", id)
-	c.setTag(d.RevisionID())
-	if matches(c.r.Header.Get("If-None-Match"), d.RevisionID()) {
-		c.w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
-	return c.send(http.StatusOK, appendDocument(nil, d))
-}
-
-// read returns a document: the latest revision, or a kept one.
-func (c *call) read(id, rev string) (*tandem.Document, error) {
-	d, err := admitted(c, func() (*tandem.Document, error) { return c.coll.Document(c.r.Context(), id) })
-	if err != nil || rev == "" || rev == d.RevisionID() {
-		return d, err
-	}
-	return nil, tandem.ErrNotFound.Says("missing")
-}
-
-// admitted reads when few others do: see [readsPerProcessor].
-func admitted[T any](c *call, read func() (T, error)) (v T, err error) {
-	select {
-	case c.h.reading <- struct{}{}:
-	case <-c.r.Context().Done():
-		return v, c.r.Context().Err()
-	}
-	defer func() { <-c.h.reading }()
-	return read()
-}
-
 func putDocument(c *call) error {
 	id, err := docID(c.vars[0])
 	if err != nil {

@@ -11,7 +11,7 @@ func TestADocumentIsWrittenReadAndDeleted(t *testing.T) {
 	created := s.want(s.do("PUT /shop/h1", `{"stars": 3.00, "name":"\u0041"}`), 201, `{"ok":true,"id":"h1","rev":"*"}`)
 	rev := created.rev(t)
 	got := s.do("GET /shop/h1", "")
-	if want := `{"_id":"h1","_rev":"` + rev + `","_cv":"` + rev + `","stars":3.00,"name":"\u0041"}`; got.body != want {
+	if want := `{"_id":"h1","_rev":"` + rev + `","_cv":"` + rev + `","stars":3.00,"name":"\u0041"}` + "\n"; got.body != want {
 		t.Errorf("got %s, want %s", got.body, want)
 	}
 	if tag := got.header.Get("Etag"); tag != `"`+rev+`"` || created.header.Get("Etag") != tag {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tandemdb/tandem"
 	"github.com/tandemdb/tandem/internal/document"
+	"github.com/tandemdb/tandem/internal/fault"
 )
 
 // edit is a document as a client sends it, without the members that begin with an underscore, which
@@ -44,31 +45,32 @@ type expiry struct {
 func parseEdit(text []byte, pathID string) (edit, error) {
 	doc, err := tandem.NewDocumentWithBody(pathID, text)
 	if err != nil {
-		return edit{}, err
+		if e := fault.Of(err); e != nil && pathID == "" { // which names an ID that nobody knows
+			err = e.In("", "")
+		}
+		return edit{id: pathID}, err
 	}
 	e := edit{doc: doc}
 	if bytes.Contains(text, []byte(`"_`)) {
 		if err := e.takeReserved(); err != nil {
-			return edit{}, err
+			return e, err
 		}
 	}
 	switch {
 	case e.id == "":
 		e.id = doc.ID()
 	case pathID == "":
-		body := e.doc.Body()
-		if e.doc, err = tandem.NewDocumentWithBody(e.id, body); err != nil {
-			return edit{}, err
-		}
+		e.doc, err = tandem.NewDocumentWithBody(e.id, e.doc.Body())
 	case pathID != e.id:
-		return edit{}, refuse(http.StatusBadRequest, "the path has another ID than the body's _id")
+		err = refuse(http.StatusBadRequest, "the path has another ID than the body's _id")
 	}
-	return e, nil
+	return e, err
 }
 
 // takeReserved takes the reserved members out of the body.
 func (e *edit) takeReserved() error {
 	var taken []string
+	e.id = string(document.Value(e.doc.Body()).Member("_id").Text()) // for the error of another member
 	for key, value := range document.Value(e.doc.Body()).Members() {
 		name := string(key.Text())
 		if !strings.HasPrefix(name, "_") || name == "_attachments" {

@@ -41,7 +41,7 @@ func NewHandler(cfg Configuration) (*Handler, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	h := &Handler{cfg: cfg.clone(), router: newRouter(routes()), uuid: cfg.UUID}
+	h := &Handler{cfg: cfg.clone(), router: newRouter(append(routes(), missingRoutes()...)), uuid: cfg.UUID}
 	h.serve(h.cfg.Databases)
 	h.reading = make(chan struct{}, readsPerProcessor*runtime.GOMAXPROCS(0))
 	h.adHoc = make(chan struct{}, adHocQueries)

@@ -120,9 +120,7 @@ func deleteSession(c *call) error {
 		c.h.sessions.end(s)
 	}
 	c.setCookie("", -1)
-	return c.answer(http.StatusOK, struct {
-		OK bool `json:"ok"`
-	}{true})
+	return c.answer(http.StatusOK, done{true})
 }
 
 func (c *call) audience() audience { return audience{"api", localPort(c.r)} }

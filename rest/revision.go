@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/tandemdb/tandem"
@@ -64,31 +65,44 @@ func newest(ctx context.Context, coll *tandem.Collection, id string) (*tandem.Do
 	return nil, nil
 }
 
-// appendDocument appends the JSON of a document with its ID and revision: the stored text, behind what
-// does not belong to it.
-func appendDocument(dst []byte, d *tandem.Document, more ...string) []byte {
-	rev := d.RevisionID()
+// shown is a revision of a document, as answers have it.
+type shown struct {
+	id, rev string
+	deleted bool
+	body    []byte
+}
+
+func shownOf(d *tandem.Document) shown {
+	return shown{id: d.ID(), rev: d.RevisionID(), deleted: d.Deleted(), body: d.Body()}
+}
+
+// append appends the JSON of a revision: the stored text, behind what does not belong to it. more has
+// further members.
+func (v shown) append(dst []byte, more ...[]byte) []byte {
+	dst = slices.Grow(dst, len(v.body)+len(v.id)+2*len(v.rev)+64)
 	dst = append(dst, `{"_id":`...)
-	dst = appendString(dst, d.ID())
+	dst = appendString(dst, v.id)
 	dst = append(dst, `,"_rev":`...)
-	dst = appendString(dst, rev)
-	if isVersion(rev) {
+	dst = appendString(dst, v.rev)
+	if isVersion(v.rev) {
 		dst = append(dst, `,"_cv":`...)
-		dst = appendString(dst, rev)
+		dst = appendString(dst, v.rev)
 	}
-	if d.Deleted() {
+	if v.deleted {
 		dst = append(dst, `,"_deleted":true`...)
 	}
 	for _, member := range more {
 		dst = append(append(dst, ','), member...)
 	}
-	body := d.Body()
-	if len(body) <= len("{}") {
+	if len(v.body) <= len("{}") {
 		return append(dst, '}')
 	}
 	dst = append(dst, ',')
-	return append(dst, body[1:]...)
+	return append(dst, v.body[1:]...)
 }
+
+// appendDocument appends the JSON of a document with its ID and revision.
+func appendDocument(dst []byte, d *tandem.Document) []byte { return shownOf(d).append(dst) }
 
 // isVersion reports whether a revision is one of version vectors.
 func isVersion(rev string) bool { return strings.Contains(rev, "@") }

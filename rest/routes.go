@@ -33,6 +33,8 @@ func routes() []route {
 		databaseRoutes(),
 		documentRoutes(),
 		changesRoutes(),
+		allDocsRoutes(),
+		bulkRoutes(),
 		queryRoutes(),
 		replicateRoutes(),
 		taskRoutes(),

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"log/slog"
 	"net/http"
 
 	"github.com/tandemdb/tandem"
@@ -10,6 +11,8 @@ func serverRoutes() []route {
 	return []route{
 		{method: "GET", pattern: "/", needs: login, do: getWelcome},
 		{method: "GET", pattern: "/_ping", needs: nothing, do: getPing},
+		{method: "GET", pattern: "/_ready", needs: nothing, do: getReady},
+		{method: "GET", pattern: "/metrics", needs: admin, do: getMetrics},
 		{method: "GET", pattern: "/_all_dbs", needs: login, do: getAllDatabases},
 	}
 }
@@ -33,8 +36,28 @@ func getPing(c *call) error {
 	return err
 }
 
+// getReady says whether the storage of all databases answers.
+func getReady(c *call) error {
+	for _, name := range c.h.names {
+		if _, err := c.h.served[name].DefaultCollection(c.r.Context()); err != nil {
+			c.log(slog.LevelWarn, "a database does not answer", "database", name, "error", err)
+			return refuse(http.StatusServiceUnavailable, "a database does not answer")
+		}
+	}
+	return getPing(c)
+}
+
+func getMetrics(c *call) error {
+	if c.h.cfg.Metrics == nil {
+		return refuse(http.StatusNotFound, "this server has no metrics")
+	}
+	c.h.cfg.Metrics.ServeHTTP(c.w, c.r)
+	return nil
+}
+
 // getAllDatabases names the databases of which the caller may read something.
 func getAllDatabases(c *call) error {
+	c.audit(auditReadAllDatabases)
 	names := []string{}
 	for _, name := range c.h.names {
 		if c.readsSome(c.h.served[name]) {

@@ -1,0 +1,244 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/tandemdb/tandem"
+)
+
+func bulkRoutes() []route {
+	return []route{
+		{method: "POST", pattern: "/{ks}/_bulk_docs", needs: writes, do: postBulk},
+		{method: "POST", pattern: "/{ks}/_bulk_get", needs: reads, do: postBulkGet},
+		{method: "POST", pattern: "/{ks}/_purge", needs: admin, do: postPurge},
+	}
+}
+
+// A group of a bulk request is committed as one.
+const (
+	groupDocuments = 1000
+	groupBytes     = 8 << 20
+)
+
+// maxResults bounds the results that wait for the end of the body, in bytes. A client that sends more
+// documents gets the results while it sends.
+const maxResults = 4 << 20
+
+// bulk is a bulk request under way.
+type bulk struct {
+	c     *call
+	in    *bulkReader
+	group []bulkItem
+	size  int // of the group's texts
+
+	results bytes.Buffer
+	any     bool    // there were results before
+	out     *stream // once results are on their way
+}
+
+// bulkItem is a document of a group, and what became of it.
+type bulkItem struct {
+	edit  edit
+	saved string // the new revision
+	err   error
+}
+
+// postBulk saves many documents. Each by itself is saved or not.
+func postBulk(c *call) error {
+	if err := c.checkJSON(); err != nil {
+		return err
+	}
+	limits := c.h.cfg.Limits
+	b := &bulk{c: c, in: newBulkReader(c.body(limits.BulkBytes), limits.DocumentBytes)}
+	b.results.WriteByte('[')
+	for {
+		text, err := b.in.next()
+		if err != nil {
+			return err
+		}
+		if b.in.options.oldEdits {
+			return refuse(http.StatusNotImplemented, "new_edits=false is not supported: send documents with the revision that they change")
+		}
+		if text == nil {
+			break
+		}
+		if err := b.add(text); err != nil {
+			return err
+		}
+	}
+	if err := b.commit(); err != nil {
+		return err
+	}
+	return b.finish()
+}
+
+// add takes a document into the group, and commits the group when it is full. The group is committed only
+// when the next document is there, so that a short request with malformed text changes nothing.
+func (b *bulk) add(text []byte) error {
+	if len(b.group) == groupDocuments || b.size >= groupBytes {
+		if err := b.commit(); err != nil {
+			return err
+		}
+	}
+	e, err := parseEdit(text, "")
+	b.group = append(b.group, bulkItem{edit: e, err: err})
+	b.size += len(text)
+	return nil
+}
+
+// commit saves the group. Its own errors are those of the database as a whole.
+func (b *bulk) commit() error {
+	if len(b.group) == 0 {
+		return nil
+	}
+	ctx := b.c.r.Context()
+	err := b.c.db.InBatch(ctx, func(batch *tandem.Batch) error {
+		w := within{batch, b.c.coll}
+		for i := range b.group {
+			if item := &b.group[i]; item.err == nil {
+				item.save(batch.Context(), w)
+			}
+			if err := b.group[i].err; err != nil && isOfServer(err) {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return b.report()
+}
+
+// isOfServer reports whether an error concerns more than one document.
+func isOfServer(err error) bool { return refusalOf(err).status >= http.StatusInternalServerError }
+
+func (item *bulkItem) save(ctx context.Context, w writer) {
+	d, err := item.edit.apply(ctx, w)
+	if item.err = err; err == nil {
+		item.saved = d.RevisionID()
+	}
+	item.edit.doc = nil // its text is not needed any more
+}
+
+// report appends the results of the group, in order.
+func (b *bulk) report() error {
+	for _, item := range b.group {
+		if b.any {
+			b.results.WriteByte(',')
+		}
+		b.any = true
+		item.append(&b.results)
+		if item.err == nil {
+			b.c.audit(item.edit.event(), "document", item.edit.id, "rev", item.saved)
+		}
+	}
+	b.group, b.size = b.group[:0], 0
+	if b.results.Len() < maxResults {
+		return nil
+	}
+	return b.send()
+}
+
+// send sends the results so far, while the body still comes.
+func (b *bulk) send() error {
+	if b.out == nil {
+		_ = b.c.w.control.EnableFullDuplex() // HTTP/2 always has it
+		b.out = b.c.stream(http.StatusCreated, jsonType, false)
+	}
+	_, err := b.results.WriteTo(b.out)
+	return err
+}
+
+func (b *bulk) finish() error {
+	b.results.WriteString("]\n")
+	if b.out == nil {
+		return b.c.send(http.StatusCreated, b.results.Bytes())
+	}
+	if err := b.send(); err != nil {
+		return err
+	}
+	return b.out.Close()
+}
+
+// append appends the result of one document.
+func (item *bulkItem) append(to *bytes.Buffer) {
+	if item.err == nil {
+		text := appendString(append(to.AvailableBuffer(), `{"id":`...), item.edit.id)
+		text = appendString(append(text, `,"rev":`...), item.saved)
+		to.Write(append(text, '}'))
+		return
+	}
+	no := refusalOf(item.err)
+	text, err := marshal(struct {
+		ID     string `json:"id,omitempty"`
+		Error  string `json:"error"`
+		Reason string `json:"reason"`
+		Hint   string `json:"hint,omitempty"`
+		Status int    `json:"status"`
+	}{item.edit.id, nameOf(no.status), no.reason, no.hint, no.status})
+	if err == nil { // strings and numbers always have a form
+		to.Write(text)
+	}
+}
+
+// within writes edits in a batch.
+type within struct {
+	batch *tandem.Batch
+	coll  *tandem.Collection
+}
+
+func (w within) newest(ctx context.Context, id string) (*tandem.Document, error) {
+	return newest(ctx, w.coll, id)
+}
+
+func (w within) save(_ context.Context, d *tandem.Document) error {
+	return w.batch.SaveWithConcurrency(w.coll, d, tandem.FailOnConflict)
+}
+
+func (w within) remove(_ context.Context, d *tandem.Document) error {
+	return w.batch.DeleteWithConcurrency(w.coll, d, tandem.FailOnConflict)
+}
+
+func (w within) expire(ctx context.Context, id string, at time.Time) error {
+	return w.coll.SetExpiration(ctx, id, at)
+}
+
+// postPurge removes documents without a trace.
+func postPurge(c *call) error {
+	if !c.db.options.ClientWrites {
+		return errReadOnly
+	}
+	var given map[string][]string
+	if err := c.decode(&given); err != nil {
+		return err
+	}
+	for id, revs := range given {
+		if len(revs) != 1 || revs[0] != "*" {
+			return refuse(http.StatusBadRequest, `the revisions of %.250s are not ["*"]: a document is purged as a whole`, id)
+		}
+	}
+	purged := map[string][]string{}
+	err := c.db.InBatch(c.r.Context(), func(b *tandem.Batch) error {
+		for id := range given {
+			switch err := b.Purge(c.coll, id); {
+			case err == nil:
+				purged[id] = []string{"*"}
+			case !errors.Is(err, tandem.ErrNotFound):
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	c.audit(auditAdmin, "purged", len(purged))
+	return c.answer(http.StatusOK, struct {
+		Purged map[string][]string `json:"purged"`
+	}{purged})
+}
