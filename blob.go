@@ -157,8 +157,8 @@ func (b *Blob) Content() ([]byte, error) {
 
 func (b *Blob) isZero() bool { return b == nil || b.digest == "" }
 
-// MarshalJSON returns the form that a blob has in a document. Until the content is stored, the
-// form carries the content, and saving the document takes it out. A zero Blob is null.
+// MarshalJSON returns the form that a blob has in a document. Before the content is stored, the
+// JSON contains the content, and saving the document moves it to the database. A zero Blob is null.
 func (b Blob) MarshalJSON() ([]byte, error) {
 	if b.isZero() {
 		return []byte("null"), nil

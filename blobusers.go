@@ -11,9 +11,9 @@ import (
 // blobUsersPortion is how many documents are looked at together: any of them may be large.
 const blobUsersPortion = 16
 
-// DocumentsWithBlob gives the documents that refer to the blob with the given digest, in the order of
-// their last changes. It costs a look at each document that has blobs. A document that changes
-// meanwhile may be given twice. The error is [ErrInvalid] for a malformed digest; it ends the sequence.
+// DocumentsWithBlob gives the documents that refer to the blob with the given digest, in the order
+// of their last changes. It reads every document that has blobs. A document that changes meanwhile
+// may be given twice. The error is [ErrInvalid] for a malformed digest; it ends the sequence.
 func (c *Collection) DocumentsWithBlob(ctx context.Context, digest string) iter.Seq2[*Document, error] {
 	return func(yield func(*Document, error) bool) {
 		for since := store.Sequence(0); ; {

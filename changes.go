@@ -22,8 +22,8 @@ type Change struct {
 	Document *Document
 }
 
-// ChangeOptions select changes, and what comes with a change. The zero value is the default. Of
-// several options, each that is set counts.
+// ChangeOptions select changes and what they contain. If a call gets several ChangeOptions, all
+// fields that are set apply.
 type ChangeOptions struct {
 	// Documents reads the changed documents, each at the revision of its change. At most 4 MiB of
 	// documents, or one larger document, are in memory at once.
@@ -33,7 +33,7 @@ type ChangeOptions struct {
 	// most; 0 means all, less is [ErrInvalid]. Listeners ignore it.
 	Limit int
 
-	// Descending has [Collection.ChangesSince] give the latest change first. A document that
+	// Descending makes [Collection.ChangesSince] give the latest change first. A document that
 	// changes meanwhile may be left out. In FollowChanges it is [ErrInvalid]; listeners ignore it.
 	Descending bool
 }

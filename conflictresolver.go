@@ -50,10 +50,10 @@ func LocalWins(_ context.Context, c Conflict) (*Document, error) { return c.Loca
 // RemoteWins resolves each conflict in favour of the peer's document.
 func RemoteWins(_ context.Context, c Conflict) (*Document, error) { return c.RemoteDocument, nil }
 
-// LatestWins resolves each conflict in favour of the later edit. A deletion, which has no time
-// any more, loses against an edit. With revision trees the longer history counts as later.
-// Between edits of the same moment, or histories of the same length, the revision IDs decide, so
-// that every peer decides alike.
+// LatestWins resolves each conflict in favour of the later edit. A deletion has no time, and loses
+// against an edit. With revision trees the longer history counts as later. Between edits of the
+// same moment, or histories of the same length, the revision IDs decide, so that every peer decides
+// alike.
 func LatestWins(_ context.Context, c Conflict) (*Document, error) {
 	switch {
 	case c.LocalDocument == nil:

@@ -41,8 +41,8 @@ type Database struct {
 // set.
 //
 // The error is [ErrNotFound] (with MustExist), [ErrNotADatabase], [ErrTooNew], [ErrCorrupt],
-// [ErrNotWriteable], or [ErrInvalid] for options that do not fit the database or a path that
-// names none.
+// [ErrNotWriteable], or [ErrInvalid] for options that do not fit the database, or for a path
+// without a name.
 func Open(ctx context.Context, path string, o Options) (*Database, error) {
 	folder, err := folderOf(path)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // DiscoveredPeer is a listener's unproved claim about itself on the local network. A replicator
-// that pins the fingerprint proves it.
+// that pins the fingerprint connects only to the owner of that certificate.
 type DiscoveredPeer struct {
 	Name        string       // unique on the network, and made for people
 	Database    string       // as in the URL
@@ -35,9 +35,9 @@ type PeerChange int
 
 // The changes of peers.
 const (
-	PeerAppeared = PeerChange(discovery.Appeared)
-	PeerChanged  = PeerChange(discovery.Changed)
-	PeerVanished = PeerChange(discovery.Vanished)
+	PeerAppeared PeerChange = PeerChange(discovery.Appeared)
+	PeerChanged  PeerChange = PeerChange(discovery.Changed)
+	PeerVanished PeerChange = PeerChange(discovery.Vanished)
 )
 
 // String returns "appeared", "changed" or "vanished".

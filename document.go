@@ -21,8 +21,8 @@ type Document struct {
 	head       *store.Document // as it was read or saved; nil before that
 }
 
-// NewDocument returns an empty document with the given ID, or with a new one if id is "". New IDs sort
-// by the time when they were made, which they tell; they are no secret.
+// NewDocument returns an empty document with the given ID, or with a new one if id is "". New IDs
+// sort by the time of their creation, and reveal it; do not use them as secrets.
 //
 // An ID has 1 to 240 bytes of UTF-8 without control characters, and does not begin with an
 // underscore; saving a document with any other fails with [ErrBadDocID].
@@ -64,8 +64,8 @@ func (d *Document) RevisionID() string {
 	return string(d.head.Rev.ID)
 }
 
-// RevisionHistory returns, as text for [RestoreOptions], the ancestors of that revision: "" if
-// it has none, or if they are not known.
+// RevisionHistory returns the ancestors of the revision that was read or saved, as text for
+// [RestoreOptions]: "" if it has none, or if they are not known.
 func (d *Document) RevisionHistory() string {
 	if d.head == nil {
 		return ""
@@ -73,8 +73,8 @@ func (d *Document) RevisionHistory() string {
 	return d.head.Rev.History.String()
 }
 
-// Sequence returns the place of that revision among the changes of its collection, from 1. It
-// is 0 for a new document.
+// Sequence returns the place of the revision that was read or saved among the changes of its
+// collection, from 1. It is 0 for a new document.
 func (d *Document) Sequence() uint64 {
 	if d.head == nil {
 		return 0
@@ -82,8 +82,8 @@ func (d *Document) Sequence() uint64 {
 	return uint64(d.head.Sequence)
 }
 
-// Timestamp returns when that revision was written, by the clock of its author. It is the zero
-// time for a new document and for tree revisions, which carry no time.
+// Timestamp returns when the revision that was read or saved was written, by the clock of its
+// author. It is the zero time for a new document and for tree revisions, which carry no time.
 func (d *Document) Timestamp() time.Time {
 	if d.head == nil {
 		return time.Time{}
@@ -91,7 +91,7 @@ func (d *Document) Timestamp() time.Time {
 	return timeOf(d.head.Rev.ID)
 }
 
-// Deleted reports whether that revision is a tombstone: the trace of a deleted document.
+// Deleted reports whether the document is a tombstone: the trace of a deleted document.
 func (d *Document) Deleted() bool { return d.head != nil && d.head.Deleted }
 
 // Body returns the document as JSON text without whitespace, a copy.
@@ -125,9 +125,9 @@ func (d *Document) Decode(v any) error {
 	return nil
 }
 
-// Encode replaces the whole document by v, a struct or a map, as [json.Marshal] does, except
-// that < > & are not escaped. NaN and infinity are [ErrBadJSON], another value than an object
-// is [ErrBadBody]. JSON text is for [Document.SetBody], or goes in as a [json.RawMessage].
+// Encode replaces the whole document by v, a struct or a map, as [json.Marshal] does, but leaves
+// the characters <, > and & as they are. NaN and infinity are [ErrBadJSON], another value than an
+// object is [ErrBadBody]. For JSON text use [Document.SetBody], or a [json.RawMessage].
 func (d *Document) Encode(v any) error {
 	text, err := encode(v)
 	if err != nil {

@@ -23,7 +23,7 @@ type DocumentsError struct {
 
 // FailedDocument is a document that did not arrive, and Err says why.
 type FailedDocument struct {
-	IsPush bool // it was to be sent; otherwise received
+	IsPush bool // it was not sent; otherwise not received
 	ReplicatedDocument
 }
 

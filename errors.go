@@ -5,22 +5,22 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Error is one failure: package failure has its fields and methods. For [errors.Is], two of the
-// same domain and code are the same.
+// Error is one failure. Package failure documents its fields and methods. For [errors.Is], two
+// errors with the same domain and code are equal.
 type Error = failure.Error
 
-// Domain says which family an error code belongs to: a text, which package failure defines.
+// Domain is the family of an error code. Package failure defines it.
 type Domain = failure.Domain
 
 // The domains, with the numbers that Couchbase Lite's C API gives them.
 const (
-	DomainDatabase  = fault.Tandem    // 1: the database and the replicator
-	DomainPOSIX     = fault.POSIX     // 2: codes of the operating system
-	DomainSQLite    = fault.SQLite    // 3
-	DomainJSON      = fault.Fleece    // 4: malformed JSON
-	DomainNetwork   = fault.Network   // 5
-	DomainWebSocket = fault.WebSocket // 6: HTTP statuses below 1000, WebSocket close codes above
-	DomainTLS       = fault.TLS       // 7
+	DomainDatabase  Domain = fault.Tandem    // 1: the database and the replicator
+	DomainPOSIX     Domain = fault.POSIX     // 2: codes of the operating system
+	DomainSQLite    Domain = fault.SQLite    // 3
+	DomainJSON      Domain = fault.Fleece    // 4: malformed JSON
+	DomainNetwork   Domain = fault.Network   // 5
+	DomainWebSocket Domain = fault.WebSocket // 6: HTTP statuses below 1000, WebSocket close codes above
+	DomainTLS       Domain = fault.TLS       // 7
 )
 
 // Errors of the database.
@@ -76,7 +76,7 @@ var (
 	ErrInvalidParameter = fault.InvalidParam
 
 	// ErrTooManyFiles reports that the process, or the system, can open no more files and
-	// connections. A continuous replicator waits until it can, a listener too.
+	// connections. Continuous replicators and listeners wait until files can be opened again.
 	ErrTooManyFiles = fault.TooManyFiles
 )
 
@@ -92,15 +92,15 @@ var (
 	// ErrNotFoundRemotely reports that the peer has no such database or collection.
 	ErrNotFoundRemotely = fault.NotFoundRemotely
 
-	// ErrUnknownHost reports a host that does not exist, or a listener's network interface.
+	// ErrUnknownHost reports that a host, or the network interface of a listener, does not exist.
 	ErrUnknownHost = fault.UnknownHost
 
-	// ErrUnknownInterface reports that this device has not the network interface that a
-	// replicator is to connect from. A continuous one waits for it.
+	// ErrUnknownInterface reports that this device lacks the network interface in a replicator's
+	// configuration. A continuous replicator waits for the interface.
 	ErrUnknownInterface = fault.UnknownInterface
 
-	// ErrAddressUnavailable reports that this device does not have the IP address that a
-	// replicator is to connect from.
+	// ErrAddressUnavailable reports that this device lacks the IP address in a replicator's
+	// configuration.
 	ErrAddressUnavailable = fault.AddressUnavailable
 
 	// ErrAddressInUse reports that another program has the port.

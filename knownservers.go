@@ -40,8 +40,8 @@ func (db *Database) KnownServers(ctx context.Context) ([]KnownServer, error) {
 }
 
 // ForgetServer removes the remembered certificate of the server at an endpoint. Call it when the
-// server's certificate was replaced on purpose: the next one then counts as the first.
-// Forgetting an unknown server, or what is none, is harmless.
+// server's certificate was replaced on purpose: the next one then counts as the first. Forgetting
+// an unknown server, or an endpoint of another kind, does nothing.
 func (db *Database) ForgetServer(ctx context.Context, endpoint Endpoint) error {
 	server, _ := endpoint.(URLEndpoint)
 	return db.update(ctx, func(tx *store.Tx) error {

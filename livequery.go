@@ -19,15 +19,15 @@ type QueryChange struct {
 	Err     error      // why it has failed
 }
 
-// Changes runs the query again and again: it gives the result of now, also one without rows, and then each result that
-// differs from the one before, in rows or their order, after this process or another has changed a collection that
-// the query reads. The query runs at once if its last run is 250 ms ago, and else when it is. Whoever takes the results
-// slowly gets the newest.
+// Changes runs the query again and again. It gives the current result first, even without rows.
+// After this process or another has changed a collection that the query reads, it gives the new
+// result, unless the rows and their order are the same. Two runs begin at least 250 ms apart. A
+// loop that is slower than the changes gets the newest result and misses others.
 //
-// Each result is read as a whole, within [QueryOptions.MaxMemory]. The given parameters are as in [Query.Execute], those
-// that were set are those of the beginning. A run that fails gives its error, once. The sequence ends with ctx, when
-// the database closes, when a collection of the query is deleted (with [ErrNotFound]), and in a batch or View, with
-// [ErrInvalid].
+// Each result is read as a whole, within [QueryOptions.MaxMemory]. The parameters are those of
+// [Query.Execute] at the beginning of Changes. A run that fails gives its error, once. The sequence
+// ends when ctx ends, when the database closes, or when a collection of the query is deleted (with
+// [ErrNotFound]). In a batch or View it ends at once with [ErrInvalid].
 func (q *Query) Changes(ctx context.Context, given ...any) iter.Seq[QueryChange] {
 	return func(yield func(QueryChange) bool) {
 		live, err := q.live(ctx, given)
@@ -41,9 +41,11 @@ func (q *Query) Changes(ctx context.Context, given ...any) iter.Seq[QueryChange]
 	}
 }
 
-// AddChangeListener calls fn with each result that [Query.Changes] gives, on a goroutine of its own, one call at a time.
-// fn may use the database, but must not close it. The calls end as Changes does, with [ListenerToken.Remove], and when the
-// database closes, which waits for a running call. ctx bounds the start alone, and its [QueryOptions] are those of the runs.
+// AddChangeListener calls fn with each result that [Query.Changes] gives, on a goroutine of its
+// own, one call at a time. fn may use the database, but must not close it. The calls end with
+// [ListenerToken.Remove], when the database closes, and when a collection of the query is deleted.
+// Closing waits for a running call. ctx bounds only the start; its [QueryOptions] apply to all
+// runs.
 func (q *Query) AddChangeListener(ctx context.Context, fn func(QueryChange), given ...any) (*ListenerToken, error) {
 	if fn == nil {
 		return nil, errNoListener

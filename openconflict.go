@@ -10,8 +10,9 @@ import (
 )
 
 // OpenConflict is a conflict of a document with one peer that no replicator has resolved yet: its
-// resolver has failed or left it open, or its run has ended before. The peer's revision is kept beside
-// the document, which reads and changes as ever and is not pushed to the peer meanwhile.
+// resolver has failed or left it open, or its run has ended before. The database keeps the peer's
+// revision beside the document. Meanwhile the document can be read and changed as usual, but is not
+// pushed to that peer.
 type OpenConflict struct {
 	DocumentID string
 	Peer       string // its URL
@@ -38,8 +39,9 @@ func (o *OpenConflict) ForResolver() Conflict {
 	return c
 }
 
-// ErrLeaveOpen is what a [ConflictResolver] returns to leave a conflict to [Collection.Resolve]. The
-// run reports the document with [ErrConflict], since the peers differ, and the next run asks again.
+// ErrLeaveOpen, returned by a [ConflictResolver], leaves the conflict open for
+// [Collection.Resolve]. The replicator reports the document with [ErrConflict], and its next run
+// calls the resolver again.
 var ErrLeaveOpen = errors.New("left open")
 
 // LeaveOpen is a [ConflictResolver] that leaves each conflict open: see [Collection.Conflicts].
@@ -97,9 +99,10 @@ func (c *Collection) shown(tx *store.Tx, found *store.Conflict) (*OpenConflict, 
 	}, err
 }
 
-// Resolve ends an open conflict as a [ConflictResolver] that returns result does: open.Local or
-// open.Remote wins, another document or a changed one replaces both, nil deletes the document. It
-// returns the document as it is then, or its tombstone. The next run of a replicator tells the peer.
+// Resolve ends an open conflict. result means the same as the result of a [ConflictResolver]:
+// open.Local or open.Remote wins, another document or a changed one replaces both, nil deletes the
+// document. Resolve returns the new document or its tombstone. The next run of a replicator sends
+// it to the peer.
 //
 // It fails with [ErrConflict] if either side has changed since open was read: read the conflict
 // again. It fails with [ErrNotFound] if the conflict is over or the document lacks the content of a

@@ -15,10 +15,10 @@ type Versioning string
 // The versionings.
 const (
 	// VersionVectors are the revisions of Couchbase Lite 4 and Sync Gateway 4.
-	VersionVectors = Versioning(store.VersionVectors)
+	VersionVectors Versioning = Versioning(store.VersionVectors)
 
 	// RevTrees are the revisions of Couchbase Lite 3 and earlier.
-	RevTrees = Versioning(store.RevTrees)
+	RevTrees Versioning = Versioning(store.RevTrees)
 )
 
 // Options adjusts [Open]. Its zero value is ready to use.

@@ -9,24 +9,26 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// QueryOptions bound each run of a query. Those of a database are [Options.Queries]; a context of
-// [WithQueryOptions] overrides them. Zero fields are not set. A run that exceeds a bound fails with a
-// [*QueryError].
+// QueryOptions bound each run of a query. [Options.Queries] holds those of a database. A context of
+// [WithQueryOptions] overrides the fields that are not zero. A run that exceeds a bound fails with
+// a [*QueryError].
 type QueryOptions struct {
-	// MaxRows is how many rows a result may have. Unless it is set there is no limit.
+	// MaxRows is how many rows a result may have. Zero means no limit.
 	MaxRows int
 
-	// Timeout is how long a run may last, until its last row is taken. Unless it is set there is no limit.
+	// Timeout is how long a run may last, until its last row is taken. Zero means no limit.
 	Timeout time.Duration
 
-	// MaxMemory is how many bytes a run may hold in memory: for its work, and for the rows of a result that is read
-	// as a whole. Unless it is set, 256 MiB. Less than some 32 MiB fails queries that sort.
+	// MaxMemory is how many bytes a run may hold in memory: for its work, and for the rows of a
+	// result that is read as a whole. Zero means 256 MiB. With less than about 32 MiB, queries that
+	// sort fail.
 	MaxMemory int64
 
-	// MaxTemporary is how many bytes of temporary files a run may fill. ORDER BY, GROUP BY and DISTINCT over more
-	// than some 8 MiB sort there, as do joins without an index. The files are where the environment variable
-	// SQLITE_TMPDIR says, or the system has its temporary files; they have no name, and those of an encrypted
-	// database are encrypted. Unless it is set, 1 GiB.
+	// MaxTemporary is how many bytes of temporary files a run may fill. ORDER BY, GROUP BY and
+	// DISTINCT over more than about 8 MiB sort there, as do joins without an index. The files are
+	// in the folder that the environment variable SQLITE_TMPDIR names, or else in the system's
+	// folder for temporary files. They have no name, and those of an encrypted database are
+	// encrypted. Zero means 1 GiB.
 	MaxTemporary int64
 }
 
@@ -46,8 +48,8 @@ func (o QueryOptions) Validate() error {
 
 type queryOptionsKey struct{}
 
-// WithQueryOptions returns a context whose queries have these options. Fields that are not set are those of ctx, or
-// of the database. Options that are not valid fail the query.
+// WithQueryOptions returns a context whose queries have these options. A zero field keeps the
+// option of ctx or of the database. A query with invalid options fails.
 func WithQueryOptions(ctx context.Context, o QueryOptions) context.Context {
 	outer, _ := ctx.Value(queryOptionsKey{}).(QueryOptions)
 	return context.WithValue(ctx, queryOptionsKey{}, o.over(outer))

@@ -30,8 +30,8 @@ type Replicator struct {
 
 type startOptions struct{ reset bool }
 
-// NewReplicator returns a replicator that is not started. It keeps a copy of cfg, and fails
-// with [ErrInvalid] for what [ReplicatorConfiguration.Validate] reports.
+// NewReplicator returns a replicator that is not started. It keeps a copy of cfg. It fails with the
+// error of [ReplicatorConfiguration.Validate].
 func NewReplicator(cfg ReplicatorConfiguration) (*Replicator, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -84,9 +84,9 @@ func (r *Replicator) Stop() {
 	}
 }
 
-// Close is [Replicator.Stop], and waits until the replicator has stopped and its listeners were
-// told. A listener, filter or resolver of the replicator must not call it, since Close waits for
-// them. The replicator can be started again.
+// Close stops the replicator, and waits until it has stopped and its listeners have returned. A
+// listener, filter or resolver of the replicator must not call it, since Close waits for them. The
+// replicator can be started again.
 func (r *Replicator) Close() {
 	r.Stop()
 	r.mu.Lock()
@@ -163,8 +163,8 @@ func (r *Replicator) RetryNow() {
 	}
 }
 
-// Status returns a snapshot of what the replicator is doing. Before the first start it is
-// zero but for the activity, [Stopped].
+// Status returns a snapshot of what the replicator is doing. Before the first start, Activity is
+// [Stopped], and all other fields are zero.
 func (r *Replicator) Status() ReplicatorStatus {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -203,7 +203,8 @@ func (r *Replicator) ServerCertificate() *x509.Certificate {
 	return r.seen.Certificates[0]
 }
 
-// CorrelationID returns the peer's name for the last connection in its log, "" if it gave none.
+// CorrelationID returns the name that the peer's log has for the last connection, "" if the peer
+// did not tell.
 func (r *Replicator) CorrelationID() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -111,7 +111,7 @@ type ReplicatorConfiguration struct {
 	// counts as false.
 	TrustOnFirstUse func(cert *x509.Certificate) bool
 
-	// TrustedRootCertificates replace the system's roots. Empty leaves these in force.
+	// TrustedRootCertificates replace the system's roots. Empty means the system's roots.
 	TrustedRootCertificates []*x509.Certificate
 
 	// Headers are added to the request. They may replace User-Agent, Host and

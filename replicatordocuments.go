@@ -35,25 +35,25 @@ type DocumentState string
 
 // The states of a document.
 const (
-	DocumentSynced     = DocumentState(replication.StateSynced)     // the peer has our revision
-	DocumentPending    = DocumentState(replication.StatePending)    // the next push sends it
-	DocumentFiltered   = DocumentState(replication.StateFiltered)   // the push filter refuses it
-	DocumentInConflict = DocumentState(replication.StateConflict)   // both sides have changed it
-	DocumentRefused    = DocumentState(replication.StateRefused)    // one side has refused it
-	DocumentUnknown    = DocumentState(replication.StateUnknown)    // there is no such document
-	DocumentNeverTried = DocumentState(replication.StateNeverTried) // nothing was replicated with the peer
+	DocumentSynced     DocumentState = DocumentState(replication.StateSynced)     // the peer has our revision
+	DocumentPending    DocumentState = DocumentState(replication.StatePending)    // the next push sends it
+	DocumentFiltered   DocumentState = DocumentState(replication.StateFiltered)   // the push filter refuses it
+	DocumentInConflict DocumentState = DocumentState(replication.StateConflict)   // both sides have changed it
+	DocumentRefused    DocumentState = DocumentState(replication.StateRefused)    // one side has refused it
+	DocumentUnknown    DocumentState = DocumentState(replication.StateUnknown)    // there is no such document
+	DocumentNeverTried DocumentState = DocumentState(replication.StateNeverTried) // nothing was replicated with the peer
 )
 
 // Explanation says why a document has, or has not, been replicated.
 type Explanation struct {
 	State    DocumentState
 	Reason   string   // for people
-	Revision string   // what we have; "" if nothing
-	Remote   string   // what the peer is known to have; "" if nothing
+	Revision string   // the local revision; "" for none
+	Remote   string   // the latest revision that the peer is known to have; "" for none
 	Refusal  *Refusal // nil if the document was not refused
 }
 
-// Refusal tells why a document was not replicated the last time. Its fields:
+// Refusal tells why a document was not replicated the last time.
 type Refusal struct {
 	Time     time.Time `json:"time"`
 	Push     bool      `json:"push"`     // refused by the peer; otherwise by us
@@ -63,8 +63,8 @@ type Refusal struct {
 	Message  string    `json:"message"`
 }
 
-// Explain says how a document of one of the configuration's collections stands with the peer:
-// whether it is there, and if not, why. Another collection is [ErrInvalid].
+// Explain tells whether the peer has a document, and if not, why. The collection must be in the
+// configuration, otherwise the error is [ErrInvalid].
 func (r *Replicator) Explain(ctx context.Context, c *Collection, id string) (Explanation, error) {
 	opts, err := r.optionsOf(c)
 	if err != nil {

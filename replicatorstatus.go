@@ -12,11 +12,11 @@ type ActivityLevel int
 
 // The activity levels.
 const (
-	Stopped    = ActivityLevel(replication.Stopped)    // not running
-	Offline    = ActivityLevel(replication.Offline)    // waiting for the next attempt to connect
-	Connecting = ActivityLevel(replication.Connecting) // connecting, and agreeing on where to go on
-	Idle       = ActivityLevel(replication.Idle)       // continuous, with nothing to do just now
-	Busy       = ActivityLevel(replication.Busy)       // replicating
+	Stopped    ActivityLevel = ActivityLevel(replication.Stopped)    // not running
+	Offline    ActivityLevel = ActivityLevel(replication.Offline)    // waiting for the next attempt to connect
+	Connecting ActivityLevel = ActivityLevel(replication.Connecting) // connecting, and agreeing on where to go on
+	Idle       ActivityLevel = ActivityLevel(replication.Idle)       // continuous, with nothing to do just now
+	Busy       ActivityLevel = ActivityLevel(replication.Busy)       // replicating
 )
 
 // String returns the level in small letters, such as "busy".
@@ -30,8 +30,7 @@ type ReplicatorStatus struct {
 	// Err is the last error, nil if there is none. It does not imply [Stopped].
 	Err error
 
-	// Attempt counts the attempts to connect in a row, beginning with the last one that
-	// succeeded.
+	// Attempt counts the attempts to connect, from the last successful one on.
 	Attempt int
 
 	// NextRetry is when the next attempt is due, while [Offline]; else zero.
@@ -66,14 +65,15 @@ type ReplicatorProgress struct {
 
 // DirectionProgress is the part of [ReplicatorProgress] in one direction.
 //
-// Total is right from the beginning for a push, and for a pull from another Tandem peer, which says how
-// many changes it has. Other peers do not say that: Total then grows as they announce their changes. It
-// shrinks by what turns out not to need a transfer, as by a filter.
+// Total is right from the beginning for a push, and for a pull from another Tandem peer, which says
+// how many changes it has. Other peers do not say that: Total then grows as they announce their
+// changes. It shrinks when a revision turns out to need no transfer, for example because of a
+// filter.
 type DirectionProgress struct {
 	Completed uint64 // processed revisions, of Total
-	Total     uint64 // all revisions to be dealt with, as far as known: see below
-	Documents uint64 // documents that have arrived; not those that were there already
-	Failed    uint64 // documents that have not
+	Total     uint64 // revisions to process, as far as known: see below
+	Documents uint64 // documents that have arrived, without those that were there already
+	Failed    uint64 // documents that have failed to arrive
 	Bytes     uint64 // of bodies that have arrived
 }
 

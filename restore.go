@@ -75,9 +75,9 @@ func (b *Batch) CreateCollection(scope, name string) (*Collection, error) {
 	return b.db.collection(b.tx.CreateCollection(scope, name))
 }
 
-// AbsentBlobs lists the digests of blobs that documents refer to though their content is not in the
-// database, sorted: documents were imported without it, or a peer that sent them did not have it
-// either. [Database.Check] does not count that as a problem.
+// AbsentBlobs lists, sorted, the digests of blobs that documents refer to but whose content is
+// missing: the documents were imported without it, or the peer that sent them lacked it too.
+// [Database.Check] does not count them as problems.
 func (db *Database) AbsentBlobs(ctx context.Context) ([]string, error) {
 	return db.store.AbsentBlobs(ctx)
 }

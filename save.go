@@ -29,8 +29,8 @@ func (c *Collection) Save(ctx context.Context, d *Document) error {
 }
 
 // SaveWithConcurrency is [Collection.Save] with a choice. With [FailOnConflict] it fails with
-// [ErrConflict] if the revision that d was read as is not the latest any more, or if d is new
-// and there is a document of its ID.
+// [ErrConflict] if the document was changed since d was read, or if d is new and a document with
+// its ID exists.
 func (c *Collection) SaveWithConcurrency(ctx context.Context, d *Document, control ConcurrencyControl) error {
 	body, err := c.db.install(ctx, d.body)
 	if err != nil {

@@ -24,13 +24,14 @@ type ScanOptions struct {
 	Deleted    bool // the tombstones of deleted documents, too: see [Document.Deleted]
 }
 
-// Scan gives documents by their IDs. A scan costs as much as it reads, wherever it begins:
+// Scan gives documents in the order of their IDs. Only the documents that the loop takes cost time,
+// wherever the scan begins:
 //
 //	for d, err := range tasks.Scan(ctx, tandem.ScanOptions{Descending: true, Limit: 100}) {
 //
-// The documents are read in portions: a document that is saved or deleted meanwhile is given as it
-// was or as it is, all others exactly once. [Database.View] has them from one snapshot. The loop
-// may use the database in any way. An error ends the sequence.
+// The documents are read in portions. A document that is saved or deleted meanwhile comes in its
+// old or its new form; all others come exactly once. In a [Database.View], all come from one
+// snapshot. The loop may use the database in any way. An error ends the sequence.
 func (c *Collection) Scan(ctx context.Context, o ScanOptions) iter.Seq2[*Document, error] {
 	return func(yield func(*Document, error) bool) {
 		for head, err := range c.scan(ctx, o, store.Select{WithBody: true}) {

@@ -109,9 +109,9 @@ type TLSUsage uint8
 
 // The usages.
 const (
-	ServerUsage = TLSUsage(identity.Server) // authenticates a listener to its clients
-	ClientUsage = TLSUsage(identity.Client) // authenticates a replicator to a listener
-	IssuerUsage = TLSUsage(identity.Issue)  // signs other identities
+	ServerUsage TLSUsage = TLSUsage(identity.Server) // authenticates a listener to its clients
+	ClientUsage TLSUsage = TLSUsage(identity.Client) // authenticates a replicator to a listener
+	IssuerUsage TLSUsage = TLSUsage(identity.Issue)  // signs other identities
 )
 
 // PKCS12Options select the key that [IdentityFromPKCS12] takes from a file. The zero value takes
@@ -165,8 +165,8 @@ func GetIdentity(store TLSIdentityStore, label string) (*TLSIdentity, error) {
 	return id, err
 }
 
-// SaveIdentity keeps an identity under a label, and returns it with that label. A nil store
-// means [DefaultIdentityStore]. A taken label is [ErrCrypto]; the store is as it was then.
+// SaveIdentity keeps an identity under a label, and returns it with that label. A nil store means
+// [DefaultIdentityStore]. If the label is taken, it fails with [ErrCrypto] and changes nothing.
 func SaveIdentity(store TLSIdentityStore, label string, id *TLSIdentity) (*TLSIdentity, error) {
 	if id == nil {
 		return nil, ErrInvalid.In("save identity", label).Says("there is no identity")
@@ -223,11 +223,11 @@ func IdentityFromKeyAndCerts(key crypto.Signer, certs []*x509.Certificate) (*TLS
 	return public(identity.FromKeyAndCerts(key, certs))
 }
 
-// AnonymousIdentity returns the self-signed identity that a listener on the database uses
-// when it is given none: kept in store, the same for all listeners and after restarts. It lasts
-// twenty years, and is renewed with its own key when it is not valid now, or for less than a
-// day; its former certificates stay in its chain, and pins of them hold. A nil store means
-// [DefaultIdentityStore].
+// AnonymousIdentity returns the self-signed identity that a listener on the database uses by
+// default. The store keeps it for all listeners of the database and for later runs of the program.
+// Its certificate is valid for twenty years. A certificate that is invalid now or within a day is
+// renewed with the same key. The former certificates stay in the chain, so that a pin of one still
+// works. A nil store means [DefaultIdentityStore].
 func AnonymousIdentity(store TLSIdentityStore, db *Database) (*TLSIdentity, error) {
 	store, err := orDefault(store)
 	if err != nil {
@@ -241,12 +241,12 @@ func AnonymousIdentity(store TLSIdentityStore, db *Database) (*TLSIdentity, erro
 	return id, err
 }
 
-// AnonymousIdentityInfo says to which database an identity belongs that [AnonymousIdentity] has made.
+// AnonymousIdentityInfo tells to which database an identity of [AnonymousIdentity] belongs.
 type AnonymousIdentityInfo struct {
 	Label string // in the store
 
-	// Database is the path where the database was when the identity was used last. It is empty
-	// if the store does not know: just [DefaultIdentityStore] and [FolderIdentityStore] do.
+	// Database is the path where the database was when the identity was used last. It is empty if
+	// the store does not record paths; [DefaultIdentityStore] and [FolderIdentityStore] do.
 	Database string
 
 	// Gone reports that nothing is at that path now, or that another database was served there

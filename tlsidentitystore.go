@@ -13,9 +13,10 @@ type TLSIdentityStore interface {
 	// Load returns the identity under label, or ErrNotFound.
 	Load(label string) (*TLSIdentity, error)
 
-	// Save keeps id under label. When replaces is nil the label must be free, else the error
-	// is ErrCrypto; otherwise the label must hold just replaces, else it is ErrConflict. A key
-	// that cannot leave its device is ErrUnsupported in every store that outlives the process.
+	// Save keeps id under label. If replaces is nil, a taken label is ErrCrypto. Otherwise Save
+	// puts id in the place of replaces; a label that holds another identity, or none, is
+	// ErrConflict. A key that cannot leave its device is ErrUnsupported in every store that
+	// outlives the process.
 	Save(label string, id, replaces *TLSIdentity) error
 
 	// Delete removes key and certificates under label, damaged ones too. An unknown label is
@@ -30,7 +31,7 @@ type TLSIdentityStore interface {
 // passphrase, by the key store of the operating system, or (the zero value) by the permissions
 // of the files alone.
 type IdentityFolderOptions struct {
-	// Passphrase encrypts the keys. Empty means that it does not.
+	// Passphrase encrypts the keys. Empty means no passphrase.
 	Passphrase string
 
 	// Keyring encrypts the keys under a random secret, which is kept in the key store of the

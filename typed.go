@@ -59,9 +59,9 @@ func Items[T any](ctx context.Context, c *Collection, o ScanOptions) iter.Seq2[T
 
 // PutAs stores v as the document that its ID field names: see [GetAs]. If the ID is empty, PutAs
 // creates a document and sets the field to the new ID. Unlike [Collection.Put], it keeps the
-// document's members that T does not know, also in nested objects: members that [json.Unmarshal]
-// would ignore. It saves nothing if nothing changes. Errors are those of [Collection.Put], and
-// [ErrInvalid] for a T without an ID field.
+// members of the document that T has no field for, also in nested objects. It saves nothing if
+// nothing changes. Errors are those of [Collection.Put], and [ErrInvalid] for a T without an ID
+// field.
 func PutAs[T any](ctx context.Context, c *Collection, v *T) (err error) {
 	field, err := idFieldOf[T]()
 	if err != nil {

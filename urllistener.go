@@ -44,8 +44,8 @@ type URLEndpointListener struct {
 	changed  chan struct{}      // closed and replaced when a session ends or turns idle
 }
 
-// NewURLEndpointListener returns a listener that is not started. It keeps a copy of cfg, and
-// fails with [ErrInvalid] for what [URLEndpointListenerConfiguration.Validate] reports.
+// NewURLEndpointListener returns a listener that is not started. It keeps a copy of cfg. It fails
+// with the error of [URLEndpointListenerConfiguration.Validate].
 func NewURLEndpointListener(cfg URLEndpointListenerConfiguration) (*URLEndpointListener, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -84,11 +84,11 @@ func (l *URLEndpointListener) Config() URLEndpointListenerConfiguration {
 	return l.cfg.clone()
 }
 
-// Start begins to listen; on a running listener it does nothing. It fails with
-// [ErrAddressInUse], [ErrUnknownHost] for an interface that does not exist, EACCES in the
-// POSIX domain for a privileged port, and [ErrNotOpen] when the database is closed; with
-// [ErrCertExpired] or [ErrCrypto] for an identity that is not valid now, or not for servers. A
-// failed start leaves the listener as it was.
+// Start begins to listen; on a running listener it does nothing. It fails with [ErrAddressInUse],
+// with [ErrUnknownHost] if the interface does not exist, with EACCES in the POSIX domain for a
+// privileged port, with [ErrNotOpen] if a database is closed, with [ErrCertExpired] if the identity
+// is not valid now, and with [ErrCrypto] if it is not for servers. A failed start leaves the
+// listener as it was.
 func (l *URLEndpointListener) Start() error {
 	l.starting.Lock()
 	defer l.starting.Unlock()
@@ -303,9 +303,9 @@ func (l *URLEndpointListener) Port() uint16 {
 	return 0
 }
 
-// URLs returns the addresses at which clients reach the databases, those of one after those of
-// the other; nil while the listener is not running, and without a port of its own. Link-local
-// IPv6 addresses carry the zone of this host.
+// URLs returns the addresses at which clients reach the databases, grouped by database. It returns
+// nil while the listener is not running, or if it has no port of its own. Link-local IPv6 addresses
+// carry the zone of this host.
 func (l *URLEndpointListener) URLs() []string {
 	if server := l.running(); server != nil {
 		return server.URLs()

@@ -56,11 +56,11 @@ type URLEndpointListenerConfiguration struct {
 	// client do everything. ReadOnly takes precedence.
 	Access func(client ClientInfo, coll *Collection) CollectionAccess
 
-	// PushFilter decides which documents are sent to a client, PullFilter which of its changes
-	// are accepted. Nil lets all pass. When a filter's answer for a document changes to true,
-	// the client gets the document after its next change, or when the client resets its
-	// checkpoint. A client keeps documents that it was sent earlier. It does not hear of a document
-	// that PushFilter withholds, and says that it is in sync; it does hear of a change that PullFilter
+	// PushFilter decides which documents are sent to a client, PullFilter which of its changes are
+	// accepted. Nil lets all pass. When a filter's answer for a document changes to true, the
+	// client gets the document after its next change, or when the client resets its checkpoint. A
+	// client keeps documents that it was sent earlier. It is not told about a document that
+	// PushFilter withholds, and reports to be in sync. It is told about a change that PullFilter
 	// refuses.
 	PushFilter, PullFilter ListenerFilter
 

@@ -22,17 +22,17 @@ const (
 type ClientEvent struct {
 	Kind ClientEventKind
 
-	// ListenerClient is the client as it is at that moment. Of a refused one just Address, Agent and
-	// User may be known, and User is the name that it gave, which nothing proves.
+	// ListenerClient is the client at that moment. Of a refused client at most Address, Agent and
+	// User are known, and User is only what the client claims.
 	//
-	// Err of one that has gone says why, and is nil if it left in the regular way, or the listener
-	// was stopped; of a refused one it says why it was refused, such as [ErrUnauthorized].
+	// Err of a refused client is the reason, such as [ErrUnauthorized]. Err of a client that has
+	// left is nil if it said goodbye or the listener was stopped, and otherwise the reason.
 	ListenerClient
 }
 
-// AddClientListener calls fn when a client comes, goes or is refused, on goroutines of the clients:
-// they wait for it. Clients that hang up before they have asked for anything are not told of. What
-// fn is told comes from strangers: look at its length and characters before it is shown.
+// AddClientListener calls fn when a client connects, leaves or is refused. fn runs on a goroutine
+// of the client, which waits for fn. A client that hangs up before its request causes no call. The
+// texts of an event come from strangers: check their length and characters before you show them.
 func (l *URLEndpointListener) AddClientListener(fn func(ClientEvent)) *ListenerToken {
 	return l.clientNews.add(fn)
 }

@@ -26,9 +26,9 @@ func (l *URLEndpointListener) Handler() http.Handler {
 	})
 }
 
-// ContextWithUser returns a context for a request to [URLEndpointListener.Handler], from a client
-// whose name the program knows already, such as from a session of its own: the listener's
-// authenticator is not asked about it.
+// ContextWithUser returns a context for a request to [URLEndpointListener.Handler] whose client the
+// program has authenticated itself, for example by a session. The listener takes the user's name
+// from the context, and does not call its authenticator.
 func ContextWithUser(ctx context.Context, user string) context.Context {
 	return transport.WithUser(ctx, user)
 }

@@ -16,10 +16,10 @@ func (l *URLEndpointListener) TLSIdentity() *TLSIdentity {
 	return l.identity
 }
 
-// SetTLSIdentity replaces the identity of a running listener for connections to come,
-// without another port. It fails with [ErrInvalid] when the listener speaks clear text or id
-// is nil, with [ErrNotOpen] when it is not running, and with [ErrCertExpired] or [ErrCrypto] for
-// an identity that is not valid now, or not for servers; the old one stays in use then.
+// SetTLSIdentity replaces the identity for new connections. The port stays the same. If it fails,
+// the old identity stays in use: with [ErrInvalid] if the listener speaks clear text or id is nil,
+// with [ErrNotOpen] if the listener is not running, with [ErrCertExpired] if id is not valid now,
+// and with [ErrCrypto] if id is not for servers.
 func (l *URLEndpointListener) SetTLSIdentity(id *TLSIdentity) error {
 	const op = "replace identity"
 	l.starting.Lock()

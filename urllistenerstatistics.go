@@ -22,7 +22,8 @@ type ListenerStatistics struct {
 	Progress ReplicatorProgress
 }
 
-// Statistics returns a snapshot of what the listener has done. It outlives a stop and a start.
+// Statistics returns a snapshot of what the listener has done. The counts continue over stops and
+// starts.
 func (l *URLEndpointListener) Statistics() ListenerStatistics {
 	l.mu.Lock()
 	total, sum := l.past, l.sum
