@@ -147,6 +147,7 @@ func (c *call) runQuery(wanted NamedQuery, shown string, given map[string]json.R
 		}
 		return c.answer(http.StatusOK, map[string]string{"plan": plan})
 	}
+	c.audit(auditQuery, "query", shown)
 	defer c.begin(activity{Type: "query", KS: c.ks.String(), Query: shown})()
 	ctx, cancel := c.h.life.context(c.r.Context())
 	defer cancel()

@@ -150,6 +150,9 @@ func (h *Handler) replicate(ctx context.Context, who caller, what Replication) (
 		h.tasks.remove(e.number)
 		return nil, err
 	}
+	h.audit.record(auditReplicationStart, map[string]any{
+		"task_id": e.number, "source": p.Source, "target": p.Target, "continuous": p.Continuous, "user": who.name,
+	})
 	h.guardTasks()
 	return e, nil
 }
@@ -169,15 +172,19 @@ func startReplicator(r *tandem.Replicator, reset bool) error {
 	return r.Start()
 }
 
+// errNoLocal does not repeat the name: it may be an address with a password.
+var errNoLocal = refuse(http.StatusNotFound, "source or target names no database of this server").
+	try("write the URL of the peer as wss://host:port/database")
+
 // replicatorConfiguration checks what a user may replicate with whom. The configuration's own
 // replications may do everything.
 func (h *Handler) replicatorConfiguration(ctx context.Context, who caller, p *parsedReplication) (tandem.ReplicatorConfiguration, error) {
 	ofConfiguration := who.user == nil
 	switch {
 	case p.db == nil && (ofConfiguration || isAdmin(who.user)):
-		return tandem.ReplicatorConfiguration{}, refuse(http.StatusNotFound, "there is no database %.300s", p.local.database)
+		return tandem.ReplicatorConfiguration{}, errNoLocal
 	case p.db == nil:
-		return tandem.ReplicatorConfiguration{}, refuse(http.StatusForbidden, "you have no access to %.300s, or there is no such place", p.local.database)
+		return tandem.ReplicatorConfiguration{}, refuse(http.StatusForbidden, "you have no access to that database, or there is no such place")
 	case !ofConfiguration && !isAdmin(who.user):
 		if err := p.allowed(func(scope, name string) users.Right { return who.user.Rights(p.db.name, scope, name) }); err != nil {
 			return tandem.ReplicatorConfiguration{}, err
@@ -276,6 +283,7 @@ func deleteReplication(c *call) error {
 	}
 	t.close()
 	c.h.tasks.remove(t.entry.number)
+	c.audit(auditReplicationStop, "task_id", t.entry.number)
 	return c.answer(http.StatusOK, okAnswer)
 }
 
@@ -314,7 +322,7 @@ func (h *Handler) checkReplications() error {
 	for i, what := range h.cfg.Replications {
 		p, err := h.parse(what)
 		if err == nil && p.db == nil {
-			err = refuse(http.StatusNotFound, "there is no database %.300s", p.local.database)
+			err = errNoLocal
 		}
 		if err == nil {
 			_, err = p.names()

@@ -56,7 +56,7 @@ func (h *Handler) parse(what Replication) (p parsedReplication, err error) {
 	p.push = to
 	ks, ok := parseKeyspace(local)
 	if !ok {
-		return p, refuse(http.StatusBadRequest, "%.300q is no name of a database", local)
+		return p, refuse(http.StatusBadRequest, "source or target is no name of a database")
 	}
 	p.local, p.db = ks, h.served[ks.database]
 	if p.endpoint, err = tandem.NewURLEndpoint(remote); err != nil {

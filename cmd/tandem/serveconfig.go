@@ -60,6 +60,9 @@ func (f *serveFlags) configuration(ctx context.Context, a *app, dbs []*tandem.Da
 		}
 		cfg.Collections = append(cfg.Collections, chosen...)
 	}
+	if c := f.rest.config; c != nil && c.CORS != nil {
+		cfg.AllowedOrigins = append(cfg.AllowedOrigins, c.CORS.Origins...)
+	}
 	if cfg.TLSIdentity, err = loadIdentity(f.identity); err != nil {
 		return cfg, nil, err
 	}

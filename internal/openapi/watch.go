@@ -1,9 +1,11 @@
 package openapi
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"io"
+	"net"
 	"net/http"
 )
 
@@ -45,6 +47,12 @@ type writer struct {
 // Unwrap is for [http.ResponseController].
 func (w *writer) Unwrap() http.ResponseWriter {
 	return w.ResponseWriter
+}
+
+// Hijack hands out the connection, which nothing can be said about then.
+func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.hijacked = true
+	return http.NewResponseController(w.ResponseWriter).Hijack()
 }
 
 // WriteHeader notes the status. After a switch of protocols there is nothing to check.
