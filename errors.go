@@ -5,11 +5,11 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// Error is one failure. Package failure documents its fields and methods. For [errors.Is], two
-// errors with the same domain and code are equal.
+// Error is one failure. See package failure for its fields and methods. For [errors.Is], two errors
+// with the same domain and code are equal.
 type Error = failure.Error
 
-// Domain is the family of an error code. Package failure defines it.
+// Domain is the family of an error code, a text. See package failure.
 type Domain = failure.Domain
 
 // The domains, with the numbers that Couchbase Lite's C API gives them.

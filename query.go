@@ -16,8 +16,8 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// QueryError tells why a query is invalid or has failed; the page of package failure lists its
-// fields. It matches [ErrInvalidQuery].
+// QueryError tells why a query is invalid or has failed. See package failure for its fields. It
+// matches [ErrInvalidQuery].
 type QueryError = failure.QueryError
 
 // Query is a compiled SQL++ query, which may be run many times. docs/queries.md describes the
