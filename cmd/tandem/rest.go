@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -109,8 +108,8 @@ func isAddress(text string) bool {
 // restServer is a running server of HTTP.
 type restServer struct {
 	handler *rest.Handler
-	server  *http.Server
 	served  chan struct{} // closed when the server has ended
+	err     error         // why it has ended by itself; read after served
 	tidy    []func()
 }
 
@@ -118,7 +117,7 @@ type restServer struct {
 func (a *app) startRest(
 	ctx context.Context, dbs []*tandem.Database, f *serveFlags, listener *tandem.URLEndpointListener, who *logins,
 ) (*restServer, error) {
-	s := &restServer{served: make(chan struct{})}
+	s := new(restServer)
 	url, err := a.prepareRest(ctx, s, dbs, f, listener, who)
 	if err != nil {
 		s.clean()
@@ -141,30 +140,30 @@ func (a *app) prepareRest(
 		return "", err
 	}
 	s.tidy = append(s.tidy, func() { _ = socket.Close() })
-	cfg, err := a.restConfiguration(dbs, f, listener)
+	cfg, err := a.restConfiguration(s, dbs, f, listener)
 	if err != nil {
 		return "", err
 	}
 	if err := a.restUsers(s, &cfg, dbs[0], who, socket.Addr()); err != nil {
 		return "", err
 	}
-	secured, err := f.rest.secure(a, socket, listener)
+	secured, err := f.rest.secure(a, socket.Addr(), listener)
 	if err != nil {
 		return "", err
 	}
 	if s.handler, err = rest.NewHandler(cfg); err != nil {
 		return "", err
 	}
-	s.serve(secured)
-	return f.rest.url(socket.Addr(), secured != socket, listener), nil
+	s.serve(socket, secured)
+	return f.rest.url(socket.Addr(), secured != nil, listener), nil
 }
 
-// serve answers requests until stop.
-func (s *restServer) serve(socket net.Listener) {
-	s.server = &http.Server{Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+// serve answers requests until stop. Without cfg it speaks clear text.
+func (s *restServer) serve(socket net.Listener, cfg *tls.Config) {
+	s.served = make(chan struct{})
 	go func() {
 		defer close(s.served)
-		_ = s.server.Serve(socket) // ends with stop
+		s.err = s.handler.Serve(socket, cfg) // ends with stop
 	}()
 }
 
@@ -176,10 +175,26 @@ func (s *restServer) stop(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restStopTime)
 	defer cancel()
 	_ = s.handler.Close(ctx)
-	_ = s.server.Shutdown(ctx)
-	_ = s.server.Close()
+	s.clean() // closes the socket, if answers take longer
 	<-s.served
-	s.clean()
+}
+
+// ended returns a channel that is closed when the server has ended; nil without one.
+func (s *restServer) ended() <-chan struct{} {
+	if s == nil {
+		return nil
+	}
+	return s.served
+}
+
+// failure returns why the server has ended by itself, nil while it runs.
+func (s *restServer) failure() error {
+	select {
+	case <-s.ended():
+		return s.err
+	default:
+		return nil
+	}
 }
 
 func (s *restServer) clean() {
@@ -215,9 +230,10 @@ func isLocal(addr net.Addr) bool {
 	return !ok || tcp.IP.IsLoopback()
 }
 
-// secure puts TLS before a socket that others reach. Without TLS it fails, or warns.
-func (f *restFlags) secure(a *app, socket net.Listener, listener *tandem.URLEndpointListener) (net.Listener, error) {
-	certificate := func() *tandem.TLSIdentity { return listener.TLSIdentity() }
+// secure returns the TLS of an address that others reach, nil for clear text. Without a certificate it
+// fails.
+func (f *restFlags) secure(a *app, at net.Addr, listener *tandem.URLEndpointListener) (*tls.Config, error) {
+	certificate := listener.TLSIdentity
 	given := f.config != nil && f.config.HTTPS != nil
 	if given {
 		id, err := f.config.identity()
@@ -226,18 +242,18 @@ func (f *restFlags) secure(a *app, socket net.Listener, listener *tandem.URLEndp
 		}
 		certificate = func() *tandem.TLSIdentity { return id }
 	}
-	switch local := isLocal(socket.Addr()); {
-	case local && !given:
-		return socket, nil
+	switch {
+	case isLocal(at) && !given:
+		return nil, nil //nolint:nilnil // clear text
 	case f.insecure && !given:
-		a.note("warning: --rest-insecure: passwords and documents can be read on the way to %s", socket.Addr())
-		return socket, nil
+		a.note("warning: --rest-insecure: passwords and documents can be read on the way to %s", at)
+		return nil, nil //nolint:nilnil // clear text
 	case certificate() == nil:
-		return nil, withHint(fmt.Errorf("serve HTTP at %s: there is no certificate for TLS, and others reach this address", socket.Addr()),
+		return nil, withHint(fmt.Errorf("serve HTTP at %s: there is no certificate for TLS, and others reach this address", at),
 			"leave out --no-tls, give https in the configuration, or listen on 127.0.0.1")
 	}
-	return tls.NewListener(socket, &tls.Config{
-		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			id := certificate()
 			if id == nil {
@@ -246,7 +262,7 @@ func (f *restFlags) secure(a *app, socket net.Listener, listener *tandem.URLEndp
 			c := id.TLSCertificate()
 			return &c, nil
 		},
-	}), nil
+	}, nil
 }
 
 // url returns the address for clients.

@@ -31,6 +31,7 @@ type restConfig struct {
 	Access       *bool                     `json:"enable_user_access_control"`
 	CORS         *configCORS               `json:"cors"`
 	Replications []configReplication       `json:"replications"`
+	Logging      *configLogging            `json:"logging"`
 	Targets      []string                  `json:"replication_targets"`
 
 	folder string // of the file, which its paths are relative to
@@ -63,6 +64,18 @@ type configCORS struct {
 	LoginOrigins []string `json:"login_origin"`
 	Headers      []string `json:"headers"`
 	MaxAge       int      `json:"max_age"` // seconds
+}
+
+// configLogging is about the audit log alone: what else is logged goes to standard error.
+type configLogging struct {
+	Audit *configAudit `json:"audit"`
+}
+
+type configAudit struct {
+	File            string `json:"file"`
+	Enable          []int  `json:"enable"`
+	Disable         []int  `json:"disable"`
+	OmitDescription bool   `json:"omit_description"`
 }
 
 // configReplication is a replication whose certificates and keys are files.
@@ -140,6 +153,9 @@ func (c *restConfig) check() error {
 	case c.HTTPS != nil && (c.HTTPS.Certificate == "" || c.HTTPS.Key == ""):
 		return errors.New("https: tls_cert_path and tls_key_path are needed")
 	}
+	if c.Logging != nil && c.Logging.Audit != nil && c.Logging.Audit.File == "" {
+		return errors.New("logging: audit: file is missing")
+	}
 	for name, db := range c.Databases {
 		if db.Path == "" {
 			return fmt.Errorf("databases: %s: path is missing", name)
@@ -197,7 +213,7 @@ func (c *restConfig) createCollections(ctx context.Context, dbs []*tandem.Databa
 }
 
 // apply sets what the file says in the configuration of a handler, whose databases are those of wanted.
-func (c *restConfig) apply(cfg *rest.Configuration) error {
+func (c *restConfig) apply(s *restServer, cfg *rest.Configuration) error {
 	for i, name := range slices.Sorted(maps.Keys(c.Databases)) {
 		db, from := &cfg.Databases[i], c.Databases[name]
 		db.Name, db.ClientWrites, db.AdHocQueries = name, from.ClientWrites, from.AdHocQueries
@@ -215,6 +231,15 @@ func (c *restConfig) apply(cfg *rest.Configuration) error {
 			Origins: c.CORS.Origins, LoginOrigins: c.CORS.LoginOrigins, Headers: c.CORS.Headers,
 			MaxAge: time.Duration(c.CORS.MaxAge) * time.Second,
 		}
+	}
+	if c.Logging != nil && c.Logging.Audit != nil {
+		audit := c.Logging.Audit
+		file, err := os.OpenFile(c.in(audit.File), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		s.tidy = append(s.tidy, func() { _ = file.Close() })
+		cfg.Audit = rest.Audit{Writer: file, Enable: audit.Enable, Disable: audit.Disable, OmitDescription: audit.OmitDescription}
 	}
 	for _, r := range c.Replications {
 		if err := c.load(&r.Replication); err != nil {

@@ -21,7 +21,7 @@ import (
 )
 
 // restConfiguration returns the configuration of the handler, without users.
-func (a *app) restConfiguration(dbs []*tandem.Database, f *serveFlags, listener *tandem.URLEndpointListener) (cfg rest.Configuration, err error) {
+func (a *app) restConfiguration(s *restServer, dbs []*tandem.Database, f *serveFlags, listener *tandem.URLEndpointListener) (cfg rest.Configuration, err error) {
 	cfg = rest.Configuration{Sync: listener, Log: a.log, Logger: a.logger(), Hosts: append(hostsOf(listener), f.rest.hosts...)}
 	if cfg.Proxies, err = f.rest.networks(); err != nil {
 		return cfg, err
@@ -36,7 +36,7 @@ func (a *app) restConfiguration(dbs []*tandem.Database, f *serveFlags, listener 
 		cfg.Databases = append(cfg.Databases, rest.Database{Database: db, ClientWrites: f.rest.write})
 	}
 	if f.rest.config != nil {
-		err = f.rest.config.apply(&cfg)
+		err = f.rest.config.apply(s, &cfg)
 	}
 	return cfg, err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -131,16 +132,16 @@ func (a *app) serve(ctx context.Context, dbs []*tandem.Database, f *serveFlags) 
 	if err := a.announce(listener); err != nil {
 		return err
 	}
+	var server *restServer
 	if f.rest.on() {
-		server, err := a.startRest(ctx, dbs, f, listener, who)
-		if err != nil {
+		if server, err = a.startRest(ctx, dbs, f, listener, who); err != nil {
 			return err
 		}
 		defer server.stop(ctx)
 		who.changed = server.handler.SetUsers
 	}
-	a.awaitStop(ctx, listener, func() error { return f.reload(listener, who) })
-	if err := listener.Err(); err != nil {
+	a.awaitStop(ctx, listener, server.ended(), func() error { return f.reload(listener, who) })
+	if err := errors.Join(listener.Err(), server.failure()); err != nil {
 		return err
 	}
 	return a.stopServing(ctx, listener, f.drain)
@@ -177,8 +178,8 @@ func (a *app) warnExpiry(id *tandem.TLSIdentity) {
 	}
 }
 
-// awaitStop waits until ctx or the listener ends, and calls reload at each SIGHUP.
-func (a *app) awaitStop(ctx context.Context, listener *tandem.URLEndpointListener, reload func() error) {
+// awaitStop waits until ctx, the listener or the server of HTTP ends, and calls reload at each SIGHUP.
+func (a *app) awaitStop(ctx context.Context, listener *tandem.URLEndpointListener, ended <-chan struct{}, reload func() error) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
@@ -187,6 +188,8 @@ func (a *app) awaitStop(ctx context.Context, listener *tandem.URLEndpointListene
 		case <-ctx.Done():
 			return
 		case <-listener.Done():
+			return
+		case <-ended:
 			return
 		case <-hangups:
 			if err := reload(); err != nil {
