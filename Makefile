@@ -104,6 +104,10 @@ microbench: ## run the Go benchmarks, or those that match BENCH
 bench-query: ## compare queries over 100,000 documents with SQL of SQLite's own that asks the same, in two minutes
 	@go test -count=1 -run '^TestRatios$$' -v ./internal/store -ratios 100000 | grep -v INFO
 
+.PHONY: bench-rest
+bench-rest: ## measure requests to the REST server, and SQLite alone beside it, in half a minute
+	@CGO_ENABLED=0 go test -count=1 -run '^TestFigures$$' ./rest -figures 3s -v | grep /s
+
 .PHONY: converge
 converge: ## let SEEDS random meshes of peers converge
 	@go test -count=1 -timeout 30m ./internal/replication/converge -converge.seeds $(SEEDS)
