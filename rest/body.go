@@ -52,24 +52,24 @@ func (c *call) checkJSON() error {
 
 // body returns the request's body, of at most limit bytes. A client that stops sending ends it.
 func (c *call) body(limit int64) io.Reader {
-	return bodyReader{http.MaxBytesReader(c.w, c.r.Body, limit), c.w.control}
+	return bodyReader{http.MaxBytesReader(c.w, c.r.Body, limit), c.w}
 }
 
 // bodyReader gives errors that say what they are about.
 type bodyReader struct {
-	from    io.Reader
-	control *http.ResponseController
+	from io.Reader
+	w    *response
 }
 
 // Read implements [io.Reader].
 func (b bodyReader) Read(p []byte) (int, error) {
-	_ = b.control.SetReadDeadline(time.Now().Add(patience)) // not every server can
+	_ = b.w.control.SetReadDeadline(time.Now().Add(b.w.patience)) // not every server can
 	n, err := b.from.Read(p)
 	switch size := new(http.MaxBytesError); {
 	case err == nil, errors.As(err, &size):
 		return n, err
 	case err == io.EOF: //nolint:errorlint // as Readers give it
-		_ = b.control.SetReadDeadline(time.Time{}) // for what follows may take longer
+		_ = b.w.control.SetReadDeadline(time.Time{}) // for what follows may take longer
 		return n, err
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return n, refuse(http.StatusRequestTimeout, "the body did not come in time")

@@ -41,7 +41,7 @@ type call struct {
 }
 
 func newCall(h *Handler, w http.ResponseWriter, r *http.Request) *call {
-	c := &call{h: h, w: newResponse(w), r: r, id: newID(), began: time.Now()}
+	c := &call{h: h, w: newResponse(w, h.cfg.Limits.Patience), r: r, id: newID(), began: time.Now()}
 	if address, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		c.setFrom(address.Addr())
 	}

@@ -167,7 +167,9 @@ func (f *figuring) requests(method string, clients int, secure bool) {
 	all.Wait()
 	took := time.Since(begin)
 	sorted := slices.Sorted(slices.Values(slices.Concat(times...)))
-	at := func(q float64) time.Duration { return sorted[int(q*float64(len(sorted)-1))].Round(10 * time.Microsecond) }
+	at := func(q float64) time.Duration {
+		return sorted[int(q*float64(len(sorted)-1))].Round(10 * time.Microsecond)
+	}
 	f.print(fmt.Sprintf("%s, %d clients, TLS %t: p50 %v, p99 %v", method, clients, secure, at(0.5), at(0.99)), len(sorted), took)
 }
 

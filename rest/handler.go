@@ -126,10 +126,12 @@ func (c *call) run() error {
 	}
 	c.needs = found.route.needs
 	if found.route.lasting {
-		if !c.h.feeds.take(c.account()) {
-			return tooMany("you have too many feeds, or all have")
+		if who := c.account(); c.needs != nothing { // else the endpoint counts by itself
+			if !c.h.feeds.take(who) {
+				return tooMany("you have too many feeds, or all have")
+			}
+			defer c.h.feeds.leave(who)
 		}
-		defer c.h.feeds.leave(c.account())
 		ctx, cancel := c.h.life.context(c.r.Context())
 		defer cancel()
 		c.r = c.r.WithContext(ctx)

@@ -100,6 +100,12 @@ type answer struct {
 // user is bob, unless a header has another login: "As: ann", or "As: " for none.
 func (s *server) do(request, body string, headers ...string) answer {
 	s.t.Helper()
+	return s.send(s.request(request, body, headers...))
+}
+
+// request makes the request of do.
+func (s *server) request(request, body string, headers ...string) *http.Request {
+	s.t.Helper()
 	method, path, _ := strings.Cut(request, " ")
 	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
 	check(s.t, err)
@@ -121,7 +127,7 @@ func (s *server) do(request, body string, headers ...string) answer {
 	if as != "" {
 		r.SetBasicAuth(as, as)
 	}
-	return s.send(r)
+	return r
 }
 
 func (s *server) send(r *http.Request) answer {

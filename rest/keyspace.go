@@ -138,6 +138,9 @@ func (c *call) locateDatabase(segment string, needs need) error {
 	name, err := url.PathUnescape(segment)
 	known := c.h.served[name]
 	if err != nil || known == nil || strings.Contains(segment, ".") {
+		if needs == nothing { // who has not logged in is not told whether there is such a database
+			return nil
+		}
 		return c.noAccess(name)
 	}
 	c.db = known

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -25,6 +26,9 @@ type Limits struct {
 	DocumentBytes int64 // 20 MiB
 	BulkBytes     int64 // of many documents; 100 MiB
 	BlobBytes     int64 // 4 GiB
+
+	HeaderTime time.Duration // for the header of a request, for [Handler.Serve]; 5 s
+	Patience   time.Duration // until a client that does not read, or send, its next bytes is given up; 30 s
 }
 
 // maxRequest bounds a body that is a request and no data, in bytes.
@@ -43,6 +47,8 @@ func (l Limits) withDefaults() Limits {
 	l.DocumentBytes = limit(l.DocumentBytes, 20<<20)
 	l.BulkBytes = limit(l.BulkBytes, 100<<20)
 	l.BlobBytes = limit(l.BlobBytes, 4<<30)
+	l.HeaderTime = cmp.Or(l.HeaderTime, 5*time.Second)
+	l.Patience = cmp.Or(l.Patience, 30*time.Second)
 	return l
 }
 

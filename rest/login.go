@@ -104,6 +104,9 @@ func (c *call) beginOneTime() error {
 	if c.db == nil {
 		return refuse(http.StatusBadRequest, "a one-time session is for one database").try("ask for it at /DATABASE/_session")
 	}
+	if !c.readsSome(c.db) {
+		return c.noAccess(c.db.name)
+	}
 	at := c.audience()
 	at.name = "sync"
 	id := c.h.sessions.begin(session{

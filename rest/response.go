@@ -6,21 +6,19 @@ import (
 	"time"
 )
 
-// patience is how long a client may take to read, or to send, the next bytes.
-const patience = 30 * time.Second
-
 // response notes what was answered, for the log, and for errors that come too late. A client that does
 // not read ends it after a while.
 type response struct {
 	http.ResponseWriter
-	control *http.ResponseController
-	status  int // 0 before the header is written
-	bytes   int64
-	limited bool // a deadline is set
+	control  *http.ResponseController
+	patience time.Duration // see [Limits]
+	status   int           // 0 before the header is written
+	bytes    int64
+	limited  bool // a deadline is set
 }
 
-func newResponse(w http.ResponseWriter) *response {
-	return &response{ResponseWriter: w, control: http.NewResponseController(w)}
+func newResponse(w http.ResponseWriter, patience time.Duration) *response {
+	return &response{ResponseWriter: w, control: http.NewResponseController(w), patience: patience}
 }
 
 // WriteHeader implements [http.ResponseWriter].
@@ -54,7 +52,7 @@ func (w *response) flush() error {
 
 func (w *response) limit() {
 	w.limited = true
-	_ = w.control.SetWriteDeadline(time.Now().Add(patience)) // not every server can
+	_ = w.control.SetWriteDeadline(time.Now().Add(w.patience)) // not every server can
 }
 
 // finish leaves the connection without a deadline to its next request.

@@ -15,11 +15,10 @@ import (
 	"github.com/tandemdb/tandem/internal/throttle"
 )
 
-// Times of the server of [Handler.Serve].
+// Limits of the server of [Handler.Serve].
 const (
-	headerTimeout = 5 * time.Second
-	idleTimeout   = 2 * time.Minute
-	maxHeader     = 64 << 10 // bytes
+	idleTimeout = 2 * time.Minute
+	maxHeader   = 64 << 10 // bytes
 )
 
 // Serve answers the clients of a socket until the handler is closed, and then returns nil. Clients are
@@ -31,13 +30,13 @@ func (h *Handler) Serve(l net.Listener, cfg *tls.Config) error {
 	defer h.life.leave()
 	server := &http.Server{
 		Handler: h, TLSConfig: cfg,
-		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ReadHeaderTimeout: h.cfg.Limits.HeaderTime, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: h.errorLog(),
 	}
 	down := make(chan struct{})
 	stop := context.AfterFunc(h.life.base, func() {
 		defer close(down)
-		shutDown(server)
+		shutDown(server, h.cfg.Limits.Patience)
 	})
 	defer func() {
 		if !stop() {
@@ -59,7 +58,7 @@ func (h *Handler) Serve(l net.Listener, cfg *tls.Config) error {
 }
 
 // shutDown ends a server when its requests are answered, or at once after a while.
-func shutDown(server *http.Server) {
+func shutDown(server *http.Server, patience time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if server.Shutdown(ctx) != nil {

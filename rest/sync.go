@@ -3,6 +3,7 @@ package rest
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/tandemdb/tandem"
@@ -21,7 +22,7 @@ func getSync(c *call) error {
 	}
 	r := c.r.Clone(c.r.Context())
 	if id := takeOneTime(r); id != "" {
-		s := c.h.sessions.spend(id, c.db.name, r.Header.Get("Origin"), localPort(r), time.Now())
+		s := c.h.sessions.spend(id, c.database(), r.Header.Get("Origin"), localPort(r), time.Now())
 		if s == nil {
 			return needsLogin("the one-time session is over")
 		}
@@ -31,14 +32,54 @@ func getSync(c *call) error {
 	} else if err := c.identify(); err != nil {
 		return err
 	}
-	if !c.readsSome(c.db) {
-		return c.noAccess(c.db.name)
+	if c.db == nil || !c.readsSome(c.db) {
+		return c.noAccess(c.database())
 	}
 	r.Header.Del("Authorization")
 	r.Header.Del("Cookie")
 	r.URL = &url.URL{Path: "/" + c.db.Database.Name() + "/_blipsync"}
 	r = r.WithContext(tandem.ContextWithUser(r.Context(), c.who.name))
-	c.w.status = http.StatusSwitchingProtocols // for the log: the connection is taken over
-	c.h.cfg.Sync.Handler().ServeHTTP(c.w.ResponseWriter, r)
+	answer := &listenerAnswer{ResponseWriter: c.w.ResponseWriter}
+	c.audit(auditSyncConnect)
+	c.h.cfg.Sync.Handler().ServeHTTP(answer, r)
+	if answer.status >= http.StatusBadRequest {
+		return refuse(answer.status, "%s", strings.TrimSpace(string(answer.text)))
+	}
+	c.w.status = http.StatusSwitchingProtocols // for the log: the connection was taken over
+	c.audit(auditSyncDisconnect)
 	return nil
+}
+
+// listenerAnswer keeps a refusal of the listener, which is text, so that it is answered as all others.
+type listenerAnswer struct {
+	http.ResponseWriter
+	status int
+	text   []byte
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (w *listenerAnswer) WriteHeader(status int) {
+	if w.status = status; status < http.StatusBadRequest {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write implements [http.ResponseWriter].
+func (w *listenerAnswer) Write(p []byte) (int, error) {
+	if w.status < http.StatusBadRequest {
+		return w.ResponseWriter.Write(p)
+	}
+	w.text = append(w.text, p...)
+	return len(p), nil
+}
+
+// Unwrap is for [http.ResponseController], which takes over the connection.
+func (w *listenerAnswer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// database returns the name of the database that the path names, "" if there is none.
+func (c *call) database() string {
+	if c.db == nil {
+		return ""
+	}
+	return c.db.name
 }
