@@ -100,7 +100,10 @@ func (b *Batch) restore() {
 // the batch's function, while that function runs.
 func (b *Batch) Context() context.Context { return b.db.joining(b.ctx, b) }
 
-func (b *Batch) read(fn func(*store.Tx) error) error {
+func (b *Batch) read(ctx context.Context, fn func(*store.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if err := b.usable(); err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ import (
 
 // transaction is a transaction that a context may join: a [*Batch] or a [*snapshot].
 type transaction interface {
-	// read runs fn, which must not call read again.
-	read(fn func(*store.Tx) error) error
+	// read runs fn, which must not call read again. It fails once ctx has ended.
+	read(ctx context.Context, fn func(*store.Tx) error) error
 }
 
 // joinKey is the key of the database's transaction in a context.
@@ -65,10 +65,7 @@ func (db *Database) update(ctx context.Context, fn func(*store.Tx) error) error 
 // view runs fn in the transaction that ctx joins, or else on a snapshot. fn must not use the database.
 func (db *Database) view(ctx context.Context, fn func(*store.Tx) error) error {
 	if t := db.joined(ctx); t != nil {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		return t.read(fn)
+		return t.read(ctx, fn)
 	}
 	return db.store.View(ctx, fn)
 }

@@ -25,9 +25,10 @@ type QueryChange struct {
 // loop that is slower than the changes gets the newest result and misses others.
 //
 // Each result is read as a whole, within [QueryOptions.MaxMemory]. The parameters are those of
-// [Query.Execute] at the beginning of Changes. A run that fails gives its error, once. The sequence
-// ends when ctx ends, when the database closes, or when a collection of the query is deleted (with
-// [ErrNotFound]). In a batch or View it ends at once with [ErrInvalid].
+// [Query.Execute] at the beginning of Changes. A run that fails gives its error, once. Where the
+// database could not be read, the query runs again a second later. The sequence ends when ctx ends,
+// when the database closes, or when a collection of the query is deleted (with [ErrNotFound], even
+// if another collection has its name since). In a batch or View it ends at once with [ErrInvalid].
 func (q *Query) Changes(ctx context.Context, given ...any) iter.Seq[QueryChange] {
 	return func(yield func(QueryChange) bool) {
 		live, err := q.live(ctx, given)
@@ -90,6 +91,7 @@ func (l *queryListener) stop() {
 // liveQuery is a query that is followed.
 type liveQuery struct {
 	q   *Query // with the parameters
+	of  []*store.Collection
 	sub *store.Subscription
 
 	last [sha256.Size]byte // of the result or error that was given last
@@ -106,16 +108,35 @@ func (q *Query) live(ctx context.Context, given []any) (*liveQuery, error) {
 		return nil, err
 	}
 	l := &liveQuery{q: &Query{db: q.db, text: q.text, plan: q.plan, params: params}}
-	var collections []*store.Collection
-	err = q.db.view(ctx, func(tx *store.Tx) error {
-		collections, err = tx.CollectionsOf(q.plan)
-		return err
-	})
-	if err != nil {
+	if l.of, err = l.collections(ctx); err != nil {
 		return nil, err
 	}
-	l.sub = q.db.store.Subscribe(collections...)
+	l.sub = q.db.store.Subscribe(l.of...)
 	return l, nil
+}
+
+// collections returns the collections that have the names in the query now.
+func (l *liveQuery) collections(ctx context.Context) (all []*store.Collection, err error) {
+	err = l.q.db.view(ctx, func(tx *store.Tx) error {
+		all, err = tx.CollectionsOf(l.q.plan)
+		return err
+	})
+	return all, err
+}
+
+// checkCollections fails with [ErrNotFound] if a collection of the query was deleted.
+func (l *liveQuery) checkCollections(ctx context.Context) error {
+	now, err := l.collections(ctx)
+	if err != nil {
+		return err
+	}
+	for i, c := range now {
+		if *c != *l.of[i] {
+			return fault.NotFound.In("follow query", c.FullName()).Says("the collection was deleted, and another one has its name").
+				Try("follow the query anew")
+		}
+	}
+	return nil
 }
 
 // livePause lies at least between the begins of two runs.
@@ -130,18 +151,23 @@ func (l *liveQuery) follow(ctx context.Context, yield func(QueryChange) bool) {
 			pause.Stop()
 			return
 		}
-		if !l.wait(ctx, pause) {
+		if !l.wait(ctx, pause, change.Err) {
 			return
 		}
 	}
 }
 
-// wait waits for a change and the pause, and reports whether to go on.
-func (l *liveQuery) wait(ctx context.Context, pause *time.Timer) bool {
+// wait waits for a change, or a while after an error that may pass, and for the pause. It reports whether to go on.
+func (l *liveQuery) wait(ctx context.Context, pause *time.Timer, err error) bool {
 	defer pause.Stop()
+	var again <-chan time.Time
+	if err != nil && !errors.Is(err, ErrInvalidQuery) && !errors.Is(err, ErrInvalidParameter) { // the documents decide on those
+		again = time.After(lookAgainAfter)
+	}
 	select {
 	case <-ctx.Done():
 		return false
+	case <-again:
 	case _, open := <-l.sub.C:
 		if !open {
 			return false
@@ -158,15 +184,23 @@ func (l *liveQuery) wait(ctx context.Context, pause *time.Timer) bool {
 // run runs the query, and reports whether its outcome differs from the one before.
 func (l *liveQuery) run(ctx context.Context) (change QueryChange, isNew bool) {
 	change.Query = l.q
-	read, err := l.q.reading(ctx, nil)
-	if err == nil {
-		change.Results, err = l.q.executeJoined(ctx, read)
-	}
-	change.Err = err
+	change.Results, change.Err = l.result(ctx)
 	digest := digestOf(change)
 	isNew = digest != l.last
 	l.last = digest
 	return change, isNew
+}
+
+// result reads the result of now.
+func (l *liveQuery) result(ctx context.Context) (*ResultSet, error) {
+	if err := l.checkCollections(ctx); err != nil {
+		return nil, err
+	}
+	read, err := l.q.reading(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	return l.q.executeJoined(ctx, read)
 }
 
 // digestOf returns a digest of the rows of a result, or of an error.

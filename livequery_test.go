@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tandemdb/tandem"
 )
@@ -83,6 +84,40 @@ func TestALiveQueryRunsForTheCollectionsThatItReads(t *testing.T) {
 	if got := receive(t, "an error", news); len(got) != 1 || !strings.Contains(got[0], "there is no such collection") {
 		t.Errorf("its collection is deleted: got %q, want an error", got)
 	}
+}
+
+// TestALiveQueryEndsWithItsCollection also where another one has its name at once.
+func TestALiveQueryEndsWithItsCollection(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t, tandem.Options{})
+	_, err := db.CreateCollection(t.Context(), "of", "one")
+	check(t, err)
+	news := follow(t.Context(), t, query(t, db, "SELECT n FROM of.one"))
+	wantRows(t, news)
+	check(t, db.DeleteCollection(t.Context(), "of", "one"))
+	anew, err := db.CreateCollection(t.Context(), "of", "one") // within the pause between two runs, mostly
+	check(t, err)
+	save(t, anew, "x", `{"n":1}`)
+	got := strings.Join(receive(t, "an error", news), ", ")
+	if !strings.Contains(got, "the collection was deleted") && !strings.Contains(got, "there is no such collection") {
+		t.Errorf("its collection is another one: got %q, want an error", got)
+	}
+}
+
+func TestALiveQueryTellsOfExpirations(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t, tandem.Options{})
+	c := defaultIn(t, db)
+	save(t, c, "a", "{}")
+	news := follow(t.Context(), t, query(t, db, "SELECT META().id, META().expiration FROM _"))
+	wantRows(t, news, `{"id":"a"}`)
+	at := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+	check(t, c.SetExpiration(t.Context(), "a", at))
+	wantRows(t, news, fmt.Sprintf(`{"id":"a","expiration":%d}`, at.UnixMilli()))
+	check(t, c.SetExpiration(t.Context(), "a", time.Time{}))
+	wantRows(t, news, `{"id":"a"}`)
+	check(t, c.SetExpiration(t.Context(), "a", time.Now().Add(-time.Hour)))
+	wantRows(t, news)
 }
 
 func TestALiveQueryTellsOfErrors(t *testing.T) {

@@ -3,9 +3,13 @@
 package tandem_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -17,6 +21,7 @@ import (
 func TestTooFewFiles(t *testing.T) {
 	const child = "TANDEM_TEST_TOO_FEW_FILES"
 	if os.Getenv(child) != "" {
+		lookAgain(t)
 		endureTooFewFiles(t)
 		return
 	}
@@ -64,6 +69,33 @@ func endureTooFewFiles(t *testing.T) {
 		return len(contents(t, theirs)) == 3 && len(contents(t, ours)) == 3 && len(contents(t, late)) == 3
 	})
 	eventually(t, func() bool { s := latecomer.Status(); return s.Activity == tandem.Idle && s.Err == nil })
+}
+
+// lookAgain starves a live query, which has to open another connection, as Views hold the others.
+func lookAgain(t *testing.T) {
+	c := newCollection(t)
+	news := follow(t.Context(), t, query(t, c.Database(), "SELECT count(*) AS n FROM _"))
+	wantRows(t, news, `{"n":0}`)
+	ended := make(chan struct{})
+	var views sync.WaitGroup
+	defer views.Wait()
+	defer close(ended)
+	for range 2 * max(4, runtime.GOMAXPROCS(0)) {
+		held := make(chan struct{})
+		views.Go(func() {
+			check(t, c.Database().View(t.Context(), func(context.Context) error { close(held); <-ended; return nil }))
+		})
+		<-held
+	}
+	var hoard hoard
+	defer hoard.release()
+	hoard.takeAll(t)
+	save(t, c, "a", "{}")
+	if got := receive(t, "an error", news); len(got) != 1 || !strings.Contains(got[0], "open files") {
+		t.Errorf("without a file for it: got %q, want an error", got)
+	}
+	hoard.release()
+	wantRows(t, news, `{"n":1}`)
 }
 
 // hoard is all the files that there are.

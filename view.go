@@ -2,7 +2,6 @@ package tandem
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -18,7 +17,8 @@ import (
 //		…
 //		for d, err := range tasks.All(ctx) { // gives n documents
 //
-// Several goroutines may use the context; their calls take turns. After fn has returned, calls
+// Several goroutines may use the context; their calls take turns, and a call whose context ends
+// waits no longer. After fn has returned, calls
 // with the context fail with [ErrNotOpen]. Changes with the context fail with [ErrNotWriteable].
 // Changes with another context succeed, and the View does not see them. A View inside a View joins
 // the outer View; a View inside a batch joins the batch.
@@ -55,8 +55,8 @@ type snapshot struct {
 	over  chan struct{} // closed when the transaction has ended
 	err   error         // why the transaction could not begin; read after over
 
-	mu sync.Mutex // guards the following
-	tx *store.Tx  // nil after the transaction has ended
+	turn chan struct{} // capacity 1: a call is under way; holding the slot guards the following
+	tx   *store.Tx     // nil after the transaction has ended
 }
 
 // Views are bounded, as each holds a connection.
@@ -71,7 +71,10 @@ func (db *Database) beginView(ctx context.Context) (*snapshot, error) {
 	if err := db.takeSeat(ctx); err != nil {
 		return nil, err
 	}
-	s := &snapshot{db: db, goroutine: goroutineID(), ended: make(chan struct{}), over: make(chan struct{})}
+	s := &snapshot{
+		db: db, goroutine: goroutineID(),
+		ended: make(chan struct{}), over: make(chan struct{}), turn: make(chan struct{}, 1),
+	}
 	begun := make(chan *store.Tx)
 	go func() {
 		defer close(s.over)
@@ -108,17 +111,24 @@ func (db *Database) takeSeat(ctx context.Context) error {
 
 func (s *snapshot) end() {
 	s.db.views.Delete(s.goroutine)
-	s.mu.Lock()
+	s.turn <- struct{}{}
 	s.tx = nil
-	s.mu.Unlock()
+	<-s.turn
 	close(s.ended)
 	<-s.over
 	s.db.seats.Release(1)
 }
 
-func (s *snapshot) read(fn func(*store.Tx) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *snapshot) read(ctx context.Context, fn func(*store.Tx) error) error {
+	if err := ctx.Err(); err != nil { // select would take either
+		return err
+	}
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-s.turn }()
 	if s.tx == nil {
 		return fault.NotOpen.In("use database", s.db.Path()).Says("the View of the context is over").
 			Try("use the context of a View within its function alone")
@@ -136,4 +146,6 @@ func (db *Database) viewHere() *snapshot {
 // batchView is a View inside a batch.
 type batchView struct{ b *Batch }
 
-func (v batchView) read(fn func(*store.Tx) error) error { return v.b.read(fn) }
+func (v batchView) read(ctx context.Context, fn func(*store.Tx) error) error {
+	return v.b.read(ctx, fn)
+}

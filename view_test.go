@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tandemdb/tandem"
@@ -269,4 +270,60 @@ func TestE23ViewsAreBounded(t *testing.T) {
 	close(over)
 	wantError(t, "a View that waits for another", receive(t, "its end", result), nil)
 	holders.Wait()
+}
+
+// heldContext is a context that does not say whether it has ended before it is let, once it is held.
+type heldContext struct {
+	context.Context
+	held     atomic.Bool
+	once     sync.Once
+	asked    chan struct{} // closed when it was asked while held
+	released chan struct{}
+}
+
+func (c *heldContext) Err() error {
+	err := c.Context.Err()
+	if c.held.Load() {
+		c.once.Do(func() { close(c.asked) })
+		<-c.released
+	}
+	return err
+}
+
+// TestACallWithinAViewWaitsForItsTurnAsLongAsItsContextLasts while another call of the View does not end.
+func TestACallWithinAViewWaitsForItsTurnAsLongAsItsContextLasts(t *testing.T) {
+	t.Parallel()
+	c := newCollection(t)
+	save(t, c, "a", "{}")
+	holding := &heldContext{Context: t.Context(), asked: make(chan struct{}), released: make(chan struct{})}
+	check(t, c.Database().View(holding, func(ctx context.Context) error {
+		ctx = context.WithoutCancel(ctx)
+		first := make(chan error, 1)
+		release := sync.OnceFunc(func() { close(holding.released) })
+		defer release()
+		holding.held.Store(true)
+		go func() {
+			_, err := c.Document(ctx, "a")
+			first <- err
+		}()
+		<-holding.asked
+		ending, cancel := context.WithCancel(ctx)
+		short := &heldContext{Context: ending, asked: make(chan struct{}), released: make(chan struct{})}
+		short.held.Store(true)
+		close(short.released)
+		second := make(chan error, 1)
+		go func() {
+			_, err := c.Document(short, "a")
+			second <- err
+		}()
+		<-short.asked
+		cancel()
+		if err := receive(t, "the end of the call whose context has ended", second); !errors.Is(err, context.Canceled) {
+			t.Errorf("its context has ended: got %v, want %v", err, context.Canceled)
+		}
+		release()
+		check(t, <-first)
+		_, err := c.Document(ctx, "a")
+		return err
+	}))
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -21,8 +22,15 @@ func (tx *Tx) SetExpiry(c *Collection, id string, at time.Time) error {
 			return noDocument(op, id)
 		}
 		head.Expiry = at
-		tx.db.writer.state.expiring = true
-		return tx.fault(c, tx.mark(c, head), op, id)
+		if err := tx.fault(c, tx.mark(c, head), op, id); err != nil {
+			return err
+		}
+		s := &tx.db.writer.state
+		s.expiring = true
+		if !slices.Contains(s.marked, c.id) {
+			s.marked = append(s.marked[:len(s.marked):len(s.marked)], c.id)
+		}
+		return nil
 	})
 }
 

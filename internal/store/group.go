@@ -264,10 +264,10 @@ func (w *writer) announce(g *group, due duties) {
 	}
 }
 
-// changed lists the collections whose feed the group changed, that it purged from, or that it
-// deleted.
+// changed lists the collections whose feed or expiries the group changed, that it purged from, or
+// that it deleted.
 func (w *writer) changed(g *group, due duties) []int64 {
-	changed := due.deleted
+	changed := slices.Concat(due.deleted, due.marked)
 	for was, k := range w.state.counters.since(g.was.counters) {
 		if was.last != k.last {
 			changed = append(changed, k.collection)

@@ -28,8 +28,8 @@ type Subscription struct {
 const maxPurges = 1000
 
 // Subscribe returns a new subscription, which the caller closes. Without arguments it reports all
-// commits; otherwise those that change the feed of one of the collections, purge from it or delete
-// it. Commits of other processes count for every collection.
+// commits; otherwise those that change the feed of one of the collections or an expiry in it, purge
+// from it or delete it. Commits of other processes count for every collection.
 func (db *DB) Subscribe(of ...*Collection) *Subscription {
 	c := make(chan struct{}, 1)
 	sub := &Subscription{C: c, c: c, signals: &db.signals}

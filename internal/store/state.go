@@ -32,4 +32,5 @@ type duties struct {
 	expiring bool          // an expiry was set
 	purged   []Purge
 	deleted  []int64 // numbers of deleted collections
+	marked   []int64 // numbers of collections where an expiry was set, which the feed does not show
 }
