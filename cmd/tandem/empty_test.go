@@ -46,6 +46,26 @@ func TestB1EmptyOperandsAreUsageErrors(t *testing.T) {
 	})
 }
 
+// And each subcommand that there is not.
+func TestUnknownSubcommandsAreUsageErrors(t *testing.T) {
+	inEmptyFolder(t)
+	var try func(c *cobra.Command)
+	try = func(c *cobra.Command) {
+		if c.HasSubCommands() {
+			args := append(commandLine(c), "nonesuch")
+			status, stdout, stderr := tandemRun(t, args...)
+			if status != statusUsage || stdout != "" || !strings.Contains(stderr, `unknown command "nonesuch"`) || !strings.Contains(stderr, "\nhint: ") {
+				t.Errorf("tandem %q: status %d, output %q, messages %q; want status %d, and that there is no such command",
+					args, status, stdout, stderr, statusUsage)
+			}
+		}
+		for _, sub := range c.Commands() {
+			try(sub)
+		}
+	}
+	try(newRoot(&app{}))
+}
+
 // inEmptyFolder makes the working directory a new one without anything.
 func inEmptyFolder(t *testing.T) {
 	t.Helper()

@@ -113,6 +113,12 @@ func newRoot(a *app) *cobra.Command {
 	addGroup(root, "Sync:", newServe(a), newSync(a), newDiscover(a), newIdentity(a), newExplain(a), newConflicts(a), newResolve(a))
 	group(root)
 	a.complete(root)
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.HasSubCommands() && !c.Runnable() { // completion
+			group(c)
+		}
+	}
 	nameOperands(root)
 	refuseEmptyFlags(root)
 	root.SetFlagErrorFunc(flagError)

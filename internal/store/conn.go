@@ -26,6 +26,7 @@ type conn struct {
 	*sqlite3.Conn
 	general    [numStatements]*sqlite3.Stmt
 	collection map[int64]*[numCollStatements]*sqlite3.Stmt
+	sweepAt    int             // the number of collections in the map above that calls for a sweep
 	queries    *queries.Runner // holds the SQL functions that index expressions call; writes need them, too
 
 	scratch *scratch
@@ -142,6 +143,29 @@ func (c *conn) forget(collection int64) {
 	delete(c.collection, collection)
 }
 
+// leastSwept is the least number of collections whose statements call for a sweep.
+const leastSwept = 16
+
+// sweep drops the statements of collections that no longer exist: other connections delete them, too.
+// It runs each time that the number of collections with statements has doubled.
+func (c *conn) sweep() error {
+	s, err := c.stmt(sqlListCollections)
+	if err != nil {
+		return err
+	}
+	exists := make(map[int64]bool)
+	if err := query(s, func(s *sqlite3.Stmt) error { exists[s.ColumnInt64(0)] = true; return nil }); err != nil {
+		return err
+	}
+	for id := range c.collection {
+		if !exists[id] {
+			c.forget(id)
+		}
+	}
+	c.sweepAt = 2 * len(c.collection)
+	return nil
+}
+
 // stmt returns a prepared statement about the whole database.
 func (c *conn) stmt(which statement) (*sqlite3.Stmt, error) {
 	if s := c.general[which]; s != nil {
@@ -156,6 +180,11 @@ func (c *conn) stmt(which statement) (*sqlite3.Stmt, error) {
 func (c *conn) collStmt(collection int64, which collStatement) (*sqlite3.Stmt, error) {
 	prepared := c.collection[collection]
 	if prepared == nil {
+		if len(c.collection) >= max(c.sweepAt, leastSwept) {
+			if err := c.sweep(); err != nil {
+				return nil, err
+			}
+		}
 		prepared = new([numCollStatements]*sqlite3.Stmt)
 		c.collection[collection] = prepared
 	}

@@ -84,6 +84,30 @@ func TestOpenRefuses(t *testing.T) {
 		"negative history":    {valid, store.Options{MaxHistory: -1}, fault.Invalid},
 		"meta is incomplete":  {func(t *testing.T, path string) { valid(t, path); sql(t, path, `DELETE FROM meta`) }, store.Options{}, fault.CorruptData},
 		"the file is damaged": {func(t *testing.T, path string) { valid(t, path); scribble(t, path, 100, 8192) }, store.Options{}, fault.CorruptData},
+		"a folder that does not say": {
+			func(t *testing.T, path string) {
+				write(t, "", path, "lock")
+				if err := os.Symlink("db.sqlite3", filepath.Join(path, "db.sqlite3")); err != nil {
+					t.Skip(err)
+				}
+			},
+			store.Options{MustExist: true},
+			fault.CantOpen,
+		},
+		"a folder that is closed": {
+			func(t *testing.T, path string) {
+				valid(t, path)
+				if err := os.Chmod(path, 0); err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = os.Chmod(path, 0o700) }) //nolint:gosec // a folder
+				if _, err := os.ReadDir(path); err == nil {
+					t.Skip("this user may read everything")
+				}
+			},
+			store.Options{MustExist: true},
+			fault.CantOpen,
+		},
 		"a path in a file": {
 			func(t *testing.T, path string) { write(t, "text", filepath.Dir(path), "file") },
 			store.Options{},

@@ -50,6 +50,9 @@ func (tx *Tx) ScanSteps(c *Collection, r Range, sel Select) (int, error) {
 	return s.Status(sqlite3.STMTSTATUS_VM_STEP, true), nil
 }
 
+// PreparedFor returns for how many collections the connection has prepared statements.
+func (tx *Tx) PreparedFor() int { return len(tx.c.collection) }
+
 // Replanned returns how often SQLite has planned prepared statements of the connection anew.
 func (tx *Tx) Replanned() (times int) {
 	for _, prepared := range tx.c.collection {

@@ -150,6 +150,33 @@ func TestADamagedIndexIsFoundByCheckAndRepairedByCompact(t *testing.T) {
 	}
 }
 
+// TestCompactRepairsAnIndexBehindAnotherWithManyFaults where SQLite has told of a hundred before.
+func TestCompactRepairsAnIndexBehindAnotherWithManyFaults(t *testing.T) {
+	t.Parallel()
+	db := open(t, store.Options{})
+	c := defaults(t, db)
+	update(t, db, func(tx *store.Tx) error {
+		for i := range 150 {
+			if _, err := tx.Save(c, store.Edit{ID: fmt.Sprint(i), Body: fmt.Appendf(nil, `{"name":"n%d","price":%d}`, i, 150-i)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	createIndex(t, db, byName)
+	createIndex(t, db, cheap)
+	asAnother(t, db, `DROP INDEX query_1_byName; CREATE INDEX query_1_byName ON docs_1 (tandem_key(body, '.4:name'));
+		DROP INDEX query_1_cheap; CREATE INDEX query_1_cheap ON docs_1 (tandem_key(body, '.4:name')) WHERE (tandem_key(body, '.5:price') < 2)`)
+	if found := problems(t, db); len(found) != 2 {
+		t.Errorf("check: got %v, want one for each index", found)
+	}
+	if err := db.Compact(background); err != nil {
+		t.Fatal(err)
+	}
+	sound(t, db)
+	finds(t, db, "SELECT META().id FROM _ WHERE name = 'n149' AND price < 2", "query_1_", "149")
+}
+
 func TestAnIndexOfAnotherVersionIsBuiltAnewWhenTheDatabaseIsOpened(t *testing.T) {
 	t.Parallel()
 	db := indexed(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 
@@ -79,10 +80,30 @@ func (tx *Tx) indexDamage(c *Collection, r indexRecord, integrity func() ([]stri
 	return "", err
 }
 
-// integrity returns what SQLite finds wrong with the table of a collection and its indexes.
+// mostFaults is how many faults SQLite finds in a table before it gives up: a second damaged index may
+// hide behind the first one.
+const mostFaults = 100
+
+// integrity returns what SQLite finds wrong with the table of a collection and its indexes: one fault of
+// each at least.
 func (tx *Tx) integrity(c *Collection) (all []string, err error) {
 	err = tx.once(fmt.Sprintf(`PRAGMA integrity_check('%s')`, forCollection("docs_#", c.id)), func(s *sqlite3.Stmt) error {
 		all = append(all, s.ColumnText(0))
+		return nil
+	})
+	if err != nil || len(all) < mostFaults {
+		return all, err
+	}
+	all = nil
+	known := map[string]bool{} // by what follows the number of the row
+	// The check of a single table takes no limit, so this is the check of all.
+	err = tx.once(fmt.Sprintf(`PRAGMA integrity_check(%d)`, math.MaxInt32), func(s *sqlite3.Stmt) error {
+		text := s.ColumnText(0)
+		_, of, _ := strings.Cut(text, " index ")
+		if !known[of] {
+			known[of] = true
+			all = append(all, text)
+		}
 		return nil
 	})
 	return all, err

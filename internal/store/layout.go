@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/tandemdb/tandem/internal/fault"
 )
@@ -21,15 +22,31 @@ const Extension = ".tandem"
 
 // Exists reports whether path holds a database, without opening it.
 func Exists(path string) bool {
+	found, err := find(path)
+	return found && err == nil
+}
+
+// find reports whether there is a database file in the folder path. It fails where the folder does not
+// say.
+func find(path string) (found bool, err error) {
 	info, err := os.Stat(filepath.Join(path, databaseFile))
-	return err == nil && info.Mode().IsRegular()
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return false, nil
+	case err != nil:
+		return false, fault.CantOpen.Says("the folder cannot be read").Because(err).
+			Try("check the permissions of the folder, and who owns it")
+	}
+	return info.Mode().IsRegular(), nil
 }
 
 // Delete removes the database at path permanently. It fails with fault.NotFound if there is none,
 // and with fault.Busy while this or another process has it open.
 func Delete(path string) error {
 	const op = "delete database"
-	if !Exists(path) {
+	if found, err := find(path); err != nil {
+		return fault.About(err, op, path)
+	} else if !found {
 		return fault.NotFound.In(op, path).Says("there is no database here")
 	}
 	lock, err := openLock(path)
@@ -81,11 +98,13 @@ func prepareFolder(path string, o Options) (exists bool, err error) {
 	case !info.IsDir():
 		return false, fault.NotADatabase.In("open database", path).Says("this is a file, not a database folder").
 			Try("name a folder that ends in " + Extension)
-	case Exists(path):
-		return true, nil
-	case o.MustExist:
-		return false, noDatabase().In("open database", path)
 	default:
+		if exists, err := find(path); exists || err != nil {
+			return exists, fault.About(err, "open database", path)
+		}
+		if o.MustExist {
+			return false, noDatabase().In("open database", path)
+		}
 		if err := checkVacant(path); err != nil {
 			return false, err
 		}

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -145,4 +146,41 @@ func TestSlowViewsHaveOneMoreConnectionOpened(t *testing.T) {
 			t.Errorf("%d connections were open at once, want %d and one more", most, few)
 		}
 	})
+}
+
+func TestReadersForgetDeletedCollections(t *testing.T) {
+	t.Parallel()
+	db := open(t, store.Options{})
+	read := func(c *store.Collection) (prepared int) {
+		view(t, db, func(tx *store.Tx) error {
+			_, err := tx.Changes(c, 0, 10, store.Select{})
+			prepared = tx.PreparedFor()
+			return err
+		})
+		return prepared
+	}
+	for i := range 60 {
+		name := fmt.Sprint("c", i)
+		c, err := db.CreateCollection(background, "of", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := read(c); n > 16 {
+			t.Fatalf("after %d deleted collections a reader has statements for %d, want at most 16", i, n)
+		}
+		if err := db.DeleteCollection(background, "of", name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := make([]*store.Collection, 40)
+	for i := range kept {
+		var err error
+		if kept[i], err = db.CreateCollection(background, "of", fmt.Sprint("k", i)); err != nil {
+			t.Fatal(err)
+		}
+		read(kept[i])
+	}
+	if n := read(kept[0]); n < len(kept) {
+		t.Errorf("a reader has statements for %d of %d collections, want them kept", n, len(kept))
+	}
 }
