@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // localReplicator returns a replicator between the collections' databases, which is closed with the test.
@@ -188,4 +189,24 @@ func TestE27WhatCannotBeAPeerIsRefused(t *testing.T) {
 	check(t, frozen.Close())
 	endWith(t, localReplicator(t, ours, defaultIn(t, openAt(t, frozen.Path(), tandem.Options{ReadOnly: true}))), tandem.ErrNotWriteable)
 	check(t, db.ForgetServer(t.Context(), tandem.NewDatabaseEndpoint(again)))
+}
+
+// TestADatabaseMayCloseWhileAReplicatorBegins with it as its peer, at any moment.
+func TestADatabaseMayCloseWhileAReplicatorBegins(t *testing.T) {
+	t.Parallel()
+	ours := newCollection(t)
+	save(t, ours, "a", "{}")
+	for range testsize.Pick(20, 200) {
+		theirs := newCollection(t)
+		r := localReplicator(t, ours, theirs, once)
+		closed := make(chan error, 1)
+		go func() { closed <- theirs.Database().Close() }()
+		check(t, r.Start())
+		check(t, <-closed)
+		eventually(t, func() bool { return r.Status().Activity == tandem.Stopped })
+		if err := r.Status().Err; err != nil && !errors.Is(err, tandem.ErrNotOpen) && !errors.Is(err, tandem.ErrPeerClosed) {
+			t.Errorf("it ended with %v, want success, %v or %v", err, tandem.ErrNotOpen, tandem.ErrPeerClosed)
+		}
+		r.Close()
+	}
 }

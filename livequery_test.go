@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // follow returns the results of a live query as they come: the rows as JSON, or the error.
@@ -186,5 +187,52 @@ func TestChangesOfAQueryEnd(t *testing.T) {
 	}
 	for change := range q.Changes(t.Context()) {
 		wantError(t, "a closed database", change.Err, tandem.ErrNotOpen)
+	}
+}
+
+// TestWhoeverFollowsADatabaseLeavesItAtTheEnd also if it fails at the start.
+func TestWhoeverFollowsADatabaseLeavesItAtTheEnd(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t, tandem.Options{})
+	c := defaultIn(t, db)
+	q := query(t, db, "SELECT count(*) AS n FROM _")
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	ignore := func(tandem.QueryChange) {}
+	for name, follow := range map[string]func() (*tandem.ListenerToken, error){
+		"a query, and its context has ended": func() (*tandem.ListenerToken, error) { return q.AddChangeListener(over, ignore) },
+		"a query, with an unknown parameter": func() (*tandem.ListenerToken, error) {
+			return q.AddChangeListener(t.Context(), ignore, tandem.Parameters{"x": 1})
+		},
+		"a query": func() (*tandem.ListenerToken, error) { return q.AddChangeListener(t.Context(), ignore) },
+		"a collection": func() (*tandem.ListenerToken, error) {
+			return c.AddChangeListener(t.Context(), func(tandem.CollectionChange) {})
+		},
+		"a collection, and its context has ended": func() (*tandem.ListenerToken, error) {
+			return c.AddChangeListener(over, func(tandem.CollectionChange) {})
+		},
+		"results of a query": func() (*tandem.ListenerToken, error) {
+			for range q.Changes(t.Context()) {
+				break
+			}
+			return nil, nil
+		},
+		"results of a query whose context has ended": func() (*tandem.ListenerToken, error) {
+			for range q.Changes(over) {
+				break
+			}
+			return nil, nil
+		},
+	} {
+		token, err := follow()
+		switch fails := strings.Contains(name, ","); {
+		case fails != (err != nil):
+			t.Errorf("%s: got %v, want an error: %t", name, err, fails)
+		case token != nil:
+			token.Remove()
+		}
+		if !testsize.Eventually(testsize.Patience, func() bool { return db.Subscriptions() == 0 }) {
+			t.Errorf("%s: %d subscriptions are left, want none", name, db.Subscriptions())
+		}
 	}
 }

@@ -49,6 +49,13 @@ func (db *DB) Subscribe(of ...*Collection) *Subscription {
 	return sub
 }
 
+// Subscriptions returns how many subscriptions are open.
+func (db *DB) Subscriptions() int {
+	db.signals.mu.Lock()
+	defer db.signals.mu.Unlock()
+	return len(db.signals.subs)
+}
+
 func (sub *Subscription) follows(collection int64) bool {
 	return len(sub.of) == 0 || slices.Contains(sub.of, collection)
 }
