@@ -50,8 +50,8 @@ func (tx *Tx) ScanSteps(c *Collection, r Range, sel Select) (int, error) {
 	return s.Status(sqlite3.STMTSTATUS_VM_STEP, true), nil
 }
 
-// PreparedFor returns for how many collections the connection has prepared statements.
-func (tx *Tx) PreparedFor() int { return len(tx.c.collection) }
+// PreparedFor returns for how many collections the connection of tx has prepared statements.
+func PreparedFor(tx *Tx) int { return len(tx.c.collection) }
 
 // Replanned returns how often SQLite has planned prepared statements of the connection anew.
 func (tx *Tx) Replanned() (times int) {

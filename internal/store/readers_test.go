@@ -154,7 +154,7 @@ func TestReadersForgetDeletedCollections(t *testing.T) {
 	read := func(c *store.Collection) (prepared int) {
 		view(t, db, func(tx *store.Tx) error {
 			_, err := tx.Changes(c, 0, 10, store.Select{})
-			prepared = tx.PreparedFor()
+			prepared = store.PreparedFor(tx)
 			return err
 		})
 		return prepared
