@@ -33,8 +33,9 @@ func (c *call) mayGoOn() bool {
 		return c.rights(c.ks)&users.Read != 0
 	case writes:
 		return c.rights(c.ks)&users.Write != 0
+	default:
+		return true
 	}
-	return true
 }
 
 // push writes part of a lasting answer and has it sent. A client that does not read for a while ends the

@@ -99,8 +99,9 @@ func statusText(a tandem.ActivityLevel) string {
 		return "Idle"
 	case tandem.Busy:
 		return "Busy"
+	default:
+		return "Stopped"
 	}
-	return "Stopped"
 }
 
 func (t *replication) running() bool { return t.replicator.Status().Activity != tandem.Stopped }

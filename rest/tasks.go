@@ -53,8 +53,8 @@ type tasks struct {
 	known map[int]*entry
 }
 
-// add gives a task its number. make gets the entry, without a task yet, and returns the task.
-func (ts *tasks) add(who caller, make func(e *entry) task) (*entry, error) {
+// add gives a task its number. begin gets the entry, without a task yet, and returns the task.
+func (ts *tasks) add(who caller, begin func(e *entry) task) (*entry, error) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	ts.forgetEnded(maxEndedTasks)
@@ -69,7 +69,7 @@ func (ts *tasks) add(who caller, make func(e *entry) task) (*entry, error) {
 	}
 	ts.last++
 	e := &entry{number: ts.last, owner: who.name, began: time.Now()}
-	e.task = make(e)
+	e.task = begin(e)
 	if ts.known == nil {
 		ts.known = map[int]*entry{}
 	}
@@ -166,6 +166,7 @@ func errorOfTask(err error) *taskError {
 		t.Error = "unreachable"
 	case tandem.DomainWebSocket:
 		t.Error = nameOf(e.Code) // the status with which the peer refused
+	default:
 	}
 	return t
 }

@@ -154,7 +154,7 @@ func (a *app) prepareRest(
 	if s.handler, err = rest.NewHandler(cfg); err != nil {
 		return "", err
 	}
-	s.serve(socket, secured)
+	s.serve(socket, secured) //nolint:contextcheck // serves until stop
 	return f.rest.url(socket.Addr(), secured != nil, listener), nil
 }
 

@@ -200,6 +200,18 @@ func (c *restConfig) wanted() (all []wantedDatabase, err error) {
 	return all, nil
 }
 
+// namesOf returns the names that the file gives to the databases of wanted; nil without a file.
+func (c *restConfig) namesOf(dbs []*tandem.Database) map[*tandem.Database]string {
+	if c == nil {
+		return nil
+	}
+	names := make(map[*tandem.Database]string)
+	for i, name := range slices.Sorted(maps.Keys(c.Databases)) {
+		names[dbs[i]] = name
+	}
+	return names
+}
+
 // createCollections creates the collections that the file names and the databases lack.
 func (c *restConfig) createCollections(ctx context.Context, dbs []*tandem.Database) error {
 	for i, name := range slices.Sorted(maps.Keys(c.Databases)) {
@@ -274,6 +286,9 @@ func (c *restConfig) identity() (*tandem.TLSIdentity, error) {
 	certificate, err := readSmall(c.in(c.HTTPS.Certificate))
 	if err != nil {
 		return nil, err
+	}
+	if c.HTTPS.Key == c.HTTPS.Certificate {
+		return tandem.IdentityFromPEM(certificate, "")
 	}
 	key, err := readSmall(c.in(c.HTTPS.Key))
 	if err != nil {

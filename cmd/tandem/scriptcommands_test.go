@@ -37,6 +37,7 @@ func commonCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"knock":     knock,
 		"ask":       ask,
 		"private":   private,
+		"certify":   certify,
 		"expiring":  expiring,
 		"base64":    encodeBase64,
 		"documents": documents,

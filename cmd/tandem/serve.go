@@ -140,7 +140,8 @@ func (a *app) serve(ctx context.Context, dbs []*tandem.Database, f *serveFlags) 
 		defer server.stop(ctx)
 		who.changed = server.handler.SetUsers
 	}
-	a.awaitStop(ctx, listener, server.ended(), func() error { return f.reload(listener, who) })
+	again := func() error { return f.reload(listener, who) } //nolint:contextcheck // as listener.Start
+	a.awaitStop(ctx, listener, server.ended(), again)
 	if err := errors.Join(listener.Err(), server.failure()); err != nil {
 		return err
 	}

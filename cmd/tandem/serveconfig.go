@@ -72,7 +72,7 @@ func (f *serveFlags) configuration(ctx context.Context, a *app, dbs []*tandem.Da
 		}
 	}
 	if cfg.Authenticator, who, err = f.authenticator(a); err == nil && who.file != nil {
-		cfg.Access = who.file.access
+		cfg.Access = who.file.access(f.rest.config.namesOf(dbs))
 	}
 	return cfg, who, err
 }

@@ -67,7 +67,11 @@ func (u *userFile) authenticator() *tandem.ListenerAuthenticator {
 	})
 }
 
-// access tells what a user may do, to a listener.
-func (u *userFile) access(client tandem.ClientInfo, coll *tandem.Collection) tandem.CollectionAccess {
-	return u.current.Load().Access(client.User, client.Database.Name(), coll.Scope(), coll.Name())
+// access returns the function that tells a listener what a user may do. names has the names of
+// databases in the file, where they are other than their own.
+func (u *userFile) access(names map[*tandem.Database]string) func(tandem.ClientInfo, *tandem.Collection) tandem.CollectionAccess {
+	return func(client tandem.ClientInfo, coll *tandem.Collection) tandem.CollectionAccess {
+		db := client.Database
+		return u.current.Load().Access(client.User, cmp.Or(names[db], db.Name()), coll.Scope(), coll.Name())
+	}
 }
