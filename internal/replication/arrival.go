@@ -99,7 +99,7 @@ func (a *arrival) readProperties() error {
 		return err
 	}
 	a.store.Deleted = props.Bool(wire.PropDeleted)
-	a.store.Remote = s.remote
+	a.store.Remote = s.known
 	if a.store.Rev.ID.IsTree() {
 		a.store.Rev = a.store.Rev.SupersedeIDs(slices.Concat(
 			revision.ParseDeletedBranch(props.Value(wire.PropDeletedBranch)),
@@ -212,7 +212,7 @@ func (a *arrival) receive(tx *store.Tx) error {
 func (a *arrival) refuseForNow() {
 	early := awaited{Revision: a.store.Rev.ID, Due: a.due}
 	err := tooEarly(a.store.ID, early)
-	if a.store.Remote == 0 {
+	if a.c.s.remote == 0 {
 		err = notBefore(a.store.ID, early, "can be stored")
 		a.req.ReplyError(wire.TooEarly(err))
 	} else {
@@ -290,7 +290,7 @@ func (a *arrival) refuse() {
 
 func (a *arrival) reportRefusal(transient bool) {
 	rev := a.req.Properties.Value(wire.PropRev)
-	if a.store.Remote == 0 && errors.Is(a.err, fault.Forbidden) && a.c.forbidden.again(a.store.ID, rev) {
+	if a.c.s.remote == 0 && errors.Is(a.err, fault.Forbidden) && a.c.forbidden.again(a.store.ID, rev) {
 		return
 	}
 	a.c.report(DocumentEvent{

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/document"
@@ -14,21 +13,14 @@ import (
 )
 
 // blobFetcher fetches the blobs that received revisions refer to. Revisions that want one blob at
-// the same time share one request.
+// the same time share one request, in a mesh also those of other sessions of the database.
 type blobFetcher struct {
-	s *engine
-
-	mu      sync.Mutex
-	fetches map[string]*fetch
-}
-
-type fetch struct {
-	done chan struct{}
-	err  error // valid after done is closed
+	s      *engine
+	shared *Fetches
 }
 
 func newBlobFetcher(s *engine) *blobFetcher {
-	return &blobFetcher{s: s, fetches: make(map[string]*fetch)}
+	return &blobFetcher{s: s, shared: s.common.Mesh.fetches()}
 }
 
 // missing returns the blobs that the database lacks.
@@ -58,14 +50,8 @@ func (f *blobFetcher) fetch(ctx context.Context, c *collection, docID string, bl
 
 // fetchOnce fetches a blob, or waits for a fetch that is under way; shared tells which.
 func (f *blobFetcher) fetchOnce(ctx context.Context, c *collection, docID string, blob document.Blob) (shared bool, err error) {
-	f.mu.Lock()
-	running, ok := f.fetches[blob.Digest]
-	if !ok {
-		running = &fetch{done: make(chan struct{})}
-		f.fetches[blob.Digest] = running
-	}
-	f.mu.Unlock()
-	if ok {
+	running, begun := f.shared.beginBlob(blob.Digest)
+	if !begun {
 		select {
 		case <-running.done:
 			return true, running.err
@@ -74,13 +60,10 @@ func (f *blobFetcher) fetchOnce(ctx context.Context, c *collection, docID string
 		}
 	}
 	if !f.s.db.HasBlob(blob.Digest) {
-		running.err = f.download(ctx, c, docID, blob)
+		err = f.download(ctx, c, docID, blob)
 	}
-	f.mu.Lock()
-	delete(f.fetches, blob.Digest)
-	f.mu.Unlock()
-	close(running.done)
-	return false, running.err
+	f.shared.endBlob(blob.Digest, running, err)
+	return false, err
 }
 
 // download asks the peer for the blob, and stores the content if its digest matches.

@@ -153,7 +153,10 @@ func (k *checkpointer) save(ctx context.Context) (err error) {
 		return err
 	}
 	err = k.c.s.db.UpdateDurable(ctx, func(tx *store.Tx) error {
-		return tx.SetLocalCheckpoint(k.id, body)
+		if err := tx.SetLocalCheckpoint(k.id, body); err != nil {
+			return err
+		}
+		return k.c.mirrorTheirs(tx, body)
 	})
 	if err != nil {
 		return err

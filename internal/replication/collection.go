@@ -19,6 +19,7 @@ type collection struct {
 
 	client    string // passive side: the ID of the peer's checkpoint; "" until it is known
 	writeOnly bool   // passive side: the peer may not read
+	mirror    string // in a mesh: the ID of the passive side's own checkpoint; see [mirrored]
 
 	counters  counters
 	refusals  refusals

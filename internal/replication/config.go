@@ -52,6 +52,9 @@ type Common struct {
 	// must not block.
 	Changed func()
 
+	// Mesh makes the session a link of a mesh. Nil makes it an ordinary one.
+	Mesh *Mesh
+
 	// Log receives messages. Nil disables logging.
 	Log *slog.Logger
 }

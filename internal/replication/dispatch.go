@@ -48,7 +48,10 @@ func (s *Session) dispatch(req *blip.Request) error {
 		return nil
 	}
 	handler, ok := handlers[profile]
-	if !ok {
+	switch {
+	case !ok && s.common.Mesh.handles(req):
+		return nil
+	case !ok:
 		return fault.New(fault.BLIP, 404, fmt.Sprintf("no handler for profile %q", profile))
 	}
 	x, err := s.exchangeOf(req)

@@ -37,10 +37,10 @@
 //	feed.go, taken.go, sender.go, legacytail.go  push: reading, marking and writing revisions
 //	pushside.go, held.go, pushstatus.go          push: what differs by role, and what others see
 //	peercheckpoint.go, blobsend.go, sameness.go  what a peer may ask for
-//	checkpointer.go, position.go                 how far: both copies
+//	checkpointer.go, mirror.go, position.go      how far: both copies, and in a mesh two more
 //	collection.go, ledger.go                     one collection: options, and what became of its documents
 //	refusal.go, ahead.go, forbidden.go           what was refused, for good or for now
 //	engine.go, tasks.go, link.go, trouble.go     what all of a session share
-//	access.go, filter.go, config.go, progress.go, gateway.go
+//	access.go, filter.go, config.go, mesh.go, fetches.go, progress.go, gateway.go
 //	records.go, faults.go, limits.go, inbox.go, behind.go
 package replication

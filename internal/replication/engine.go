@@ -20,6 +20,8 @@ type engine struct {
 	common Common
 	db     *store.DB
 	remote store.Remote // of the active side; 0 on the passive
+	known  store.Remote // by which the database knows what the peer has: as remote, and in a mesh on both sides
+	claims *claims      // nil outside of a mesh
 	tasks  tasks
 
 	state chan struct{} // capacity 1: a change that may end the session
@@ -36,7 +38,7 @@ func newEngine(common Common, closeCode int) *engine {
 	log := cmp.Or(common.Log, slog.New(slog.DiscardHandler))
 	e := &engine{
 		link: link{log: log}, trouble: trouble{log: log}, log: log,
-		common: common, db: common.DB,
+		common: common, db: common.DB, claims: common.Mesh.claims(),
 		tasks:     tasks{queue: make(chan func(context.Context), 16)},
 		state:     make(chan struct{}, 1),
 		closeCode: closeCode,

@@ -65,7 +65,7 @@ func (f *feed) read(ctx context.Context, items []*outbox.Item, limit int, target
 func (f *feed) head(doc *store.Document) outbox.Head {
 	return outbox.Head{
 		ID: doc.ID, Sequence: outbox.Sequence(doc.Sequence), Rev: doc.Rev, Deleted: doc.Deleted, Conflicted: doc.Conflicted,
-		Size: doc.Size, Known: doc.Known(f.c.s.remote),
+		Size: doc.Size, Known: doc.Known(f.c.s.known),
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 func (l *leader) meet(ctx context.Context) error {
 	err := l.s.db.Update(ctx, func(tx *store.Tx) (err error) {
 		l.s.remote, err = tx.RemoteFor(l.cfg.Remote)
+		l.s.known = l.s.remote
 		return err
 	})
 	if err != nil {
@@ -77,6 +78,9 @@ func (l *leader) askCollections(ctx context.Context, all []*exchange) ([]json.Ra
 	m := &blip.Message{Body: text}
 	m.Properties.Add(wire.PropProfile, wire.ProfileGetCollections)
 	m.Properties.Add(wire.PropUUID, sourceUUID(l.s.db))
+	if l.cfg.Mesh != nil {
+		m.Properties.Add(wire.PropMirror, wire.Yes)
+	}
 	reply, err := l.s.call(ctx, m)
 	if err != nil {
 		return nil, err
@@ -93,7 +97,9 @@ func (l *leader) askCollections(ctx context.Context, all []*exchange) ([]json.Ra
 	if err != nil {
 		return nil, err
 	}
+	mirrors := readMirrors(reply.Properties.Value(wire.PropMirror), len(all))
 	for i, entry := range theirs {
+		all[i].mirror = mirrors[i]
 		if entry == nil {
 			return nil, fault.NotFoundRemotely.
 				Says("collection %q not found on the remote", all[i].store().FullName()).
@@ -165,7 +171,7 @@ func (l *leader) subscribe(ctx context.Context, x *exchange, since string) error
 	wanted := wire.Subscription{
 		Since:        since,
 		Continuous:   l.cfg.Continuous,
-		LiveOnly:     since == "" && isEmpty(ctx, x.collection),
+		LiveOnly:     since == "" && l.cfg.Mesh == nil && isEmpty(ctx, x.collection), // others of a mesh may bring what was deleted
 		Batch:        changesPerBatch,
 		Channels:     x.opts.Channels,
 		Replacements: true,

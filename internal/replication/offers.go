@@ -31,15 +31,22 @@ func (p *puller) answerChanges(ctx context.Context, req *blip.Request) error {
 	}
 	p.expect(len(changes), req.Properties.Int(wire.PropRemaining, 0))
 	seqs := p.enter(changes)
-	answers, known, lost, err := p.decide(ctx, changes)
+	var d decision
+	err = p.whenFree(ctx, func() (ids []string, err error) {
+		d, err = p.decide(ctx, changes)
+		return d.wanted(changes), err
+	})
 	if err != nil {
 		return err
 	}
-	if err := p.noteUnsent(ctx, known, lost); err != nil {
+	for _, c := range d.unreadable {
+		p.side.unreadable(c)
+	}
+	if err := p.noteUnsent(ctx, d.known, d.lost); err != nil {
 		return err
 	}
-	p.wanted.register(changes, answers, seqs)
-	p.reply(req, answers)
+	p.wanted.register(changes, d.answers, seqs)
+	p.reply(req, d.answers)
 	return nil
 }
 
@@ -52,38 +59,55 @@ func (p *puller) enter(changes []wire.Change) []*checkpoint.Sequence {
 	return p.c.ledger.addRemote(texts)
 }
 
-// decide answers each change. known lists the announced revisions that we have but have not
-// recorded as the peer's; lost lists the documents that the user may no longer see.
-func (p *puller) decide(ctx context.Context, changes []wire.Change) (answers []wire.Answer, known []news, lost []wire.Change, err error) {
+// decision is the answer to an announcement.
+type decision struct {
+	answers    []wire.Answer
+	known      []news        // revisions that we have but have not recorded as the peer's
+	lost       []wire.Change // documents that the user may no longer see
+	unreadable []wire.Change
+}
+
+// wanted lists the documents that the peer is asked for.
+func (d decision) wanted(changes []wire.Change) (ids []string) {
+	for i, a := range d.answers {
+		if a.Send {
+			ids = append(ids, changes[i].ID)
+		}
+	}
+	return ids
+}
+
+// decide answers each change.
+func (p *puller) decide(ctx context.Context, changes []wire.Change) (d decision, err error) {
 	ids := make([]string, len(changes))
 	for i, c := range changes {
 		ids[i] = c.ID
 	}
 	heads, err := p.heads(ctx, ids)
 	if err != nil {
-		return nil, nil, nil, err
+		return d, err
 	}
-	answers = make([]wire.Answer, len(changes))
+	d.answers = make([]wire.Answer, len(changes))
 	for i, c := range changes {
 		head := heads[i]
 		if c.Lost() {
-			lost = append(lost, c)
+			d.lost = append(d.lost, c)
 			continue
 		}
 		if c.Bad == nil && c.Rev.ID.IsVersion() && !p.c.s.vectors() {
 			c.Bad = fault.BadRevisionID.Says("the version %s is none for a database of revision trees", c.Rev.ID)
 		}
 		if c.Bad != nil {
-			answers[i] = wire.Answer{Status: 400}
-			p.side.unreadable(c)
+			d.answers[i] = wire.Answer{Status: 400}
+			d.unreadable = append(d.unreadable, c)
 			continue
 		}
-		answers[i] = p.want(head, c)
-		if !answers[i].Send && answers[i].Status == 0 && p.isNews(head, c) {
-			known = append(known, news{c, head.Rev.ID})
+		d.answers[i] = p.want(head, c)
+		if !d.answers[i].Send && d.answers[i].Status == 0 && p.isNews(head, c) {
+			d.known = append(d.known, news{c, head.Rev.ID})
 		}
 	}
-	return answers, known, lost, nil
+	return d, nil
 }
 
 // isNews reports whether the announcement contradicts our record of the peer's revision. An

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
@@ -57,6 +58,13 @@ func (h *host) getCollections(req *blip.Request) error {
 	} else if twin {
 		return h.refuseTwin(req, len(wanted.Collections))
 	}
+	if err := h.rememberPeer(); err != nil {
+		return err
+	}
+	var mirrors []string
+	if h.cfg.Mesh != nil && req.Properties.Bool(wire.PropMirror) {
+		mirrors = h.cfg.Mesh.mirrorIDs(h.s.db, wanted.Collections)
+	}
 	all := make([]*exchange, len(wanted.Collections))
 	entries := make([]json.RawMessage, len(all))
 	for i, name := range wanted.Collections {
@@ -65,6 +73,9 @@ func (h *host) getCollections(req *blip.Request) error {
 			continue
 		}
 		all[i].client = wanted.CheckpointIDs[i]
+		if mirrors != nil {
+			all[i].mirror = mirrors[i]
+		}
 		body, rev, err := readCheckpoint(h.s.engine, wanted.CheckpointIDs[i])
 		if err != nil {
 			return err
@@ -78,8 +89,23 @@ func (h *host) getCollections(req *blip.Request) error {
 		return err
 	}
 	h.share(all)
-	req.Reply(&blip.Message{Body: text})
+	reply := &blip.Message{Body: text}
+	if mirrors != nil {
+		reply.Properties.Add(wire.PropMirror, strings.Join(mirrors, ","))
+	}
+	req.Reply(reply)
 	return nil
+}
+
+// rememberPeer gives the peer of a mesh its number in the database.
+func (h *host) rememberPeer() error {
+	if h.cfg.Mesh == nil {
+		return nil
+	}
+	return h.s.db.Update(h.s.work, func(tx *store.Tx) (err error) {
+		h.s.known, err = tx.RemoteFor(h.cfg.Mesh.Remote)
+		return err
+	})
 }
 
 // exchange makes the parts for the collection with this full name. It returns nil if the collection

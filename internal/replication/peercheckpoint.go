@@ -38,8 +38,10 @@ func (c *collection) setCheckpoint(req *blip.Request) error {
 	c.s.tasks.later(c.s.work, func(ctx context.Context) {
 		var rev string
 		err := c.s.db.UpdateDurable(ctx, func(tx *store.Tx) (err error) {
-			rev, err = tx.SetPeerCheckpoint(client, req.Properties.Value(wire.PropRev), req.Body)
-			return err
+			if rev, err = tx.SetPeerCheckpoint(client, req.Properties.Value(wire.PropRev), req.Body); err != nil {
+				return err
+			}
+			return c.mirrorOurs(tx, client, req.Body)
 		})
 		switch {
 		case isConflict(err):

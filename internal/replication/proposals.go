@@ -26,14 +26,22 @@ func (p *puller) answerProposals(ctx context.Context, req *blip.Request) error {
 	for i, proposal := range proposals {
 		ids[i] = proposal.ID
 	}
-	heads, err := p.heads(ctx, ids)
-	if err != nil {
-		return err
-	}
 	tellRev := req.Properties.Bool(wire.PropConflictRev)
 	answers := make([]wire.Answer, len(proposals))
-	for i, proposal := range proposals {
-		answers[i] = p.judge(heads[i], proposal, tellRev)
+	err = p.whenFree(ctx, func() (accepted []string, err error) {
+		heads, err := p.heads(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		for i, proposal := range proposals {
+			if answers[i] = p.judge(heads[i], proposal, tellRev); answers[i].Status == 0 {
+				accepted = append(accepted, proposal.ID)
+			}
+		}
+		return accepted, nil
+	})
+	if err != nil {
+		return err
 	}
 	if err := p.c.noteProposed(ctx, proposals, answers); err != nil {
 		return err

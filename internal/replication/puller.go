@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
@@ -137,6 +138,37 @@ func (p *puller) waitForRoom(ctx context.Context) error {
 	return nil
 }
 
+// whenFree calls decide, which returns the documents that are to be asked for, until no other session
+// of the database is fetching one of them.
+func (p *puller) whenFree(ctx context.Context, decide func() (ids []string, err error)) error {
+	for range maxWaits {
+		ids, err := decide()
+		if err != nil {
+			return err
+		}
+		wait := p.c.s.claims.take(p.c.store().FullName(), ids, time.Now())
+		if wait == nil {
+			return nil
+		}
+		if err := waitFor(ctx, wait, claimPatience); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func waitFor(ctx context.Context, event <-chan struct{}, limit time.Duration) error {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-event:
+	case <-timer.C:
+	}
+	return nil
+}
+
 // expect adds announced revisions to the total, and those that the peer says will follow.
 func (p *puller) expect(announced int, remaining int64) {
 	follow := uint64(min(max(remaining, 0), maxRemaining))
@@ -179,6 +211,7 @@ func (p *puller) withdrawn(req *blip.Request) error {
 	w := p.wanted.arrived(id, req.Properties.Value(wire.PropSequence), revision.ID(req.Properties.Value(wire.PropRev)))
 	p.c.s.log.Info("the peer has withdrawn a revision", "document", id,
 		"error", req.Properties.Value(wire.PropError), "reason", req.Properties.Value(wire.PropReason))
+	p.c.s.claims.release(p.c.store().FullName(), id)
 	p.wanted.done(w)
 	req.Reply(&blip.Message{})
 	return nil

@@ -156,6 +156,17 @@ func (r *Runner) LookAgain() {
 	}
 }
 
+// Send is [Session.Send] on the current session. Without one it fails with [fault.NotConnected].
+func (r *Runner) Send(m *blip.Message) error {
+	r.mu.Lock()
+	session := r.session
+	r.mu.Unlock()
+	if session == nil {
+		return fault.NotConnected
+	}
+	return session.Send(m)
+}
+
 func (r *Runner) stepLocked(a Activity) {
 	step := r.status
 	step.Activity, step.Progress = a, r.past

@@ -63,6 +63,7 @@ func newSession(pipe blip.Pipe, common Common, closeCode int) *Session {
 func (s *Session) Run(ctx context.Context) error {
 	s.begin(ctx)
 	defer s.end(nil)
+	defer s.claims.end()
 	closed := make(chan error, 1)
 	s.group.Go(func() {
 		err := s.conn.Run(s.work)
@@ -120,6 +121,9 @@ func (s *Session) Progress() Progress {
 	p.BytesSent, p.BytesReceived = uint64(stats.Sent.Bytes), uint64(stats.Received.Bytes)
 	return p
 }
+
+// Send sends a request of the mesh's own, which wants no reply.
+func (s *Session) Send(m *blip.Message) error { return s.send(m, nil) }
 
 // Err returns the latest error that did not end the session, or nil.
 func (s *Session) Err() error { return s.lastSetback() }

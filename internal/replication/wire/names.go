@@ -41,6 +41,7 @@ const (
 	PropID              = "id"
 	PropIgnoreConflicts = "ignoreNoConflicts" // tells a peer without conflicts to accept changes
 	PropMaxHistory      = "maxHistory"
+	PropMirror          = "mirror" // ours: the checkpoints of the passive member of a mesh; see replication's mirror.go
 	PropNoConflicts     = "noconflicts"
 	PropProfile         = "Profile"
 	PropReason          = "reason"

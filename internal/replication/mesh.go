@@ -1,0 +1,33 @@
+package replication
+
+import "github.com/tandemdb/tandem/blip"
+
+// Mesh makes a session a link between two members of a mesh, in either role.
+type Mesh struct {
+	// Remote names the peer in the database, in both roles and under every address.
+	Remote string
+
+	// Collections are the options that this member has as the active peer. The passive one keeps its
+	// own checkpoint by them; see [mirrored].
+	Collections []CollectionOptions
+
+	// Fetches are shared by all sessions of the database. Nil shares nothing.
+	Fetches *Fetches
+
+	// Handle takes the requests that are not of the protocol, and reports whether it has answered. It
+	// must not block. Nil takes none.
+	Handle func(req *blip.Request) bool
+}
+
+// handles passes a request on to the mesh.
+func (m *Mesh) handles(req *blip.Request) bool {
+	return m != nil && m.Handle != nil && m.Handle(req)
+}
+
+// fetches returns what the sessions of the database share, and what this one has alone otherwise.
+func (m *Mesh) fetches() *Fetches {
+	if m == nil || m.Fetches == nil {
+		return new(Fetches)
+	}
+	return m.Fetches
+}
