@@ -18,6 +18,7 @@ import (
 type createFlags struct {
 	commonName, organization string
 	dns, ips, emails         []string
+	groups                   []string
 	expires                  string
 	usages                   []string
 	issuer                   string
@@ -62,6 +63,7 @@ func (f *createFlags) add(c *cobra.Command) {
 	flags.StringSliceVar(&f.dns, "dns", nil, "DNS `names`, for clients that verify the host name")
 	flags.StringSliceVar(&f.ips, "ip", nil, "IP `addresses`, for the same")
 	flags.StringSliceVar(&f.emails, "email", nil, "e-mail `addresses`")
+	flags.StringArrayVar(&f.groups, "group", nil, "`name` of a group that it is a member of (see tandem mesh); repeatable")
 	flags.StringVar(&f.expires, "expires", "", "ISO 8601 `time` at which it ends (default in one year)")
 	flags.StringSliceVar(&f.usages, "usage", nil, "`uses`: server, client, issuer (default server,client)")
 	completeFlag(c, "usage", slices.Sorted(maps.Keys(usageNames))...)
@@ -79,6 +81,9 @@ func (f *createFlags) options(label string) (o tandem.TLSIdentityOptions, err er
 			return o, usage("--ip %s is no IP address", text)
 		}
 		o.IPs = append(o.IPs, ip)
+	}
+	for _, group := range f.groups {
+		o.URIs = append(o.URIs, tandem.PeerGroupURI(group))
 	}
 	for _, name := range f.usages {
 		use, ok := usageNames[name]

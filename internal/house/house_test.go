@@ -26,7 +26,7 @@ var imports = map[string][]string{
 	"internal/bench": {".", "internal/store"},
 	".": {
 		"internal/replication", "internal/transport", "blip", "internal/store", "internal/seal", "internal/identity",
-		"internal/mesh", "internal/mesh/overlay",
+		"internal/mesh",
 		"internal/discovery", "internal/query", "internal/delta", "internal/document", "internal/revision", "internal/fault", "failure",
 	},
 	"internal/replication": {

@@ -156,7 +156,7 @@ func (k *checkpointer) save(ctx context.Context) (err error) {
 		if err := tx.SetLocalCheckpoint(k.id, body); err != nil {
 			return err
 		}
-		return k.c.mirrorTheirs(tx, body)
+		return mirrorTheirs(tx, k.c, body)
 	})
 	if err != nil {
 		return err

@@ -36,13 +36,6 @@ const (
 	maxWaits      = 100             // of one announcement
 )
 
-func (m *Mesh) claims() *claims {
-	if m == nil || m.Fetches == nil {
-		return nil
-	}
-	return &claims{shared: m.Fetches, all: make(map[fetchKey]*claim)}
-}
-
 // take claims documents of a collection, all or none. If another session has claimed one of them, it
 // returns what closes when that claim ends.
 func (c *claims) take(collection string, ids []string, now time.Time) (wait <-chan struct{}) {

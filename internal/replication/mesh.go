@@ -31,3 +31,11 @@ func (m *Mesh) fetches() *Fetches {
 	}
 	return m.Fetches
 }
+
+// claims returns what a new session of the mesh uses, nil outside of one.
+func (m *Mesh) claims() *claims {
+	if m == nil || m.Fetches == nil {
+		return nil
+	}
+	return &claims{shared: m.Fetches, all: make(map[fetchKey]*claim)}
+}

@@ -65,7 +65,7 @@ func readMirrors(text string, n int) []string {
 }
 
 // mirrorOurs keeps, on the passive side, the peer's checkpoint as our own.
-func (c *collection) mirrorOurs(tx *store.Tx, client string, body []byte) error {
+func mirrorOurs(tx *store.Tx, c *collection, client string, body []byte) error {
 	if c.mirror == "" || client != c.client {
 		return nil
 	}
@@ -77,7 +77,7 @@ func (c *collection) mirrorOurs(tx *store.Tx, client string, body []byte) error 
 }
 
 // mirrorTheirs keeps, on the active side, our checkpoint as the peer's.
-func (c *collection) mirrorTheirs(tx *store.Tx, body []byte) error {
+func mirrorTheirs(tx *store.Tx, c *collection, body []byte) error {
 	if c.mirror == "" {
 		return nil
 	}

@@ -41,7 +41,7 @@ func (c *collection) setCheckpoint(req *blip.Request) error {
 			if rev, err = tx.SetPeerCheckpoint(client, req.Properties.Value(wire.PropRev), req.Body); err != nil {
 				return err
 			}
-			return c.mirrorOurs(tx, client, req.Body)
+			return mirrorOurs(tx, c, client, req.Body)
 		})
 		switch {
 		case isConflict(err):

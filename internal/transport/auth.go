@@ -66,6 +66,12 @@ func ClientChain(ok func(chain []*x509.Certificate) bool) *Authenticator {
 	}}
 }
 
+// ClientVerified accepts clients about whose certificate chain, leaf first, verify has no objection.
+// Apart from verify, the server checks only that the client has the leaf's key. It needs TLS.
+func ClientVerified(verify func(chain []*x509.Certificate) error) *Authenticator {
+	return &Authenticator{chain: verify}
+}
+
 // NeedsTLS reports whether a authenticates by certificate.
 func (a *Authenticator) NeedsTLS() bool { return a != nil && a.chain != nil }
 

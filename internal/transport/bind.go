@@ -80,6 +80,24 @@ func (s *Server) Bound() netip.Addr {
 	return zoned(s.listener.Addr().(*net.TCPAddr).AddrPort().Addr().Unmap()) // the listener's address lacks the zone
 }
 
+// Addresses returns the addresses at which other machines may reach the server, those of this machine
+// alone if there is no other; none without a port.
+func (s *Server) Addresses() (reachable []netip.AddrPort) {
+	at := s.Bound()
+	switch {
+	case !at.IsValid():
+		return nil
+	case !at.IsUnspecified():
+		return []netip.AddrPort{netip.AddrPortFrom(at, uint16(s.Port()))}
+	}
+	for _, a := range localAddresses() {
+		if (a.Is4() || at.Is6()) && a.Zone() == "" { // a zone means nothing on another machine
+			reachable = append(reachable, netip.AddrPortFrom(a, uint16(s.Port())))
+		}
+	}
+	return reachable
+}
+
 // hosts returns the names and addresses under which clients reach this server.
 func (s *Server) hosts() []string {
 	at := s.Bound()

@@ -12,8 +12,12 @@ import (
 )
 
 // Trust decides which server certificates are accepted. Its zero value trusts the system's roots.
-// One field decides, in the order Pinned, PinnedSHA256, FirstUse, SelfSignedOnly, Roots.
+// One field decides, in the order Chain, Pinned, PinnedSHA256, FirstUse, SelfSignedOnly, Roots.
 type Trust struct {
+	// Chain decides about the whole chain, leaf first, by the error that it returns; names do not
+	// matter. When it is called, the server has not yet proved that it has the leaf's key; when Dial
+	// returns, it has. Nil does not decide.
+	Chain func([]*x509.Certificate) error
 	// Pinned is a certificate in DER. A server is accepted if its chain contains this certificate
 	// as its leaf, as an earlier certificate of the leaf's key, or as an issuer that signed the
 	// chain below it. Names and dates are ignored: every holder of a certificate from a pinned
@@ -39,6 +43,8 @@ func (t Trust) verify(chain []*x509.Certificate, host string) error {
 	switch {
 	case len(chain) == 0:
 		return fault.TLSHandshake.Says("the server has no certificate")
+	case t.Chain != nil:
+		return t.verifyWhole(chain)
 	case len(t.Pinned) > 0:
 		return t.verifyPin(chain)
 	case len(t.PinnedSHA256) > 0:
@@ -49,6 +55,14 @@ func (t Trust) verify(chain []*x509.Certificate, host string) error {
 		return verifySelfSigned(chain[0])
 	}
 	return verifyChain(chain, host, pool(t.Roots))
+}
+
+func (t Trust) verifyWhole(chain []*x509.Certificate) error {
+	if err := t.Chain(chain); err != nil {
+		return fault.CertUntrusted.Says("the server's certificate was refused (%s, issued by %s, fingerprint %s): %v",
+			named(chain[0].Subject), named(chain[0].Issuer), fingerprint(chain[0]), err)
+	}
+	return nil
 }
 
 func (t Trust) verifyPin(chain []*x509.Certificate) error {

@@ -25,6 +25,7 @@ const (
 	fullFor      = time.Minute      // at least: how long a full peer is passed over
 	callEvery    = 20 * time.Second // between two requests to be dialled by one peer
 	called       = 30 * time.Second // how long such a request holds
+	shortLife    = 10 * time.Second // of a link that was of no use
 	maxBackOff   = 5 * time.Minute
 	lookEvery    = time.Second            // the choice is made anew at least so often,
 	lookSoon     = 400 * time.Millisecond // and after events at most so often
@@ -74,6 +75,7 @@ type peer struct {
 type link struct {
 	dialled bool // by us
 	since   time.Time
+	failed  int       // attempts before it
 	heard   bool      // the other end has said something
 	wanted  bool      // by the other end
 	told    int       // 0 nothing, 1 unwanted, 2 wanted
@@ -188,9 +190,10 @@ func (o *Overlay) Up(now time.Time, id ID, dialled bool) Verdict {
 		}
 		verdict = Replace
 	}
+	failed := p.failed
 	p.dialing, p.failed, p.why, p.met = false, 0, "", now
 	p.calls, p.full = time.Time{}, time.Time{}
-	l := &link{dialled: dialled, since: now, owed: make(map[ID]struct{}, len(o.peers))}
+	l := &link{dialled: dialled, since: now, failed: failed, owed: make(map[ID]struct{}, len(o.peers))}
 	for id, other := range o.peers {
 		if other.record != nil {
 			l.owed[id] = struct{}{}
@@ -201,14 +204,20 @@ func (o *Overlay) Up(now time.Time, id ID, dialled bool) Verdict {
 	return verdict
 }
 
-// Down says that the link with a peer has ended. Refused connections are not links.
-func (o *Overlay) Down(now time.Time, id ID) {
-	if o.links[id] == nil {
+// Down says that the link with a peer has ended, and why, for people; "" if in order. Refused
+// connections are not links. A link that was short counts as a failure to connect.
+func (o *Overlay) Down(now time.Time, id ID, why string) {
+	l := o.links[id]
+	if l == nil {
 		return
 	}
 	delete(o.links, id)
 	p := o.peers[id]
-	p.met, p.next = now, now.Add(o.jitter(time.Second))
+	p.met, p.next, p.why = now, now.Add(o.jitter(time.Second)), why
+	if why != "" && now.Sub(l.since) < shortLife {
+		p.failed = l.failed + 1
+		p.next = now.Add(o.jitter(BackOff(p.failed)))
+	}
 	o.stale, o.changed = true, true
 }
 

@@ -116,6 +116,6 @@ type Call struct {
 
 // MaxRecords and MaxCalls bound a [Message].
 const (
-	MaxRecords = 128
+	MaxRecords = 64
 	MaxCalls   = 16
 )

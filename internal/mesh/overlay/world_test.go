@@ -151,7 +151,7 @@ func (w *world) up(c *conn, end *node, v overlay.Verdict) {
 	if old := end.conns[other.id]; old != nil {
 		if peer := other.conns[end.id]; peer == old {
 			delete(other.conns, end.id)
-			other.o.Down(w.now, end.id)
+			other.o.Down(w.now, end.id, "")
 		}
 	}
 	end.conns[other.id] = c
@@ -183,7 +183,7 @@ func (w *world) close(c *conn) {
 		if other := c.other(end); end.conns[other.id] == c {
 			delete(end.conns, other.id)
 			if end.alive {
-				end.o.Down(w.now, other.id)
+				end.o.Down(w.now, other.id, "")
 			}
 		}
 	}

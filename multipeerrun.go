@@ -1,0 +1,174 @@
+package tandem
+
+import (
+	"context"
+	"crypto/x509"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/mesh"
+	"github.com/tandemdb/tandem/internal/replication"
+	"github.com/tandemdb/tandem/internal/transport"
+)
+
+// meshRun is one life of a member, from a start or resume to the end that follows.
+type meshRun struct {
+	m        *MultipeerReplicator
+	identity *TLSIdentity
+	self     PeerID
+	server   *transport.Server
+	node     *mesh.Node
+	changed  chan struct{} // capacity 1
+
+	ctx    context.Context //nolint:containedctx // the extent of the run
+	cancel context.CancelFunc
+	group  sync.WaitGroup
+
+	mu      sync.Mutex // guards the following
+	links   map[mesh.ID]*meshLink
+	reached []string // addresses of this member
+	asked   time.Time
+}
+
+// The limits of connections: more than a mesh needs, for peers that come while others go.
+const (
+	meshConnections    = 256
+	meshPerAddress     = 64
+	meshHeartbeat      = 4 * time.Second // so that peers that vanish are noticed soon
+	addressesKept      = 5 * time.Second
+	meshConnectTimeout = 10 * time.Second
+)
+
+func newMeshRun(m *MultipeerReplicator, id *TLSIdentity) (*meshRun, error) {
+	run := &meshRun{
+		m: m, identity: id, self: PeerIDOf(id.Leaf()), changed: make(chan struct{}, 1),
+		links: make(map[mesh.ID]*meshLink),
+	}
+	run.ctx, run.cancel = context.WithCancel(context.Background())
+	cert := id.TLSCertificate()
+	var err error
+	run.server, err = transport.Listen(run.ctx, transport.ServerConfig{
+		Databases:   []transport.Database{{Name: run.path(), Protocols: run.protocols()}},
+		Handler:     run.accept,
+		Port:        m.cfg.Port,
+		Interface:   m.cfg.NetworkInterface,
+		Certificate: &cert,
+		Authenticator: transport.ClientVerified(func(chain []*x509.Certificate) error {
+			return m.cfg.Authenticator.admits(m.cfg.PeerGroupID, chain, x509.ExtKeyUsageClientAuth)
+		}),
+		Heartbeat: meshHeartbeat,
+		Limits:    transport.Limits{Connections: meshConnections, PerAddress: meshPerAddress},
+		Product:   userAgent,
+		Logger:    m.cfg.Logger,
+	})
+	if err != nil {
+		run.cancel()
+		return nil, err
+	}
+	m.mu.Lock()
+	known := m.known
+	m.mu.Unlock()
+	run.node = mesh.New(mesh.Config{
+		Self: mesh.ID(run.self), Name: m.cfg.Name, MaxLinks: m.cfg.MaxLinks, Addresses: run.addresses,
+		Hand: m.cfg.Peers, Known: known, Dial: run.dial, Serve: run.serve, Changed: run.notify, Log: m.cfg.Logger,
+	})
+	return run, nil
+}
+
+// path is the name of the database in the URLs of the mesh. It differs from that of every other group.
+func (run *meshRun) path() string {
+	return "mesh-" + run.m.cfg.Authenticator.groupTag(run.m.cfg.PeerGroupID)
+}
+
+func (run *meshRun) protocols() []string {
+	return replication.Protocols(run.m.db.store.Versioning(), true)
+}
+
+func (run *meshRun) begin() {
+	run.group.Go(func() { run.node.Run(run.ctx) })
+	run.group.Go(run.tell)
+	run.notify()
+}
+
+// end ends everything that the run has begun.
+func (run *meshRun) end() {
+	run.cancel() // each session says goodbye itself
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	if err := run.server.Close(ctx); err != nil && run.m.cfg.Logger != nil {
+		run.m.cfg.Logger.Warn("mesh: neighbours did not leave in time", "error", err)
+	}
+	run.group.Wait()
+	known := make(map[mesh.ID][]string)
+	for _, p := range run.node.Peers() {
+		if len(p.Addresses) > 0 {
+			known[p.ID] = p.Addresses
+		}
+	}
+	run.m.mu.Lock()
+	run.m.known = known
+	run.m.mu.Unlock()
+}
+
+func (run *meshRun) notify() {
+	select {
+	case run.changed <- struct{}{}:
+	default:
+	}
+}
+
+// addresses returns where others reach this member, looked up now and then.
+func (run *meshRun) addresses() []string {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	if now := time.Now(); now.Sub(run.asked) > addressesKept {
+		run.asked, run.reached = now, nil
+		for _, a := range run.server.Addresses() {
+			run.reached = append(run.reached, a.String())
+		}
+	}
+	return slices.Clone(run.reached)
+}
+
+// meshConn is a connection with a peer that has proved its ID.
+type meshConn struct {
+	*transport.Conn
+	peer    PeerID
+	address string
+}
+
+func (c *meshConn) Peer() mesh.ID   { return mesh.ID(c.peer) }
+func (c *meshConn) Address() string { return c.address }
+func (c *meshConn) Abort()          { _ = c.Conn.Abort() }
+
+// accept holds the link that a peer has dialled.
+func (run *meshRun) accept(conn *transport.Conn) {
+	peer := PeerIDOf(conn.PeerCertificates()[0]) // the authenticator has seen it
+	_ = run.node.Accept(&meshConn{conn, peer, conn.RemoteAddr().String()})
+}
+
+// dial connects to an address.
+func (run *meshRun) dial(ctx context.Context, address string) (mesh.Conn, error) {
+	endpoint, err := transport.ParseEndpoint("wss://" + address + "/" + run.path())
+	if err != nil {
+		return nil, err
+	}
+	cert := run.identity.TLSCertificate()
+	conn, err := transport.Dial(ctx, transport.DialConfig{
+		Endpoint:  endpoint,
+		Protocols: run.protocols(),
+		Trust: transport.Trust{Chain: func(chain []*x509.Certificate) error {
+			return run.m.cfg.Authenticator.admits(run.m.cfg.PeerGroupID, chain, x509.ExtKeyUsageServerAuth)
+		}},
+		ClientCertificate: &cert,
+		Timeout:           meshConnectTimeout,
+		Heartbeat:         meshHeartbeat,
+		UserAgent:         userAgent,
+		Proxy:             noProxy(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &meshConn{conn, PeerIDOf(conn.PeerCertificates()[0]), address}, nil
+}
