@@ -76,11 +76,11 @@ func ExampleMultipeerReplicator() {
 	}
 	fmt.Println(string(arrived.Body()))
 	for _, peer := range first.Neighbors() {
-		fmt.Println(peer.Name, peer.ID == second.PeerID())
+		fmt.Println(peer.ID == second.PeerID())
 	}
 	// Output:
 	// {"total":12}
-	// till 2 true
+	// true
 }
 
 // A program watches the members, and lets each one have the documents for it.

@@ -118,6 +118,7 @@ func TestTwoMembersByHand(t *testing.T) {
 	save(t, all[1].coll, "bread", `{"loaves":1}`)
 	waitSame(t, 2, all...)
 	check(t, all[0].Wait(t.Context()))
+	testsize.Eventually(testsize.Patience, func() bool { return all[0].Neighbors()[0].Name != "" })
 	if n := all[0].Neighbors(); len(n) != 1 || n[0].ID != all[1].PeerID() || n[0].Name != "m1" || n[0].Dialled {
 		t.Errorf("neighbours of the first: %+v, want the second, which has dialled", n)
 	}

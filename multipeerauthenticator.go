@@ -119,7 +119,7 @@ func (a *MultipeerAuthenticator) checkOwn(group string, id *TLSIdentity) error {
 	if err == nil {
 		return nil
 	}
-	return fault.CertUntrusted.In("join mesh", group).Because(err).
+	return fault.CertUntrusted.In("join mesh", group).
 		Says("the identity %s is none of this group: %v", cmp.Or(id.Label(), id.Fingerprint()), err).
 		Try("have the group's authority sign it for server and client, with the name of the group: " +
 			"tandem identity create LABEL --issuer CA --group NAME")

@@ -39,14 +39,16 @@ func (l *meshLink) progress() replication.Progress {
 		s.Progress.Busy = s.Activity != replication.Idle
 		return s.Progress
 	}
-	return l.session.Progress()
+	progress := l.session.Progress()
+	progress.Busy = progress.Busy || !l.session.Begun()
+	return progress
 }
 
 func (l *meshLink) status() ReplicatorStatus {
 	if l.runner != nil {
 		return publicStatus(l.runner.Status())
 	}
-	progress := l.session.Progress()
+	progress := l.progress()
 	status := ReplicatorStatus{Activity: Idle, Progress: publicProgress(progress), Err: l.session.Err()}
 	if progress.Busy {
 		status.Activity = Busy

@@ -3,6 +3,7 @@ package tandem
 import (
 	"context"
 	"crypto/x509"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -88,7 +89,20 @@ func (run *meshRun) protocols() []string {
 func (run *meshRun) begin() {
 	run.group.Go(func() { run.node.Run(run.ctx) })
 	run.group.Go(run.tell)
+	if !run.m.cfg.DisableDiscovery {
+		run.group.Go(run.discover)
+	}
 	run.notify()
+}
+
+// discover finds members on the local networks, and lets them find this one.
+func (run *meshRun) discover() {
+	bound := run.server.Bound()
+	d := mesh.Discovery{Path: run.path(), Port: uint16(run.server.Port()), Interfaces: interfacesOf(bound)}
+	if bound != netip.IPv6Unspecified() {
+		d.Addrs = []netip.Addr{bound}
+	}
+	run.node.Discover(run.ctx, d)
 }
 
 // end ends everything that the run has begun.

@@ -15,6 +15,7 @@ type MultipeerStatus struct {
 	Paused    bool
 	Neighbors int // peers connected now
 	Online    int // peers that can be reached, the neighbours included
+	Troubles  int // addresses of the configuration that have not led to a member: see [MultipeerReplicator.Troubles]
 
 	// Progress is the sum over all neighbours, those of the past included.
 	Progress ReplicatorProgress
@@ -102,6 +103,7 @@ func (m *MultipeerReplicator) Status() MultipeerStatus {
 			s.Online++
 		}
 	}
+	s.Troubles = len(m.Troubles())
 	sum.Busy = s.Activity == Busy
 	s.Progress = publicProgress(sum)
 	return s

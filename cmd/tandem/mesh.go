@@ -160,7 +160,7 @@ func (a *app) newMeshView(member *tandem.MultipeerReplicator, asJSON bool) meshV
 	case a.display && a.drawsBars():
 		return newMeshTable(a, member)
 	}
-	return &meshLines{a: a, member: member, known: make(map[tandem.PeerID]tandem.PeerInfo)}
+	return &meshLines{a: a, member: member, known: make(map[tandem.PeerID]tandem.PeerInfo), told: make(map[string]string)}
 }
 
 // meshName returns what people call a peer: its name, or the beginning of its ID.

@@ -23,6 +23,7 @@ type meshLines struct {
 	mu    sync.Mutex // guards the following, and the output
 	known map[tandem.PeerID]tandem.PeerInfo
 	said  string
+	told  map[string]string // addresses that do not answer, and why
 }
 
 func (v *meshLines) begun() error {
@@ -62,6 +63,12 @@ func because(why string) string {
 func (v *meshLines) status(s tandem.MultipeerStatus) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	for address, why := range v.member.Troubles() {
+		if v.told[address] != why {
+			v.told[address] = why
+			v.a.note("%s does not lead to a member: %s", address, oneLine(why))
+		}
+	}
 	if s.Activity != tandem.Idle {
 		return
 	}
@@ -184,7 +191,7 @@ func (v *meshTable) text() string {
 	}
 	_ = table.Flush() // into memory
 	for address, why := range v.member.Troubles() {
-		fmt.Fprintf(&out, "%s does not answer: %s\n", address, oneLine(why))
+		fmt.Fprintf(&out, "%s does not lead to a member: %s\n", address, oneLine(why))
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -30,6 +30,7 @@ func commonCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"written":   written,
 		"ended":     ended,
 		"halt":      halt,
+		"slay":      slay,
 		"until":     until,
 		"status":    status,
 		"poke":      poke,
@@ -172,6 +173,16 @@ func halt(ts *testscript.TestScript, neg bool, args []string) {
 	if failed := p.err != nil; failed != neg && runtime.GOOS != "windows" {
 		ts.Fatalf("%s ended with %v", args[0], p.err)
 	}
+}
+
+// slay NAME ends a process without any warning, and waits for its end.
+func slay(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: slay name")
+	}
+	p := procNamed(ts, args[0])
+	ts.Check(p.cmd.Process.Kill())
+	<-p.ended
 }
 
 // until REGEXP COMMAND... repeats a command until what it writes matches.

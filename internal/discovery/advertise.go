@@ -28,7 +28,7 @@ func Advertise(ctx context.Context, p Peer, opts Options) (*Advertiser, error) {
 	p.Host = "tandem-" + strings.ToLower(rand.Text()[:12]) + ".local."
 	ctx, cancel := context.WithCancel(ctx)
 	a := &Advertiser{
-		socket: s, wanted: p.Name, cancel: cancel, done: make(chan struct{}),
+		socket: s, service: opts.service(), wanted: p.Name, cancel: cancel, done: make(chan struct{}),
 		peer: p, sent: map[int]time.Time{}, owed: map[int]bool{},
 	}
 	go func() {
@@ -45,10 +45,11 @@ func Advertise(ctx context.Context, p Peer, opts Options) (*Advertiser, error) {
 //
 //	probing ──3 probes, 250 ms apart──▶ announcing ──2, 1 s apart──▶ serving
 type Advertiser struct {
-	socket Socket
-	wanted string // the name that the caller chose
-	cancel context.CancelFunc
-	done   chan struct{}
+	socket  Socket
+	service service
+	wanted  string // the name that the caller chose
+	cancel  context.CancelFunc
+	done    chan struct{}
 
 	mu   sync.Mutex // guards the following
 	peer Peer       // rename changes its name
@@ -162,7 +163,7 @@ func (l Link) equal(m Link) bool { return l.Index == m.Index && slices.Equal(l.N
 // probe asks whether another peer has the name, and includes our own SRV record as a claim.
 func (a *Advertiser) probe() {
 	msg := &dns.Msg{}
-	name := instanceName(a.peer.Name)
+	name := a.service.instanceName(a.peer.Name)
 	msg.Question = []dns.Question{{Name: name, Qtype: dns.TypeANY, Qclass: dns.ClassINET}}
 	srv := &dns.SRV{Port: a.peer.Port, Target: a.peer.Host}
 	srv.Hdr = dns.RR_Header{Name: name, Rrtype: dns.TypeSRV, Class: dns.ClassINET, Ttl: uint32(ttl.Seconds())}
@@ -175,10 +176,10 @@ func (a *Advertiser) probe() {
 func (a *Advertiser) announce(link Link) {
 	a.sent[link.Index] = time.Now()
 	delete(a.owed, link.Index)
-	msg := response(records(a.peer, link, ttl))
+	msg := response(records(a.service, a.peer, link, ttl))
 	msg.Answer = append(msg.Answer, &dns.PTR{
 		Hdr: dns.RR_Header{Name: metaName, Rrtype: dns.TypePTR, Class: dns.ClassINET, Ttl: uint32(ttl.Seconds())},
-		Ptr: serviceName,
+		Ptr: string(a.service),
 	})
 	send(a.socket, link.Index, msg, netip.AddrPort{})
 }
@@ -189,7 +190,7 @@ func (a *Advertiser) goodbye() {
 		return
 	}
 	for _, link := range a.socket.Links() {
-		send(a.socket, link.Index, response(records(a.peer, link, 0)), netip.AddrPort{})
+		send(a.socket, link.Index, response(records(a.service, a.peer, link, 0)), netip.AddrPort{})
 	}
 }
 
@@ -223,7 +224,7 @@ func (a *Advertiser) precedes(rr dns.RR) bool {
 }
 
 func (a *Advertiser) isOurs(dnsName string) bool {
-	name, ok := peerName(dnsName)
+	name, ok := a.service.peerName(dnsName)
 	return ok && key(name) == key(a.peer.Name)
 }
 
@@ -243,7 +244,7 @@ func (a *Advertiser) answer(msg *dns.Msg, link Link, from netip.AddrPort) {
 		return
 	}
 	if from.Port() != mdnsPort { // a plain DNS client, RFC 6762 §6.7
-		reply := response(records(a.peer, link, legacyTTL))
+		reply := response(records(a.service, a.peer, link, legacyTTL))
 		reply.Id, reply.Question = msg.Id, msg.Question
 		for _, rr := range reply.Answer {
 			rr.Header().Class &^= flush
@@ -264,7 +265,7 @@ func (a *Advertiser) answer(msg *dns.Msg, link Link, from netip.AddrPort) {
 
 func (a *Advertiser) concerns(q dns.Question) bool {
 	switch key(q.Name) {
-	case serviceName, metaName:
+	case string(a.service), metaName:
 		return q.Qtype == dns.TypePTR || q.Qtype == dns.TypeANY
 	case a.peer.Host:
 		return true
@@ -274,7 +275,7 @@ func (a *Advertiser) concerns(q dns.Question) bool {
 
 // isKnown reports whether a query for the service lists us as known (RFC 6762 §7.1).
 func (a *Advertiser) isKnown(msg *dns.Msg) bool {
-	if len(msg.Question) != 1 || key(msg.Question[0].Name) != serviceName {
+	if len(msg.Question) != 1 || key(msg.Question[0].Name) != string(a.service) {
 		return false
 	}
 	return slices.ContainsFunc(msg.Answer, func(rr dns.RR) bool {

@@ -41,7 +41,7 @@ func Browse(ctx context.Context, opts Options) (*Browser, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	b := &Browser{
 		socket: s, events: make(chan Event), cancel: cancel, done: make(chan struct{}),
-		cache: newCache(), told: map[string]Peer{}, found: map[string]Peer{},
+		service: opts.service(), cache: newCache(opts.service()), told: map[string]Peer{}, found: map[string]Peer{},
 	}
 	go func() {
 		defer close(b.done)
@@ -54,10 +54,11 @@ func Browse(ctx context.Context, opts Options) (*Browser, error) {
 
 // Browser watches the peers of the local networks.
 type Browser struct {
-	socket Socket
-	events chan Event
-	cancel context.CancelFunc
-	done   chan struct{}
+	socket  Socket
+	service service
+	events  chan Event
+	cancel  context.CancelFunc
+	done    chan struct{}
 
 	mu    sync.Mutex      // guards the following
 	found map[string]Peer // by key(name)
@@ -199,14 +200,14 @@ func (b *Browser) work() time.Duration {
 
 // askForAll asks for all peers, and lists those it knows, which need not answer.
 func (b *Browser) askForAll(now time.Time) {
-	msg := &dns.Msg{Question: []dns.Question{{Name: serviceName, Qtype: dns.TypePTR, Qclass: dns.ClassINET}}}
+	msg := &dns.Msg{Question: []dns.Question{{Name: string(b.service), Qtype: dns.TypePTR, Qclass: dns.ClassINET}}}
 	for _, h := range b.cache.peers {
 		left := h.ptr.ends.Sub(now)
 		if left > h.ptr.ends.Sub(h.ptr.begins)/2 && len(msg.Answer) < maxAddrs {
 			head := dns.RR_Header{
-				Name: serviceName, Rrtype: dns.TypePTR, Class: dns.ClassINET, Ttl: uint32(left.Seconds()),
+				Name: string(b.service), Rrtype: dns.TypePTR, Class: dns.ClassINET, Ttl: uint32(left.Seconds()),
 			}
-			msg.Answer = append(msg.Answer, &dns.PTR{Hdr: head, Ptr: instanceName(h.name)})
+			msg.Answer = append(msg.Answer, &dns.PTR{Hdr: head, Ptr: b.service.instanceName(h.name)})
 		}
 	}
 	b.ask(msg)

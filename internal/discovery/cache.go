@@ -20,8 +20,9 @@ const (
 
 // cache keeps received records for the life that their senders set (RFC 6762 §10).
 type cache struct {
-	peers map[string]*heard          // by key(name)
-	hosts map[string]map[place]lease // by key(host name)
+	service service
+	peers   map[string]*heard          // by key(name)
+	hosts   map[string]map[place]lease // by key(host name)
 }
 
 // heard holds the records of one peer.
@@ -46,8 +47,8 @@ type lease struct {
 	asked        int
 }
 
-func newCache() *cache {
-	return &cache{peers: map[string]*heard{}, hosts: map[string]map[place]lease{}}
+func newCache(s service) *cache {
+	return &cache{service: s, peers: map[string]*heard{}, hosts: map[string]map[place]lease{}}
 }
 
 // add stores the records of a message received on link.
@@ -56,7 +57,7 @@ func (c *cache) add(msg *dns.Msg, link Link, now time.Time) {
 	for _, rr := range all {
 		switch rr := rr.(type) {
 		case *dns.PTR:
-			if key(rr.Hdr.Name) == serviceName {
+			if key(rr.Hdr.Name) == string(c.service) {
 				c.lookup(rr.Ptr, rr.Hdr, func(h *heard) { h.ptr = leaseOf(rr.Hdr, now) })
 			}
 		case *dns.SRV:
@@ -82,7 +83,7 @@ func (c *cache) add(msg *dns.Msg, link Link, now time.Time) {
 
 // lookup runs do on the entry of a peer, and creates a missing one unless the record is a goodbye.
 func (c *cache) lookup(dnsName string, head dns.RR_Header, do func(*heard)) {
-	name, ok := peerName(dnsName)
+	name, ok := c.service.peerName(dnsName)
 	if !ok {
 		return
 	}
@@ -194,7 +195,7 @@ func (c *cache) questions(now time.Time) []dns.Question {
 
 // nextAsk returns the time and the text of the next question about h. The zero time means never.
 func (c *cache) nextAsk(h *heard, now time.Time) (time.Time, dns.Question) {
-	whole := dns.Question{Name: instanceName(h.name), Qtype: dns.TypeANY, Qclass: dns.ClassINET}
+	whole := dns.Question{Name: c.service.instanceName(h.name), Qtype: dns.TypeANY, Qclass: dns.ClassINET}
 	if _, ok := c.peerOf(h, now); ok {
 		h.asked, h.askAt = 0, time.Time{}
 		return h.srv.renewal(), whole

@@ -6,13 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-const (
-	serviceName = Service + ".local."
-	metaName    = "_services._dns-sd._udp.local." // lists the service types, RFC 6763 §9
-)
+// metaName lists the service types, RFC 6763 §9.
+const metaName = "_services._dns-sd._udp.local."
+
+// service is the DNS name of a service type.
+type service string
 
 // instanceName returns the DNS name of a peer in the notation of package dns.
-func instanceName(name string) string {
+func (s service) instanceName(name string) string {
 	var b strings.Builder
 	for i := range len(name) {
 		switch c := name[i]; {
@@ -25,14 +26,14 @@ func instanceName(name string) string {
 			b.WriteByte(c)
 		}
 	}
-	return b.String() + "." + serviceName
+	return b.String() + "." + string(s)
 }
 
 // peerName undoes instanceName. It reports false for names of other services and for names that are
 // no text.
-func peerName(dnsName string) (string, bool) {
-	at := len(dnsName) - len(serviceName) - 1
-	if at < 1 || dnsName[at] != '.' || !strings.EqualFold(dnsName[at+1:], serviceName) {
+func (s service) peerName(dnsName string) (string, bool) {
+	at := len(dnsName) - len(s) - 1
+	if at < 1 || dnsName[at] != '.' || !strings.EqualFold(dnsName[at+1:], string(s)) {
 		return "", false
 	}
 	var b strings.Builder

@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 )
@@ -10,8 +11,14 @@ type Options struct {
 	// Interfaces names the network interfaces to use. Empty means all that are up and support
 	// multicast, and the loopback interface for peers on the same machine.
 	Interfaces []string
+	// Service is the type of the service. Empty means [Service].
+	Service string
 	// Network carries the packets. Nil means this machine's network.
 	Network Network
+}
+
+func (o Options) service() service {
+	return service(key(cmp.Or(o.Service, Service)) + ".local.")
 }
 
 func (o Options) join() (Socket, error) {

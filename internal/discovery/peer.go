@@ -14,6 +14,9 @@ import (
 // Service is the DNS-SD service type of peers.
 const Service = "_tandem._tcp"
 
+// MeshService is the DNS-SD service type of members of a mesh.
+const MeshService = "_tandem-mesh._tcp"
+
 // Peer is the data that a peer announces. The data of a peer found on the network is unproved.
 type Peer struct {
 	// Name is unique on the network and readable for people: at most 63 bytes.

@@ -16,15 +16,15 @@ const (
 )
 
 // records returns all records about a peer on one link.
-func records(p Peer, link Link, life time.Duration) []dns.RR {
+func records(s service, p Peer, link Link, life time.Duration) []dns.RR {
 	seconds := uint32(life / time.Second)
 	head := func(name string, kind uint16, class uint16) dns.RR_Header {
 		return dns.RR_Header{Name: name, Rrtype: kind, Class: class, Ttl: seconds}
 	}
 	const shared, unique = dns.ClassINET, dns.ClassINET | flush
-	name := instanceName(p.Name)
+	name := s.instanceName(p.Name)
 	list := []dns.RR{
-		&dns.PTR{Hdr: head(serviceName, dns.TypePTR, shared), Ptr: name},
+		&dns.PTR{Hdr: head(string(s), dns.TypePTR, shared), Ptr: name},
 		&dns.SRV{Hdr: head(name, dns.TypeSRV, unique), Port: p.Port, Target: p.Host},
 		&dns.TXT{Hdr: head(name, dns.TypeTXT, unique), Txt: describe(p)},
 	}

@@ -122,6 +122,18 @@ func (s *Session) Progress() Progress {
 	return p
 }
 
+// Begun reports whether both directions have begun in each collection. On the passive side they do
+// when the peer asks for them.
+func (s *Session) Begun() bool {
+	all := s.all()
+	for _, x := range all {
+		if x.push.get() == nil {
+			return false
+		}
+	}
+	return len(all) > 0 && s.begun.Load()
+}
+
 // Send sends a request of the mesh's own, which wants no reply.
 func (s *Session) Send(m *blip.Message) error { return s.send(m, nil) }
 
