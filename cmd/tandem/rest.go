@@ -208,6 +208,7 @@ func (f *restFlags) listen(ctx context.Context) (net.Listener, error) {
 	network, address := "tcp", f.address
 	if path, ok := strings.CutPrefix(f.address, unixPrefix); ok {
 		network, address = "unix", path
+		removeStale(path)
 	} else if host, port, err := net.SplitHostPort(f.address); err != nil {
 		return nil, usage("--rest %s: want host:port, :port or unix:PATH", f.address)
 	} else if host == "" {
@@ -222,6 +223,19 @@ func (f *restFlags) listen(ctx context.Context) (net.Listener, error) {
 		err = os.Chmod(address, 0o600)
 	}
 	return socket, err
+}
+
+// removeStale removes the socket of a server that was killed. Nobody listens there.
+func removeStale(path string) {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().Type() != os.ModeSocket {
+		return
+	}
+	if conn, err := net.Dial("unix", path); err == nil {
+		_ = conn.Close()
+		return
+	}
+	_ = os.Remove(path)
 }
 
 // isLocal reports whether an address can be reached from this machine alone.
