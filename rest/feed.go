@@ -103,6 +103,7 @@ func isEnd(err error) bool { return errors.Is(err, context.Canceled) || errors.I
 // asFeed runs an answer that goes on, and lists it among the active tasks. An answer to a client that
 // has left has not failed.
 func (c *call) asFeed(ks string, run func() error) error {
+	defer c.hurryAtEnd()()
 	defer c.begin(activity{Type: "changes", KS: ks, Args: c.feedArguments()})()
 	err := run()
 	switch ended := context.Cause(c.r.Context()); {
@@ -112,6 +113,21 @@ func (c *call) asFeed(ks string, run func() error) error {
 		return errClosing
 	}
 	return nil
+}
+
+// hurryAtEnd gives a client that does not read little time once the answer is to end.
+func (c *call) hurryAtEnd() (stop func()) {
+	const little = time.Second
+	hurried := make(chan struct{})
+	unregister := context.AfterFunc(c.r.Context(), func() {
+		defer close(hurried)
+		_ = c.w.control.SetWriteDeadline(time.Now().Add(little)) // not every server can
+	})
+	return func() {
+		if !unregister() {
+			<-hurried
+		}
+	}
 }
 
 // collectionFeed is a feed of one collection.
