@@ -16,6 +16,11 @@ func (c *call) readJSON(limit int64) ([]byte, error) {
 	if err := c.checkJSON(); err != nil {
 		return nil, err
 	}
+	return c.readText(limit)
+}
+
+// readText reads a body whole. A longer one is answered 413.
+func (c *call) readText(limit int64) ([]byte, error) {
 	var text bytes.Buffer
 	if n := c.r.ContentLength; n > 0 {
 		text.Grow(int(min(n, limit, 1<<20)) + bytes.MinRead)

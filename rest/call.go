@@ -128,6 +128,14 @@ func (c *call) flag(name string) (bool, error) {
 	}
 }
 
+// bare is [call.flag] for one that may stand without a value, and is true then.
+func (c *call) bare(name string) (bool, error) {
+	if c.has(name) && c.param(name) == "" {
+		return true, nil
+	}
+	return c.flag(name)
+}
+
 // number returns a parameter that is a whole number from 0, and missing if there is none.
 func (c *call) number(name string, missing uint64) (uint64, error) {
 	text := c.param(name)

@@ -84,7 +84,18 @@ func (e *edit) takeReserved() error {
 	for _, name := range taken {
 		e.doc.Remove(name)
 	}
-	return nil
+	return e.takeAttachments()
+}
+
+func (e *edit) takeAttachments() error {
+	if attachments(e.doc.Body()) == nil {
+		return nil
+	}
+	body, err := takeAttachments(e.doc.Body())
+	if err != nil {
+		return err
+	}
+	return e.doc.SetBody(body)
 }
 
 func (e *edit) take(name string, value document.Value) (err error) {

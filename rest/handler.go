@@ -52,6 +52,7 @@ func NewHandler(cfg Configuration) (*Handler, error) {
 		return nil, err
 	}
 	h.life.begin()
+	h.blobs.scanning = make(chan struct{}, scansAtOnce)
 	h.tails = tail.NewPool(h.life.spawn, appendFeedDocument)
 	h.audit.record(auditStart, nil)
 	return h, nil
@@ -60,6 +61,7 @@ func NewHandler(cfg Configuration) (*Handler, error) {
 // shared is what the answers of a handler share.
 type shared struct {
 	tails   *tail.Pool // of the collections that feeds follow
+	blobs   blobLookups
 	buffers bufferPool
 	zippers writerPool
 }

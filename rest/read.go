@@ -13,7 +13,7 @@ import (
 
 // detail says what an answer tells of a document besides its content.
 type detail struct {
-	history, conflicts, expiry bool
+	history, conflicts, expiry, attachments bool
 }
 
 // details reads the parameters revs, conflicts and show_exp.
@@ -23,7 +23,8 @@ func (c *call) details() (d detail, err error) {
 			return d, err
 		}
 	}
-	return d, nil
+	d.attachments, err = c.bare("attachments")
+	return d, err
 }
 
 func getDocument(c *call) error {
@@ -52,6 +53,7 @@ func getDocument(c *call) error {
 	if err != nil {
 		return err
 	}
+	v.attachments = wanted.attachments
 	return c.send(http.StatusOK, v.append(nil, more...))
 }
 

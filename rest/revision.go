@@ -70,6 +70,8 @@ type shown struct {
 	id, rev string
 	deleted bool
 	body    []byte
+
+	attachments bool // lists them, blobs among them
 }
 
 func shownOf(d *tandem.Document) shown {
@@ -79,6 +81,7 @@ func shownOf(d *tandem.Document) shown {
 // append appends the JSON of a revision: the stored text, behind what does not belong to it. more has
 // further members.
 func (v shown) append(dst []byte, more ...[]byte) []byte {
+	v.body = withAttachments(v.body, v.rev, v.attachments)
 	dst = slices.Grow(dst, len(v.body)+len(v.id)+2*len(v.rev)+64)
 	dst = append(dst, `{"_id":`...)
 	dst = appendString(dst, v.id)

@@ -32,6 +32,8 @@ func routes() []route {
 		syncRoutes(),
 		databaseRoutes(),
 		documentRoutes(),
+		propertyRoutes(),
+		blobRoutes(),
 		changesRoutes(),
 		allDocsRoutes(),
 		bulkRoutes(),
