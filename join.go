@@ -103,7 +103,7 @@ func (db *Database) mayWait(op string) error {
 		return nil
 	}
 	return fault.Invalid.In(op, db.Path()).Says("the call would wait for the batch that it is made in").
-		Try("call methods of the Batch, or give the context of Batch.Context; do what a batch cannot after it")
+		Try("use the methods of the Batch, or pass the context of Batch.Context; do everything else after the batch")
 }
 
 // mayWaitForAll is mayWait for operations that wait for readers, too.

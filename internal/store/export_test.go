@@ -53,6 +53,17 @@ func (tx *Tx) ScanSteps(c *Collection, r Range, sel Select) (int, error) {
 // PreparedFor returns for how many collections the connection of tx has prepared statements.
 func PreparedFor(tx *Tx) int { return len(tx.c.collection) }
 
+// WriteSteps returns how many steps SQLite took for the statements of a collection since the last
+// call, with those of triggers.
+func (tx *Tx) WriteSteps(c *Collection) (steps int) {
+	for _, s := range tx.c.collection[c.id] {
+		if s != nil {
+			steps += s.Status(sqlite3.STMTSTATUS_VM_STEP, true)
+		}
+	}
+	return steps
+}
+
 // Replanned returns how often SQLite has planned prepared statements of the connection anew.
 func (tx *Tx) Replanned() (times int) {
 	for _, prepared := range tx.c.collection {

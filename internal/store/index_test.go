@@ -254,6 +254,48 @@ func TestOthersWriteWhileAnArrayIndexIsBuilt(t *testing.T) {
 	sound(t, db)
 }
 
+// An edit, a deletion and a purge take as many steps of SQLite in a large array index as in a small one.
+func TestAnArrayIndexIsKeptUpWithoutReadingItWhole(t *testing.T) {
+	t.Parallel()
+	small, large := arrayIndexSteps(t, 100), arrayIndexSteps(t, 2000)
+	if small[0] == 0 || !slices.Equal(small, large) {
+		t.Errorf("an edit, a deletion and a purge take %d steps with 100 documents, and %d with 2000; want as many", small, large)
+	}
+}
+
+// arrayIndexSteps returns the steps of an edit, a deletion and a purge among n documents.
+func arrayIndexSteps(t *testing.T, n int) (steps []int) {
+	t.Helper()
+	db := open(t, store.Options{})
+	c := defaults(t, db)
+	createIndex(t, db, byTag)
+	update(t, db, func(tx *store.Tx) error {
+		for i := range n {
+			if _, err := tx.Save(c, store.Edit{ID: fmt.Sprint(i), Body: []byte(`{"tags":["a","b"]}`)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, change := range []func(*store.Tx) error{
+		func(tx *store.Tx) error {
+			_, err := tx.Save(c, store.Edit{ID: "50", Body: []byte(`{"tags":["b","c"]}`)})
+			return err
+		},
+		func(tx *store.Tx) error { _, err := tx.Save(c, store.Edit{ID: "51", Deleted: true}); return err },
+		func(tx *store.Tx) error { return tx.Purge(c, "52") },
+	} {
+		update(t, db, func(tx *store.Tx) error {
+			tx.WriteSteps(c)
+			err := change(tx)
+			steps = append(steps, tx.WriteSteps(c))
+			return err
+		})
+	}
+	sound(t, db)
+	return steps
+}
+
 func TestBuildingAnArrayIndexGoesOnWhereItWasCutOff(t *testing.T) {
 	t.Parallel()
 	for name, goOn := range map[string]func(*store.DB) error{

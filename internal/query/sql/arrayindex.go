@@ -24,6 +24,7 @@ type ArrayIndex struct {
 }
 
 // Create returns the SQL that creates the table, and the triggers that keep it. An entry that stays is not rewritten.
+// SQLite searches the table for each row of a subquery, but reads it whole for a compound SELECT: hence SELECT * FROM.
 func (x ArrayIndex) Create() string {
 	columns := make([]string, len(x.Terms))
 	for i, t := range x.Terms {
@@ -42,7 +43,7 @@ func (x ArrayIndex) Create() string {
 CREATE TRIGGER %[4]s AFTER INSERT ON %[5]s BEGIN INSERT INTO %[1]s %[6]s ON CONFLICT DO NOTHING; END;
 CREATE TRIGGER %[7]s AFTER DELETE ON %[5]s BEGIN DELETE FROM %[1]s WHERE (%[3]s) IN (%[8]s); END;
 CREATE TRIGGER %[9]s AFTER %[10]s ON %[5]s%[11]s BEGIN
-	DELETE FROM %[1]s WHERE (%[3]s) IN (%[8]s EXCEPT %[6]s);
+	DELETE FROM %[1]s WHERE (%[3]s) IN (SELECT * FROM (%[8]s EXCEPT %[6]s));
 	INSERT INTO %[1]s SELECT * FROM (%[6]s EXCEPT %[8]s) WHERE true ON CONFLICT DO NOTHING;
 END;
 `, identifier(x.Table), strings.Join(columns, ", "), keys, x.trigger("insert"), x.Docs, x.entries("NEW", ""), x.trigger("delete"),
