@@ -55,7 +55,7 @@ func PreparedFor(tx *Tx) int { return len(tx.c.collection) }
 
 // WriteSteps returns how many steps SQLite took for the statements of a collection since the last
 // call, with those of triggers.
-func (tx *Tx) WriteSteps(c *Collection) (steps int) {
+func WriteSteps(tx *Tx, c *Collection) (steps int) {
 	for _, s := range tx.c.collection[c.id] {
 		if s != nil {
 			steps += s.Status(sqlite3.STMTSTATUS_VM_STEP, true)

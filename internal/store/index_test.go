@@ -286,9 +286,9 @@ func arrayIndexSteps(t *testing.T, n int) (steps []int) {
 		func(tx *store.Tx) error { return tx.Purge(c, "52") },
 	} {
 		update(t, db, func(tx *store.Tx) error {
-			tx.WriteSteps(c)
+			store.WriteSteps(tx, c)
 			err := change(tx)
-			steps = append(steps, tx.WriteSteps(c))
+			steps = append(steps, store.WriteSteps(tx, c))
 			return err
 		})
 	}
