@@ -51,7 +51,7 @@ func parseEdit(text []byte, pathID string) (edit, error) {
 		return edit{id: pathID}, err
 	}
 	e := edit{doc: doc}
-	if bytes.Contains(text, []byte(`"_`)) {
+	if bytes.Contains(text, []byte(`"_`)) || bytes.Contains(text, []byte(`"\`)) { // which may be an escaped underscore
 		if err := e.takeReserved(); err != nil {
 			return e, err
 		}
