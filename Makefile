@@ -105,8 +105,8 @@ bench-query: ## compare queries over 100,000 documents with SQL of SQLite's own 
 	@go test -count=1 -run '^TestRatios$$' -v ./internal/store -ratios 100000 | grep -v INFO
 
 .PHONY: bench-rest
-bench-rest: ## measure requests to the REST server, and SQLite alone beside it, in half a minute
-	@CGO_ENABLED=0 go test -count=1 -run '^TestFigures$$' ./rest -figures 3s -v | grep /s
+bench-rest: ## measure requests to the REST server and its feeds, and SQLite alone beside it, in a minute
+	@CGO_ENABLED=0 go test -count=1 -run '^Test(Feed)?Figures$$' ./rest -figures 3s -v | grep -E '/s|listener|settled'
 
 .PHONY: converge
 converge: ## let SEEDS random meshes of peers converge
