@@ -30,7 +30,7 @@ func newExpire(a *app) *cobra.Command {
 			}
 			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
 				if len(args) == 3 {
-					return coll.SetExpiration(ctx, args[1], at)
+					return during("set expiry of document", args[1], coll.SetExpiration(ctx, args[1], at))
 				}
 				return a.showExpiry(ctx, coll, args[1])
 			})
@@ -57,7 +57,7 @@ func parseExpiry(text string) (time.Time, error) {
 func (a *app) showExpiry(ctx context.Context, coll *tandem.Collection, id string) error {
 	at, err := coll.Expiration(ctx, id)
 	if err != nil {
-		return err
+		return during("get expiry of document", id, err)
 	}
 	if at.IsZero() {
 		fmt.Fprintln(a.out, "never")

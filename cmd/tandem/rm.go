@@ -47,12 +47,16 @@ func removeOne(b *tandem.Batch, coll *tandem.Collection, id string, purge bool) 
 		return b.Purge(coll, id)
 	}
 	doc, err := b.Document(coll, id)
-	var missing *tandem.Error
-	if errors.As(err, &missing) {
-		return missing.In("delete document", id)
-	}
 	if err != nil {
-		return err
+		return during("delete document", id, err)
 	}
 	return b.Delete(coll, doc)
+}
+
+// during names the operation of the command in an error about a document that could not be read.
+func during(op, id string, err error) error {
+	if failed := new(tandem.Error); errors.As(err, &failed) && failed.Op == "get document" {
+		return failed.In(op, id)
+	}
+	return err
 }

@@ -37,7 +37,7 @@ func bindFault(err error, name string, port uint16) error {
 	f := netFault(err)
 	switch {
 	case errors.Is(err, addrInUse):
-		f = fault.AddressInUse.Because(err).Try("choose another port, or 0 for a free one")
+		f = fault.AddressInUse.Because(shortly(err)).Try("choose another port, or 0 for a free one")
 	case errors.Is(err, accessDenied):
 		f = fault.New(fault.POSIX, int(accessDenied), "").Because(err).Try("choose a port above 1023")
 	case errors.Is(err, addrNotAvailable):

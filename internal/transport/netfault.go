@@ -62,11 +62,11 @@ func netFault(err error) *fault.Error {
 	return fault.NetworkUnknown.Because(err)
 }
 
-// shortly makes the text of a failed connection the address alone, if the error has one: the fault
+// shortly makes the text of a failed dialing or listening the address alone, if the error has one: the fault
 // says the rest.
 func shortly(err error) error {
 	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" && op.Addr != nil {
+	if errors.As(err, &op) && (op.Op == "dial" || op.Op == "listen") && op.Addr != nil {
 		return shortError{err, op.Addr.String()}
 	}
 	return err
