@@ -117,6 +117,10 @@ func (t *replication) isAllowed(u *users.User) bool {
 
 // replicate begins a replication. who is the zero value for one of the configuration.
 func (h *Handler) replicate(ctx context.Context, who caller, what Replication) (*entry, error) {
+	what, err := findPeer(ctx, who, what)
+	if err != nil {
+		return nil, err
+	}
 	p, err := h.parse(what)
 	if err != nil {
 		return nil, err
@@ -321,6 +325,9 @@ func postReplicationAction(c *call) error {
 // checkReplications parses the replications of the configuration.
 func (h *Handler) checkReplications() error {
 	for i, what := range h.cfg.Replications {
+		if what.Peer != "" {
+			continue // who is found when the replication starts
+		}
 		p, err := h.parse(what)
 		if err == nil && p.db == nil {
 			err = errNoLocal

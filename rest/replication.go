@@ -13,6 +13,10 @@ type Replication struct {
 	Source string `json:"source"`
 	Target string `json:"target"`
 
+	// Peer is the name of a peer on the local network, in place of a URL: Source or Target is then empty.
+	// The peer must show the certificate that it advertises, unless the settings of trust say otherwise.
+	Peer string `json:"peer"`
+
 	// Bidirectional carries changes both ways.
 	Bidirectional bool `json:"bidirectional"`
 
