@@ -73,7 +73,7 @@ func (b bodyReader) Read(p []byte) (int, error) {
 	switch size := new(http.MaxBytesError); {
 	case err == nil, errors.As(err, &size):
 		return n, err
-	case err == io.EOF: //nolint:errorlint // as Readers give it
+	case err == io.EOF:
 		_ = b.w.control.SetReadDeadline(time.Time{}) // for what follows may take longer
 		return n, err
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -24,6 +24,12 @@ const (
 	groupBytes     = 8 << 20
 )
 
+// Bulk requests at once, in all and of one user: each holds a group of documents.
+const (
+	maxBulks     = 32
+	maxBulksEach = 8
+)
+
 // maxResults bounds the results that wait for the end of the body, in bytes. A client that sends more
 // documents gets the results while it sends.
 const maxResults = 4 << 20
@@ -52,6 +58,11 @@ func postBulk(c *call) error {
 	if err := c.checkJSON(); err != nil {
 		return err
 	}
+	who := c.account()
+	if !c.h.bulks.take(who) {
+		return tooMany("you have too many bulk requests under way, or all have")
+	}
+	defer c.h.bulks.leave(who)
 	limits := c.h.cfg.Limits
 	b := &bulk{c: c, in: newBulkReader(c.body(limits.BulkBytes), limits.DocumentBytes)}
 	b.results.WriteByte('[')
@@ -182,7 +193,7 @@ func (item *bulkItem) append(to *bytes.Buffer) {
 		Status int    `json:"status"`
 	}{item.edit.id, nameOf(no.status), no.reason, no.hint, no.status})
 	if err == nil { // strings and numbers always have a form
-		to.Write(text)
+		to.Write(bytes.TrimSpace(text))
 	}
 }
 

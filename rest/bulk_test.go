@@ -3,6 +3,7 @@ package rest_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -136,7 +137,7 @@ func TestManyDocumentsAreReadAtOnce(t *testing.T) {
 	var parts []string
 	for in := multipart.NewReader(strings.NewReader(got.body+"\n"), params["boundary"]); ; {
 		part, err := in.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		check(t, err)
@@ -167,4 +168,17 @@ func TestNothingIsWrittenToAReadOnlyDatabase(t *testing.T) {
 	for _, request := range []string{"PUT /shop/a", "POST /shop", "POST /shop/_bulk_docs", "POST /shop/_purge", "PUT /shop"} {
 		s.want(s.do(request, `{}`, "As: ann"), 403, "")
 	}
+}
+
+func TestAUserHasABoundedNumberOfBulkRequests(t *testing.T) {
+	s := serve(t, nil)
+	for range 8 {
+		s.raw("POST /shop/_bulk_docs HTTP/1.1\r\n" + bobLogin + "Content-Length: 100\r\n\r\n{\"docs\":[")
+	}
+	for { // until all have come
+		if got := s.do("POST /shop/_bulk_docs", `{"docs":[]}`); got.status == http.StatusTooManyRequests {
+			break
+		}
+	}
+	s.want(s.do("POST /shop/_bulk_docs", `{"docs":[]}`, "As: ann"), 201, "")
 }

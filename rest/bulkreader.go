@@ -163,7 +163,7 @@ func (r *countedReader) Read(p []byte) (int, error) {
 	}
 	n, err := r.from.Read(p[:min(int64(len(p)), r.most-r.read)])
 	r.read += int64(n)
-	if err != nil && err != io.EOF { //nolint:errorlint // as Readers give it
+	if err != nil && err != io.EOF {
 		r.err = err
 	}
 	return n, err

@@ -17,6 +17,7 @@ type gate struct {
 	sessions    sessions
 	rates       rates
 	feeds       seats // of lasting answers
+	bulks       seats // of bulk requests
 }
 
 func (g *gate) open(cfg Configuration) {
@@ -25,5 +26,6 @@ func (g *gate) open(cfg Configuration) {
 		g.hosts[hostOf(host)] = true
 	}
 	g.rates = rates{perSecond: rate.Limit(cfg.Limits.RequestsPerSecond), burst: cfg.Limits.Burst}
+	g.bulks = seats{all: maxBulks, each: maxBulksEach}
 	g.feeds = seats{all: cfg.Limits.Feeds, each: cfg.Limits.FeedsPerUser}
 }

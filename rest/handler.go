@@ -85,13 +85,13 @@ func (h *Handler) SetUsers(u *Users) {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := newCall(h, w, r)
 	if !h.life.enter() {
-		c.fail(refuse(http.StatusServiceUnavailable, "the server is closing"))
+		c.fail(refuse(http.StatusServiceUnavailable, "the server is closing")) //nolint:contextcheck // a call has its request's context
 		return
 	}
 	defer h.life.leave()
-	defer c.finish()
-	if err := c.run(); err != nil {
-		c.fail(err)
+	defer c.finish()                //nolint:contextcheck // as above
+	if err := c.run(); err != nil { //nolint:contextcheck // as above
+		c.fail(err) //nolint:contextcheck // as above
 	}
 }
 

@@ -158,6 +158,8 @@ func (c *call) locateCollection(segment string, needs need) error {
 	}
 	c.db, c.ks = known, ks
 	switch rights := c.rights(ks); {
+	case needs == writes && rights == users.Read:
+		return refuse(http.StatusForbidden, "you may only read %s", ks)
 	case needs == reads && rights&users.Read == 0, needs == writes && rights&users.Write == 0:
 		return c.noAccess(ks.String())
 	case needs == writes && !known.options.ClientWrites:

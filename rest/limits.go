@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
-
-	"github.com/tandemdb/tandem/internal/document"
 )
 
 // Limits bound what clients may use. Zero fields have the defaults; a negative one is no limit.
@@ -33,9 +31,6 @@ type Limits struct {
 
 // maxRequest bounds a body that is a request and no data, in bytes.
 const maxRequest = 1 << 20
-
-// maxDepth is the deepest nesting of JSON, as in documents.
-const maxDepth = document.MaxDepth
 
 func (l Limits) withDefaults() Limits {
 	l.Connections = limit(l.Connections, 1000)

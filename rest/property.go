@@ -73,7 +73,7 @@ func getProperty(c *call) error {
 	if err != nil {
 		return err
 	}
-	d, err := c.read(id, c.param("rev"))
+	d, err := c.read(id, c.revision())
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -39,7 +40,7 @@ func getDocument(c *call) error {
 	if err != nil {
 		return err
 	}
-	v, err := c.read(id, c.param("rev"))
+	v, err := c.read(id, c.revision())
 	if err != nil {
 		return err
 	}
@@ -74,15 +75,15 @@ func (c *call) read(id, rev string) (v shown, err error) {
 		case rev == "":
 			return notFound("deleted")
 		}
-		v, err = c.kept(id, rev)
+		v, err = c.kept(ctx, id, rev)
 		return err
 	})
 	return v, err
 }
 
 // kept returns an earlier or conflicting revision whose body the database keeps.
-func (c *call) kept(id, rev string) (shown, error) {
-	all, err := c.coll.History(c.r.Context(), id)
+func (c *call) kept(ctx context.Context, id, rev string) (shown, error) {
+	all, err := c.coll.History(ctx, id)
 	if err != nil {
 		return shown{}, err
 	}

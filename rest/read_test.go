@@ -5,6 +5,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/rest"
 )
 
 func TestADocumentIsReadAsItWas(t *testing.T) {
@@ -147,4 +150,17 @@ func TestAllDocumentsAreListed(t *testing.T) {
 	s.want(s.do("POST /shop/_all_docs", `{"keys":7}`), 400, "")
 	s.want(s.do("GET /shop/_all_docs?limit=x", ""), 400, "")
 	s.want(s.do("GET /shop/_all_docs?descending=yes", ""), 400, "")
+}
+
+func TestARevisionMayBeWrittenAsItIs(t *testing.T) {
+	s := serve(t, func(cfg *rest.Configuration) { cfg.Limits.RequestsPerSecond = -1 })
+	d, err := tandem.NewDocumentWithBody("a", []byte(`{"n":1}`))
+	check(t, err)
+	const rev = "18c1f00000000000@+++++++++++++++++++++A"
+	check(t, s.shop.InBatch(t.Context(), func(b *tandem.Batch) error {
+		_, err := b.Restore(s.coll, d, tandem.RestoreOptions{RevisionID: rev})
+		return err
+	}))
+	s.want(s.do("GET /shop/a?rev="+rev, ""), 200, "")
+	s.want(s.do("PUT /shop/a?rev="+rev, `{"n":2}`), 201, "")
 }

@@ -14,7 +14,7 @@ import (
 // body, which inBody has. "" is none; two that differ are refused.
 func (c *call) givenRevision(inBody string) (string, error) {
 	given := ""
-	for _, rev := range []string{c.param("rev"), tagOf(c.r.Header.Get("If-Match")), inBody} {
+	for _, rev := range []string{c.revision(), tagOf(c.r.Header.Get("If-Match")), inBody} {
 		if rev == "" {
 			continue
 		}
@@ -25,6 +25,10 @@ func (c *call) givenRevision(inBody string) (string, error) {
 	}
 	return given, nil
 }
+
+// revision returns the parameter rev. The sources of versions may have a plus, which is a space in a query
+// unless it is escaped; no revision has a space.
+func (c *call) revision() string { return strings.ReplaceAll(c.param("rev"), " ", "+") }
 
 // tagOf returns the text of an entity tag, with or without quotes.
 func tagOf(header string) string {
