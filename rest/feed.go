@@ -193,6 +193,7 @@ func (f *collectionFeed) run() error {
 
 // choose returns the changes that the client wants, up to the limit.
 func (f *collectionFeed) choose(events []*tail.Event) []*tail.Event {
+	clear(f.chosen) // large documents may be in memory for them alone
 	f.chosen = f.chosen[:0]
 	for _, e := range events {
 		if f.given == f.o.limit {

@@ -219,6 +219,39 @@ func TestFeedsEndWithTheirCollection(t *testing.T) {
 	s.want(s.do("GET /shop.inv.hotel/_changes?feed=sse", "", "Last-Event-ID: 0"), 403, "")
 }
 
+// A purge leaves nothing to tell, and feeds go on over the gap, from the table and from the ring.
+func TestFeedsGoOnOverAPurge(t *testing.T) {
+	s := serve(t, nil)
+	s.saveAll("a", "b", "c")
+	check(t, s.coll.Purge(t.Context(), "b"))
+	behind := s.listen("/shop/_changes?feed=sse")
+	ring := s.listen("/shop/_changes?feed=sse&since=now")
+	for _, want := range []string{"1", "3"} {
+		if e, _ := behind.event(); e.id != want {
+			t.Errorf("got %+v, want change %s", e, want)
+		}
+	}
+	s.saveAll("d", "e")
+	check(t, s.coll.Purge(t.Context(), "e"))
+	check(t, s.coll.Purge(t.Context(), "a"))
+	s.saveAll("f")
+	for _, f := range []*stream{behind, ring} {
+		last := "3"
+		for last != "6" {
+			e, ok := f.event()
+			if !ok || e.id <= last {
+				t.Fatalf("after %s: got %+v", last, e)
+			}
+			last = e.id
+		}
+	}
+	s.want(s.do("GET /shop/_changes", ""), 200, `{"results":[`+row(3, "c")+`,`+row(4, "d")+`,`+row(6, "f")+`],"last_seq":6,"pending":0}`)
+	check(t, s.shop.Close())
+	if _, ok := behind.event(); ok {
+		t.Error("an event of a closed database")
+	}
+}
+
 // bob loses his password, ron his right to read; ann stays.
 func TestFeedsEndWhenAccessIsTakenAway(t *testing.T) {
 	t.Parallel()

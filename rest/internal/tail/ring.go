@@ -29,12 +29,19 @@ func (r *ring) add(e *Event) {
 	r.events = r.events[drop:] // append moves the rest to new memory when the end is reached
 }
 
-// after appends at most limit events after a sequence to dst. ok is false if the ring does not reach
-// so far back.
+// after appends events after a sequence to dst, at most limit and about pageBytes: they stay in memory
+// until a slow client has them. ok is false if the ring does not reach so far back.
 func (r *ring) after(dst []*Event, since uint64, limit int) (events []*Event, ok bool) {
 	if since < r.floor {
 		return dst, false
 	}
 	i := sort.Search(len(r.events), func(i int) bool { return r.events[i].Sequence > since })
-	return append(dst, r.events[i:min(i+limit, len(r.events))]...), true
+	bytes := 0
+	for _, e := range r.events[i:min(i+limit, len(r.events))] {
+		dst = append(dst, e)
+		if bytes += len(e.text); bytes >= pageBytes {
+			break
+		}
+	}
+	return dst, true
 }
