@@ -60,7 +60,8 @@ func AnyOfAuthority(roots ...*x509.Certificate) *MultipeerAuthenticator {
 
 // MultipeerCertificateAuthenticator admits peers for whose ID and certificate chain, leaf first, ok
 // returns true. ok alone decides, also about dates and groups; TLS proves that the peer has the
-// leaf's key. ok runs on any goroutine, several times for each peer. A panic counts as false. Nil
+// leaf's key. ok runs on any goroutine, every two seconds for each neighbour: when it changes its mind,
+// the link ends. A panic counts as false. Nil
 // admits nobody.
 func MultipeerCertificateAuthenticator(ok func(peer PeerID, chain []*x509.Certificate) bool) *MultipeerAuthenticator {
 	return &MultipeerAuthenticator{admits: func(_ string, chain []*x509.Certificate, _ x509.ExtKeyUsage) (err error) {

@@ -123,3 +123,33 @@ func waitLinked(t testing.TB, all []*member) {
 		t.Fatal("not every member sees all others")
 	}
 }
+
+// TestMeshFromOneAddress starts many members that know the address of the first one alone, and then stops a third of
+// them, the first one included.
+func TestMeshFromOneAddress(t *testing.T) {
+	members := testsize.Pick(10, 50)
+	a := newGroupOwner(t)
+	begin := time.Now()
+	all := startMembers(t, a, members)
+	started := time.Since(begin)
+	waitLinked(t, all)
+	most := 0
+	for _, m := range all {
+		most = max(most, m.Status().Neighbors)
+	}
+	t.Logf("%d members see each other after %v, of which starting them took %v; most neighbours: %d", members, time.Since(begin), started, most)
+	var stopping sync.WaitGroup
+	for _, m := range all[:members*3/10] {
+		stopping.Go(m.Close)
+	}
+	left := all[members*3/10:]
+	begin = time.Now()
+	save(t, left[0].coll, "news", `{"n":1}`)
+	waitSame(t, 1, left...)
+	t.Logf("a change is on the other %d after %v", len(left), time.Since(begin))
+	stopping.Wait()
+	waitLinked(t, left)
+	for _, m := range left {
+		await(t, "no member has more neighbours than the limit", func() bool { return m.Status().Neighbors <= 8 })
+	}
+}

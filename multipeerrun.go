@@ -39,6 +39,7 @@ const (
 	meshHeartbeat      = 4 * time.Second // so that peers that vanish are noticed soon
 	addressesKept      = 5 * time.Second
 	meshConnectTimeout = 10 * time.Second
+	recheckEvery       = 2 * time.Second // whether a neighbour is admitted still
 )
 
 func newMeshRun(m *MultipeerReplicator, id *TLSIdentity) (*meshRun, error) {
@@ -89,10 +90,33 @@ func (run *meshRun) protocols() []string {
 func (run *meshRun) begin() {
 	run.group.Go(func() { run.node.Run(run.ctx) })
 	run.group.Go(run.tell)
+	run.group.Go(run.recheck)
 	if !run.m.cfg.DisableDiscovery {
 		run.group.Go(run.discover)
 	}
 	run.notify()
+}
+
+// recheck ends the links of peers that the authenticator does not admit any more: their certificates
+// have expired, or a function of the program has changed its mind.
+func (run *meshRun) recheck() {
+	ticker := time.NewTicker(recheckEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-run.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		run.node.Cut(func(conn mesh.Conn, dialled bool) bool {
+			use := x509.ExtKeyUsageClientAuth
+			if dialled {
+				use = x509.ExtKeyUsageServerAuth
+			}
+			chain := conn.(*meshConn).PeerCertificates()
+			return run.m.cfg.Authenticator.admits(run.m.cfg.PeerGroupID, chain, use) == nil
+		})
+	}
 }
 
 // discover finds members on the local networks, and lets them find this one.

@@ -296,10 +296,10 @@ func (n *Node) RetryNow() {
 	n.poke()
 }
 
-// Cut ends the links that a test of their connections does not accept any more.
-func (n *Node) Cut(accepts func(Conn) bool) {
+// Cut ends the links whose connections accepts does not accept.
+func (n *Node) Cut(accepts func(conn Conn, dialled bool) bool) {
 	for _, l := range n.Links() {
-		if !accepts(l.Conn) {
+		if !accepts(l.Conn, l.Dialled) {
 			l.cancel(errors.New("the peer is not accepted any more"))
 		}
 	}
