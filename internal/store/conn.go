@@ -18,7 +18,7 @@ const (
 	busyTimeout = 30 * time.Second // how long to wait for another process's lock
 	maxMemory   = 512 << 20        // bytes one connection may use: several of the largest bodies
 	cacheKiB    = 8 << 10          // the page cache of one connection
-	walPages    = 4096             // SQLite copies the log into the database file at this length (32 MiB)
+	walPages    = 4096             // the log is copied into the database file at this length (32 MiB)
 )
 
 // conn is a connection to SQLite with its prepared statements. One goroutine uses it at a time.

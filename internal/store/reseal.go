@@ -253,6 +253,8 @@ func (db *DB) moveIn(ctx context.Context, next resealedAs) error {
 	db.access.replace(next.keys, db.options.baseVFS())
 	db.blobs.keys = next.keys
 	c, err := db.connect(ctx)
-	w.c = c
+	if err == nil {
+		w.use(c)
+	}
 	return err
 }

@@ -17,7 +17,8 @@ import (
 // SQLite calls it on the goroutine that uses the connection.
 type scratch struct {
 	vfs.VFS
-	name string // that it is registered under
+	name     string   // that it is registered under
+	database vfs.File // the database file
 
 	limit  int64        // bytes of temporary files
 	used   atomic.Int64 // any goroutine may read it
@@ -40,6 +41,9 @@ func (s *scratch) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File
 	file, opened, err := vfsutil.WrapOpenFilename(s.VFS, name, flags)
 	switch {
 	case name != nil:
+		if s.database == nil {
+			s.database = file // SQLite opens it first
+		}
 		return file, opened, err
 	case err != nil:
 		s.failed = err

@@ -70,6 +70,7 @@ type writer struct {
 	db       *DB
 	requests chan *request // unbuffered, so that no accepted request is lost
 	poll     chan struct{} // capacity 1: asks for a look at other processes' commits
+	log      *logCopier
 
 	// Only the goroutine of run uses these fields.
 	//
@@ -86,7 +87,18 @@ type writer struct {
 }
 
 func newWriter(db *DB, c *conn) *writer {
-	return &writer{db: db, c: c, requests: make(chan *request), poll: make(chan struct{}, 1), bounded: make(map[string]int)}
+	w := &writer{
+		db: db, requests: make(chan *request), poll: make(chan struct{}, 1), log: newLogCopier(db),
+		bounded: make(map[string]int),
+	}
+	w.use(c)
+	return w
+}
+
+// use makes c the writing connection.
+func (w *writer) use(c *conn) {
+	w.c = c
+	w.log.watch(c)
 }
 
 func (w *writer) submit(r *request) error {
@@ -245,7 +257,8 @@ func (w *writer) reopen() {
 		return // the old connection may still work; otherwise its errors report the failure
 	}
 	old := w.c
-	w.c, w.state = c, state{}
+	w.use(c)
+	w.state = state{}
 	defer func() { _ = recover() }() // closing a broken connection may panic
 	if !old.GetAutocommit() {
 		_ = old.Exec(`ROLLBACK`) // releases the lock; if it fails, closing does
