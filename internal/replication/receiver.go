@@ -19,8 +19,8 @@ const (
 	commitRevs      = 1_000    // revisions in one transaction
 	commitBytes     = 4 << 20
 	arrivedRevs     = 64
-	stagedRevs      = 1_000 // as many as one transaction takes, since larger transactions write less in total
-	blobsPerSession = 8     // revisions fetching blobs at once
+	stagedRevs      = 500
+	blobsPerSession = 8 // revisions fetching blobs at once
 )
 
 // receiver takes revisions from message to disk, in two stages that run concurrently: prepare reads
