@@ -26,7 +26,8 @@ func (e *evaluator) operator(x plan.Expr, at env) (value.Value, error) {
 		if err != nil {
 			return value.Value{}, err
 		}
-		return negated(x.Not, function.Like(v[0], v[1], x.Collation)), nil
+		like, err := function.Like(v[0], v[1], x.Collation)
+		return negated(x.Not, like), err
 	case *plan.Between:
 		v, err := e.values([]plan.Expr{x.X, x.Low, x.High}, at)
 		if err != nil {

@@ -1,6 +1,8 @@
 package function
 
 import (
+	"errors"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/tandemdb/tandem/internal/query/collation"
@@ -8,64 +10,139 @@ import (
 )
 
 // Like matches v with a pattern: % stands for any characters, _ for one, and a backslash escapes
-// both. Numbers are matched as text, booleans as 1 and 0. NULL, arrays and objects never match.
-func Like(v, pattern value.Value, c collation.Collation) value.Value {
+// both. Numbers are matched as text, booleans as 1 and 0. NULL, arrays and objects never match. Its error is for a
+// pattern that takes too long.
+func Like(v, pattern value.Value, c collation.Collation) (value.Value, error) {
 	if v.IsMissing() || pattern.IsMissing() {
-		return value.Value{}
+		return value.Value{}, nil
 	}
 	if !likeable(v) || !likeable(pattern) {
-		return value.OfInt(0)
+		return value.OfInt(0), nil
 	}
-	if matches(c.Fold(v.Untagged().Display()), c.Fold(pattern.Untagged().Display())) {
-		return value.OfInt(1)
-	}
-	return value.OfInt(0)
+	match, err := matches(c.Fold(v.Untagged().Display()), c.Fold(pattern.Untagged().Display()))
+	return value.OfBool(match).Untagged(), err
 }
 
 func likeable(v value.Value) bool { return v.Kind() != value.Null && !v.IsComposite() }
 
-// matches backtracks only to the last %, which suffices and bounds the time by the product of the
-// lengths.
-func matches(s, pattern string) bool {
-	i, j := 0, 0
-	retryS, retryPattern := -1, -1
-	for {
-		if j < len(pattern) && pattern[j] == '%' {
-			j++
-			retryS, retryPattern = i, j
-			continue
+// run is a part of a pattern without %: texts with one character between each two.
+type run []string
+
+// runs splits a pattern at each %.
+func runs(pattern string) []run {
+	all := []run{nil}
+	var text strings.Builder
+	end := func() {
+		last := len(all) - 1
+		all[last] = append(all[last], text.String())
+		text.Reset()
+	}
+	for i := 0; i < len(pattern); i++ {
+		switch c := pattern[i]; {
+		case c == '_':
+			end()
+		case c == '%':
+			end()
+			all = append(all, nil)
+		case c == '\\' && i+1 < len(pattern):
+			i++
+			text.WriteByte(pattern[i])
+		default:
+			text.WriteByte(c)
 		}
-		if i == len(s) && j == len(pattern) {
-			return true
+	}
+	end()
+	return all
+}
+
+func matches(s, pattern string) (bool, error) {
+	all := runs(pattern)
+	rest, missing := all[0].cut(s)
+	last := len(all) - 1
+	if missing != none || last == 0 {
+		return missing == none && rest == "", nil
+	}
+	rest, ok := all[last].cutEnd(rest)
+	if !ok {
+		return false, nil
+	}
+	work := maxLikeWork
+	for _, r := range all[1:last] {
+		var err error
+		if rest, ok, err = r.find(rest, &work); !ok || err != nil {
+			return false, err
 		}
-		if i < len(s) && j < len(pattern) {
-			if n, m := matchOne(s[i:], pattern[j:]); n > 0 {
-				i, j = i+n, j+m
-				continue
+	}
+	return true, nil
+}
+
+// cut returns what of s follows the run at its beginning. If s does not begin with the run, it returns the first of the
+// run's texts that is not there, and from where on.
+func (r run) cut(s string) (rest string, missing int) {
+	for i, text := range r {
+		if i > 0 {
+			if s == "" {
+				return s, i
 			}
+			_, n := utf8.DecodeRuneInString(s)
+			s = s[n:]
 		}
-		if retryS < 0 || retryS >= len(s) {
-			return false
+		var ok bool
+		if s, ok = strings.CutPrefix(s, text); !ok {
+			return s, i
 		}
-		_, n := utf8.DecodeRuneInString(s[retryS:])
-		retryS += n
-		i, j = retryS, retryPattern
+	}
+	return s, none
+}
+
+const none = -1
+
+// cutEnd returns what of s precedes the run at its end.
+func (r run) cutEnd(s string) (rest string, ok bool) {
+	for i := len(r) - 1; i >= 0; i-- {
+		if s, ok = strings.CutSuffix(s, r[i]); !ok {
+			return s, false
+		}
+		if i > 0 {
+			if s == "" {
+				return s, false
+			}
+			_, n := utf8.DecodeLastRuneInString(s)
+			s = s[:len(s)-n]
+		}
+	}
+	return s, true
+}
+
+// maxLikeWork bounds how many bytes are compared again and again for one pattern: less than a second's work.
+const maxLikeWork = 1 << 27
+
+var errLike = errors.New("the pattern of LIKE takes too long: let it have fewer _ after a %")
+
+// find returns what of s follows the run's first place in it. It takes the work from that which is left.
+func (r run) find(s string, work *int) (rest string, ok bool, err error) {
+	for {
+		at := strings.Index(s, r[0])
+		if at < 0 {
+			return s, false, nil
+		}
+		s = s[at:]
+		rest, missing := r.cut(s)
+		if missing == none || s == "" {
+			return rest, missing == none, nil
+		}
+		if *work -= len(s) - len(rest) + r.begun(missing, rest); *work < 0 {
+			return s, false, errLike
+		}
+		_, n := utf8.DecodeRuneInString(s)
+		s = s[n:]
 	}
 }
 
-// matchOne returns the lengths of the characters of s and the pattern that match each other, or 0.
-func matchOne(s, pattern string) (ofS, ofPattern int) {
-	_, n := utf8.DecodeRuneInString(s)
-	escaped := 0
-	if pattern[0] == '_' {
-		return n, 1
+// begun returns at most how many bytes of a text are those that s begins with.
+func (r run) begun(text int, s string) int {
+	if missing := r[text]; s != "" && missing != "" && s[0] == missing[0] {
+		return min(len(missing), len(s))
 	}
-	if pattern[0] == '\\' && len(pattern) > 1 {
-		escaped = 1
-	}
-	_, m := utf8.DecodeRuneInString(pattern[escaped:])
-	if s[:n] != pattern[escaped:escaped+m] {
-		return 0, 0
-	}
-	return n, escaped + m
+	return 1
 }

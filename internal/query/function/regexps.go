@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/tandemdb/tandem/internal/query/value"
 )
@@ -21,12 +20,6 @@ var regexps = []*Function{
 	{Name: "regexp_replace", Least: 3, Most: 4, Regexp: true, call: regexpReplace},
 }
 
-// CheckPattern refuses what is no regular expression. The error is for a person.
-func CheckPattern(pattern string) error {
-	_, err := compiled(pattern)
-	return err
-}
-
 func hasMatch(re *regexp.Regexp, s string) value.Value { return value.OfBool(re.MatchString(s)) }
 
 func ofRegexp(name string, boolean bool, call func(re *regexp.Regexp, s string) value.Value) *Function {
@@ -37,7 +30,7 @@ func ofRegexp(name string, boolean bool, call func(re *regexp.Regexp, s string) 
 		if args[0].Kind() != value.String || args[1].Kind() != value.String {
 			return value.NullValue, nil
 		}
-		re, err := compiled(args[1].Text())
+		re, err := patternFor(args[0].Text(), args[1].Text())
 		if err != nil {
 			return value.Value{}, err
 		}
@@ -61,26 +54,38 @@ func regexpReplace(_ Env, args []value.Value) (value.Value, error) {
 		}
 		most = int(max(-1, min(args[3].Float(), 1<<30)))
 	}
-	re, err := compiled(args[1].Text())
+	re, err := patternFor(args[0].Text(), args[1].Text())
 	if err != nil {
 		return value.Value{}, err
 	}
 	return replaced(re, args[0].Text(), template(args[2].Text()), most)
 }
 
-// maxReplaced bounds the result of a replacement, in bytes.
-const maxReplaced = 64 << 20
+// The bounds of a replacement: the bytes of its result, and the places of matches and of their groups, which are all
+// found before the first is replaced.
+const (
+	maxReplaced = 64 << 20
+	maxPlaces   = 1 << 20
+)
 
 func replaced(re *regexp.Regexp, s, template string, most int) (value.Value, error) {
+	places := maxPlaces / (re.NumSubexp() + 1)
+	if most < 0 || most > places {
+		most = places + 1
+	}
+	all := re.FindAllStringSubmatchIndex(s, most)
+	if len(all) > places {
+		return value.Value{}, fmt.Errorf("regexp_replace: the pattern matches more than %d times", places)
+	}
 	var dst []byte
-	last := 0
-	for _, at := range re.FindAllStringSubmatchIndex(s, most) {
+	last, references := 0, strings.Count(template, "$")
+	for _, at := range all {
+		if len(dst)+at[1]-last+len(template)+references*(at[1]-at[0]) > maxReplaced {
+			return value.Value{}, fmt.Errorf("regexp_replace: the text would have more than %d MiB", maxReplaced>>20)
+		}
 		dst = append(dst, s[last:at[0]]...)
 		dst = re.ExpandString(dst, template, s, at)
 		last = at[1]
-		if len(dst) > maxReplaced {
-			return value.Value{}, fmt.Errorf("regexp_replace: the text would have more than %d MiB", maxReplaced>>20)
-		}
 	}
 	return value.OfString(string(append(dst, s[last:]...))), nil
 }
@@ -112,30 +117,4 @@ func template(s string) string {
 		}
 	}
 	return b.String()
-}
-
-// maxCompiled bounds the number of cached patterns.
-const maxCompiled = 100
-
-// patterns caches regular expressions, since a query uses one for every row.
-var patterns struct {
-	sync.Mutex
-	compiled map[string]*regexp.Regexp
-}
-
-func compiled(pattern string) (*regexp.Regexp, error) {
-	patterns.Lock()
-	defer patterns.Unlock()
-	if re := patterns.compiled[pattern]; re != nil {
-		return re, nil
-	}
-	re, err := regexp.Compile(pattern)
-	if err != nil {
-		return nil, fmt.Errorf("the pattern of a regular expression is invalid: %w", err)
-	}
-	if patterns.compiled == nil || len(patterns.compiled) >= maxCompiled {
-		patterns.compiled = map[string]*regexp.Regexp{}
-	}
-	patterns.compiled[pattern] = re
-	return re, nil
 }

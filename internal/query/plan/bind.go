@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"slices"
-
 	"github.com/tandemdb/tandem/internal/query/collation"
 	"github.com/tandemdb/tandem/internal/query/syntax"
 	"github.com/tandemdb/tandem/internal/query/value"
@@ -214,11 +212,21 @@ func (q *Quantified) same() Expr {
 	return nil
 }
 
+// maxParams bounds the parameters of a query. SQLite has 32,766, and one may be there in three forms.
+const maxParams = 10_000
+
 func (b *binder) param(x *syntax.Param) (Expr, error) {
 	if b.indexing {
 		return nil, syntax.Errorf(x.Pos(), "an index cannot depend on a parameter")
 	}
-	if !slices.Contains(b.q.Params, x.Name) {
+	if !b.params[x.Name] {
+		if len(b.q.Params) >= maxParams {
+			return nil, syntax.TooMany(x.Pos(), "parameters", maxParams)
+		}
+		if b.params == nil {
+			b.params = map[string]bool{}
+		}
+		b.params[x.Name] = true
 		b.q.Params = append(b.q.Params, x.Name)
 	}
 	return &Param{x.Name}, nil

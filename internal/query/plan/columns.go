@@ -10,6 +10,9 @@ import (
 // columns resolves the result columns and gives each a name.
 func (b *binder) columns(s *syntax.Select) error {
 	expanded := b.expanded(s.Columns)
+	if len(expanded) > syntax.MaxTerms {
+		return syntax.TooMany(expanded[syntax.MaxTerms].At, "columns", syntax.MaxTerms)
+	}
 	for i, c := range expanded {
 		if c.Alias == "" {
 			continue
@@ -103,11 +106,12 @@ func (s Source) title() string {
 // namer gives each column a unique name.
 type namer struct {
 	taken    map[string]bool
+	same     map[string]int // how many columns have asked for a name
 	nameless int
 }
 
 func newNamer(aliases []alias) *namer {
-	n := &namer{taken: map[string]bool{}}
+	n := &namer{taken: map[string]bool{}, same: map[string]int{}}
 	for _, a := range aliases {
 		n.taken[a.name] = true
 	}
@@ -120,8 +124,9 @@ func (n *namer) name(wish string) string {
 		wish = fmt.Sprintf("$%d", n.nameless)
 	}
 	name := wish
-	for i := 2; n.taken[name]; i++ {
-		name = fmt.Sprintf("%s #%d", wish, i)
+	for n.taken[name] {
+		n.same[wish]++
+		name = fmt.Sprintf("%s #%d", wish, n.same[wish]+1)
 	}
 	n.taken[name] = true
 	return name

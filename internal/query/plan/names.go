@@ -21,8 +21,8 @@ func (b *binder) name(x *syntax.Name, s scope) (Expr, error) {
 		return nil, syntax.Errorf(x.Pos(), "%s cannot depend on a document", s.clause).Try("write a number or a parameter")
 	}
 	if s.aliases {
-		if bound := b.alias(head); bound != nil {
-			return b.aliased(x, bound, rest, s)
+		if column := b.alias(head); column >= 0 {
+			return b.aliased(x, column, rest, s)
 		}
 	}
 	source, used, err := b.sourceOf(x)
@@ -43,13 +43,14 @@ func (b *binder) name(x *syntax.Name, s scope) (Expr, error) {
 	return b.ofSource(x, 0, x.Steps)
 }
 
-func (b *binder) alias(name string) Expr {
+// alias returns the number of the column with an alias, or -1.
+func (b *binder) alias(name string) int {
 	for _, a := range b.aliases {
 		if strings.EqualFold(a.name, name) {
-			return b.q.Columns[a.column].X
+			return a.column
 		}
 	}
-	return nil
+	return -1
 }
 
 func (b *binder) aliasOfAnother(name string, column int) bool {
@@ -57,8 +58,12 @@ func (b *binder) aliasOfAnother(name string, column int) bool {
 }
 
 // aliased returns the expression of an alias, or the part of it at a path.
-func (b *binder) aliased(x *syntax.Name, bound Expr, rest value.Path, s scope) (Expr, error) {
-	if !s.aggregates && hasAggregate(bound) {
+func (b *binder) aliased(x *syntax.Name, column int, rest value.Path, s scope) (Expr, error) {
+	bound, of, err := b.repeat(column, x.Pos())
+	if err != nil {
+		return nil, err
+	}
+	if !s.aggregates && of.aggregates {
 		return nil, syntax.Errorf(x.Pos(), "%s cannot use %q, which stands for an aggregate", s.clause, x.Steps[0].Key)
 	}
 	if len(rest) == 0 {

@@ -43,15 +43,45 @@ var ItemSource = Source{Kind: syntax.Unnest, Items: &Literal{}}
 type binder struct {
 	catalog  Catalog
 	q        *Query
-	aliases  []alias // of columns
-	indexing bool    // the expressions belong to an index
-	lastID   int     // the last ID given to a variable
+	aliases  []alias         // of columns
+	params   map[string]bool // those in q.Params
+	indexing bool            // the expressions belong to an index
+	lastID   int             // the last ID given to a variable
+
+	traits   map[int]traits // of result columns, of those that were asked for
+	repeated int            // nodes of the columns that other clauses repeat
 }
 
 // alias is the alias of a column.
 type alias struct {
 	name   string
 	column int
+}
+
+// traits is what is asked of a column again and again.
+type traits struct {
+	nodes      int
+	aggregates bool
+}
+
+// maxRepeated bounds the nodes that a query gets by the repetition of its columns.
+const maxRepeated = 1 << 20
+
+// repeat returns the expression of a column for another clause.
+func (b *binder) repeat(column, at int) (Expr, traits, error) {
+	x := b.q.Columns[column].X
+	of, known := b.traits[column]
+	if !known {
+		of = traits{nodes(x), hasAggregate(x)}
+		if b.traits == nil {
+			b.traits = map[int]traits{}
+		}
+		b.traits[column] = of
+	}
+	if b.repeated += of.nodes; b.repeated > maxRepeated {
+		return nil, of, syntax.Errorf(at, "the query is too large").Try("repeat long expressions less often")
+	}
+	return x, of, nil
 }
 
 // sources finds the collections, and registers the names of all sources.
@@ -210,7 +240,8 @@ func (b *binder) term(x syntax.Expr, clause string, aggregates bool) (Expr, erro
 			return nil, syntax.Errorf(x.Pos(), "there is no column %d", n).
 				Try(fmt.Sprintf("an integer in %s is the number of a column, and there are %d", clause, len(b.q.Columns)))
 		}
-		return b.q.Columns[n-1].X, nil
+		x, _, err := b.repeat(int(n-1), x.Pos())
+		return x, err
 	}
 	return b.bind(x, scope{clause: clause, aliases: true, aggregates: aggregates})
 }

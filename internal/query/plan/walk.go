@@ -63,6 +63,12 @@ func hasAggregate(x Expr) bool {
 	return has(x, func(x Expr) bool { _, is := x.(*Aggregate); return is })
 }
 
+// nodes counts the expressions that x consists of.
+func nodes(x Expr) (n int) {
+	has(x, func(Expr) bool { n++; return false })
+	return n
+}
+
 // uses reports whether x uses the variable with the given ID.
 func uses(x Expr, id int) bool {
 	return has(x, func(x Expr) bool { v, is := x.(*Variable); return is && v.ID == id })

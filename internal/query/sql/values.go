@@ -201,22 +201,23 @@ func (w *writer) call(x *plan.Call) {
 const maxArguments = 50
 
 // nested writes a call with more arguments than SQL allows. Every function with many arguments can
-// be split, f(a, b, c) into f(f(a, b), c). The exception is array_of, whose array is joined from
-// parts.
+// be split, f(a, b, c, d) into f(f(a, b), f(c, d)). The exception is array_of, whose array is joined from
+// parts. Halves keep SQL's nesting low.
 func (w *writer) nested(x *plan.Call) {
 	if x.Function.Name == "array_of" {
 		w.array(x.Args)
 		return
 	}
-	head, tail := *x, *x
-	head.Args, tail.Args = x.Args[:maxArguments-1], x.Args[maxArguments-1:]
-	tail.Args = append([]plan.Expr{&head}, tail.Args...)
-	w.full(&tail)
+	half := len(x.Args) / 2
+	head, tail, both := *x, *x, *x
+	head.Args, tail.Args = x.Args[:half], x.Args[half:]
+	both.Args = []plan.Expr{&head, &tail}
+	w.full(&both)
 }
 
 func (w *writer) array(items []plan.Expr) {
-	if len(items) > maxArguments {
-		w.put("tandem_join(", func() { w.array(items[:maxArguments]) }, ", ", func() { w.array(items[maxArguments:]) }, ")")
+	if half := len(items) / 2; len(items) > maxArguments {
+		w.put("tandem_join(", func() { w.array(items[:half]) }, ", ", func() { w.array(items[half:]) }, ")")
 		return
 	}
 	w.put("tandem_array(")
@@ -225,9 +226,9 @@ func (w *writer) array(items []plan.Expr) {
 }
 
 func (w *writer) object(x *plan.Members) {
-	if n := len(x.Keys); n > maxArguments {
-		head := &plan.Members{Keys: x.Keys[:maxArguments], Values: x.Values[:maxArguments]}
-		tail := &plan.Members{Keys: x.Keys[maxArguments:], Values: x.Values[maxArguments:]}
+	if half := len(x.Keys) / 2; len(x.Keys) > maxArguments {
+		head := &plan.Members{Keys: x.Keys[:half], Values: x.Values[:half]}
+		tail := &plan.Members{Keys: x.Keys[half:], Values: x.Values[half:]}
 		w.put("tandem_join(", func() { w.object(head) }, ", ", func() { w.object(tail) }, ")")
 		return
 	}

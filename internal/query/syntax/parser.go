@@ -10,7 +10,15 @@ import (
 const (
 	MaxText  = 1 << 20 // bytes of a query
 	MaxDepth = 200     // levels of an expression
+
+	MaxTerms   = 2000 // columns, and terms of GROUP BY and of ORDER BY
+	MaxSources = 64   // collections, and UNNEST
 )
+
+// TooMany returns the error for a list that is too long, from a place on.
+func TooMany(at int, of string, most int) *Error {
+	return Errorf(at, "the query has more than %d %s", most, of)
+}
 
 // Parse parses a statement. Its error is an [*Error].
 func Parse(query string) (*Select, error) {

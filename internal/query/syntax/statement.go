@@ -41,7 +41,9 @@ func (p *parser) columns(s *Select) error {
 		if err != nil {
 			return err
 		}
-		s.Columns = append(s.Columns, c)
+		if s.Columns = append(s.Columns, c); len(s.Columns) > MaxTerms {
+			return TooMany(c.At, "columns", MaxTerms)
+		}
 		if !p.accept(",") {
 			return nil
 		}
@@ -98,6 +100,9 @@ func (p *parser) source() (src Source, err error) {
 func (p *parser) joins(s *Select) error {
 	for {
 		j := Join{At: p.tok.start}
+		if len(s.Joins) >= MaxSources {
+			return TooMany(s.Joins[MaxSources-1].At, "sources", MaxSources)
+		}
 		switch {
 		case p.accept("UNNEST"):
 			if err := p.unnest(&j); err != nil {
@@ -176,6 +181,9 @@ func (p *parser) groupBy(s *Select) (err error) {
 	if s.GroupBy, err = p.list(); err != nil {
 		return err
 	}
+	if len(s.GroupBy) > MaxTerms {
+		return TooMany(s.GroupBy[MaxTerms].Pos(), "terms in GROUP BY", MaxTerms)
+	}
 	if p.accept("HAVING") {
 		s.Having, err = p.expression()
 	}
@@ -205,7 +213,9 @@ func (p *parser) orderBy(s *Select) error {
 				return err
 			}
 		}
-		s.OrderBy = append(s.OrderBy, o)
+		if s.OrderBy = append(s.OrderBy, o); len(s.OrderBy) > MaxTerms {
+			return TooMany(x.Pos(), "terms in ORDER BY", MaxTerms)
+		}
 		if !p.accept(",") {
 			return nil
 		}

@@ -3,7 +3,6 @@ package queries
 import (
 	"bytes"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -56,7 +55,7 @@ func (r *Runner) register(c *sqlite3.Conn) error {
 		scalar(c, "tandem_untag", 1, func(ctx sqlite3.Context, a []sqlite3.Value) { give(ctx, decode(a[0]).Untagged()) }),
 		scalar(c, "tandem_text_only", 1, textOnly),
 		scalar(c, "tandem_like", 3, func(ctx sqlite3.Context, a []sqlite3.Value) {
-			give(ctx, function.Like(decode(a[0]), decode(a[1]), collationOf(a[2])))
+			giveOrFail(ctx)(function.Like(decode(a[0]), decode(a[1]), collationOf(a[2])))
 		}),
 		scalar(c, "tandem_in", 3, in),
 		scalar(c, "tandem_any", 2, func(ctx sqlite3.Context, a []sqlite3.Value) {
@@ -162,7 +161,7 @@ func object(ctx sqlite3.Context, a []sqlite3.Value) {
 func join(ctx sqlite3.Context, a []sqlite3.Value) {
 	x, y := decode(a[0]), decode(a[1])
 	if x.Kind() == value.Array {
-		give(ctx, value.OfItems(slices.AppendSeq(slices.Collect(x.Items()), y.Items())...))
+		give(ctx, joined(x, y))
 		return
 	}
 	var members []value.Member
@@ -172,6 +171,17 @@ func join(ctx sqlite3.Context, a []sqlite3.Value) {
 		}
 	}
 	give(ctx, value.OfMembers(members...))
+}
+
+// joined concatenates two arrays.
+func joined(x, y value.Value) value.Value {
+	switch {
+	case x.Text() == "[]":
+		return y
+	case y.Text() == "[]":
+		return x
+	}
+	return value.OfCanonical(x.Text()[:len(x.Text())-1] + "," + y.Text()[1:])
 }
 
 func meta(ctx sqlite3.Context, a []sqlite3.Value) {
@@ -208,13 +218,18 @@ func registerFunction(c *sqlite3.Conn, f *function.Function) error {
 			a = a[:len(a)-1]
 			env = environment(f, last)
 		}
-		v, err := f.Call(env, decodeAll(a))
+		giveOrFail(ctx)(f.Call(env, decodeAll(a)))
+	})
+}
+
+func giveOrFail(ctx sqlite3.Context) func(value.Value, error) {
+	return func(v value.Value, err error) {
 		if err != nil {
 			ctx.ResultError(err)
 			return
 		}
 		give(ctx, v)
-	})
+	}
 }
 
 func environment(f *function.Function, name sqlite3.Value) (env function.Env) {
