@@ -15,10 +15,11 @@ GOFUMPT := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)/gofumpt
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 
-# The race detector needs a C compiler. It looks at our own code, and not at SQLite, ciphers, compression, derivation of keys and Go's parser,
-# which compute a lot and share nothing by themselves: the tests would take three times as long.
+# The race detector needs a C compiler. It looks at our own code, and not at SQLite, ciphers, compression, derivation of keys, Go's parser,
+# regular expressions and texts, which compute a lot and share nothing by themselves: the tests would take three times as long.
 BLIND := github.com/ncruces/go-sqlite3-wasm/... crypto/internal/fips140/... crypto/pbkdf2 golang.org/x/crypto/... go/... \
-	github.com/klauspost/compress/... github.com/tandemdb/tandem/internal/identity/pkcs
+	github.com/klauspost/compress/... github.com/tandemdb/tandem/internal/identity/pkcs \
+	regexp/... unicode/... math/big golang.org/x/text/...
 ifneq ($(shell command -v $(firstword $(shell go env CC))),)
 # A program with the detector sleeps for a second before it exits, and many tests start processes: they need not.
 RACE := export CGO_ENABLED=1 GORACE=atexit_sleep_ms=0;

@@ -55,7 +55,7 @@ func watchTotals(t testing.TB, r *tandem.Replicator) *totals {
 // The total of a progress is right as soon as there is one, and stays so: from the beginning, after
 // a sync, with deleted documents, and with a selection of documents.
 func TestTheTotalIsRightFromTheBeginning(t *testing.T) { // E3
-	n := testsize.Pick(5_000, 200_000)
+	n := testsize.Pick(1_000, 200_000)
 	for _, direction := range []tandem.ReplicatorType{tandem.Push, tandem.Pull} {
 		t.Run(direction.String(), func(t *testing.T) {
 			theirs, ours := newCollection(t), newCollection(t)

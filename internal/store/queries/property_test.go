@@ -17,6 +17,7 @@ import (
 	"github.com/tandemdb/tandem/internal/query/sql"
 	"github.com/tandemdb/tandem/internal/query/syntax"
 	"github.com/tandemdb/tandem/internal/query/value"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // jsonValues is what documents, literals and parameters of random queries have.
@@ -155,7 +156,7 @@ func documents(t *rapid.T) []querytest.Document {
 func TestTheTranslationAgreesWithTheEvaluator(t *testing.T) {
 	t.Parallel()
 	db := open(t, querytest.Data{})
-	rapid.Check(t, func(rt *rapid.T) {
+	testsize.Check(t, func(rt *rapid.T) {
 		docs := documents(rt)
 		db.data = querytest.Data{"_default.docs": docs}
 		must(t, db.conn.Exec(`DROP TABLE IF EXISTS docs_1`))
@@ -330,7 +331,7 @@ func TestTheTranslationAgreesWithTheEvaluatorThroughArrayIndexes(t *testing.T) {
 	t.Parallel()
 	db := open(t, querytest.Data{})
 	used := 0
-	rapid.Check(t, func(rt *rapid.T) {
+	testsize.Check(t, func(rt *rapid.T) {
 		docs := documents(rt)
 		for i := range docs {
 			docs[i].Body = []byte(strings.ReplaceAll(string(docs[i].Body), `[2.0,1]`, `[{"x":"A","y":["a",2]},{"y":[{"x":"a"},1]},2,"a"]`))
