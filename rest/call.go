@@ -74,7 +74,6 @@ func (c *call) finish() {
 		c.log(slog.LevelError, "panic", "panic", p, "stack", string(debug.Stack()))
 		c.answerFailure(refuse(http.StatusInternalServerError, "unexpected error"))
 	}
-	c.w.finish()
 	c.audit(auditRequest, "method", c.r.Method, "path", c.r.URL.EscapedPath(), "status", c.w.status)
 	c.log(slog.LevelInfo, "request", "user", c.who.name, "address", c.from, "method", c.r.Method, "path", c.r.URL.EscapedPath(),
 		"status", c.w.status, "bytes", c.w.bytes, "duration", time.Since(c.began))

@@ -14,7 +14,6 @@ type response struct {
 	patience time.Duration // see [Limits]
 	status   int           // 0 before the header is written
 	bytes    int64
-	limited  bool // a deadline is set
 }
 
 func newResponse(w http.ResponseWriter, patience time.Duration) *response {
@@ -50,18 +49,9 @@ func (w *response) flush() error {
 	return err
 }
 
+// limit sets the time for the next bytes. Servers end it with the answer.
 func (w *response) limit() {
-	w.limited = true
 	_ = w.control.SetWriteDeadline(time.Now().Add(w.patience)) // not every server can
-}
-
-// finish leaves the connection without a deadline to its next request.
-func (w *response) finish() {
-	if !w.limited {
-		return
-	}
-	_ = w.control.Flush() // under the deadline
-	_ = w.control.SetWriteDeadline(time.Time{})
 }
 
 // Unwrap is for [http.ResponseController].

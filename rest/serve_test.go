@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -71,27 +70,6 @@ func TestSlowClientsEnd(t *testing.T) {
 	}
 	if text := awaitEnd(t, "an answer that is not read", reader); len(text) >= len(long) {
 		t.Error("the whole answer was kept for a client that does not read")
-	}
-}
-
-func TestAConnectionGoesOnAfterASlowRequest(t *testing.T) {
-	s := listen(t, rest.Limits{Patience: 300 * time.Millisecond})
-	conn := s.raw("")
-	in := bufio.NewReader(conn)
-	for i := range 3 {
-		if i > 0 { // longer than the patience, between requests
-			timer := time.NewTimer(400 * time.Millisecond)
-			<-timer.C
-		}
-		_, err := fmt.Fprintf(conn, "PUT /shop/d%d HTTP/1.1\r\n%sContent-Length: 2\r\n\r\n{}", i, bobLogin)
-		check(t, err)
-		got, err := http.ReadResponse(in, nil)
-		check(t, err)
-		_, err = io.Copy(io.Discard, got.Body)
-		check(t, err)
-		if got.StatusCode != http.StatusCreated {
-			t.Errorf("request %d: got %d", i, got.StatusCode)
-		}
 	}
 }
 
