@@ -12,8 +12,11 @@ import (
 
 // Source is what a tail reads: a [tandem.Collection].
 type Source interface {
+	// LastSequence is that of the latest change.
 	LastSequence(ctx context.Context) (uint64, error)
+	// ChangesSince yields the present changes after a sequence.
 	ChangesSince(ctx context.Context, since uint64, o ...tandem.ChangeOptions) iter.Seq2[tandem.Change, error]
+	// FollowChanges goes on with those that come.
 	FollowChanges(ctx context.Context, since uint64, o ...tandem.ChangeOptions) iter.Seq2[tandem.Change, error]
 }
 
@@ -33,7 +36,7 @@ type tail struct {
 // follow reads changes after the ring's floor until ctx ends or the source fails.
 func (t *tail) follow(ctx context.Context, document AppendDocument) {
 	o := tandem.ChangeOptions{Documents: t.documents}
-	err := error(errEnded)
+	err := errEnded
 	for change, changeErr := range t.source.FollowChanges(ctx, t.ring.floor, o) {
 		if changeErr != nil {
 			err = changeErr
