@@ -46,7 +46,15 @@ func (a *groupOwner) root() *x509.Certificate { return a.issuer.Leaf() }
 // database.
 func memberConfig(t testing.TB, a *groupOwner, name string, peers ...string) tandem.MultipeerReplicatorConfiguration {
 	t.Helper()
-	coll := defaultIn(t, openAt(t, filepath.Join(t.TempDir(), name), tandem.Options{}))
+	return memberConfigIn(t, a, name, tandem.Options{}, peers...)
+}
+
+// memberConfigIn is memberConfig with options for the database.
+func memberConfigIn(
+	t testing.TB, a *groupOwner, name string, o tandem.Options, peers ...string,
+) tandem.MultipeerReplicatorConfiguration {
+	t.Helper()
+	coll := defaultIn(t, openAt(t, filepath.Join(t.TempDir(), name), o))
 	return tandem.MultipeerReplicatorConfiguration{
 		PeerGroupID: testGroup, Identity: a.identity(name, testGroup), Authenticator: tandem.MultipeerRoots(a.root()),
 		Collections: []tandem.MultipeerCollectionConfiguration{{Collection: coll}},

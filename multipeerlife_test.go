@@ -1,6 +1,7 @@
 package tandem_test
 
 import (
+	"bytes"
 	"crypto/x509"
 	"fmt"
 	"sync/atomic"
@@ -64,8 +65,17 @@ func TestMeshGoesOnWhoeverDials(t *testing.T) {
 
 // TestMeshHealsAfterAPause parts two pairs, which edit the same documents, and lets them meet again.
 func TestMeshHealsAfterAPause(t *testing.T) {
+	for _, versioning := range []tandem.Versioning{tandem.VersionVectors, tandem.RevTrees} {
+		t.Run(string(versioning), func(t *testing.T) { meetAgain(t, tandem.Options{Versioning: versioning}) })
+	}
+}
+
+func meetAgain(t *testing.T, o tandem.Options) {
 	a := newGroupOwner(t)
-	all := startMembers(t, a, 4)
+	all := []*member{startMember(t, memberConfigIn(t, a, "m0", o))}
+	for i := range 3 {
+		all = append(all, startMember(t, memberConfigIn(t, a, fmt.Sprintf("m%d", i+1), o, all[0].Addresses()[0])))
+	}
 	save(t, all[0].coll, "same", `{"n":0}`)
 	save(t, all[0].coll, "gone", `{"n":0}`)
 	waitSame(t, 2, all...)
@@ -149,4 +159,27 @@ func TestMeshRefusesStrangers(t *testing.T) {
 	m, err := tandem.NewMultipeerReplicator(cfg)
 	check(t, err)
 	wantError(t, "start with the identity of another authority", m.Start(), tandem.ErrCertUntrusted)
+}
+
+// TestMeshFetchesABlobOnce lets members fetch a blob that several neighbours offer.
+func TestMeshFetchesABlobOnce(t *testing.T) {
+	const size = 300_000
+	a := newGroupOwner(t)
+	all := startMembers(t, a, 4)
+	waitLinked(t, all)
+	d := newDocument(t, "photo", `{"of":"bread"}`)
+	check(t, d.SetBlob("picture", tandem.NewBlob("image/png", bytes.Repeat([]byte("picture"), size/7))))
+	check(t, all[0].coll.Save(t.Context(), d))
+	waitSame(t, 1, all...)
+	for i, m := range all[1:] {
+		await(t, "the counts are complete", func() bool { return m.Status().Activity == tandem.Idle })
+		if got := m.Status().Progress.BlobBytes; got != size/7*7 {
+			t.Errorf("member %d received %d bytes of blobs, want %d", i+1, got, size/7*7)
+		}
+		content, err := mustDocument(t, m.coll, "photo").Blob("picture").Content()
+		check(t, err)
+		if len(content) != size/7*7 {
+			t.Errorf("member %d has a blob of %d bytes", i+1, len(content))
+		}
+	}
 }

@@ -134,8 +134,8 @@ func (s *Session) Begun() bool {
 	return len(all) > 0 && s.begun.Load()
 }
 
-// Send sends a request of the mesh's own, which wants no reply.
-func (s *Session) Send(m *blip.Message) error { return s.send(m, nil) }
+// Send sends a request of the mesh's own, which wants no reply. Before Run it waits there.
+func (s *Session) Send(m *blip.Message) error { return s.conn.Send(m, nil) }
 
 // Err returns the latest error that did not end the session, or nil.
 func (s *Session) Err() error { return s.lastSetback() }
