@@ -109,6 +109,10 @@ bench-query: ## compare queries over 100,000 documents with SQL of SQLite's own 
 bench-rest: ## measure requests to the REST server and its feeds, and SQLite alone beside it, in a minute
 	@CGO_ENABLED=0 go test -count=1 -run '^Test(Feed)?Figures$$' ./rest -figures 3s -v | grep -E '/s|listener|settled'
 
+.PHONY: bench-mesh
+bench-mesh: ## print the figures of meshes: 15 and 50 members in one process, and 1,000 simulated ones
+	@TANDEM_TESTS=all go test -count=1 -timeout 30m -run '^Test(Mesh|AMesh|ALargeMesh|FewLinks|Halves|Firewalls)' -v . ./internal/mesh/overlay | grep -v '^=== '
+
 .PHONY: converge
 converge: ## let SEEDS random meshes of peers converge
 	@go test -count=1 -timeout 30m ./internal/replication/converge -converge.seeds $(SEEDS)

@@ -92,7 +92,7 @@ func (m *member) count(t testing.TB) uint64 {
 	t.Helper()
 	n, err := m.coll.Count(context.Background())
 	check(t, err)
-	return uint64(n)
+	return n
 }
 
 // waitSame waits until all members have the same documents, as many as are wanted.

@@ -130,7 +130,7 @@ func (a *app) mesh(ctx context.Context, db *tandem.Database, cfg tandem.Multipee
 	defer member.AddPeerListener(show.peer).Remove()
 	defer member.AddStatusListener(show.status).Remove()
 	defer member.AddDocumentReplicationListener(show.documents).Remove()
-	if err := member.Start(); err != nil { //nolint:contextcheck // the member goes on after Start
+	if err := member.Start(); err != nil {
 		return err
 	}
 	defer member.Close() //nolint:contextcheck // stopping must not be cut short

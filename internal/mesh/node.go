@@ -17,9 +17,12 @@ type ID = overlay.ID
 
 // Conn is a connection whose other end has proved its ID.
 type Conn interface {
+	// Peer returns the ID that the other end has proved.
 	Peer() ID
-	Address() string // of the other end
-	Abort()          // closes it at once
+	// Address returns the address of the other end.
+	Address() string
+	// Abort closes the connection at once.
+	Abort()
 }
 
 // Config configures a [Node]. Self, Dial and Serve are required.

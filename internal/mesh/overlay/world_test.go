@@ -24,7 +24,6 @@ type world struct {
 	passes  func(a, b *node) bool     // nil means always: packets of a connection
 
 	dials, messages, records int
-	trace                    func(what string, a, b *node)
 }
 
 type node struct {
