@@ -23,6 +23,9 @@ type ArrayIndex struct {
 	Where plan.Expr    // of a document; nil for all documents
 }
 
+// TriggerVersion changes with the text of [ArrayIndex.Create]: triggers stay in the database as they were created.
+const TriggerVersion = "2"
+
 // Create returns the SQL that creates the table, and the triggers that keep it. An entry that stays is not rewritten.
 // SQLite searches the table for each row of a subquery, but reads it whole for a compound SELECT: hence SELECT * FROM.
 func (x ArrayIndex) Create() string {

@@ -70,7 +70,7 @@ func (r *Runner) called(ctx sqlite3.Context) {
 // Versions names the versions of what indexes are built with. An index that has another is not what this program
 // would build.
 func Versions() string {
-	return "functions " + function.Version + ", collations " + collation.Version
+	return "functions " + function.Version + ", collations " + collation.Version + ", triggers " + sql.TriggerVersion
 }
 
 // Values are the values that a statement's parameters are bound to.
