@@ -72,7 +72,7 @@ func (c *call) identifyByPassword(name, password string) error {
 	if list == nil {
 		return needsLogin("there are no users")
 	}
-	if c.h.verified.has(name, password) {
+	if c.h.verified.has(list, name, password) {
 		if u := list.Find(name); u != nil {
 			c.who = caller{name, u}
 			return nil
@@ -90,7 +90,7 @@ func (c *call) identifyByPassword(name, password string) error {
 		return needsLogin("the user name or password is wrong")
 	}
 	c.h.guesses.Passed(c.from)
-	c.h.verified.add(name, password)
+	c.h.verified.add(list, name, password)
 	c.who = caller{name, u}
 	c.audit(auditLogin)
 	return nil
@@ -156,9 +156,10 @@ func (c *call) noAccess(name string) error {
 var errReadOnly = refuse(http.StatusForbidden, "this database is read-only for clients")
 
 // verified remembers passwords that were right, since a check takes long on purpose. It keeps a digest
-// under a key of its own.
+// under a key of its own. Those of former users do not count, also if their check ends late.
 type verified struct {
 	mu    sync.Mutex
+	of    *users.List
 	key   [sha256.Size]byte
 	until map[[sha256.Size]byte]time.Time
 }
@@ -168,26 +169,20 @@ const (
 	maxVerified = 10_000
 )
 
-func (v *verified) has(name, password string) bool {
+func (v *verified) has(list *users.List, name, password string) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.until != nil && time.Now().Before(v.until[v.digest(name, password)])
+	return v.of == list && v.until != nil && time.Now().Before(v.until[v.digest(name, password)])
 }
 
-func (v *verified) add(name, password string) {
+func (v *verified) add(list *users.List, name, password string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.until == nil || len(v.until) >= maxVerified {
-		v.until = make(map[[sha256.Size]byte]time.Time)
+	if v.of != list || v.until == nil || len(v.until) >= maxVerified {
+		v.of, v.until = list, make(map[[sha256.Size]byte]time.Time)
 		_, _ = rand.Read(v.key[:]) // never fails: see crypto/rand
 	}
 	v.until[v.digest(name, password)] = time.Now().Add(verifiedFor)
-}
-
-func (v *verified) forget() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.until = nil
 }
 
 func (v *verified) digest(name, password string) (sum [sha256.Size]byte) {

@@ -77,7 +77,6 @@ func (h *Handler) SetUsers(u *Users) {
 	} else {
 		h.users.Store(u.list)
 	}
-	h.verified.forget()
 	h.sessions.keep(func(s *session) bool { return h.users.Load().Find(s.user.Name).SamePassword(s.user) })
 }
 

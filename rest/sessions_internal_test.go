@@ -84,3 +84,16 @@ func TestASessionIDIsNotPrinted(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+func TestAPasswordIsRememberedForItsOwnUsersOnly(t *testing.T) {
+	var v verified
+	former, now := new(users.List), new(users.List)
+	v.add(now, "bob", "new")
+	if !v.has(now, "bob", "new") || v.has(now, "bob", "old") || v.has(now, "bobn", "ew") {
+		t.Error("the password that was right is not the one that is remembered")
+	}
+	v.add(former, "bob", "old") // by a check that began before the users were replaced
+	if v.has(now, "bob", "old") {
+		t.Error("a password of former users is remembered")
+	}
+}
