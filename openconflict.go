@@ -39,7 +39,7 @@ func (o *OpenConflict) ForResolver() Conflict {
 	return c
 }
 
-// ErrLeaveOpen, returned by a [ConflictResolver], leaves the conflict open for
+// ErrLeaveOpen is what a [ConflictResolver] returns to leave the conflict open for
 // [Collection.Resolve]. The replicator reports the document with [ErrConflict], and its next run
 // calls the resolver again.
 var ErrLeaveOpen = errors.New("left open")
