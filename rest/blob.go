@@ -62,6 +62,9 @@ func (c *call) uploadBlob() (document.Value, error) {
 		kind = c.r.Header.Get("Content-Type") // with its parameters
 	}
 	blob, err := c.db.CreateBlob(c.r.Context(), kind, c.body(c.h.cfg.Limits.BlobBytes))
+	if err == nil {
+		err = c.stillMay()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -25,8 +25,10 @@ func (c *call) readText(limit int64) ([]byte, error) {
 	if n := c.r.ContentLength; n > 0 {
 		text.Grow(int(min(n, limit, 1<<20)) + bytes.MinRead)
 	}
-	_, err := text.ReadFrom(c.body(limit))
-	return text.Bytes(), err
+	if _, err := text.ReadFrom(c.body(limit)); err != nil {
+		return nil, err
+	}
+	return text.Bytes(), c.stillMay()
 }
 
 // decode reads a body of JSON into what v points to. An empty body leaves it as it is.

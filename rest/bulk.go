@@ -72,7 +72,7 @@ func postBulk(c *call) error {
 			return err
 		}
 		if b.in.options.oldEdits {
-			return refuse(http.StatusNotImplemented, "new_edits=false is not supported: send documents with the revision that they change")
+			return errOldEdits
 		}
 		if text == nil {
 			break
@@ -86,6 +86,8 @@ func postBulk(c *call) error {
 	}
 	return b.finish()
 }
+
+var errOldEdits = refuse(http.StatusNotImplemented, "new_edits=false is not supported: send documents with the revision that they change")
 
 // add takes a document into the group, and commits the group when it is full. The group is committed only
 // when the next document is there, so that a short request with malformed text changes nothing.
@@ -105,6 +107,9 @@ func (b *bulk) add(text []byte) error {
 func (b *bulk) commit() error {
 	if len(b.group) == 0 {
 		return nil
+	}
+	if err := b.c.stillMay(); err != nil {
+		return err
 	}
 	ctx := b.c.r.Context()
 	err := b.c.db.InBatch(ctx, func(batch *tandem.Batch) error {

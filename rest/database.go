@@ -51,6 +51,7 @@ func putKeyspace(c *call) error {
 		if err := c.mayWrite(); err != nil {
 			return err
 		}
+		c.needs = writes // of which the rest of the request is
 		return postDocument(c)
 	}
 	if err := c.checkRole(admin); err != nil {

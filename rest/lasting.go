@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/users"
@@ -36,6 +37,15 @@ func (c *call) mayGoOn() bool {
 	default:
 		return true
 	}
+}
+
+// stillMay checks the rights to a change anew after its body was read: a client may take its time to send
+// one.
+func (c *call) stillMay() error {
+	if c.needs != decides && !c.mayGoOn() { // the function of such a route checks by itself
+		return refuse(http.StatusForbidden, "the right to do this was taken away meanwhile")
+	}
+	return nil
 }
 
 // push writes part of a lasting answer and has it sent. A client that does not read for a while ends the
