@@ -93,6 +93,9 @@ func (b *bulkReader) members() error {
 			if err != nil {
 				return b.malformed(err)
 			}
+			if value.Kind() != 'f' && value.Kind() != 't' {
+				return refuse(http.StatusBadRequest, "the member new_edits is no boolean")
+			}
 			b.options.oldEdits = value.Kind() == 'f'
 		default:
 			if err := b.decoder.SkipValue(); err != nil {

@@ -23,6 +23,9 @@ func putDocument(c *call) error {
 	if err != nil {
 		return err
 	}
+	if c.param("new_edits") == "false" {
+		return errOldEdits
+	}
 	text, err := c.readJSON(c.h.cfg.Limits.DocumentBytes)
 	if err != nil {
 		return err

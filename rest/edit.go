@@ -43,6 +43,9 @@ type expiry struct {
 
 // parseEdit reads a document. pathID is the ID that the path has, "" if it has none.
 func parseEdit(text []byte, pathID string) (edit, error) {
+	if len(bytes.TrimSpace(text)) == 0 { // {} empties a document, and a body that was lost does not
+		return edit{id: pathID}, refuse(http.StatusBadRequest, "the body is empty, want a JSON object")
+	}
 	doc, err := tandem.NewDocumentWithBody(pathID, text)
 	if err != nil {
 		if e := fault.Of(err); e != nil && pathID == "" { // which names an ID that nobody knows
