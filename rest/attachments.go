@@ -37,11 +37,11 @@ func untyped(body document.Value) document.Value {
 	if list == nil {
 		return body
 	}
-	plain := list
+	var plain []byte
 	for key, entry := range list.Members() {
-		plain = document.SetMember(plain, string(key.Text()), document.SetMember(entry, "@type", nil))
+		plain = document.AppendMember(plain, key, document.SetMember(entry, "@type", nil))
 	}
-	return document.SetMember(body, attachmentsKey, plain)
+	return document.SetMember(body, attachmentsKey, document.Enclose(plain, 0, '{', '}'))
 }
 
 // takeAttachments turns the attachments in a body from a client into blobs: the content of a new one
@@ -51,30 +51,43 @@ func takeAttachments(body document.Value) (document.Value, error) {
 	if list.Kind() != document.Object {
 		return nil, refuse(http.StatusBadRequest, "the member %s is no object", attachmentsKey)
 	}
+	body = document.SetMember(body, attachmentsKey, nil)
+	var kept []byte
+	places := 0
 	for key, entry := range list.Members() {
-		name := string(key.Text())
-		var err error
-		switch p := placeOf(name); {
-		case entry.Member("data").Kind() == document.String:
-			inline := document.SetMember(document.SetMember(entry, "@type", document.Value(`"blob"`)), "stub", nil)
-			if !p.attachment {
-				list = document.SetMember(list, name, document.SetMember(inline, "stub", document.Value("true")))
-				break
+		p := placeOf(string(key.Text()))
+		isNew := entry.Member("data").Kind() == document.String
+		if !isNew && document.CheckDigest(string(entry.Member("digest").Text())) != nil {
+			return nil, refuse(http.StatusBadRequest, "the attachment %.100s has neither data nor a digest", key.Text())
+		}
+		if p.attachment {
+			if places++; places*len(body) > maxPlaceWork {
+				return nil, refuse(http.StatusRequestEntityTooLarge, "the document has too many attachments for its size")
 			}
-			list = document.SetMember(list, name, nil)
-			body, err = p.set(body, document.SetMember(inline, "revpos", nil))
-		case document.CheckDigest(string(entry.Member("digest").Text())) != nil:
-			err = refuse(http.StatusBadRequest, "the attachment %.100s has neither data nor a digest", name)
-		case p.attachment && p.in(body) == nil: // its blob was removed
-			list = document.SetMember(list, name, nil)
 		}
-		if err != nil {
-			return nil, err
+		switch {
+		case isNew && p.attachment:
+			var err error
+			if body, err = p.set(body, document.SetMember(inlineBlob(entry), "revpos", nil)); err != nil {
+				return nil, err
+			}
+		case isNew:
+			kept = document.AppendMember(kept, key, document.SetMember(inlineBlob(entry), "stub", document.Value("true")))
+		case !p.attachment || p.in(body) != nil: // else its blob was removed
+			kept = document.AppendMember(kept, key, entry)
 		}
 	}
-	if string(list) == "{}" {
-		list = nil
+	if kept != nil {
+		body = document.SetMember(body, attachmentsKey, document.Enclose(kept, 0, '{', '}'))
 	}
-	clean, _, err := document.FromGateway(document.SetMember(body, attachmentsKey, list))
+	clean, _, err := document.FromGateway(body)
 	return clean, err
+}
+
+// maxPlaceWork bounds the bytes that are looked through for the places of the attachments of one document.
+const maxPlaceWork = 256 << 20
+
+// inlineBlob returns an attachment with its content as the blob that is taken out when the document is saved.
+func inlineBlob(entry document.Value) document.Value {
+	return document.SetMember(document.SetMember(entry, "@type", document.Value(`"blob"`)), "stub", nil)
 }
