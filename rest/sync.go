@@ -29,6 +29,8 @@ func getSync(c *call) error {
 		if err := c.resume(s); err != nil {
 			return err
 		}
+	} else if err := c.checkPage(); err != nil {
+		return err
 	} else if err := c.identify(); err != nil {
 		return err
 	}
@@ -48,6 +50,20 @@ func getSync(c *call) error {
 	c.w.status = http.StatusSwitchingProtocols // for the log: the connection was taken over
 	c.audit(auditSyncDisconnect)
 	return nil
+}
+
+// checkPage refuses the pages of sites that CORS lets in as all are: a browser adds its remembered login to
+// a WebSocket, and that of a user counts only where an origin is named. One-time sessions are no such login.
+func (c *call) checkPage() error {
+	origin := c.r.Header.Get("Origin")
+	allowed, credentials := c.h.cfg.CORS.allows(origin, false)
+	page, err := url.Parse(origin)
+	isOwn := err == nil && page.Host != "" && strings.EqualFold(page.Host, c.r.Host)
+	if origin == "" || !allowed || credentials || isOwn { // the listener checks all others
+		return nil
+	}
+	return refuse(http.StatusForbidden, "a page of another site may not use a remembered login").
+		try("connect with a one-time session, or have the operator allow the page's origin (CORS)")
 }
 
 // listenerAnswer keeps a refusal of the listener, which is text, so that it is answered as all others.

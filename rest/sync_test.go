@@ -14,7 +14,7 @@ import (
 )
 
 // serveSync starts a server on whose port databases sync.
-func serveSync(t *testing.T, origins ...string) *server {
+func serveSync(t *testing.T, change func(cfg *rest.Configuration), origins ...string) *server {
 	t.Helper()
 	var listener *tandem.URLEndpointListener
 	s := serve(t, func(cfg *rest.Configuration) {
@@ -30,13 +30,16 @@ func serveSync(t *testing.T, origins ...string) *server {
 		check(t, err)
 		check(t, listener.Start())
 		cfg.Sync = listener
+		if change != nil {
+			change(cfg)
+		}
 	})
 	t.Cleanup(listener.Stop)
 	return s
 }
 
 func TestReplicatorsSyncOnThePort(t *testing.T) {
-	s := serveSync(t)
+	s := serveSync(t, nil)
 	s.want(s.do("PUT /shop/here", `{"n":1}`), 201, "")
 	mine := open(t, "mine", tandem.Options{})
 	coll, err := mine.DefaultCollection(t.Context())
@@ -92,7 +95,7 @@ func (s *server) connect(id, origin string) (status int, protocol string) {
 }
 
 func TestAOneTimeSessionOpensOneWebSocket(t *testing.T) {
-	s := serveSync(t, "https://app.example", "https://evil.example")
+	s := serveSync(t, nil, "https://app.example", "https://evil.example")
 	id := s.oneTime("/shop/_session")
 	if status, protocol := s.connect(id, ""); status != http.StatusSwitchingProtocols || protocol != "BLIP_3+CBMobile_4" {
 		t.Errorf("got %d with %q", status, protocol)
@@ -114,7 +117,7 @@ func TestAOneTimeSessionOpensOneWebSocket(t *testing.T) {
 }
 
 func TestAPageOfAnotherSiteOpensNoWebSocket(t *testing.T) {
-	s := serveSync(t)
+	s := serveSync(t, nil)
 	r := s.request("GET /shop/_blipsync", "", "Origin: https://evil.example", "User-Agent: Mozilla/5.0")
 	for name, value := range map[string]string{
 		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
@@ -127,5 +130,26 @@ func TestAPageOfAnotherSiteOpensNoWebSocket(t *testing.T) {
 	defer got.Body.Close()
 	if got.StatusCode != http.StatusForbidden {
 		t.Errorf("got %d, want 403", got.StatusCode)
+	}
+}
+
+// An origin "*" is for pages without a login; a browser adds a remembered one to a WebSocket.
+func TestAPageOfAnySiteOpensAWebSocketByAOneTimeSessionAlone(t *testing.T) {
+	s := serveSync(t, func(cfg *rest.Configuration) { cfg.CORS.Origins = []string{"*", "https://app.example"} }, "*")
+	for origin, want := range map[string]int{
+		"https://evil.example": http.StatusForbidden, "https://app.example": http.StatusSwitchingProtocols,
+		s.url: http.StatusSwitchingProtocols, "": http.StatusSwitchingProtocols,
+	} {
+		o := &websocket.DialOptions{Subprotocols: []string{"BLIP_3+CBMobile_4"}, HTTPHeader: s.request("GET /", "", "Origin: "+origin).Header}
+		if origin == "" {
+			o.HTTPHeader.Del("Origin")
+		}
+		conn, got, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(s.url, "http")+"/shop/_blipsync", o)
+		if err == nil {
+			_ = conn.CloseNow()
+		}
+		if got.StatusCode != want {
+			t.Errorf("%s: got %d, want %d", origin, got.StatusCode, want)
+		}
 	}
 }
