@@ -88,7 +88,7 @@ func statusOf(err error) int {
 		{http.StatusNotFound, []error{tandem.ErrNotFound}},
 		{http.StatusConflict, []error{tandem.ErrConflict}},
 		{http.StatusInsufficientStorage, []error{syscall.ENOSPC}},
-		{http.StatusServiceUnavailable, []error{tandem.ErrBusy, tandem.ErrNotOpen, tandem.ErrTooManyFiles, context.DeadlineExceeded}},
+		{http.StatusServiceUnavailable, []error{tandem.ErrBusy, tandem.ErrNotOpen, tandem.ErrTooManyFiles, context.DeadlineExceeded, context.Canceled}},
 		{http.StatusForbidden, []error{tandem.ErrForbidden, tandem.ErrNotWriteable}},
 		{http.StatusNotImplemented, []error{tandem.ErrUnsupported}},
 		{http.StatusBadRequest, []error{
