@@ -57,6 +57,14 @@ func (c *call) checkJSON() error {
 	return nil
 }
 
+// checkCoding answers 415 to a compressed body, which would be stored as it is.
+func (c *call) checkCoding() error {
+	if coding := c.r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return refuse(http.StatusUnsupportedMediaType, "the body has the coding %.40q, want none", coding)
+	}
+	return nil
+}
+
 // body returns the request's body, of at most limit bytes. A client that stops sending ends it.
 func (c *call) body(limit int64) io.Reader {
 	return bodyReader{http.MaxBytesReader(c.w, c.r.Body, limit), c.w}

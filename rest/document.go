@@ -92,7 +92,7 @@ func (c *call) apply(e edit, status int) error {
 	}
 	c.audit(e.event(), "document", d.ID(), "rev", d.RevisionID())
 	c.setTag(d.RevisionID())
-	if c.r.Method == http.MethodPost {
+	if len(c.vars) == 0 { // the path does not name the document
 		c.w.Header().Set("Location", "/"+split(sentPath(c.r.URL))[0]+"/"+url.PathEscape(d.ID()))
 	}
 	return c.send(status, appendSaved(nil, d))

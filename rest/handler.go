@@ -114,6 +114,9 @@ func (c *call) run() error {
 	if err := c.checkVersion(); err != nil {
 		return err
 	}
+	if err := c.checkCoding(); err != nil {
+		return err
+	}
 	found, err := c.h.router.find(c.r)
 	if err != nil {
 		return err

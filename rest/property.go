@@ -99,7 +99,7 @@ func getProperty(c *call) error {
 
 // putProperty sets a property, of a new document too. A value that is not JSON becomes a blob.
 func putProperty(c *call) error {
-	e, body, err := c.partEdit()
+	e, body, err := c.partEdit("")
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (c *call) readValue() (document.Value, error) {
 }
 
 func deleteProperty(c *call) error {
-	e, body, err := c.partEdit()
+	e, body, err := c.partEdit("")
 	if err != nil {
 		return err
 	}
@@ -156,22 +156,19 @@ func patchDocument(c *call) error {
 	if c.mediaType() != patchType {
 		return refuse(http.StatusUnsupportedMediaType, "the body is %.80q, want %s", c.r.Header.Get("Content-Type"), patchType)
 	}
-	e, body, err := c.partEdit()
+	patch, rev, err := c.readPatch()
 	if err != nil {
 		return err
 	}
-	patch, err := c.readText(c.h.cfg.Limits.DocumentBytes)
+	e, body, err := c.partEdit(rev)
 	if err != nil {
-		return err
-	}
-	if _, err := document.ParseValue(patch, 0); err != nil {
 		return err
 	}
 	d, err := tandem.NewDocumentWithBody(e.id, body)
 	if err != nil {
 		return err
 	}
-	if err := d.Merge(json.RawMessage(patch)); err != nil {
+	if err := d.Merge(patch); err != nil {
 		return err
 	}
 	status := http.StatusOK
@@ -181,13 +178,35 @@ func patchDocument(c *call) error {
 	return c.applyPart(e, d.Body(), status)
 }
 
+// readPatch reads a patch, and the revision that it names, "" if it names none.
+func (c *call) readPatch() (patch json.RawMessage, rev string, err error) {
+	text, err := c.readText(c.h.cfg.Limits.DocumentBytes)
+	if err != nil {
+		return nil, "", err
+	}
+	value, err := document.ParseValue(text, 0)
+	if err != nil {
+		return nil, "", err
+	}
+	if value.Kind() != document.Object {
+		return nil, "", refuse(http.StatusBadRequest, "the patch is no JSON object")
+	}
+	if given := value.Member("_rev"); given != nil {
+		if rev, err = textOf("_rev", given); err != nil {
+			return nil, "", err
+		}
+		value = document.SetMember(value, "_rev", nil)
+	}
+	return json.RawMessage(value), rev, nil
+}
+
 // partEdit begins an edit of a part of a document. It returns the body of the latest revision, which the
-// request has to name, or {} for a document that does not exist.
-func (c *call) partEdit() (e edit, body document.Value, err error) {
+// request has to name, or {} for a document that does not exist. inBody is the revision that the body has.
+func (c *call) partEdit(inBody string) (e edit, body document.Value, err error) {
 	if e.id, err = docID(c.vars[0]); err != nil {
 		return e, nil, err
 	}
-	if e.rev, err = c.givenRevision(""); err != nil {
+	if e.rev, err = c.givenRevision(inBody); err != nil {
 		return e, nil, err
 	}
 	latest, err := newest(c.r.Context(), c.coll, e.id)

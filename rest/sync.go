@@ -35,7 +35,7 @@ func getSync(c *call) error {
 		return err
 	}
 	if c.db == nil || !c.readsSome(c.db) {
-		return c.noAccess(c.database())
+		return c.noAccess(pathName(split(sentPath(c.r.URL))[0]))
 	}
 	r.Header.Del("Authorization")
 	r.Header.Del("Cookie")
