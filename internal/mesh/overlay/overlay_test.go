@@ -1,6 +1,7 @@
 package overlay_test
 
 import (
+	"flag"
 	"testing"
 	"time"
 
@@ -58,9 +59,14 @@ func (w *world) allKnow(size int) bool {
 	return true
 }
 
+var peers = flag.Int("overlay.peers", 0, "peers of the large mesh; 0 means as many as the sample of tests has")
+
 // TestALargeMeshStaysWhole lets a tenth of the peers leave, in silence, and others come, each minute.
 func TestALargeMeshStaysWhole(t *testing.T) {
-	size, minutes := testsize.Pick(60, 1000), testsize.Pick(2, 5)
+	size, minutes := testsize.Pick(60, 100), testsize.Pick(2, 3)
+	if *peers > 0 {
+		size = *peers
+	}
 	w := newWorld(7, size)
 	w.start(w.all[0])
 	for i, n := range w.all[1:] {
