@@ -30,7 +30,7 @@ func TestAKilledServerKeepsWhatItHasAcknowledged(t *testing.T) {
 	for i := range restWriters {
 		k.writers = append(k.writers, &restWriter{k: k, name: fmt.Sprint("w", i), bulk: i%2 == 1})
 	}
-	rounds := testsize.Pick(3, 30)
+	rounds := testsize.Pick(3, 12)
 	for k.round = range rounds + 1 { // the last one only looks
 		p := k.launch("serve", path, "--interface", "127.0.0.1", "--no-tls", "--rest", "127.0.0.1:0", "--rest-write")
 		k.connect(p, path)

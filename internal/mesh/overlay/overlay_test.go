@@ -136,7 +136,7 @@ func TestFewLinksChangeWithOnePeer(t *testing.T) {
 		w.start(n, w.all[0])
 	}
 	w.run(3*time.Minute, nil)
-	changes, rounds := 0, testsize.Pick(4, 20)
+	changes, rounds := 0, testsize.Pick(4, 8)
 	for range rounds {
 		n := w.all[1+w.random.IntN(size-1)]
 		before := w.edges(n)
