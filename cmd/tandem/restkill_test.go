@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tandemdb/tandem"
 	"github.com/tandemdb/tandem/internal/testsize"
@@ -90,14 +91,36 @@ func (k *restKilling) write(p *proc) {
 			}
 		})
 	}
-	<-reached
+	ended := make(chan struct{})
+	go func() {
+		writing.Wait()
+		close(ended)
+	}()
+	select {
+	case <-reached:
+	case <-ended:
+		k.t.Errorf("round %d: all writers have ended before the kill", k.round)
+	}
 	k.kill(p)
-	writing.Wait()
+	<-ended
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// do sends a request. It returns no status if the server was killed before it answered.
+// do sends a request, again if the server finds that there were too many. It returns no status if
+// the server was killed before it answered.
 func (k *restKilling) do(method, path, body string) (status int, text string) {
+	for {
+		status, text = k.once(method, path, body)
+		if status != http.StatusTooManyRequests {
+			return status, text
+		}
+		<-time.After(retryPause)
+	}
+}
+
+const retryPause = 100 * time.Millisecond
+
+func (k *restKilling) once(method, path, body string) (status int, text string) {
 	r, err := http.NewRequest(method, k.base+path, strings.NewReader(body))
 	if err != nil {
 		return 0, err.Error()
