@@ -4,6 +4,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,6 +69,7 @@ func (c *call) uploadBlob() (document.Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.h.blobs.uploads.note(c.account(), upload{c.db.name, blob.Digest()}, time.Now())
 	return blob.MarshalJSON()
 }
 
@@ -88,17 +90,25 @@ func getBlob(c *call) error {
 	if err := document.CheckDigest(digest); err != nil {
 		return refuse(http.StatusBadRequest, "%.80q is no digest of a blob", digest)
 	}
-	found, err := c.findBlob(digest)
+	d := c.foundBefore(digest)
+	if d == nil {
+		var err error
+		if d, err = c.searchBlob(digest); err != nil {
+			return err
+		}
+	}
+	return c.sendContent(digest, blobOf(d, digest).ContentType())
+}
+
+// sendBlob answers with the content of the blob that a value of a body refers to. Not every object with a
+// digest is a blob.
+func (c *call) sendBlob(body, value document.Value) error {
+	digest := string(value.Member("digest").Text())
+	all, err := document.Blobs(body)
 	if err != nil {
 		return err
 	}
-	return c.sendContent(digest, found.ContentType())
-}
-
-// sendBlob answers with the content of the blob that a value refers to.
-func (c *call) sendBlob(value document.Value) error {
-	digest := string(value.Member("digest").Text())
-	if document.CheckDigest(digest) != nil {
+	if document.CheckDigest(digest) != nil || !slices.ContainsFunc(all, func(b document.Blob) bool { return b.Digest == digest }) {
 		return refuse(http.StatusBadRequest, "the property %.200s is no blob", c.vars[1])
 	}
 	return c.sendContent(digest, string(value.Member("content_type").Text()))

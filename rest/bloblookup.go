@@ -9,6 +9,7 @@ import (
 // blobLookups find the documents that refer to blobs.
 type blobLookups struct {
 	scanning chan struct{} // holds a token for each search under way
+	uploads  uploads
 
 	mu    sync.Mutex         // guards the following
 	found map[string]docName // the last of each digest
@@ -22,12 +23,9 @@ const (
 	maxFound    = 10_000
 )
 
-// findBlob returns a blob that a document refers to which the caller may read. The error is the same for
-// a blob that is not there.
-func (c *call) findBlob(digest string) (*tandem.Blob, error) {
-	if b := c.foundBefore(digest); b != nil {
-		return b, nil
-	}
+// searchBlob looks for a document that refers to a blob, and that the caller may read. The error is the
+// same for a blob that is not there.
+func (c *call) searchBlob(digest string) (*tandem.Document, error) {
 	scanning := c.h.blobs.scanning
 	select {
 	case scanning <- struct{}{}:
@@ -48,14 +46,14 @@ func (c *call) findBlob(digest string) (*tandem.Blob, error) {
 				return nil, err
 			}
 			c.h.blobs.note(digest, docName{c.db.name, coll.Scope(), coll.Name(), d.ID()})
-			return blobOf(d, digest), nil
+			return d, nil
 		}
 	}
 	return nil, tandem.ErrNotFound.Says("no document that you may read has a blob %s", digest)
 }
 
-// foundBefore looks at the document that a search has found before, nil if that does not help.
-func (c *call) foundBefore(digest string) *tandem.Blob {
+// foundBefore returns the document that a search has found before, nil if that does not help.
+func (c *call) foundBefore(digest string) *tandem.Document {
 	name, ok := c.h.blobs.last(digest)
 	if !ok || name.database != c.db.name || !c.mayRead(c.db, name.scope, name.collection) {
 		return nil
@@ -65,10 +63,10 @@ func (c *call) foundBefore(digest string) *tandem.Blob {
 		return nil
 	}
 	d, err := coll.Document(c.r.Context(), name.id)
-	if err != nil {
+	if err != nil || blobOf(d, digest) == nil {
 		return nil
 	}
-	return blobOf(d, digest)
+	return d
 }
 
 func (l *blobLookups) note(digest string, name docName) {

@@ -41,6 +41,8 @@ type bulk struct {
 	group []bulkItem
 	size  int // of the group's texts
 
+	links linkRights
+
 	results bytes.Buffer
 	any     bool    // there were results before
 	out     *stream // once results are on their way
@@ -64,7 +66,7 @@ func postBulk(c *call) error {
 	}
 	defer c.h.bulks.leave(who)
 	limits := c.h.cfg.Limits
-	b := &bulk{c: c, in: newBulkReader(c.body(limits.BulkBytes), limits.DocumentBytes)}
+	b := &bulk{c: c, links: linkRights{c: c}, in: newBulkReader(c.body(limits.BulkBytes), limits.DocumentBytes)}
 	b.results.WriteByte('[')
 	for {
 		text, err := b.in.next()
@@ -108,10 +110,13 @@ func (b *bulk) commit() error {
 	if len(b.group) == 0 {
 		return nil
 	}
+	ctx := b.c.r.Context()
+	if err := b.checkLinks(ctx); err != nil { // which may take long, so not in the batch
+		return err
+	}
 	if err := b.c.stillMay(); err != nil {
 		return err
 	}
-	ctx := b.c.r.Context()
 	err := b.c.db.InBatch(ctx, func(batch *tandem.Batch) error {
 		w := within{batch, b.c.coll}
 		for i := range b.group {
@@ -130,6 +135,20 @@ func (b *bulk) commit() error {
 	return b.report()
 }
 
+// checkLinks checks the blobs of the group.
+func (b *bulk) checkLinks(ctx context.Context) error {
+	for i := range b.group {
+		item := &b.group[i]
+		if item.err != nil {
+			continue
+		}
+		if item.err = b.links.check(ctx, item.edit); item.err != nil && isOfServer(item.err) {
+			return item.err
+		}
+	}
+	return nil
+}
+
 // isOfServer reports whether an error concerns more than one document.
 func isOfServer(err error) bool { return refusalOf(err).status >= http.StatusInternalServerError }
 
@@ -138,7 +157,7 @@ func (item *bulkItem) save(ctx context.Context, w writer) {
 	if item.err = err; err == nil {
 		item.saved = d.RevisionID()
 	}
-	item.edit.doc = nil // its text is not needed any more
+	item.edit.doc, item.edit.links = nil, blobLinks{} // their text is not needed any more
 }
 
 // report appends the results of the group, in order.

@@ -183,6 +183,9 @@ func postConflict(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := c.checkMerged(open, result); err != nil {
+		return err
+	}
 	saved, err := c.coll.Resolve(c.r.Context(), open, result)
 	if errors.Is(err, tandem.ErrNotFound) {
 		return refuse(http.StatusConflict, "the conflict is over")
@@ -196,6 +199,12 @@ func postConflict(c *call) error {
 		ID  string `json:"id"`
 		Rev string `json:"rev"`
 	}{true, c.vars[0], saved.RevisionID()})
+}
+
+// checkMerged checks the blobs that neither side has.
+func (c *call) checkMerged(open *tandem.OpenConflict, result *tandem.Document) error {
+	rights := linkRights{c: c}
+	return rights.checkLinks(open.DocumentID, linksOf(result.Body()), open.Local.Body(), open.Remote.Body())
 }
 
 // openConflict finds the conflict of the document that the path names. Another revision than the

@@ -74,6 +74,9 @@ func TestConflictsAreListedAndSettled(t *testing.T) {
 	s.want(s.do("POST /shop/_conflicts/shop/other", `{"take":"local"}`), 404, "")
 	s.want(s.do("POST /shop/_conflicts/other/doc", `{"take":"local"}`), 400, "")
 	s.want(s.do(path, `{"take":"remote"}`, "As: ron"), 403, "")
+	_, err := s.shop.CreateBlob(t.Context(), "", strings.NewReader("secret"))
+	check(t, err)
+	s.want(s.do(path, `{"body":{"b":`+blobRef("secret")+`},`+revs+`}`), 403, "")
 	s.want(s.do(path, `{"body":{"merged":1.50},"remote":"`+url+`",`+revs+`}`), 200, "")
 	if got := s.do("GET /shop/doc", ""); !strings.Contains(got.body, `"merged":1.50}`) {
 		t.Errorf("the document is %s", got.body)

@@ -86,6 +86,10 @@ func deleteDocument(c *call) error {
 
 // apply makes an edit, and answers with the new revision.
 func (c *call) apply(e edit, status int) error {
+	rights := linkRights{c: c}
+	if err := rights.check(c.r.Context(), e); err != nil {
+		return err
+	}
 	d, err := e.apply(c.r.Context(), alone{c.coll})
 	if err != nil {
 		return err

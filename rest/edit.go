@@ -22,6 +22,7 @@ type edit struct {
 	rev     string // likewise
 	deleted bool
 	expiry  expiry
+	links   blobLinks
 }
 
 // event returns the event of the audit log that the edit is.
@@ -66,6 +67,9 @@ func parseEdit(text []byte, pathID string) (edit, error) {
 		e.doc, err = tandem.NewDocumentWithBody(e.id, e.doc.Body())
 	case pathID != e.id:
 		err = refuse(http.StatusBadRequest, "the path has another ID than the body's _id")
+	}
+	if err == nil {
+		e.links = linksOf(e.doc.Body())
 	}
 	return e, err
 }

@@ -87,7 +87,7 @@ func getProperty(c *call) error {
 	case value == nil:
 		return noProperty(c.vars[1])
 	case content || p.attachment:
-		return c.sendBlob(value)
+		return c.sendBlob(body, value)
 	}
 	c.setTag(d.rev)
 	if matches(c.r.Header.Get("If-None-Match"), d.rev) {
@@ -229,5 +229,6 @@ func (c *call) applyPart(e edit, body []byte, status int) (err error) {
 	if e.doc, err = tandem.NewDocumentWithBody(e.id, body); err != nil {
 		return err
 	}
+	e.links = linksOf(e.doc.Body())
 	return c.apply(e, status)
 }

@@ -1,0 +1,120 @@
+package rest_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/rest"
+)
+
+// blobRef is a blob in a document by its digest alone.
+func blobRef(content string) string {
+	return fmt.Sprintf(`{"@type":"blob","digest":%q,"length":%d}`, digestOf(content), len(content))
+}
+
+// rightsOf gives eve rights to shop, and ron all rights to inv.hotel, alone.
+func rightsOf(t *testing.T, eve string) func(cfg *rest.Configuration) {
+	return func(cfg *rest.Configuration) {
+		text := strings.Replace(usersFile, `"shop.*": ["read"]`, `"shop.inv.hotel": ["read", "write"]`, 1)
+		cfg.Users = parseUsers(t, hashed(t, strings.Replace(text, `"other.*": ["read", "write"]`, eve, 1)))
+	}
+}
+
+// A reference that a user writes must not give him content that he could not read before.
+func TestAReferenceGivesNoContentThatTheUserMayNotRead(t *testing.T) {
+	s := serve(t, rightsOf(t, `"shop.inv.hotel": ["write"]`))
+	hotel := s.create("inv", "hotel")
+	check(t, s.coll.Put(t.Context(), "h1", map[string]any{"b": tandem.NewBlob("text/plain", []byte("secret"))}))
+	ref, stub := blobRef("secret"), `{"_attachments":{"a":{"stub":true,"digest":"`+digestOf("secret")+`"}}}`
+	rev := s.want(s.do("PUT /shop.inv.hotel/mine", `{}`, "As: ron"), 201, "").rev(t)
+	for _, x := range []struct{ request, body, kind string }{
+		{"PUT /shop.inv.hotel/steal", `{"p":` + ref + `}`, ""},
+		{"PUT /shop.inv.hotel/steal", `{"p":[{"q":` + strings.Replace(ref, "sha1-", `sha1\u002d`, 1) + `}]}`, ""},
+		{"PUT /shop.inv.hotel/steal", stub, ""},
+		{"PUT /shop.inv.hotel/steal", `{"p":{"@type":"blob","data":"eA==","q":1},"r":` + ref + `}`, ""},
+		{"PUT " + at("/shop.inv.hotel/mine", rev), `{"p":` + ref + `}`, ""},
+		{"POST /shop.inv.hotel", `{"p":` + ref + `}`, ""},
+		{"PUT " + at("/shop.inv.hotel/mine/p", rev), ref, ""},
+		{"PUT /shop.inv.hotel/steal/p", ref, ""},
+		{"PATCH " + at("/shop.inv.hotel/mine", rev), `{"p":` + ref + `}`, "application/merge-patch+json"},
+	} {
+		headers := []string{"As: ron"}
+		if x.kind != "" {
+			headers = append(headers, "Content-Type: "+x.kind)
+		}
+		s.want(s.do(x.request, x.body, headers...), 403, "")
+	}
+	got := s.want(s.do("POST /shop.inv.hotel/_bulk_docs", `{"docs":[{"_id":"steal","p":`+ref+`},{"_id":"b1"}]}`, "As: ron"), 201, "")
+	if !strings.HasPrefix(got.body, `[{"id":"steal","error":"forbidden"`) || !strings.Contains(got.body, `{"id":"b1","rev"`) {
+		t.Errorf("bulk: got %s", got.body)
+	}
+	s.want(s.do("GET /shop.inv.hotel/steal", "", "As: ron"), 404, "")
+	// What is no blob has no content, whatever it looks like.
+	s.want(s.do("PUT /shop.inv.hotel/look", `{"p":`+strings.Replace(ref, `"@type":"blob",`, "", 1)+`}`, "As: ron"), 201, "")
+	s.want(s.do("GET /shop.inv.hotel/look/p?content=true", "", "As: ron"), 400, "")
+	// An unknown blob is what it was, and an admin may.
+	s.want(s.do("PUT /shop.inv.hotel/steal", `{"p":`+blobRef("nowhere")+`}`, "As: ron"), 404, "")
+	s.want(s.do("PUT /shop.inv.hotel/given", `{"p":`+ref+`}`, "As: ann"), 201, "")
+	s.want(s.do("GET /shop.inv.hotel/given/p?content=true", "", "As: ron"), 200, "secret")
+	if d, err := hotel.Document(t.Context(), "mine"); err != nil || string(d.Body()) != `{}` {
+		t.Errorf("the document is %v, %v", d, err)
+	}
+}
+
+func TestReferencesToBlobsThatAUserHas(t *testing.T) {
+	s := serve(t, rightsOf(t, `"shop.inv.hotel": ["write"], "shop.inv.bar": ["write"]`))
+	s.create("inv", "hotel")
+	s.create("inv", "bar")
+	as := func(user, request, body string, status int) answer {
+		t.Helper()
+		return s.want(s.do(request, body, "As: "+user), status, "")
+	}
+	// eve may write, and read nothing: her uploads, and what a document has, she may refer to.
+	s.want(s.do("POST /shop/_blob", "mine", "As: bob", "Content-Type: text/plain"), 201, "")
+	as("eve", "PUT /shop.inv.hotel/h1", `{"p":`+blobRef("mine")+`}`, 403)
+	s.want(s.do("PUT /shop.inv.hotel/h0/p", "mine", "As: eve", "Content-Type: text/plain"), 201, "")
+	rev := as("eve", "PUT /shop.inv.hotel/h1", `{"p":`+blobRef("mine")+`}`, 201).rev(t)
+	s.want(s.do("GET /shop/_blob/"+url.PathEscape(digestOf("mine")), "", "As: eve"), 403, "")
+	data := base64.StdEncoding.EncodeToString([]byte("inline"))
+	inline := `{"@type":"blob","data":"` + data + `","digest":"` + digestOf("inline") + `"}`
+	rev = as("bob", "PUT "+at("/shop.inv.hotel/h1", rev), `{"q":`+inline+`,"r":`+blobRef("inline")+`}`, 201).rev(t)
+	as("eve", "PUT "+at("/shop.inv.hotel/h1", rev), `{"moved":[`+blobRef("inline")+`]}`, 201).rev(t)
+	as("eve", "PUT "+at("/shop.inv.hotel/h1", "1-ab"), `{"moved":[`+blobRef("inline")+`]}`, 409)
+	as("eve", "PUT /shop.inv.bar/b1", `{"moved":`+blobRef("inline")+`}`, 403)
+	// Content is a proof that she has it.
+	as("eve", "PUT /shop.inv.bar/b2", `{"a":{"@type":"blob","data":"`+data+`"},"b":`+inline+`,"c":`+blobRef("inline")+`}`, 201)
+	// ron may read one document that refers to it.
+	as("ron", "PUT /shop.inv.hotel/copy", `{"a":`+blobRef("inline")+`}`, 201)
+}
+
+// One search finds all blobs of a document; of documents that have one each, a request finds but some.
+func TestSearchesForReferencesAreBounded(t *testing.T) {
+	s := serve(t, nil)
+	const n = 20
+	album, loose, wrong := map[string]any{}, "", ""
+	for i := range n {
+		name := fmt.Sprintf("picture %d", i)
+		album[name] = tandem.NewBlob("text/plain", []byte(name))
+		loose += fmt.Sprintf(`,{"_id":"copy%d","a":%s}`, i, blobRef("loose "+name))
+		wrong += fmt.Sprintf(`,{"_id":"wrong%d","a":%s}`, i, blobRef("nowhere "+name))
+		check(t, s.coll.Put(t.Context(), "loose"+name, map[string]any{"a": tandem.NewBlob("text/plain", []byte("loose "+name))}))
+	}
+	check(t, s.coll.Put(t.Context(), "album", album))
+	all := ""
+	for name := range album {
+		all += fmt.Sprintf(",%q:%s", name, blobRef(name))
+	}
+	s.want(s.do("PUT /shop/copy", `{`+all[1:]+`}`), 201, "")
+	got := s.want(s.do("POST /shop/_bulk_docs", `{"docs":[`+loose[1:]+`]}`), 201, "")
+	if refused := strings.Count(got.body, "too many blobs"); refused != n-16 {
+		t.Errorf("%d of %d are refused: %s", refused, n, got.body)
+	}
+	got = s.want(s.do("POST /shop/_bulk_docs", `{"docs":[`+wrong[1:]+`]}`), 201, "")
+	if refused := strings.Count(got.body, "too many blobs"); refused != n-16 || strings.Count(got.body, "not_found") != 16 {
+		t.Errorf("%d of %d are refused: %s", refused, n, got.body)
+	}
+}
