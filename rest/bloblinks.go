@@ -13,8 +13,11 @@ import (
 	"github.com/tandemdb/tandem/internal/document"
 )
 
-// maxSearches bounds the searches of one request for documents that refer to a blob.
-const maxSearches = 16
+// Bounds of the blobs of one request.
+const (
+	maxInline   = 100 // whose content is in a document, and in a group of a bulk request: each is a file
+	maxSearches = 16  // for documents that refer to a blob
+)
 
 // blobLinks are the blobs of a body.
 type blobLinks struct {
@@ -61,6 +64,20 @@ func (l *blobLinks) addDigest(v document.Value) {
 	if digest := string(v.Member("digest").Text()); document.CheckDigest(digest) == nil {
 		l.digests = append(l.digests, digest)
 	}
+}
+
+// findLinks sets e.links.
+func (e *edit) findLinks() error {
+	e.links = linksOf(e.doc.Body())
+	return e.links.checkInline()
+}
+
+func (l blobLinks) checkInline() error {
+	if len(l.inline) > maxInline {
+		return refuse(http.StatusRequestEntityTooLarge, "the document has the content of %d blobs in it, more than %d", len(l.inline), maxInline).
+			try("store them by POST /{db}/_blob first, and refer to them")
+	}
+	return nil
 }
 
 // contents returns the digests of the blobs whose content is in the body.

@@ -118,3 +118,34 @@ func TestSearchesForReferencesAreBounded(t *testing.T) {
 		t.Errorf("%d of %d are refused: %s", refused, n, got.body)
 	}
 }
+
+// Content in a body is stored while other writers wait.
+func TestContentInBodiesIsBounded(t *testing.T) {
+	s := serve(t, nil)
+	inlineBlobs := func(n int) string {
+		all := make([]string, n)
+		for i := range all {
+			all[i] = fmt.Sprintf(`{"@type":"blob","data":%q}`, base64.StdEncoding.EncodeToString([]byte(fmt.Sprint(i))))
+		}
+		return `"all":[` + strings.Join(all, ",") + `]`
+	}
+	s.want(s.do("PUT /shop/h1", `{`+inlineBlobs(101)+`}`), 413, "")
+	s.want(s.do("PUT /shop/h1/p", `{`+inlineBlobs(101)+`}`), 413, "")
+	s.want(s.do("PATCH /shop/h1", `{`+inlineBlobs(101)+`}`, "Content-Type: application/merge-patch+json"), 413, "")
+	rev := s.want(s.do("PUT /shop/h1", `{`+inlineBlobs(100)+`}`), 201, "").rev(t)
+	s.want(s.do("PUT "+at("/shop/h1", rev), `{"_deleted":true}`), 201, "")
+	got := s.want(s.do("POST /shop/_bulk_docs", `{"docs":[{"_id":"a",`+inlineBlobs(101)+`},{"_id":"b",`+inlineBlobs(100)+`}]}`), 201, "")
+	if !strings.HasPrefix(got.body, `[{"id":"a","error":"too_large"`) || !strings.Contains(got.body, `{"id":"b","rev"`) {
+		t.Errorf("bulk: got %s", got.body)
+	}
+	s.want(s.do("POST /shop/_purge", `{"b":["*"]}`, "As: ann"), 200, "")
+	// A body that is malformed at its end shows what was committed before: groups of 100 blobs.
+	var docs strings.Builder
+	for range 250 {
+		docs.WriteString(`{` + inlineBlobs(1) + `},`)
+	}
+	s.want(s.do("POST /shop/_bulk_docs", `{"docs":[`+docs.String()), 400, "")
+	if n, err := s.coll.Count(t.Context()); err != nil || n != 200 {
+		t.Errorf("%d documents are stored, %v, want 200", n, err)
+	}
+}

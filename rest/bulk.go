@@ -36,10 +36,11 @@ const maxResults = 4 << 20
 
 // bulk is a bulk request under way.
 type bulk struct {
-	c     *call
-	in    *bulkReader
-	group []bulkItem
-	size  int // of the group's texts
+	c      *call
+	in     *bulkReader
+	group  []bulkItem
+	size   int // of the group's texts
+	inline int // blobs whose content the group has
 
 	links linkRights
 
@@ -94,14 +95,19 @@ var errOldEdits = refuse(http.StatusNotImplemented, "new_edits=false is not supp
 // add takes a document into the group, and commits the group when it is full. The group is committed only
 // when the next document is there, so that a short request with malformed text changes nothing.
 func (b *bulk) add(text []byte) error {
-	if len(b.group) == groupDocuments || b.size >= groupBytes {
+	e, err := parseEdit(text, "")
+	inline := 0
+	if err == nil {
+		inline = len(e.links.inline)
+	}
+	if len(b.group) == groupDocuments || b.size >= groupBytes || b.inline+inline > maxInline {
 		if err := b.commit(); err != nil {
 			return err
 		}
 	}
-	e, err := parseEdit(text, "")
 	b.group = append(b.group, bulkItem{edit: e, err: err})
 	b.size += len(text)
+	b.inline += inline
 	return nil
 }
 
@@ -172,7 +178,7 @@ func (b *bulk) report() error {
 			b.c.audit(item.edit.event(), "document", item.edit.id, "rev", item.saved)
 		}
 	}
-	b.group, b.size = b.group[:0], 0
+	b.group, b.size, b.inline = b.group[:0], 0, 0
 	if b.results.Len() < maxResults {
 		return nil
 	}

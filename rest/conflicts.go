@@ -203,8 +203,11 @@ func postConflict(c *call) error {
 
 // checkMerged checks the blobs that neither side has.
 func (c *call) checkMerged(open *tandem.OpenConflict, result *tandem.Document) error {
-	rights := linkRights{c: c}
-	return rights.checkLinks(open.DocumentID, linksOf(result.Body()), open.Local.Body(), open.Remote.Body())
+	rights, links := linkRights{c: c}, linksOf(result.Body())
+	if err := links.checkInline(); err != nil {
+		return err
+	}
+	return rights.checkLinks(open.DocumentID, links, open.Local.Body(), open.Remote.Body())
 }
 
 // openConflict finds the conflict of the document that the path names. Another revision than the

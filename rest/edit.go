@@ -68,10 +68,10 @@ func parseEdit(text []byte, pathID string) (edit, error) {
 	case pathID != e.id:
 		err = refuse(http.StatusBadRequest, "the path has another ID than the body's _id")
 	}
-	if err == nil {
-		e.links = linksOf(e.doc.Body())
+	if err != nil {
+		return e, err
 	}
-	return e, err
+	return e, e.findLinks()
 }
 
 // takeReserved takes the reserved members out of the body.

@@ -229,6 +229,8 @@ func (c *call) applyPart(e edit, body []byte, status int) (err error) {
 	if e.doc, err = tandem.NewDocumentWithBody(e.id, body); err != nil {
 		return err
 	}
-	e.links = linksOf(e.doc.Body())
+	if err := e.findLinks(); err != nil {
+		return err
+	}
 	return c.apply(e, status)
 }
