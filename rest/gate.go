@@ -2,6 +2,7 @@ package rest
 
 import (
 	"net/http"
+	"runtime"
 
 	"golang.org/x/time/rate"
 
@@ -18,6 +19,7 @@ type gate struct {
 	rates       rates
 	feeds       seats // of lasting answers
 	bulks       seats // of bulk requests
+	queries     seats // of named queries
 }
 
 func (g *gate) open(cfg Configuration) {
@@ -27,5 +29,6 @@ func (g *gate) open(cfg Configuration) {
 	}
 	g.rates = rates{perSecond: rate.Limit(cfg.Limits.RequestsPerSecond), burst: cfg.Limits.Burst}
 	g.bulks = seats{all: maxBulks, each: maxBulksEach}
+	g.queries = seats{all: queriesPerProcessor * runtime.GOMAXPROCS(0), each: maxQueriesEach}
 	g.feeds = seats{all: cfg.Limits.Feeds, each: cfg.Limits.FeedsPerUser}
 }

@@ -26,6 +26,9 @@ const (
 	queryTime    = 10 * time.Second
 	queryRows    = 100_000
 	adHocQueries = 2 // at once
+
+	queriesPerProcessor = 2 // named ones at once
+	maxQueriesEach      = 2 // of one user
 )
 
 // NamedQuery is a query of [Database].Queries.
@@ -119,6 +122,11 @@ func (c *call) runNamed(params map[string]json.RawMessage) error {
 	if !ok {
 		return refuse(http.StatusNotFound, "there is no query %.100q", c.vars[0])
 	}
+	who := c.account()
+	if !c.h.queries.take(who) {
+		return tooMany("you have too many queries running, or all have")
+	}
+	defer c.h.queries.leave(who)
 	return c.runQuery(wanted, c.vars[0], params)
 }
 

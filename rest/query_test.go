@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -135,7 +136,11 @@ func TestLongResultsAreStreamedAndBounded(t *testing.T) {
 }
 
 func TestQueriesAtOnceAreBounded(t *testing.T) {
-	s := withQueries(t, func(cfg *rest.Configuration) { cfg.Databases[0].AdHocQueries = true })
+	const endless = "SELECT COUNT(*) AS n FROM _ AS a JOIN _ AS b ON a.n >= 0 JOIN _ AS c ON b.n >= 0 JOIN _ AS d ON c.n + d.n = -1"
+	s := withQueries(t, func(cfg *rest.Configuration) {
+		cfg.Databases[0].AdHocQueries = true
+		cfg.Databases[0].Queries["endless"] = rest.NamedQuery{Text: endless}
+	})
 	check(t, s.shop.InBatch(t.Context(), func(b *tandem.Batch) error {
 		for i := range 300 {
 			if err := b.Put(s.coll, fmt.Sprintf("n%04d", i), map[string]any{"n": i}); err != nil {
@@ -144,13 +149,35 @@ func TestQueriesAtOnceAreBounded(t *testing.T) {
 		}
 		return nil
 	}))
-	ctx, cancel := context.WithCancel(t.Context())
-	endless := `{"query":"SELECT COUNT(*) AS n FROM _ AS a JOIN _ AS b ON a.n >= 0 JOIN _ AS c ON b.n >= 0 JOIN _ AS d ON c.n + d.n = -1"}`
+	end := s.runTwice("/shop/_query", `{"query":`+quote(endless)+`}`)
+	s.want(s.do("POST /shop/_query", `{"query":"SELECT n FROM _ LIMIT 1"}`), 429, "")
+	s.want(s.do("GET /_active_tasks", "", "As: ron"), 200, `[]`)
+	s.want(s.do("GET /shop.inv.hotel/_query/best?min=4", ""), 200, "")
+	end()
+	eventually(t, "a free place", func() bool { return s.do("POST /shop/_query", `{"query":"SELECT n FROM _ LIMIT 1"}`).status == 200 })
+
+	end = s.runTwice("/shop/_query/endless", `{}`)
+	got := s.want(s.do("GET /shop.inv.hotel/_query/best?min=4", ""), 429, "")
+	if got.header.Get("Retry-After") == "" {
+		t.Error("the answer does not say when to come again")
+	}
+	s.want(s.do("POST /shop.inv.hotel/_query/best", `{"min":4}`), 429, "")
+	if runtime.GOMAXPROCS(0) > 1 {
+		s.want(s.do("GET /shop.inv.hotel/_query/best?min=4", "", "As: ron"), 200, "")
+	}
+	end()
+	eventually(t, "a free place", func() bool { return s.do("GET /shop.inv.hotel/_query/best?min=4", "").status == 200 })
+}
+
+// runTwice runs a query twice at once for bob, until the end.
+func (s *server) runTwice(path, body string) (end func()) {
+	s.t.Helper()
+	ctx, cancel := context.WithCancel(s.t.Context())
 	done := make(chan struct{})
 	for range 2 {
 		go func() {
 			defer func() { done <- struct{}{} }()
-			r, _ := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/shop/_query", strings.NewReader(endless))
+			r, _ := http.NewRequestWithContext(ctx, http.MethodPost, s.url+path, strings.NewReader(body))
 			r.Header.Set("Content-Type", "application/json")
 			r.SetBasicAuth("bob", "bob")
 			if answer, err := http.DefaultClient.Do(r); err == nil {
@@ -158,13 +185,12 @@ func TestQueriesAtOnceAreBounded(t *testing.T) {
 			}
 		}()
 	}
-	eventually(t, "two queries", func() bool {
+	eventually(s.t, "two queries", func() bool {
 		return strings.Count(s.do("GET /_active_tasks", "").body, `"type":"query"`) == 2
 	})
-	s.want(s.do("POST /shop/_query", `{"query":"SELECT n FROM _ LIMIT 1"}`), 429, "")
-	s.want(s.do("GET /_active_tasks", "", "As: ron"), 200, `[]`)
-	cancel()
-	<-done
-	<-done
-	eventually(t, "a free place", func() bool { return s.do("POST /shop/_query", `{"query":"SELECT n FROM _ LIMIT 1"}`).status == 200 })
+	return func() {
+		cancel()
+		<-done
+		<-done
+	}
 }
