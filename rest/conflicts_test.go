@@ -114,6 +114,7 @@ func TestASideIsTaken(t *testing.T) {
 func TestADocumentsSyncIsExplained(t *testing.T) {
 	s := serve(t, nil)
 	s.want(s.do("GET /shop/_explain/doc", ""), 200, `[]`)
+	s.want(s.do("GET /shop/_explain/_x", ""), 400, "")
 	url := s.conflict()
 	got := s.do("GET /shop/_explain/doc", "")
 	s.want(got, 200, `[{"peer":"`+url+`","state":"in conflict","reason":"*","revision":"*","remoteRevision":"*"}]`)

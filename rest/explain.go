@@ -23,6 +23,10 @@ type explained struct {
 
 // getExplain tells for each peer that a replicator of the database knows whether it has the document.
 func getExplain(c *call) error {
+	id, err := docID(c.vars[0])
+	if err != nil {
+		return err
+	}
 	peers, err := c.db.Remotes(c.r.Context())
 	if err != nil {
 		return err
@@ -39,7 +43,7 @@ func getExplain(c *call) error {
 		if err != nil {
 			return err
 		}
-		e, err := r.Explain(c.r.Context(), c.coll, c.vars[0])
+		e, err := r.Explain(c.r.Context(), c.coll, id)
 		if err != nil {
 			return err
 		}
