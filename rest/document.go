@@ -34,7 +34,7 @@ func putDocument(c *call) error {
 	if err != nil {
 		return err
 	}
-	if e.rev, err = c.givenRevision(e.rev); err != nil {
+	if e.rev, err = c.givenRevision(e.id, e.rev); err != nil {
 		return err
 	}
 	if c.r.Header.Get("If-None-Match") == "*" {
@@ -66,7 +66,7 @@ func postDocument(c *call) error {
 	if err != nil {
 		return err
 	}
-	if e.rev, err = c.givenRevision(e.rev); err != nil {
+	if e.rev, err = c.givenRevision(e.id, e.rev); err != nil {
 		return err
 	}
 	return c.apply(e, http.StatusOK)
@@ -77,7 +77,7 @@ func deleteDocument(c *call) error {
 	if err != nil {
 		return err
 	}
-	rev, err := c.givenRevision("")
+	rev, err := c.givenRevision(id, "")
 	if err != nil {
 		return err
 	}

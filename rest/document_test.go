@@ -24,6 +24,29 @@ func TestADocumentIsWrittenReadAndDeleted(t *testing.T) {
 	s.want(s.do("GET /shop/h1", ""), 404, "")
 }
 
+// If-Match: * is for a document that exists, at whatever revision.
+func TestAnyRevisionMatches(t *testing.T) {
+	const whichever = "If-Match: *"
+	s := serve(t, nil)
+	for _, request := range []string{"PUT /shop/h1", "PUT /shop/h1/n", "POST /shop"} {
+		s.want(s.do(request, `{}`, whichever), 412, "")
+	}
+	s.want(s.do("DELETE /shop/h1", "", whichever), 412, "")
+	rev := s.put("/shop/h1", `{"n":1}`)
+	s.want(s.do("PUT /shop/h1", `{"n":2}`, whichever), 201, "")
+	s.want(s.do("PUT /shop/h1", `{"n":2}`, `If-Match: "*"`), 409, "")
+	s.want(s.do("PUT "+at("/shop/h1", rev), `{"n":2}`, whichever), 409, "")
+	s.want(s.do("POST /shop", `{"_id":"h1","n":3}`, whichever), 200, "")
+	s.want(s.do("PUT /shop/h1/m", `4`, whichever), 201, "")
+	s.want(s.do("PATCH /shop/h1", `{"k":5}`, whichever, "Content-Type: application/merge-patch+json"), 200, "")
+	if text := s.text("h1"); text != `{"n":3,"m":4,"k":5}` {
+		t.Errorf("the document is %s", text)
+	}
+	s.want(s.do("DELETE /shop/h1/k", "", whichever), 200, "")
+	s.want(s.do("DELETE /shop/h1", "", whichever), 200, "")
+	s.want(s.do("DELETE /shop/h1", "", whichever), 412, "")
+}
+
 func TestIDsInPathsAreTakenAsTheyWereSent(t *testing.T) {
 	s := serve(t, nil)
 	for _, id := range []string{"..", ".", "a//b", "a/b", "a%2Fb", "ä ö", "a?b#c", "a+b", `"x"`, "a;b&c"} {

@@ -206,7 +206,7 @@ func (c *call) partEdit(inBody string) (e edit, body document.Value, err error) 
 	if e.id, err = docID(c.vars[0]); err != nil {
 		return e, nil, err
 	}
-	if e.rev, err = c.givenRevision(inBody); err != nil {
+	if e.rev, err = c.givenRevision(e.id, inBody); err != nil {
 		return e, nil, err
 	}
 	latest, err := newest(c.r.Context(), c.coll, e.id)

@@ -10,11 +10,17 @@ import (
 	"github.com/tandemdb/tandem/internal/document"
 )
 
-// givenRevision returns the revision that the request is about: by ?rev=, If-Match, or a member of the
-// body, which inBody has. "" is none; two that differ are refused.
-func (c *call) givenRevision(inBody string) (string, error) {
+// givenRevision returns the revision of a document that the request is about: by ?rev=, If-Match, or a
+// member of the body, which inBody has. "" is none; two that differ are refused. With If-Match: * it is
+// the latest, unless another is named too.
+func (c *call) givenRevision(id, inBody string) (string, error) {
+	match := c.r.Header.Get("If-Match")
+	whichever := strings.TrimSpace(match) == "*"
+	if whichever {
+		match = ""
+	}
 	given := ""
-	for _, rev := range []string{c.revision(), tagOf(c.r.Header.Get("If-Match")), inBody} {
+	for _, rev := range []string{c.revision(), tagOf(match), inBody} {
 		if rev == "" {
 			continue
 		}
@@ -23,7 +29,22 @@ func (c *call) givenRevision(inBody string) (string, error) {
 		}
 		given = rev
 	}
+	if whichever && given == "" {
+		return c.anyRevision(id)
+	}
 	return given, nil
+}
+
+// anyRevision returns the latest revision of a document that exists.
+func (c *call) anyRevision(id string) (string, error) {
+	latest, err := newest(c.r.Context(), c.coll, id)
+	if err != nil {
+		return "", err
+	}
+	if latest == nil || latest.Deleted() {
+		return "", refuse(http.StatusPreconditionFailed, "there is no document %.250s", id)
+	}
+	return latest.RevisionID(), nil
 }
 
 // revision returns the parameter rev. The sources of versions may have a plus, which is a space in a query
