@@ -131,13 +131,16 @@ func (c *call) mayRead(db *served, scope, name string) bool {
 }
 
 // readsSome reports whether the caller may read any collection of a database.
-func (c *call) readsSome(db *served) bool {
+func (c *call) readsSome(db *served) bool { return c.hasSome(db, users.Read) }
+
+// hasSome reports whether the caller has a right to any collection of a database.
+func (c *call) hasSome(db *served, right users.Right) bool {
 	all, err := db.Collections(c.r.Context())
 	if err != nil {
 		return false
 	}
 	for _, coll := range all {
-		if c.mayRead(db, coll.Scope(), coll.Name()) {
+		if c.rights(keyspace{db.name, coll.Scope(), coll.Name()})&right != 0 {
 			return true
 		}
 	}

@@ -120,6 +120,12 @@ func TestABlobInABodyOfItsOwn(t *testing.T) {
 	} {
 		s.want(s.do(x.request, "x", "As: "+x.as, "Content-Type: "+x.kind), x.status, "")
 	}
+	s.want(s.do("POST /shop/_blob", "not stored", "As: ron", "Content-Type: image/png"), 403, "")
+	s.want(s.do("POST /shop/_blob", "not stored", "As: eve", "Content-Type: image/png"), 403, `{
+		"error":"forbidden","reason":"you have no access to shop, or there is no such place","x-litecore-domain":6,"x-litecore-code":403,"id":"*"}`)
+	if _, err := s.shop.OpenBlob(digestOf("not stored")); err == nil {
+		t.Error("the content of a refused upload is there")
+	}
 }
 
 // ron may read inv alone, where no document refers to the blob; a copy there gives it to him.

@@ -165,7 +165,7 @@ func TestPurgeLeavesNoTrace(t *testing.T) {
 
 func TestNothingIsWrittenToAReadOnlyDatabase(t *testing.T) {
 	s := serve(t, func(cfg *rest.Configuration) { cfg.Databases[0].ClientWrites = false })
-	for _, request := range []string{"PUT /shop/a", "POST /shop", "POST /shop/_bulk_docs", "POST /shop/_purge", "PUT /shop"} {
+	for _, request := range []string{"PUT /shop/a", "POST /shop", "POST /shop/_bulk_docs", "POST /shop/_purge", "PUT /shop", "POST /shop/_blob"} {
 		s.want(s.do(request, `{}`, "As: ann"), 403, "")
 	}
 }

@@ -144,8 +144,28 @@ func (c *call) locateDatabase(segment string, needs need) error {
 		return c.noAccess(name)
 	}
 	c.db = known
-	if needs == readsSome && !c.readsSome(known) {
-		return c.noAccess(name)
+	switch needs {
+	case readsSome:
+		if !c.readsSome(known) {
+			return c.noAccess(name)
+		}
+	case writesSome:
+		return c.mayWriteSome()
+	default: // for the route itself
+	}
+	return nil
+}
+
+// mayWriteSome checks that the caller may write to any collection of the database.
+func (c *call) mayWriteSome() error {
+	writes := c.hasSome(c.db, users.Write)
+	switch {
+	case !writes && !c.readsSome(c.db):
+		return c.noAccess(c.db.name)
+	case !c.db.options.ClientWrites:
+		return errReadOnly
+	case !writes:
+		return refuse(http.StatusForbidden, "you may not write to %.300s", c.db.name)
 	}
 	return nil
 }

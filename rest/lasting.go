@@ -30,6 +30,8 @@ func (c *call) mayGoOn() bool {
 	switch c.needs {
 	case readsSome:
 		return c.readsSome(c.db)
+	case writesSome:
+		return c.hasSome(c.db, users.Write)
 	case reads, decides:
 		return c.rights(c.ks)&users.Read != 0
 	case writes:

@@ -16,6 +16,7 @@ const (
 	nothing    need = iota // not even a login
 	login                  // a user, whoever it is
 	readsSome              // read access to a collection of {db}
+	writesSome             // write access to a collection of {db}, which has ClientWrites
 	reads                  // read access to {ks}
 	writes                 // write access to {ks}, in a database with ClientWrites
 	decides                // a user; the function checks the access to c.ks, whose c.coll is nil if it does not exist
