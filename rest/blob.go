@@ -110,9 +110,20 @@ func (c *call) sendContent(digest, contentType string) error {
 	header.Set("Cache-Control", "private, no-cache")
 	header.Set("Content-Disposition", "attachment")
 	header.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	c.knownRange()
 	w := &contentWriter{response: c.w}
 	http.ServeContent(w, c.r, "", time.Time{}, content)
 	return w.refusal()
+}
+
+// knownRange drops a range of another unit than bytes, as RFC 9110 demands.
+func (c *call) knownRange() {
+	unit, ranges, _ := strings.Cut(c.r.Header.Get("Range"), "=")
+	if strings.EqualFold(unit, "bytes") && ranges != "" {
+		c.r.Header.Set("Range", "bytes="+ranges)
+	} else {
+		c.r.Header.Del("Range")
+	}
 }
 
 // contentWriter leaves the answers that have no content to fail.go.

@@ -56,8 +56,13 @@ func TestABlobIsStoredAndRead(t *testing.T) {
 		}
 		s.want(s.do("GET "+path, "", `If-None-Match: "`+digest+`"`), 304, "")
 		s.want(s.do("GET "+path, "", `If-Match: "sha1-x"`), 412, `{"error":"file_exists","reason":"*","x-litecore-domain":6,"x-litecore-code":412,"id":"*"}`)
-		if part := s.do("GET "+path, "", "Range: bytes=1-6"); part.status != 206 || part.body != "script" || part.header.Get("Content-Range") != "bytes 1-6/25" {
+		if part := s.do("GET "+path, "", "Range: Bytes=1-6"); part.status != 206 || part.body != "script" || part.header.Get("Content-Range") != "bytes 1-6/25" {
 			t.Errorf("%s: a range: got %d %q %q", path, part.status, part.body, part.header.Get("Content-Range"))
+		}
+		for _, unit := range []string{"lines=1-6", "1-6", "lines=bytes=1-6"} {
+			if all := s.do("GET "+path, "", "Range: "+unit); all.status != 200 || all.body != content {
+				t.Errorf("%s: range %s: got %d %q", path, unit, all.status, all.body)
+			}
 		}
 		none := s.want(s.do("GET "+path, "", "Range: bytes=25-"), 416, "")
 		if none.header.Get("Content-Range") != "bytes */25" || none.header.Get("Content-Type") != "application/json" || none.header.Get("Etag") != "" {
