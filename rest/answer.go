@@ -71,7 +71,7 @@ func marshal(v any) ([]byte, error) {
 func unmarshal(text []byte, v any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
-	return decoder.Decode(v)
+	return plainJSON(decoder.Decode(v))
 }
 
 // appendString appends a JSON string.

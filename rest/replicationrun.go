@@ -25,7 +25,7 @@ func compareNames(a, b string) int { return cmp.Compare(a, b) }
 func strictly(text []byte, v any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
-	return decoder.Decode(v)
+	return plainJSON(decoder.Decode(v))
 }
 
 // parsedReplication is a replication whose settings were looked at.

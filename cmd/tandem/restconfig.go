@@ -120,7 +120,7 @@ func readRestConfig(file string) (*restConfig, error) {
 		err = c.check()
 	}
 	if err != nil {
-		return nil, usageError{text: fmt.Sprintf("read configuration from %s: %v", file, err), hint: cmp.Or(hintOf(err), configHint(err))}
+		return nil, usageError{text: fmt.Sprintf("read configuration from %s: %v", file, plainJSON(err)), hint: cmp.Or(hintOf(err), configHint(err))}
 	}
 	c.Interface = cmp.Or(c.Interface, restDefault)
 	return c, nil

@@ -35,10 +35,19 @@ func TestConfigurationsThatCannotBeAreRefusedByName(t *testing.T) {
 		start + `}}, "https": {"tls_cert_path": "c"}}`:                   "tls_key_path",
 		start + `, "queries": {"a": {"query": "b", "grant": []}}}}}`:     `"grant"`,
 		start + `}}, "replications": [{"source": "a", "sauce": "b"}]}`:   `"sauce"`,
+		`{"databases": ["shop"]}`:                                        "databases: got array, want an object",
+		`{"interface": 5}`:                                               "interface: got number, want a string",
+		start + `}}, "cors": {"max_age": 1.5}}`:                          "cors.max_age: got number 1.5, want a whole number",
+		start + `}}, "logging": {"audit": {"enable": [true]}}}`:          "got bool, want a whole number",
+		start + `, "queries": {"a": 5}}}}`:                               "got number, want an object",
+		start + `}}, "replications": [{"source": 5}]}`:                   "got number, want a string",
 		start + `}, "two": {"path": "x", "enable_client_sync": false}}}`: "same for all",
 	} {
-		if _, err := readRestConfig(writeConfig(t, text)); err == nil || !strings.Contains(err.Error(), wrong) {
+		_, err := readRestConfig(writeConfig(t, text))
+		if err == nil || !strings.Contains(err.Error(), wrong) {
 			t.Errorf("%s: %v, want an error about %s", text, err, wrong)
+		} else if strings.Contains(err.Error(), "Go ") || strings.Contains(err.Error(), "main.") {
+			t.Errorf("%s: %v, which names a type of Go", text, err)
 		}
 	}
 }
