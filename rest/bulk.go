@@ -158,7 +158,7 @@ func (b *bulk) checkLinks(ctx context.Context) error {
 // isOfServer reports whether an error concerns more than one document.
 func isOfServer(err error) bool { return refusalOf(err).status >= http.StatusInternalServerError }
 
-func (item *bulkItem) save(ctx context.Context, w writer) {
+func (item *bulkItem) save(ctx context.Context, w within) {
 	d, err := item.edit.apply(ctx, w)
 	if item.err = err; err == nil {
 		item.saved = d.RevisionID()

@@ -90,7 +90,7 @@ func (c *call) apply(e edit, status int) error {
 	if err := rights.check(c.r.Context(), e); err != nil {
 		return err
 	}
-	d, err := e.apply(c.r.Context(), alone{c.coll})
+	d, err := c.write(e)
 	if err != nil {
 		return err
 	}
@@ -100,6 +100,18 @@ func (c *call) apply(e edit, status int) error {
 		c.w.Header().Set("Location", "/"+split(sentPath(c.r.URL))[0]+"/"+url.PathEscape(d.ID()))
 	}
 	return c.send(status, appendSaved(nil, d))
+}
+
+// write makes an edit in one transaction.
+func (c *call) write(e edit) (d *tandem.Document, err error) {
+	if !e.expires() {
+		return e.change(c.r.Context(), alone{c.coll})
+	}
+	err = c.db.InBatch(c.r.Context(), func(b *tandem.Batch) error {
+		d, err = e.apply(b.Context(), within{b, c.coll})
+		return err
+	})
+	return d, err
 }
 
 // appendSaved appends the answer to an edit.

@@ -169,7 +169,6 @@ type writer interface {
 	newest(ctx context.Context, id string) (*tandem.Document, error)
 	save(ctx context.Context, d *tandem.Document) error
 	remove(ctx context.Context, d *tandem.Document) error
-	expire(ctx context.Context, id string, at time.Time) error
 }
 
 // alone writes each edit by itself.
@@ -187,23 +186,20 @@ func (a alone) remove(ctx context.Context, d *tandem.Document) error {
 	return a.coll.DeleteWithConcurrency(ctx, d, tandem.FailOnConflict)
 }
 
-func (a alone) expire(ctx context.Context, id string, at time.Time) error {
-	return a.coll.SetExpiration(ctx, id, at)
-}
+// expires reports whether the edit sets when the document expires.
+func (e edit) expires() bool { return e.expiry.given && !e.deleted }
 
-// apply makes an edit of the latest revision, which e.rev has to name, or of none. It returns the
-// document as it is then.
-func (e edit) apply(ctx context.Context, w writer) (*tandem.Document, error) {
+// apply is change with the document's expiry, in a batch.
+func (e edit) apply(ctx context.Context, w within) (*tandem.Document, error) {
 	d, err := e.change(ctx, w)
-	if err != nil {
-		return nil, err
-	}
-	if e.expiry.given && !e.deleted {
+	if err == nil && e.expires() {
 		err = w.expire(ctx, d.ID(), e.expiry.at)
 	}
 	return d, err
 }
 
+// change makes an edit of the latest revision, which e.rev has to name, or of none. It returns the
+// document as it is then.
 func (e edit) change(ctx context.Context, w writer) (*tandem.Document, error) {
 	d := e.doc
 	if e.rev != "" || e.deleted {

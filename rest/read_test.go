@@ -10,6 +10,42 @@ import (
 	"github.com/tandemdb/tandem/rest"
 )
 
+// No other writer finds a document that was to expire without its expiry.
+func TestADocumentIsSavedWithItsExpiry(t *testing.T) {
+	s := serve(t, unlimited)
+	end, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for next := 0; ; {
+			err := s.shop.InBatch(t.Context(), func(b *tandem.Batch) error {
+				id := fmt.Sprint("d", next)
+				if _, err := s.coll.Document(b.Context(), id); err != nil {
+					return nil //nolint:nilerr // it is not there yet
+				}
+				next++
+				if at, err := s.coll.Expiration(b.Context(), id); err != nil || at.IsZero() {
+					return fmt.Errorf("%s expires at %v, %v", id, at, err)
+				}
+				return nil
+			})
+			select {
+			case <-end:
+				ended <- err
+				return
+			default:
+			}
+			if err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	for i := range 50 {
+		s.want(s.do(fmt.Sprint("PUT /shop/d", i), `{"_exp":3600}`), 201, "")
+	}
+	close(end)
+	check(t, <-ended)
+}
+
 func TestADocumentIsReadAsItWas(t *testing.T) {
 	s := serve(t, nil)
 	first := s.do("PUT /other/a", `{"n":1}`).rev(t)
