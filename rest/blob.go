@@ -83,11 +83,8 @@ func getBlob(c *call) error {
 // digest is a blob.
 func (c *call) sendBlob(body, value document.Value) error {
 	digest := string(value.Member("digest").Text())
-	all, err := document.Blobs(body)
-	if err != nil {
-		return err
-	}
-	if document.CheckDigest(digest) != nil || !slices.ContainsFunc(all, func(b document.Blob) bool { return b.Digest == digest }) {
+	isThis := func(b document.Blob) bool { return b.Digest == digest }
+	if document.CheckDigest(digest) != nil || !slices.ContainsFunc(blobsOf(body), isThis) {
 		return refuse(http.StatusBadRequest, "the property %.200s is no blob", c.vars[1])
 	}
 	return c.sendContent(digest, string(value.Member("content_type").Text()))

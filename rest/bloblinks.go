@@ -32,7 +32,7 @@ func linksOf(body document.Value) (l blobLinks) {
 	}
 	l.add(body)
 	for _, entry := range attachments(body).Members() { // which need no @type
-		if entry.Member("data").Kind() != document.String {
+		if !isInline(entry) {
 			l.addDigest(entry)
 		}
 	}
@@ -46,19 +46,23 @@ func (l *blobLinks) add(v document.Value) {
 			l.add(item)
 		}
 	case document.Object:
-		if string(v.Member("@type").Text()) == "blob" {
-			if data := v.Member("data"); data.Kind() == document.String { // a digest beside it must be the content's
-				l.inline = append(l.inline, data)
-				return
-			}
+		switch {
+		case isInline(v): // a digest beside it must be the content's
+			l.inline = append(l.inline, v.Member("data"))
+		case isBlob(v):
 			l.addDigest(v)
 		}
-		for _, value := range v.Members() {
+		for _, value := range v.Members() { // a later edit may take it out of a blob
 			l.add(value)
 		}
 	default: // has no parts
 	}
 }
+
+func isBlob(v document.Value) bool { return string(v.Member("@type").Text()) == "blob" }
+
+// isInline reports whether saving takes the content of a blob out of the body.
+func isInline(v document.Value) bool { return isBlob(v) && v.Member("data").Kind() == document.String }
 
 func (l *blobLinks) addDigest(v document.Value) {
 	if digest := string(v.Member("digest").Text()); document.CheckDigest(digest) == nil {
@@ -125,8 +129,8 @@ func (r *linkRights) checkLinks(id string, links blobLinks, present ...document.
 	}
 	known := map[string]bool{}
 	for _, body := range present {
-		for _, digest := range linksOf(body).digests {
-			known[digest] = true
+		for _, b := range blobsOf(body) { // not linksOf, which has more than a reader gets
+			known[b.Digest] = true
 		}
 	}
 	contents := sync.OnceValue(links.contents)
@@ -139,6 +143,15 @@ func (r *linkRights) checkLinks(id string, links blobLinks, present ...document.
 		}
 	}
 	return nil
+}
+
+// blobsOf returns the blobs of a stored body.
+func blobsOf(body document.Value) []document.Blob {
+	if len(body) == 0 {
+		return nil
+	}
+	all, _ := document.Blobs(body) // a stored body is valid
+	return all
 }
 
 // mayAlready reports whether it is known that the caller may refer to a blob.

@@ -29,18 +29,28 @@ func TestAReferenceGivesNoContentThatTheUserMayNotRead(t *testing.T) {
 	s := serve(t, rightsOf(t, `"shop.inv.hotel": ["write"]`))
 	hotel := s.create("inv", "hotel")
 	check(t, s.coll.Put(t.Context(), "h1", map[string]any{"b": tandem.NewBlob("text/plain", []byte("secret"))}))
+	const patchType = "application/merge-patch+json"
 	ref, stub := blobRef("secret"), `{"_attachments":{"a":{"stub":true,"digest":"`+digestOf("secret")+`"}}}`
 	rev := s.want(s.do("PUT /shop.inv.hotel/mine", `{}`, "As: ron"), 201, "").rev(t)
+	check(t, hotel.Put(t.Context(), "odd", map[string]any{"p": map[string]any{ // as peers may make it
+		"@type": "blob", "data": "eA==", "in": map[string]any{"@type": "blob", "digest": digestOf("secret")},
+	}}))
+	odd := s.do("GET /shop.inv.hotel/odd", "").header.Get("Etag")
+	s.want(s.do("GET /shop.inv.hotel/odd/%2Fp%2Fin?content=true", "", "As: ron"), 400, "")
 	for _, x := range []struct{ request, body, kind string }{
+		{"PUT " + at("/shop.inv.hotel/odd", strings.Trim(odd, `"`)), `{"p":` + ref + `}`, ""},
 		{"PUT /shop.inv.hotel/steal", `{"p":` + ref + `}`, ""},
 		{"PUT /shop.inv.hotel/steal", `{"p":[{"q":` + strings.Replace(ref, "sha1-", `sha1\u002d`, 1) + `}]}`, ""},
 		{"PUT /shop.inv.hotel/steal", stub, ""},
 		{"PUT /shop.inv.hotel/steal", `{"p":{"@type":"blob","data":"eA==","q":1},"r":` + ref + `}`, ""},
+		{"PUT /shop.inv.hotel/steal", `{"p":{"@type":"blob","data":"eA==","in":` + ref + `}}`, ""},
+		{"PUT /shop.inv.hotel/steal", `{"_attachments":{"a":{"data":"eA==","in":` + ref + `}}}`, ""},
+		{"PATCH " + at("/shop.inv.hotel/mine", rev), `{"_attachments":{"a":{"data":"eA==","digest":"` + digestOf("secret") + `"}}}`, patchType},
 		{"PUT " + at("/shop.inv.hotel/mine", rev), `{"p":` + ref + `}`, ""},
 		{"POST /shop.inv.hotel", `{"p":` + ref + `}`, ""},
 		{"PUT " + at("/shop.inv.hotel/mine/p", rev), ref, ""},
 		{"PUT /shop.inv.hotel/steal/p", ref, ""},
-		{"PATCH " + at("/shop.inv.hotel/mine", rev), `{"p":` + ref + `}`, "application/merge-patch+json"},
+		{"PATCH " + at("/shop.inv.hotel/mine", rev), `{"p":` + ref + `}`, patchType},
 	} {
 		headers := []string{"As: ron"}
 		if x.kind != "" {
