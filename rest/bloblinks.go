@@ -22,7 +22,7 @@ const (
 // blobLinks are the blobs of a body.
 type blobLinks struct {
 	digests []string         // of those whose content is not in the body
-	inline  []document.Value // the data of those whose content is
+	inline  []document.Value // those whose content is
 }
 
 // linksOf finds the blobs of a body, and what may become one when the body is saved.
@@ -48,7 +48,7 @@ func (l *blobLinks) add(v document.Value) {
 	case document.Object:
 		switch {
 		case isInline(v): // a digest beside it must be the content's
-			l.inline = append(l.inline, v.Member("data"))
+			l.inline = append(l.inline, v)
 		case isBlob(v):
 			l.addDigest(v)
 		}
@@ -76,21 +76,38 @@ func (e *edit) findLinks() error {
 	return e.links.checkInline()
 }
 
+// checkInline checks how many blobs have their content in the body, and the digests beside it.
 func (l blobLinks) checkInline() error {
 	if len(l.inline) > maxInline {
 		return refuse(http.StatusRequestEntityTooLarge, "the document has the content of %d blobs in it, more than %d", len(l.inline), maxInline).
 			try("store them by POST /{db}/_blob first, and refer to them")
 	}
+	for _, blob := range l.inline {
+		digest := blob.Member("digest")
+		if digest == nil {
+			continue
+		}
+		if is := digestIn(blob); is != "" && is != string(digest.Text()) {
+			return refuse(http.StatusBadRequest, "the data of a blob has the digest %s, not %.80s", is, digest)
+		}
+	}
 	return nil
+}
+
+// digestIn returns the digest of the content in a body, "" if it is malformed, which saving refuses.
+func digestIn(blob document.Value) string {
+	content, err := base64.StdEncoding.AppendDecode(nil, blob.Member("data").Text())
+	if err != nil {
+		return ""
+	}
+	return document.Digest(sha1.Sum(content)) //nolint:gosec // the protocol names blobs so
 }
 
 // contents returns the digests of the blobs whose content is in the body.
 func (l blobLinks) contents() map[string]bool {
 	all := make(map[string]bool)
-	for _, data := range l.inline {
-		if content, err := base64.StdEncoding.AppendDecode(nil, data.Text()); err == nil { // else saving fails
-			all[document.Digest(sha1.Sum(content))] = true //nolint:gosec // the protocol names blobs so
-		}
+	for _, blob := range l.inline {
+		all[digestIn(blob)] = true
 	}
 	return all
 }

@@ -159,3 +159,18 @@ func TestContentInBodiesIsBounded(t *testing.T) {
 		t.Errorf("%d documents are stored, %v, want 200", n, err)
 	}
 }
+
+// Another digest than that of the content is the client's mistake, and concerns one document.
+func TestAWrongDigestBesideContentIsRefused(t *testing.T) {
+	s := serve(t, nil)
+	wrong := fmt.Sprintf(`"data":"eA==","digest":%q`, digestOf("y"))
+	s.want(s.do("PUT /shop/h1", `{"p":{"@type":"blob",`+wrong+`}}`), 400, "")
+	s.want(s.do("PUT /shop/h1", `{"_attachments":{"a":{`+wrong+`}}}`), 400, "")
+	s.want(s.do("PUT /shop/h1", `{"p":{"@type":"blob","data":"eA==","digest":5}}`), 400, "")
+	s.want(s.do("PUT /shop/h1", `{"p":{"@type":"blob","data":"%"}}`), 400, "")
+	got := s.want(s.do("POST /shop/_bulk_docs", `{"docs":[{"_id":"a","p":{"@type":"blob",`+wrong+`}},{"_id":"b"}]}`), 201, "")
+	if !strings.HasPrefix(got.body, `[{"id":"a","error":"bad_request"`) || !strings.Contains(got.body, `{"id":"b","rev"`) {
+		t.Errorf("bulk: got %s", got.body)
+	}
+	s.want(s.do("PUT /shop/h1", `{"p":{"@type":"blob","data":"eA==","digest":"`+digestOf("x")+`"}}`), 201, "")
+}
