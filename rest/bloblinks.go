@@ -136,7 +136,7 @@ func (r *linkRights) check(ctx context.Context, e edit) error {
 		}
 		present = latest.Body()
 	}
-	return r.checkLinks(e.id, e.links, present)
+	return r.checkLinks(e.id, e.links, present) //nolint:contextcheck // a call has its request's context
 }
 
 // checkLinks checks the blobs of a document that none of its present bodies has.
