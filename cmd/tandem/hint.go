@@ -70,7 +70,7 @@ var (
 		{tandem.ErrUnknownInterface, "give --interface an IP address of this device, or the name of an interface", ""},
 		{tandem.ErrInvalidURL, "write it as wss://host:port/database", ""},
 		{tandem.ErrCrypto, "check the password, and that the file is whole", ""},
-		{tandem.ErrNotFound, "see what is there with `tandem ls`, and the collections with `tandem info`", ""},
+		{tandem.ErrNotFound, "see what is there with `tandem ls DB`, and the collections with `tandem info DB`", ""},
 		{fs.ErrNotExist, "check the name of the file", ""},
 		{fs.ErrPermission, "check who may read and write the file", ""},
 		{syscall.EISDIR, "name a file, not a folder", ""},
