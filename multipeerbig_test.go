@@ -15,7 +15,7 @@ import (
 // TestMeshOfManyHasOneCopyEach gives each member documents of its own, and counts what each receives until all have
 // all of them.
 func TestMeshOfManyHasOneCopyEach(t *testing.T) {
-	members, each := testsize.Pick(6, 15), testsize.Pick(50, 1000)
+	members, each := testsize.Pick(6, 15), testsize.Pick(50, unwatched(200, 1000))
 	a := newGroupOwner(t)
 	var configs []tandem.MultipeerReplicatorConfiguration
 	for i := range members {
@@ -50,6 +50,14 @@ func TestMeshOfManyHasOneCopyEach(t *testing.T) {
 		t.Errorf("each member received %.2f copies, want one", mean)
 	}
 	wantSameContents(t, all...)
+}
+
+// unwatched returns the size of a test of which the race detector sees less.
+func unwatched(watched, all int) int {
+	if testsize.RaceDetector {
+		return watched
+	}
+	return all
 }
 
 func body(i, j int) string {
@@ -127,7 +135,7 @@ func waitLinked(t testing.TB, all []*member) {
 // TestMeshFromOneAddress starts many members that know the address of the first one alone, and then stops a third of
 // them, the first one included.
 func TestMeshFromOneAddress(t *testing.T) {
-	members := testsize.Pick(10, 50)
+	members := testsize.Pick(10, unwatched(25, 50))
 	a := newGroupOwner(t)
 	begin := time.Now()
 	all := startMembers(t, a, members)

@@ -31,7 +31,7 @@ func unlimited(cfg *rest.Configuration) {
 func TestReconnectStorm(t *testing.T) {
 	s := serve(t, unlimited)
 	const writers = 4
-	changes := testsize.Pick(300, 3000) // of each writer
+	changes := testsize.Pick(300, 1000) // of each writer
 	var all sync.WaitGroup
 	for i := range testsize.Pick(20, 100) {
 		all.Go(func() { s.followThroughCuts([]string{"sse", "continuous"}[i%2], writers, changes) })
