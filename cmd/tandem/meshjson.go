@@ -78,10 +78,6 @@ func (v *meshEvents) peer(p tandem.PeerInfo) {
 }
 
 func (v *meshEvents) status(s tandem.MultipeerStatus) {
-	text := ""
-	if s.Err != nil {
-		text = s.Err.Error()
-	}
 	_ = v.print(struct { // an output that has gone ends the command
 		Event     string `json:"event"`
 		Activity  string `json:"activity"`
@@ -89,16 +85,12 @@ func (v *meshEvents) status(s tandem.MultipeerStatus) {
 		Online    int    `json:"online"`
 		Error     string `json:"error,omitempty"`
 		meshCounts
-	}{"status", s.Activity.String(), s.Neighbors, s.Online, text, meshCountsOf(s.Progress)})
+	}{"status", s.Activity.String(), s.Neighbors, s.Online, errorText(s.Err), meshCountsOf(s.Progress)})
 }
 
 func (v *meshEvents) documents(r tandem.PeerDocumentReplication) {
 	direction := map[bool]string{true: "push", false: "pull"}[r.IsPush]
 	for _, d := range r.Documents {
-		text := ""
-		if d.Err != nil {
-			text = d.Err.Error()
-		}
 		_ = v.print(struct { // an output that has gone ends the command
 			Event      string `json:"event"`
 			PeerID     string `json:"peerID"`
@@ -106,6 +98,14 @@ func (v *meshEvents) documents(r tandem.PeerDocumentReplication) {
 			Collection string `json:"collection"`
 			ID         string `json:"id"`
 			Error      string `json:"error,omitempty"`
-		}{"document", r.Peer.String(), direction, d.Scope + "." + d.Collection, d.ID, text})
+		}{"document", r.Peer.String(), direction, d.Scope + "." + d.Collection, d.ID, errorText(d.Err)})
 	}
+}
+
+// errorText returns the text of an error, "" for nil.
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }

@@ -21,20 +21,13 @@ import (
 // TestAKilledServerKeepsWhatItHasAcknowledged saves documents one by one and in bulk by HTTP, kills the server in
 // mid-save, and looks for all that was answered with success when it runs again.
 func TestAKilledServerKeepsWhatItHasAcknowledged(t *testing.T) {
-	k := &restKilling{killing: &killing{t: t, dir: t.TempDir()}}
-	path := filepath.Join(k.dir, "shop.tandem")
-	db, err := tandem.Open(t.Context(), path, tandem.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	k := newRestKilling(t)
 	for i := range restWriters {
 		k.writers = append(k.writers, &restWriter{k: k, name: fmt.Sprint("w", i), bulk: i%2 == 1})
 	}
 	rounds := testsize.Pick(3, 12)
 	for k.round = range rounds + 1 { // the last one only looks
-		p := k.launch("serve", path, "--interface", "127.0.0.1", "--no-tls", "--rest", "127.0.0.1:0", "--rest-write")
-		k.connect(p, path)
+		p := k.serve()
 		for _, w := range k.writers {
 			w.verify()
 		}
@@ -45,19 +38,46 @@ func TestAKilledServerKeepsWhatItHasAcknowledged(t *testing.T) {
 	if k.kills != rounds {
 		t.Errorf("%d kills in %d rounds", k.kills, rounds)
 	}
-	if problems, err := db.Check(t.Context()); err != nil || len(problems) > 0 {
-		t.Errorf("after the kills: %v, %v", problems, err)
-	}
+	k.check()
 }
 
 const restWriters = 4
 
 type restKilling struct {
 	*killing
+	db             *tandem.Database
 	writers        []*restWriter
 	base           string // of URLs
 	user, password string
 	acknowledged   atomic.Int64
+}
+
+// newRestKilling makes the database that the servers serve.
+func newRestKilling(t *testing.T) *restKilling {
+	t.Helper()
+	k := &restKilling{killing: &killing{t: t, dir: t.TempDir()}}
+	var err error
+	if k.db, err = tandem.Open(t.Context(), filepath.Join(k.dir, "shop.tandem"), tandem.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = k.db.Close() })
+	return k
+}
+
+// serve starts a server, and logs in.
+func (k *restKilling) serve() *proc {
+	k.t.Helper()
+	p := k.launch("serve", k.db.Path(), "--interface", "127.0.0.1", "--no-tls", "--rest", "127.0.0.1:0", "--rest-write")
+	k.connect(p, k.db.Path())
+	return p
+}
+
+// check checks the database after the kills.
+func (k *restKilling) check() {
+	k.t.Helper()
+	if problems, err := k.db.Check(k.t.Context()); err != nil || len(problems) > 0 {
+		k.t.Errorf("after the kills: %v, %v", problems, err)
+	}
 }
 
 // connect waits for the server, and takes the login that it has made.

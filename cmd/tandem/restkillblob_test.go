@@ -6,30 +6,21 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 
-	"github.com/tandemdb/tandem"
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // TestAKilledServerKeepsAcknowledgedBlobs uploads blobs, kills the server in the middle of some, and looks for each
 // one that was answered with success when the server runs again.
 func TestAKilledServerKeepsAcknowledgedBlobs(t *testing.T) {
-	k := &restKilling{killing: &killing{t: t, dir: t.TempDir()}}
-	path := filepath.Join(k.dir, "shop.tandem")
-	db, err := tandem.Open(t.Context(), path, tandem.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	k := newRestKilling(t)
 	var stored []uint64 // acknowledged
 	rounds := testsize.Pick(2, 20)
 	for k.round = range rounds + 1 { // the last one only looks
-		p := k.launch("serve", path, "--interface", "127.0.0.1", "--no-tls", "--rest", "127.0.0.1:0", "--rest-write")
-		k.connect(p, path)
+		p := k.serve()
 		for _, seed := range stored {
 			if status, got := k.do(http.MethodGet, fmt.Sprintf("b%d/content?content=true", seed), ""); status != 200 || got != string(blobContent(seed)) {
 				t.Errorf("round %d: blob %d was acknowledged, and is answered %d with %d bytes", k.round, seed, status, len(got))
@@ -42,9 +33,7 @@ func TestAKilledServerKeepsAcknowledgedBlobs(t *testing.T) {
 	if k.kills != rounds || len(stored) == 0 {
 		t.Errorf("%d kills in %d rounds, %d blobs", k.kills, rounds, len(stored))
 	}
-	if problems, err := db.Check(t.Context()); err != nil || len(problems) > 0 {
-		t.Errorf("after the kills: %v, %v", problems, err)
-	}
+	k.check()
 }
 
 // blobContent returns the content of a blob, which no other has.
