@@ -3,6 +3,7 @@ package querytest
 import (
 	_ "embed"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -22,18 +23,29 @@ var expressions string
 // Expressions returns expressions over the only document of [One].
 func Expressions(t testing.TB) (all []Expression) {
 	t.Helper()
-	for line := range strings.Lines(expressions) {
-		line = strings.TrimSuffix(line, "\n")
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		i := strings.LastIndex(line, " => ")
-		if i < 0 {
-			t.Fatalf("expressions.txt: this line has no value: %s", line)
-		}
-		all = append(all, Expression{line[:i], line[i+len(" => "):]})
+	for text, want := range arrows(t, "expressions.txt", expressions) {
+		all = append(all, Expression{text, want})
 	}
 	return all
+}
+
+// arrows yields both sides of the lines of a file, each of the form LEFT => RIGHT. It skips comments and empty lines.
+func arrows(t testing.TB, file, content string) iter.Seq2[string, string] {
+	return func(yield func(left, right string) bool) {
+		for line := range strings.Lines(content) {
+			line = strings.TrimSuffix(line, "\n")
+			if line == "" || line[0] == '#' {
+				continue
+			}
+			i := strings.LastIndex(line, " => ")
+			if i < 0 {
+				t.Fatalf("%s: this line has no =>: %s", file, line)
+			}
+			if !yield(line[:i], line[i+len(" => "):]) {
+				return
+			}
+		}
+	}
 }
 
 // Query returns the query with the expression as its only column.

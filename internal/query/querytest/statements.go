@@ -15,24 +15,16 @@ var statements string
 // Statements returns queries over the documents of [People], with the rows that they have by the description of the language.
 func Statements(t testing.TB) (all []Vector) {
 	t.Helper()
-	for line := range strings.Lines(statements) {
-		line = strings.TrimSuffix(line, "\n")
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		i := strings.LastIndex(line, " => ")
-		if i < 0 {
-			t.Fatalf("statements.txt: this line has no rows: %s", line)
-		}
-		v := Vector{Name: line[:i], Query: line[:i], Ordered: strings.Contains(strings.ToUpper(line[:i]), "ORDER BY")}
-		if want := line[i+len(" => "):]; want == "ERROR" {
+	for text, want := range arrows(t, "statements.txt", statements) {
+		v := Vector{Name: text, Query: text, Ordered: strings.Contains(strings.ToUpper(text), "ORDER BY")}
+		if want == "ERROR" {
 			v = difference{Error: true}.applied(v)
 		} else {
 			decode(t, []byte(want), &v.Rows)
 		}
-		for name, text := range map[string]string{"two": "2", "city": `"c1"`, "ids": `["p4","p1","c1",7]`} {
+		for name, param := range map[string]string{"two": "2", "city": `"c1"`, "ids": `["p4","p1","c1",7]`} {
 			if strings.Contains(v.Query, "$"+name) {
-				v.Params = map[string]json.RawMessage{name: json.RawMessage(text)}
+				v.Params = map[string]json.RawMessage{name: json.RawMessage(param)}
 			}
 		}
 		all = append(all, v)
