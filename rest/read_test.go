@@ -165,7 +165,9 @@ func TestAllDocumentsAreListed(t *testing.T) {
 		"?endkey=d1&inclusive_end=false":         "d0",
 		"?startkey=d3&endkey=d1":                 "",
 		"?startkey=d3&endkey=d1&descending=true": "d3 d2 d1",
+
 		"?startkey=d3&endkey=d1&descending=true&inclusive_end=false": "d3 d2",
+
 		"?startkey=d1&endkey=d3": "d1 d2 d3",
 		"?key=d2":                "d2",
 		`?keys=["d4","no","d1"]`: "d4 !no d1",
