@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 )
@@ -118,6 +119,6 @@ func (all *ReplicatedCollections) UnmarshalJSON(text []byte) error {
 		}
 		*all = append(*all, coll)
 	}
-	slices.SortFunc(*all, func(a, b ReplicatedCollection) int { return compareNames(a.Name, b.Name) })
+	slices.SortFunc(*all, func(a, b ReplicatedCollection) int { return cmp.Compare(a.Name, b.Name) })
 	return nil
 }

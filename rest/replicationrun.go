@@ -19,8 +19,6 @@ import (
 // maxReplicatedCollections bounds the collections of one replication.
 const maxReplicatedCollections = 1000
 
-func compareNames(a, b string) int { return cmp.Compare(a, b) }
-
 // strictly is unmarshal that refuses members which v does not have.
 func strictly(text []byte, v any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
