@@ -77,7 +77,7 @@ func startMember(t testing.TB, cfg tandem.MultipeerReplicatorConfiguration) *mem
 	return &member{m, cfg.Collections[0].Collection}
 }
 
-// startMembers starts n members, each of which knows the address of the first one alone.
+// startMembers starts n members. Each later member knows only the address of the first.
 func startMembers(t testing.TB, a *groupOwner, n int) []*member {
 	t.Helper()
 	all := []*member{startMember(t, memberConfig(t, a, "m0"))}

@@ -52,7 +52,7 @@ func TestMeshOfManyHasOneCopyEach(t *testing.T) {
 	wantSameContents(t, all...)
 }
 
-// unwatched returns the size of a test of which the race detector sees less.
+// unwatched returns the size all, or the smaller size watched under the race detector.
 func unwatched(watched, all int) int {
 	if testsize.RaceDetector {
 		return watched

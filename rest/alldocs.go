@@ -44,7 +44,7 @@ func getAllDocuments(c *call) error {
 	return c.writeRows(state, rows)
 }
 
-// listing reads the parameters, of which a body may have keys.
+// listing reads the parameters of the URL. A body may also have the parameter keys.
 func (c *call) listing() (l listing, err error) {
 	l.hasStart, l.hasEnd, l.hasKey = c.has("startkey"), c.has("endkey"), c.has("key")
 	l.start, l.end, l.key = c.param("startkey"), c.param("endkey"), c.param("key")

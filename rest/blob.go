@@ -151,7 +151,7 @@ func (w *contentWriter) Write(p []byte) (int, error) {
 	return w.response.Write(p)
 }
 
-// refusal returns the error that is to be answered.
+// refusal returns the error to answer in place of content, or nil.
 func (w *contentWriter) refusal() error {
 	if w.refused == 0 {
 		return nil

@@ -66,7 +66,7 @@ func TestAReferenceGivesNoContentThatTheUserMayNotRead(t *testing.T) {
 	// What is no blob has no content, whatever it looks like.
 	s.want(s.do("PUT /shop.inv.hotel/look", `{"p":`+strings.Replace(ref, `"@type":"blob",`, "", 1)+`}`, "As: ron"), 201, "")
 	s.want(s.do("GET /shop.inv.hotel/look/p?content=true", "", "As: ron"), 400, "")
-	// An unknown blob is what it was, and an admin may.
+	// An unknown blob stays 404, and an admin may refer to any blob.
 	s.want(s.do("PUT /shop.inv.hotel/steal", `{"p":`+blobRef("nowhere")+`}`, "As: ron"), 404, "")
 	s.want(s.do("PUT /shop.inv.hotel/given", `{"p":`+ref+`}`, "As: ann"), 201, "")
 	s.want(s.do("GET /shop.inv.hotel/given/p?content=true", "", "As: ron"), 200, "secret")

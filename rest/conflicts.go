@@ -210,8 +210,8 @@ func (c *call) checkMerged(open *tandem.OpenConflict, result *tandem.Document) e
 	return rights.checkLinks(open.DocumentID, links, open.Local.Body(), open.Remote.Body())
 }
 
-// openConflict finds the conflict of the document that the path names. Another revision than the
-// request tells of is 409: somebody has seen another conflict than there is now.
+// openConflict finds the conflict of the document that the path names. If one side has another
+// revision than the request says, the answer is 409: the caller has seen an earlier conflict.
 func (c *call) openConflict(wanted resolution) (*tandem.OpenConflict, error) {
 	open, err := c.conflictWith(wanted.Remote)
 	if errors.Is(err, tandem.ErrNotFound) {

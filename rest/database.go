@@ -51,7 +51,7 @@ func putKeyspace(c *call) error {
 		if err := c.mayWrite(); err != nil {
 			return err
 		}
-		c.needs = writes // of which the rest of the request is
+		c.needs = writes // the later checks of the request ask for this right
 		return postDocument(c)
 	}
 	if err := c.checkRole(admin); err != nil {

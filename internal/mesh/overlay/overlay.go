@@ -170,9 +170,9 @@ type Verdict int
 
 // The verdicts.
 const (
-	Keep    Verdict = iota // it is the link now
-	Replace                // it is the link now; the former connection is to be closed
-	Refuse                 // the former connection stays; close the new one
+	Keep    Verdict = iota // the new connection is the link
+	Replace                // the new connection is the link; close the former one
+	Refuse                 // the former connection stays the link; close the new one
 )
 
 // Up says that there is a connection with a peer, dialled by us or by the other end. Of two that both

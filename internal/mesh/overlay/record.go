@@ -40,7 +40,7 @@ func (id *ID) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Record is what a peer tells of itself. Others pass it on.
+// Record describes a peer. The peer writes it, and the others pass it on.
 type Record struct {
 	ID        ID       `json:"id"`
 	Version   uint64   `json:"v"` // only the peer raises it, with every change

@@ -32,7 +32,7 @@ const (
 	islandsAtOnce = 1
 )
 
-// Tick returns what is to be done now. Call it a few times a second, and soon after each event.
+// Tick returns the actions that are due now. Call it a few times a second, and soon after each event.
 func (o *Overlay) Tick(now time.Time) (actions []Action) {
 	o.renewRecord()
 	if since := now.Sub(o.looked); since >= lookEvery || o.stale && since >= lookSoon {

@@ -119,7 +119,8 @@ const maxLikeWork = 1 << 27
 
 var errLike = errors.New("the pattern of LIKE takes too long: let it have fewer _ after a %")
 
-// find returns what of s follows the run's first place in it. It takes the work from that which is left.
+// find looks for the first match of the run in s, and returns the rest of s behind it. It subtracts its steps
+// from work, the steps that are left.
 func (r run) find(s string, work *int) (rest string, ok bool, err error) {
 	for {
 		at := strings.Index(s, r[0])

@@ -84,7 +84,7 @@ func (g *groups) over(x plan.Expr) plan.Expr {
 	return x
 }
 
-// aggregate returns the number of an aggregate, each of which counts once.
+// aggregate returns the number of an aggregate. Equal aggregates share one number.
 func (g *groups) aggregate(a *plan.Aggregate) int {
 	if a.Distinct {
 		g.simple = false
