@@ -46,10 +46,11 @@ func (v *meshLines) peer(p tandem.PeerInfo) {
 		v.a.note("neighbour %s: connected", name)
 	case before.Neighbor && !p.Neighbor:
 		v.a.note("neighbour %s: disconnected%s", name, because(p.Trouble))
-	case p.Online != before.Online:
-		v.a.note("member %s: %s", name, map[bool]string{true: "online", false: "offline"}[p.Online])
-	case p.Trouble != "" && p.Trouble != before.Trouble:
+	case p.Online == before.Online && p.Trouble != "" && p.Trouble != before.Trouble:
 		v.a.note("member %s: not reached%s", name, because(p.Trouble))
+	}
+	if p.Online != before.Online && !p.Neighbor { // a neighbour that leaves may go offline at once
+		v.a.note("member %s: %s", name, map[bool]string{true: "online", false: "offline"}[p.Online])
 	}
 }
 
