@@ -14,8 +14,12 @@ type feed struct {
 	c     *call
 	o     feedOptions
 	form  feedForm
-	wake  chan struct{} // gets a value when there may be changes
-	timer *time.Timer
+	ctx   context.Context //nolint:containedctx // that of the request, which is kept since each event asks it
+	wake  chan struct{}   // gets a value when there may be changes, or it is time for something
+	timer *time.Timer     // fills wake
+	due   time.Time       // when it does next
+
+	unhook func() bool // has the end of ctx fill wake no more
 
 	interval time.Duration // between two looks at the user's rights
 
@@ -25,18 +29,35 @@ type feed struct {
 }
 
 func (c *call) newFeed(o feedOptions) feed {
-	return feed{c: c, o: o, form: c.feedForm(o.mode), wake: make(chan struct{}, 1), interval: accessInterval}
+	return feed{
+		c: c, o: o, form: c.feedForm(o.mode), ctx: c.r.Context(), wake: make(chan struct{}, 1), interval: accessInterval,
+	}
 }
 
-// begin sends the header, and reports whether a body is to follow.
+// begin sends the header, and reports whether a body is to follow. Then the caller ends the feed by stop.
 func (f *feed) begin() (bool, error) {
 	if err := f.form.begin(); err != nil || f.c.r.Method == http.MethodHead {
 		return false, err
 	}
 	now := time.Now()
 	f.looked, f.wrote, f.changed = now, now, now
-	f.timer = time.NewTimer(time.Hour) // until wait sets it
+	f.due = now.Add(f.interval)
+	f.timer = time.AfterFunc(f.interval, f.poke)
+	f.unhook = context.AfterFunc(f.ctx, f.poke)
 	return true, nil
+}
+
+func (f *feed) stop() {
+	f.timer.Stop()
+	f.unhook()
+}
+
+// poke ends a wait.
+func (f *feed) poke() {
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
 }
 
 // send sends changes, if there are any.
@@ -71,23 +92,23 @@ func (f *feed) tick() (goesOn bool, err error) {
 	return true, nil
 }
 
-// wait waits until there may be changes, or it is time for something.
+// wait waits until there may be changes, or it is time for something. One channel is for all of that: a
+// select of several would cost more than all else that is done for an event, but for sending it.
 func (f *feed) wait() error {
 	next := f.looked.Add(f.interval)
-	for _, due := range []struct {
-		since time.Time
-		after time.Duration
-	}{{f.wrote, f.o.heartbeat}, {f.changed, f.o.timeout}} {
-		if at := due.since.Add(due.after); due.after > 0 && at.Before(next) {
-			next = at
-		}
+	if at := f.wrote.Add(f.o.heartbeat); f.o.heartbeat > 0 && at.Before(next) {
+		next = at
 	}
-	f.timer.Reset(time.Until(next))
-	select {
-	case <-f.wake:
-	case <-f.timer.C:
-	case <-f.c.r.Context().Done():
-		return context.Cause(f.c.r.Context())
+	if at := f.changed.Add(f.o.timeout); f.o.timeout > 0 && at.Before(next) {
+		next = at
+	}
+	if now := time.Now(); next.Before(f.due) || !f.due.After(now) { // a timer that fires early does no harm
+		f.due = next
+		f.timer.Reset(next.Sub(now))
+	}
+	<-f.wake
+	if f.ctx.Err() != nil {
+		return context.Cause(f.ctx)
 	}
 	return nil
 }
@@ -156,7 +177,7 @@ func (c *call) follow(o feedOptions) error {
 	if more, err := f.begin(); err != nil || !more {
 		return err
 	}
-	defer f.timer.Stop()
+	defer f.stop()
 	if err := f.run(); f.failed(err) {
 		return err
 	}
@@ -175,7 +196,7 @@ func (f *collectionFeed) run() error {
 		if err != nil || !goesOn {
 			return err
 		}
-		events, err := f.reader.Next(f.c.r.Context())
+		events, err := f.reader.Next(f.ctx)
 		if err != nil {
 			return err
 		}

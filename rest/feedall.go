@@ -71,7 +71,7 @@ func (f *databaseFeed) serve() error {
 	if more, err := f.begin(); err != nil || !more {
 		return err
 	}
-	defer f.timer.Stop()
+	defer f.stop()
 	if err := f.run(); f.failed(err) {
 		return err
 	}
@@ -106,7 +106,7 @@ func (f *databaseFeed) run() error {
 // enroll follows the collections that the caller may read now, and no others. now begins behind the last
 // change of each.
 func (f *databaseFeed) enroll(now bool) error {
-	ctx := f.c.r.Context()
+	ctx := f.ctx
 	all, err := f.c.db.Collections(ctx)
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func (f *databaseFeed) turn() (found bool, err error) {
 		if m == nil {
 			continue
 		}
-		events, err := m.reader.Next(f.c.r.Context())
+		events, err := m.reader.Next(f.ctx)
 		if errors.Is(err, tandem.ErrNotFound) {
 			f.c.db.forget(m.coll)
 			f.drop(name, m)

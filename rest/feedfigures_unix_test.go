@@ -38,13 +38,16 @@ func TestFeedFigures(t *testing.T) {
 		t.Skip("measures only with -figures DURATION")
 	}
 	f := newFeedFigures(t)
-	alone := f.write(100, nil)
-	fmt.Printf("%-55s %9v\n", "a save at 100/s without listeners, p50", alone.save)
+	rates, alone := []int{10, 100}, map[int]feedFigure{}
+	for _, rate := range rates {
+		alone[rate] = f.write(rate, nil)
+		fmt.Printf("%-55s %9v\n", fmt.Sprintf("a save at %d/s without listeners, p50", rate), alone[rate].save)
+	}
 	before := memory()
 	crowd := f.crowd()
 	fmt.Printf("%-55s %9.1f kB\n", "memory of a listener", float64(memory()-before)/figureListeners/1000)
-	for _, rate := range []int{10, 100} {
-		f.write(rate, crowd).print(fmt.Sprintf("%d SSE listeners, %d changes/s", figureListeners, rate), alone)
+	for _, rate := range rates {
+		f.write(rate, crowd).print(fmt.Sprintf("%d SSE listeners, %d changes/s", figureListeners, rate), alone[rate])
 	}
 	settled := crowd.storm(func() { f.write(10, nil) })
 	fmt.Printf("%-55s %9v\n", "all cut, all back with Last-Event-ID, settled after", settled)

@@ -34,6 +34,9 @@ func (f sseForm) begin() error {
 	header := f.c.w.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("X-Accel-Buffering", "no") // for proxies
+	if f.c.r.ProtoMajor == 1 {
+		header.Set("Transfer-Encoding", "identity") // until the connection ends: chunks tell nothing here, and cost time
+	}
 	f.c.w.WriteHeader(http.StatusOK)
 	return f.c.push([]byte("retry: 2000\n\n"))
 }
