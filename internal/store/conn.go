@@ -205,6 +205,15 @@ func (c *conn) run(which statement) error {
 	return s.Exec()
 }
 
+// commit commits, and meanwhile writes the log in large pieces.
+func (c *conn) commit() error {
+	if log := c.scratch.log; log != nil {
+		log.gather()
+		defer log.release()
+	}
+	return c.run(sqlCommit)
+}
+
 func (c *conn) prepare(sql string) (*sqlite3.Stmt, error) {
 	s, _, err := c.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
 	return s, err

@@ -13,6 +13,13 @@ func SealedFile(file vfs.File, keys *seal.Keys) vfs.File {
 	return &sealedFile{File: file, sectors: keys.Sectors("database")}
 }
 
+// LogFile wraps file as the log of a connection that is committing.
+func LogFile(file vfs.File) vfs.File {
+	log := &logFile{File: file}
+	log.gather()
+	return log
+}
+
 // Closed returns a channel that is closed as soon as [DB.Close] begins.
 func (db *DB) Closed() <-chan struct{} { return db.closing }
 

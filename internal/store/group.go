@@ -184,7 +184,7 @@ func (w *writer) finish(g *group) error {
 		err = w.guard(func() error { return w.flush(g) })
 	}
 	if err == nil {
-		err = w.runAll(sqlCommit)
+		err = w.guard(w.c.commit)
 	}
 	if err != nil {
 		w.abort(g)

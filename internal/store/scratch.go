@@ -12,13 +12,14 @@ import (
 
 // scratch is the file system of one connection. It passes everything on to another one, and bounds the
 // temporary files, in which SQLite sorts and groups what is too large for memory. The other one encrypts
-// those of an encrypted database, with a key that nobody keeps.
+// those of an encrypted database, with a key that nobody keeps. It writes the log in large pieces.
 //
 // SQLite calls it on the goroutine that uses the connection.
 type scratch struct {
 	vfs.VFS
 	name     string   // that it is registered under
 	database vfs.File // the database file
+	log      *logFile // nil until the connection first reads
 
 	limit  int64        // bytes of temporary files
 	used   atomic.Int64 // any goroutine may read it
@@ -40,6 +41,9 @@ func (s *scratch) bound(limit int64) { s.limit, s.full, s.failed = limit, false,
 func (s *scratch) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
 	file, opened, err := vfsutil.WrapOpenFilename(s.VFS, name, flags)
 	switch {
+	case err == nil && flags&vfs.OPEN_WAL != 0:
+		s.log = &logFile{File: file}
+		return s.log, opened, nil
 	case name != nil:
 		if s.database == nil {
 			s.database = file // SQLite opens it first
