@@ -89,6 +89,7 @@ var everyEndpoint = []struct {
 	{"POST /shop/_compact", "", [5]int{401, 403, 403, 202, 403}},
 	{"POST /shop/_check", "", [5]int{401, 403, 403, 202, 403}},
 	{"GET /_active_tasks", "", [5]int{401, 200, 200, 200, 200}},
+	{"GET /_listener", "", [5]int{401, 403, 403, 501, 403}},
 	{"GET /_replicate", "", [5]int{401, 403, 200, 200, 403}},
 	{"POST /_replicate", "{}", [5]int{401, 403, 400, 400, 403}},
 	{"GET /_replicate/9", "", [5]int{401, 403, 404, 404, 403}},

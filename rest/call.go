@@ -29,6 +29,9 @@ type call struct {
 	who   caller
 	needs need // of the route
 
+	at     string // the name of the audience of sessions: see [audience]
+	inside bool   // another call sends the request, for who, and was checked itself
+
 	secure bool // the client uses TLS
 
 	// What the path names: see the package comment.
@@ -41,7 +44,7 @@ type call struct {
 }
 
 func newCall(h *Handler, w http.ResponseWriter, r *http.Request) *call {
-	c := &call{h: h, w: newResponse(w, h.cfg.Limits.Patience), r: r, id: newID(), began: time.Now()}
+	c := &call{at: apiAudience, h: h, w: newResponse(w, h.cfg.Limits.Patience), r: r, id: newID(), began: time.Now()}
 	if address, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		c.setFrom(address.Addr())
 	}
@@ -75,11 +78,19 @@ func (c *call) finish() {
 		c.answerFailure(refuse(http.StatusInternalServerError, "unexpected error"))
 	}
 	c.audit(auditRequest, "method", c.r.Method, "path", c.r.URL.EscapedPath(), "status", c.w.status)
-	c.log(slog.LevelInfo, "request", "user", c.who.name, "address", c.from, "method", c.r.Method, "path", c.r.URL.EscapedPath(),
+	c.log(c.level(), "request", "user", c.who.name, "address", c.from, "method", c.r.Method, "path", c.r.URL.EscapedPath(),
 		"status", c.w.status, "bytes", c.w.bytes, "duration", time.Since(c.began))
 	if p == http.ErrAbortHandler { //nolint:errorlint // as above
 		panic(p)
 	}
+}
+
+// level is that of the record of the request: an open page asks all the time.
+func (c *call) level() slog.Level {
+	if c.inside || c.at == pageAudience && c.r.Method == http.MethodGet {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }
 
 // log logs something about the request.

@@ -67,6 +67,10 @@ type Configuration struct {
 	// Log answers GET /_log. Nil answers 501. Its records come from those who log to it, as Logger may.
 	Log *Log
 
+	// Page serves a page for people at /_tandem/, which shows what the server does, and what users may
+	// see of the databases. [Handler.PageLink] makes a link to log in to it.
+	Page bool
+
 	// Logger receives one record for each request, and errors. Nil logs nothing.
 	Logger *slog.Logger
 }

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"net/http"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/tandemdb/tandem"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/users"
+	"github.com/tandemdb/tandem/rest/internal/page"
 	"github.com/tandemdb/tandem/rest/internal/tail"
 )
 
@@ -25,6 +27,9 @@ type Handler struct {
 
 	users atomic.Pointer[users.List] // nil if there are none
 	gate
+
+	page  *page.Page // nil for none
+	links links      // to log in to it
 
 	tasks      tasks
 	guarding   sync.Once // see guardTasks
@@ -41,7 +46,7 @@ func NewHandler(cfg Configuration) (*Handler, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	h := &Handler{cfg: cfg.clone(), router: newRouter(append(routes(), missingRoutes()...)), uuid: cfg.UUID}
+	h := &Handler{cfg: cfg.clone(), router: newRouter(slices.Concat(routes(), missingRoutes(), pageRoutes())), uuid: cfg.UUID}
 	h.serve(h.cfg.Databases)
 	h.reading = make(chan struct{}, readsPerProcessor*runtime.GOMAXPROCS(0))
 	h.adHoc = make(chan struct{}, adHocQueries)
@@ -50,6 +55,9 @@ func NewHandler(cfg Configuration) (*Handler, error) {
 	h.SetUsers(cfg.Users)
 	if err := h.checkReplications(); err != nil {
 		return nil, err
+	}
+	if cfg.Page {
+		h.page = page.New()
 	}
 	h.life.begin()
 	h.blobs.scanning = make(chan struct{}, scansAtOnce)
@@ -88,9 +96,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.life.leave()
-	defer c.finish()                //nolint:contextcheck // as above
-	if err := c.run(); err != nil { //nolint:contextcheck // as above
-		c.fail(err) //nolint:contextcheck // as above
+	c.serve() //nolint:contextcheck // as above
+}
+
+// serve runs the call, answers its error, and logs it.
+func (c *call) serve() {
+	defer c.finish()
+	if err := c.run(); err != nil {
+		c.fail(err)
 	}
 }
 
@@ -105,10 +118,7 @@ func (h *Handler) Close(ctx context.Context) error {
 
 // run checks a request, and calls its endpoint.
 func (c *call) run() error {
-	if err := c.checkHost(); err != nil {
-		return err
-	}
-	if answered, err := c.checkOrigin(); answered || err != nil {
+	if answered, err := c.checkSource(); answered || err != nil {
 		return err
 	}
 	if err := c.checkVersion(); err != nil {
@@ -145,6 +155,17 @@ func (c *call) run() error {
 		c.db.forget(c.coll) // which another process may have deleted
 	}
 	return err
+}
+
+// checkSource checks where the request comes from. It reports whether the request was answered.
+func (c *call) checkSource() (answered bool, err error) {
+	if c.inside {
+		return false, nil
+	}
+	if err := c.checkHost(); err != nil {
+		return false, err
+	}
+	return c.checkOrigin()
 }
 
 // life is the time between NewHandler and Close.

@@ -119,14 +119,21 @@ func (c *call) beginOneTime() error {
 
 // deleteSession logs out.
 func deleteSession(c *call) error {
+	c.logOut()
+	return c.answer(http.StatusOK, done{true})
+}
+
+func (c *call) logOut() {
 	if s := c.h.sessions.find(c.sessionOf(), c.audience(), time.Now()); s != nil {
 		c.h.sessions.end(s)
 	}
 	c.setCookie("", -1)
-	return c.answer(http.StatusOK, done{true})
 }
 
-func (c *call) audience() audience { return audience{"api", localPort(c.r)} }
+// apiAudience is where the sessions of programs are valid.
+const apiAudience = "api"
+
+func (c *call) audience() audience { return audience{c.at, localPort(c.r)} }
 
 // sessionOf returns the ID of the session that the request names by a cookie, or "".
 func (c *call) sessionOf() sessionID {

@@ -12,6 +12,7 @@ func networkRoutes() []route {
 	return []route{
 		{method: "GET", pattern: "/_peers", needs: admin, do: getPeers},
 		{method: "GET", pattern: "/_identities", needs: admin, do: getIdentities},
+		{method: "GET", pattern: "/_listener", needs: admin, do: getListener},
 	}
 }
 
@@ -97,4 +98,25 @@ func getIdentities(c *call) error {
 		})
 	}
 	return c.answer(http.StatusOK, found)
+}
+
+// listener is where peers reach this server.
+type listener struct {
+	URLs        []string `json:"urls"`
+	Fingerprint string   `json:"fingerprint,omitempty"`
+	Advertised  string   `json:"advertised,omitempty"`
+	Clients     int      `json:"clients"`
+}
+
+// getListener says where peers reach this server, and which certificate they see.
+func getListener(c *call) error {
+	l := c.h.cfg.Sync
+	if l == nil {
+		return refuse(http.StatusNotImplemented, "peers cannot sync with this server")
+	}
+	shown := listener{URLs: orEmpty(l.URLs()), Advertised: l.AdvertisedName(), Clients: l.Status().ConnectionCount}
+	if id := l.TLSIdentity(); id != nil {
+		shown.Fingerprint = id.Fingerprint()
+	}
+	return c.answer(http.StatusOK, shown)
 }

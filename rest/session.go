@@ -37,7 +37,7 @@ type session struct {
 
 // audience is where a session is valid: cookies know no ports.
 type audience struct {
-	name string // "api", or "page"
+	name string // apiAudience, pageAudience, or "sync"
 	port int
 }
 

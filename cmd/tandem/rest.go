@@ -39,6 +39,7 @@ type restFlags struct {
 	insecure bool
 	proxies  []string
 	file     string
+	page     bool
 
 	config *restConfig // from file, after databases
 }
@@ -52,13 +53,14 @@ func (f *restFlags) add(c *cobra.Command) {
 	flags.BoolVar(&f.insecure, "rest-insecure", false, "serve HTTP beyond this machine without TLS; passwords can be read on the way")
 	flags.StringArrayVar(&f.proxies, "rest-proxy", nil, "`address` or network of a reverse proxy to believe X-Forwarded-For of; repeatable")
 	flags.StringVar(&f.file, "config", "", "`file` with the configuration of a Couchbase Edge Server, in place of databases and --rest")
+	flags.BoolVar(&f.page, "page", false, "serve a page for people at /_tandem/ of the port of HTTP")
 	exclusive(c, "config", "rest")
 	exclusive(c, "config", "rest-write")
 	for _, other := range []string{"users-file", "user", "client-ca"} {
 		exclusive(c, "config", other)
 	}
 	exclusive(c, "config", "collection")
-	for _, needing := range []string{"rest-write", "rest-host", "rest-insecure", "rest-proxy"} {
+	for _, needing := range []string{"rest-write", "rest-host", "rest-insecure", "rest-proxy", "page"} {
 		before(c, func() error {
 			if c.Flags().Changed(needing) && !f.on() {
 				return usage("--%s needs --rest", needing)
@@ -110,6 +112,7 @@ type restServer struct {
 	handler *rest.Handler
 	served  chan struct{} // closed when the server has ended
 	err     error         // why it has ended by itself; read after served
+	passing bool          // an admin was made for this run
 	tidy    []func()
 }
 
@@ -128,6 +131,9 @@ func (a *app) startRest(
 		return nil, err
 	}
 	fmt.Fprintln(a.out, "rest", url)
+	if f.rest.page {
+		fmt.Fprintln(a.out, "page", url+s.pagePath())
+	}
 	return s, a.out.Flush()
 }
 
@@ -156,6 +162,14 @@ func (a *app) prepareRest(
 	}
 	s.serve(socket, secured) //nolint:contextcheck // serves until stop
 	return f.rest.url(socket.Addr(), secured != nil, listener), nil
+}
+
+// pagePath is where people begin at the page: where the run has an admin of its own, a link logs in once.
+func (s *restServer) pagePath() string {
+	if path, err := s.handler.PageLink(adminName); err == nil && s.passing {
+		return path
+	}
+	return "/_tandem/"
 }
 
 // serve answers requests until stop. Without cfg it speaks clear text.

@@ -22,7 +22,10 @@ import (
 
 // restConfiguration returns the configuration of the handler, without users.
 func (a *app) restConfiguration(s *restServer, dbs []*tandem.Database, f *serveFlags, listener *tandem.URLEndpointListener) (cfg rest.Configuration, err error) {
-	cfg = rest.Configuration{Sync: listener, Log: a.log, Logger: a.logger(), Hosts: append(hostsOf(listener), f.rest.hosts...)}
+	cfg = rest.Configuration{
+		Sync: listener, Log: a.log, Logger: a.logger(),
+		Hosts: append(hostsOf(listener), f.rest.hosts...), Page: f.rest.page,
+	}
 	if cfg.Proxies, err = f.rest.networks(); err != nil {
 		return cfg, err
 	}
@@ -110,6 +113,7 @@ func (a *app) passingAdmin(s *restServer, first *tandem.Database, host string) (
 	if err != nil {
 		return nil, err
 	}
+	s.passing = true
 	file := filepath.Join(first.Path(), adminFileName)
 	_ = os.Remove(file) // of a run that was killed
 	var text strings.Builder

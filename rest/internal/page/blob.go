@@ -1,0 +1,25 @@
+package page
+
+import (
+	"net/http"
+	"strings"
+)
+
+// blobPrefix begins the paths of blobs of documents.
+const blobPrefix = "blob/"
+
+// shownTypes are those that a browser shows as a picture, and never runs.
+var shownTypes = map[string]bool{"image/png": true, "image/jpeg": true, "image/gif": true, "image/webp": true, "image/avif": true}
+
+// serveBlob has REST answer with a blob. All but pictures are for saving, as bytes of no type: a script
+// among them must not become one of the page's own.
+func serveBlob(w http.ResponseWriter, v Visit) {
+	header := w.Header()
+	header.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	v.Pass(Request{Path: "/" + strings.TrimPrefix(v.Path, blobPrefix) + "?content=true"}, func(header http.Header) {
+		if !shownTypes[header.Get("Content-Type")] {
+			header.Set("Content-Type", "application/octet-stream")
+			header.Set("Content-Disposition", "attachment")
+		}
+	})
+}

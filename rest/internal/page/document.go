@@ -1,0 +1,193 @@
+package page
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/url"
+)
+
+// document is the editor of a document.
+type document struct {
+	KS, ID   string
+	New      bool
+	Revision string
+	Text     string // as it is shown, or was typed
+	Base     string // as it was when the editing began
+	Size     int
+	TooLarge bool
+	Blobs    []blobRow
+	Saved    bool
+	Problem  *Problem
+	Merge    *merge // when somebody else has saved meanwhile
+}
+
+type blobRow struct {
+	Name, Type, URL string
+	Length          uint64
+	IsImage         bool
+}
+
+// The bounds of the editor.
+const (
+	documentMost = 24 << 20
+	editMost     = 1 << 20 // a larger document is shown in part
+	partShown    = 64 << 10
+)
+
+// ownMembers are those that the server puts before the document's own.
+var ownMembers = []string{"_id", "_rev", "_cv"}
+
+func showNew(l *look) (any, error) {
+	return &document{KS: l.vars["ks"], ID: l.form.Get("id"), New: true, Text: "{\n  \n}"}, nil
+}
+
+func showDocument(l *look) (any, error) {
+	d, err := l.document()
+	if err != nil {
+		return nil, err
+	}
+	d.Saved = l.form.Has("saved")
+	return d, nil
+}
+
+// document reads the document that the path names.
+func (l *look) document() (*document, error) {
+	d := &document{KS: l.vars["ks"], ID: l.vars["id"]}
+	answer := l.Ask(Request{Path: d.path(), Most: documentMost})
+	if p := answer.Problem(); p != nil {
+		return nil, p
+	}
+	all := membersOf(answer.Body)
+	_ = json.Unmarshal(valueOf(all, "_rev"), &d.Revision) // the server has written it
+	text := objectOf(without(all, ownMembers...))
+	d.Size = len(text)
+	if d.TooLarge = len(text) > editMost; d.TooLarge {
+		d.Text = string(bytes.ToValidUTF8(text[:partShown], nil))
+		return d, nil
+	}
+	d.Text = pretty(text)
+	d.Base = d.Text
+	d.Blobs = blobsOf(d, text)
+	return d, nil
+}
+
+func (d *document) path() string { return "/" + d.KS + "/" + url.PathEscape(d.ID) }
+
+// blobsOf lists the blobs at the top of a document.
+func blobsOf(d *document, text []byte) (all []blobRow) {
+	for _, m := range membersOf(text) {
+		var blob struct {
+			Kind   string `json:"@type"`
+			Type   string `json:"content_type"`
+			Length uint64 `json:"length"`
+		}
+		if json.Unmarshal(m.Value, &blob) != nil || blob.Kind != "blob" {
+			continue
+		}
+		all = append(all, blobRow{
+			Name: m.Key, Type: blob.Type, Length: blob.Length,
+			IsImage: shownTypes[blob.Type],
+			URL:     "/_tandem/blob/" + d.KS + "/" + url.PathEscape(d.ID) + "/" + url.PathEscape(m.Key),
+		})
+	}
+	return all
+}
+
+// changeDocument saves or deletes a document, or looks at choices of a merge.
+func changeDocument(l *look) (string, error) {
+	d := &document{
+		KS: l.vars["ks"], ID: l.vars["id"], Revision: l.form.Get("rev"), Text: l.form.Get("text"), Base: l.form.Get("base"),
+	}
+	switch l.form.Get("do") {
+	case "delete":
+		err := l.send(nil, Request{Method: http.MethodDelete, Path: d.path(), Match: d.Revision})
+		if isStatus(err, http.StatusConflict) {
+			err = &Problem{Status: http.StatusConflict, Reason: "somebody has changed the document meanwhile", Hint: "look at it again, then delete it"}
+		}
+		return "/_tandem/docs/" + d.KS, err
+	case "choose":
+		return "", l.choose(d)
+	default:
+		return l.save(d)
+	}
+}
+
+// save saves what was typed. If somebody else has saved meanwhile, nothing typed is lost: both versions
+// are shown for a choice.
+func (l *look) save(d *document) (string, error) {
+	err := l.put(d)
+	switch {
+	case err == nil:
+		return "/_tandem/docs/" + d.KS + "/" + url.PathEscape(d.ID) + "?saved", nil
+	case isStatus(err, http.StatusConflict):
+		return "", l.meet(d)
+	}
+	d.Problem = problemOf(err)
+	return "", &redo{d, d.Problem}
+}
+
+// put sends the text of the editor.
+func (l *look) put(d *document) error {
+	text, err := compact(d.Text)
+	if err != nil {
+		return err
+	}
+	return l.send(nil, Request{Method: http.MethodPut, Path: d.path(), Body: text, Match: d.Revision})
+}
+
+// meet compares what was typed with what is stored now.
+func (l *look) meet(d *document) error {
+	now, err := l.document()
+	if isStatus(err, http.StatusNotFound) {
+		now = &document{Text: "{}"}
+	} else if err != nil {
+		return err
+	}
+	d.Revision = now.Revision
+	d.Problem = &Problem{Status: http.StatusConflict, Reason: "somebody has changed the document while you were editing it"}
+	m := mergeOf([]byte(d.Text), []byte(d.Base), []byte(now.Text))
+	m.MineName, m.TheirsName = "Yours", "Stored now"
+	d.Merge = &m
+	return &redo{d, d.Problem}
+}
+
+// choose shows the result of the choices of a form.
+func (l *look) choose(d *document) error {
+	now, err := l.document()
+	if err != nil {
+		return err
+	}
+	d.Revision = now.Revision
+	m := mergeOf([]byte(l.form.Get("mine")), []byte(d.Base), []byte(now.Text))
+	m.MineName, m.TheirsName = "Yours", "Stored now"
+	m.pick(l.form)
+	d.Text, d.Merge = m.Result, &m
+	return &redo{d, nil}
+}
+
+// saveNew creates a document. An ID that exists is a problem, with what was typed kept.
+func saveNew(l *look) (string, error) {
+	d := &document{KS: l.vars["ks"], ID: l.form.Get("id"), New: true, Text: l.form.Get("text")}
+	text, err := compact(d.Text)
+	if err != nil {
+		d.Problem = problemOf(err)
+		return "", &redo{d, d.Problem}
+	}
+	r := Request{Method: http.MethodPut, Path: d.path(), Body: text}
+	if d.ID == "" {
+		r = Request{Method: http.MethodPost, Path: "/" + d.KS, Body: text}
+	}
+	var saved struct {
+		ID string `json:"id"`
+	}
+	err = l.send(&saved, r)
+	if isStatus(err, http.StatusConflict) {
+		err = &Problem{Status: http.StatusConflict, Reason: "there is a document with this ID already", Hint: "choose another ID"}
+	}
+	if err != nil {
+		d.Problem = problemOf(err)
+		return "", &redo{d, d.Problem}
+	}
+	return "/_tandem/docs/" + d.KS + "/" + url.PathEscape(saved.ID) + "?saved", nil
+}

@@ -1,0 +1,146 @@
+// Keys, drafts, times, themes and the live log. Each view works without them.
+"use strict";
+const root = document.documentElement;
+root.classList.add("js");
+const $ = (selector) => document.querySelector(selector);
+const stored = (name) => { try { return localStorage.getItem("tandem-" + name); } catch { return null; } };
+const store = (name, value) => { try { localStorage.setItem("tandem-" + name, value); } catch { /* private window */ } };
+
+// The theme follows the system until somebody chooses.
+if (stored("theme")) root.dataset.theme = stored("theme");
+$("#theme")?.addEventListener("click", () => {
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  store("theme", root.dataset.theme);
+});
+
+// Times are relative; the title has the absolute one.
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const showTimes = () => {
+  for (const time of document.querySelectorAll("time[datetime]")) {
+    let value = (new Date(time.dateTime) - Date.now()) / 1000;
+    for (const [unit, length] of [["second", 60], ["minute", 60], ["hour", 24], ["day", Infinity]]) {
+      if (Math.abs(value) < length) { time.textContent = relative.format(Math.round(value), unit); break; }
+      value /= length;
+    }
+  }
+};
+showTimes();
+setInterval(showTimes, 30000);
+
+// A server that goes away is said once, and looked for.
+let lastSeen = new Date();
+const away = (is) => {
+  if (!is) { lastSeen = new Date(); $("#away").hidden = true; return; }
+  $("#away").textContent = "Not connected: this is as of " + lastSeen.toLocaleTimeString();
+  $("#away").hidden = false;
+};
+document.addEventListener("htmx:after:request", () => away(false));
+document.addEventListener("htmx:error", () => away(true));
+
+// Questions before what cannot be undone.
+document.addEventListener("click", (event) => {
+  const asks = event.target.closest?.("[data-confirm]");
+  if (asks && !confirm(asks.dataset.confirm)) event.preventDefault();
+});
+
+// The editor: checks JSON while one types, keeps a draft, and warns before leaving.
+const editor = $("#editor");
+const text = editor?.querySelector("textarea[name=text]");
+let unsaved = false;
+if (text) {
+  const name = editor.dataset.draft && "draft-" + editor.dataset.draft;
+  const draft = name && sessionStorage.getItem(name);
+  if (draft && draft !== text.value && confirm("There is an unsaved draft of this document. Take it?")) { text.value = draft; unsaved = true; }
+  text.addEventListener("input", () => {
+    unsaved = true;
+    if (name) sessionStorage.setItem(name, text.value);
+    const error = $("#json-error");
+    if (!error) return;
+    try { JSON.parse(text.value); error.textContent = ""; } catch (e) { error.textContent = e.message; }
+  });
+  text.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.ctrlKey) return;
+    const line = text.value.slice(0, text.selectionStart).split("\n").pop();
+    const indent = line.match(/^\s*/)[0] + (/[{[]\s*$/.test(line) ? "  " : "");
+    event.preventDefault();
+    text.setRangeText("\n" + indent, text.selectionStart, text.selectionEnd, "end");
+    text.dispatchEvent(new Event("input"));
+  });
+  editor.addEventListener("submit", () => { unsaved = false; if (name) sessionStorage.removeItem(name); });
+  addEventListener("beforeunload", (event) => { if (unsaved && editor.dataset.draft) event.preventDefault(); });
+}
+// A choice shows in the result at once.
+editor?.addEventListener("change", (event) => {
+  if (event.target.name?.startsWith("pick.")) editor.requestSubmit(editor.querySelector("button[value=choose]"));
+});
+
+// The log, live: records come above the others.
+const log = $("#log");
+if (log) {
+  const rows = 500;
+  let paused = false, known = new Set([...log.rows].map((row) => row.cells[0].firstChild.dateTime + row.cells[2].textContent));
+  const cell = (row, content) => { row.insertCell().append(content); };
+  const matches = (row) => { row.hidden = !row.textContent.toLowerCase().includes($("#log-search").value.toLowerCase()); };
+  const source = new EventSource(log.dataset.live);
+  source.addEventListener("log", (event) => {
+    const record = JSON.parse(event.data);
+    if (paused || new Date(record.time) <= opened) return;
+    const row = log.insertRow(0);
+    row.className = record.level;
+    const time = document.createElement("time");
+    time.dateTime = record.time; time.title = record.time; time.textContent = "now";
+    const details = document.createElement("small");
+    details.textContent = Object.entries(record.attrs ?? {}).map(([key, value]) => key + "=" + (typeof value === "object" ? JSON.stringify(value) : value)).join(" ");
+    cell(row, time); cell(row, record.level); cell(row, record.msg + " "); row.cells[2].append(details);
+    matches(row);
+    while (log.rows.length > rows) log.deleteRow(-1);
+  });
+  const opened = log.rows.length ? new Date(log.rows[0].cells[0].firstChild.dateTime) : new Date(0);
+  source.addEventListener("open", () => away(false));
+  source.addEventListener("error", () => away(true));
+  $("#log-search").addEventListener("input", () => [...log.rows].forEach(matches));
+  $("#log-pause").addEventListener("click", (event) => {
+    paused = !paused;
+    event.target.setAttribute("aria-pressed", paused);
+    event.target.textContent = paused ? "Go on" : "Pause";
+  });
+}
+
+// Keys.
+const typing = (element) => element.closest?.("input:not([type=radio]):not([type=checkbox]), textarea, select");
+const keysOn = () => stored("keys") !== "off";
+const help = () => { $("#keys-on").checked = keysOn(); $("#keys").showModal(); };
+$("#help")?.addEventListener("click", help);
+$("#keys-on").addEventListener("change", (event) => store("keys", event.target.checked ? "on" : "off"));
+const choose = (step) => {
+  const all = [...document.querySelectorAll("table.list tbody tr")];
+  if (!all.length) return;
+  const at = all.findIndex((row) => row.classList.contains("chosen"));
+  all[at]?.classList.remove("chosen");
+  const next = all[Math.min(Math.max(at + step, 0), all.length - 1)];
+  next.classList.add("chosen");
+  next.querySelector("a").focus();
+};
+let going = false;
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key === "s" && editor) { event.preventDefault(); editor.requestSubmit(editor.querySelector("button[value=save]")); return; }
+  if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && editor) { editor.requestSubmit(editor.querySelector("button[value=save]")); return; }
+  if (event.key === "Escape" && typing(event.target)) { event.target.blur(); return; }
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || !keysOn() || $("dialog[open]")) return;
+  const was = going;
+  going = false;
+  if (was) { document.querySelector(`nav a[data-key="${CSS.escape(event.key)}"]`)?.click(); return; }
+  switch (event.key) {
+    case "g": going = true; return;
+    case "/": $("input[type=search]")?.focus(); break;
+    case "j": choose(1); break;
+    case "k": choose(-1); break;
+    case "e": text?.focus(); break;
+    case "[": $("a[rel=prev]")?.click(); break;
+    case "]": $("a[rel=next]")?.click(); break;
+    case "?": help(); break;
+    default: return;
+  }
+  event.preventDefault();
+});
