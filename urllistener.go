@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/discovery"
 	"github.com/tandemdb/tandem/internal/replication"
+	"github.com/tandemdb/tandem/internal/throttle"
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
@@ -30,6 +31,7 @@ type URLEndpointListener struct {
 	watched   chan struct{} // closed when nobody watches the databases any more
 
 	clientNews listeners[ClientEvent]
+	guesses    throttle.Throttle // of passwords
 
 	mu       sync.Mutex    // guards the following
 	err      error         // why the listener has stopped by itself
@@ -160,6 +162,7 @@ func (l *URLEndpointListener) listen() error {
 		Interface:      l.cfg.NetworkInterface,
 		Certificate:    certificateOf(id),
 		Authenticator:  l.authenticator(),
+		Throttle:       &l.guesses,
 		Heartbeat:      l.cfg.Heartbeat,
 		AllowedOrigins: l.cfg.AllowedOrigins,
 		Limits: transport.Limits{

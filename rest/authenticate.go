@@ -81,7 +81,7 @@ func (c *call) identifyByPassword(name, password string) error {
 			return nil
 		}
 	}
-	if c.h.guesses.Blocked(c.from) {
+	if !c.h.guesses.Begin(c.r.Context().Done(), c.from) {
 		no := refuse(http.StatusTooManyRequests, "too many wrong passwords from your address")
 		no.header = http.Header{"Retry-After": {strconv.Itoa(int(throttle.Memory / time.Second))}}
 		return no

@@ -27,7 +27,8 @@ var imports = map[string][]string{
 	".": {
 		"internal/replication", "internal/transport", "blip", "internal/store", "internal/seal", "internal/identity",
 		"internal/mesh",
-		"internal/discovery", "internal/query", "internal/delta", "internal/document", "internal/revision", "internal/fault", "failure",
+		"internal/discovery", "internal/query", "internal/delta", "internal/document", "internal/revision", "internal/throttle",
+		"internal/fault", "failure",
 	},
 	"internal/replication": {
 		"internal/replication/outbox", "internal/replication/wire", "internal/replication/checkpoint",

@@ -15,7 +15,7 @@ const (
 
 // How long a client waits.
 const (
-	Memory       = time.Minute     // after [Throttle.Blocked]: how long the last failure counts
+	Memory       = time.Minute     // after the last of too many failures
 	LongestDelay = 2 * time.Second // for the answer to a wrong password
 )
 
@@ -25,6 +25,7 @@ const (
 type Throttle struct {
 	mu       sync.Mutex
 	failures map[netip.Addr]failures
+	checks   map[netip.Addr]*checks
 }
 
 type failures struct {
@@ -32,15 +33,79 @@ type failures struct {
 	last  time.Time
 }
 
-// Blocked reports whether an address must wait before it may try again.
-func (t *Throttle) Blocked(from netip.Addr) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	f := t.failures[from]
-	return f.count >= maxFailures && time.Since(f.last) < Memory
+// checks are the passwords of an address that are being checked, and those that wait for it.
+type checks struct {
+	running, waiting int
+	ended            chan struct{} // closed when one has ended, and then another one
 }
 
-// Failed notes a wrong password and returns how long to delay the answer.
+// Begin begins a check of a password. It reports false if the address must wait before it may try
+// again, or if done was closed meanwhile. Otherwise call [Throttle.Passed] or [Throttle.Failed] after the check. A
+// check counts as a failure until it has ended: of guesses sent at once, those beyond the limit wait
+// for the outcome of the others.
+func (t *Throttle) Begin(done <-chan struct{}, from netip.Addr) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.checks == nil {
+		t.checks = map[netip.Addr]*checks{}
+	}
+	c := t.checks[from]
+	if c == nil {
+		c = &checks{ended: make(chan struct{})}
+		t.checks[from] = c
+	}
+	defer t.tidyLocked(from, c)
+	for {
+		f := t.failures[from]
+		if f.count >= maxFailures {
+			if time.Since(f.last) < Memory {
+				return false
+			}
+			f.count = maxFailures - 1 // one more may try
+		}
+		if f.count+c.running < maxFailures {
+			c.running++
+			return true
+		}
+		if !t.waitLocked(done, c) {
+			return false
+		}
+	}
+}
+
+// waitLocked waits until a check has ended. It reports false if done is closed before.
+func (t *Throttle) waitLocked(done <-chan struct{}, c *checks) bool {
+	ended := c.ended
+	c.waiting++
+	t.mu.Unlock()
+	defer func() { t.mu.Lock(); c.waiting-- }()
+	select {
+	case <-ended:
+		return true
+	case <-done:
+		return false
+	}
+}
+
+func (t *Throttle) tidyLocked(from netip.Addr, c *checks) {
+	if c.running == 0 && c.waiting == 0 {
+		delete(t.checks, from)
+	}
+}
+
+// endLocked ends a check that Begin has begun.
+func (t *Throttle) endLocked(from netip.Addr) {
+	c := t.checks[from]
+	if c == nil {
+		return
+	}
+	c.running--
+	close(c.ended)
+	c.ended = make(chan struct{})
+	t.tidyLocked(from, c)
+}
+
+// Failed ends a check: the password was wrong. It returns how long to delay the answer.
 func (t *Throttle) Failed(from netip.Addr) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -49,17 +114,19 @@ func (t *Throttle) Failed(from netip.Addr) time.Duration {
 	f := t.failures[from]
 	f.count, f.last = f.count+1, now
 	t.failures[from] = f
+	t.endLocked(from)
 	if f.count <= freeFailures {
 		return 0
 	}
 	return min(100*time.Millisecond<<min(f.count-freeFailures-1, 10), LongestDelay)
 }
 
-// Passed forgets the failures of an address that has sent the right password.
+// Passed ends a check: the password was right. The failures of the address are forgotten.
 func (t *Throttle) Passed(from netip.Addr) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.failures, from)
+	t.endLocked(from)
 }
 
 // forgetLocked makes room for another address: it drops old failures first, then arbitrary ones.

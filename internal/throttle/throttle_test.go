@@ -3,6 +3,8 @@ package throttle_test
 import (
 	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +18,7 @@ func TestGuessesTakeLongerAndLonger(t *testing.T) {
 		from, other := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
 		var last time.Duration
 		for i := range 20 {
-			if guard.Blocked(from) {
+			if !guard.Begin(nil, from) {
 				t.Fatalf("blocked after %d guesses, want 20", i)
 			}
 			delay := guard.Failed(from)
@@ -25,16 +27,23 @@ func TestGuessesTakeLongerAndLonger(t *testing.T) {
 			}
 			last = delay
 		}
-		if !guard.Blocked(from) || guard.Blocked(other) {
+		if guard.Begin(nil, from) || !guard.Begin(nil, other) {
 			t.Error("want the address blocked, and no other")
 		}
 		time.Sleep(throttle.Memory)
-		if guard.Blocked(from) {
+		if !guard.Begin(nil, from) {
 			t.Error("the address is blocked for ever")
 		}
 		guard.Failed(from)
+		if guard.Begin(nil, from) {
+			t.Error("after a minute more than one guess is free")
+		}
+		time.Sleep(throttle.Memory)
+		if !guard.Begin(nil, from) {
+			t.Error("the address is blocked for ever")
+		}
 		guard.Passed(from)
-		if guard.Failed(from) != 0 {
+		if !guard.Begin(nil, from) || guard.Failed(from) != 0 {
 			t.Error("the right password does not clear the account")
 		}
 	})
@@ -53,4 +62,61 @@ func TestAWholeIPv6NetworkIsOneAddress(t *testing.T) {
 	if throttle.AddressOf(&net.UnixAddr{}) != (netip.Addr{}) {
 		t.Error("a Unix socket has an address")
 	}
+}
+
+// A thousand guesses that are sent at once are not more than twenty that are sent one by one.
+func TestGuessesAtOnceAreCountedBeforeTheirCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var guard throttle.Throttle
+		var checked, refused atomic.Int32
+		from := netip.MustParseAddr("10.0.0.1")
+		var guesses sync.WaitGroup
+		for range 1000 {
+			guesses.Go(func() {
+				if !guard.Begin(nil, from) {
+					refused.Add(1)
+					return
+				}
+				checked.Add(1)
+				time.Sleep(time.Second / 10)
+				guard.Failed(from)
+			})
+		}
+		guesses.Wait()
+		if checked.Load() != 20 || refused.Load() != 980 {
+			t.Errorf("%d guesses were checked and %d refused, want 20 and 980", checked.Load(), refused.Load())
+		}
+	})
+}
+
+// Many clients behind one address that know their passwords only wait for each other.
+func TestRightPasswordsAtOnceAreAllAdmitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var guard throttle.Throttle
+		var refused atomic.Int32
+		from := netip.MustParseAddr("10.0.0.1")
+		var clients sync.WaitGroup
+		for range 200 {
+			clients.Go(func() {
+				if !guard.Begin(nil, from) {
+					refused.Add(1)
+					return
+				}
+				time.Sleep(time.Second / 10)
+				guard.Passed(from)
+			})
+		}
+		clients.Wait()
+		if refused.Load() != 0 {
+			t.Errorf("%d of 200 were refused", refused.Load())
+		}
+		for range 20 {
+			guard.Begin(nil, from)
+		}
+		done := make(chan struct{})
+		time.AfterFunc(time.Minute, func() { close(done) })
+		if guard.Begin(done, from) {
+			t.Error("who waits is admitted when it is done")
+		}
+	})
 }

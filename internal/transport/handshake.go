@@ -99,24 +99,29 @@ func (s *Server) authenticate(r *http.Request, from netip.Addr) (user string, no
 	if !s.cfg.Authenticator.needsPassword() {
 		return "", nil
 	}
-	if s.throttle.Blocked(from) {
+	header := r.Header.Get("Authorization")
+	if header == "" { // which is no guess
+		return "", unauthorized()
+	}
+	if !s.throttle.Begin(s.quit, from) {
 		s.pause(throttle.LongestDelay) // otherwise the client would return at once, for another TLS handshake
 		no := refuse(http.StatusTooManyRequests, "too many wrong passwords from your address")
 		no.header = "Retry-After: " + strconv.Itoa(int(throttle.Memory/time.Second))
 		return "", no
 	}
-	header := r.Header.Get("Authorization")
 	user, ok := s.cfg.Authenticator.admit(s.log, header)
 	if ok {
 		s.throttle.Passed(from)
 		return user, nil
 	}
-	if header != "" { // a request without credentials is no guess
-		s.pause(s.throttle.Failed(from))
-	}
-	no = refuse(http.StatusUnauthorized, "user name or password is wrong or missing")
+	s.pause(s.throttle.Failed(from))
+	return user, unauthorized()
+}
+
+func unauthorized() *refusal {
+	no := refuse(http.StatusUnauthorized, "user name or password is wrong or missing")
 	no.header = `WWW-Authenticate: Basic realm="Tandem", charset="UTF-8"`
-	return user, no
+	return no
 }
 
 // route checks path and method, and finds the database.

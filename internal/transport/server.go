@@ -22,7 +22,7 @@ type Server struct {
 	listener net.Listener // nil without a port
 	names    []string     // names of this host that resolve to the listener's address
 	cert     atomic.Pointer[tls.Certificate]
-	throttle throttle.Throttle
+	throttle *throttle.Throttle
 	pending  *waiting
 
 	quit chan struct{}  // closed when Close begins
@@ -46,12 +46,15 @@ func Listen(ctx context.Context, cfg ServerConfig) (*Server, error) {
 	cfg = cfg.clone()
 	cfg.Limits = cfg.Limits.withDefaults()
 	s := &Server{
-		cfg: cfg, log: cfg.Logger, pending: newWaiting(cfg.Limits.Pending),
+		cfg: cfg, log: cfg.Logger, throttle: cfg.Throttle, pending: newWaiting(cfg.Limits.Pending),
 		quit: make(chan struct{}), done: make(chan struct{}),
 		seats: map[netip.Addr]int{}, conns: map[*Conn]struct{}{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.throttle == nil {
+		s.throttle = new(throttle.Throttle)
 	}
 	if cfg.NoPort {
 		return s, nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/throttle"
 )
 
 // Database is a database that clients of a [Server] may request.
@@ -42,6 +43,8 @@ type ServerConfig struct {
 	Certificate *tls.Certificate
 	// Authenticator decides which clients are accepted. Nil accepts everybody.
 	Authenticator *Authenticator
+	// Throttle slows down the guessing of passwords. Servers may have one in common. Nil makes one.
+	Throttle *throttle.Throttle
 	// AllowedOrigins are sites, such as "https://app.example.com", whose pages may connect from a
 	// browser. Pages of the listener's own address always may. AnyOrigin allows every site.
 	// Replicators that are no browsers need no entry.
