@@ -132,6 +132,12 @@ type ReplicatorConfiguration struct {
 	// machine, in .local and at link-local addresses.
 	Proxy *url.URL
 
+	// CheckRedirect, unless nil, is asked before a redirect of the peer is followed: to is the ws or
+	// wss URL that it leads to, or the http URL of a proxy. An error ends the attempt with Network/12.
+	// Nil follows up to ten redirects, but none from TLS to clear text. The function runs on a
+	// goroutine of the replicator within Timeout.
+	CheckRedirect func(to *url.URL) error
+
 	// Timeout bounds each attempt to connect. Zero means 15 s.
 	Timeout time.Duration
 

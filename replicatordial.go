@@ -71,6 +71,7 @@ func (r *Replicator) dialConfig(ctx context.Context) (transport.DialConfig, erro
 		NetworkInterface:          r.cfg.NetworkInterface,
 		UserAgent:                 userAgent,
 		Proxy:                     r.cfg.Proxy,
+		CheckRedirect:             r.cfg.CheckRedirect,
 	}
 	if r.cfg.Authenticator != nil {
 		r.cfg.Authenticator.authenticate(&cfg)

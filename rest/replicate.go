@@ -25,6 +25,7 @@ type replication struct {
 	entry *entry
 	what  parsedReplication // without secrets
 	names []string          // of the collections
+	admin bool              // only an admin may name its peer
 
 	replicator *tandem.Replicator
 	token      *tandem.ListenerToken
@@ -110,13 +111,14 @@ func (t *replication) close() { t.replicator.Close() }
 
 // isAllowed reports whether the owner's rights still suffice.
 func (t *replication) isAllowed(u *users.User) bool {
-	return u != nil && (u.Admin || u.Replicate) && t.what.allowed(func(scope, name string) users.Right {
+	return u != nil && (u.Admin || u.Replicate && !t.admin) && t.what.allowed(func(scope, name string) users.Right {
 		return u.Rights(t.what.db.name, scope, name)
 	}) == nil
 }
 
 // replicate begins a replication. who is the zero value for one of the configuration.
 func (h *Handler) replicate(ctx context.Context, who caller, what Replication) (*entry, error) {
+	forAdmin := what.Peer != "" || len(h.cfg.ReplicationTargets) == 0
 	what, err := findPeer(ctx, who, what)
 	if err != nil {
 		return nil, err
@@ -140,7 +142,7 @@ func (h *Handler) replicate(ctx context.Context, who caller, what Replication) (
 		Continuous: p.Continuous, Collections: p.Collections,
 	}
 	e, err := h.tasks.add(who, func(e *entry) task {
-		t := &replication{entry: e, what: p, replicator: replicator, updated: make(chan time.Time, 1)}
+		t := &replication{entry: e, what: p, admin: forAdmin, replicator: replicator, updated: make(chan time.Time, 1)}
 		for _, coll := range cfg.Collections {
 			t.names = append(t.names, coll.Collection.FullName())
 		}
@@ -198,6 +200,7 @@ func (h *Handler) replicatorConfiguration(ctx context.Context, who caller, p *pa
 	cfg, err := p.configuration(ctx)
 	if err == nil && !ofConfiguration {
 		err = h.mayReach(p, cfg.Proxy, isAdmin(who.user))
+		cfg.CheckRedirect = h.checkTarget // a peer that is allowed may send the server elsewhere
 	}
 	return cfg, err
 }

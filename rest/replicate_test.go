@@ -3,6 +3,8 @@ package rest_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -204,6 +206,36 @@ func TestAReplicationEndsWhenItsUserLosesHisRights(t *testing.T) {
 	s.handler.SetUsers(usersWith(t, `{"ann":{"password":"ANN","roles":["admin"]},"rob":{"password":"ROB","roles":["replicate"],"access":{}}}`))
 	s.becomes(n, "Stopped", "ann")
 	s.want(s.do(fmt.Sprintf("POST /_replicate/%d/start", n), "", "As: rob"), 403, "")
+
+	// Nobody but an admin may name a peer where none is listed: one who is demoted may not go on.
+	s = serve(t, unlimited)
+	n = s.start(`{"source":"shop","continuous":true,"target":"`+p.url+`",`+sue+`}`, "As: ann")
+	s.becomes(n, "Idle", "ann")
+	s.handler.SetUsers(usersWith(t, `{"ann":{"password":"ANN","roles":["replicate"]}}`))
+	s.becomes(n, "Stopped", "ann")
+	s.want(s.do(fmt.Sprintf("POST /_replicate/%d/start", n), "", "As: ann"), 403, "")
+}
+
+// An allowed peer cannot send the server on to another one.
+func TestAReplicationFollowsNoRedirectToAHostThatIsNotListed(t *testing.T) {
+	p := newPeer(t)
+	from := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", strings.Replace(p.url, "ws:", "http:", 1)+"/_blipsync")
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	}))
+	defer from.Close()
+	pull := `{"source":"ws` + strings.TrimPrefix(from.URL, "http") + `/peer","target":"shop"}`
+	for _, open := range []bool{false, true} {
+		s := serve(t, func(cfg *rest.Configuration) {
+			if cfg.ReplicationTargets = []string{strings.TrimPrefix(from.URL, "http://")}; open {
+				cfg.ReplicationTargets = append(cfg.ReplicationTargets, p.hostPort())
+			}
+		})
+		got := s.becomes(s.start(pull, "As: ann"), "Stopped", "ann")
+		if got.Error == nil || strings.Contains(got.Error.Reason, "not allowed") == open {
+			t.Errorf("with the other host listed: %v, ended as %+v", open, got.Error)
+		}
+	}
 }
 
 func TestReplicationsOfTheConfigurationAreStarted(t *testing.T) {

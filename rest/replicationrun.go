@@ -153,12 +153,22 @@ func (h *Handler) mayReach(p *parsedReplication, proxy *url.URL, isAdmin bool) e
 		return nil
 	}
 	for _, u := range []*url.URL{urlOf(p.endpoint), proxy} {
-		if u != nil && u.Host != "" && !reaches(targets, u) {
-			return refuse(http.StatusForbidden, "replications with the host %.300s are not allowed", u.Host).
-				try("the allowed ones are listed in replication_targets")
+		if u != nil && u.Host != "" {
+			if err := h.checkTarget(u); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// checkTarget checks a host, if the configuration lists those that are allowed.
+func (h *Handler) checkTarget(u *url.URL) error {
+	if targets := h.cfg.ReplicationTargets; len(targets) == 0 || reaches(targets, u) {
+		return nil
+	}
+	return refuse(http.StatusForbidden, "replications with the host %.300s are not allowed", u.Host).
+		try("the allowed ones are listed in replication_targets")
 }
 
 func urlOf(endpoint tandem.URLEndpoint) *url.URL {

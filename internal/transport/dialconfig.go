@@ -47,6 +47,9 @@ type DialConfig struct {
 	// proxy of HTTPS_PROXY (for wss) or HTTP_PROXY (for ws), subject to NO_PROXY; these never apply
 	// to hosts in .local and link-local addresses. An empty URL means no proxy.
 	Proxy *url.URL
+	// CheckRedirect is asked before a redirect is followed, to a peer or a proxy; an error ends the
+	// dialing. Nil follows.
+	CheckRedirect func(to *url.URL) error
 }
 
 // Credentials are a user's name and password.

@@ -24,6 +24,9 @@ func (d *dialer) follow(location string) error {
 	if d.to.Secure() && !to.Secure() {
 		return badRedirect(location).Says("redirect from TLS to clear text: %s", location)
 	}
+	if err := d.mayFollow(&to.url); err != nil {
+		return err
+	}
 	if !strings.EqualFold(to.Host(), d.to.Host()) {
 		d.trusted = false
 	}
@@ -39,7 +42,23 @@ func (d *dialer) useProxy(location string) error {
 		d.cfg.Proxy != nil {
 		return badRedirect(location)
 	}
-	d.cfg.Proxy = &url.URL{Scheme: "http", Host: u.Host}
+	proxy := url.URL{Scheme: "http", Host: u.Host}
+	if err := d.mayFollow(&proxy); err != nil {
+		return err
+	}
+	d.cfg.Proxy = &proxy
+	return nil
+}
+
+// mayFollow asks the caller about a redirect.
+func (d *dialer) mayFollow(to *url.URL) error {
+	if d.cfg.CheckRedirect == nil {
+		return nil
+	}
+	asked := *to // for the caller to keep
+	if err := d.cfg.CheckRedirect(&asked); err != nil {
+		return fault.InvalidRedirect.Says("the peer redirects to %s, which is not allowed", to.Host).Because(err)
+	}
 	return nil
 }
 

@@ -2,9 +2,11 @@ package transport_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -154,6 +156,25 @@ func TestBadRedirectsAreRefused(t *testing.T) {
 		checkFault(t, err, want.Domain, want.Code)
 		if want == fault.TooManyRedirects && len(requests()) != 11 {
 			t.Errorf("%d requests, want the first and ten more", len(requests()))
+		}
+	}
+}
+
+func TestTheCallerMayRefuseARedirect(t *testing.T) {
+	there, requests := rawServer(t, switching)
+	for _, status := range []int{302, 305} {
+		location := strings.Replace(there.String(), "ws:", "http:", 1) + "/_blipsync"
+		e, _ := rawServer(t, func(string) string { return redirect(status, location) })
+		var asked string
+		_, err := transport.Dial(t.Context(), transport.DialConfig{
+			Endpoint: e, Protocols: []string{cbm4}, CheckRedirect: func(to *url.URL) error {
+				asked = to.Host
+				return errors.New("no")
+			},
+		})
+		checkFault(t, err, fault.Network, fault.InvalidRedirect.Code)
+		if asked != there.Address() || len(requests()) != 0 {
+			t.Errorf("%d: asked about %q, and %d requests came", status, asked, len(requests()))
 		}
 	}
 }
