@@ -16,8 +16,9 @@ import (
 
 // caller is who sends a request.
 type caller struct {
-	name string // "" without a login
-	user *users.User
+	name    string // "" without a login
+	user    *users.User
+	session *session // by which the caller has logged in, nil for a password
 }
 
 // authenticate finds out who sends the request, and checks the role that the route needs.
@@ -77,7 +78,7 @@ func (c *call) identifyByPassword(name, password string) error {
 	}
 	if c.h.verified.has(list, name, password) {
 		if u := list.Find(name); u != nil {
-			c.who = caller{name, u}
+			c.who = caller{name: name, user: u}
 			return nil
 		}
 	}
@@ -94,7 +95,7 @@ func (c *call) identifyByPassword(name, password string) error {
 	}
 	c.h.guesses.Passed(c.from)
 	c.h.verified.add(list, name, password)
-	c.who = caller{name, u}
+	c.who = caller{name: name, user: u}
 	c.audit(auditLogin)
 	return nil
 }

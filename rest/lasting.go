@@ -11,8 +11,11 @@ import (
 const accessInterval = 4 * time.Second
 
 // mayGoOn reports whether the caller still has what the route of a lasting answer needs: the user may be
-// gone, have another password or fewer rights. Ask at least each accessInterval.
+// gone or logged out, have another password or fewer rights. Ask at least each accessInterval.
 func (c *call) mayGoOn() bool {
+	if s := c.who.session; s != nil && !c.h.sessions.goesOn(s, time.Now()) {
+		return false
+	}
 	if before := c.who.user; before != nil {
 		list := c.h.users.Load()
 		if list == nil {

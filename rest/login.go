@@ -110,7 +110,7 @@ func (c *call) beginOneTime() error {
 	at := c.audience()
 	at.name = "sync"
 	id := c.h.sessions.begin(session{
-		user: c.who.user, audience: at, oneTime: true, database: c.db.name, origin: c.r.Header.Get("Origin"),
+		user: c.who.user, audience: at, oneTime: true, parent: c.who.session, database: c.db.name, origin: c.r.Header.Get("Origin"),
 	}, time.Now())
 	a := answerOf(c.who.user)
 	a.OneTime = string(id)
@@ -167,7 +167,7 @@ func (c *call) resume(s *session) error {
 	if !u.SamePassword(s.user) {
 		return needsLogin("the session is over")
 	}
-	c.who = caller{u.Name, u}
+	c.who = caller{u.Name, u, s.login()}
 	return nil
 }
 

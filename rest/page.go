@@ -61,7 +61,7 @@ func (c *call) logInToPage(name, password, token string) string {
 		if u == nil {
 			return "This link was used before, or is too old. Make another with tandem console, or log in with a password."
 		}
-		c.who = caller{u.Name, u}
+		c.who = caller{name: u.Name, user: u}
 	} else if err := c.identifyByPassword(name, password); err != nil {
 		return refusalOf(err).reason
 	}

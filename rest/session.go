@@ -31,8 +31,17 @@ type session struct {
 
 	// Of a one-time session: what it is for.
 	oneTime  bool
+	parent   *session // that it was asked for by, nil for a password
 	database string
 	origin   string
+}
+
+// login returns the session whose end is also that of what was begun by this one, nil if there is none.
+func (s *session) login() *session {
+	if s.oneTime {
+		return s.parent
+	}
+	return s
 }
 
 // audience is where a session is valid: cookies know no ports.
@@ -114,6 +123,21 @@ func (all *sessions) spend(id sessionID, database, origin string, port int, now 
 		return nil
 	}
 	return s
+}
+
+// goesOn reports whether a session that find has returned is still there, and notes that it is in use.
+func (all *sessions) goesOn(s *session, now time.Time) bool {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if all.byKey[s.key] != s {
+		return false
+	}
+	if s.isOver(now) {
+		all.dropLocked(s)
+		return false
+	}
+	s.used = now
+	return true
 }
 
 func (all *sessions) end(s *session) {

@@ -1,9 +1,12 @@
 package rest
 
 import (
+	"bufio"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tandemdb/tandem"
@@ -43,13 +46,40 @@ func getSync(c *call) error {
 	r = r.WithContext(tandem.ContextWithUser(r.Context(), c.who.name))
 	answer := &listenerAnswer{ResponseWriter: c.w.ResponseWriter}
 	c.audit(auditSyncConnect)
-	c.h.cfg.Sync.Handler().ServeHTTP(answer, r)
-	if answer.status >= http.StatusBadRequest {
+	c.serveSync(answer, r)
+	switch {
+	case answer.status == http.StatusInternalServerError: // Sync Gateway's status for protocols that it does not know
+		return refuse(http.StatusBadRequest, "%s", strings.TrimSpace(string(answer.text)))
+	case answer.status >= http.StatusBadRequest:
 		return refuse(answer.status, "%s", strings.TrimSpace(string(answer.text)))
 	}
 	c.w.status = http.StatusSwitchingProtocols // for the log: the connection was taken over
 	c.audit(auditSyncDisconnect)
 	return nil
+}
+
+// serveSync lets a replicator sync until it leaves, or until its user is gone, logged out, or has fewer
+// rights.
+func (c *call) serveSync(answer *listenerAnswer, r *http.Request) {
+	left, watched := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(watched)
+		ticker := time.NewTicker(accessInterval)
+		defer ticker.Stop()
+		for before := c.who.user; ; {
+			select {
+			case <-left:
+				return
+			case <-ticker.C:
+				if !c.mayGoOn() || before != nil && !c.who.user.Keeps(before) {
+					answer.cut()
+				}
+			}
+		}
+	}()
+	c.h.cfg.Sync.Handler().ServeHTTP(answer, r)
+	close(left)
+	<-watched
 }
 
 // checkPage refuses the pages of sites that CORS lets in as all are: a browser adds its remembered login to
@@ -71,6 +101,27 @@ type listenerAnswer struct {
 	http.ResponseWriter
 	status int
 	text   []byte
+
+	mu   sync.Mutex // guards the following
+	conn net.Conn   // nil until the listener has taken it over
+}
+
+// Hijack implements [http.Hijacker].
+func (w *listenerAnswer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.conn = conn
+	return conn, buffered, err
+}
+
+// cut ends the connection. Its client tries again, and is told then why it may not.
+func (w *listenerAnswer) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.conn != nil {
+		_ = w.conn.Close()
+	}
 }
 
 // WriteHeader implements [http.ResponseWriter].
@@ -88,9 +139,6 @@ func (w *listenerAnswer) Write(p []byte) (int, error) {
 	w.text = append(w.text, p...)
 	return len(p), nil
 }
-
-// Unwrap is for [http.ResponseController], which takes over the connection.
-func (w *listenerAnswer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // database returns the name of the database that the path names, "" if there is none.
 func (c *call) database() string {

@@ -3,9 +3,11 @@ package rest_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -151,5 +153,81 @@ func TestAPageOfAnySiteOpensAWebSocketByAOneTimeSessionAlone(t *testing.T) {
 		if got.StatusCode != want {
 			t.Errorf("%s: got %d, want %d", origin, got.StatusCode, want)
 		}
+	}
+}
+
+// A user who logs out, or is removed, syncs and hears of changes no more.
+func TestTheEndOfASessionOrUserEndsWhatItHasBegun(t *testing.T) {
+	s := serveSync(t, unlimited)
+	session := func() string {
+		pair, _, _ := strings.Cut(s.do("POST /_session", "", "As: bob").header.Get("Set-Cookie"), ";")
+		return "Cookie: " + pair
+	}
+	first, second := session(), session()
+	feed := s.listen("/shop/_changes?feed=sse", "As: ", first)
+	other := s.listen("/shop/_changes?feed=sse", "As: ", second)
+	synced, oneTime := s.sync("", first), s.sync(s.oneTime("/shop/_session", "As: ", first), "")
+	stays, byPassword := s.sync(s.oneTime("/shop/_session", "As: ", second), ""), s.sync(s.oneTime("/shop/_session"), "")
+	s.want(s.do("DELETE /_session", "", "As: ", first), 200, "")
+	ends(t, "the feed", feed)
+	for name, conn := range map[string]*websocket.Conn{"the sync": synced, "the sync by a one-time session": oneTime} {
+		if _, _, err := conn.Read(t.Context()); err == nil {
+			t.Errorf("%s goes on after the logout", name)
+		}
+	}
+	for _, conn := range []*websocket.Conn{stays, byPassword} {
+		if _, _, err := conn.Read(soon(t)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a sync of another login has ended: %v", err)
+		}
+	}
+	again := s.sync(s.oneTime("/shop/_session"), "")
+	s.handler.SetUsers(usersWith(t, `{"ann":{"password":"ANN"}}`))
+	ends(t, "the feed of a user who is gone", other)
+	if _, _, err := again.Read(t.Context()); err == nil {
+		t.Error("the sync of a user who is gone goes on")
+	}
+}
+
+func ends(t *testing.T, what string, f *stream) {
+	t.Helper()
+	for {
+		if _, ok := f.event(); !ok {
+			break
+		}
+	}
+	if err := f.lines.Err(); err != nil {
+		t.Errorf("%s ends by %v", what, err)
+	}
+}
+
+// soon returns a context that ends in a moment.
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// sync opens a WebSocket by a one-time session, or with a header.
+func (s *server) sync(id, header string) *websocket.Conn {
+	s.t.Helper()
+	o := &websocket.DialOptions{Subprotocols: []string{"BLIP_3+CBMobile_4"}, HTTPHeader: http.Header{}}
+	if name, value, ok := strings.Cut(header, ": "); ok {
+		o.HTTPHeader.Set(name, value)
+	}
+	if id != "" {
+		o.Subprotocols = append(o.Subprotocols, "SyncGatewaySession_"+id)
+	}
+	conn, _, err := websocket.Dial(s.t.Context(), "ws"+strings.TrimPrefix(s.url, "http")+"/shop/_blipsync", o)
+	check(s.t, err)
+	s.t.Cleanup(func() { _ = conn.CloseNow() })
+	return conn
+}
+
+func TestAnUnknownProtocolIsARequestThatIsWrong(t *testing.T) {
+	s := serveSync(t, nil)
+	o := &websocket.DialOptions{Subprotocols: []string{"chat"}, HTTPHeader: s.request("GET /", "").Header}
+	_, got, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(s.url, "http")+"/shop/_blipsync", o)
+	if err == nil || got.StatusCode != http.StatusBadRequest {
+		t.Errorf("got %v, want 400", got)
 	}
 }

@@ -46,3 +46,9 @@ func (u *Users) Access(name, database, scope, collection string) tandem.Collecti
 	}
 	return access
 }
+
+// Keeps reports whether a user of before is still there with the same password, and has as many rights.
+// Who is not should not stay connected to a [tandem.URLEndpointListener].
+func (u *Users) Keeps(before *Users, name string) bool {
+	return u.list.Find(name).Keeps(before.list.Find(name))
+}

@@ -79,3 +79,44 @@ func TestAnotherHashIsAnotherPassword(t *testing.T) {
 		t.Error("SamePassword does not tell hashes apart")
 	}
 }
+
+func TestAUserKeepsWhatHeHadOrNot(t *testing.T) {
+	const all, none, some = "", `"access":{}`, `"access":{"shop.*":["read"],"shop.inv.hotel":["write"]}`
+	for _, x := range []struct {
+		before, now string
+		keeps       bool
+	}{
+		{all, all, true},
+		{all, some, false},
+		{some, all, true},
+		{some, none, false},
+		{none, some, true},
+		{some, `"access":{"shop.inv.hotel":["write"],"shop.*":["read"],"x":["read"]}`, true},
+		{some, `"access":{"shop.*":["read","write"]}`, true},
+		{some, `"access":{"*":["read"],"shop.inv.*":["write"]}`, true},
+		{`"access":{"*":["read"]}`, `"access":{"shop.*":["read"]}`, false},
+		{some, `"access":{"shop.*":["write"],"shop.inv.hotel":["write"]}`, false},
+		{`"roles":["admin"]`, all, false},
+		{all, `"roles":["admin"]`, true},
+		{`"access":{"shop.*":["read"]}`, `"access":{"shop.inv.*":["read"]}`, false},
+	} {
+		if got := userOf(t, x.now, adaHash).Keeps(userOf(t, x.before, adaHash)); got != x.keeps {
+			t.Errorf("%s after %s: got %v", x.now, x.before, got)
+		}
+	}
+	if u := userOf(t, all, adaHash); u.Keeps(userOf(t, all, bobHash)) || u.Keeps(nil) || (*User)(nil).Keeps(u) {
+		t.Error("a user with another password, or none, goes on")
+	}
+}
+
+func userOf(t *testing.T, entry, hash string) *User {
+	t.Helper()
+	if entry != "" {
+		entry = "," + entry
+	}
+	l, err := Parse([]byte(`{"ann":{"password":"` + hash + `"` + entry + `}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.Find("ann")
+}

@@ -2,6 +2,7 @@ package users
 
 import (
 	"crypto/sha256"
+	"slices"
 	"strings"
 )
 
@@ -58,6 +59,28 @@ func fits(pattern, name string) bool { return pattern == "*" || pattern == name 
 // is nil.
 func (u *User) SamePassword(other *User) bool {
 	return u != nil && other != nil && u.stamp == other.stamp
+}
+
+// Keeps reports whether a user who was before may go on as what he is now: with the same password, and
+// as many rights. It is false if either is nil.
+func (u *User) Keeps(before *User) bool {
+	switch {
+	case !u.SamePassword(before) || before.Admin && !u.Admin:
+		return false
+	case u.Admin || u.grants == nil:
+		return true
+	}
+	return before.grants != nil && !slices.ContainsFunc(before.grants, func(g grant) bool { return !u.has(g) })
+}
+
+// has reports whether the user has at least the rights of a grant.
+func (u *User) has(g grant) bool {
+	for _, now := range u.grants {
+		if now.covers(g.database, g.scope, g.collection) {
+			g.rights &^= now.rights
+		}
+	}
+	return g.rights == 0
 }
 
 const defaultName = "_default"
