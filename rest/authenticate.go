@@ -19,6 +19,8 @@ type caller struct {
 	name    string // "" without a login
 	user    *users.User
 	session *session // by which the caller has logged in, nil for a password
+
+	byCertificate bool
 }
 
 // authenticate finds out who sends the request, and checks the role that the route needs.
@@ -65,7 +67,7 @@ func (c *call) identify() error {
 		return c.identifyByPassword(name, password)
 	case c.sessionOf() != "":
 		return c.identifyBySession(c.sessionOf())
-	case c.h.cfg.Anonymous:
+	case c.identifyByCertificate(), c.h.cfg.Anonymous:
 		return nil
 	}
 	return needsLogin("log in to do this")

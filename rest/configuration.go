@@ -25,6 +25,9 @@ type Configuration struct {
 	// Anonymous lets in requests without a login: they have the rights of a user without a role.
 	Anonymous bool
 
+	// ClientCertificates lets clients log in by a certificate, beside passwords. Nil does not.
+	ClientCertificates *ClientCertificates
+
 	// Hosts are the names under which clients reach the server, such as "box.local". The addresses of
 	// the device need no entry, nor "localhost" on the device itself; other names are answered 421.
 	Hosts []string
@@ -113,7 +116,7 @@ func (c Configuration) Validate() error {
 		check(!names[name], "two databases have the name "+name, "set Name of one to another")
 		names[name] = true
 	}
-	check(c.Users != nil || c.Anonymous, "nobody may log in", "set Users, or Anonymous to let everybody in")
+	check(c.Users != nil || c.Anonymous || c.ClientCertificates != nil, "nobody may log in", "set Users, or Anonymous to let everybody in")
 	return errors.Join(append(errs, c.CORS.validate())...)
 }
 

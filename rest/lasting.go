@@ -16,7 +16,7 @@ func (c *call) mayGoOn() bool {
 	if s := c.who.session; s != nil && !c.h.sessions.goesOn(s, time.Now()) {
 		return false
 	}
-	if before := c.who.user; before != nil {
+	if before := c.who.user; before != nil && !c.isForeign() {
 		list := c.h.users.Load()
 		if list == nil {
 			return false

@@ -89,6 +89,8 @@ func postSession(c *call) error {
 		return err
 	case c.who.user == nil:
 		return needsLogin("give a name and a password")
+	case c.isForeign():
+		return refuse(http.StatusBadRequest, "your certificate is your login: you need no session")
 	}
 	if oneTime {
 		return c.beginOneTime()
@@ -167,7 +169,7 @@ func (c *call) resume(s *session) error {
 	if !u.SamePassword(s.user) {
 		return needsLogin("the session is over")
 	}
-	c.who = caller{u.Name, u, s.login()}
+	c.who = caller{name: u.Name, user: u, session: s.login()}
 	return nil
 }
 

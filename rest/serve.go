@@ -28,6 +28,7 @@ func (h *Handler) Serve(l net.Listener, cfg *tls.Config) error {
 		return errClosing
 	}
 	defer h.life.leave()
+	cfg = h.askForCertificates(cfg)
 	server := &http.Server{
 		Handler: h, TLSConfig: cfg,
 		ReadHeaderTimeout: h.cfg.Limits.HeaderTime, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,

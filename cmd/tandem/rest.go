@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,7 +42,8 @@ type restFlags struct {
 	file     string
 	page     bool
 
-	config *restConfig // from file, after databases
+	config *restConfig                        // from file, after databases
+	https  atomic.Pointer[tandem.TLSIdentity] // of config, after secure
 }
 
 func (f *restFlags) add(c *cobra.Command) {
@@ -264,11 +266,10 @@ func (f *restFlags) secure(a *app, at net.Addr, listener *tandem.URLEndpointList
 	certificate := listener.TLSIdentity
 	given := f.config != nil && f.config.HTTPS != nil
 	if given {
-		id, err := f.config.identity()
-		if err != nil {
+		if err := f.reload(); err != nil {
 			return nil, err
 		}
-		certificate = func() *tandem.TLSIdentity { return id }
+		certificate = f.https.Load
 	}
 	switch {
 	case isLocal(at) && !given:
@@ -291,6 +292,18 @@ func (f *restFlags) secure(a *app, at net.Addr, listener *tandem.URLEndpointList
 			return &c, nil
 		},
 	}, nil
+}
+
+// reload reads the certificate of the configuration.
+func (f *restFlags) reload() error {
+	if f.config == nil || f.config.HTTPS == nil {
+		return nil
+	}
+	id, err := f.config.identity()
+	if err == nil {
+		f.https.Store(id)
+	}
+	return err
 }
 
 // url returns the address for clients.

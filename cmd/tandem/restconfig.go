@@ -57,6 +57,7 @@ type configQuery struct {
 type configHTTPS struct {
 	Certificate string `json:"tls_cert_path"`
 	Key         string `json:"tls_key_path"`
+	Clients     string `json:"client_cert_path"`
 }
 
 type configCORS struct {
@@ -113,8 +114,12 @@ func readRestConfig(file string) (*restConfig, error) {
 	}
 	plain, err := withoutMark(string(text))
 	c := &restConfig{folder: filepath.Dir(file)}
+	var parsed []byte
 	if err == nil {
-		err = strictJSON([]byte(plain), c)
+		parsed, err = fromJSON5(plain)
+	}
+	if err == nil {
+		err = strictJSON(parsed, c)
 	}
 	if err == nil {
 		err = c.check()
@@ -237,6 +242,13 @@ func (c *restConfig) apply(s *restServer, cfg *rest.Configuration) error {
 	cfg.Anonymous, cfg.ReplicationTargets = c.Anonymous, c.Targets
 	if !c.syncs() {
 		cfg.Sync = nil
+	}
+	if c.HTTPS != nil && c.HTTPS.Clients != "" {
+		roots, err := readCertificates(c.in(c.HTTPS.Clients))
+		if err != nil {
+			return err
+		}
+		cfg.ClientCertificates = &rest.ClientCertificates{Roots: roots}
 	}
 	if c.CORS != nil {
 		cfg.CORS = rest.CORS{

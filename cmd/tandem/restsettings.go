@@ -38,8 +38,12 @@ func (a *app) restConfiguration(s *restServer, dbs []*tandem.Database, f *serveF
 	for _, db := range dbs {
 		cfg.Databases = append(cfg.Databases, rest.Database{Database: db, ClientWrites: f.rest.write})
 	}
-	if f.rest.config != nil {
+	switch {
+	case f.rest.config != nil:
 		err = f.rest.config.apply(s, &cfg)
+	case f.clientCA != "": // peers with a certificate may read and write everything
+		cfg.ClientCertificates = &rest.ClientCertificates{Everybody: true}
+		cfg.ClientCertificates.Roots, err = readCertificates(f.clientCA)
 	}
 	return cfg, err
 }
@@ -60,6 +64,7 @@ func (a *app) restUsers(s *restServer, cfg *rest.Configuration, first *tandem.Da
 	case who.user != "":
 		cfg.Users, err = singleUser(who.user, who.password)
 	case cfg.Anonymous:
+	case who.byCA && !isLocal(at): // others could guess the password of an admin
 	case !isLocal(at):
 		return usageError{
 			text: "serve HTTP beyond this machine: there are no users",

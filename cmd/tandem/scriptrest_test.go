@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"io"
@@ -21,7 +22,8 @@ import (
 )
 
 // ask METHOD URL REGEXP [BODY] sends a request as the user of the variable LOGIN, user:password or @FILE
-// with the login that serve has made, and matches the status and the answer. It trusts each certificate.
+// with the login that serve has made, or by the certificate and key in the file of the variable CERTIFICATE,
+// and matches the status and the answer. It trusts each certificate, or only that of the variable TRUST.
 func ask(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: ask method url regexp [body]")
@@ -39,7 +41,7 @@ func ask(ts *testscript.TestScript, neg bool, args []string) {
 	if user, password, ok := strings.Cut(login, ":"); ok {
 		req.SetBasicAuth(user, password)
 	}
-	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: tlsOfScript(ts)}}
 	res, err := client.Do(req)
 	ts.Check(err)
 	text, err := io.ReadAll(res.Body)
@@ -50,16 +52,32 @@ func ask(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// certify FILE writes a key and its certificate, for 127.0.0.1, as PEM.
+// tlsOfScript returns the TLS of ask.
+func tlsOfScript(ts *testscript.TestScript) *tls.Config {
+	cfg := &tls.Config{InsecureSkipVerify: true}
+	if file := ts.Getenv("CERTIFICATE"); file != "" {
+		certificate, err := tls.LoadX509KeyPair(ts.MkAbs(file), ts.MkAbs(file))
+		ts.Check(err)
+		cfg.Certificates = []tls.Certificate{certificate}
+	}
+	if file := ts.Getenv("TRUST"); file != "" {
+		cfg.InsecureSkipVerify, cfg.RootCAs = false, x509.NewCertPool()
+		cfg.RootCAs.AppendCertsFromPEM([]byte(ts.ReadFile(file)))
+	}
+	return cfg
+}
+
+// certify FILE [NAME] writes a key and its certificate, for 127.0.0.1 and a client of the name, as PEM.
 func certify(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: certify file")
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: certify file [name]")
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	ts.Check(err)
 	about := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		Subject:     pkix.Name{CommonName: strings.Join(args[1:], " ")},
 	}
 	certificate, err := x509.CreateCertificate(rand.Reader, about, about, key.Public(), key)
 	ts.Check(err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 
@@ -19,16 +20,25 @@ type logins struct {
 	changed func(*rest.Users) // called after the file was read again; may be nil
 }
 
-// reload reads the users file again.
-func (l *logins) reload() error {
+// reload reads the users file again. Peers whose user is gone, or has fewer rights, are disconnected.
+func (l *logins) reload(listener *tandem.URLEndpointListener) error {
 	if l.file == nil {
 		return nil
 	}
-	err := l.file.reload()
-	if err == nil && l.changed != nil {
-		l.changed(l.file.current.Load())
+	before := l.file.current.Load()
+	if err := l.file.reload(); err != nil {
+		return err
 	}
-	return err
+	now := l.file.current.Load()
+	if l.changed != nil {
+		l.changed(now)
+	}
+	for _, client := range listener.Clients() {
+		if client.User != "" && !now.Keeps(before, client.User) {
+			listener.Disconnect(client.ID)
+		}
+	}
+	return nil
 }
 
 // configuration returns the configuration of the listener.
@@ -79,7 +89,7 @@ func (f *serveFlags) configuration(ctx context.Context, a *app, dbs []*tandem.Da
 
 // reload reads again the files that flags name.
 func (f *serveFlags) reload(l *tandem.URLEndpointListener, who *logins) error {
-	if err := who.reload(); err != nil || f.identity == "" {
+	if err := errors.Join(who.reload(l), f.rest.reload()); err != nil || f.identity == "" {
 		return err
 	}
 	id, err := loadIdentity(f.identity)
