@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -20,6 +21,8 @@ type Change struct {
 	// Document is the document as that change left it, a tombstone if it was deleted. It is nil
 	// without [ChangeOptions].Documents.
 	Document *Document
+
+	superseded string // see Superseded; with commas between
 }
 
 // ChangeOptions select changes and what they contain. If a call gets several ChangeOptions, all
@@ -235,5 +238,6 @@ func changeOf(head *store.Document) Change {
 		Sequence:   uint64(head.Sequence),
 		RevisionID: string(head.Rev.ID),
 		Deleted:    head.Deleted,
+		superseded: revision.JoinIDs(head.Rev.History.Superseded),
 	}
 }

@@ -2,7 +2,11 @@ package rest
 
 import (
 	"bytes"
+	"crypto/md5" //nolint:gosec // as CouchDB does
+	"encoding/base64"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/tandemdb/tandem/internal/document"
 )
@@ -45,8 +49,9 @@ func untyped(body document.Value) document.Value {
 }
 
 // takeAttachments turns the attachments in a body from a client into blobs: the content of a new one
-// stays in the body, in the form that is taken out when the document is saved.
-func takeAttachments(body document.Value) (document.Value, error) {
+// stays in the body, in the form that is taken out when the document is saved. generation is that of a
+// revision whose attachments all come with their content, 0 for others.
+func takeAttachments(body document.Value, generation uint64) (document.Value, error) {
 	list := attachments(body)
 	if list.Kind() != document.Object {
 		return nil, refuse(http.StatusBadRequest, "the member %s is no object", attachmentsKey)
@@ -57,6 +62,12 @@ func takeAttachments(body document.Value) (document.Value, error) {
 	for key, entry := range list.Members() {
 		p := placeOf(string(key.Text()))
 		isNew := entry.Member("data").Kind() == document.String
+		if isNew {
+			var err error
+			if entry, err = withoutMD5(key, entry); err != nil {
+				return nil, err
+			}
+		}
 		if !isNew && document.CheckDigest(string(entry.Member("digest").Text())) != nil {
 			return nil, refuse(http.StatusBadRequest, "the attachment %.100s has neither data nor a digest", key.Text())
 		}
@@ -66,6 +77,7 @@ func takeAttachments(body document.Value) (document.Value, error) {
 			}
 		}
 		switch {
+		case isNew && p.attachment && p.in(body) == nil && isOlder(entry, generation): // its blob was removed
 		case isNew && p.attachment:
 			var err error
 			if body, err = p.set(body, document.SetMember(inlineBlob(entry), "revpos", nil)); err != nil {
@@ -90,4 +102,31 @@ const maxPlaceWork = 256 << 20
 // inlineBlob returns an attachment with its content as the blob that is taken out when the document is saved.
 func inlineBlob(entry document.Value) document.Value {
 	return document.SetMember(document.SetMember(entry, "@type", document.Value(`"blob"`)), "stub", nil)
+}
+
+// md5Prefix begins the digests that CouchDB and PouchDB give attachments.
+const md5Prefix = "md5-"
+
+// withoutMD5 returns an attachment with its content without the digest of a client of CouchDB, which has to
+// be the content's.
+func withoutMD5(name, entry document.Value) (document.Value, error) {
+	given := string(entry.Member("digest").Text())
+	if !strings.HasPrefix(given, md5Prefix) {
+		return entry, nil
+	}
+	content, err := base64.StdEncoding.AppendDecode(nil, entry.Member("data").Text())
+	if err != nil {
+		return nil, refuse(http.StatusBadRequest, "the data of the attachment %.100s is not Base64", name.Text())
+	}
+	sum := md5.Sum(content) //nolint:gosec // CouchDB names attachments so
+	if is := md5Prefix + base64.StdEncoding.EncodeToString(sum[:]); is != given {
+		return nil, refuse(http.StatusBadRequest, "the data of the attachment %.100s has the digest %s, not %.80s", name.Text(), is, given)
+	}
+	return document.SetMember(entry, "digest", nil), nil
+}
+
+// isOlder reports whether an attachment was added before a generation.
+func isOlder(entry document.Value, generation uint64) bool {
+	added, err := strconv.ParseUint(string(entry.Member("revpos")), 10, 63)
+	return err == nil && added < generation
 }

@@ -24,7 +24,7 @@ type caller struct {
 }
 
 // authenticate finds out who sends the request, and checks the role that the route needs.
-func (c *call) authenticate(needs need) error {
+func (c *call) authenticate(needs need, paced bool) error {
 	if needs == nothing {
 		return nil
 	}
@@ -34,7 +34,11 @@ func (c *call) authenticate(needs need) error {
 	if err := c.identify(); err != nil {
 		return err
 	}
-	if err := c.h.rates.check(c.account()); err != nil {
+	check := c.h.rates.check
+	if paced {
+		check = c.pace
+	}
+	if err := check(c.account()); err != nil {
 		return err
 	}
 	return c.checkRole(needs)

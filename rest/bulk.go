@@ -12,8 +12,8 @@ import (
 
 func bulkRoutes() []route {
 	return []route{
-		{method: "POST", pattern: "/{ks}/_bulk_docs", needs: writes, do: postBulk},
-		{method: "POST", pattern: "/{ks}/_bulk_get", needs: reads, do: postBulkGet},
+		{method: "POST", pattern: "/{ks}/_bulk_docs", needs: writes, do: postBulk, paced: true},
+		{method: "POST", pattern: "/{ks}/_bulk_get", needs: reads, do: postBulkGet, paced: true},
 		{method: "POST", pattern: "/{ks}/_purge", needs: admin, do: postPurge},
 	}
 }
@@ -44,6 +44,8 @@ type bulk struct {
 
 	links linkRights
 
+	saved bool // edits, of which the server makes the revisions
+
 	results bytes.Buffer
 	any     bool    // there were results before
 	out     *stream // once results are on their way
@@ -51,9 +53,10 @@ type bulk struct {
 
 // bulkItem is a document of a group, and what became of it.
 type bulkItem struct {
-	edit  edit
-	saved string // the new revision
-	err   error
+	edit   edit
+	saved  string // the new revision
+	pushed bool   // it came with its revision
+	err    error
 }
 
 // postBulk saves many documents. Each by itself is saved or not.
@@ -74,8 +77,8 @@ func postBulk(c *call) error {
 		if err != nil {
 			return err
 		}
-		if b.in.options.oldEdits {
-			return errOldEdits
+		if err := b.checkMode(); err != nil {
+			return err
 		}
 		if text == nil {
 			break
@@ -89,8 +92,6 @@ func postBulk(c *call) error {
 	}
 	return b.finish()
 }
-
-var errOldEdits = refuse(http.StatusNotImplemented, "new_edits=false is not supported: send documents with the revision that they change")
 
 // add takes a document into the group, and commits the group when it is full. The group is committed only
 // when the next document is there, so that a short request with malformed text changes nothing.
@@ -123,6 +124,10 @@ func (b *bulk) commit() error {
 	if err := b.c.stillMay(); err != nil {
 		return err
 	}
+	if b.pushes() {
+		return b.push(ctx)
+	}
+	b.saved = true
 	err := b.c.db.InBatch(ctx, func(batch *tandem.Batch) error {
 		w := within{batch, b.c.coll}
 		for i := range b.group {
@@ -148,7 +153,12 @@ func (b *bulk) checkLinks(ctx context.Context) error {
 		if item.err != nil {
 			continue
 		}
-		if item.err = b.links.check(ctx, item.edit); item.err != nil && isOfServer(item.err) {
+		if b.pushes() {
+			item.err = b.links.checkPushed(ctx, item.edit)
+		} else if item.err = item.edit.isOwn(); item.err == nil {
+			item.err = b.links.check(ctx, item.edit)
+		}
+		if item.err != nil && isOfServer(item.err) {
 			return item.err
 		}
 	}
@@ -169,6 +179,10 @@ func (item *bulkItem) save(ctx context.Context, w within) {
 // report appends the results of the group, in order.
 func (b *bulk) report() error {
 	for _, item := range b.group {
+		if item.pushed && item.err == nil {
+			b.c.audit(item.edit.event(), "document", item.edit.id, "rev", item.saved)
+			continue // only failures are told
+		}
 		if b.any {
 			b.results.WriteByte(',')
 		}
@@ -215,13 +229,18 @@ func (item *bulkItem) append(to *bytes.Buffer) {
 		return
 	}
 	no := refusalOf(item.err)
+	name := ""
+	if item.pushed {
+		no, name = denied(no), "forbidden"
+	}
 	text, err := marshal(struct {
 		ID     string `json:"id,omitempty"`
 		Error  string `json:"error"`
+		Name   string `json:"name,omitempty"`
 		Reason string `json:"reason"`
 		Hint   string `json:"hint,omitempty"`
 		Status int    `json:"status"`
-	}{item.edit.id, nameOf(no.status), no.reason, no.hint, no.status})
+	}{item.edit.id, nameOf(no.status), name, no.reason, no.hint, no.status})
 	if err == nil { // strings and numbers always have a form
 		to.Write(bytes.TrimSpace(text))
 	}

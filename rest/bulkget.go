@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+
+	"github.com/tandemdb/tandem/internal/couch"
 )
 
 // wantedRevision is a document that a bulk request asks for; without rev it is the latest revision.
@@ -34,12 +36,41 @@ func postBulkGet(c *call) error {
 	} else {
 		out = &bulkList{stream: c.stream(http.StatusOK, jsonType, false), before: `{"results":[`}
 	}
-	for _, wanted := range given.Docs {
+	if c.asTrees(details) {
+		err = c.bulkTrees(out, given.Docs, details)
+	} else {
+		err = c.bulkPlain(out, given.Docs, details)
+	}
+	if err != nil {
+		return err
+	}
+	return out.close()
+}
+
+func (c *call) bulkPlain(out bulkWriter, all []wantedRevision, details detail) error {
+	for _, wanted := range all {
 		if err := c.bulkGet(out, wanted, details); err != nil {
 			return err
 		}
 	}
-	return out.close()
+	return nil
+}
+
+// bulkTrees writes revisions for a client with revision trees of its own.
+func (c *call) bulkTrees(out bulkWriter, all []wantedRevision, details detail) error {
+	wanted := make([]couch.Wanted, len(all))
+	for i, w := range all {
+		wanted[i] = couch.Wanted{ID: w.ID, Rev: w.Rev}
+	}
+	return c.eachRevision(wanted, details, func(i int, v shown, more [][]byte, err error) error {
+		switch {
+		case err == nil:
+			return out.found(v, more)
+		case isOfServer(err):
+			return err
+		}
+		return out.failed(all[i], refusalOf(err))
+	})
 }
 
 // bulkGet writes one revision, or why there is none.

@@ -19,7 +19,10 @@ type bulkReader struct {
 }
 
 // bulkOptions are the other members of the object.
-type bulkOptions struct{ oldEdits bool } // new_edits is false
+type bulkOptions struct {
+	oldEdits bool // new_edits is false
+	known    bool // it was read whether it is
+}
 
 // newBulkReader reads from a body. Of documents longer than longest it gives [errDocumentTooLarge].
 func newBulkReader(body io.Reader, longest int64) *bulkReader {
@@ -96,7 +99,7 @@ func (b *bulkReader) members() error {
 			if value.Kind() != 'f' && value.Kind() != 't' {
 				return refuse(http.StatusBadRequest, "the member new_edits is no boolean")
 			}
-			b.options.oldEdits = value.Kind() == 'f'
+			b.options = bulkOptions{oldEdits: value.Kind() == 'f', known: true}
 		default:
 			if err := b.decoder.SkipValue(); err != nil {
 				return b.malformed(err)
@@ -121,7 +124,7 @@ func (b *bulkReader) finish() error {
 	if !b.begun {
 		return refuse(http.StatusBadRequest, "the body has no member docs")
 	}
-	b.ended = true
+	b.ended, b.options.known = true, true
 	if _, err := b.decoder.ReadToken(); !errors.Is(err, io.EOF) {
 		if err == nil {
 			return refuse(http.StatusBadRequest, "there is more text after the object")

@@ -11,8 +11,8 @@ import (
 
 func changesRoutes() []route {
 	return []route{
-		{method: "GET", pattern: "/{ks}/_changes", needs: reads, do: getChanges, lasting: true},
-		{method: "POST", pattern: "/{ks}/_changes", needs: reads, do: postChanges, lasting: true},
+		{method: "GET", pattern: "/{ks}/_changes", needs: reads, do: getChanges, lasting: true, paced: true},
+		{method: "POST", pattern: "/{ks}/_changes", needs: reads, do: postChanges, lasting: true, paced: true},
 		{method: "GET", pattern: "/{db}/_changes_all", needs: readsSome, do: getAllChanges, lasting: true},
 	}
 }
@@ -114,7 +114,7 @@ func (l *changesList) add(change tandem.Change) error {
 	if l.given++; l.given > 1 {
 		_, _ = l.out.Write([]byte(",\n")) // as above
 	}
-	_, err := l.out.Write(tail.Encode(change, appendFeedDocument).JSON())
+	_, err := l.out.Write(l.o.form(tail.Encode(change, appendFeedDocument)).JSON())
 	return err
 }
 

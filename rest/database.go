@@ -127,11 +127,15 @@ func getDatabase(c *call) error {
 		return c.noAccess(c.db.name)
 	}
 	c.audit(auditReadDatabase)
+	own := shown[tandem.DefaultName+"."+tandem.DefaultName]
 	return c.answer(http.StatusOK, struct {
-		Database    string                     `json:"db_name"`
-		UUID        string                     `json:"db_uuid"`
-		Collections map[string]collectionState `json:"collections"`
-		Encrypted   bool                       `json:"encrypted"`
-		Versioning  tandem.Versioning          `json:"versioning"`
-	}{c.db.name, c.db.UUID(), shown, c.db.IsEncrypted(), c.db.Versioning()})
+		Database        string                     `json:"db_name"`
+		UUID            string                     `json:"db_uuid"`
+		Collections     map[string]collectionState `json:"collections"`
+		Encrypted       bool                       `json:"encrypted"`
+		Versioning      tandem.Versioning          `json:"versioning"`
+		collectionState                            // of the default collection
+		Committed       uint64                     `json:"committed_update_seq"`
+		Started         string                     `json:"instance_start_time"` // which clients of CouchDB look for
+	}{c.db.name, c.db.UUID(), shown, c.db.IsEncrypted(), c.db.Versioning(), own, own.Sequence, "0"})
 }

@@ -25,7 +25,7 @@ func TestTheServerSaysWhatItIs(t *testing.T) {
 	}
 	s.want(s.do("GET /metrics", "", "As: ann"), 404, "")
 	s.want(s.do("GET /metrics", ""), 403, "")
-	s.want(s.do("GET /nothing/at/all/here", ""), 404, "")
+	s.want(s.do("POST /nothing/at/all/here", ""), 405, "")
 	s.want(s.do("GET /_all_dbs", ""), 200, `["other","shop"]`)
 	s.want(s.do("GET /_all_dbs", "", "As: eve"), 200, `["other"]`)
 	s.want(s.do("GET /", "", "API-Version: 1.0"), 200, "")
@@ -43,7 +43,8 @@ func TestADatabaseAndItsCollectionsAreDescribed(t *testing.T) {
 	uuid := s.shop.UUID()
 	for _, path := range []string{"/shop", "/shop/"} {
 		s.want(s.do("GET "+path, ""), 200, `{"db_name":"shop","db_uuid":"`+uuid+`","encrypted":false,"versioning":"version-vectors",`+
-			`"collections":{"_default._default":{"doc_count":0,"update_seq":0},"inv.hotel":{"doc_count":1,"update_seq":1}}}`)
+			`"collections":{"_default._default":{"doc_count":0,"update_seq":0},"inv.hotel":{"doc_count":1,"update_seq":1}},`+
+			`"doc_count":0,"update_seq":0,"committed_update_seq":0,"instance_start_time":"0"}`)
 	}
 	s.want(s.do("GET /shop.inv.hotel/", ""), 200, `{"db_name":"shop","db_uuid":"`+uuid+`","scope_name":"inv","collection_name":"hotel",`+
 		`"doc_count":1,"update_seq":1,"committed_update_seq":1,"instance_start_time":"0"}`)

@@ -3,7 +3,6 @@ package rest
 import (
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/tandemdb/tandem"
 )
@@ -24,13 +23,16 @@ func putDocument(c *call) error {
 		return err
 	}
 	if c.param("new_edits") == "false" {
-		return errOldEdits
+		return putRevision(c, id)
 	}
 	text, err := c.readJSON(c.h.cfg.Limits.DocumentBytes)
 	if err != nil {
 		return err
 	}
 	e, err := parseEdit(text, id)
+	if err == nil {
+		err = e.isOwn()
+	}
 	if err != nil {
 		return err
 	}
@@ -63,6 +65,9 @@ func postDocument(c *call) error {
 		return err
 	}
 	e, err := parseEdit(text, "")
+	if err == nil {
+		err = e.isOwn()
+	}
 	if err != nil {
 		return err
 	}
@@ -116,9 +121,11 @@ func (c *call) write(e edit) (d *tandem.Document, err error) {
 
 // appendSaved appends the answer to an edit.
 func appendSaved(dst []byte, d *tandem.Document) []byte {
-	dst = slices.Concat(dst, []byte(`{"ok":true,"id":`))
-	dst = appendString(dst, d.ID())
-	dst = append(dst, `,"rev":`...)
-	dst = appendString(dst, d.RevisionID())
+	return appendResult(dst, d.ID(), d.RevisionID())
+}
+
+func appendResult(dst []byte, id, rev string) []byte {
+	dst = appendString(append(dst, `{"ok":true,"id":`...), id)
+	dst = appendString(append(dst, `,"rev":`...), rev)
 	return append(dst, '}')
 }

@@ -23,6 +23,15 @@ type edit struct {
 	deleted bool
 	expiry  expiry
 	links   blobLinks
+	path    document.Value // _revisions of a client that makes revisions by itself; nil if there are none
+}
+
+// isOwn checks that the edit is one of which the server makes the revision.
+func (e edit) isOwn() error {
+	if e.path != nil {
+		return refuse(http.StatusBadRequest, "the member _revisions is reserved, but for new_edits=false")
+	}
+	return nil
 }
 
 // event returns the event of the audit log that the edit is.
@@ -98,7 +107,11 @@ func (e *edit) takeAttachments() error {
 	if attachments(e.doc.Body()) == nil {
 		return nil
 	}
-	body, err := takeAttachments(e.doc.Body())
+	generation := uint64(0)
+	if e.path != nil {
+		generation, _, _ = cutTree(e.rev)
+	}
+	body, err := takeAttachments(e.doc.Body(), generation)
 	if err != nil {
 		return err
 	}
@@ -121,6 +134,8 @@ func (e *edit) take(name string, value document.Value) (err error) {
 			return refuse(http.StatusBadRequest, "the member _deleted is no boolean")
 		}
 		e.deleted = string(value) == "true"
+	case "_revisions":
+		e.path = bytes.Clone(value) // the body changes when it is taken out
 	case "_exp":
 		e.expiry, err = parseExpiry(value)
 	default:

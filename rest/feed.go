@@ -222,7 +222,7 @@ func (f *collectionFeed) choose(events []*tail.Event) []*tail.Event {
 		}
 		f.at = e.Sequence
 		if f.o.selects(e.ID, e.Deleted) {
-			f.chosen = append(f.chosen, e)
+			f.chosen = append(f.chosen, f.o.form(e))
 			f.given++
 		}
 	}

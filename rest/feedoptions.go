@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/rest/internal/tail"
 )
 
 // feedMode is a form in which changes are sent.
@@ -27,6 +28,7 @@ type feedOptions struct {
 	since      string // as it was given
 	limit      int    // -1 for none
 	activeOnly bool   // leaves out deletions
+	leaves     bool   // lists the tombstones of branches that have lost a conflict
 	documents  bool
 	descending bool
 	ids        map[string]bool // nil for all documents
@@ -48,7 +50,7 @@ func (c *call) feedOptions() (o feedOptions, err error) {
 	if o.mode, err = c.feedMode(); err != nil {
 		return o, err
 	}
-	o.since = c.param("since")
+	o.since, o.leaves = c.param("since"), c.param("style") == "all_docs"
 	if o.mode == sseFeed {
 		o.since = cmp.Or(c.r.Header.Get("Last-Event-ID"), o.since)
 	}
@@ -104,6 +106,9 @@ func (c *call) feedFilter(o *feedOptions) error {
 	case "":
 		return nil
 	case "_doc_ids":
+	case "_selector", "_view", "_design":
+		return refuse(http.StatusNotImplemented, "the filter %s does not work here", filter).
+			try("use the filter _doc_ids, or replicate a collection of its own")
 	default:
 		return refuse(http.StatusBadRequest, "filter is %.40q, want _doc_ids", filter)
 	}
@@ -167,6 +172,14 @@ func (o feedOptions) start(last uint64) (uint64, error) {
 // selects reports whether a change is one that the client wants.
 func (o feedOptions) selects(id string, deleted bool) bool {
 	return (!deleted || !o.activeOnly) && (o.ids == nil || o.ids[id])
+}
+
+// form returns the change as the client wants it.
+func (o feedOptions) form(e *tail.Event) *tail.Event {
+	if o.leaves && e.Leaves != nil {
+		return e.Leaves
+	}
+	return e
 }
 
 // selection is what the database can do of the options.

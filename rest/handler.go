@@ -132,7 +132,7 @@ func (c *call) run() error {
 		return err
 	}
 	c.needs = found.route.needs
-	if err := c.authenticate(c.needs); err != nil {
+	if err := c.authenticate(c.needs, found.route.paced); err != nil {
 		return err
 	}
 	if err := c.locate(found); err != nil {

@@ -74,6 +74,25 @@ func (r *rates) check(who string) error {
 	return tooMany("more than %d requests a second", int(r.perSecond))
 }
 
+// longestPace bounds how long a request waits for its turn.
+const longestPace = 5 * time.Second
+
+// pace is check for the requests of a client that sends many and cannot send them later: it waits for its
+// turn.
+func (c *call) pace(who string) error {
+	r := &c.h.rates
+	if r.perSecond >= math.MaxInt32 {
+		return nil
+	}
+	turn := r.of(who).Reserve()
+	if !turn.OK() || turn.Delay() > longestPace {
+		turn.Cancel()
+		return tooMany("more than %d requests a second", int(r.perSecond))
+	}
+	pause(c.r.Context(), turn.Delay())
+	return c.r.Context().Err()
+}
+
 func (r *rates) of(who string) *rate.Limiter {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -6,7 +6,7 @@ import "github.com/tandemdb/tandem"
 func missingRoutes() []route {
 	var all []route
 	for _, path := range []string{
-		"/{ks}/_find", "/{ks}/_index", "/{ks}/_design/{rest...}", "/{ks}/_local/{rest...}", "/{ks}/_revs_diff", "/{ks}/_view/{rest...}",
+		"/{ks}/_find", "/{ks}/_index", "/{ks}/_design/{rest...}", "/{ks}/_view/{rest...}",
 		"/{ks}/_ensure_full_commit", "/{ks}/_security", "/{ks}/_design_docs", "/{ks}/_local_docs",
 	} {
 		for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/couch"
 )
 
 // maxRevisions bounds the revisions of one document that a request names.
@@ -25,6 +26,9 @@ func getOpenRevisions(c *call, id string) error {
 		return err
 	}
 	out := c.revisions(http.StatusOK)
+	if c.hasTrees() {
+		return c.openTrees(out, id, revs, wanted)
+	}
 	for _, rev := range revs {
 		v, err := c.read(id, rev)
 		switch {
@@ -43,6 +47,27 @@ func getOpenRevisions(c *call, id string) error {
 	return out.close()
 }
 
+// openTrees writes revisions of a document for a client with revision trees of its own.
+func (c *call) openTrees(out revisionWriter, id string, revs []string, details detail) error {
+	var wanted []couch.Wanted
+	for _, rev := range revs {
+		wanted = append(wanted, couch.Wanted{ID: id, Rev: rev})
+	}
+	err := c.eachRevision(wanted, details, func(i int, v shown, more [][]byte, err error) error {
+		if errors.Is(err, tandem.ErrNotFound) {
+			return out.missing(id, revs[i])
+		}
+		if err != nil {
+			return err
+		}
+		return out.found(v, more)
+	})
+	if err != nil {
+		return err
+	}
+	return out.close()
+}
+
 // openRevisions reads the parameter open_revs.
 func (c *call) openRevisions(id string) (revs []string, err error) {
 	if text := c.param("open_revs"); text != "all" {
@@ -55,8 +80,13 @@ func (c *call) openRevisions(id string) (revs []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if coll, err := c.trees(); err == nil {
+		if revs, err = coll.Leaves(c.r.Context(), id); err != nil {
+			return nil, err
+		}
+	}
 	for _, r := range all {
-		if r.Role == tandem.RevisionCurrent || r.Role == tandem.RevisionConflict {
+		if r.Role == tandem.RevisionConflict || r.Role == tandem.RevisionCurrent && !c.hasTrees() {
 			revs = append(revs, r.ID)
 		}
 	}

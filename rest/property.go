@@ -3,6 +3,7 @@ package rest
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/tandemdb/tandem"
@@ -12,7 +13,8 @@ import (
 func propertyRoutes() []route {
 	const one = "/{ks}/{doc}/{key}"
 	return []route{
-		{method: "GET", pattern: one, needs: reads, do: getProperty},
+		{method: "GET", pattern: one, needs: reads, do: getProperty, paced: true},
+		{method: "GET", pattern: "/{ks}/{doc}/{rest...}", needs: reads, do: getAttachment, paced: true},
 		{method: "PUT", pattern: one, needs: writes, do: putProperty},
 		{method: "DELETE", pattern: one, needs: writes, do: deleteProperty},
 		{method: "PATCH", pattern: "/{ks}/{doc}", needs: writes, do: patchDocument},
@@ -80,8 +82,8 @@ func getProperty(c *call) error {
 	p := placeOf(c.vars[1])
 	body := document.Value(d.body)
 	value := p.in(body)
-	if value == nil {
-		value, p.attachment = attachments(body).Member(c.vars[1]), true
+	if listed := attachments(body).Member(c.vars[1]); listed != nil { // such a name is a client's of CouchDB
+		value, p.attachment = listed, true
 	}
 	switch {
 	case value == nil:
@@ -95,6 +97,17 @@ func getProperty(c *call) error {
 		return nil
 	}
 	return c.send(http.StatusOK, value)
+}
+
+// getAttachment answers with the content of an attachment whose name has slashes that are not escaped, as
+// PouchDB sends them.
+func getAttachment(c *call) error {
+	name, err := url.PathUnescape(c.vars[1])
+	if err != nil {
+		return refuse(http.StatusBadRequest, "the path has a malformed escape")
+	}
+	c.vars[1] = name
+	return getProperty(c)
 }
 
 // putProperty sets a property, of a new document too. A value that is not JSON becomes a blob.

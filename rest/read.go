@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -10,16 +11,19 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/couch"
 )
 
 // detail says what an answer tells of a document besides its content.
 type detail struct {
-	history, conflicts, expiry, attachments bool
+	history, conflicts, expiry, attachments, latest bool
 }
 
 // details reads the parameters revs, conflicts and show_exp.
 func (c *call) details() (d detail, err error) {
-	for name, flag := range map[string]*bool{"revs": &d.history, "conflicts": &d.conflicts, "show_exp": &d.expiry} {
+	for name, flag := range map[string]*bool{
+		"revs": &d.history, "conflicts": &d.conflicts, "show_exp": &d.expiry, "latest": &d.latest,
+	} {
 		if *flag, err = c.flag(name); err != nil {
 			return d, err
 		}
@@ -92,7 +96,23 @@ func (c *call) kept(ctx context.Context, id, rev string) (shown, error) {
 			return shown{id: id, rev: rev, deleted: r.Deleted, body: r.Body}, nil
 		}
 	}
-	return shown{}, notFound("missing")
+	return c.ended(ctx, id, rev)
+}
+
+// ended returns the tombstone that ends a branch which has lost a conflict.
+func (c *call) ended(ctx context.Context, id, rev string) (shown, error) {
+	if !c.hasTrees() {
+		return shown{}, notFound("missing")
+	}
+	coll, err := c.trees()
+	if err != nil {
+		return shown{}, err
+	}
+	found, err := coll.Revisions(ctx, []couch.Wanted{{ID: id, Rev: rev}}, false)
+	if err != nil || !found[0].Found {
+		return shown{}, cmp.Or(err, notFound("missing"))
+	}
+	return shown{id: id, rev: rev, deleted: found[0].Deleted, body: found[0].Body}, nil
 }
 
 // notFound answers 404 with a reason that clients of CouchDB know.

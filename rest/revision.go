@@ -97,6 +97,7 @@ type shown struct {
 	body    []byte
 
 	attachments bool // lists them, blobs among them
+	listed      bool // the body has that list already
 }
 
 func shownOf(d *tandem.Document) shown {
@@ -106,7 +107,9 @@ func shownOf(d *tandem.Document) shown {
 // append appends the JSON of a revision: the stored text, behind what does not belong to it. more has
 // further members.
 func (v shown) append(dst []byte, more ...[]byte) []byte {
-	v.body = withAttachments(v.body, v.rev, v.attachments)
+	if !v.listed {
+		v.body = withAttachments(v.body, v.rev, v.attachments)
+	}
 	dst = slices.Grow(dst, len(v.body)+len(v.id)+2*len(v.rev)+64)
 	dst = append(dst, `{"_id":`...)
 	dst = appendString(dst, v.id)

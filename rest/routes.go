@@ -7,6 +7,7 @@ type route struct {
 	needs   need
 	do      func(c *call) error
 	lasting bool // the answer may go on for long
+	paced   bool // of many requests at once some wait, and are not refused
 }
 
 // need says what a request needs.
@@ -38,6 +39,8 @@ func routes() []route {
 		changesRoutes(),
 		allDocsRoutes(),
 		bulkRoutes(),
+		localRoutes(),
+		revisionRoutes(),
 		queryRoutes(),
 		replicateRoutes(),
 		taskRoutes(),

@@ -22,11 +22,11 @@ const module = "github.com/tandemdb/tandem"
 var imports = map[string][]string{
 	"cmd/tandem":     {".", "rest", "internal/bench"},
 	"examples":       {"."},
-	"rest":           {".", "internal/users", "internal/throttle", "internal/document", "internal/fault", "failure"},
+	"rest":           {".", "internal/couch", "internal/revision", "internal/users", "internal/throttle", "internal/document", "internal/fault", "failure"},
 	"internal/bench": {".", "internal/store"},
 	".": {
 		"internal/replication", "internal/transport", "blip", "internal/store", "internal/seal", "internal/identity",
-		"internal/mesh",
+		"internal/mesh", "internal/couch",
 		"internal/discovery", "internal/query", "internal/delta", "internal/document", "internal/revision", "internal/throttle",
 		"internal/fault", "failure",
 	},
@@ -35,6 +35,7 @@ var imports = map[string][]string{
 		"internal/transport", "blip", "internal/store", "internal/delta",
 		"internal/document", "internal/revision", "internal/fault",
 	},
+	"internal/couch":              {"internal/store", "internal/document", "internal/revision", "internal/fault"},
 	"internal/replication/outbox": {"internal/replication/wire", "internal/revision", "internal/fault"},
 	"internal/replication/wire": {
 		"internal/replication/checkpoint", "blip", "internal/document", "internal/revision", "internal/fault",

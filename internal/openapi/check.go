@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -66,6 +67,9 @@ func (d *Document) operation(method, path string) (op *operation, known bool) {
 }
 
 func (t *template) matches(segments []string) bool {
+	if n := len(t.segments); len(segments) > n && t.segments[n-1] == "{key}" { // slashes in it may be unescaped
+		segments = append(slices.Clone(segments[:n-1]), strings.Join(segments[n-1:], "/"))
+	}
 	if len(segments) != len(t.segments) {
 		return false
 	}

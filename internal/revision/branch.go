@@ -40,8 +40,38 @@ func (r Rev) DeletedBranch(theirs ID) string {
 	if !r.ID.IsTree() || !theirs.IsTree() || !slices.Contains(r.History.Superseded, theirs) {
 		return ""
 	}
-	tombstone := EditTree(Rev{ID: theirs}, true, []byte("{}"))
-	return string(tombstone.ID) + "," + string(theirs)
+	return string(theirs.Closing()) + "," + string(theirs)
+}
+
+// Closing returns the ID of the tombstone that ends the branch of a tree revision: that of its
+// deletion without a body. It is "" for a version and for the empty ID.
+func (id ID) Closing() ID {
+	if !id.IsTree() {
+		return ""
+	}
+	return EditTree(Rev{ID: id}, true, []byte("{}")).ID
+}
+
+// Closed returns the superseded revision whose branch the tombstone id ends, "" if there is none.
+func (r Rev) Closed(id ID) ID {
+	for _, superseded := range r.History.Superseded {
+		if superseded.Generation()+1 == id.Generation() && superseded.Closing() == id {
+			return superseded
+		}
+	}
+	return ""
+}
+
+// Knows reports whether r makes the tree revision id needless: r is id, replaces it, or has superseded
+// the branch that id ends.
+func (r Rev) Knows(id ID) bool {
+	return r.ID == id || r.replaces(id) || r.Closed(id) != ""
+}
+
+// Ends reports whether the tombstone r only ends a branch that head has superseded.
+func (r Rev) Ends(head Rev) bool {
+	above := r.History.Ancestors
+	return len(above) > 0 && head.hasSuperseded(above[0])
 }
 
 // ParseDeletedBranch parses a deleted_branch property and returns the revisions below the
@@ -55,11 +85,27 @@ func ParseDeletedBranch(text string) []ID {
 	return ids[1:]
 }
 
+// FollowsLoser reports whether an ancestor of r lost a conflict to head.
+func (r Rev) FollowsLoser(head Rev) bool {
+	return slices.ContainsFunc(r.History.Ancestors, head.hasSuperseded)
+}
+
 // JoinIDs writes revision IDs as a list with commas. [ParseTreeIDs] parses it.
 func JoinIDs(ids []ID) string {
 	var b strings.Builder
 	writeList(&b, ids)
 	return b.String()
+}
+
+// SplitIDs is the inverse of [JoinIDs].
+func SplitIDs(list string) (ids []ID) {
+	if list == "" {
+		return nil
+	}
+	for id := range strings.SplitSeq(list, ",") {
+		ids = append(ids, ID(id))
+	}
+	return ids
 }
 
 // ParseTreeIDs parses a list of tree IDs, such as the deleted_branch property. It skips malformed

@@ -155,14 +155,16 @@ func TestEveryMethodIsAnOperationOrReads(t *testing.T) {
 	reads := []string{
 		"All", "BodyOf", "BySequence", "Catalog", "Changes", "ChangesBefore", "Collection", "Collections", "CollectionsOf", "ConflictLog", "ConflictOf",
 		"Conflicts", "Count", "CountSince", "Document", "ExplainQuery", "Head", "Heads", "Index", "Indexes", "Info", "Infos", "KeptRevisions",
-		"LastSequence", "LocalCheckpoint", "NextConflict", "Now", "PeerCheckpoint", "Query", "QueryCount", "QueryExists",
+		"LastSequence", "Local", "LocalCheckpoint", "NextConflict", "Now", "PeerCheckpoint", "Query", "QueryCount", "QueryExists",
 		"RemoteURL", "Remotes", "Replanned", "Scan", "ScanSteps", "SchemaVersion", "WithBlob",
 	}
-	s := newStage(t, filepath.Join(t.TempDir(), "stage"+store.Extension), store.VersionVectors)
 	operations := make(map[string]bool)
-	for name := range s.operations() {
-		method, _, _ := strings.Cut(name, " ")
-		operations[method] = true
+	for _, v := range bothVersionings {
+		s := newStage(t, filepath.Join(t.TempDir(), string(v)+store.Extension), v)
+		for name := range s.operations() {
+			method, _, _ := strings.Cut(name, " ")
+			operations[method] = true
+		}
 	}
 	for m := range reflect.TypeFor[*store.Tx]().Methods() {
 		if !operations[m.Name] && !slices.Contains(reads, m.Name) {

@@ -18,13 +18,14 @@ type DB struct {
 	meta    meta    // what the database is; set once, in Open
 	access  *access // opens the database's files
 
-	versioning atomic.Pointer[Versioning]
-	keepsBases atomic.Bool
-	unindexed  bool // queries may not use the indexes, which cannot be built anew; set once, in Open
-	writer     *writer
-	readers    *readers
-	blobs      *blobs
-	signals    signals
+	versioning  atomic.Pointer[Versioning]
+	keepsBases  atomic.Bool
+	hasBranches atomic.Bool // see branchHistory
+	unindexed   bool        // queries may not use the indexes, which cannot be built anew; set once, in Open
+	writer      *writer
+	readers     *readers
+	blobs       *blobs
+	signals     signals
 
 	// readersBehind is set when a collection is created, and reset when a view begins. Meanwhile the
 	// readers have to parse the schema of all collections before they can tell whether there is

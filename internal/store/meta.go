@@ -23,6 +23,7 @@ const (
 	metaPurged     = "purged"     // the greatest time of a purged document
 	metaSynced     = "synced"     // counts the durable commits
 	metaKeepBases  = "keep_bases" // see KeepBases
+	metaBranches   = "branches"   // clients with revision trees of their own have synced: see branchHistory
 )
 
 // meta holds the identity of a database.

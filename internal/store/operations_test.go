@@ -269,6 +269,25 @@ func (s *stage) operations() map[string]func(*store.Tx) error {
 		ops["Receive the same merge"] = s.receives(store.Incoming{
 			ID: "merged", Rev: s.mergeElse, Remote: s.peer, Body: []byte(`{"n":3}`),
 		})
+	} else {
+		s.addGrafts(ops, []byte(blobs))
 	}
 	return ops
+}
+
+// addGrafts adds what clients with revision trees of their own do.
+func (s *stage) addGrafts(ops map[string]func(*store.Tx) error, body []byte) {
+	for name, in := range map[string]store.Incoming{
+		"new":              {ID: "new", Rev: revision.Rev{ID: "1-a"}},
+		"newer":            {ID: "pushed", Rev: s.edit(s.heads["pushed"].Rev, "newer")},
+		"that wins":        {ID: "plain", Rev: revision.Rev{ID: "9-a"}},
+		"that loses":       {ID: "plain", Rev: revision.Rev{ID: "1-!"}},
+		"over a conflict":  {ID: "saved", Rev: revision.Rev{ID: "9-a"}},
+		"that was deleted": {ID: "plain", Rev: revision.Rev{ID: "9-a"}, Deleted: true},
+		"over expired":     {ID: "expired too", Rev: revision.Rev{ID: "1-a"}},
+	} {
+		in.Body = body
+		ops["Graft "+name] = func(tx *store.Tx) error { return tx.Graft(s.c, in) }
+	}
+	ops["SetLocal"] = func(tx *store.Tx) error { _, err := tx.SetLocal(s.c, "a", "", []byte(`{}`)); return err }
 }

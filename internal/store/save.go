@@ -246,7 +246,11 @@ func (tx *Tx) prune(rev revision.Rev, head *Document) revision.Rev {
 	if head != nil && head.remote != "" {
 		keep = func(id revision.ID) bool { return head.remote.names(id, head.Rev.ID) }
 	}
-	return rev.Pruned(tx.db.options.MaxHistory, keep)
+	depth := tx.db.options.MaxHistory
+	if tx.db.hasBranches.Load() {
+		depth = max(depth, branchHistory)
+	}
+	return rev.Pruned(depth, keep)
 }
 
 // current reads the head before a change; nil means that the document does not exist. It purges an

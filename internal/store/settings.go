@@ -55,8 +55,13 @@ func (w *writer) reload() error {
 	if err != nil {
 		return err
 	}
+	branches := false
+	if err := w.c.get(metaBranches, func(s *sqlite3.Stmt) { branches = s.ColumnBool(0) }); err != nil {
+		return err
+	}
 	w.db.versioning.Store(&versioning)
 	w.db.keepsBases.Store(keep)
+	w.db.hasBranches.Store(branches)
 	purged, err := readTime(w.c, metaPurged)
 	if err != nil {
 		return err

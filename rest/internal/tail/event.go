@@ -6,6 +6,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/couch"
+	"github.com/tandemdb/tandem/internal/revision"
 )
 
 // Event is one encoded change. It does not change.
@@ -13,6 +15,10 @@ type Event struct {
 	Sequence uint64
 	ID       string
 	Deleted  bool
+
+	// Leaves is the change with all revisions that no other has followed: behind the latest, the
+	// tombstones that end the branches which have lost a conflict. It is nil if there are none.
+	Leaves *Event
 
 	text  []byte // the form of server-sent events, which has the others in it
 	begin int    // of the JSON in text
@@ -39,6 +45,14 @@ const around = 128
 
 // Encode makes an event of a change.
 func Encode(change tandem.Change, document AppendDocument) *Event {
+	e := encode(change, document, nil)
+	if superseded := change.Superseded(couch.Pass{}); len(superseded) > 0 {
+		e.Leaves = encode(change, document, superseded)
+	}
+	return e
+}
+
+func encode(change tandem.Change, document AppendDocument, superseded []revision.ID) *Event {
 	e := &Event{Sequence: change.Sequence, ID: change.ID, Deleted: change.Deleted}
 	dst := make([]byte, 0, around+len(change.ID)+len(change.RevisionID))
 	dst = strconv.AppendUint(append(dst, "id: "...), change.Sequence, 10)
@@ -50,6 +64,9 @@ func Encode(change tandem.Change, document AppendDocument) *Event {
 		dst = append(dst, `,"deleted":true`...)
 	}
 	dst, _ = jsontext.AppendQuote(append(dst, `,"changes":[{"rev":`...), change.RevisionID)
+	for _, rev := range superseded {
+		dst, _ = jsontext.AppendQuote(append(dst, `},{"rev":`...), string(rev.Closing()))
+	}
 	dst = append(dst, "}]"...)
 	if change.Document != nil {
 		dst = document(append(dst, `,"doc":`...), change.Document)

@@ -1,0 +1,150 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/tandemdb/tandem/internal/couch"
+	"github.com/tandemdb/tandem/internal/document"
+)
+
+// pushes reports whether the group has revisions that the client has made. PouchDB says so behind the
+// documents, when the first groups of a long request are stored already: until then a document with
+// _revisions tells.
+func (b *bulk) pushes() bool {
+	if b.in.options.known {
+		return b.in.options.oldEdits
+	}
+	for _, item := range b.group {
+		if item.edit.path != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// checkMode checks what the request has said so far about who makes the revisions.
+func (b *bulk) checkMode() error {
+	if !b.in.options.oldEdits {
+		return nil
+	}
+	if b.saved {
+		return refuse(http.StatusBadRequest, "new_edits=false comes after documents that were stored without it").
+			try("send it before docs, or documents with _revisions")
+	}
+	_, err := b.c.trees()
+	return err
+}
+
+// push stores the group as revisions of the client's own.
+func (b *bulk) push(ctx context.Context) error {
+	coll, err := b.c.trees()
+	if err != nil {
+		return err
+	}
+	var all []couch.Pushed
+	var places []*bulkItem
+	for i := range b.group {
+		item := &b.group[i]
+		item.pushed = true
+		if item.err != nil {
+			continue
+		}
+		var p couch.Pushed
+		if p, item.err = item.edit.pushed(); item.err == nil {
+			item.saved = string(p.Rev.ID)
+			all, places = append(all, p), append(places, item)
+		}
+	}
+	failed, err := coll.Push(ctx, all)
+	if err != nil {
+		return err
+	}
+	for i, item := range places {
+		if item.err = failed[i]; item.err != nil && isOfServer(item.err) {
+			return item.err
+		}
+		item.edit.doc, item.edit.links = nil, blobLinks{} // their text is not needed any more
+	}
+	return b.report()
+}
+
+// pushed returns the edit as a revision of the client's own.
+func (e edit) pushed() (couch.Pushed, error) {
+	p := couch.Pushed{ID: e.id, Deleted: e.deleted, Body: e.doc.Body()}
+	if e.expiry.given {
+		return p, refuse(http.StatusBadRequest, "the member _exp does not go with new_edits=false")
+	}
+	var given struct {
+		Start uint64   `json:"start"`
+		IDs   []string `json:"ids"`
+	}
+	if e.path != nil && (e.path.Kind() != document.Object || json.Unmarshal(e.path, &given) != nil || len(given.IDs) == 0) {
+		return p, refuse(http.StatusBadRequest, `the member _revisions does not fit: want {"start": generation, "ids": [digest, …]}`)
+	}
+	var err error
+	p.Rev, err = couch.ParsePath(e.rev, given.Start, given.IDs)
+	return p, err
+}
+
+// denied is how a document that cannot be stored is answered. After any other error PouchDB sends the same
+// documents again, for ever.
+func denied(no *refusal) *refusal {
+	as := *no
+	as.status = http.StatusForbidden
+	return &as
+}
+
+// checkPushed is check for a revision of the client's own, which may have another parent than the latest.
+func (r *linkRights) checkPushed(ctx context.Context, e edit) error {
+	if e.deleted || len(e.links.digests) == 0 {
+		return nil
+	}
+	var present document.Value
+	latest, err := newest(ctx, r.c.coll, e.id)
+	if err != nil {
+		return err
+	}
+	if latest != nil {
+		present = latest.Body()
+	}
+	return r.checkLinks(e.id, e.links, present) //nolint:contextcheck // a call has its request's context
+}
+
+// putRevision stores a revision of the client's own.
+func putRevision(c *call, id string) error {
+	coll, err := c.trees()
+	if err != nil {
+		return err
+	}
+	text, err := c.readJSON(c.h.cfg.Limits.DocumentBytes)
+	if err != nil {
+		return err
+	}
+	e, err := parseEdit(text, id)
+	if err != nil {
+		return err
+	}
+	if e.rev, err = c.givenRevision(id, e.rev); err != nil {
+		return err
+	}
+	rights := linkRights{c: c}
+	if err := rights.checkPushed(c.r.Context(), e); err != nil {
+		return err
+	}
+	p, err := e.pushed()
+	if err != nil {
+		return err
+	}
+	failed, err := coll.Push(c.r.Context(), []couch.Pushed{p})
+	if err == nil {
+		err = failed[0]
+	}
+	if err != nil {
+		return err
+	}
+	c.audit(e.event(), "document", id, "rev", string(p.Rev.ID))
+	c.setTag(string(p.Rev.ID))
+	return c.send(http.StatusCreated, appendResult(nil, id, string(p.Rev.ID)))
+}
