@@ -35,7 +35,7 @@ func servePage(c *call) error {
 	case path == "login":
 		v.Login = c.logInToPage
 	default:
-		if err := c.authenticate(login); err != nil {
+		if err := c.authenticate(login, false); err != nil {
 			no := refusalOf(err)
 			if no.status != http.StatusUnauthorized {
 				return err
