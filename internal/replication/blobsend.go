@@ -5,12 +5,14 @@ import (
 	"crypto/sha1" //nolint:gosec // the protocol's digest
 	"encoding/base64"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication/wire"
+	"github.com/tandemdb/tandem/internal/store"
 )
 
 // blobSender sends blobs to a peer that asks for them.
@@ -28,6 +30,43 @@ func (b *blobSender) get(c *collection, req *blip.Request) error {
 	if document.CheckDigest(digest) != nil {
 		return fault.Invalid.Says("malformed digest %q", digest)
 	}
+	if c.blobs == nil {
+		b.send(c, digest, req)
+		return nil
+	}
+	b.s.tasks.later(b.s.work, func(ctx context.Context) {
+		if err := b.mayRead(ctx, c, req.Properties.Value(wire.PropDocID), digest); err != nil {
+			b.s.refuse(req, err)
+			return
+		}
+		b.send(c, digest, req)
+	})
+	return nil
+}
+
+// mayRead checks that the peer may read a blob: it was sent a body that refers to it, or the document
+// that it names does, and may be sent.
+func (b *blobSender) mayRead(ctx context.Context, c *collection, docID, digest string) error {
+	if c.blobs == nil || c.blobs.wasSent(digest) {
+		return nil
+	}
+	var doc *store.Document
+	err := b.s.db.View(ctx, func(tx *store.Tx) (err error) {
+		doc, err = tx.Document(c.store(), docID)
+		return err
+	})
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	if err != nil || doc.Deleted || !slices.Contains(digestsOf(doc.Body), digest) ||
+		c.opts.PushFilter != nil && !c.opts.PushFilter(doc, false) {
+		return fault.NotFound.In("read blob", digest).Says("no document that the peer may read refers to it")
+	}
+	return nil
+}
+
+// send sends a blob when a place is free.
+func (b *blobSender) send(c *collection, digest string, req *blip.Request) {
 	b.gate.enter(func() {
 		blob, err := b.s.db.OpenBlob(digest)
 		if err != nil {
@@ -39,7 +78,6 @@ func (b *blobSender) get(c *collection, req *blip.Request) error {
 		body := &gatedBlob{ReadCloser: blob, gate: &b.gate}
 		req.Reply(&blip.Message{BodyReader: body, Compress: req.Properties.Bool(wire.PropCompress)})
 	})
-	return nil
 }
 
 // blobsOpen bounds how many files a session sends at a time.

@@ -17,9 +17,10 @@ type collection struct {
 	opts   CollectionOptions
 	ledger ledger
 
-	client    string // passive side: the ID of the peer's checkpoint; "" until it is known
-	writeOnly bool   // passive side: the peer may not read
-	mirror    string // in a mesh: the ID of the passive side's own checkpoint; see [mirrored]
+	client    string      // passive side: the ID of the peer's checkpoint; "" until it is known
+	writeOnly bool        // passive side: the peer may not read
+	blobs     *blobRights // passive side: of a peer with limited rights; nil lets it read every blob
+	mirror    string      // in a mesh: the ID of the passive side's own checkpoint; see [mirrored]
 
 	counters  counters
 	refusals  refusals

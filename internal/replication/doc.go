@@ -39,6 +39,7 @@
 //	peercheckpoint.go, blobsend.go, sameness.go  what a peer may ask for
 //	checkpointer.go, mirror.go, position.go      how far: both copies, and in a mesh two more
 //	collection.go, ledger.go                     one collection: options, and what became of its documents
+//	blobaccess.go                                which blobs a peer with limited rights was told of
 //	refusal.go, ahead.go, forbidden.go           what was refused, for good or for now
 //	engine.go, tasks.go, link.go, trouble.go     what all of a session share
 //	access.go, filter.go, config.go, mesh.go, fetches.go, progress.go, gateway.go

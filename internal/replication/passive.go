@@ -120,7 +120,9 @@ func (h *host) exchange(index int, name string) *exchange {
 			return nil
 		}
 		c := newCollection(h.s.engine, index, access.options(shared), noLedger{})
-		c.writeOnly = access.WriteOnly
+		if c.writeOnly = access.WriteOnly; h.cfg.Access != nil {
+			c.blobs = new(blobRights)
+		}
 		if _, err := c.lastSequence(h.s.work); isNotFound(err) {
 			return nil
 		}

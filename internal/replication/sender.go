@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"bytes"
 	"context"
 	"strconv"
 
@@ -101,6 +102,9 @@ func (w *composer) compose(tx *store.Tx, it *outbox.Item, doc *store.Document) (
 func (w *composer) rev(tx *store.Tx, it *outbox.Item, doc *store.Document) (letter, error) {
 	l := letter{message: w.c.message(wire.ProfileRev), doc: doc}
 	m, rev := l.message, doc.Rev
+	if w.c.blobs != nil && (doc.HasBlobs || bytes.Contains(doc.Body, []byte("sha1-"))) {
+		w.c.blobs.note(doc.Body)
+	}
 	m.Compress = true
 	m.Properties.Add(wire.PropID, it.ID)
 	m.Properties.Add(wire.PropRev, string(rev.ID))
