@@ -44,8 +44,11 @@ func getAllDocuments(c *call) error {
 	return c.writeRows(state, rows)
 }
 
-// listing reads the parameters of the URL. A body may also have the parameter keys.
+// listing reads the parameters, which may also be members of a body.
 func (c *call) listing() (l listing, err error) {
+	if err := c.paramsOfBody(); err != nil {
+		return l, err
+	}
 	l.hasStart, l.hasEnd, l.hasKey = c.has("startkey"), c.has("endkey"), c.has("key")
 	l.start, l.end, l.key = c.param("startkey"), c.param("endkey"), c.param("key")
 	if l.descending, err = c.flag("descending"); err != nil {
@@ -74,26 +77,37 @@ func (c *call) listing() (l listing, err error) {
 	return l, err
 }
 
-// keys returns the IDs that a body or a parameter names, nil for none.
-func (c *call) keys() ([]string, error) {
-	var body struct {
-		Keys []string `json:"keys"`
+// paramsOfBody adds the members of a body to the parameters of the URL, and puts them first.
+func (c *call) paramsOfBody() error {
+	if c.r.Method != http.MethodPost {
+		return nil
 	}
-	if c.r.Method == http.MethodPost {
-		text, err := c.readJSON(c.h.cfg.Limits.DocumentBytes)
-		if err != nil {
-			return nil, err
-		}
-		if len(text) > 0 && json.Unmarshal(text, &body) != nil {
-			return nil, refuse(http.StatusBadRequest, `the body does not fit: want {"keys": [ID, …]}`)
+	text, err := c.readJSON(c.h.cfg.Limits.DocumentBytes)
+	if err != nil || len(text) == 0 {
+		return err
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(text, &members) != nil {
+		return refuse(http.StatusBadRequest, `the body does not fit: want an object such as {"keys": [ID, …]}`)
+	}
+	c.has("") // which parses the parameters
+	for name, value := range members {
+		if string(value) != "null" {
+			c.query.Set(name, string(value))
 		}
 	}
-	if body.Keys == nil && c.has("keys") {
-		if json.Unmarshal([]byte(c.param("keys")), &body.Keys) != nil {
-			return nil, refuse(http.StatusBadRequest, "keys is no list of strings")
-		}
+	return nil
+}
+
+// keys returns the IDs that the parameter names, nil for none.
+func (c *call) keys() (keys []string, err error) {
+	if !c.has("keys") {
+		return nil, nil
 	}
-	return body.Keys, nil
+	if json.Unmarshal([]byte(c.param("keys")), &keys) != nil || keys == nil {
+		return nil, refuse(http.StatusBadRequest, "keys is no list of strings")
+	}
+	return keys, nil
 }
 
 // options returns the range of a scan.

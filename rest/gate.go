@@ -31,7 +31,7 @@ func (g *gate) open(cfg Configuration) {
 	g.guesses = throttleOf(cfg.Sync)
 	g.rates = rates{perSecond: rate.Limit(cfg.Limits.RequestsPerSecond), burst: cfg.Limits.Burst}
 	g.bulks = seats{all: maxBulks, each: maxBulksEach}
-	g.queries = seats{all: queriesPerProcessor * runtime.GOMAXPROCS(0), each: maxQueriesEach}
+	g.queries = seats{all: queriesPerProcessor * runtime.GOMAXPROCS(0), each: cfg.Limits.QueriesPerUser}
 	g.feeds = seats{all: cfg.Limits.Feeds, each: cfg.Limits.FeedsPerUser}
 }
 

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"cmp"
+	"context"
 	"math"
 	"net/http"
 	"strconv"
@@ -17,6 +18,7 @@ type Limits struct {
 	ConnectionsPerAddress int // 250
 	Feeds                 int // lasting answers at once; 1,000
 	FeedsPerUser          int // 100
+	QueriesPerUser        int // of the configuration, at once; 2
 
 	RequestsPerSecond int // of one user, or of one address without a login; 200
 	Burst             int // requests at once, on top; 400
@@ -26,6 +28,7 @@ type Limits struct {
 	BlobBytes     int64 // 4 GiB
 
 	HeaderTime time.Duration // for the header of a request, for [Handler.Serve]; 5 s
+	QueryWait  time.Duration // of a query of the configuration, until others have ended; 10 s
 	Patience   time.Duration // until a client that does not read, or send, its next bytes is given up; 30 s
 }
 
@@ -37,12 +40,14 @@ func (l Limits) withDefaults() Limits {
 	l.ConnectionsPerAddress = limit(l.ConnectionsPerAddress, 250)
 	l.Feeds = limit(l.Feeds, 1000)
 	l.FeedsPerUser = limit(l.FeedsPerUser, 100)
+	l.QueriesPerUser = limit(l.QueriesPerUser, 2)
 	l.RequestsPerSecond = limit(l.RequestsPerSecond, 200)
 	l.Burst = limit(l.Burst, 400)
 	l.DocumentBytes = limit(l.DocumentBytes, 20<<20)
 	l.BulkBytes = limit(l.BulkBytes, 100<<20)
 	l.BlobBytes = limit(l.BlobBytes, 4<<30)
 	l.HeaderTime = cmp.Or(l.HeaderTime, 5*time.Second)
+	l.QueryWait = cmp.Or(l.QueryWait, 10*time.Second)
 	l.Patience = cmp.Or(l.Patience, 30*time.Second)
 	return l
 }
@@ -118,15 +123,41 @@ func tooMany(format string, args ...any) error {
 type seats struct {
 	all, each int
 
-	mu   sync.Mutex
-	used map[string]int
-	sum  int
+	mu    sync.Mutex
+	used  map[string]int
+	sum   int
+	freed chan struct{} // closed when a seat is given back, for those who wait; nil if nobody does
 }
 
 // take reports whether there is a seat for somebody, who gives it back by leave.
 func (s *seats) take(who string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.takeLocked(who)
+}
+
+// await takes a seat as soon as there is one. It reports false if ctx ends before.
+func (s *seats) await(ctx context.Context, who string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.takeLocked(who) {
+		if s.freed == nil {
+			s.freed = make(chan struct{})
+		}
+		freed := s.freed
+		s.mu.Unlock()
+		select {
+		case <-freed:
+		case <-ctx.Done():
+		}
+		if s.mu.Lock(); ctx.Err() != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *seats) takeLocked(who string) bool {
 	if s.sum >= s.all || s.used[who] >= s.each {
 		return false
 	}
@@ -144,5 +175,9 @@ func (s *seats) leave(who string) {
 	s.sum--
 	if s.used[who]--; s.used[who] <= 0 {
 		delete(s.used, who)
+	}
+	if s.freed != nil {
+		close(s.freed)
+		s.freed = nil
 	}
 }

@@ -28,7 +28,6 @@ const (
 	adHocQueries = 2 // at once
 
 	queriesPerProcessor = 2 // named ones at once
-	maxQueriesEach      = 2 // of one user
 )
 
 // NamedQuery is a query of [Database].Queries.
@@ -123,10 +122,15 @@ func (c *call) runNamed(params map[string]json.RawMessage) error {
 		return refuse(http.StatusNotFound, "there is no query %.100q", c.vars[0])
 	}
 	who := c.account()
-	if !c.h.queries.take(who) {
+	wait, cancel := context.WithTimeout(c.r.Context(), c.h.cfg.Limits.QueryWait)
+	defer cancel()
+	if !c.h.queries.await(wait, who) {
 		return tooMany("you have too many queries running, or all have")
 	}
 	defer c.h.queries.leave(who)
+	if !c.mayGoOn() { // rights may be gone after the wait
+		return c.noAccess(c.ks.String())
+	}
 	return c.runQuery(wanted, c.vars[0], params)
 }
 

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tandemdb/tandem"
 	"github.com/tandemdb/tandem/rest"
@@ -138,6 +139,7 @@ func TestLongResultsAreStreamedAndBounded(t *testing.T) {
 func TestQueriesAtOnceAreBounded(t *testing.T) {
 	const endless = "SELECT COUNT(*) AS n FROM _ AS a JOIN _ AS b ON a.n >= 0 JOIN _ AS c ON b.n >= 0 JOIN _ AS d ON c.n + d.n = -1"
 	s := withQueries(t, func(cfg *rest.Configuration) {
+		cfg.Limits.QueryWait = time.Millisecond
 		cfg.Databases[0].AdHocQueries = true
 		cfg.Databases[0].Queries["endless"] = rest.NamedQuery{Text: endless}
 	})

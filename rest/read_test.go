@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
@@ -187,6 +188,16 @@ func TestAllDocumentsAreListed(t *testing.T) {
 		{"key":"d1","id":"d1","value":{"rev":"*","cv":"*"},"doc":{"_id":"d1","_rev":"*","_cv":"*","n":1}},{"key":"no","error":"not_found"},
 		{"key":"gone","id":"gone","value":{"rev":"*","cv":"*","deleted":true},"doc":null}]}`)
 	s.want(s.do("POST /shop/_all_docs", `{"keys":7}`), 400, "")
+	for _, x := range [][2]string{ // options may be in the body, and come before those of the URL
+		{`{"startkey":"d1","endkey":"d3","inclusive_end":false,"limit":5}`, "?startkey=d1&endkey=d3&inclusive_end=false&limit=5"},
+		{`{"descending":true,"skip":1,"limit":2,"include_docs":true}`, "?descending=true&skip=1&limit=2&include_docs=true"},
+		{`{"key":"d1","startkey":null,"reduce":false}`, `?key="d1"`},
+		{`{}`, ""},
+	} {
+		s.want(s.do("POST /shop/_all_docs?limit=1", x[0]), 200, s.do("GET /shop/_all_docs"+cmp.Or(x[1], "?limit=1"), "").body)
+	}
+	s.want(s.do("POST /shop/_all_docs", `{"limit":"x"}`), 400, "")
+	s.want(s.do("POST /shop/_all_docs", `[]`), 400, "")
 	s.want(s.do("GET /shop/_all_docs?limit=x", ""), 400, "")
 	s.want(s.do("GET /shop/_all_docs?descending=yes", ""), 400, "")
 }
