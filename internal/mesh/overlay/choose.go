@@ -8,121 +8,107 @@ import (
 // choices is how many peers each one chooses beside its successor on the ring.
 const choices = 2
 
-// passedOver reports whether a peer without a link is left out of the choice for now.
-func (p *peer) passedOver(now time.Time) bool {
-	return now.Before(p.full) || p.failed > 1 && now.Before(p.next) || len(p.at) == 0
-}
-
-func (p *peer) renewAddresses() {
-	p.at = p.hints
-	if p.record != nil {
-		p.at = cleanAddresses(append(slices.Clone(p.hints), p.record.Addresses...))
-	}
-}
-
 // hasRoom reports whether a peer, as far as it tells, takes another link without giving up one.
 func (o *Overlay) hasRoom(p *peer) bool {
 	return p.record == nil || len(p.record.Links) < o.cfg.MaxLinks-1
 }
 
 // choose decides which peers this one wants links with. It returns the true successor on the ring,
-// which may be passed over for now.
+// which may be passed over for now. A link that served in place of a wanted one is kept until that
+// one stands: peers that do not exist cost no links.
 func (o *Overlay) choose(now time.Time) (successor *peer) {
-	var next *peer
-	for _, p := range o.peers {
-		linked := o.links[p.id] != nil
-		if !linked && !p.online && !p.nearby {
+	o.wanted, o.kept = o.wanted[:0], o.kept[:0]
+	o.careful = o.wary(now)
+	for _, p := range o.ring {
+		if p.link == nil && !p.online && !p.nearby {
 			continue
 		}
-		if o.isBefore(p, successor) {
+		if successor == nil {
 			successor = p
 		}
-		if (linked || !p.passedOver(now)) && o.isBefore(p, next) {
-			next = p
+		if p.linked() {
+			o.want(p, len(o.wanted) == 0)
+			break
 		}
-	}
-	o.wanted = nil
-	if next != nil {
-		o.wanted = append(o.wanted, next.id)
+		if len(o.wanted) == 0 && !p.passedOver(now) && (!o.careful || o.vouched(p)) {
+			o.want(p, true)
+		}
 	}
 	for k := range o.slots {
 		o.fillSlot(now, k)
 	}
+	for k := range o.slots {
+		o.keepForSlot(k)
+	}
 	return successor
+}
+
+// want notes a peer as wanted, or as kept if another one is wanted in its place.
+func (o *Overlay) want(p *peer, first bool) {
+	if first {
+		o.wanted = append(o.wanted, p)
+	} else {
+		o.kept = append(o.kept, p)
+	}
 }
 
 // fillSlot keeps the peer in a slot while it is of use, and puts the next one there otherwise. A peer
 // that would be the first choice but comes later changes nothing.
 func (o *Overlay) fillSlot(now time.Time, k int) {
-	if p := o.peers[o.slots[k]]; p == nil || !o.fits(now, p) {
+	if p := o.slots[k]; p == nil || !o.fits(now, p) {
 		var best *peer
-		for _, p := range o.peers {
-			if (best == nil || p.weight[k] < best.weight[k]) && o.fits(now, p) {
+		for _, p := range o.ring {
+			if (best == nil || p.place.weight[k] < best.place.weight[k]) && o.fits(now, p) {
 				best = p
 			}
 		}
-		o.slots[k] = ID{}
+		o.slots[k] = best
 		if best == nil {
 			return
 		}
-		o.slots[k] = best.id
 	}
 	o.wanted = append(o.wanted, o.slots[k])
 }
 
-func (o *Overlay) fits(now time.Time, p *peer) bool {
-	if slices.Contains(o.wanted, p.id) {
-		return false
+// keepForSlot keeps the best link in place of the peer in a slot, while that one has none.
+func (o *Overlay) keepForSlot(k int) {
+	if p := o.slots[k]; p == nil || p.linked() {
+		return
 	}
-	return o.links[p.id] != nil || (p.online || p.nearby) && !p.passedOver(now) && (p.dialing || o.hasRoom(p))
+	var best *peer
+	for _, l := range o.links {
+		p := l.peer
+		if !l.leaving && !o.isOfUse(p) && (best == nil || p.place.weight[k] < best.place.weight[k]) {
+			best = p
+		}
+	}
+	if best != nil {
+		o.kept = append(o.kept, best)
+	}
 }
 
-// isBefore reports whether p comes sooner than other after this peer on the ring.
-func (o *Overlay) isBefore(p, other *peer) bool {
-	return other == nil || p.point-o.point < other.point-o.point // distances wrap around
+// isOfUse reports whether this peer wants a link, or keeps it for now.
+func (o *Overlay) isOfUse(p *peer) bool {
+	return slices.Contains(o.wanted, p) || slices.Contains(o.kept, p)
+}
+
+func (o *Overlay) fits(now time.Time, p *peer) bool {
+	if slices.Contains(o.wanted, p) {
+		return false
+	}
+	return p.linked() || (p.online || p.nearby) && !p.passedOver(now) && (p.dialing || o.hasRoom(p)) &&
+		(!o.careful || o.vouched(p))
 }
 
 // isPredecessor reports whether this peer is the successor of the one at the other end of a link.
 func (o *Overlay) isPredecessor(p *peer) bool {
-	for _, other := range o.peers {
-		if other != p && (other.online || o.links[other.id] != nil) && other.point-p.point < o.point-p.point {
+	for _, other := range slices.Backward(o.ring) {
+		if other == p {
+			return true
+		}
+		if other.online || other.link != nil {
 			return false
 		}
 	}
-	return true
-}
-
-// explore finds out who is online: whoever is linked to this peer, or named as a neighbour in the
-// record of one who is online.
-func (o *Overlay) explore(now time.Time) {
-	for _, p := range o.peers {
-		p.was, p.online = p.online, false
-	}
-	queue := make([]*peer, 0, len(o.peers))
-	for id := range o.links {
-		p := o.peers[id]
-		p.online, p.via = true, id
-		queue = append(queue, p)
-	}
-	for len(queue) > 0 {
-		at := queue[0]
-		queue = queue[1:]
-		if at.record == nil {
-			continue
-		}
-		for _, id := range at.record.Links {
-			if p := o.peers[id]; p != nil && !p.online {
-				p.online, p.via = true, at.via
-				queue = append(queue, p)
-			}
-		}
-	}
-	for _, p := range o.peers {
-		if p.was && !p.online { // everybody notices at once, but not everybody is to dial at once
-			p.failed = max(p.failed, 2)
-			if later := now.Add(o.jitter(4 * time.Second)); p.next.Before(later) {
-				p.next = later
-			}
-		}
-	}
+	return false
 }

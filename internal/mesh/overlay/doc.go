@@ -15,7 +15,9 @@
 // who dialled does not matter. Links that neither end wants are dropped after a while.
 //
 // A peer that does not answer twice, or is full, is passed over for a time that grows, and the next
-// one in the order is taken. A peer with more links than its limit gives up links that it does not
+// one in the order is taken. Until a wanted link stands, the one that served in its place is kept. When
+// many peers that are known by hearsay alone do not answer, only those are sought that were met before
+// or that a neighbour names as its own: so a member that makes up peers does not part the others. A peer with more links than its limit gives up links that it does not
 // want itself, unless they are the other end's only way or lead to its own successor.
 //
 // # What peers know

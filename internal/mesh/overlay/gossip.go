@@ -7,29 +7,31 @@ import (
 
 // Hear takes what a neighbour has said. Messages of others are ignored.
 func (o *Overlay) Hear(now time.Time, from ID, m *Message) {
-	l := o.links[from]
-	if l == nil {
+	p := o.peers[from]
+	if p == nil || p.link == nil {
 		return
 	}
+	l := p.link
 	for _, r := range m.Records[:min(len(m.Records), MaxRecords)] {
 		if r != nil {
-			o.hearRecord(now, from, l, r)
+			o.hearRecord(now, l, r)
 		}
 	}
 	for _, c := range m.DialMe[:min(len(m.DialMe), MaxCalls)] {
 		o.hearCall(now, c)
 	}
-	l.heard = true
+	if !l.heard {
+		l.heard, o.changed = true, true
+	}
 	l.wanted = m.Wanted
-	if p := o.peers[from]; m.Full {
+	if m.Full {
 		p.full = now.Add(fullFor + o.jitter(fullFor))
 		p.why = "it has enough links, and named others"
-		o.stale = true
+		l.leaving, o.stale, o.changed = true, true, true
 	}
 }
 
-func (o *Overlay) hearRecord(now time.Time, from ID, l *link, r *Record) {
-	r.tidy()
+func (o *Overlay) hearRecord(now time.Time, l *link, r *Record) {
 	if r.ID == o.cfg.Self {
 		if r.Version > o.own.Version || r.Version == o.own.Version && !slices.Equal(r.Links, o.own.Links) { // of an earlier life
 			own := *o.own
@@ -38,37 +40,42 @@ func (o *Overlay) hearRecord(now time.Time, from ID, l *link, r *Record) {
 		}
 		return
 	}
-	p := o.peer(r.ID)
+	p := o.peer(r.ID, false)
 	if p == nil {
+		return
+	}
+	if p.link != nil && p.link.heard && p.link != l { // it speaks for itself
 		return
 	}
 	switch {
 	case p.record != nil && r.Version < p.record.Version:
-		l.owed[r.ID] = struct{}{}
+		p.copies.has &^= l.reader.bit
+		o.enter(p)
 		return
 	case p.record != nil && r.Version == p.record.Version:
-		delete(l.owed, r.ID)
+		p.copies.has |= l.reader.bit
 		return
+	}
+	r.tidy()
+	if p.record == nil || !slices.Equal(p.record.Links, r.Links) {
+		p.near.era = o.graph.era - 1 // to be made anew
+		o.moved = true
 	}
 	moved := p.record == nil || !slices.Equal(p.record.Addresses, r.Addresses)
 	p.record = r
 	if moved {
 		p.failed, p.next = 0, now
-		p.renewAddresses()
+		o.renewAddresses(p)
 	}
 	o.stale = true
-	for id, other := range o.links {
-		if id != from && id != r.ID {
-			other.owed[r.ID] = struct{}{}
-		}
-	}
-	delete(l.owed, r.ID)
+	p.copies.has = l.reader.bit
+	o.enter(p)
 }
 
 // hearCall notes a request to dial, or passes it on.
 func (o *Overlay) hearCall(now time.Time, c Call) {
 	if c.To == o.cfg.Self {
-		if p := o.peers[c.For]; p != nil && o.links[c.For] == nil && !p.passedOver(now) {
+		if p := o.peers[c.For]; p != nil && p.link == nil && !p.passedOver(now) {
 			p.calls = now.Add(called)
 		}
 		return
@@ -82,10 +89,10 @@ func (o *Overlay) hearCall(now time.Time, c Call) {
 func (o *Overlay) says(actions []Action) []Action {
 	calls := o.calls
 	o.calls = nil
-	for id, l := range o.links {
-		m := &Message{Wanted: slices.Contains(o.wanted, id)}
+	for _, l := range o.links {
+		m := &Message{Wanted: !l.leaving && o.isOfUse(l.peer)}
 		for _, c := range calls {
-			if p := o.peers[c.To]; p != nil && p.online && p.via == id {
+			if p := o.peers[c.To]; p != nil && p.online && p.via == l {
 				m.DialMe = append(m.DialMe, c)
 			}
 		}
@@ -96,7 +103,7 @@ func (o *Overlay) says(actions []Action) []Action {
 		}
 		if told != l.told || len(m.Records) > 0 || len(m.DialMe) > 0 {
 			l.told = told
-			actions = append(actions, Action{Kind: Say, Peer: id, Message: m})
+			actions = append(actions, Action{Kind: Say, Peer: l.peer.id, Message: m})
 		}
 	}
 	return actions
@@ -104,16 +111,26 @@ func (o *Overlay) says(actions []Action) []Action {
 
 // owedTo takes the records for one message: the own one first, then as many as fit.
 func (o *Overlay) owedTo(l *link) (records []*Record) {
-	if _, owed := l.owed[o.cfg.Self]; owed {
+	if l.owesOwn {
 		records = append(records, o.own)
-		delete(l.owed, o.cfg.Self)
+		l.owesOwn = false
 	}
-	for id := range l.owed {
+	if !l.introduced {
+		l.introduced = true
+		records = o.introduce(l, records)
+	}
+	return o.unread(l, records)
+}
+
+// introduce takes the records of peers that this one has met: a new neighbour hears of them first,
+// however many others there are said to be.
+func (o *Overlay) introduce(l *link, records []*Record) []*Record {
+	for _, p := range o.ring {
 		if len(records) == MaxRecords {
 			break
 		}
-		delete(l.owed, id)
-		if p := o.peers[id]; p != nil && p.record != nil {
+		if p != l.peer && p.record != nil && p.proven() && (p.online || p.link != nil) {
+			p.copies.has |= l.reader.bit
 			records = append(records, p.record)
 		}
 	}

@@ -25,10 +25,10 @@ type Peer struct {
 func (o *Overlay) Peers() []Peer {
 	all := make([]Peer, 0, len(o.peers))
 	for id, p := range o.peers {
-		l := o.links[id]
+		l := p.link
 		s := Peer{
 			ID: id, Addresses: p.at, Linked: l != nil, Dialled: l != nil && l.dialled,
-			Wanted: slices.Contains(o.wanted, id), Online: p.online || l != nil, Nearby: p.nearby,
+			Wanted: slices.Contains(o.wanted, p), Online: p.online || l != nil, Nearby: p.nearby,
 			Met: p.met, NextDial: p.next, Trouble: p.why,
 		}
 		if p.record != nil {
@@ -43,11 +43,19 @@ func (o *Overlay) Peers() []Peer {
 // IsOnline reports whether a peer is linked, or reachable over others.
 func (o *Overlay) IsOnline(id ID) bool {
 	p := o.peers[id]
-	return p != nil && (p.online || o.links[id] != nil)
+	return p != nil && (p.online || p.link != nil)
 }
 
-// Links returns the number of links.
-func (o *Overlay) Links() int { return len(o.links) }
+// Links returns the number of links that stay: those that wait for the first message of the other
+// end, or that one end has given up, do not count.
+func (o *Overlay) Links() (n int) {
+	for _, l := range o.links {
+		if l.counts() {
+			n++
+		}
+	}
+	return n
+}
 
 // Own returns the record of this peer.
 func (o *Overlay) Own() Record { return *o.own }

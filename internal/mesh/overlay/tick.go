@@ -1,8 +1,6 @@
 package overlay
 
 import (
-	"cmp"
-	"maps"
 	"slices"
 	"time"
 )
@@ -34,8 +32,9 @@ const (
 
 // Tick returns the actions that are due now. Call it a few times a second, and soon after each event.
 func (o *Overlay) Tick(now time.Time) (actions []Action) {
-	o.renewRecord()
-	if since := now.Sub(o.looked); since >= lookEvery || o.stale && since >= lookSoon {
+	o.renewRecord(now)
+	soon := lookSoon + lookEach*time.Duration(len(o.ring))
+	if since := now.Sub(o.looked); since >= max(lookEvery, soon) || o.stale && since >= soon {
 		o.explore(now)
 		o.askToDial(now, o.choose(now))
 		actions = o.dials(now, actions)
@@ -46,19 +45,25 @@ func (o *Overlay) Tick(now time.Time) (actions []Action) {
 	return o.says(actions)
 }
 
-// renewRecord puts the present links into the own record.
-func (o *Overlay) renewRecord() {
-	if !o.changed {
+// renewRecord puts the present links into the own record, not too often.
+func (o *Overlay) renewRecord(now time.Time) {
+	if !o.changed || now.Sub(o.renewed) < renewEvery {
 		return
 	}
-	o.changed = false
+	o.changed, o.renewed = false, now
 	own := *o.own
-	own.Links = slices.SortedFunc(maps.Keys(o.links), func(a, b ID) int { return slices.Compare(a[:], b[:]) })
+	own.Links = make([]ID, 0, len(o.links))
+	for _, l := range o.links {
+		if l.counts() {
+			own.Links = append(own.Links, l.peer.id)
+		}
+	}
+	slices.SortFunc(own.Links, func(a, b ID) int { return slices.Compare(a[:], b[:]) })
 	own.Links = own.Links[:min(len(own.Links), maxLinks)]
 	own.Version++
 	o.own = &own
 	for _, l := range o.links {
-		l.owed[own.ID] = struct{}{}
+		l.owesOwn = true
 	}
 }
 
@@ -66,13 +71,13 @@ func (o *Overlay) renewRecord() {
 // then to one that nobody reaches.
 func (o *Overlay) dials(now time.Time, actions []Action) []Action {
 	busy := 0
-	for _, p := range o.peers {
+	for _, p := range o.ring {
 		if p.dialing {
 			busy++
 		}
 	}
 	dial := func(p *peer) {
-		if p == nil || p.dialing || o.links[p.id] != nil || now.Before(p.next) || busy >= dialsAtOnce {
+		if p == nil || p.dialing || p.link != nil || now.Before(p.next) || busy >= dialsAtOnce {
 			return
 		}
 		if len(p.at) > 0 {
@@ -81,19 +86,19 @@ func (o *Overlay) dials(now time.Time, actions []Action) []Action {
 			actions = append(actions, Action{Kind: Dial, Peer: p.id, Addresses: p.at})
 		}
 	}
-	for _, id := range o.wanted {
-		dial(o.peers[id])
+	for _, p := range o.wanted {
+		dial(p)
 	}
 	var island *peer
 	islands := 0
-	for _, p := range o.peers {
+	for _, p := range o.ring {
 		switch {
 		case now.Before(p.calls):
 			dial(p)
-		case p.online || p.nearby || o.links[p.id] != nil:
+		case p.online || p.nearby || p.link != nil:
 		case p.dialing:
 			islands++
-		case !now.Before(p.next) && (island == nil || p.next.Before(island.next)):
+		case !now.Before(p.next) && (island == nil || p.sooner(island)):
 			island = p
 		}
 	}
@@ -103,10 +108,22 @@ func (o *Overlay) dials(now time.Time, actions []Action) []Action {
 	return actions
 }
 
+// proven reports whether there is more to a peer than what others say.
+func (p *peer) proven() bool { return !p.met.IsZero() || len(p.hints) > 0 }
+
+// sooner reports whether p, whom nobody reaches, is to be tried before other: peers that may be
+// inventions do not keep those waiting that are known to exist.
+func (p *peer) sooner(other *peer) bool {
+	if a, b := p.proven(), other.proven(); a != b {
+		return a
+	}
+	return p.next.Before(other.next)
+}
+
 // askToDial asks the successor to dial, if it is online but cannot be reached from here.
 func (o *Overlay) askToDial(now time.Time, successor *peer) {
 	switch {
-	case successor == nil, o.links[successor.id] != nil, !successor.online, !successor.passedOver(now):
+	case successor == nil, successor.link != nil, !successor.online, !successor.passedOver(now):
 		return
 	case now.Before(successor.full), now.Sub(successor.asked) < callEvery:
 		return
@@ -120,45 +137,52 @@ const maxHops = 12
 
 // sheds gives up links beyond the limit that the other end can do without.
 func (o *Overlay) sheds(actions []Action) []Action {
-	excess := len(o.links) - o.cfg.MaxLinks
+	excess := o.Links() - o.cfg.MaxLinks
 	if excess <= 0 {
 		return actions
 	}
-	var victims []ID
-	for id, l := range o.links {
-		p := o.peers[id]
-		if l.heard && !slices.Contains(o.wanted, id) && p.record != nil && len(p.record.Links) > 1 && !o.isPredecessor(p) {
-			victims = append(victims, id)
+	var victims []*link
+	for _, l := range o.links {
+		p := l.peer
+		if l.counts() && !slices.Contains(o.wanted, p) && p.record != nil && len(p.record.Links) > 1 && !o.isPredecessor(p) {
+			victims = append(victims, l)
 		}
 	}
-	slices.SortFunc(victims, func(a, b ID) int { // the newest goes first
-		return cmp.Or(o.links[b].since.Compare(o.links[a].since), slices.Compare(a[:], b[:]))
+	slices.SortStableFunc(victims, func(a, b *link) int { // those that are kept go last, the newest first
+		if x, y := slices.Contains(o.kept, a.peer), slices.Contains(o.kept, b.peer); x != y {
+			return map[bool]int{true: 1, false: -1}[x]
+		}
+		return b.since.Compare(a.since)
 	})
-	for _, id := range victims[:min(excess, len(victims))] {
+	for _, l := range victims[:min(excess, len(victims))] {
+		l.leaving, o.changed = true, true
 		actions = append(actions,
-			Action{Kind: Say, Peer: id, Message: &Message{Full: true, Records: o.candidates(id)}},
-			Action{Kind: Drop, Peer: id})
+			Action{Kind: Say, Peer: l.peer.id, Message: &Message{Full: true, Records: o.candidates(l.peer)}},
+			Action{Kind: Drop, Peer: l.peer.id})
 	}
 	return actions
 }
 
 // candidates returns the records of up to three peers that have room.
-func (o *Overlay) candidates(but ID) (records []*Record) {
-	for id, p := range o.peers {
+func (o *Overlay) candidates(but *peer) (records []*Record) {
+	for _, id := range o.cfg.Rand.Perm(len(o.ring)) {
+		p := o.ring[id]
 		if len(records) == 3 {
 			break
 		}
-		if id != but && p.online && p.record != nil && len(p.record.Links) < o.cfg.MaxLinks-1 && len(p.record.Addresses) > 0 {
+		if p != but && p.online && p.record != nil && len(p.record.Links) < o.cfg.MaxLinks-1 && len(p.record.Addresses) > 0 {
 			records = append(records, p.record)
 		}
 	}
 	return records
 }
 
-// drains gives up links that neither end wants. The end that has dialled does so first.
+// drains gives up links that neither end wants, and those whose other end says nothing. The end that
+// has dialled does so first.
 func (o *Overlay) drains(now time.Time, actions []Action) []Action {
-	for id, l := range o.links {
-		if !l.heard || l.wanted || slices.Contains(o.wanted, id) {
+	for _, l := range o.links {
+		silent := !l.heard && now.Sub(l.since) >= unheardFor
+		if !silent && (l.leaving || !l.heard || l.wanted || o.isOfUse(l.peer)) {
 			l.idle = time.Time{}
 			continue
 		}
@@ -169,9 +193,9 @@ func (o *Overlay) drains(now time.Time, actions []Action) []Action {
 		if !l.dialled {
 			patience *= 2
 		}
-		if now.Sub(l.idle) >= patience {
-			l.idle = now
-			actions = append(actions, Action{Kind: Drop, Peer: id})
+		if !l.leaving && (silent || now.Sub(l.idle) >= patience) {
+			l.leaving, o.changed = true, true
+			actions = append(actions, Action{Kind: Drop, Peer: l.peer.id})
 		}
 	}
 	return actions

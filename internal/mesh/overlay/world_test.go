@@ -23,6 +23,9 @@ type world struct {
 	canDial func(from, to *node) bool // nil means always
 	passes  func(a, b *node) bool     // nil means always: packets of a connection
 
+	maxPeers int   // that each one knows; 0 for the default
+	ignored  *node // is left out of ways; nil for none
+
 	dials, messages, records int
 }
 
@@ -62,7 +65,7 @@ func (w *world) start(n *node, knows ...*node) {
 	n.lives++
 	n.alive, n.since = true, w.now
 	n.conns = map[overlay.ID]*conn{}
-	n.o = overlay.New(overlay.Config{Self: n.id, Name: "n", Version: n.lives % 2, Rand: n.source}) // so that versions go back, too
+	n.o = overlay.New(overlay.Config{Self: n.id, Name: "n", Version: n.lives % 2, Rand: n.source, MaxPeers: w.maxPeers}) // so that versions go back, too
 	n.o.SetAddresses([]string{n.address()})
 	for _, other := range knows {
 		n.o.Seen(w.now, other.id, []string{other.address()})
@@ -127,7 +130,7 @@ func (w *world) dial(n *node, o *overlay.Overlay, a overlay.Action) {
 	if n.o != o || !n.alive {
 		return
 	}
-	if !to.alive || !w.open(n, to) || !slices.Contains(a.Addresses, to.address()) {
+	if to == nil || !to.alive || !w.open(n, to) || !slices.Contains(a.Addresses, to.address()) {
 		o.Failed(w.now, a.Peer, "no answer")
 		return
 	}
@@ -221,7 +224,7 @@ func (w *world) reach(from *node) (met map[*node]int) {
 		n := queue[0]
 		queue = queue[1:]
 		for _, c := range n.conns {
-			if other := c.other(n); other.alive {
+			if other := c.other(n); other.alive && other != w.ignored {
 				if _, ok := met[other]; !ok {
 					met[other] = met[n] + 1
 					queue = append(queue, other)
@@ -268,8 +271,9 @@ func (w *world) edges(but *node) map[[2]int]bool {
 func (w *world) degrees(list []*node) (most int, mean float64) {
 	sum := 0
 	for _, n := range list {
-		most = max(most, len(n.conns))
-		sum += len(n.conns)
+		links := n.o.Links()
+		most = max(most, links)
+		sum += links
 	}
 	return most, float64(sum) / float64(max(len(list), 1))
 }
