@@ -55,11 +55,15 @@ func Open(ctx context.Context, path string, o Options) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newDatabase(opened, o), nil
+}
+
+func newDatabase(opened *store.DB, o Options) *Database {
 	return &Database{
 		store: opened, noDeltas: o.DisableDeltaSync, readOnly: o.ReadOnly,
 		queries: o.Queries, slowQuery: cmp.Or(o.SlowQuery, defaultSlowQuery), logger: cmp.Or(o.Logger, slog.Default()),
 		seats: semaphore.NewWeighted(maxViews),
-	}, nil
+	}
 }
 
 // Close stops the replicators, listeners and change listeners of the database, waits for them

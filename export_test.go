@@ -1,4 +1,31 @@
 package tandem
 
+import (
+	"context"
+	"net"
+
+	"github.com/tandemdb/tandem/internal/store"
+)
+
 // Subscriptions returns how many listeners, live queries and replications follow the database's commits.
 func (db *Database) Subscriptions() int { return db.store.Subscriptions() }
+
+// OpenOn opens a database on a disk of a test.
+func OpenOn(ctx context.Context, path string, disk store.Disk) (*Database, error) {
+	folder, err := folderOf(path)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := store.Open(ctx, folder, store.Options{Disk: disk})
+	if err != nil {
+		return nil, err
+	}
+	return newDatabase(opened, Options{}), nil
+}
+
+// UseNetwork puts a network of a test between a member that is not started and the others.
+func (m *MultipeerReplicator) UseNetwork(
+	listen func() net.Listener, dial func(ctx context.Context, address string) (net.Conn, error),
+) {
+	m.network = &meshNetwork{listen, dial}
+}

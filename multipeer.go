@@ -17,6 +17,7 @@ type MultipeerReplicator struct {
 	cfg     MultipeerReplicatorConfiguration
 	db      *Database
 	fetches replication.Fetches
+	network *meshNetwork // nil but in tests
 
 	peerNews     listeners[PeerInfo]
 	statusNews   listeners[MultipeerStatus]

@@ -3,6 +3,7 @@ package tandem
 import (
 	"context"
 	"crypto/x509"
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -32,6 +33,27 @@ type meshRun struct {
 	asked   time.Time
 }
 
+// meshNetwork stands between a member and the network, for tests. A nil one is the network of this
+// machine.
+type meshNetwork struct {
+	listen func() net.Listener
+	dial   func(ctx context.Context, address string) (net.Conn, error)
+}
+
+func (n *meshNetwork) listener() net.Listener {
+	if n == nil {
+		return nil
+	}
+	return n.listen()
+}
+
+func (n *meshNetwork) dialer() func(ctx context.Context, address string) (net.Conn, error) {
+	if n == nil {
+		return nil
+	}
+	return n.dial
+}
+
 // The limits of connections: more than a mesh needs, for peers that come while others go.
 const (
 	meshConnections    = 256
@@ -55,6 +77,7 @@ func newMeshRun(m *MultipeerReplicator, id *TLSIdentity) (*meshRun, error) {
 		Handler:     run.accept,
 		Port:        m.cfg.Port,
 		Interface:   m.cfg.NetworkInterface,
+		Listener:    m.network.listener(),
 		Certificate: &cert,
 		Authenticator: transport.ClientVerified(func(chain []*x509.Certificate) error {
 			return m.cfg.Authenticator.admits(m.cfg.PeerGroupID, chain, x509.ExtKeyUsageClientAuth)
@@ -204,6 +227,7 @@ func (run *meshRun) dial(ctx context.Context, address string) (mesh.Conn, error)
 		Heartbeat:         meshHeartbeat,
 		UserAgent:         userAgent,
 		Proxy:             noProxy(),
+		Connect:           run.m.network.dialer(),
 	})
 	if err != nil {
 		return nil, err

@@ -103,6 +103,8 @@ func condition(name string) (bool, error) {
 		return testsize.All(), nil
 	case "shared":
 		return sharedData() != "", nil
+	case "netns":
+		return canMakeNetworks(), nil
 	case "signals":
 		return runtime.GOOS != "windows", nil
 	case "multicast":

@@ -44,6 +44,9 @@ func commonCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"documents": documents,
 		"append":    appendFile,
 		"damaged":   damaged,
+		"agree":     agree,
+		"lan":       lan,
+		"plug":      plug,
 	}
 }
 

@@ -50,6 +50,9 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 
 // dialTCP dials from each address of the chosen interface in turn, until one succeeds.
 func (d *dialer) dialTCP(ctx context.Context, address string) (net.Conn, error) {
+	if d.cfg.Connect != nil {
+		return d.cfg.Connect(ctx, address)
+	}
 	if d.cfg.NetworkInterface == "" {
 		return new(net.Dialer).DialContext(ctx, "tcp", address)
 	}

@@ -1,9 +1,11 @@
 package transport
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -41,6 +43,9 @@ type DialConfig struct {
 	// NetworkInterface is the local IP address, or the name of the interface, to connect from. If
 	// it is empty, the system chooses.
 	NetworkInterface string
+	// Connect, unless nil, opens connections in place of the system: NetworkInterface then has no
+	// effect.
+	Connect func(ctx context.Context, address string) (net.Conn, error)
 	// UserAgent names this program. Empty means "Tandem".
 	UserAgent string
 	// Proxy is an HTTP proxy to tunnel through: http://[user:password@]host[:port]. Nil uses the

@@ -60,8 +60,10 @@ func Listen(ctx context.Context, cfg ServerConfig) (*Server, error) {
 		return s, nil
 	}
 	var err error
-	if s.listener, err = bind(ctx, cfg.Interface, cfg.Port); err != nil {
-		return nil, err
+	if s.listener = cfg.Listener; s.listener == nil {
+		if s.listener, err = bind(ctx, cfg.Interface, cfg.Port); err != nil {
+			return nil, err
+		}
 	}
 	s.names = namesOf(ctx, s.listener)
 	s.warnOfClearText()

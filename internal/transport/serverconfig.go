@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +40,9 @@ type ServerConfig struct {
 	// Interface is a local IP address or the name of an interface. Empty means all interfaces,
 	// "0.0.0.0" all with IPv4.
 	Interface string
+	// Listener, unless nil, is used in place of a port that is opened: Port and Interface then have no
+	// effect. Its address is a *net.TCPAddr.
+	Listener net.Listener
 	// Certificate turns on TLS. Nil means clear text.
 	Certificate *tls.Certificate
 	// Authenticator decides which clients are accepted. Nil accepts everybody.

@@ -41,7 +41,7 @@ type Conn struct {
 	heard atomic.Int64 // nanoseconds from start to the last byte received
 	beats heartbeat
 
-	readMu  sync.Mutex // held by the reader; guards the following
+	readMu  turn // held by the reader; guards the following
 	in      *window
 	held    int    // bytes at the front of in that the last message occupies
 	message []byte // the last message, if it came in several frames or was too long for in
@@ -65,7 +65,7 @@ func New(nc net.Conn, cfg Config) *Conn {
 	c := &Conn{
 		nc: nc, client: cfg.Client, limit: cfg.Limit, start: time.Now(),
 		pings: make(chan struct{}, 1), pongs: make(chan []byte, 1),
-		dead: make(chan struct{}), stopped: make(chan struct{}),
+		dead: make(chan struct{}), stopped: make(chan struct{}), readMu: newTurn(),
 	}
 	if c.limit == 0 {
 		c.limit = 1 << 20
