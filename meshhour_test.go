@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
-
 	"slices"
 	"strings"
 	"testing"
