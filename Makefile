@@ -138,6 +138,16 @@ interop: ## let released Couchbase Lite sync with Tandem (needs Java 17, Maven, 
 	@interop/couchbaselite/build $(INTEROP)
 	go test ./interop/couchbaselite -count=1 -timeout 30m -interop $(INTEROP) -interop.table $(CURDIR)/docs/compatibility.md $(TESTFLAGS)
 
+.PHONY: browser
+browser: ## test the page in Chromium, with axe-core (needs chromium, node and npm)
+	@cd browser && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@cd browser && go vet ./... && TANDEM_BROWSER=required go test -count=1 -timeout 30m $(TESTFLAGS) ./...
+
+.PHONY: pictures
+pictures: ## make the pictures of the page for docs/
+	@mkdir -p bin/page docs/page
+	@cd browser && go test -count=1 -run TestEachView -pictures $(CURDIR)/bin/page ./... && cp $(CURDIR)/bin/page/{overview,document,conflict,replications}-light-1440.png $(CURDIR)/bin/page/{overview,conflict}-dark-360.png $(CURDIR)/docs/page/
+
 .PHONY: fmt
 fmt: $(GOFUMPT) ## format the code
 	@$(GOFUMPT) -w .
