@@ -22,6 +22,7 @@ type MultipeerReplicator struct {
 	peerNews     listeners[PeerInfo]
 	statusNews   listeners[MultipeerStatus]
 	documentNews listeners[PeerDocumentReplication]
+	inviteNews   listeners[InvitationInfo]
 
 	starting sync.Mutex // held through Start, Stop, Pause and Resume
 
@@ -91,14 +92,17 @@ func (m *MultipeerReplicator) begin() error {
 }
 
 func (m *MultipeerReplicator) chooseIdentity() (*TLSIdentity, error) {
-	id := m.cfg.Identity
+	id, now := m.cfg.Identity, time.Now()
+	if g := m.cfg.Group; g != nil {
+		id, now = g.Identity(), g.now()
+	}
 	if id == nil {
 		var err error
 		if id, err = AnonymousIdentity(nil, m.db); err != nil {
 			return nil, err
 		}
 	}
-	if err := id.Check(ServerUsage|ClientUsage, time.Now()); err != nil {
+	if err := id.Check(ServerUsage|ClientUsage, now); err != nil {
 		return nil, err
 	}
 	return id, m.cfg.Authenticator.checkOwn(m.cfg.PeerGroupID, id)

@@ -14,8 +14,13 @@ import (
 )
 
 // MultipeerReplicatorConfiguration says what a member of a mesh shares, with whom and where.
-// PeerGroupID, Authenticator and Collections are required.
+// Collections is required, and Group or both of PeerGroupID and Authenticator.
 type MultipeerReplicatorConfiguration struct {
+	// Group is a membership that was made by a code. It gives PeerGroupID, Identity and Authenticator,
+	// which are left empty, and has this member answer for invitations. Nil means that the three of them
+	// say who belongs to the group.
+	Group *PeerGroup
+
 	// PeerGroupID names the group: 1 to 200 bytes of UTF-8, such as "com.example.tills".
 	PeerGroupID string
 
@@ -87,6 +92,13 @@ func (c MultipeerReplicatorConfiguration) Validate() error {
 			errs = append(errs, fault.Invalid.In("configure mesh", "").Says(format, args...).Try(hint))
 		}
 	}
+	if c.Group != nil {
+		check(c.Identity == nil && (c.PeerGroupID == "" || c.PeerGroupID == c.Group.name) && (c.Authenticator == nil || c.Authenticator == c.Group.authenticator),
+			"set Group alone", "there is a Group, and an identity, an authenticator or a name of a group beside it")
+		check(len(c.Collections) == 0 || c.Collections[0].Collection == nil || c.Collections[0].Collection.Database() == c.Group.db,
+			"open the group with the database of the collections", "the group is of another database")
+		c.PeerGroupID, c.Authenticator = c.Group.name, c.Group.authenticator
+	}
 	check(c.PeerGroupID != "" && len(c.PeerGroupID) <= maxGroup && utf8.ValidString(c.PeerGroupID),
 		"choose one such as com.example.tills", "the name of the group has %d bytes, want 1 to %d of UTF-8", len(c.PeerGroupID), maxGroup)
 	check(c.Authenticator != nil && c.Authenticator.admits != nil,
@@ -122,6 +134,9 @@ func (c MultipeerReplicatorConfiguration) checkCollections() error {
 
 func (c MultipeerReplicatorConfiguration) clone() MultipeerReplicatorConfiguration {
 	c.Collections, c.Peers = slices.Clone(c.Collections), slices.Clone(c.Peers)
+	if c.Group != nil {
+		c.PeerGroupID, c.Authenticator = c.Group.name, c.Group.authenticator
+	}
 	return c
 }
 

@@ -124,16 +124,24 @@ func (run *meshRun) common(l *mesh.Link, protocol string) replication.Common {
 		Documents: func(events []replication.DocumentEvent) { run.m.documents(peer, events) },
 		Mesh: &replication.Mesh{
 			Remote: remoteOf(peer), Collections: run.options(peer), Fetches: &run.m.fetches,
-			Handle: func(req *blip.Request) bool {
-				if req.Profile() != meshProfile {
-					return false
-				}
-				l.Hear(req.Body)
-				req.Reply(nil)
-				return true
-			},
+			Greeting: func() []*blip.Message { return run.greeting() },
+			Handle:   func(req *blip.Request) bool { return run.handle(l, req) },
 		},
 	}
+}
+
+// handle takes what a neighbour says beside documents.
+func (run *meshRun) handle(l *mesh.Link, req *blip.Request) bool {
+	switch req.Profile() {
+	case meshProfile:
+		l.Hear(req.Body)
+	case recordsProfile:
+		run.hearRecords(l, req.Body)
+	default:
+		return false
+	}
+	req.Reply(nil)
+	return true
 }
 
 // remoteOf names a peer in the database, in both roles and under every address.

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/mesh"
@@ -17,11 +18,15 @@ import (
 // meshRun is one life of a member, from a start or resume to the end that follows.
 type meshRun struct {
 	m        *MultipeerReplicator
-	identity *TLSIdentity
+	identity atomic.Pointer[TLSIdentity]
 	self     PeerID
+	desk     *joinDesk // nil without a group that is joined by codes
 	server   *transport.Server
 	node     *mesh.Node
 	changed  chan struct{} // capacity 1
+	removed  chan struct{} // capacity 1: some member may have been removed
+	renewed  chan struct{} // capacity 1: what discovery says has changed
+	records  chan recordsOf // of the group, from neighbours
 
 	ctx    context.Context //nolint:containedctx // the extent of the run
 	cancel context.CancelFunc
@@ -31,6 +36,9 @@ type meshRun struct {
 	links   map[mesh.ID]*meshLink
 	reached []string // addresses of this member
 	asked   time.Time
+	digest  [32]byte // of the removals that neighbours were told
+
+	invitations map[string]InvitationState // that listeners were told; of the desk's goroutine
 }
 
 // meshNetwork stands between a member and the network, for tests. A nil one is the network of this
@@ -66,10 +74,15 @@ const (
 
 func newMeshRun(m *MultipeerReplicator, id *TLSIdentity) (*meshRun, error) {
 	run := &meshRun{
-		m: m, identity: id, self: PeerIDOf(id.Leaf()), changed: make(chan struct{}, 1),
-		links: make(map[mesh.ID]*meshLink),
+		m: m, self: PeerIDOf(id.Leaf()), changed: make(chan struct{}, 1),
+		removed: make(chan struct{}, 1), renewed: make(chan struct{}, 1), records: make(chan recordsOf, maxRecordsWaiting),
+		links: make(map[mesh.ID]*meshLink), invitations: make(map[string]InvitationState),
 	}
+	run.identity.Store(id)
 	run.ctx, run.cancel = context.WithCancel(context.Background())
+	if m.cfg.Group != nil {
+		run.desk = newJoinDesk(run, m.cfg.Group)
+	}
 	cert := id.TLSCertificate()
 	var err error
 	run.server, err = transport.Listen(run.ctx, transport.ServerConfig{
@@ -82,6 +95,7 @@ func newMeshRun(m *MultipeerReplicator, id *TLSIdentity) (*meshRun, error) {
 		Authenticator: transport.ClientVerified(func(chain []*x509.Certificate) error {
 			return m.cfg.Authenticator.admits(m.cfg.PeerGroupID, chain, x509.ExtKeyUsageClientAuth)
 		}),
+		Aside:     run.aside(),
 		Heartbeat: meshHeartbeat,
 		Limits:    transport.Limits{Connections: meshConnections, PerAddress: meshPerAddress},
 		Product:   userAgent,
@@ -96,7 +110,7 @@ func newMeshRun(m *MultipeerReplicator, id *TLSIdentity) (*meshRun, error) {
 	m.mu.Unlock()
 	run.node = mesh.New(mesh.Config{
 		Self: mesh.ID(run.self), Name: m.cfg.Name, MaxLinks: m.cfg.MaxLinks, Addresses: run.addresses,
-		Hand: m.cfg.Peers, Known: known, Dial: run.dial, Serve: run.serve, Changed: run.notify, Log: m.cfg.Logger,
+		Hand: m.cfg.Peers, Known: run.withInviter(known), Dial: run.dial, Serve: run.serve, Changed: run.notify, Log: m.cfg.Logger,
 	})
 	return run, nil
 }
@@ -114,6 +128,10 @@ func (run *meshRun) begin() {
 	run.group.Go(func() { run.node.Run(run.ctx) })
 	run.group.Go(run.tell)
 	run.group.Go(run.recheck)
+	if run.desk != nil {
+		run.group.Go(func() { run.desk.work(run.ctx) })
+		run.group.Go(run.exchangeRecords)
+	}
 	if !run.m.cfg.DisableDiscovery {
 		run.group.Go(run.discover)
 	}
@@ -130,6 +148,7 @@ func (run *meshRun) recheck() {
 		case <-run.ctx.Done():
 			return
 		case <-ticker.C:
+		case <-run.removed:
 		}
 		run.node.Cut(func(conn mesh.Conn, dialled bool) bool {
 			use := x509.ExtKeyUsageClientAuth
@@ -145,7 +164,10 @@ func (run *meshRun) recheck() {
 // discover finds members on the local networks, and lets them find this one.
 func (run *meshRun) discover() {
 	bound := run.server.Bound()
-	d := mesh.Discovery{Path: run.path(), Port: uint16(run.server.Port()), Interfaces: interfacesOf(bound)}
+	d := mesh.Discovery{Path: run.path(), Port: uint16(run.server.Port()), Interfaces: interfacesOf(bound), Renew: run.renewed}
+	if run.desk != nil {
+		d.Tags = run.desk.findTags
+	}
 	if bound != netip.IPv6Unspecified() {
 		d.Addrs = []netip.Addr{bound}
 	}
@@ -215,7 +237,7 @@ func (run *meshRun) dial(ctx context.Context, address string) (mesh.Conn, error)
 	if err != nil {
 		return nil, err
 	}
-	cert := run.identity.TLSCertificate()
+	cert := run.certificate()
 	conn, err := transport.Dial(ctx, transport.DialConfig{
 		Endpoint:  endpoint,
 		Protocols: run.protocols(),

@@ -26,7 +26,7 @@ var imports = map[string][]string{
 	"internal/bench": {".", "internal/store"},
 	".": {
 		"internal/replication", "internal/transport", "blip", "internal/store", "internal/seal", "internal/identity",
-		"internal/mesh", "internal/couch",
+		"internal/mesh", "internal/mesh/group", "internal/mesh/joining", "internal/couch",
 		"internal/discovery", "internal/query", "internal/delta", "internal/document", "internal/revision", "internal/throttle",
 		"internal/fault", "failure",
 	},
@@ -46,6 +46,8 @@ var imports = map[string][]string{
 	"internal/users":                  {},
 	"internal/mesh":                   {"internal/mesh/overlay", "internal/discovery", "internal/fault"},
 	"internal/mesh/overlay":           {},
+	"internal/mesh/group":             {"internal/fault"},
+	"internal/mesh/joining":           {"internal/fault"},
 	"blip":                            {"internal/fault"},
 	"internal/store":                  {"internal/query", "internal/seal", "internal/document", "internal/revision", "internal/fault"},
 	"internal/seal":                   {"internal/fault"},

@@ -68,6 +68,16 @@ func (l *Link) Hear(body []byte) {
 	l.node.hear(l, m)
 }
 
+// Allow reports whether the neighbour may say a message of this size, which counts with all others.
+// Otherwise the link ends.
+func (l *Link) Allow(size int) bool {
+	ok := l.mayHear(size)
+	if !ok {
+		l.cancel(ErrFlood)
+	}
+	return ok
+}
+
 // mayHear takes a message off what the neighbour may say.
 func (l *Link) mayHear(size int) bool {
 	l.mu.Lock()

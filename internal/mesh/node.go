@@ -313,3 +313,6 @@ type Peer = overlay.Peer
 
 // IsAddress reports whether text is host:port that can be dialled.
 func IsAddress(text string) bool { return overlay.IsAddress(text) }
+
+// CleanName returns a name that is safe to show: one line of at most 64 bytes.
+func CleanName(name string) string { return overlay.CleanName(name) }

@@ -14,6 +14,9 @@ type Mesh struct {
 	// Fetches are shared by all sessions of the database. Nil shares nothing.
 	Fetches *Fetches
 
+	// Greeting returns requests that each session sends before all others. Nil sends none.
+	Greeting func() []*blip.Message
+
 	// Handle takes the requests that are not of the protocol, and reports whether it has answered. It
 	// must not block. Nil takes none.
 	Handle func(req *blip.Request) bool
@@ -22,6 +25,18 @@ type Mesh struct {
 // handles passes a request on to the mesh.
 func (m *Mesh) handles(req *blip.Request) bool {
 	return m != nil && m.Handle != nil && m.Handle(req)
+}
+
+// greet sends the greeting, before the session runs.
+func (m *Mesh) greet(send func(*blip.Message) error) {
+	if m == nil || m.Greeting == nil {
+		return
+	}
+	for _, greeting := range m.Greeting() {
+		if send(greeting) != nil {
+			return // the connection is dead, as the session notices
+		}
+	}
 }
 
 // fetches returns what the sessions of the database share, and what this one has alone otherwise.

@@ -64,6 +64,7 @@ func (s *Session) Run(ctx context.Context) error {
 	s.begin(ctx)
 	defer s.end(nil)
 	defer s.claims.end()
+	s.common.Mesh.greet(s.Send)
 	closed := make(chan error, 1)
 	s.group.Go(func() {
 		err := s.conn.Run(s.work)

@@ -2,12 +2,14 @@ package transport
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -94,6 +96,10 @@ func (s *Server) meet(
 		}
 		return nil, nil, nil
 	}
+	if t, ok := nc.(*tls.Conn); ok && s.isAside(t) {
+		s.serveAside(t, from)
+		return nil, nil, nil
+	}
 	br = bufio.NewReader(&headReader{r: nc, left: maxHead})
 	if request, err = http.ReadRequest(br); err != nil {
 		s.noRequest(nc, err)
@@ -155,7 +161,38 @@ func (s *Server) tlsConfig() *tls.Config {
 		cfg.ClientAuth = tls.RequireAnyClientCert
 		cfg.VerifyConnection = func(state tls.ConnectionState) error { return a.verify(s.log, state.PeerCertificates) }
 	}
+	if a := s.cfg.Aside; a != nil {
+		cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if !slices.Contains(hello.SupportedProtos, a.Protocol) || !a.Open() {
+				return nil, nil
+			}
+			return &tls.Config{
+				MinVersion: tls.VersionTLS13, NextProtos: []string{a.Protocol}, ClientAuth: tls.RequireAnyClientCert,
+				Certificates: cfg.Certificates, SessionTicketsDisabled: true,
+			}, nil
+		}
+	}
 	return cfg
+}
+
+// isAside reports whether the client has asked for the other protocol.
+func (s *Server) isAside(conn *tls.Conn) bool {
+	return s.cfg.Aside != nil && conn.ConnectionState().NegotiatedProtocol == s.cfg.Aside.Protocol
+}
+
+// serveAside serves a client of the other protocol. The client stays on the list of those that have
+// sent no request, so that newer ones may push it out, and takes no seat from others.
+func (s *Server) serveAside(conn *tls.Conn, from netip.Addr) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-s.quit:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	s.cfg.Aside.Serve(ctx, conn, from)
 }
 
 // welcome sends the response that turns the connection into a WebSocket.

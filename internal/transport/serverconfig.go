@@ -2,10 +2,12 @@ package transport
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -49,6 +51,8 @@ type ServerConfig struct {
 	Authenticator *Authenticator
 	// Throttle slows down the guessing of passwords. Servers may have one in common. Nil makes one.
 	Throttle *throttle.Throttle
+	// Aside serves clients that ask for another protocol in the TLS handshake. Nil serves none.
+	Aside *Aside
 	// AllowedOrigins are sites, such as "https://app.example.com", whose pages may connect from a
 	// browser. Pages of the listener's own address always may. AnyOrigin allows every site.
 	// Replicators that are no browsers need no entry.
@@ -61,6 +65,18 @@ type ServerConfig struct {
 	Product string
 	// Logger receives refusals and connections. Nil discards them.
 	Logger *slog.Logger
+}
+
+// Aside is another protocol at the port of a [Server], for clients that show some certificate.
+type Aside struct {
+	// Protocol is its name in the TLS handshake (ALPN).
+	Protocol string
+	// Open reports whether it is served now. It must not block.
+	Open func() bool
+	// Serve holds one connection after the handshake, over TLS 1.3. ctx ends when the server stops. The
+	// connection is closed when it returns. Newer clients may push it out, see Limits.Pending. from is
+	// the address that limits count the client under.
+	Serve func(ctx context.Context, conn *tls.Conn, from netip.Addr)
 }
 
 // Refused describes a client that was refused.

@@ -1,0 +1,160 @@
+package group
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Bounds of a set.
+const (
+	MaxRemovals  = 4096 // of the group's key
+	maxOfInviter = 64   // of each member that may invite
+	maxInviters  = 64   // that have removed members
+)
+
+// Removals is the set of records of one group. Its zero value is empty and ready to use, from any
+// goroutine.
+type Removals struct {
+	mu  sync.RWMutex
+	all map[removalKey]*Removal
+}
+
+// removalKey is by whom who is removed. Of several such records the least one stays.
+type removalKey struct{ signer, member Key }
+
+// Add adds a record. It reports false if the set has that one already, a lesser one, or no room.
+func (s *Removals) Add(r *Removal) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := removalKey{r.key, r.Member()}
+	if old := s.all[key]; old != nil {
+		if compareRemovals(old, r) <= 0 {
+			return false
+		}
+	} else if !s.hasRoomLocked(r) {
+		return false
+	}
+	if s.all == nil {
+		s.all = make(map[removalKey]*Removal)
+	}
+	s.all[key] = r
+	return true
+}
+
+// compareRemovals puts the one that removes more before the other.
+func compareRemovals(a, b *Removal) int {
+	switch {
+	case a.body.After != b.body.After:
+		return int(min(1, max(-1, a.body.After-b.body.After)))
+	case a.body.Time != b.body.Time:
+		return int(min(1, max(-1, a.body.Time-b.body.Time)))
+	}
+	return bytes.Compare(a.text, b.text)
+}
+
+func (s *Removals) hasRoomLocked(r *Removal) bool {
+	own, ofSigner, inviters := 0, 0, make(map[Key]bool)
+	for key, old := range s.all {
+		switch {
+		case old.own:
+			own++
+		default:
+			inviters[key.signer] = true
+			if key.signer == r.key {
+				ofSigner++
+			}
+		}
+	}
+	if r.own {
+		return own < MaxRemovals
+	}
+	return ofSigner < maxOfInviter && (inviters[r.key] || len(inviters) < maxInviters)
+}
+
+// All returns the records, in the order of their texts.
+func (s *Removals) All() []*Removal {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.SortedFunc(maps.Values(s.all), func(a, b *Removal) int { return bytes.Compare(a.text, b.text) })
+}
+
+// Digest is the same for two sets of the same records.
+func (s *Removals) Digest() [sha256.Size]byte {
+	h := sha256.New()
+	for _, r := range s.All() {
+		sum := sha256.Sum256(r.text)
+		h.Write(sum[:])
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// ID names a record in a set: another one of the same signer about the same member takes its place.
+func (r *Removal) ID() string {
+	member := r.Member()
+	return hex.EncodeToString(r.key[:]) + hex.EncodeToString(member[:])
+}
+
+// Of returns the record that removes a member, nil if none does.
+func (s *Removals) Of(member Key) *Removal {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var found *Removal
+	for key, r := range s.all {
+		if key.member == member && s.countsLocked(r) && (found == nil || compareRemovals(r, found) < 0) {
+			found = r
+		}
+	}
+	return found
+}
+
+// countsLocked reports whether the signer of a record had the right to sign at the time: the group's
+// key always has, an inviter until it is removed itself.
+func (s *Removals) countsLocked(r *Removal) bool {
+	if r.own {
+		return true
+	}
+	for key, other := range s.all {
+		if key.member == r.key && other.own && other.body.Time < r.body.Time {
+			return false
+		}
+	}
+	return true
+}
+
+// Admits verifies a member's certificates, leaf first, as those of a client or server, and that no
+// record removes it, or who has invited it.
+func (s *Removals) Admits(
+	name string, root *x509.Certificate, chain []*x509.Certificate, use x509.ExtKeyUsage, now time.Time,
+) error {
+	ways, err := Chains(name, root, chain, use, now)
+	if err != nil {
+		return err
+	}
+	if s.Of(KeyOf(chain[0])) != nil {
+		return fmt.Errorf("it was removed from the group")
+	}
+	for _, way := range ways {
+		if err = s.objectsTo(way); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// objectsTo reports which record removes what an issuer has signed.
+func (s *Removals) objectsTo(way []*x509.Certificate) error {
+	for i, issuer := range way[1:] {
+		r := s.Of(KeyOf(issuer))
+		if r != nil && way[i].NotBefore.Add(Backdate).Unix() > r.body.After {
+			return fmt.Errorf("who has invited it was removed from the group before")
+		}
+	}
+	return nil
+}

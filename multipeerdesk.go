@@ -1,0 +1,351 @@
+package tandem
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/mesh/group"
+	"github.com/tandemdb/tandem/internal/mesh/joining"
+	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/transport"
+)
+
+// joinDesk answers the devices that want to join, for one run of a member.
+type joinDesk struct {
+	run  *meshRun
+	g    *PeerGroup
+	id   string // of the run
+	wake chan struct{}
+	log  *slog.Logger
+
+	limit joining.Limit
+
+	mu   sync.Mutex // guards the following
+	ends map[string]time.Time
+	open map[joining.Key]string // the invitations that are answered for: their names
+	tags []string               // of the open ones
+}
+
+// lookEvery is how soon what another process has written is noticed.
+const lookEvery = time.Second
+
+func newJoinDesk(run *meshRun, g *PeerGroup) *joinDesk {
+	d := &joinDesk{
+		run: run, g: g, id: rand.Text(), wake: make(chan struct{}, 1), log: run.m.cfg.Logger, ends: make(map[string]time.Time),
+	}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
+	}
+	return d
+}
+
+// work looks for invitations and removals until ctx ends, which ends the invitations, too.
+func (d *joinDesk) work(ctx context.Context) {
+	g := d.g
+	g.mu.Lock()
+	if g.wake == nil {
+		g.wake = make(map[chan struct{}]struct{})
+	}
+	g.wake[d.wake] = struct{}{}
+	g.mu.Unlock()
+	d.report(d.begin(ctx))
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		d.report(d.look(ctx))
+		select {
+		case <-ctx.Done():
+		case <-d.wake:
+		case <-ticker.C:
+		}
+	}
+	g.mu.Lock()
+	delete(g.wake, d.wake)
+	g.mu.Unlock()
+	last, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	d.report(d.endAll(last))
+}
+
+func (d *joinDesk) report(err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		d.log.Warn("mesh: the group's records cannot be read or written", "group", d.g.name, "error", err)
+	}
+}
+
+// begin says that this run answers, and ends what an earlier run has left.
+func (d *joinDesk) begin(ctx context.Context) error {
+	return d.change(ctx, func(tx *store.Tx, row *namedInvitation) bool {
+		return row.State == InvitationOpen && row.end(InvitationExpired)
+	}, []byte(d.id))
+}
+
+func (d *joinDesk) endAll(ctx context.Context) error {
+	return d.change(ctx, func(_ *store.Tx, row *namedInvitation) bool {
+		return row.State == InvitationOpen && row.Run == d.id && row.end(InvitationExpired)
+	}, nil)
+}
+
+func (r *namedInvitation) end(state InvitationState) bool {
+	r.State = state
+	return true
+}
+
+// change changes the invitations for which do returns true, and says who answers.
+func (d *joinDesk) change(ctx context.Context, do func(*store.Tx, *namedInvitation) bool, answers []byte) error {
+	return d.g.update(ctx, func(tx *store.Tx) error {
+		all, err := d.g.invitations(tx)
+		if err != nil {
+			return err
+		}
+		for _, row := range all {
+			if do(tx, &row) {
+				if err := writeJSON(tx, invitationSpace+d.g.name, row.id, row.invitationRow); err != nil {
+					return err
+				}
+			}
+		}
+		return tx.SetInfo(groupRunningSpace, d.g.name, answers)
+	})
+}
+
+// look takes new invitations, ends those whose time is over, and acts on removals.
+func (d *joinDesk) look(ctx context.Context) error {
+	changed, err := d.g.changed(ctx)
+	if err != nil {
+		return err
+	}
+	if d.anyOver() || changed && d.anyNew(ctx) {
+		if err := d.takeAndEnd(ctx); err != nil {
+			return err
+		}
+		changed = true
+	}
+	if !changed {
+		return nil
+	}
+	if err := d.g.reread(ctx); err != nil {
+		return err
+	}
+	d.run.groupChanged()
+	return d.refresh(ctx)
+}
+
+func (d *joinDesk) anyOver() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, end := range d.ends {
+		if time.Now().After(end) {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *joinDesk) anyNew(ctx context.Context) (yes bool) {
+	err := d.g.db.view(ctx, func(tx *store.Tx) error {
+		all, err := d.g.invitations(tx)
+		yes = slices.ContainsFunc(all, func(row namedInvitation) bool { return row.State == InvitationNew })
+		return err
+	})
+	return yes || err != nil
+}
+
+// takeAndEnd writes which invitations this run answers for.
+func (d *joinDesk) takeAndEnd(ctx context.Context) error {
+	taken, over := make(map[string]bool), make(map[string]bool)
+	err := d.change(ctx, func(_ *store.Tx, row *namedInvitation) bool {
+		switch age := time.Since(time.Unix(row.Created, 0)); {
+		case row.State == InvitationNew && (age > InvitationLife || age < -InvitationLife):
+			return row.end(InvitationExpired) // left by a process that has ended
+		case row.State == InvitationNew:
+			row.Run = d.id
+			taken[row.id] = true
+			return row.end(InvitationOpen)
+		case row.State == InvitationOpen && row.Run == d.id && d.isOver(row.id):
+			over[row.id] = true
+			return row.end(InvitationExpired)
+		}
+		return false
+	}, []byte(d.id))
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id := range taken {
+		d.ends[id] = time.Now().Add(InvitationLife) // by the monotonic clock
+	}
+	for id := range over {
+		delete(d.ends, id)
+	}
+	return nil
+}
+
+func (d *joinDesk) isOver(id string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	end, known := d.ends[id]
+	return !known || time.Now().After(end)
+}
+
+// refresh reads the keys and tags of the invitations.
+func (d *joinDesk) refresh(ctx context.Context) error {
+	var all []namedInvitation
+	err := d.g.db.view(ctx, func(tx *store.Tx) (err error) {
+		all, err = d.g.invitations(tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	open, tags := make(map[joining.Key]string), []string(nil)
+	for _, row := range all {
+		if key, ok := row.key(); ok {
+			open[key] = row.id
+		}
+		if row.State == InvitationOpen && row.Run == d.id {
+			tags = append(tags, row.Tag)
+		}
+	}
+	d.mu.Lock()
+	same := slices.Equal(tags, d.tags)
+	d.open, d.tags = open, tags
+	d.mu.Unlock()
+	if !same {
+		d.run.readvertise()
+	}
+	d.run.tellInvitations(all)
+	return nil
+}
+
+// Tags returns what joiners look for on the local network.
+func (d *joinDesk) findTags() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.tags
+}
+
+// Keys implements [joining.Desk].
+func (d *joinDesk) Keys() (keys []joining.Key) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key := range d.open {
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+// aside is the protocol of joining at the port of the run.
+func (d *joinDesk) aside() *transport.Aside {
+	return &transport.Aside{
+		Protocol: joining.Protocol,
+		Open:     func() bool { return len(d.Keys()) > 0 },
+		Serve: func(ctx context.Context, conn *tls.Conn, from netip.Addr) {
+			own := d.run.certificate().Leaf
+			err := joining.Answer(ctx, conn, own, d, &d.limit, from)
+			if err != nil {
+				d.log.Info("mesh: a device did not join", "address", conn.RemoteAddr().String(), "error", err)
+			}
+			d.run.notify()
+		},
+	}
+}
+
+// Grant implements [joining.Desk].
+func (d *joinDesk) Grant(ctx context.Context, key joining.Key, joiner *x509.Certificate, name string) *joining.Grant {
+	d.mu.Lock()
+	id := d.open[key]
+	d.mu.Unlock()
+	var grant *joining.Grant
+	err := d.g.update(ctx, func(tx *store.Tx) (err error) {
+		grant, err = d.grant(tx, id, joiner, name)
+		return err
+	})
+	if err != nil {
+		d.log.Warn("mesh: a device that has the code could not join", "error", err)
+		return &joining.Grant{Ended: joining.Failed}
+	}
+	return grant
+}
+
+// grant decides about a joiner that has proved an invitation.
+func (d *joinDesk) grant(tx *store.Tx, id string, joiner *x509.Certificate, name string) (*joining.Grant, error) {
+	row, err := readJSON[invitationRow](tx, invitationSpace+d.g.name, id)
+	if err != nil {
+		return nil, err
+	}
+	if row == nil {
+		return &joining.Grant{Ended: joining.Expired}, nil
+	}
+	spki := group.KeyOf(joiner)
+	again := row.State == InvitationUsed && bytes.Equal(row.Spent, spki[:])
+	switch {
+	case row.State == InvitationUsed && !again:
+		return &joining.Grant{Ended: joining.Used}, nil
+	case row.State == InvitationCancelled:
+		return &joining.Grant{Ended: joining.Cancelled}, nil
+	case row.Run != d.id || d.isOver(id) || row.State == InvitationExpired:
+		return &joining.Grant{Ended: joining.Expired}, nil
+	case again:
+		member, err := readJSON[memberRow](tx, memberSpace+d.g.name, hex.EncodeToString(spki[:]))
+		if err != nil || member == nil {
+			return &joining.Grant{Ended: joining.Expired}, err
+		}
+		return d.granted(member.Chain), nil
+	}
+	chain, err := d.admit(tx, row, joiner, mustClean(name))
+	if err != nil {
+		return nil, err
+	}
+	row.State, row.Spent, row.Name = InvitationUsed, spki[:], chain[0].Subject.CommonName
+	if err := writeJSON(tx, invitationSpace+d.g.name, id, row); err != nil {
+		return nil, err
+	}
+	return d.granted(group.DERs(chain)), nil
+}
+
+func mustClean(name string) string { return cleanOr(name, "member") }
+
+// admit issues the certificate of a new member, and writes it down.
+func (d *joinDesk) admit(tx *store.Tx, row *invitationRow, joiner *x509.Certificate, name string) ([]*x509.Certificate, error) {
+	signer, err := d.g.signer()
+	if err != nil {
+		return nil, err
+	}
+	if public, ok := joiner.PublicKey.(*ecdsa.PublicKey); !ok || public.Curve != elliptic.P256() {
+		return nil, errors.New("the key of the device is none on P-256")
+	}
+	if d.g.removals.Of(group.KeyOf(joiner)) != nil {
+		return nil, errors.New("the key of this device was removed from the group")
+	}
+	now := d.g.now()
+	chain, err := group.Issue(signer, joiner.PublicKey, group.Member{
+		Group: d.g.name, Name: name, MayInvite: row.MayInvite, Now: now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return chain, d.g.writeMember(tx, memberRow{Name: name, Chain: group.DERs(chain), Invited: now.Unix()})
+}
+
+func (d *joinDesk) granted(chain [][]byte) *joining.Grant {
+	grant := &joining.Grant{Group: d.g.name, Chain: chain, Now: d.g.now().Unix()}
+	for _, r := range d.g.removals.All() {
+		grant.Removals = append(grant.Removals, json.RawMessage(r.Text()))
+	}
+	return grant
+}

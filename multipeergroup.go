@@ -1,0 +1,258 @@
+package tandem
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/mesh"
+	"github.com/tandemdb/tandem/internal/mesh/group"
+	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/transport"
+)
+
+// recordsProfile names the requests by which neighbours tell each other the records of the group.
+const recordsProfile = "meshGroup"
+
+// groupRecords is one such request.
+type groupRecords struct {
+	Digest   []byte            `json:"digest,omitempty"` // of all removals that the sender knows
+	Removals []json.RawMessage `json:"removals,omitempty"`
+	Renew    bool              `json:"renew,omitempty"` // the sender asks for a new certificate of its key,
+	Chain    [][]byte          `json:"chain,omitempty"` // which the other one sends
+}
+
+// recordsOf is a request of a neighbour.
+type recordsOf struct {
+	link *mesh.Link
+	groupRecords
+}
+
+// Bounds of the exchange.
+const (
+	recordsAtOnce     = 12  // in one request: less than 128 kB
+	maxRecordsWaiting = 256 // requests
+	renewEvery        = time.Hour
+	renewFirst        = time.Second // after the start
+)
+
+// greeting is what a neighbour is told before all else.
+func (run *meshRun) greeting() []*blip.Message {
+	g := run.m.cfg.Group
+	if g == nil {
+		return nil
+	}
+	digest, all := g.removals.Digest(), g.removals.All()
+	r := groupRecords{Digest: digest[:]}
+	for _, removal := range all[:min(len(all), recordsAtOnce)] {
+		r.Removals = append(r.Removals, removal.Text())
+	}
+	return []*blip.Message{r.message()}
+}
+
+func (r groupRecords) message() *blip.Message {
+	text, err := json.Marshal(r)
+	if err != nil {
+		text = []byte("{}") // it consists of what was unmarshalled before
+	}
+	m := &blip.Message{Body: text, NoReply: true, Urgent: true}
+	m.Properties.Add("Profile", recordsProfile)
+	return m
+}
+
+// hearRecords takes a request of a neighbour. It must not block.
+func (run *meshRun) hearRecords(l *mesh.Link, body []byte) {
+	r := recordsOf{link: l}
+	if run.desk == nil || !l.Allow(len(body)) || json.Unmarshal(body, &r.groupRecords) != nil {
+		return
+	}
+	select {
+	case run.records <- r:
+	default: // it is told again at the next link
+	}
+}
+
+// exchangeRecords heeds what neighbours say of the group, and has this member's certificate renewed.
+func (run *meshRun) exchangeRecords() {
+	renew := time.NewTicker(renewFirst)
+	defer renew.Stop()
+	for {
+		var err error
+		select {
+		case <-run.ctx.Done():
+			return
+		case r := <-run.records:
+			err = run.heed(r)
+		case <-renew.C:
+			renew.Reset(renewEvery)
+			run.askToRenew()
+			err = run.noteMembers()
+		}
+		run.desk.report(err)
+	}
+}
+
+// heed does what one request of a neighbour asks for.
+func (run *meshRun) heed(r recordsOf) error {
+	g := run.m.cfg.Group
+	news, err := g.addRemovals(run.ctx, r.Removals)
+	if err != nil {
+		return err
+	}
+	if len(news) > 0 {
+		run.groupChanged()
+		run.tellOthers(r.link, news)
+	}
+	if own := g.removals.Digest(); len(r.Digest) == sha256.Size && [sha256.Size]byte(r.Digest) != own {
+		run.sendRemovals(r.link.Peer(), g.removals.All())
+	}
+	if r.Renew {
+		if err := run.renew(r.link); err != nil {
+			return err
+		}
+	}
+	if len(r.Chain) > 0 {
+		return run.takeRenewed(r.Chain)
+	}
+	return nil
+}
+
+// addRemovals adds records, and stores those that are new.
+func (g *PeerGroup) addRemovals(ctx context.Context, texts []json.RawMessage) (news []*group.Removal, err error) {
+	for _, text := range texts[:min(len(texts), recordsAtOnce)] {
+		r, err := group.ParseRemoval(g.name, g.root, text)
+		if err == nil && g.removals.Add(r) {
+			news = append(news, r)
+		}
+	}
+	if len(news) == 0 {
+		return nil, nil
+	}
+	return news, g.update(ctx, func(tx *store.Tx) error {
+		for _, r := range news {
+			if err := tx.SetInfo(removalSpace+g.name, r.ID(), r.Text()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (run *meshRun) tellOthers(from *mesh.Link, news []*group.Removal) {
+	for _, l := range run.node.Links() {
+		if from == nil || l.Peer() != from.Peer() {
+			run.sendRemovals(l.Peer(), news)
+		}
+	}
+}
+
+func (run *meshRun) sendRemovals(to mesh.ID, all []*group.Removal) {
+	link := run.link(to)
+	for len(all) > 0 && link != nil {
+		var r groupRecords
+		for _, removal := range all[:min(len(all), recordsAtOnce)] {
+			r.Removals = append(r.Removals, removal.Text())
+		}
+		all = all[len(r.Removals):]
+		if link.send(r.message()) != nil {
+			return // the next link with the peer begins with them
+		}
+	}
+}
+
+// groupChanged acts on what was written about the group, here or by another process.
+func (run *meshRun) groupChanged() {
+	g := run.m.cfg.Group
+	if r := g.removals.Of(group.Key(run.self)); r != nil {
+		run.m.mu.Lock()
+		run.m.lastErr = fault.CertRejected.In("sync group", g.name).Says("this device was removed from the group").
+			Try("what it has stays; to belong to the group again it joins by a new code, with a new key")
+		run.m.mu.Unlock()
+	}
+	digest := g.removals.Digest()
+	run.mu.Lock()
+	news := run.digest != digest
+	run.digest = digest
+	run.mu.Unlock()
+	if news {
+		run.tellOthers(nil, g.removals.All())
+	}
+	signalTo(run.removed)
+	run.notify()
+}
+
+func signalTo(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// readvertise has discovery say anew who may join.
+func (run *meshRun) readvertise() { signalTo(run.renewed) }
+
+func (run *meshRun) tellInvitations(all []namedInvitation) {
+	for _, row := range all {
+		if told := row.State; run.invitations[row.id] != told {
+			run.invitations[row.id] = told
+			run.m.inviteNews.call(row.info())
+		}
+	}
+}
+
+func (run *meshRun) aside() *transport.Aside {
+	if run.desk == nil {
+		return nil
+	}
+	return run.desk.aside()
+}
+
+func (run *meshRun) certificate() tls.Certificate { return run.identity.Load().TLSCertificate() }
+
+// withInviter adds the addresses of who has invited this member.
+func (run *meshRun) withInviter(known map[mesh.ID][]string) map[mesh.ID][]string {
+	g := run.m.cfg.Group
+	if g == nil {
+		return known
+	}
+	var id mesh.ID
+	if n, err := hex.Decode(id[:], []byte(g.row.Inviter)); err == nil && n == len(id) && known[id] == nil && len(g.row.At) > 0 {
+		known[id] = g.row.At
+	}
+	return known
+}
+
+// noteMembers writes down the members that are connected.
+func (run *meshRun) noteMembers() error {
+	g := run.m.cfg.Group
+	now := g.now()
+	type seen struct {
+		name  string
+		chain []*x509.Certificate
+	}
+	var all []seen
+	for _, l := range run.node.Links() {
+		if conn, ok := l.Conn.(*meshConn); ok && len(conn.PeerCertificates()) <= group.MaxChain {
+			chain := conn.PeerCertificates()
+			all = append(all, seen{mesh.CleanName(chain[0].Subject.CommonName), chain})
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return g.update(run.ctx, func(tx *store.Tx) error {
+		for _, m := range all {
+			row := memberRow{Name: m.name, Chain: group.DERs(m.chain), Seen: now.Unix()}
+			if err := g.writeMember(tx, row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

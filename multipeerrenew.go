@@ -1,0 +1,103 @@
+package tandem
+
+import (
+	"crypto"
+	"crypto/x509"
+	"slices"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/mesh"
+	"github.com/tandemdb/tandem/internal/mesh/group"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// askToRenew asks all neighbours for a new certificate when two thirds of this one's life are over.
+// Who may invite renews its own, if it has the group's key.
+func (run *meshRun) askToRenew() {
+	g := run.m.cfg.Group
+	leaf := g.Identity().Leaf()
+	if !group.RenewalDue(leaf, g.now()) {
+		return
+	}
+	if g.Founded() {
+		chain, err := g.renewed(leaf)
+		if err == nil {
+			err = run.takeRenewed(group.DERs(chain))
+		}
+		run.desk.report(err)
+		return
+	}
+	for _, link := range run.all() {
+		_ = link.send(groupRecords{Renew: true}.message()) // the next hour asks again
+	}
+}
+
+// renewed issues a certificate like one of a member.
+func (g *PeerGroup) renewed(leaf *x509.Certificate) ([]*x509.Certificate, error) {
+	signer, err := g.signer()
+	if err != nil {
+		return nil, err
+	}
+	return group.Issue(signer, leaf.PublicKey, group.Member{
+		Group: g.name, Name: mesh.CleanName(leaf.Subject.CommonName), MayInvite: group.MayInvite(leaf), Now: g.now(),
+	})
+}
+
+// renew sends a neighbour a new certificate, if it is due and this member can issue one.
+func (run *meshRun) renew(l *mesh.Link) error {
+	g := run.m.cfg.Group
+	signer, err := g.signer()
+	if err != nil {
+		return nil // another neighbour may
+	}
+	leaf := l.Conn.(*meshConn).PeerCertificates()[0]
+	cannot := len(signer.Chain) > 1 && group.MayInvite(leaf)
+	if cannot || !group.RenewalDue(leaf, g.now()) || g.removals.Of(group.KeyOf(leaf)) != nil {
+		return nil
+	}
+	chain, err := g.renewed(leaf)
+	if err != nil {
+		return err
+	}
+	err = g.update(run.ctx, func(tx *store.Tx) error {
+		return g.writeMember(tx, memberRow{Chain: group.DERs(chain), Invited: g.now().Unix()})
+	})
+	if err != nil {
+		return err
+	}
+	if link := run.link(l.Peer()); link != nil {
+		_ = link.send(groupRecords{Chain: group.DERs(chain)}.message()) // it asks again, if that fails
+	}
+	return nil
+}
+
+// takeRenewed makes a new certificate of this member's key its own.
+func (run *meshRun) takeRenewed(ders [][]byte) error {
+	g := run.m.cfg.Group
+	chain, err := group.ParseChain(ders)
+	if err != nil {
+		return err
+	}
+	old := g.Identity()
+	switch leaf := chain[0]; {
+	case PeerIDOf(leaf) != run.self || !leaf.NotAfter.After(old.Expiration()) || group.MayInvite(leaf) != group.MayInvite(old.Leaf()):
+		return nil // nothing that was asked for
+	}
+	for _, use := range []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth} {
+		if err := g.removals.Admits(g.name, g.root, chain, use, g.now()); err != nil {
+			return fault.CertUntrusted.In("renew certificate", g.name).Because(err)
+		}
+	}
+	key, _ := old.TLSCertificate().PrivateKey.(crypto.Signer)
+	id, err := IdentityFromKeyAndCerts(key, slices.Clone(chain))
+	if err != nil {
+		return err
+	}
+	if err := g.saveIdentity(id); err != nil {
+		return err
+	}
+	run.identity.Store(g.Identity())
+	cert := run.certificate()
+	run.server.SetCertificate(&cert)
+	return nil
+}

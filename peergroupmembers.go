@@ -1,0 +1,204 @@
+package tandem
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/mesh/group"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// MemberInfo is what this device knows of a member.
+type MemberInfo struct {
+	ID        PeerID
+	Name      string // as the inviter has written it; may be empty for one that was removed
+	Self      bool   // this member
+	MayInvite bool
+	Inviter   PeerID    // who has signed its certificate; of the group's own key, it is not a member's
+	Founder   bool      // the group's own key has signed it
+	Invited   time.Time // by this device; zero if another one has
+	Seen      time.Time // when it was connected with this device last; zero for never
+	Expires   time.Time // its certificate, as it is known here
+	Removed   time.Time // zero for a member
+}
+
+// Members lists the members that this device has invited or was ever connected with, and those that
+// were removed, by name. Members that only others have met are missing.
+func (g *PeerGroup) Members(ctx context.Context) (all []MemberInfo, err error) {
+	known := make(map[PeerID]bool)
+	err = g.eachMember(ctx, func(row memberRow, chain []*x509.Certificate) {
+		m := g.memberInfo(row, chain)
+		known[m.ID] = true
+		all = append(all, m)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := g.reread(ctx); err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if r := g.removals.Of(group.Key(all[i].ID)); r != nil {
+			all[i].Removed = r.Time()
+		}
+	}
+	for _, r := range g.removals.All() {
+		if id := PeerID(r.Member()); !known[id] {
+			known[id] = true
+			all = append(all, MemberInfo{ID: id, Removed: r.Time()})
+		}
+	}
+	slices.SortFunc(all, func(a, b MemberInfo) int {
+		if by := strings.Compare(a.Name, b.Name); by != 0 {
+			return by
+		}
+		return slices.Compare(a.ID[:], b.ID[:])
+	})
+	return all, nil
+}
+
+func (g *PeerGroup) eachMember(ctx context.Context, do func(row memberRow, chain []*x509.Certificate)) error {
+	return g.db.view(ctx, func(tx *store.Tx) error {
+		var ids []string
+		err := tx.Infos(memberSpace+g.name, func(id string, _ []byte) error { ids = append(ids, id); return nil })
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			row, err := readJSON[memberRow](tx, memberSpace+g.name, id)
+			if err != nil {
+				return err
+			}
+			chain, err := group.ParseChain(row.Chain)
+			if err != nil {
+				return fault.CorruptData.In("read group", g.name).Because(err)
+			}
+			do(*row, chain)
+		}
+		return nil
+	})
+}
+
+func (g *PeerGroup) memberInfo(row memberRow, chain []*x509.Certificate) MemberInfo {
+	m := MemberInfo{
+		ID: PeerIDOf(chain[0]), Name: row.Name, MayInvite: group.MayInvite(chain[0]), Expires: chain[0].NotAfter,
+	}
+	m.Self = m.ID == g.PeerID()
+	if len(chain) > 1 {
+		m.Inviter, m.Founder = PeerIDOf(chain[1]), chain[1].Equal(g.root)
+	}
+	if row.Invited > 0 {
+		m.Invited = time.Unix(row.Invited, 0)
+	}
+	if row.Seen > 0 {
+		m.Seen = time.Unix(row.Seen, 0)
+	}
+	return m
+}
+
+// RemoveOptions say what goes with a removed member.
+type RemoveOptions struct {
+	// IssuedAfter also removes those whom the member has invited after that time, by the time in their
+	// certificates, which the member itself has written. Zero means now: those whom it has invited
+	// until now stay. Name a time before all to remove everybody whom it has invited.
+	IssuedAfter time.Time
+}
+
+// Remove removes a member for good: its key is never admitted again. Running members cut it off within
+// seconds of hearing of it, and each tells its neighbours. What the removed device has, it keeps. The
+// group's key removes every member; another inviter those whom it has invited, otherwise Remove
+// fails with [ErrForbidden]. The member itself cannot be removed here: see [PeerGroup.Leave].
+func (g *PeerGroup) Remove(ctx context.Context, peer PeerID, o RemoveOptions) error {
+	if peer == g.PeerID() {
+		return fault.Invalid.In("remove member", peer.String()).Says("that is this device itself").Try("leave the group instead")
+	}
+	signer, err := g.signer()
+	if err != nil {
+		return err
+	}
+	if err := g.reread(ctx); err != nil {
+		return err
+	}
+	target := group.Target{Key: group.Key(peer), IssuedAfter: o.IssuedAfter}
+	err = g.eachMember(ctx, func(_ memberRow, chain []*x509.Certificate) {
+		if PeerIDOf(chain[0]) == peer {
+			target.Certificate = chain[0]
+		}
+	})
+	if err != nil {
+		return err
+	}
+	r, err := group.Remove(signer, g.name, target, g.now())
+	if err != nil {
+		return fault.About(err, "remove member", peer.String())
+	}
+	if !g.removals.Add(r) {
+		if g.removals.Of(group.Key(peer)) != nil {
+			return nil // it was removed before
+		}
+		return fault.Unsupported.In("remove member", peer.String()).Says("the group has too many removed members").
+			Try("make a new group, and invite those who are to stay")
+	}
+	return g.update(ctx, func(tx *store.Tx) error {
+		return tx.SetInfo(removalSpace+g.name, r.ID(), r.Text())
+	})
+}
+
+// Leave ends this database's membership: its key is deleted. Stop the [MultipeerReplicator] first. The
+// documents stay. The device that made the group deletes the group's key with it: nobody can be
+// invited or removed any more, unless others may invite; back the key up before, or do not leave.
+func (g *PeerGroup) Leave(ctx context.Context) error {
+	err := g.update(ctx, func(tx *store.Tx) error {
+		for _, space := range []string{memberSpace, removalSpace, invitationSpace} {
+			var keys []string
+			if err := tx.Infos(space+g.name, func(key string, _ []byte) error { keys = append(keys, key); return nil }); err != nil {
+				return err
+			}
+			for _, key := range keys {
+				if err := tx.SetInfo(space+g.name, key, nil); err != nil {
+					return err
+				}
+			}
+		}
+		if err := tx.SetInfo(groupRunningSpace, g.name, nil); err != nil {
+			return err
+		}
+		return tx.SetInfo(groupSpace, g.name, nil)
+	})
+	if err != nil {
+		return err
+	}
+	labels := []string{g.label()}
+	if g.Founded() {
+		labels = append(labels, g.authorityLabel())
+	}
+	for _, label := range labels {
+		if err := DeleteIdentity(g.store, label); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ParsePeerID reads a peer's ID as [PeerID.String] writes it; case and colons do not matter. Anything
+// else is [ErrInvalid].
+func ParsePeerID(text string) (id PeerID, err error) {
+	bytes, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
+	if err != nil || len(bytes) != len(id) {
+		return PeerID{}, fault.Invalid.In("read peer ID", "").Says("%q is no ID of a peer", text).
+			Try("it has 32 pairs of hexadecimal digits, such as tandem mesh members shows")
+	}
+	return PeerID(bytes), nil
+}
+
+// AddInvitationListener has fn called with each invitation that a running member of a [PeerGroup]
+// begins to answer for, and when it was used or has ended. fn is called on a goroutine of the member,
+// one call at a time, and must not stop it.
+func (m *MultipeerReplicator) AddInvitationListener(fn func(InvitationInfo)) *ListenerToken {
+	return m.inviteNews.add(fn)
+}

@@ -1,0 +1,255 @@
+package tandem
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/mesh"
+	"github.com/tandemdb/tandem/internal/mesh/group"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// The spaces of a database's small values that have its groups. Those of one group end in its name.
+const (
+	groupSpace        = "mesh-groups"   // by name
+	groupChangesSpace = "mesh-changes"  // by name: how often the rows below have changed
+	groupRunningSpace = "mesh-running"  // by name: which run of a member answers joiners
+	memberSpace       = "mesh-members " // by ID of the member
+	removalSpace      = "mesh-removals "
+	invitationSpace   = "mesh-invitations "
+)
+
+// groupRow is what the database has of a group.
+type groupRow struct {
+	Root    []byte   `json:"root"`              // the authority's certificate
+	Floor   int64    `json:"floor"`             // a time that has passed, in seconds since 1970
+	Founded bool     `json:"founded,omitempty"` // here
+	Inviter string   `json:"inviter,omitempty"` // its ID, hexadecimal
+	At      []string `json:"at,omitempty"`      // its addresses
+}
+
+// memberRow is what the database has of a member.
+type memberRow struct {
+	Name    string   `json:"name,omitempty"`
+	Chain   [][]byte `json:"chain"`
+	Invited int64    `json:"invited,omitempty"` // by this device: when, in seconds since 1970
+	Seen    int64    `json:"seen,omitempty"`
+}
+
+func (g *PeerGroup) readRow(ctx context.Context) (row *groupRow, err error) {
+	err = g.db.view(ctx, func(tx *store.Tx) error {
+		row, err = readJSON[groupRow](tx, groupSpace, g.name)
+		return err
+	})
+	return row, err
+}
+
+// readJSON returns nil for a missing value.
+func readJSON[T any](tx *store.Tx, space, key string) (*T, error) {
+	text, err := tx.Info(space, key)
+	if err != nil || text == nil {
+		return nil, err
+	}
+	value := new(T)
+	if err := json.Unmarshal(text, value); err != nil {
+		return nil, fault.CorruptData.In("read group", key).Because(err)
+	}
+	return value, nil
+}
+
+func writeJSON(tx *store.Tx, space, key string, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return tx.SetInfo(space, key, text)
+}
+
+// update changes rows of the group, durably, and counts that for other processes.
+func (g *PeerGroup) update(ctx context.Context, change func(tx *store.Tx) error) error {
+	if g.db.readOnly {
+		return fault.NotWriteable.In("change group", g.name).Says("the database was opened read-only")
+	}
+	if err := g.db.toChangeAlone(ctx, "change group"); err != nil {
+		return err
+	}
+	err := g.db.store.UpdateDurable(ctx, func(tx *store.Tx) error {
+		if err := change(tx); err != nil {
+			return err
+		}
+		n, err := g.readChanges(tx)
+		if err != nil {
+			return err
+		}
+		return tx.SetInfo(groupChangesSpace, g.name, strconv.AppendInt(nil, n+1, 10))
+	})
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for wake := range g.wake {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	}
+	return err
+}
+
+func (g *PeerGroup) readChanges(tx *store.Tx) (int64, error) {
+	text, err := tx.Info(groupChangesSpace, g.name)
+	if err != nil || text == nil {
+		return 0, err
+	}
+	n, _ := strconv.ParseInt(string(text), 10, 64)
+	return n, nil
+}
+
+// reread reads the removals that other processes have written.
+func (g *PeerGroup) reread(ctx context.Context) error {
+	return g.db.view(ctx, func(tx *store.Tx) error {
+		n, err := g.readChanges(tx)
+		if err != nil {
+			return err
+		}
+		g.mu.Lock()
+		g.changes = n
+		g.mu.Unlock()
+		return tx.Infos(removalSpace+g.name, func(_ string, text []byte) error {
+			r, err := group.ParseRemoval(g.name, g.root, text)
+			if err != nil {
+				return fault.CorruptData.In("read group", g.name).Because(err)
+			}
+			g.removals.Add(r)
+			return nil
+		})
+	})
+}
+
+// changed reports whether rows were written since they were read last.
+func (g *PeerGroup) changed(ctx context.Context) (yes bool, err error) {
+	err = g.db.view(ctx, func(tx *store.Tx) error {
+		n, err := g.readChanges(tx)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		yes = n != g.changes
+		return err
+	})
+	return yes, err
+}
+
+// enter makes the database a member: first the key is stored, then the row.
+func (g *PeerGroup) enter(
+	ctx context.Context, key crypto.Signer, chain []*x509.Certificate, row groupRow, removals []*group.Removal,
+) error {
+	id, err := IdentityFromKeyAndCerts(key, chain)
+	if err != nil {
+		return err
+	}
+	if err := g.saveIdentity(id); err != nil {
+		return err
+	}
+	row.Root, g.authenticator = g.root.Raw, authenticatorOf(g)
+	g.row, g.floor = row, time.Unix(row.Floor, 0)
+	for _, r := range removals {
+		g.removals.Add(r)
+	}
+	return g.update(ctx, func(tx *store.Tx) error {
+		if err := writeJSON(tx, groupSpace, g.name, row); err != nil {
+			return err
+		}
+		for _, r := range g.removals.All() {
+			if err := tx.SetInfo(removalSpace+g.name, r.ID(), r.Text()); err != nil {
+				return err
+			}
+		}
+		return g.writeMember(tx, memberRow{Chain: group.DERs(chain), Name: chain[0].Subject.CommonName})
+	})
+}
+
+// saveIdentity keeps this member's key and certificates, in the place of former ones.
+func (g *PeerGroup) saveIdentity(id *TLSIdentity) error {
+	former, err := GetIdentity(g.store, g.label())
+	if err != nil {
+		return err
+	}
+	if err := g.store.Save(g.label(), id, former); err != nil {
+		return err
+	}
+	saved, err := g.store.Load(g.label())
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	g.identity = saved
+	g.mu.Unlock()
+	return nil
+}
+
+// writeMember writes what is known of a member over what was.
+func (g *PeerGroup) writeMember(tx *store.Tx, row memberRow) error {
+	leaf, err := x509.ParseCertificate(row.Chain[0])
+	if err != nil {
+		return err
+	}
+	id := group.KeyOf(leaf)
+	key := hex.EncodeToString(id[:])
+	old, err := readJSON[memberRow](tx, memberSpace+g.name, key)
+	if err != nil {
+		return err
+	}
+	if old != nil {
+		row.Invited, row.Seen = max(row.Invited, old.Invited), max(row.Seen, old.Seen)
+		if row.Name == "" {
+			row.Name = old.Name
+		}
+	}
+	return writeJSON(tx, memberSpace+g.name, key, row)
+}
+
+func newMemberKey() (crypto.Signer, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fault.Crypto.In("make key", "").Because(err)
+	}
+	return key, nil
+}
+
+// signerOf returns an identity as who signs.
+func signerOf(id *TLSIdentity) (group.Signer, error) {
+	cert := id.TLSCertificate()
+	key, ok := cert.PrivateKey.(crypto.Signer)
+	if !ok {
+		return group.Signer{}, fault.Crypto.In("sign", id.Label()).Says("the key cannot sign")
+	}
+	return group.Signer{Key: key, Chain: id.Certificates()}, nil
+}
+
+// signer returns who signs on this device.
+func (g *PeerGroup) signer() (group.Signer, error) {
+	g.mu.Lock()
+	authority, own := g.authority, g.identity
+	g.mu.Unlock()
+	switch {
+	case authority != nil:
+		return signerOf(authority)
+	case group.MayInvite(own.Leaf()):
+		return signerOf(own)
+	}
+	return group.Signer{}, fault.Forbidden.In("use group", g.name).Says("the group's key is not on this device, and it may not invite").
+		Try("do it on the device that made the group, or on one that was invited with --may-invite")
+}
+
+func cleanOr(name, otherwise string) string {
+	if clean := mesh.CleanName(name); clean != "" {
+		return clean
+	}
+	return otherwise
+}
