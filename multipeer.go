@@ -29,6 +29,7 @@ type MultipeerReplicator struct {
 	mu       sync.Mutex // guards the following
 	run      *meshRun   // nil while stopped or paused
 	paused   bool
+	removed  error                // says that this member was removed from the group
 	identity *TLSIdentity         // of the last start
 	known    map[mesh.ID][]string // addresses of peers, from earlier runs
 	past     map[PeerID]replication.Progress
@@ -53,8 +54,8 @@ func (m *MultipeerReplicator) Config() MultipeerReplicatorConfiguration { return
 // Start begins to look for members and to sync with them; on a running or paused member it does
 // nothing. It fails with [ErrAddressInUse] and [ErrUnknownHost] for port and interface, with
 // [ErrNotOpen] when the database is closed, with [ErrCertExpired] or [ErrCrypto] for an identity that
-// is not valid now, or not for server and client, and with [ErrCertUntrusted] for one that the other
-// members would not admit.
+// is not valid now, or not for server and client, with [ErrCertUntrusted] for one that the other
+// members would not admit, and with [ErrForbidden] if this member was removed from its [PeerGroup].
 func (m *MultipeerReplicator) Start() error {
 	m.starting.Lock()
 	defer m.starting.Unlock()
@@ -95,6 +96,9 @@ func (m *MultipeerReplicator) chooseIdentity() (*TLSIdentity, error) {
 	id, now := m.cfg.Identity, time.Now()
 	if g := m.cfg.Group; g != nil {
 		id, now = g.Identity(), g.now()
+		if err := g.removedHere(PeerIDOf(id.Leaf())); err != nil {
+			return nil, err
+		}
 	}
 	if id == nil {
 		var err error

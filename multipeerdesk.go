@@ -52,15 +52,19 @@ func newJoinDesk(run *meshRun, g *PeerGroup) *joinDesk {
 	return d
 }
 
+// attach has changes of this process wake the desk, until work ends.
+func (d *joinDesk) attach() {
+	d.g.mu.Lock()
+	defer d.g.mu.Unlock()
+	if d.g.wake == nil {
+		d.g.wake = make(map[chan struct{}]struct{})
+	}
+	d.g.wake[d.wake] = struct{}{}
+}
+
 // work looks for invitations and removals until ctx ends, which ends the invitations, too.
 func (d *joinDesk) work(ctx context.Context) {
 	g := d.g
-	g.mu.Lock()
-	if g.wake == nil {
-		g.wake = make(map[chan struct{}]struct{})
-	}
-	g.wake[d.wake] = struct{}{}
-	g.mu.Unlock()
 	d.report(d.begin(ctx))
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()

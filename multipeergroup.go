@@ -39,7 +39,7 @@ const (
 	recordsAtOnce     = 12  // in one request: less than 128 kB
 	maxRecordsWaiting = 256 // requests
 	renewEvery        = time.Hour
-	renewFirst        = time.Second // after the start
+	noteEvery         = 2 * time.Second // whether there are neighbours that were not written down
 )
 
 // greeting is what a neighbour is told before all else.
@@ -80,8 +80,9 @@ func (run *meshRun) hearRecords(l *mesh.Link, body []byte) {
 
 // exchangeRecords heeds what neighbours say of the group, and has this member's certificate renewed.
 func (run *meshRun) exchangeRecords() {
-	renew := time.NewTicker(renewFirst)
-	defer renew.Stop()
+	ticker := time.NewTicker(noteEvery)
+	defer ticker.Stop()
+	noted, asked := make(map[PeerID]string), time.Time{}
 	for {
 		var err error
 		select {
@@ -89,10 +90,12 @@ func (run *meshRun) exchangeRecords() {
 			return
 		case r := <-run.records:
 			err = run.heed(r)
-		case <-renew.C:
-			renew.Reset(renewEvery)
-			run.askToRenew()
-			err = run.noteMembers()
+		case <-ticker.C:
+			if links := run.node.Links(); len(links) > 0 && time.Since(asked) > renewEvery {
+				asked = time.Now()
+				run.askToRenew()
+			}
+			err = run.noteMembers(noted)
 		}
 		run.desk.report(err)
 	}
@@ -169,10 +172,9 @@ func (run *meshRun) sendRemovals(to mesh.ID, all []*group.Removal) {
 // groupChanged acts on what was written about the group, here or by another process.
 func (run *meshRun) groupChanged() {
 	g := run.m.cfg.Group
-	if r := g.removals.Of(group.Key(run.self)); r != nil {
+	if err := g.removedHere(run.self); err != nil {
 		run.m.mu.Lock()
-		run.m.lastErr = fault.CertRejected.In("sync group", g.name).Says("this device was removed from the group").
-			Try("what it has stays; to belong to the group again it joins by a new code, with a new key")
+		run.m.removed = err
 		run.m.mu.Unlock()
 	}
 	digest := g.removals.Digest()
@@ -185,6 +187,15 @@ func (run *meshRun) groupChanged() {
 	}
 	signalTo(run.removed)
 	run.notify()
+}
+
+// removedHere says that this member was removed, if it was.
+func (g *PeerGroup) removedHere(self PeerID) error {
+	if g.removals.Of(group.Key(self)) == nil {
+		return nil
+	}
+	return fault.Forbidden.In("sync group", g.name).Says("this device was removed from the group").
+		Try("what it has stays; to belong to the group again it joins by a new code, with a new key")
 }
 
 func signalTo(c chan struct{}) {
@@ -228,28 +239,28 @@ func (run *meshRun) withInviter(known map[mesh.ID][]string) map[mesh.ID][]string
 	return known
 }
 
-// noteMembers writes down the members that are connected.
-func (run *meshRun) noteMembers() error {
+// noteMembers writes down the neighbours whose certificate was not written down in this run.
+func (run *meshRun) noteMembers(noted map[PeerID]string) error {
 	g := run.m.cfg.Group
-	now := g.now()
-	type seen struct {
-		name  string
-		chain []*x509.Certificate
-	}
-	var all []seen
+	var fresh [][]*x509.Certificate
 	for _, l := range run.node.Links() {
-		if conn, ok := l.Conn.(*meshConn); ok && len(conn.PeerCertificates()) <= group.MaxChain {
-			chain := conn.PeerCertificates()
-			all = append(all, seen{mesh.CleanName(chain[0].Subject.CommonName), chain})
+		conn, ok := l.Conn.(*meshConn)
+		if !ok || len(conn.PeerCertificates()) > group.MaxChain {
+			continue
+		}
+		chain := conn.PeerCertificates()
+		if mark := Fingerprint(chain[0]); noted[conn.peer] != mark && len(noted) < maxPast {
+			noted[conn.peer] = mark
+			fresh = append(fresh, chain)
 		}
 	}
-	if len(all) == 0 {
+	if len(fresh) == 0 {
 		return nil
 	}
 	return g.update(run.ctx, func(tx *store.Tx) error {
-		for _, m := range all {
-			row := memberRow{Name: m.name, Chain: group.DERs(m.chain), Seen: now.Unix()}
-			if err := g.writeMember(tx, row); err != nil {
+		for _, chain := range fresh {
+			name := mesh.CleanName(chain[0].Subject.CommonName)
+			if err := g.writeMember(tx, memberRow{Name: name, Chain: group.DERs(chain), Seen: g.now().Unix()}); err != nil {
 				return err
 			}
 		}

@@ -23,9 +23,9 @@ type meshRun struct {
 	desk     *joinDesk // nil without a group that is joined by codes
 	server   *transport.Server
 	node     *mesh.Node
-	changed  chan struct{} // capacity 1
-	removed  chan struct{} // capacity 1: some member may have been removed
-	renewed  chan struct{} // capacity 1: what discovery says has changed
+	changed  chan struct{}  // capacity 1
+	removed  chan struct{}  // capacity 1: some member may have been removed
+	renewed  chan struct{}  // capacity 1: what discovery says has changed
 	records  chan recordsOf // of the group, from neighbours
 
 	ctx    context.Context //nolint:containedctx // the extent of the run
@@ -129,6 +129,7 @@ func (run *meshRun) begin() {
 	run.group.Go(run.tell)
 	run.group.Go(run.recheck)
 	if run.desk != nil {
+		run.desk.attach()
 		run.group.Go(func() { run.desk.work(run.ctx) })
 		run.group.Go(run.exchangeRecords)
 	}

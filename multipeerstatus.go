@@ -1,6 +1,7 @@
 package tandem
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/mesh"
@@ -13,9 +14,13 @@ type MultipeerStatus struct {
 	Activity ActivityLevel
 
 	Paused    bool
-	Neighbors int // peers connected now
-	Online    int // peers that can be reached, the neighbours included
-	Troubles  int // addresses of the configuration that have not led to a member: see [MultipeerReplicator.Troubles]
+	Neighbors int  // peers connected now
+	Online    int  // peers that can be reached, the neighbours included
+	Removed   bool // this member was removed from the group: see Err
+	Troubles  int  // addresses of the configuration that have not led to a member: see [MultipeerReplicator.Troubles]
+
+	// WrongProofs counts the devices that have tried to join without a right code.
+	WrongProofs uint64
 
 	// Progress is the sum over all neighbours, those of the past included.
 	Progress ReplicatorProgress
@@ -78,7 +83,7 @@ func (m *MultipeerReplicator) Neighbors() (neighbors []PeerInfo) {
 // Status returns a snapshot.
 func (m *MultipeerReplicator) Status() MultipeerStatus {
 	m.mu.Lock()
-	s := MultipeerStatus{Activity: Stopped, Paused: m.paused, Err: m.lastErr}
+	s := MultipeerStatus{Activity: Stopped, Paused: m.paused, Removed: m.removed != nil, Err: cmp.Or(m.removed, m.lastErr)}
 	run := m.run
 	m.mu.Unlock()
 	sum := m.pastProgress()
@@ -104,6 +109,9 @@ func (m *MultipeerReplicator) Status() MultipeerStatus {
 		}
 	}
 	s.Troubles = len(m.Troubles())
+	if run.desk != nil {
+		s.WrongProofs = run.desk.limit.Wrong()
+	}
 	sum.Busy = s.Activity == Busy
 	s.Progress = publicProgress(sum)
 	return s

@@ -74,7 +74,7 @@ func CreatePeerGroup(ctx context.Context, db *Database, name string, o PeerGroup
 	}
 	now := time.Now()
 	g.authority, err = CreateIdentity(g.store, TLSIdentityOptions{
-		CommonName: cleanOr(name, "group"), Usage: IssuerUsage, Expires: now.Add(authorityLife), Label: g.authorityLabel(),
+		CommonName: cleanOr(name, "group"), Usage: IssuerUsage, Expires: now.Add(authorityLife), Label: g.AuthorityLabel(),
 	})
 	if err != nil {
 		return nil, err
@@ -150,7 +150,7 @@ func (g *PeerGroup) load(ctx context.Context, row groupRow) (err error) {
 	if err != nil {
 		return err
 	}
-	g.authority, err = g.store.Load(g.authorityLabel())
+	g.authority, err = g.store.Load(g.AuthorityLabel())
 	if errors.Is(err, ErrNotFound) {
 		g.authority, err = nil, nil
 	}
@@ -166,7 +166,9 @@ func (g *PeerGroup) label() string {
 	return "mesh-" + hex.EncodeToString(source[:]) + "-" + hex.EncodeToString(sum[:8])
 }
 
-func (g *PeerGroup) authorityLabel() string { return g.label() + "-authority" }
+// AuthorityLabel returns the label of the group's key in the identity store of the device that has
+// made the group, for a backup of the key.
+func (g *PeerGroup) AuthorityLabel() string { return g.label() + "-authority" }
 
 // Name returns the name of the group.
 func (g *PeerGroup) Name() string { return g.name }

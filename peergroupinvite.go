@@ -200,14 +200,17 @@ func (g *PeerGroup) CancelInvitation(ctx context.Context, id string) error {
 }
 
 // AwaitAnswering waits until a running member answers for an invitation, and reports whether one
-// does. It gives up when ctx ends.
+// does. It gives up at once if none is said to run on the database, and when ctx ends.
 func (g *PeerGroup) AwaitAnswering(ctx context.Context, i *Invitation) (bool, error) {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
 		var row *invitationRow
+		var running []byte
 		err := g.db.view(ctx, func(tx *store.Tx) (err error) {
-			row, err = readJSON[invitationRow](tx, invitationSpace+g.name, i.id)
+			if running, err = tx.Info(groupRunningSpace, g.name); err == nil {
+				row, err = readJSON[invitationRow](tx, invitationSpace+g.name, i.id)
+			}
 			return err
 		})
 		switch {
@@ -217,6 +220,8 @@ func (g *PeerGroup) AwaitAnswering(ctx context.Context, i *Invitation) (bool, er
 			return false, err
 		case row != nil && row.State != InvitationNew:
 			return true, nil
+		case running == nil && !g.runsHere():
+			return false, nil
 		}
 		select {
 		case <-ctx.Done():
@@ -226,7 +231,14 @@ func (g *PeerGroup) AwaitAnswering(ctx context.Context, i *Invitation) (bool, er
 	}
 }
 
-// parseKey reads the key of a row.
+// runsHere reports whether a member of the group runs in this process.
+func (g *PeerGroup) runsHere() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.wake) > 0
+}
+
+// key reads the key of a row.
 func (r *invitationRow) key() (key joining.Key, ok bool) {
 	return key, copy(key[:], r.Key) == len(key)
 }

@@ -80,6 +80,13 @@ func JoinPeerGroup(ctx context.Context, db *Database, code string, o JoinOptions
 	return found.enter(ctx, db, key, o)
 }
 
+// CheckJoinCode reports as [ErrInvalid] that a text is no code, mistyped or cut off, and as
+// [ErrUnsupported] that it is one of another version. It does not ask anybody.
+func CheckJoinCode(code string) error {
+	_, _, err := joining.ParseCode(code)
+	return err
+}
+
 // joinSearch looks for the inviter at many addresses at once.
 type joinSearch struct {
 	code  joining.Code

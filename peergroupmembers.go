@@ -175,7 +175,7 @@ func (g *PeerGroup) Leave(ctx context.Context) error {
 	}
 	labels := []string{g.label()}
 	if g.Founded() {
-		labels = append(labels, g.authorityLabel())
+		labels = append(labels, g.AuthorityLabel())
 	}
 	for _, label := range labels {
 		if err := DeleteIdentity(g.store, label); err != nil {

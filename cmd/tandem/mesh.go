@@ -13,11 +13,16 @@ import (
 
 // meshFlags are the flags of tandem mesh.
 type meshFlags struct {
-	group          string
+	memberFlags
+	group    string
+	identity string
+	ca       string
+	anyGroup bool
+}
+
+// memberFlags are the flags of all commands that run a member.
+type memberFlags struct {
 	collections    []string
-	identity       string
-	ca             string
-	anyGroup       bool
 	peers          []string
 	port           uint16
 	networkAddress string
@@ -37,44 +42,79 @@ func newMesh(a *app) *cobra.Command {
 			"collections if they do not exist. Each member connects to a few others, and no member is\n" +
 			"special. Members find each other on the local network, and one address given by --peer is\n" +
 			"enough to find all others.\n\n" +
-			"Members prove themselves by certificates that an authority of the group has signed: make one\n" +
-			"with `tandem identity create LABEL --issuer CA --group NAME`, and name the authority's own\n" +
-			"certificate by --ca.\n\n" +
+			"A device joins by a code: `tandem mesh invite` on a member, which makes the group if there is\n" +
+			"none, and `tandem mesh join` on the new device; the group may then be left out. Where nobody is\n" +
+			"there to type a code, members prove themselves by certificates that an authority of the group\n" +
+			"has signed: make one with `tandem identity create LABEL --issuer CA --group NAME`, and name the\n" +
+			"authority's own certificate by --ca.\n\n" +
 			"On a terminal, mesh shows a table of the members; otherwise it prints a line for each that\n" +
 			"comes, goes or fails. With --json it prints one object per line: event (listening, peer,\n" +
 			"document or status) and what belongs to it.",
-		Example: "  tandem identity create shop --usage issuer\n" +
+		Example: "  tandem mesh invite sales --group tills            # on the first device\n" +
+			"  tandem mesh join sales H2W6-…                     # on the next one\n" +
+			"  tandem mesh sales                                 # later, on either\n\n" +
+			"  tandem identity create shop --usage issuer\n" +
 			"  tandem identity show shop --pem > shop.pem\n" +
 			"  tandem identity create till1 --issuer shop --group tills\n" +
 			"  tandem mesh sales --group tills --identity till1 --ca shop.pem\n" +
 			"  tandem mesh sales --group tills --identity till2 --ca shop.pem --peer 192.0.2.7:4985",
 		Args: cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {
+			if f.identity == "" && f.ca == "" && !f.anyGroup {
+				return a.meshAgain(ctx, args[0], &f)
+			}
 			cfg, err := f.configuration(a)
 			if err != nil {
 				return err
 			}
 			return a.withOptions(ctx, args[0], tandem.Options{}, func(db *tandem.Database) error {
-				return a.mesh(ctx, db, cfg, &f)
+				return a.mesh(ctx, db, cfg, &f.memberFlags, memberHooks{})
 			})
 		}),
 	}
 	f.add(c)
+	c.AddCommand(newMeshInvite(a), newMeshJoin(a), newMeshMembers(a), newMeshRemove(a), newMeshStatus(a), newMeshLeave(a))
 	return c
+}
+
+// meshAgain runs a member that has joined by a code before.
+func (a *app) meshAgain(ctx context.Context, path string, f *meshFlags) error {
+	if !tandem.Exists(path) {
+		return usageError{
+			text: "the database is not there, so it has joined no group",
+			hint: "make a group with tandem mesh invite DB --group NAME, join one with tandem mesh join DB CODE, or give --identity and --ca",
+		}
+	}
+	return a.with(ctx, path, func(db *tandem.Database) error {
+		g, err := a.peerGroup(ctx, db, f.group)
+		if err != nil {
+			return err
+		}
+		return a.meshOf(ctx, db, g, &f.memberFlags, memberHooks{})
+	})
 }
 
 func (f *meshFlags) add(c *cobra.Command) {
 	flags := c.Flags()
-	flags.StringVar(&f.group, "group", "", "`name` of the group (required)")
+	addGroupFlag(c, &f.group)
+	flags.StringVar(&f.identity, "identity", "", "`label` of the member's TLS identity (see tandem identity), in a group with an authority")
+	flags.StringVar(&f.ca, "ca", "", "admit members with a certificate of one of the roots in this PEM `file`")
+	flags.BoolVar(&f.anyGroup, "any-of-authority", false, "admit them even if their certificates do not name the group")
+	f.memberFlags.add(c)
+}
+
+func addGroupFlag(c *cobra.Command, group *string) {
+	c.Flags().StringVar(group, "group", "", "`name` of the group (default the one that the database has joined)")
+}
+
+func (f *memberFlags) add(c *cobra.Command) {
+	flags := c.Flags()
 	flags.StringArrayVar(&f.collections, "collection", nil,
 		"`scope.collection` to share, the same ones on all members; repeatable (default _default._default)")
-	flags.StringVar(&f.identity, "identity", "", "`label` of the member's TLS identity (see tandem identity; required)")
-	flags.StringVar(&f.ca, "ca", "", "admit members with a certificate of one of the roots in this PEM `file` (required)")
-	flags.BoolVar(&f.anyGroup, "any-of-authority", false, "admit them even if their certificates do not name the group")
 	flags.StringArrayVar(&f.peers, "peer", nil, "`host:port` of a member, tried for ever; repeatable")
 	flags.Uint16Var(&f.port, "port", 0, "TCP `port`; 0 chooses a free one")
 	flags.StringVar(&f.networkAddress, "interface", "", "IP `address` or name of the network interface (default all)")
-	flags.StringVar(&f.name, "name", "", "`name` of this device for the others (default the label of the identity)")
+	flags.StringVar(&f.name, "name", "", "`name` of this device for the others (default that of its certificate)")
 	flags.BoolVar(&f.noDiscovery, "no-discovery", false, "do not look for members on the local network, nor be found there")
 	flags.IntVar(&f.maxLinks, "max-links", 0, "most `neighbours` at once (default 8)")
 	flags.BoolVar(&f.asJSON, "json", false, "one JSON object per line")
@@ -96,11 +136,8 @@ func (f *meshFlags) configuration(a *app) (cfg tandem.MultipeerReplicatorConfigu
 	if roots, err = readCertificates(f.ca); err != nil {
 		return cfg, err
 	}
-	cfg = tandem.MultipeerReplicatorConfiguration{
-		PeerGroupID: f.group, Authenticator: tandem.MultipeerRoots(roots...), Name: f.name, Peers: f.peers,
-		DisableDiscovery: f.noDiscovery, Port: f.port, NetworkInterface: f.networkAddress, MaxLinks: f.maxLinks,
-		Logger: a.logger(),
-	}
+	cfg = f.member(a)
+	cfg.PeerGroupID, cfg.Authenticator = f.group, tandem.MultipeerRoots(roots...)
 	if f.anyGroup {
 		cfg.Authenticator = tandem.AnyOfAuthority(roots...)
 	}
@@ -111,7 +148,33 @@ func (f *meshFlags) configuration(a *app) (cfg tandem.MultipeerReplicatorConfigu
 	return cfg, err
 }
 
-func (a *app) mesh(ctx context.Context, db *tandem.Database, cfg tandem.MultipeerReplicatorConfiguration, f *meshFlags) error {
+// memberHooks are called while a member runs; nil ones are not.
+type memberHooks struct {
+	started func(*tandem.MultipeerReplicator) error // after it has said where it listens
+	until   func(ctx context.Context, m *tandem.MultipeerReplicator) error
+}
+
+// meshOf runs a member of a group that devices join by codes.
+func (a *app) meshOf(ctx context.Context, db *tandem.Database, g *tandem.PeerGroup, f *memberFlags, hooks memberHooks) error {
+	cfg := f.member(a)
+	cfg.Group = g
+	if cfg.Name == "" {
+		cfg.Name = g.Identity().Leaf().Subject.CommonName
+	}
+	return a.mesh(ctx, db, cfg, f, hooks)
+}
+
+// member returns the configuration that the flags give, without group and collections.
+func (f *memberFlags) member(a *app) tandem.MultipeerReplicatorConfiguration {
+	return tandem.MultipeerReplicatorConfiguration{
+		Name: f.name, Peers: f.peers, DisableDiscovery: f.noDiscovery, Port: f.port,
+		NetworkInterface: f.networkAddress, MaxLinks: f.maxLinks, Logger: a.logger(),
+	}
+}
+
+func (a *app) mesh(
+	ctx context.Context, db *tandem.Database, cfg tandem.MultipeerReplicatorConfiguration, f *memberFlags, hooks memberHooks,
+) error {
 	shared, err := chooseCollections(ctx, db, f.collections, a.createCollection)
 	if err != nil {
 		return err
@@ -130,18 +193,49 @@ func (a *app) mesh(ctx context.Context, db *tandem.Database, cfg tandem.Multipee
 	defer member.AddPeerListener(show.peer).Remove()
 	defer member.AddStatusListener(show.status).Remove()
 	defer member.AddDocumentReplicationListener(show.documents).Remove()
+	defer member.AddInvitationListener(show.invitation).Remove()
 	if err := member.Start(); err != nil {
 		return err
 	}
 	defer member.Close() //nolint:contextcheck // stopping must not be cut short
 	a.tellCreated()
-	a.warnExpiry(cfg.Identity)
+	if cfg.Group == nil {
+		a.warnExpiry(cfg.Identity)
+	}
 	if err := show.begun(); err != nil {
 		return err
 	}
-	<-ctx.Done()
+	if hooks.started != nil {
+		if err := hooks.started(member); err != nil {
+			return err
+		}
+	}
+	ended := a.stay(ctx, member, hooks)
 	member.Close() //nolint:contextcheck // stopping must not be cut short
-	return show.ended()
+	return errors.Join(ended, show.ended())
+}
+
+// stay waits until the member has done what it is for, is to stop, or belongs to the group no longer.
+func (a *app) stay(ctx context.Context, member *tandem.MultipeerReplicator, hooks memberHooks) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer member.AddStatusListener(func(s tandem.MultipeerStatus) {
+		if s.Removed {
+			cancel()
+		}
+	}).Remove()
+	if !member.Status().Removed {
+		if hooks.until != nil {
+			if err := hooks.until(ctx, member); ctx.Err() == nil {
+				return err
+			}
+		}
+		<-ctx.Done()
+	}
+	if s := member.Status(); s.Removed {
+		return s.Err
+	}
+	return nil
 }
 
 // meshView shows what happens in a mesh. Its methods are called one at a time, but for documents.
@@ -150,6 +244,7 @@ type meshView interface {
 	peer(p tandem.PeerInfo)
 	status(s tandem.MultipeerStatus)
 	documents(r tandem.PeerDocumentReplication)
+	invitation(i tandem.InvitationInfo)
 	ended() error
 }
 

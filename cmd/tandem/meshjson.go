@@ -102,6 +102,13 @@ func (v *meshEvents) documents(r tandem.PeerDocumentReplication) {
 	}
 }
 
+func (v *meshEvents) invitation(i tandem.InvitationInfo) {
+	_ = v.print(struct { // an output that has gone ends the command
+		Event string `json:"event"`
+		invitationFacts
+	}{"invitation", invitationFactsOf(i)})
+}
+
 // errorText returns the text of an error, "" for nil.
 func errorText(err error) string {
 	if err == nil {

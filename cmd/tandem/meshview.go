@@ -54,6 +54,14 @@ func (v *meshLines) peer(p tandem.PeerInfo) {
 	}
 }
 
+func (v *meshLines) invitation(i tandem.InvitationInfo) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if line := invitationLine(i); line != "" {
+		v.a.note("%s", line)
+	}
+}
+
 func because(why string) string {
 	if why == "" {
 		return ""
@@ -140,6 +148,15 @@ func (v *meshTable) documents(r tandem.PeerDocumentReplication) {
 			v.news = append(v.news, printable(fmt.Sprintf("%s: %v", d.ID, d.Err)))
 			v.news = v.news[max(0, len(v.news)-mostNews):]
 		}
+	}
+}
+
+func (v *meshTable) invitation(i tandem.InvitationInfo) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if line := invitationLine(i); line != "" {
+		v.news = append(v.news, printable(line))
+		v.news = v.news[max(0, len(v.news)-mostNews):]
 	}
 }
 

@@ -95,6 +95,9 @@ func isUnused(ctx context.Context, db *tandem.Database) bool {
 	if err != nil || len(servers) > 0 {
 		return false
 	}
+	if groups, err := tandem.PeerGroups(ctx, db); err != nil || len(groups) > 0 {
+		return false
+	}
 	all, err := db.Collections(ctx)
 	for _, coll := range all {
 		last, failed := coll.LastSequence(ctx)

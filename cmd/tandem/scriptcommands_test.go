@@ -47,6 +47,7 @@ func commonCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"agree":     agree,
 		"lan":       lan,
 		"plug":      plug,
+		"cpdir":     copyDir,
 	}
 }
 
@@ -334,4 +335,12 @@ func encodeBase64(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	data := ts.ReadFile(args[0])
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(base64.StdEncoding.EncodeToString([]byte(data))), 0o600))
+}
+
+// copyDir FROM TO copies a folder with its files, as cp -r does.
+func copyDir(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: cpdir from to")
+	}
+	ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(ts.MkAbs(args[0]))))
 }

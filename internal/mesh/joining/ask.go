@@ -61,4 +61,3 @@ func lost(err error) error {
 	}
 	return fault.ConnectionLost.In("join group", "").Because(err)
 }
-

@@ -37,7 +37,9 @@ func bind(conn *tls.Conn, own *x509.Certificate, joins bool) (b binding, err err
 	return b, nil
 }
 
-func hashOf(cert *x509.Certificate) [sha256.Size]byte { return sha256.Sum256(cert.RawSubjectPublicKeyInfo) }
+func hashOf(cert *x509.Certificate) [sha256.Size]byte {
+	return sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+}
 
 // joinerProof is what the joiner sends.
 func (k Key) joinerProof(b binding) []byte { return k.mac("joiner", b, nil) }
