@@ -14,18 +14,25 @@ import (
 )
 
 func newDemo(a *app) *cobra.Command {
-	return &cobra.Command{
+	var page string
+	c := &cobra.Command{
 		Use:   "demo",
 		Short: "See two peers sync, in seconds",
 		Long: "demo makes two databases in a temporary folder, lets one of them listen with TLS on this\n" +
 			"machine, and syncs them: real documents, edits and deletions on both sides, blobs, a\n" +
-			"conflict, and live changes. It tells each step, and removes everything at the end.",
-		Args: cobra.NoArgs,
-		RunE: a.do(func(ctx context.Context, _ []string) error { return a.demo(ctx) }),
+			"conflict, and live changes. It tells each step, and removes everything at the end.\n\n" +
+			"With --page it then goes on until Ctrl-C, and shows both peers in a browser.",
+		Example: "  tandem demo\n  tandem demo --page",
+		Args:    cobra.NoArgs,
+		RunE:    a.do(func(ctx context.Context, _ []string) error { return a.demo(ctx, page) }),
 	}
+	c.Flags().StringVar(&page, "page", "", "at the end show a page on both peers at this `host:port`")
+	c.Flags().Lookup("page").NoOptDefVal = "127.0.0.1:0"
+	return c
 }
 
-func (a *app) demo(ctx context.Context) (err error) {
+// demo shows the demo, and at the end a page at an address unless that is "".
+func (a *app) demo(ctx context.Context, page string) (err error) {
 	folder, err := os.MkdirTemp("", "tandem-demo-")
 	if err != nil {
 		return err
@@ -41,7 +48,7 @@ func (a *app) demo(ctx context.Context) (err error) {
 		return err
 	}
 	defer d.till.db.Close()
-	if err := d.run(ctx); err != nil {
+	if err := d.run(ctx, page); err != nil {
 		return err
 	}
 	d.say("Done in %s. To do the same with two machines: tandem import, tandem serve, tandem sync.", seconds(time.Since(begin)))
@@ -82,7 +89,7 @@ func (p *demoPeer) collections() []*tandem.Collection {
 	return []*tandem.Collection{p.airlines, p.routes}
 }
 
-func (d *demo) run(ctx context.Context) error {
+func (d *demo) run(ctx context.Context, page string) error {
 	d.say("Two peers on this machine, a till and an office, each with a database of its own.\n")
 	if err := d.fill(ctx); err != nil {
 		return err
@@ -95,6 +102,9 @@ func (d *demo) run(ctx context.Context) error {
 		if err := step(ctx); err != nil {
 			return err
 		}
+	}
+	if page != "" {
+		return d.show(ctx, page)
 	}
 	return nil
 }
