@@ -103,8 +103,8 @@ microbench: ## run the Go benchmarks, or those that match BENCH
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 .PHONY: bench-query
-bench-query: ## compare queries over 100,000 documents with SQL of SQLite's own that asks the same, in two minutes
-	@go test -count=1 -run '^TestRatios$$' -v ./internal/store -ratios 100000 | grep -v INFO
+bench-query: ## compare queries over 100,000 documents with SQL of SQLite's own that asks the same, and full-text searches with plain FTS5, in three minutes
+	@go test -count=1 -run '^Test(Search)?Ratios$$' -v ./internal/store -ratios 100000 | grep -v INFO
 
 .PHONY: bench-rest
 bench-rest: ## measure requests to the REST server and its feeds, and SQLite alone beside it, in a minute

@@ -10,7 +10,7 @@ import (
 	"github.com/tandemdb/tandem/internal/query/querytest"
 )
 
-// TestIndexesFollowTheRecordedScript takes the recorded steps with indexes, but those of full text.
+// TestIndexesFollowTheRecordedScript takes the recorded steps with indexes.
 func TestIndexesFollowTheRecordedScript(t *testing.T) {
 	t.Parallel()
 	script := querytest.IndexScript(t)
@@ -26,15 +26,7 @@ func TestIndexesFollowTheRecordedScript(t *testing.T) {
 		what := s.Name
 		switch s.Do.Op {
 		case "index":
-			var index tandem.Index = tandem.ValueIndex{Expressions: []string{s.Do.Expr}, Where: s.Do.Where}
-			if s.Do.Type == "array" {
-				array := tandem.ArrayIndex{Path: s.Do.UnnestPath}
-				if s.Do.Expr != "" {
-					array.Expressions = []string{s.Do.Expr}
-				}
-				index = array
-			}
-			err := c.CreateIndex(t.Context(), s.Do.Name, index)
+			err := c.CreateIndex(t.Context(), s.Do.Name, recorded(s))
 			if refused := s.Result.Error != nil || strings.HasPrefix(s.Do.Expr, "SELECT"); refused != (err != nil) {
 				t.Errorf("%s: got %v, want an error: %v", what, err, refused)
 			}
@@ -54,6 +46,27 @@ func TestIndexesFollowTheRecordedScript(t *testing.T) {
 			same(t, db, what, s.Do.Query, s.Result.Rows)
 		}
 	}
+}
+
+// recorded returns the index that a step creates.
+func recorded(s querytest.IndexStep) tandem.Index {
+	switch s.Do.Type {
+	case "array":
+		array := tandem.ArrayIndex{Path: s.Do.UnnestPath}
+		if s.Do.Expr != "" {
+			array.Expressions = []string{s.Do.Expr}
+		}
+		return array
+	case "fts":
+		text := tandem.FullTextIndex{
+			Expressions: []string{s.Do.Expr}, Where: s.Do.Where, Language: s.Do.Language, DisableStemming: s.Do.DisableStemming,
+		}
+		if s.Do.StopWords != nil {
+			text.StopWords = append([]string{}, strings.Fields(*s.Do.StopWords)...)
+		}
+		return text
+	}
+	return tandem.ValueIndex{Expressions: []string{s.Do.Expr}, Where: s.Do.Where}
 }
 
 // usesOne reports whether a plan uses an index of an equal definition.

@@ -129,6 +129,26 @@ func ExampleWithQueryOptions() {
 	// Output: true
 }
 
+// MATCH searches the words of texts, and RANK orders what it finds.
+func ExampleFullTextIndex() {
+	hotels, remove := exampleHotels()
+	defer remove()
+	ctx := context.Background()
+
+	for _, name := range []string{"The Sailing Sailors", "Sailor's Rest", "The Anchor"} {
+		ensure(hotels.Put(ctx, name, map[string]any{"name": name}))
+	}
+	ensure(hotels.CreateIndex(ctx, "names", tandem.FullTextIndex{Expressions: []string{"name"}, Language: "en"}))
+	const text = "SELECT name FROM _ WHERE MATCH(names, $words) ORDER BY RANK(names) DESC, name"
+	for row, err := range hotels.Database().Query(ctx, text, tandem.Parameters{"words": "sail* OR inn"}) {
+		ensure(err)
+		fmt.Println(row.ValueAt(0))
+	}
+	// Output:
+	// The Sailing Sailors
+	// Sailor's Rest
+}
+
 // An index serves queries that have its expression.
 func ExampleCollection_CreateIndex() {
 	hotels, remove := exampleHotels()

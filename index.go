@@ -3,7 +3,9 @@ package tandem
 import (
 	"context"
 	"slices"
+	"strings"
 
+	"github.com/tandemdb/tandem/internal/query/fulltext"
 	"github.com/tandemdb/tandem/internal/query/syntax"
 	"github.com/tandemdb/tandem/internal/store"
 )
@@ -47,7 +49,39 @@ type ArrayIndex struct {
 	Progress func(done, total int64)
 }
 
-// Index is a definition for [Collection.CreateIndex]: a [ValueIndex] or an [ArrayIndex].
+// FullTextIndex lets queries search the words of texts, with MATCH and RANK. Queries name the index,
+// and fail without it.
+type FullTextIndex struct {
+	// Expressions are the properties with the texts, at least one: "title, body". Numbers and
+	// booleans (as T and F) count as words, too. Of arrays and objects all values at any depth are
+	// indexed, without the names of members.
+	Expressions []string
+
+	// Language has other forms of a word found ("run" finds "runs"), and the most common words
+	// left out. The languages are da, de, en, es, fi, fr, hu, it, nl, no, pt, ro, ru, sv and tr, by
+	// these names or longer ones such as "en_US". Another language counts as none, which is "".
+	Language string
+
+	// IgnoreAccents makes letters with and without accents the same, in Latin and Greek.
+	IgnoreAccents bool
+
+	// StopWords are the words to leave out. nil means those of the language; an empty list means
+	// none.
+	StopWords []string
+
+	// DisableStemming has only the very form of a word found.
+	DisableStemming bool
+
+	// Where is a condition on the document, as in [ValueIndex].Where. A search finds only documents
+	// that satisfy it.
+	Where string
+
+	// Progress reports the building, as [ValueIndex].Progress does.
+	Progress func(done, total int64)
+}
+
+// Index is a definition for [Collection.CreateIndex]: a [ValueIndex], an [ArrayIndex] or a
+// [FullTextIndex].
 type Index interface {
 	definition(name string) (store.Index, store.Progress, error)
 }
@@ -61,22 +95,35 @@ func (i ArrayIndex) definition(name string) (store.Index, store.Progress, error)
 	return store.Index{Name: name, Array: i.Path, Expressions: slices.Clone(i.Expressions), Where: i.Where}, i.Progress, err
 }
 
+func (i FullTextIndex) definition(name string) (store.Index, store.Progress, error) {
+	o := &fulltext.Options{Language: i.Language, IgnoreAccents: i.IgnoreAccents, NoStemming: i.DisableStemming}
+	if i.StopWords != nil {
+		words := strings.Join(i.StopWords, " ")
+		o.StopWords = &words
+	}
+	return store.Index{Name: name, Expressions: slices.Clone(i.Expressions), Where: i.Where, Text: o}, i.Progress, nil
+}
+
 // IndexInfo describes an index.
 type IndexInfo struct {
-	Name        string
-	Path        string // of an ArrayIndex; "" for a ValueIndex
-	Expressions []string
-	Where       string // "" if the index covers all documents
+	Name          string
+	Path          string // of an ArrayIndex; "" for others
+	Expressions   []string
+	Where         string // "" if the index covers all documents
+	FullText      bool   // it is a FullTextIndex, with these:
+	Language      string
+	IgnoreAccents bool
 }
 
 // CreateIndex creates an index and replaces any other index of the same name. It does nothing if
 // the index already exists with the same definition. Once a database has had an index, versions of
-// this package without indexes refuse the database with [ErrTooNew].
+// this package without indexes refuse the database with [ErrTooNew], and once it has had a
+// [FullTextIndex], so do versions without full-text indexes.
 //
 // Building a [ValueIndex] blocks all other writers: SQLite builds it in one transaction, which
-// takes about as long as a query over all documents. An [ArrayIndex] is built in steps, and other
-// writers proceed between the steps. Queries use it after the last step. CreateIndex with the same
-// definition, or [Database.Compact], continues an unfinished array index. Within a batch, an array
+// takes about as long as a query over all documents. The others are built in steps, and other
+// writers proceed between the steps. Queries use such an index after the last step. CreateIndex with
+// the same definition, or [Database.Compact], continues an unfinished one. Within a batch, every
 // index is built in a single step. The end of ctx ends the building.
 //
 // The error is [ErrInvalid] for an empty name or a name with a double quote, a [*QueryError] for
@@ -106,7 +153,11 @@ func (c *Collection) Indexes(ctx context.Context) (all []IndexInfo, err error) {
 	err = c.db.view(ctx, func(tx *store.Tx) error {
 		found, err := tx.Indexes(c.coll)
 		for _, i := range found {
-			all = append(all, IndexInfo{i.Name, i.Array, i.Expressions, i.Where})
+			info := IndexInfo{Name: i.Name, Path: i.Array, Expressions: i.Expressions, Where: i.Where}
+			if i.Text != nil {
+				info.FullText, info.Language, info.IgnoreAccents = true, i.Text.Language, i.Text.IgnoreAccents
+			}
+			all = append(all, info)
 		}
 		return err
 	})

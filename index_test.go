@@ -122,7 +122,7 @@ func TestIndexesAreListedReplacedAndDeleted(t *testing.T) {
 	db := fruits(t)
 	c := defaultIn(t, db)
 	for _, i := range []tandem.IndexInfo{
-		{"b", "", []string{"name"}, ""}, {"a", "", []string{"name", "price"}, "price > 1"}, {"b", "", []string{"name"}, ""}, {"b", "", []string{"price"}, ""},
+		{Name: "b", Expressions: []string{"name"}, Where: ""}, {Name: "a", Expressions: []string{"name", "price"}, Where: "price > 1"}, {Name: "b", Expressions: []string{"name"}, Where: ""}, {Name: "b", Expressions: []string{"price"}, Where: ""},
 	} {
 		check(t, c.CreateIndex(t.Context(), i.Name, tandem.ValueIndex{Expressions: i.Expressions, Where: i.Where}))
 	}
@@ -134,13 +134,13 @@ func TestIndexesAreListedReplacedAndDeleted(t *testing.T) {
 			t.Errorf("got (+), want (-):\n%s", diff)
 		}
 	}
-	list(tandem.IndexInfo{"a", "", []string{"name", "price"}, "price > 1"}, tandem.IndexInfo{"b", "", []string{"price"}, ""})
+	list(tandem.IndexInfo{Name: "a", Expressions: []string{"name", "price"}, Where: "price > 1"}, tandem.IndexInfo{Name: "b", Expressions: []string{"price"}, Where: ""})
 	if got := plan(t, db, "SELECT name FROM _ WHERE name = 'x'"); strings.Contains(got, "query_1_b") {
 		t.Errorf("after b was replaced: got the plan%s, want it to do without", got)
 	}
 	check(t, c.DeleteIndex(t.Context(), "b"))
 	check(t, c.DeleteIndex(t.Context(), "nothing"))
-	list(tandem.IndexInfo{"a", "", []string{"name", "price"}, "price > 1"})
+	list(tandem.IndexInfo{Name: "a", Expressions: []string{"name", "price"}, Where: "price > 1"})
 
 	shop, err := db.CreateCollection(t.Context(), "shop", "fruits")
 	check(t, err)

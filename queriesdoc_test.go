@@ -44,6 +44,10 @@ func travel(t testing.TB) *tandem.Database {
 		c, err := db.CreateCollection(t.Context(), "travel", name)
 		check(t, err)
 		check(t, db.InBatch(t.Context(), func(b *tandem.Batch) error { return load(b, c, bufio.NewScanner(f)) }))
+		if name == "hotels" {
+			words := tandem.FullTextIndex{Expressions: []string{"name, description"}, Language: "en"}
+			check(t, c.CreateIndex(t.Context(), "words", words))
+		}
 	}
 	return db
 }

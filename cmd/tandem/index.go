@@ -27,7 +27,8 @@ func newIndexCreate(a *app) *cobra.Command {
 		Short: "Create an index, replacing one of the same name",
 		Example: "  tandem index create travel byCity --collection travel.hotels --value 'city, name'\n" +
 			"  tandem index create travel byName --collection travel.hotels --value 'name COLLATE NOCASE' --where \"country = 'France'\"\n" +
-			"  tandem index create travel byAuthor --collection travel.hotels --array reviews --expressions author",
+			"  tandem index create travel byAuthor --collection travel.hotels --array reviews --expressions author\n" +
+			"  tandem index create travel text --collection travel.hotels --fulltext 'name, description' --language en",
 		Args: cobra.ExactArgs(2),
 		RunE: a.do(func(ctx context.Context, args []string) error {
 			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
@@ -42,22 +43,36 @@ func newIndexCreate(a *app) *cobra.Command {
 	c.Flags().StringArrayVar(&flags.value, "value", nil, "`EXPR,…` to index documents by; may be repeated")
 	c.Flags().StringVar(&flags.array, "array", "", "`PATH` of arrays whose items are indexed, with [] between an array and the path on from its items")
 	c.Flags().StringArrayVar(&flags.expressions, "expressions", nil, "`EXPR,…` of an item to index documents by (default: the item itself); may be repeated")
+	c.Flags().StringArrayVar(&flags.fullText, "fulltext", nil, "`PATH,…` to the texts whose words MATCH searches; may be repeated")
+	c.Flags().StringVar(&flags.language, "language", "", "of the texts: da, de, en, es, fi, fr, hu, it, nl, no, pt, ro, ru, sv or tr (with --fulltext); finds other forms of a word")
+	c.Flags().BoolVar(&flags.ignoreAccents, "ignore-accents", false, "letters with and without accents are the same (with --fulltext)")
 	c.Flags().StringVar(&flags.where, "where", "", "`EXPR`: only documents for which it is true")
-	oneOf(c, "value", "array")
+	oneOf(c, "value", "array", "fulltext")
 	exclusive(c, "value", "expressions")
+	exclusive(c, "fulltext", "expressions")
+	for _, flag := range []string{"language", "ignore-accents"} {
+		exclusive(c, "value", flag)
+		exclusive(c, "array", flag)
+	}
 	return c
 }
 
 // indexFlags describe the index to create.
 type indexFlags struct {
-	value, expressions []string
-	array, where       string
+	value, expressions, fullText []string
+	array, where, language       string
+	ignoreAccents                bool
 }
 
 // index returns the definition. The building of the index calls show.
 func (f indexFlags) index(show func(done, total uint64)) tandem.Index {
 	progress := func(done, total int64) { show(uint64(done), uint64(total)) }
-	if f.array != "" {
+	switch {
+	case len(f.fullText) > 0:
+		return tandem.FullTextIndex{
+			Expressions: f.fullText, Language: f.language, IgnoreAccents: f.ignoreAccents, Where: f.where, Progress: progress,
+		}
+	case f.array != "":
 		return tandem.ArrayIndex{Path: f.array, Expressions: f.expressions, Where: f.where, Progress: progress}
 	}
 	return tandem.ValueIndex{Expressions: f.value, Where: f.where, Progress: progress}
@@ -66,7 +81,7 @@ func (f indexFlags) index(show func(done, total uint64)) tandem.Index {
 // only returns the only text of the index, in which errors are marked. It returns "" if there are
 // several texts.
 func (f indexFlags) only() string {
-	texts := slices.Concat(f.value, f.expressions)
+	texts := slices.Concat(f.value, f.expressions, f.fullText)
 	for _, text := range []string{f.array, f.where} {
 		if text != "" {
 			texts = append(texts, text)
@@ -94,11 +109,14 @@ func newIndexList(a *app) *cobra.Command {
 
 // listedIndex is one line of index list.
 type listedIndex struct {
-	Name        string   `json:"name"`
-	Value       []string `json:"value,omitempty"`
-	Array       string   `json:"array,omitempty"`
-	Expressions []string `json:"expressions,omitempty"`
-	Where       string   `json:"where,omitempty"`
+	Name          string   `json:"name"`
+	Value         []string `json:"value,omitempty"`
+	Array         string   `json:"array,omitempty"`
+	FullText      []string `json:"fulltext,omitempty"`
+	Expressions   []string `json:"expressions,omitempty"`
+	Language      string   `json:"language,omitempty"`
+	IgnoreAccents bool     `json:"ignoreAccents,omitempty"`
+	Where         string   `json:"where,omitempty"`
 }
 
 func (a *app) listIndexes(ctx context.Context, coll *tandem.Collection) error {
@@ -108,8 +126,11 @@ func (a *app) listIndexes(ctx context.Context, coll *tandem.Collection) error {
 	}
 	encoder := a.jsonLines()
 	for _, i := range all {
-		line := listedIndex{Name: i.Name, Value: i.Expressions, Where: i.Where}
-		if i.Path != "" {
+		line := listedIndex{Name: i.Name, Value: i.Expressions, Where: i.Where, Language: i.Language, IgnoreAccents: i.IgnoreAccents}
+		switch {
+		case i.FullText:
+			line.Value, line.FullText = nil, i.Expressions
+		case i.Path != "":
 			line.Value, line.Array, line.Expressions = nil, i.Path, i.Expressions
 		}
 		if err := encoder.Encode(line); err != nil {

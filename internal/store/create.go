@@ -73,8 +73,8 @@ func identify(c *conn) (empty bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if version > indexedFormat {
-		return false, fault.TooNew.Says("the database has format %d, this program knows up to %d", version, indexedFormat).
+	if version > latestFormat {
+		return false, fault.TooNew.Says("the database has format %d, this program knows up to %d", version, latestFormat).
 			Try("update this program")
 	}
 	return false, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/query/fulltext"
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/store/storetest"
 	"github.com/tandemdb/tandem/internal/testsize"
@@ -44,7 +45,8 @@ func powerCuts(t *testing.T, o store.Options) {
 	o.Disk = d
 	db := open(t, o)
 	c := defaults(t, db)
-	n, body := 0, []byte(`{"text":"`+strings.Repeat("x", 10_000)+`"}`)
+	n, body := 0, []byte(`{"text":"`+strings.Repeat("x", 10_000)+`","words":"after a power cut"}`)
+	createIndex(t, db, store.Index{Name: "words", Expressions: []string{"words"}, Text: &fulltext.Options{}})
 	saveSome := func(tx *store.Tx) error {
 		for range 50 {
 			if _, err := tx.Save(c, store.Edit{ID: fmt.Sprintf("%06d", n), Body: body}); err != nil {

@@ -190,6 +190,7 @@ func (w *writer) finish(g *group) error {
 		w.abort(g)
 		return sqlFault(err, "commit", w.db.path)
 	}
+	w.c.queries.ForgetChanges()
 	return nil
 }
 
@@ -197,6 +198,9 @@ func (w *writer) finish(g *group) error {
 func (w *writer) flush(g *group) error {
 	if !g.dirty {
 		return nil
+	}
+	if err := w.c.queries.ApplyTexts(); err != nil {
+		return err
 	}
 	for _, k := range w.state.counters.since(g.was.counters) {
 		if err := k.save(w.c); err != nil {

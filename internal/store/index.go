@@ -2,10 +2,12 @@ package store
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/query/fulltext"
 	"github.com/tandemdb/tandem/internal/query/plan"
 	"github.com/tandemdb/tandem/internal/query/sql"
 	"github.com/tandemdb/tandem/internal/query/syntax"
@@ -14,16 +16,38 @@ import (
 )
 
 // Index is an index for queries. It sorts the documents of a collection by the values of expressions, of the documents
-// or of the items of their arrays.
+// or of the items of their arrays, or has the words of their texts.
 type Index struct {
 	Name        string   `json:"-"`
 	Array       string   `json:"array,omitempty"` // the path of the arrays; "" for the documents themselves
 	Expressions []string `json:"expressions"`     // with Array, none stands for the items themselves
 	Where       string   `json:"where,omitempty"` // the index includes only documents that satisfy it; "" for all
+
+	Text *fulltext.Options `json:"fulltext,omitempty"` // of a full-text index; nil for others
 }
 
 func (i Index) equal(other Index) bool {
-	return i.Array == other.Array && slices.Equal(i.Expressions, other.Expressions) && i.Where == other.Where
+	return i.Array == other.Array && slices.Equal(i.Expressions, other.Expressions) && i.Where == other.Where &&
+		reflect.DeepEqual(i.Text, other.Text)
+}
+
+// inSteps reports whether the index is built in steps, between which others write.
+func (i Index) inSteps() bool { return i.Array != "" || i.Text != nil }
+
+// versions names the versions of what the index is built with.
+func (i Index) versions() string {
+	if i.Text != nil {
+		return queries.TextVersions()
+	}
+	return queries.Versions()
+}
+
+// format returns the number of the format that a database with the index has at least.
+func (i Index) format() int64 {
+	if i.Text != nil {
+		return textFormat
+	}
+	return indexedFormat
 }
 
 // indexSpace is where the definitions of a collection's indexes are kept.
@@ -102,7 +126,7 @@ func (tx *Tx) DeleteIndex(c *Collection, name string) error {
 		if err := tx.setInfo(forCollection(indexSpace, c.id), name, nil, more); err != nil {
 			return err
 		}
-		return sqlFault(tx.c.Exec(r.drop(c)), "delete index", name)
+		return tx.changeIndex(r.Index, r.drop(c), "delete index")
 	})
 }
 
@@ -114,7 +138,7 @@ func (tx *Tx) forgetIndexes(c *Collection) error {
 // arrayIndexes returns the indexes of c that serve queries of the items of arrays.
 func (tx *Tx) arrayIndexes(c *Collection) (all []sql.ArrayIndex, err error) {
 	err = tx.eachIndex(c, func(r indexRecord) error {
-		if r.Array == "" || r.Position != nil || r.Built != queries.Versions() {
+		if r.Array == "" || r.Position != nil || r.Built != r.versions() {
 			return nil
 		}
 		x, err := r.arrays(c)
@@ -127,7 +151,7 @@ func (tx *Tx) arrayIndexes(c *Collection) (all []sql.ArrayIndex, err error) {
 // leadingTerms returns the expressions that the indexes of documents begin with.
 func (tx *Tx) leadingTerms(c *Collection) (all []plan.Expr, err error) {
 	err = tx.eachIndex(c, func(r indexRecord) error {
-		if r.Array != "" || r.Where != "" {
+		if r.inSteps() || r.Where != "" {
 			return nil
 		}
 		terms, _, err := r.bound(plan.Expressions)
@@ -145,9 +169,13 @@ func indexName(c *Collection, name string) string { return forCollection("query_
 // quotedName quotes the name of an index, which has no quotes.
 func quotedName(name string) string { return `"` + name + `"` }
 
-// create returns the SQL that creates the index; one of arrays is empty then.
+// create returns the SQL that creates the index; one that is built in steps is empty then.
 func (i Index) create(c *Collection) (string, error) {
-	if i.Array == "" {
+	switch {
+	case i.Text != nil:
+		x, err := i.texts(c)
+		return x.Create(), err
+	case i.Array == "":
 		return i.createValue(c)
 	}
 	x, err := i.arrays(c)
@@ -158,7 +186,10 @@ func (i Index) create(c *Collection) (string, error) {
 }
 
 func (i Index) drop(c *Collection) string {
-	if i.Array == "" {
+	switch {
+	case i.Text != nil:
+		return sql.TextIndex{Name: textName(c, i.Name)}.Drop()
+	case i.Array == "":
 		return `DROP INDEX IF EXISTS ` + quotedName(indexName(c, i.Name)) + `;`
 	}
 	return sql.ArrayIndex{Table: arrayTable(c, i.Name)}.Drop()

@@ -401,7 +401,7 @@ func TestADatabaseWithoutIndexesPaysNothingForThem(t *testing.T) {
 		}
 	}
 	c := defaults(t, db)
-	for _, i := range []store.Index{byName, byTag} {
+	for _, i := range []store.Index{byName, byTag, texts} {
 		createIndex(t, db, i)
 		update(t, db, func(tx *store.Tx) error { return tx.DeleteIndex(c, i.Name) })
 	}
@@ -417,7 +417,7 @@ func TestTheIndexesOfADeletedCollectionGoWithIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, i := range []store.Index{byName, byTag} {
+	for _, i := range []store.Index{byName, byTag, texts} {
 		if err := db.CreateIndex(background, c, i, nil); err != nil {
 			t.Fatal(err)
 		}

@@ -8,10 +8,9 @@ import (
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/query/plan"
-	"github.com/tandemdb/tandem/internal/store/queries"
 )
 
-// indexStep is how many documents enter an index of arrays in one transaction, so that others write between them.
+// indexStep is how many documents enter an index in one transaction, so that others write between them.
 const indexStep = 1000
 
 // Progress is told how many documents of about how many a building index has.
@@ -20,11 +19,11 @@ type Progress func(done, total int64)
 // CreateIndex creates an index in c, in place of another of its name. One of the same definition stays. It
 // fails with fault.Invalid for a name, and fault.InvalidQuery for an expression that cannot be.
 //
-// SQLite builds an index of documents with one statement, during which nobody else can write. An index of arrays
-// is built in steps, and is used from the last one on. Steps that are cut off are gone on with by the next CreateIndex
+// SQLite builds an index of documents with one statement, during which nobody else can write. Others
+// are built in steps, and are used from the last one on. Steps that are cut off are gone on with by the next CreateIndex
 // of the same definition, or by [DB.Compact].
 func (db *DB) CreateIndex(ctx context.Context, c *Collection, i Index, progress Progress) error {
-	if i.Array == "" {
+	if !i.inSteps() {
 		return db.Update(ctx, func(tx *Tx) error { return tx.CreateIndex(c, i, progress) })
 	}
 	err := db.Update(ctx, func(tx *Tx) error { return tx.beginIndex(c, i) })
@@ -34,7 +33,7 @@ func (db *DB) CreateIndex(ctx context.Context, c *Collection, i Index, progress 
 	return db.fillIndex(ctx, c, i, progress)
 }
 
-// fillIndex takes the remaining steps of building an index of arrays.
+// fillIndex takes the remaining steps of building an index.
 func (db *DB) fillIndex(ctx context.Context, c *Collection, i Index, progress Progress) error {
 	var done int64
 	for {
@@ -68,7 +67,7 @@ func (p Progress) tell(done, total int64) {
 // CreateIndex is [DB.CreateIndex] within a transaction.
 func (tx *Tx) CreateIndex(c *Collection, i Index, progress Progress) error {
 	return tx.atomic(func() error {
-		if i.Array == "" {
+		if !i.inSteps() {
 			return tx.createValueIndex(c, i, progress)
 		}
 		if err := tx.beginIndex(c, i); err != nil {
@@ -87,10 +86,13 @@ func (tx *Tx) createValueIndex(c *Collection, i Index, progress Progress) error 
 	if err != nil || statement == "" {
 		return err
 	}
-	if err := tx.saveIndex(c, indexRecord{Index: i, Built: queries.Versions()}); err != nil {
+	if err := tx.saveIndex(c, indexRecord{Index: i, Built: i.versions()}); err != nil {
 		return err
 	}
-	return tx.watched(c, i, progress, statement+raiseFormat)
+	if err := tx.raiseFormat(indexedFormat); err != nil {
+		return err
+	}
+	return tx.watched(c, i, progress, statement)
 }
 
 // watched runs the statement that builds an index of documents, and ends it with the context.
@@ -115,17 +117,17 @@ func (tx *Tx) watched(c *Collection, i Index, progress Progress, statement strin
 	return sqlFault(err, "create index", i.Name)
 }
 
-// beginIndex creates an index of arrays that no document has entered, unless it is there.
+// beginIndex creates an index that no document has entered, unless it is there.
 func (tx *Tx) beginIndex(c *Collection, i Index) error {
 	return tx.atomic(func() error {
 		statement, err := tx.mayCreate(c, i)
 		if err != nil || statement == "" {
 			return err
 		}
-		if err := tx.saveIndex(c, indexRecord{Index: i, Built: queries.Versions(), Position: new(Sequence)}); err != nil {
+		if err := tx.saveIndex(c, indexRecord{Index: i, Built: i.versions(), Position: new(Sequence)}); err != nil {
 			return err
 		}
-		return sqlFault(tx.c.Exec(statement+raiseFormat), "create index", i.Name)
+		return tx.changeIndex(i, statement, "create index")
 	})
 }
 
@@ -149,7 +151,7 @@ func (tx *Tx) mayCreate(c *Collection, i Index) (string, error) {
 	return statement, tx.DeleteIndex(c, i.Name)
 }
 
-// fillStep lets the next documents enter an index of arrays, and returns how many: fewer than indexStep at the end.
+// fillStep lets the next documents enter an index, and returns how many: fewer than indexStep at the end.
 func (tx *Tx) fillStep(c *Collection, i Index) (n int64, err error) {
 	err = tx.atomic(func() error {
 		r, err := tx.indexRecord(c, i.Name)
@@ -190,13 +192,16 @@ func (tx *Tx) stepEnd(c *Collection, after Sequence) (n int64, last Sequence, er
 	return n, last, err
 }
 
-// enter lets documents of a range of sequences enter an index of arrays.
+// enter lets documents of a range of sequences enter an index.
 func (tx *Tx) enter(c *Collection, i Index, after, last Sequence) error {
-	x, err := i.arrays(c)
-	if err != nil {
+	if err := tx.beginWrite(more); err != nil {
 		return err
 	}
-	if err := tx.beginWrite(more); err != nil {
+	if i.Text != nil {
+		return tx.enterText(c, i, after, last)
+	}
+	x, err := i.arrays(c)
+	if err != nil {
 		return err
 	}
 	return tx.once(x.Fill(), nil, int64(after), int64(last))

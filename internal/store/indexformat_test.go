@@ -30,17 +30,23 @@ func formatOf(t *testing.T, db *store.DB) (format int64) {
 
 func TestTheFirstIndexRaisesTheFormat(t *testing.T) {
 	t.Parallel()
-	for what, index := range map[string]store.Index{
-		"value": {Name: "v", Expressions: []string{"n"}},
-		"array": {Name: "a", Array: "tags"},
+	value := store.Index{Name: "v", Expressions: []string{"n"}}
+	for what, tt := range map[string]struct {
+		index store.Index
+		want  int64
+	}{
+		"value":     {value, 2},
+		"array":     {store.Index{Name: "a", Array: "tags"}, 2},
+		"full-text": {texts, 3},
 	} {
 		db := open(t, store.Options{})
 		if got := formatOf(t, db); got != 1 {
 			t.Errorf("without an index: got format %d, want 1", got)
 		}
-		createIndex(t, db, index)
-		if got := formatOf(t, db); got != 2 {
-			t.Errorf("with a %s index: got format %d, want 2", what, got)
+		createIndex(t, db, tt.index)
+		createIndex(t, db, value) // never lowers it
+		if got := formatOf(t, db); got != tt.want {
+			t.Errorf("with a %s index: got format %d, want %d", what, got, tt.want)
 		}
 	}
 }

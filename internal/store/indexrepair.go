@@ -12,7 +12,6 @@ import (
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/query/syntax"
-	"github.com/tandemdb/tandem/internal/store/queries"
 )
 
 // damage describes an index that disagrees with the documents.
@@ -55,10 +54,12 @@ func (tx *Tx) eachCollectionIndex(yield func(*Collection, indexRecord) error) er
 // indexDamage describes the damage of an index, or returns "" for a sound index.
 func (tx *Tx) indexDamage(c *Collection, r indexRecord, integrity func() ([]string, error)) (what string, err error) {
 	switch {
-	case r.Built != queries.Versions():
+	case r.Built != r.versions():
 		return "it was built by another version of Tandem", nil
 	case r.Position != nil:
 		return "its building was cut off", nil
+	case r.Text != nil:
+		return tx.textDamage(c, r.Index)
 	case r.Array != "":
 		return tx.arrayDamage(c, r)
 	}
@@ -187,13 +188,13 @@ func (db *DB) rebuildIndex(ctx context.Context, c *Collection, r indexRecord) er
 			if err := tx.DeleteIndex(c, r.Name); err != nil {
 				return err
 			}
-			if r.Array != "" {
+			if r.inSteps() {
 				return tx.beginIndex(c, r.Index)
 			}
 			return tx.createValueIndex(c, r.Index, nil)
 		})
 	})
-	if err != nil || gone || r.Array == "" {
+	if err != nil || gone || !r.inSteps() {
 		return err
 	}
 	return db.fillIndex(ctx, c, r.Index, nil)
@@ -209,7 +210,7 @@ func (db *DB) refreshIndexes(ctx context.Context) error {
 	var all []stale
 	err := db.View(ctx, func(tx *Tx) error {
 		return tx.eachCollectionIndex(func(c *Collection, r indexRecord) error {
-			if r.Built != queries.Versions() {
+			if r.Built != r.versions() {
 				all = append(all, stale{c, r})
 			}
 			return nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/query/fulltext"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/testsize"
@@ -61,6 +62,7 @@ func runMachine(t *testing.T, rt *rapid.T, v store.Versioning) {
 	m.open()
 	defer m.close()
 	m.with = remote(t, m.db, "wss://peer/db")
+	m.must(m.db.CreateIndex(background, m.c, store.Index{Name: "words", Expressions: []string{"n"}, Text: &fulltext.Options{}}, nil))
 	rt.Repeat(map[string]func(*rapid.T){
 		"":         m.check,
 		"save":     m.save,
@@ -262,7 +264,7 @@ func (m *machine) check(t *rapid.T) {
 			if n != live || last != m.last {
 				t.Errorf("got %d documents, last sequence %d, want %d and %d", n, last, live, m.last)
 			}
-			return errors.Join(err, err2, m.checkFeed(t, tx))
+			return errors.Join(err, err2, m.checkFeed(t, tx), m.checkWords(t, tx))
 		}))
 	}
 }
@@ -287,6 +289,24 @@ func (m *machine) checkDoc(t *rapid.T, tx *store.Tx, id string, want *modelDoc) 
 			t.Errorf("%s: got base %s, %v", id, base, err)
 		}
 	}
+}
+
+// checkWords searches the documents for a word.
+func (m *machine) checkWords(t *rapid.T, tx *store.Tx) error {
+	const word = "3"
+	var want []string
+	for id, d := range m.docs {
+		if !d.deleted && d.body == `{"n":`+word+`}` {
+			want = append(want, id)
+		}
+	}
+	got, err := search(tx, "SELECT META().id FROM _ WHERE MATCH(words, '"+word+"')")
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("search: got %v, want %v", got, want)
+	}
+	return err
 }
 
 func (m *machine) checkFeed(t *rapid.T, tx *store.Tx) error {

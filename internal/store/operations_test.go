@@ -1,12 +1,14 @@
 package store_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/tandemdb/tandem/internal/query/fulltext"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/store/storetest"
@@ -52,7 +54,8 @@ func newStage(t *testing.T, path string, v store.Versioning) *stage {
 	s.save(t, "based", `{"n":2}`)
 	s.merged(t)
 	update(t, s.db, func(tx *store.Tx) error {
-		return tx.CreateIndex(s.c, store.Index{Name: "old", Expressions: []string{"n"}}, nil)
+		text := store.Index{Name: "text", Expressions: []string{"n"}, Text: &fulltext.Options{}}
+		return errors.Join(tx.CreateIndex(s.c, store.Index{Name: "old", Expressions: []string{"n"}}, nil), tx.CreateIndex(s.c, text, nil))
 	})
 	for _, id := range []string{"expired", "expired too", "expired again"} {
 		update(t, s.db, func(tx *store.Tx) error { return tx.SetExpiry(s.c, id, tx.Now().Add(time.Hour)) })
@@ -212,7 +215,14 @@ func (s *stage) operations() map[string]func(*store.Tx) error {
 		"CreateIndex over another": func(tx *store.Tx) error {
 			return tx.CreateIndex(s.c, store.Index{Name: "old", Expressions: []string{"n", "META().id"}}, nil)
 		},
-		"DeleteIndex": func(tx *store.Tx) error { return tx.DeleteIndex(s.c, "old") },
+		"CreateIndex of texts": func(tx *store.Tx) error {
+			return tx.CreateIndex(s.c, store.Index{Name: "texts", Expressions: []string{"n"}, Text: &fulltext.Options{Language: "en"}}, nil)
+		},
+		"CreateIndex of texts over another": func(tx *store.Tx) error {
+			return tx.CreateIndex(s.c, store.Index{Name: "text", Expressions: []string{"n"}, Text: &fulltext.Options{Language: "en"}}, nil)
+		},
+		"DeleteIndex":          func(tx *store.Tx) error { return tx.DeleteIndex(s.c, "old") },
+		"DeleteIndex of texts": func(tx *store.Tx) error { return tx.DeleteIndex(s.c, "text") },
 
 		"CreateCollection": func(tx *store.Tx) error { _, err := tx.CreateCollection("shop", "items"); return err },
 

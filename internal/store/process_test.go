@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tandemdb/tandem/internal/query/fulltext"
 	"github.com/tandemdb/tandem/internal/seal"
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/testsize"
@@ -64,6 +65,9 @@ func childSave(db *store.DB, c *store.Collection, id string) error {
 			return err
 		}
 		body = blobBody(digest)
+	}
+	if body == "" {
+		body = `{"words":"of the child"}`
 	}
 	_, err := trySave(db, c, store.Edit{ID: id, Body: []byte(body)})
 	return err
@@ -118,6 +122,7 @@ func twoProcesses(t *testing.T, o store.Options) {
 	each := testsize.Pick(50, 300)
 	db := open(t, o)
 	c := defaults(t, db)
+	createIndex(t, db, store.Index{Name: "words", Expressions: []string{"words"}, Text: &fulltext.Options{}})
 	p := startChild(t, db)
 	var both sync.WaitGroup
 	both.Go(func() {
@@ -127,7 +132,7 @@ func twoProcesses(t *testing.T, o store.Options) {
 	})
 	both.Go(func() {
 		for i := range each {
-			save(t, db, c, fmt.Sprint("parent-", i), `{}`)
+			save(t, db, c, fmt.Sprint("parent-", i), `{"words":"of the parent"}`)
 		}
 	})
 	both.Wait()

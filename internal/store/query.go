@@ -21,7 +21,7 @@ func (tx *Tx) Catalog() (plan.Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := catalog{database: tx.db.Name(), known: map[plan.Collection]bool{}}
+	c := catalog{database: tx.db.Name(), known: map[plan.Collection]bool{}, tx: tx}
 	for _, coll := range all {
 		c.known[plan.Collection{Scope: coll.scope, Name: coll.name}] = true
 		c.names = append(c.names, coll.FullName())
@@ -33,6 +33,7 @@ type catalog struct {
 	database string
 	known    map[plan.Collection]bool
 	names    []string
+	tx       *Tx
 }
 
 func (c catalog) Collections() []string { return c.names }
@@ -137,6 +138,9 @@ func (tx *Tx) translate(q *plan.Query, params map[string]value.Value) (*sql.Stat
 	if v.Limit, v.Offset, err = eval.Limits(q, eval.Input{Params: params, Location: time.Local}); err != nil {
 		return nil, v, nil, syntax.Failed("%v", err)
 	}
+	if v.Searches, err = tx.searches(q, params, tables); err != nil {
+		return nil, v, nil, err
+	}
 	s, err := sql.Translate(q, func(c plan.Collection) sql.Table { return tables[c] }, time.Local)
 	if err != nil {
 		return nil, v, nil, err
@@ -188,5 +192,5 @@ func (tx *Tx) tables(q *plan.Query) (map[plan.Collection]sql.Table, error) {
 		}
 		tables[src.Collection] = t
 	}
-	return tables, nil
+	return tables, tx.textTables(q, tables)
 }

@@ -157,7 +157,11 @@ func (r *rig) conn() *sqlite3.Conn {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if _, err := queries.Prepare(c); err != nil { // for the indexes of the tables
+	runner, err := queries.Prepare(c) // for the indexes of the tables
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := runner.EnableFullText(); err != nil {
 		r.t.Fatal(err)
 	}
 	return c

@@ -10,10 +10,9 @@ const (
 	applicationID = 0x54414e44 // "TAND"
 	formatVersion = 1          // of databases without indexes for queries
 	indexedFormat = 2          // of databases that have or had an index for queries; older programs lack the functions to write them
+	textFormat    = 3          // of databases that have or had a full-text index
+	latestFormat  = textFormat
 )
-
-// raiseFormat makes older programs refuse the database.
-const raiseFormat = `PRAGMA user_version=2` // indexedFormat
 
 // pageSize holds seven documents of 1 kB and was the best of 4 to 32 kB in mixed loads.
 const pageSize = 8192

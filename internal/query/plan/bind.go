@@ -14,6 +14,7 @@ type scope struct {
 	columns    bool // the expression is a result column,
 	column     int  // its index
 	constant   bool // no rows exist yet
+	conjunct   bool // the expression is one of those between the ANDs of WHERE
 
 	variables *variable // of the surrounding ANY and EVERY
 }
@@ -27,6 +28,10 @@ type variable struct {
 
 // bind resolves the names of an expression.
 func (b *binder) bind(x syntax.Expr, s scope) (Expr, error) {
+	conjunct := s.conjunct
+	if and, ok := x.(*syntax.Binary); !ok || and.Op != "AND" {
+		s.conjunct = false
+	}
 	switch x := x.(type) {
 	case *syntax.Literal:
 		return &Literal{x.Value}, nil
@@ -43,6 +48,9 @@ func (b *binder) bind(x syntax.Expr, s scope) (Expr, error) {
 	case *syntax.Meta:
 		return b.meta(x, nil, s)
 	case *syntax.Call:
+		if x.Function == "match" || x.Function == "rank" {
+			return b.fullText(x, s, conjunct)
+		}
 		return b.call(x, s)
 	case *syntax.Collated:
 		return b.collated(x, s)

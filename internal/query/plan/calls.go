@@ -16,9 +16,6 @@ func (b *binder) call(x *syntax.Call, s scope) (Expr, error) {
 	if slices.Contains(aggregates, x.Function) {
 		return b.aggregate(x, s)
 	}
-	if x.Function == "match" || x.Function == "rank" {
-		return nil, syntax.Errorf(x.Pos(), "there is no such full-text index")
-	}
 	f := function.Find(x.Function)
 	if f == nil {
 		err := syntax.Errorf(x.Pos(), "there is no function %q", x.Function)

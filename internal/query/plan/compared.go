@@ -14,7 +14,7 @@ import (
 func (q *Query) Compared() (names []string) {
 	note := func(x Expr) bool {
 		if p, ok := x.(*Property); ok && q.Sources[p.Source].Items == nil && len(p.Path) > 0 {
-			if name := nameOf(p.Path); !slices.Contains(names, name) {
+			if name := PathName(p.Path); !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}
@@ -42,8 +42,8 @@ func walk(x Expr, visit func(Expr) bool) {
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// nameOf returns a path as queries write it.
-func nameOf(p value.Path) string {
+// PathName returns a path as queries write it.
+func PathName(p value.Path) string {
 	var b strings.Builder
 	for i, step := range p {
 		switch {

@@ -110,6 +110,11 @@ type (
 		X         Expr
 		Collation collation.Collation
 	}
+	// Match is true for documents that a full-text search finds: that of [Query].Matches at Number. Match stands only
+	// between the ANDs of WHERE.
+	Match struct{ Number int }
+	// Rank is how well a document fits the full-text search of a [Match].
+	Rank struct{ Number int }
 )
 
 // When is a branch of a [Case].
@@ -151,6 +156,8 @@ func (*Aggregate) expr()  {}
 func (*Items) expr()      {}
 func (*Members) expr()    {}
 func (*Collated) expr()   {}
+func (*Match) expr()      {}
+func (*Rank) expr()       {}
 
 // GivesTruth reports whether x is an operator whose result is true or false. As a whole result
 // column it gives booleans, inside another expression the integers 1 and 0.
@@ -164,7 +171,7 @@ func GivesTruth(x Expr) bool {
 			return false
 		}
 		return true
-	case *Test, *In, *Like, *Between, *Quantified:
+	case *Test, *In, *Like, *Between, *Quantified, *Match:
 		return true
 	case *Collated:
 		return GivesTruth(x.X)

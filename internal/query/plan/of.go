@@ -13,7 +13,7 @@ import (
 func Of(s *syntax.Select, catalog Catalog) (*Query, error) {
 	b := &binder{catalog: catalog, q: &Query{Distinct: s.Distinct}}
 	steps := []func(*syntax.Select) error{
-		b.sources, b.columns, b.joins, b.where, b.groupBy, b.having, b.orderBy, b.limits,
+		b.sources, b.columns, b.joins, b.where, b.groupBy, b.having, b.orderBy, b.limits, b.ranks,
 	}
 	for _, step := range steps {
 		if err := step(s); err != nil {
@@ -50,6 +50,7 @@ type binder struct {
 
 	traits   map[int]traits // of result columns, of those that were asked for
 	repeated int            // nodes of the columns that other clauses repeat
+	ranked   []int          // where RANK of each of q.Matches stands first
 }
 
 // alias is the alias of a column.
@@ -195,7 +196,7 @@ func (b *binder) items(path *syntax.Name, at int) (Expr, error) {
 
 func (b *binder) where(s *syntax.Select) (err error) {
 	if s.Where != nil {
-		b.q.Where, err = b.bind(s.Where, scope{clause: "WHERE", aliases: true})
+		b.q.Where, err = b.bind(s.Where, scope{clause: "WHERE", aliases: true, conjunct: true})
 	}
 	return err
 }

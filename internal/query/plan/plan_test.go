@@ -12,7 +12,7 @@ import (
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
-var catalog = querytest.Data{"_default.one": nil, "travel.airlines": nil, "other.airlines": nil}
+var catalog = querytest.Data{"_default.one": nil, "_default.odd": nil, "travel.airlines": nil, "other.airlines": nil}
 
 func of(query string) (*plan.Query, error) {
 	s, err := syntax.Parse(query)
@@ -29,27 +29,38 @@ func TestWhatANameCannotMeanIsSaid(t *testing.T) {
 		message string // part of the message
 		hint    string // part of the hint
 	}{
-		"SELECT x FROM airlines":                                             {14, `no collection "airlines"`, "airlines?"},
-		"SELECT x FROM travel.airlins":                                       {14, `no collection "travel.airlins"`, "travel.airlines?"},
-		"SELECT lengt(x) FROM one":                                           {7, `no function "lengt"`, "length()?"},
-		"SELECT upper(x, x) FROM one":                                        {7, "takes 1 argument, and is given 2", ""},
-		"SELECT x FROM one a JOIN one b ON a.x = b.x":                        {7, `"x" belongs to no source`, "a.x"},
-		"SELECT a.x FROM one a JOIN one a ON TRUE":                           {27, `two sources are called "a"`, "AS"},
-		"SELECT x FROM one WHERE max(x) > 1":                                 {24, "WHERE cannot use the aggregate max()", ""},
-		"SELECT max(x) AS m FROM one WHERE m > 1":                            {34, `which stands for an aggregate`, ""},
-		"SELECT max(min(x)) FROM one":                                        {11, "max() cannot use the aggregate min()", ""},
-		"SELECT x AS y, y FROM one":                                          {15, `the alias "y" of another column`, ""},
-		"SELECT x AS y, x AS Y FROM one":                                     {20, `two columns have the alias "Y"`, ""},
-		"SELECT x FROM one ORDER BY 2":                                       {27, "no column 2", "there are 1"},
-		"SELECT x FROM one LIMIT x":                                          {24, "LIMIT cannot depend on a document", ""},
-		"SELECT x FROM one LIMIT 1.5":                                        {24, "LIMIT takes an integer", ""},
-		"SELECT META().nothing FROM one":                                     {13, "META() has no such field", "expiration"},
-		"SELECT META(b).id FROM one a":                                       {7, `no source "b"`, ""},
-		"SELECT u FROM one o UNNEST arr AS u":                                {27, "UNNEST takes a property that begins with the name of a source", ""},
-		"SELECT airlines.x FROM travel.airlines JOIN other.airlines ON TRUE": {7, "one of several sources", "AS"},
-		"SELECT abs(*) FROM one":                                             {7, "neither * nor DISTINCT", ""},
-		"SELECT sum(*) FROM one":                                             {7, "takes 1 argument", ""},
-		"SELECT x FROM one WHERE MATCH(i, 'x')":                              {24, "no such full-text index", ""},
+		"SELECT x FROM airlines":                                              {14, `no collection "airlines"`, "airlines?"},
+		"SELECT x FROM travel.airlins":                                        {14, `no collection "travel.airlins"`, "travel.airlines?"},
+		"SELECT lengt(x) FROM one":                                            {7, `no function "lengt"`, "length()?"},
+		"SELECT upper(x, x) FROM one":                                         {7, "takes 1 argument, and is given 2", ""},
+		"SELECT x FROM one a JOIN one b ON a.x = b.x":                         {7, `"x" belongs to no source`, "a.x"},
+		"SELECT a.x FROM one a JOIN one a ON TRUE":                            {27, `two sources are called "a"`, "AS"},
+		"SELECT x FROM one WHERE max(x) > 1":                                  {24, "WHERE cannot use the aggregate max()", ""},
+		"SELECT max(x) AS m FROM one WHERE m > 1":                             {34, `which stands for an aggregate`, ""},
+		"SELECT max(min(x)) FROM one":                                         {11, "max() cannot use the aggregate min()", ""},
+		"SELECT x AS y, y FROM one":                                           {15, `the alias "y" of another column`, ""},
+		"SELECT x AS y, x AS Y FROM one":                                      {20, `two columns have the alias "Y"`, ""},
+		"SELECT x FROM one ORDER BY 2":                                        {27, "no column 2", "there are 1"},
+		"SELECT x FROM one LIMIT x":                                           {24, "LIMIT cannot depend on a document", ""},
+		"SELECT x FROM one LIMIT 1.5":                                         {24, "LIMIT takes an integer", ""},
+		"SELECT META().nothing FROM one":                                      {13, "META() has no such field", "expiration"},
+		"SELECT META(b).id FROM one a":                                        {7, `no source "b"`, ""},
+		"SELECT u FROM one o UNNEST arr AS u":                                 {27, "UNNEST takes a property that begins with the name of a source", ""},
+		"SELECT airlines.x FROM travel.airlines JOIN other.airlines ON TRUE":  {7, "one of several sources", "AS"},
+		"SELECT abs(*) FROM one":                                              {7, "neither * nor DISTINCT", ""},
+		"SELECT sum(*) FROM one":                                              {7, "takes 1 argument", ""},
+		"SELECT x FROM one WHERE MATCH(i, 'x')":                               {30, `no full-text index "i" in _default.one`, "create one"},
+		"SELECT x FROM odd WHERE MATCH(textIds, 'x')":                         {30, `no full-text index "textIds"`, "textIdx?"},
+		"SELECT x FROM odd WHERE MATCH('textIdx', 'x')":                       {30, "the name of a full-text index", ""},
+		"SELECT x FROM odd WHERE MATCH(textIdx)":                              {24, "MATCH() takes 2 arguments", ""},
+		"SELECT x FROM odd WHERE MATCH(textIdx, body)":                        {39, "cannot depend on a document", "parameter"},
+		"SELECT x FROM odd WHERE NOT MATCH(textIdx, 'x')":                     {28, "alone or between ANDs", ""},
+		"SELECT x FROM odd WHERE x OR MATCH(textIdx, 'x')":                    {29, "alone or between ANDs", ""},
+		"SELECT MATCH(textIdx, 'x') FROM odd":                                 {7, "alone or between ANDs", ""},
+		"SELECT x FROM odd WHERE MATCH(textIdx, 'x') AND MATCH(textIdx, 'y')": {48, "searches the index \"textIdx\" already", "AND"},
+		"SELECT RANK(textIdx) FROM odd":                                       {7, "needs a MATCH()", ""},
+		"SELECT x FROM odd WHERE MATCH(textIdx, 'x') LIMIT RANK(textIdx)":     {50, "LIMIT cannot use RANK()", ""},
+		"SELECT x FROM odd ORDER BY RANK(textIdx, 1)":                         {27, "RANK() takes 1 argument", ""},
 	} {
 		_, err := of(query)
 		querytest.Refused(t, query, err, want.pos, want.message, want.hint)
@@ -77,6 +88,7 @@ func TestWhatAnIndexCannotHoldIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		"n +": "expected an expression", "": "expected an expression", "nosuch(n)": "no function", "count(n)": "aggregate",
 		"$p": "parameter", "SELECT n FROM one": "expected an expression", "str_to_millis(n)": "time zone",
+		"match(i, 'x')": "MATCH()", "rank(i)": "RANK()",
 	} {
 		list, err := syntax.ParseExpressions(text)
 		if err == nil {

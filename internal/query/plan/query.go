@@ -15,6 +15,8 @@ type Catalog interface {
 	Collection(scope, name string) (Collection, bool)
 	// Collections lists the full names of all collections, for suggestions in errors.
 	Collections() []string
+	// TextIndexes lists the full-text indexes of a collection.
+	TextIndexes(Collection) []string
 }
 
 // Collection names a collection.
@@ -33,6 +35,7 @@ type Query struct {
 	Offset   Expr // nil if absent
 	Grouped  bool // one row for each group, or for all rows if it has aggregates and no GROUP BY
 	Params   []string
+	Matches  []Search // the full-text searches of WHERE
 }
 
 // ColumnNames returns the names of the result columns.

@@ -187,6 +187,37 @@ func (d Data) Collections() []string {
 	return slices.Collect(maps.Keys(d))
 }
 
+// TextIndexes implements plan.Catalog.
+func (d Data) TextIndexes(c plan.Collection) []string {
+	switch c {
+	case plan.Collection{Scope: "_default", Name: "odd"}:
+		return []string{"textIdx", "bodyEn", "bodyNoAcc", "bodyEnNoAcc", "labelsIdx", "techOnly"}
+	case plan.Collection{Scope: "travel", Name: "hotels"}:
+		return []string{"hotelText", "reviewText"}
+	}
+	return nil
+}
+
+// TextIndex is a full-text index of the recorded queries.
+type TextIndex struct {
+	Collection, Name, Type, Expr, Language, Where string
+	IgnoreAccents                                 bool
+}
+
+// TextIndexes reads the full-text indexes of the recorded queries, or skips the test.
+func TextIndexes(t testing.TB) (all []TextIndex) {
+	t.Helper()
+	for line := range lines(t, filepath.Join(folder(t, "vectors/query"), "setup.jsonl")) {
+		var x TextIndex
+		decode(t, line, &x)
+		if x.Type == "fts" {
+			x.Collection = fullName(x.Collection)
+			all = append(all, x)
+		}
+	}
+	return all
+}
+
 // Documents returns the documents in the form of the evaluator.
 func (d Data) Documents() func(plan.Collection) []eval.Document {
 	loaded := map[string][]eval.Document{}
@@ -206,6 +237,10 @@ type IndexStep struct {
 	Do   struct {
 		Op, Name, Type, Expr, Where, UnnestPath string
 		Query                                   string `json:"q"`
+
+		Language        string
+		StopWords       *string
+		DisableStemming bool
 	}
 	Result struct {
 		Error any
@@ -214,13 +249,13 @@ type IndexStep struct {
 	}
 }
 
-// IndexScript reads the script with indexes without the steps of full text, or skips the test.
+// IndexScript reads the script with indexes without its lists of all, or skips the test.
 func IndexScript(t testing.TB) (all []IndexStep) {
 	t.Helper()
 	for line := range lines(t, filepath.Join(folder(t, "vectors/query"), "indexes.jsonl")) {
 		var s IndexStep
 		decode(t, line, &s)
-		if s.Do.Type != "fts" && !strings.Contains(s.Do.Query, "MATCH(") && s.Do.Op != "indexes" {
+		if s.Do.Op != "indexes" {
 			all = append(all, s)
 		}
 	}

@@ -63,17 +63,28 @@ func Vectors(t testing.TB) []Vector {
 	}
 	var all []Vector
 	for _, file := range files {
-		if slices.Contains([]string{"setup.jsonl", "odd.jsonl", "one.jsonl", "indexes.jsonl"}, filepath.Base(file)) {
+		if slices.Contains([]string{"setup.jsonl", "odd.jsonl", "one.jsonl", "indexes.jsonl", "fts.jsonl"}, filepath.Base(file)) {
 			continue
 		}
 		for line := range lines(t, file) {
 			var v Vector
 			decode(t, line, &v)
-			if (strings.Contains(v.Query, "MATCH(") || strings.Contains(v.Query, "match(")) && v.Error == nil {
+			if strings.Contains(v.Query, "MATCH(") && v.Error == nil {
 				continue
 			}
 			all = append(all, differ(t, v))
 		}
+	}
+	return all
+}
+
+// TextVectors returns the recorded queries of full-text search.
+func TextVectors(t testing.TB) (all []Vector) {
+	t.Helper()
+	for line := range lines(t, filepath.Join(folder(t, "vectors/query"), "fts.jsonl")) {
+		var v Vector
+		decode(t, line, &v)
+		all = append(all, differ(t, v))
 	}
 	return all
 }

@@ -24,6 +24,10 @@ func (w *writer) operator(x plan.Expr) {
 		w.put("(", func() { w.key(x.X) }, " ", not(x.Not), "BETWEEN ", func() { w.key(x.Low) }, " AND ", func() { w.key(x.High) }, ")")
 	case *plan.Quantified:
 		w.quantified(x)
+	case *plan.Match:
+		w.match(x.Number)
+	case *plan.Rank:
+		w.put(w.searchName(x.Number), ".rank")
 	}
 }
 

@@ -28,20 +28,24 @@ const (
 // Binding is the source of a parameter's value in the SQL text: a parameter of the query, or a
 // value that is known only when the query runs.
 type Binding struct {
-	Kind  BindingKind
-	Param string // for Param
-	Form  Form   // for Param
+	Kind   BindingKind
+	Param  string // for Param
+	Form   Form   // for Param
+	Number int    // of the plan's Matches, for Search and Totals
 }
 
 // BindingKind is a kind of [Binding].
 type BindingKind uint8
 
-// The kinds of bindings. Now is in Unix milliseconds; Limit is -1 for no limit.
+// The kinds of bindings. Now is in Unix milliseconds; Limit is -1 for no limit. Search is a full-text search in the
+// language of FTS5, and Totals how often each of its phrases is in each column of the index.
 const (
 	Param BindingKind = iota
 	Now
 	Limit
 	Offset
+	Search
+	Totals
 )
 
 // Statement is a translated query.
@@ -64,6 +68,8 @@ type Table struct {
 
 	Leading    []plan.Expr // that the indexes of documents begin with
 	NotIndexed bool        // SQLite must not use its indexes
+
+	Texts map[string]TextIndex // those that the query searches, by name
 }
 
 // Translate translates a query. local is the time zone of dates without one.
@@ -199,11 +205,11 @@ func (w *writer) ending() {
 	}
 }
 
-// counted reports whether the query only counts a whole collection, and then writes it with the
-// count that the database keeps.
+// counted reports whether the query only counts a whole collection, or what a full-text search finds, and then writes it
+// without reading documents.
 func (w *writer) counted() bool {
 	q := w.q
-	if len(q.Columns) != 1 || len(q.Sources) != 1 || q.Where != nil || q.GroupBy != nil || q.Having != nil ||
+	if len(q.Columns) != 1 || len(q.Sources) != 1 || q.GroupBy != nil || q.Having != nil ||
 		q.Limit != nil || q.Offset != nil || q.OrderBy != nil || q.Distinct || q.Sources[0].Tombstones {
 		return false
 	}
@@ -212,14 +218,24 @@ func (w *writer) counted() bool {
 		return false
 	}
 	t := w.tables(q.Sources[0].Collection)
-	if t.Live == "" {
+	if _, found := q.Where.(*plan.Match); found {
+		w.foundCounted(t)
+		return true
+	}
+	if t.Live == "" || q.Where != nil {
 		return false
 	}
 	w.columns = []Form{Full}
-	w.put("SELECT (", t.Live, ") - (SELECT count(*) FROM ", t.Name, " WHERE expiry IS NOT NULL AND expiry <= ")
-	w.bind(Binding{Kind: Now})
+	w.put("SELECT (", t.Live, ") - (SELECT count(*) FROM ", t.Name, " WHERE ")
+	w.expired()
 	w.put(" AND flags & 1 = 0)")
 	return true
+}
+
+// expired writes the condition that a document has expired, whose columns need no prefix.
+func (w *writer) expired() {
+	w.put("expiry IS NOT NULL AND expiry <= ")
+	w.bind(Binding{Kind: Now})
 }
 
 func (w *writer) list(before string, list []plan.Expr, each func(plan.Expr)) {
@@ -316,6 +332,7 @@ func (w *writer) from() {
 			w.put(" JOIN ", func() { w.items(s.Items) }, " AS d", i)
 			continue
 		case i == 0:
+			w.found()
 			w.put(w.tables(s.Collection).Name, " AS d0", w.hint(s))
 			continue
 		case s.Kind == syntax.Left:
@@ -326,6 +343,7 @@ func (w *writer) from() {
 			w.put(" AND ", func() { w.key(s.On) })
 		}
 	}
+	w.ranks()
 	w.put(" WHERE ", func() { w.present(0) })
 	if w.q.Where != nil {
 		w.searches = searches(w.q.Where)

@@ -7,6 +7,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/tandemdb/tandem/internal/query/collation"
+	"github.com/tandemdb/tandem/internal/query/fulltext"
 	"github.com/tandemdb/tandem/internal/query/function"
 	"github.com/tandemdb/tandem/internal/query/sql"
 	"github.com/tandemdb/tandem/internal/query/value"
@@ -22,6 +23,10 @@ type Runner struct {
 	cursors       []*cursor // in the items of arrays, by number; nil where one was closed
 	grouped       groupedRows
 	tooManyGroups bool // why the last statement has failed
+
+	fullText bool            // FTS5 is there
+	changed  map[string]bool // the full-text indexes that have to follow changes
+	hits     []int64         // of the phrase that Totals counts, by column
 }
 
 // The bounds of the statements that a connection keeps.
@@ -73,11 +78,17 @@ func Versions() string {
 	return "functions " + function.Version + ", collations " + collation.Version + ", triggers " + sql.TriggerVersion
 }
 
+// TextVersions is [Versions] for full-text indexes.
+func TextVersions() string {
+	return Versions() + ", words " + fulltext.Version + ", text triggers " + sql.TextTriggerVersion
+}
+
 // Values are the values that a statement's parameters are bound to.
 type Values struct {
 	Params        map[string]value.Value
 	Now           int64 // Unix milliseconds
 	Limit, Offset int64 // Limit -1 means no limit
+	Searches      []Search
 }
 
 func (v Values) of(b sql.Binding) value.Value {
@@ -88,6 +99,10 @@ func (v Values) of(b sql.Binding) value.Value {
 		return value.OfInt(v.Limit)
 	case sql.Offset:
 		return value.OfInt(v.Offset)
+	case sql.Search:
+		return value.OfString(v.Searches[b.Number].Query)
+	case sql.Totals:
+		return value.OfString(v.Searches[b.Number].Totals)
 	case sql.Param:
 	}
 	p := v.Params[b.Param]
