@@ -29,6 +29,8 @@ var functions = template.FuncMap{
 	"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"short":  shortRevision,
 	"groups": fingerprintGroups,
+	"words":  fingerprintWords,
+	"qr":     qrCode,
 	"plural": plural,
 	"list":   func(texts ...string) []string { return texts },
 	"len64":  func(n int) uint64 { return uint64(n) }, //nolint:gosec // a length
