@@ -59,7 +59,7 @@ func (c *call) logInToPage(name, password, token string) string {
 	if token != "" {
 		u := c.h.links.spend(token, c.h.users.Load(), time.Now())
 		if u == nil {
-			return "This link was used before, or is too old. Make another with tandem console, or log in with a password."
+			return "This link was used before, or is too old. Log in with a name and a password instead: serve has said where those are."
 		}
 		c.who = caller{name: u.Name, user: u}
 	} else if err := c.identifyByPassword(name, password); err != nil {
