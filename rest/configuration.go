@@ -3,6 +3,7 @@ package rest
 import (
 	"cmp"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -74,6 +75,11 @@ type Configuration struct {
 	// see of the databases. [Handler.PageLink] makes a link to log in to it.
 	Page bool
 
+	// Static are the files of an app, served under /app/ to everybody: a page from there, with its scripts,
+	// may use the databases without CORS, by a session of its user. Sessions of admins are refused then,
+	// since those scripts could use them, and so is Page. Names that begin with a dot are not served.
+	Static fs.FS
+
 	// Logger receives one record for each request, and errors. Nil logs nothing.
 	Logger *slog.Logger
 }
@@ -116,6 +122,8 @@ func (c Configuration) Validate() error {
 		check(!names[name], "two databases have the name "+name, "set Name of one to another")
 		names[name] = true
 	}
+	check(c.Static == nil || !names[appName], "a database has the name "+appName+", which is the path of Static", "set Name to another")
+	check(c.Static == nil || !c.Page, "the scripts of an app could use the page as its user does", "serve Page and Static by two handlers, at two ports")
 	check(c.Users != nil || c.Anonymous || c.ClientCertificates != nil, "nobody may log in", "set Users, or Anonymous to let everybody in")
 	return errors.Join(append(errs, c.CORS.validate())...)
 }

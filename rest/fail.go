@@ -181,6 +181,9 @@ func (c *call) answerFailure(no *refusal) {
 		panic(http.ErrAbortHandler)
 	}
 	maps.Copy(c.w.Header(), no.header)
+	if mode := c.r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
+		c.w.Header().Del("Www-Authenticate") // a browser would ask the user, and the script would wait
+	}
 	f := no.failure()
 	f.ID = c.id
 	_ = c.answer(no.status, f) // the client is gone, if it fails

@@ -46,7 +46,7 @@ func NewHandler(cfg Configuration) (*Handler, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	h := &Handler{cfg: cfg.clone(), router: newRouter(slices.Concat(routes(), missingRoutes(), pageRoutes())), uuid: cfg.UUID}
+	h := &Handler{cfg: cfg.clone(), router: newRouter(slices.Concat(routes(), missingRoutes(), pageRoutes(), staticRoutes(cfg.Static))), uuid: cfg.UUID}
 	h.serve(h.cfg.Databases)
 	h.reading = make(chan struct{}, readsPerProcessor*runtime.GOMAXPROCS(0))
 	h.adHoc = make(chan struct{}, adHocQueries)

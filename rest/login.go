@@ -89,6 +89,8 @@ func postSession(c *call) error {
 		return err
 	case c.who.user == nil:
 		return needsLogin("give a name and a password")
+	case c.h.cfg.Static != nil && isAdmin(c.who.user):
+		return errAdminSession
 	case c.isForeign():
 		return refuse(http.StatusBadRequest, "your certificate is your login: you need no session")
 	}
@@ -100,6 +102,10 @@ func postSession(c *call) error {
 	c.setCookie(string(id), int(sessionLongest/time.Second))
 	return c.answer(http.StatusOK, answerOf(c.who.user))
 }
+
+// errAdminSession keeps the scripts of an app from what an admin may do.
+var errAdminSession = refuse(http.StatusForbidden, "an admin has no session where an app is served").
+	try("log in as another user, or send the password with each request")
 
 // beginOneTime makes a session for one WebSocket, which cannot have a header Authorization in a browser.
 func (c *call) beginOneTime() error {
@@ -168,6 +174,9 @@ func (c *call) resume(s *session) error {
 	u := c.h.users.Load().Find(s.user.Name)
 	if !u.SamePassword(s.user) {
 		return needsLogin("the session is over")
+	}
+	if c.h.cfg.Static != nil && isAdmin(u) { // who was none when the session began
+		return errAdminSession
 	}
 	c.who = caller{name: u.Name, user: u, session: s.login()}
 	return nil

@@ -41,6 +41,7 @@ type restFlags struct {
 	proxies  []string
 	file     string
 	page     bool
+	static   string
 
 	config *restConfig                        // from file, after databases
 	https  atomic.Pointer[tandem.TLSIdentity] // of config, after secure
@@ -56,13 +57,15 @@ func (f *restFlags) add(c *cobra.Command) {
 	flags.StringArrayVar(&f.proxies, "rest-proxy", nil, "`address` or network of a reverse proxy to believe X-Forwarded-For of; repeatable")
 	flags.StringVar(&f.file, "config", "", "`file` with the configuration of a Couchbase Edge Server, in place of databases and --rest")
 	flags.BoolVar(&f.page, "page", false, "serve a page for people at /_tandem/ of the port of HTTP")
+	flags.StringVar(&f.static, "rest-static", "", "serve the files of an app in a browser from `folder`, at /app/ of the port of HTTP")
+	exclusive(c, "page", "rest-static")
 	exclusive(c, "config", "rest")
 	exclusive(c, "config", "rest-write")
 	for _, other := range []string{"users-file", "user", "client-ca"} {
 		exclusive(c, "config", other)
 	}
 	exclusive(c, "config", "collection")
-	for _, needing := range []string{"rest-write", "rest-host", "rest-insecure", "rest-proxy", "page"} {
+	for _, needing := range []string{"rest-write", "rest-host", "rest-insecure", "rest-proxy", "page", "rest-static"} {
 		before(c, func() error {
 			if c.Flags().Changed(needing) && !f.on() {
 				return usage("--%s needs --rest", needing)

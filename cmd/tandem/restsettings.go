@@ -26,6 +26,9 @@ func (a *app) restConfiguration(s *restServer, dbs []*tandem.Database, f *serveF
 		Sync: listener, Log: a.log, Logger: a.logger(),
 		Hosts: append(hostsOf(listener), f.rest.hosts...), Page: f.rest.page,
 	}
+	if err := f.rest.openStatic(s, &cfg); err != nil {
+		return cfg, err
+	}
 	if cfg.Proxies, err = f.rest.networks(); err != nil {
 		return cfg, err
 	}
@@ -48,6 +51,20 @@ func (a *app) restConfiguration(s *restServer, dbs []*tandem.Database, f *serveF
 	return cfg, err
 }
 
+// openStatic opens the folder of an app. Nothing outside of it is served, also where it has links.
+func (f *restFlags) openStatic(s *restServer, cfg *rest.Configuration) error {
+	if f.static == "" {
+		return nil
+	}
+	root, err := os.OpenRoot(f.static)
+	if err != nil {
+		return withHint(fmt.Errorf("serve the app of --rest-static: %w", err), "name a folder with an index.html")
+	}
+	s.tidy = append(s.tidy, func() { _ = root.Close() })
+	cfg.Static = root.FS()
+	return nil
+}
+
 // metricsHandler answers with the counts of a listener.
 func metricsHandler(listener *tandem.URLEndpointListener) (http.Handler, error) {
 	registry := prometheus.NewRegistry()
@@ -64,6 +81,11 @@ func (a *app) restUsers(s *restServer, cfg *rest.Configuration, first *tandem.Da
 	case who.user != "":
 		cfg.Users, err = singleUser(who.user, who.password)
 	case cfg.Anonymous:
+	case cfg.Static != nil:
+		return usageError{
+			text: "--rest-static serves an app, and there are no users for it to log in as",
+			hint: "name them with --users-file or --user; an admin does not log in to an app",
+		}
 	case who.byCA && !isLocal(at): // others could guess the password of an admin
 	case !isLocal(at):
 		return usageError{
