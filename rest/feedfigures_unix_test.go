@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,14 +50,6 @@ func TestFeedFigures(t *testing.T) {
 	}
 	settled := crowd.storm(func() { f.write(10, nil) })
 	fmt.Printf("%-55s %9v\n", "all cut, all back with Last-Event-ID, settled after", settled)
-}
-
-// memory is that of living objects and stacks, in bytes.
-func memory() uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc + m.StackInuse
 }
 
 // feedFiguring is a server with a database to write to.

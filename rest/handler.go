@@ -152,7 +152,7 @@ func (c *call) run() error {
 	}
 	err = found.route.do(c)
 	if c.coll != nil && errors.Is(err, tandem.ErrNotFound) {
-		c.db.forget(c.coll) // which another process may have deleted
+		c.db.forgetIfGone(c.r.Context(), c.coll)
 	}
 	return err
 }

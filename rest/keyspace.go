@@ -85,19 +85,33 @@ func (s *served) collection(ctx context.Context, scope, name string) (*tandem.Co
 		return coll, nil
 	}
 	coll, err := s.Collection(ctx, scope, name)
-	if err == nil {
-		s.mu.Lock()
-		s.known[full] = coll
-		s.mu.Unlock()
+	if err != nil {
+		return nil, err
 	}
-	return coll, err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.known[full]; known != nil {
+		return known, nil // of another request: feeds of one collection share what they read
+	}
+	s.known[full] = coll
+	return coll, nil
 }
 
 // forget has the next request look for a collection again.
 func (s *served) forget(coll *tandem.Collection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.known, coll.FullName())
+	if s.known[coll.FullName()] == coll {
+		delete(s.known, coll.FullName())
+	}
+}
+
+// forgetIfGone is forget for a collection that something was not found in: perhaps a document, or perhaps
+// another process has deleted the collection.
+func (s *served) forgetIfGone(ctx context.Context, coll *tandem.Collection) {
+	if _, err := coll.LastSequence(ctx); errors.Is(err, tandem.ErrNotFound) {
+		s.forget(coll)
+	}
 }
 
 // locate finds what the path of a request names, and checks that the user has the access that the
