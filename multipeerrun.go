@@ -2,6 +2,7 @@ package tandem
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/x509"
 	"net"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/mesh"
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/transport"
@@ -23,6 +25,7 @@ type meshRun struct {
 	desk     *joinDesk // nil without a group that is joined by codes
 	server   *transport.Server
 	node     *mesh.Node
+	product  string         // names this run to the others
 	changed  chan struct{}  // capacity 1
 	removed  chan struct{}  // capacity 1: some member may have been removed
 	renewed  chan struct{}  // capacity 1: what discovery says has changed
@@ -77,6 +80,7 @@ func newMeshRun(m *MultipeerReplicator, id *TLSIdentity) (*meshRun, error) {
 		m: m, self: PeerIDOf(id.Leaf()), changed: make(chan struct{}, 1),
 		removed: make(chan struct{}, 1), renewed: make(chan struct{}, 1), records: make(chan recordsOf, maxRecordsWaiting),
 		links: make(map[mesh.ID]*meshLink), invitations: make(map[string]InvitationState),
+		product: userAgent + " (" + rand.Text()[:16] + ")",
 	}
 	run.identity.Store(id)
 	run.ctx, run.cancel = context.WithCancel(context.Background())
@@ -98,7 +102,7 @@ func newMeshRun(m *MultipeerReplicator, id *TLSIdentity) (*meshRun, error) {
 		Aside:     run.aside(),
 		Heartbeat: meshHeartbeat,
 		Limits:    transport.Limits{Connections: meshConnections, PerAddress: meshPerAddress},
-		Product:   userAgent,
+		Product:   run.product,
 		Logger:    m.cfg.Logger,
 	})
 	if err != nil {
@@ -229,6 +233,7 @@ func (c *meshConn) Abort()          { _ = c.Conn.Abort() }
 // accept holds the link that a peer has dialled.
 func (run *meshRun) accept(conn *transport.Conn) {
 	peer := PeerIDOf(conn.PeerCertificates()[0]) // the authenticator has seen it
+	run.checkTwin(conn, peer, conn.RemoteAddr().String())
 	_ = run.node.Accept(&meshConn{conn, peer, conn.RemoteAddr().String()})
 }
 
@@ -248,12 +253,28 @@ func (run *meshRun) dial(ctx context.Context, address string) (mesh.Conn, error)
 		ClientCertificate: &cert,
 		Timeout:           meshConnectTimeout,
 		Heartbeat:         meshHeartbeat,
-		UserAgent:         userAgent,
+		UserAgent:         run.product,
 		Proxy:             noProxy(),
 		Connect:           run.m.network.dialer(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &meshConn{conn, PeerIDOf(conn.PeerCertificates()[0]), address}, nil
+	peer := PeerIDOf(conn.PeerCertificates()[0])
+	run.checkTwin(conn, peer, address)
+	return &meshConn{conn, peer, address}, nil
+}
+
+// checkTwin notices another member with this one's identity. A member that has reached itself sees
+// the name of its own run.
+func (run *meshRun) checkTwin(conn *transport.Conn, peer PeerID, address string) {
+	if peer != run.self || conn.ServerHeader() == run.product {
+		return
+	}
+	run.m.mu.Lock()
+	defer run.m.mu.Unlock()
+	run.m.lastErr = fault.Invalid.In("join mesh", run.m.cfg.PeerGroupID).
+		Says("the device at %s has the same identity as this one: the others take the two for one", address).
+		Try("give each device an identity of its own; for a copied folder, make the database anew with `tandem copy DB NEW`")
+	run.notify()
 }

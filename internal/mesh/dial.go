@@ -131,6 +131,26 @@ func (n *Node) try(ctx context.Context, h *handAddress) {
 	}
 }
 
+// probePause is the least time between two looks for another peer with the own ID.
+const probePause = 30 * time.Second
+
+// probeLocked dials where another peer with the own ID is said to be: [Config.Dial] finds out.
+func (n *Node) probeLocked(ctx context.Context, now time.Time) {
+	if now.Before(n.probe) {
+		return
+	}
+	for _, address := range n.o.Elsewhere() {
+		n.probe = now.Add(probePause)
+		n.group.Go(func() {
+			limited, cancel := context.WithTimeout(ctx, dialTimeout)
+			defer cancel()
+			if conn, err := n.cfg.Dial(limited, address); err == nil {
+				conn.Abort()
+			}
+		})
+	}
+}
+
 // Hand is the state of an address that was given by hand.
 type Hand struct {
 	Address string

@@ -65,6 +65,7 @@ type Node struct {
 	links map[ID]*Link
 	hand  []*handAddress
 	ended bool
+	probe time.Time // not before: of an address where this peer's own ID may be found
 }
 
 // New returns a node that is not running.
@@ -131,6 +132,7 @@ func (n *Node) tick(ctx context.Context) {
 	now := time.Now()
 	n.mu.Lock()
 	actions := n.o.Tick(now)
+	n.probeLocked(ctx, now)
 	for _, a := range actions {
 		n.doLocked(ctx, a)
 	}

@@ -37,6 +37,8 @@ func (o *Overlay) hearRecord(now time.Time, l *link, r *Record) {
 			own := *o.own
 			own.Version = r.Version
 			o.own, o.changed = &own, true
+			r.tidy()
+			o.elsewhere = slices.DeleteFunc(slices.Clone(r.Addresses), func(a string) bool { return slices.Contains(own.Addresses, a) })
 		}
 		return
 	}

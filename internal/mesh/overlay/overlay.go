@@ -56,6 +56,8 @@ type Overlay struct {
 	careful bool // only peers that are vouched for are wanted
 	graph   graph
 	journal journal
+
+	elsewhere []string // addresses in a record of this peer that it has not written in this life
 }
 
 // New returns the state of a peer that knows nobody.
