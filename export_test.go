@@ -29,3 +29,19 @@ func (m *MultipeerReplicator) UseNetwork(
 ) {
 	m.network = &meshNetwork{listen, dial}
 }
+
+// KnownTo returns the revision of a document that a member of a mesh is known to have, "" for none.
+func (c *Collection) KnownTo(ctx context.Context, peer PeerID, id string) (rev string, err error) {
+	err = c.db.store.View(ctx, func(tx *store.Tx) error {
+		remote, err := tx.RemoteFor(remoteOf(peer))
+		if err != nil {
+			return err
+		}
+		head, err := tx.Head(c.coll, id)
+		if head != nil && remote != 0 {
+			rev = string(head.Known(remote))
+		}
+		return err
+	})
+	return rev, err
+}

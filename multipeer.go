@@ -29,9 +29,9 @@ type MultipeerReplicator struct {
 	mu       sync.Mutex // guards the following
 	run      *meshRun   // nil while stopped or paused
 	paused   bool
-	removed  error                // says that this member was removed from the group
-	identity *TLSIdentity         // of the last start
-	known    map[mesh.ID][]string // addresses of peers, from earlier runs
+	removed  error        // says that this member was removed from the group
+	identity *TLSIdentity // of the last start
+	known    []mesh.Past  // from earlier runs of this process
 	past     map[PeerID]replication.Progress
 	lastErr  error
 }
@@ -44,7 +44,7 @@ func NewMultipeerReplicator(cfg MultipeerReplicatorConfiguration) (*MultipeerRep
 	}
 	return &MultipeerReplicator{
 		cfg: cfg.clone(), db: cfg.Collections[0].Collection.Database(),
-		known: make(map[mesh.ID][]string), past: make(map[PeerID]replication.Progress),
+		past: make(map[PeerID]replication.Progress),
 	}, nil
 }
 

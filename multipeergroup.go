@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/tandemdb/tandem/blip"
@@ -227,16 +228,19 @@ func (run *meshRun) aside() *transport.Aside {
 func (run *meshRun) certificate() tls.Certificate { return run.identity.Load().TLSCertificate() }
 
 // withInviter adds the addresses of who has invited this member.
-func (run *meshRun) withInviter(known map[mesh.ID][]string) map[mesh.ID][]string {
+func (run *meshRun) withInviter(known []mesh.Past) []mesh.Past {
 	g := run.m.cfg.Group
 	if g == nil {
 		return known
 	}
 	var id mesh.ID
-	if n, err := hex.Decode(id[:], []byte(g.row.Inviter)); err == nil && n == len(id) && known[id] == nil && len(g.row.At) > 0 {
-		known[id] = g.row.At
+	if n, err := hex.Decode(id[:], []byte(g.row.Inviter)); err != nil || n != len(id) || len(g.row.At) == 0 {
+		return known
 	}
-	return known
+	if slices.ContainsFunc(known, func(p mesh.Past) bool { return p.ID == id }) {
+		return known
+	}
+	return append(known, mesh.Past{ID: id, Addresses: g.row.At})
 }
 
 // noteMembers writes down the neighbours whose certificate was not written down in this run.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/x509"
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -109,9 +110,11 @@ func newMeshRun(m *MultipeerReplicator, id *TLSIdentity) (*meshRun, error) {
 		run.cancel()
 		return nil, err
 	}
-	m.mu.Lock()
-	known := m.known
-	m.mu.Unlock()
+	known, err := run.recall()
+	if err != nil {
+		run.cancel()
+		return nil, errors.Join(err, run.server.Close(run.ctx))
+	}
 	run.node = mesh.New(mesh.Config{
 		Self: mesh.ID(run.self), Name: m.cfg.Name, MaxLinks: m.cfg.MaxLinks, Addresses: run.addresses,
 		Hand: m.cfg.Peers, Known: run.withInviter(known), Dial: run.dial, Serve: run.serve, Changed: run.notify, Log: m.cfg.Logger,
@@ -132,6 +135,7 @@ func (run *meshRun) begin() {
 	run.group.Go(func() { run.node.Run(run.ctx) })
 	run.group.Go(run.tell)
 	run.group.Go(run.recheck)
+	run.group.Go(run.keepHistory)
 	if run.desk != nil {
 		run.desk.attach()
 		run.group.Go(func() { run.desk.work(run.ctx) })
@@ -188,15 +192,7 @@ func (run *meshRun) end() {
 		run.m.cfg.Logger.Warn("mesh: neighbours did not leave in time", "error", err)
 	}
 	run.group.Wait()
-	known := make(map[mesh.ID][]string)
-	for _, p := range run.node.Peers() {
-		if len(p.Addresses) > 0 {
-			known[p.ID] = p.Addresses
-		}
-	}
-	run.m.mu.Lock()
-	run.m.known = known
-	run.m.mu.Unlock()
+	run.remember()
 }
 
 func (run *meshRun) notify() {

@@ -37,8 +37,8 @@ type Config struct {
 	// Hand are addresses that are tried for ever.
 	Hand []string
 
-	// Known are peers of an earlier run, with their addresses.
-	Known map[ID][]string
+	// Known are peers of an earlier run.
+	Known []Past
 
 	// Dial connects to an address. It must return soon after ctx ends.
 	Dial func(ctx context.Context, address string) (Conn, error)
@@ -50,6 +50,14 @@ type Config struct {
 	Changed func()
 
 	Log *slog.Logger // nil logs nothing
+}
+
+// Past is what is known of a peer from an earlier run.
+type Past struct {
+	ID        ID
+	Name      string
+	Addresses []string
+	Met       time.Time // when the last link began or ended; zero for never
 }
 
 // Node is a member of a mesh. Its methods may be called from any goroutine.
@@ -84,9 +92,8 @@ func New(cfg Config) *Node {
 	for _, address := range cfg.Hand {
 		n.hand = append(n.hand, &handAddress{address: address})
 	}
-	for id, addresses := range cfg.Known {
-		n.o.Seen(time.Now(), id, addresses)
-		n.o.Gone(id)
+	for _, p := range cfg.Known {
+		n.o.Recall(time.Now(), p.ID, p.Name, p.Addresses, p.Met)
 	}
 	return n
 }

@@ -47,6 +47,7 @@ const (
 	sqlListConflictLog
 	sqlRemoteURL
 	sqlListRemotes
+	sqlDropLocalCheckpoint
 	numStatements
 )
 
@@ -80,6 +81,8 @@ var statements = [numStatements]string{
 	sqlGetLocalCheckpoint: `SELECT body FROM local_checkpoints WHERE id = ?`,
 	sqlSetLocalCheckpoint: `INSERT INTO local_checkpoints VALUES (?, ?)
 		ON CONFLICT DO UPDATE SET body = excluded.body`,
+
+	sqlDropLocalCheckpoint: `DELETE FROM local_checkpoints WHERE id = ?`,
 
 	sqlFindRemote: `SELECT id FROM remotes WHERE url = ?`,
 	sqlAddRemote:  `INSERT INTO remotes (url) VALUES (?) RETURNING id`,
@@ -147,6 +150,7 @@ const (
 	sqlDropKept
 	sqlDropKeptRow
 	sqlKeptBlobBodies
+	sqlKnownTo
 	numCollStatements
 )
 
@@ -170,6 +174,8 @@ var collStatements = [numCollStatements]string{
 	sqlInsertDoc: `INSERT INTO docs_# VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 	sqlUpdateDoc: `UPDATE docs_# SET seq = ?1, flags = ?3, rev = ?4, history = ?5, known = ?6, expiry = ?7, body = ?8
 		WHERE id = ?2`,
+	sqlKnownTo: `SELECT id, seq FROM docs_#
+		WHERE seq > ? AND flags & 2 = 0 AND instr(' ' || replace(known, '=', ' ') || ' ', ?) ORDER BY seq` + atMost,
 	sqlMarkDoc:   `UPDATE docs_# SET flags = ?, known = ?, expiry = ? WHERE seq = ?`,
 	sqlMarkRun:   `UPDATE docs_# SET known = ? WHERE seq BETWEEN ? AND ? AND known = '' AND flags & 18 = 0`, // neither kept nor conflicted
 	sqlDeleteDoc: `DELETE FROM docs_# WHERE seq = ?`,

@@ -97,6 +97,16 @@ func (o *Overlay) Seen(now time.Time, id ID, addresses []string) {
 	p.nearby, o.stale = true, true
 }
 
+// Recall says what is known of a peer from an earlier life: its name, where it was, and when it was met
+// last.
+func (o *Overlay) Recall(now time.Time, id ID, name string, addresses []string, met time.Time) {
+	o.Seen(now, id, addresses)
+	o.Gone(id)
+	if p := o.peers[id]; p != nil {
+		p.name, p.met = CleanName(name), met
+	}
+}
+
 // Gone says that a discovered peer has vanished from the network.
 func (o *Overlay) Gone(id ID) {
 	if p := o.peers[id]; p != nil {

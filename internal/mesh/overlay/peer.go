@@ -25,6 +25,7 @@ type peer struct {
 	place place
 	hints []string  // addresses where it was seen
 	at    []string  // these, and those of the record
+	name  string    // of an earlier life
 	met   time.Time // when the last link began or ended
 	attempts
 }

@@ -27,7 +27,7 @@ func (o *Overlay) Peers() []Peer {
 	for id, p := range o.peers {
 		l := p.link
 		s := Peer{
-			ID: id, Addresses: p.at, Linked: l != nil, Dialled: l != nil && l.dialled,
+			ID: id, Name: p.name, Addresses: p.at, Linked: l != nil, Dialled: l != nil && l.dialled,
 			Wanted: slices.Contains(o.wanted, p), Online: p.online || l != nil, Nearby: p.nearby,
 			Met: p.met, NextDial: p.next, Trouble: p.why,
 		}

@@ -1,0 +1,75 @@
+package store
+
+import (
+	"strconv"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// ForgetKnown removes what remote is known to have from documents of a collection, the first limit of
+// those after a sequence, and returns the sequence to go on from, 0 after the last. Documents in
+// conflict keep it. A remote that comes back is offered the documents again, and says which it has.
+func (tx *Tx) ForgetKnown(c *Collection, remote Remote, after Sequence, limit int) (next Sequence, err error) {
+	const op = "forget remote"
+	if remote == 0 || limit < 1 {
+		return 0, fault.Invalid.In(op, c.FullName()).Says("no remote, or no limit")
+	}
+	ids, next, err := tx.knownTo(c, remote, after, limit)
+	if err != nil {
+		return 0, tx.fault(c, err, op, c.FullName())
+	}
+	for _, id := range ids {
+		err := tx.atomic(func() error {
+			head, err := tx.lookup(c, id, sqlHeadByID)
+			if err != nil || head == nil {
+				return err
+			}
+			head.remote = head.remote.without(remote, head.Rev.ID)
+			return tx.fault(c, tx.mark(c, head), op, id)
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return next, nil
+}
+
+func (tx *Tx) knownTo(c *Collection, remote Remote, after Sequence, limit int) (ids []string, next Sequence, err error) {
+	s, err := tx.collStmt(c, sqlKnownTo)
+	if err != nil {
+		return nil, 0, err
+	}
+	err = query(s, func(s *sqlite3.Stmt) error {
+		ids = append(ids, s.ColumnText(0))
+		next = Sequence(s.ColumnInt64(1))
+		return nil
+	}, int64(after), " "+strconv.FormatInt(int64(remote), 10)+" ", int64(limit))
+	if len(ids) < limit {
+		next = 0
+	}
+	return ids, next, err
+}
+
+// without returns k without the entry of a remote.
+func (k known) without(remote Remote, own revision.ID) (next known) {
+	for r, has := range k.entries(own) {
+		if r != remote {
+			next = next.join(entry(r, has, own))
+		}
+	}
+	return next
+}
+
+// DropLocalCheckpoint removes the local copy of a replicator's checkpoint, if there is one.
+func (tx *Tx) DropLocalCheckpoint(id string) error {
+	return tx.atomic(func() error {
+		s, err := tx.writing(sqlDropLocalCheckpoint, last)
+		if err != nil {
+			return err
+		}
+		return sqlFault(exec(s, id), "drop checkpoint", id)
+	})
+}
