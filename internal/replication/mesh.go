@@ -1,11 +1,6 @@
 package replication
 
-import (
-	"context"
-
-	"github.com/tandemdb/tandem/blip"
-	"github.com/tandemdb/tandem/internal/store"
-)
+import "github.com/tandemdb/tandem/blip"
 
 // Mesh makes a session a link between two members of a mesh, in either role.
 type Mesh struct {
@@ -58,34 +53,4 @@ func (m *Mesh) claims() *claims {
 		return nil
 	}
 	return &claims{shared: m.Fetches, all: make(map[fetchKey]*claim)}
-}
-
-// forgottenAtOnce is how many documents one transaction takes.
-const forgottenAtOnce = 500
-
-// Forget removes what a database keeps of a peer that was not met for long: what documents it is known
-// to have, and how far the replications with it have come. When it comes back, both compare all
-// documents anew.
-func (m *Mesh) Forget(ctx context.Context, db *store.DB) error {
-	for _, opts := range m.Collections {
-		for after, more := store.Sequence(0), true; more; more = after > 0 {
-			err := db.Update(ctx, func(tx *store.Tx) error {
-				known, err := tx.Remotes()
-				if remote := known[m.Remote]; err == nil && remote != 0 {
-					after, err = tx.ForgetKnown(opts.Collection, remote, after, forgottenAtOnce)
-				}
-				return err
-			})
-			if err != nil {
-				return err
-			}
-		}
-		err := db.Update(ctx, func(tx *store.Tx) error {
-			return tx.DropLocalCheckpoint(checkpointID(db.PrivateUUID(), m.Remote, &opts))
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

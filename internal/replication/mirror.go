@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"time"
@@ -91,4 +92,34 @@ func mirrorTheirs(tx *store.Tx, c *collection, body []byte) error {
 	}
 	_, err = tx.SetPeerCheckpoint(c.mirror, rev, mirror)
 	return err
+}
+
+// forgottenAtOnce is how many documents one transaction takes.
+const forgottenAtOnce = 500
+
+// Forget removes what a database keeps of a peer that was not met for long: what documents it is known
+// to have, and how far the replications with it have come. When it comes back, both compare all
+// documents anew.
+func (m *Mesh) Forget(ctx context.Context, db *store.DB) error {
+	for _, opts := range m.Collections {
+		for after, more := store.Sequence(0), true; more; more = after > 0 {
+			err := db.Update(ctx, func(tx *store.Tx) error {
+				known, err := tx.Remotes()
+				if remote := known[m.Remote]; err == nil && remote != 0 {
+					after, err = tx.ForgetKnown(opts.Collection, remote, after, forgottenAtOnce)
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		err := db.Update(ctx, func(tx *store.Tx) error {
+			return tx.DropLocalCheckpoint(checkpointID(db.PrivateUUID(), m.Remote, &opts))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
