@@ -129,6 +129,7 @@ func TestNothingTypedIsLostWhenSomebodyElseSaves(t *testing.T) {
 	b.visit(w.url, "docs/shop/h-0002")
 	b.typeText(`{"name": "Mine", "stars": 1, "tags": []}`)
 	w.save(w.coll, "h-0002", map[string]any{"name": "Bellevue <b>bold</b>", "stars": 9})
+	b.waitFor(`document.querySelector("main").innerText.includes("Somebody has changed this document")`)
 	b.run(chromedp.KeyEvent("s", chromedp.KeyModifiers(chromedp.ModifierCtrl)), chromedp.WaitVisible("table.merge"))
 	if text := value[string](b, "document.querySelector('main').innerText"); !strings.Contains(text, "somebody has changed the document") || !strings.Contains(text, "Mine") {
 		t.Errorf("the page shows:\n%s", text)

@@ -245,6 +245,10 @@ func TestADocumentIsEditedWithoutLoss(t *testing.T) {
 	if !strings.Contains(string(doc.Body()), "Harbour") {
 		t.Error("the conflict has overwritten the document")
 	}
+	v.shows(v.get(path+"?part=changed&rev="+url.QueryEscape(rev)), "Somebody has changed this document")
+	if got := v.get(path + "?part=changed&rev=" + url.QueryEscape(doc.RevisionID())); strings.TrimSpace(got.html) != "" {
+		t.Errorf("an unchanged document: %s", got.html)
+	}
 	got = v.post(path, "do", "choose", "base", base, "mine", typed, "pick.name", "mine", "pick.stars", "theirs")
 	v.shows(got, "\"name\": \"Anchor\",\n  \"stars\": 3")
 	got = v.post(path, "do", "save", "rev", doc.RevisionID(), "text", `{"name":"Harbour","stars":5,"exact":1.10}`)
@@ -257,6 +261,32 @@ func TestADocumentIsEditedWithoutLoss(t *testing.T) {
 	if got := v.post(path, "do", "delete", "rev", doc.RevisionID()); got.path != "/_tandem/docs/shop" {
 		t.Errorf("the deletion led to %s", got.path)
 	}
+}
+
+func TestAPartThatFailsIsNoWholePage(t *testing.T) {
+	v := visitAs(t, servePage(t, nil), "ann")
+	got := v.get("docs/shop/none?part=changed")
+	v.shows(got, `role="alert"`)
+	if got.status != http.StatusNotFound || strings.Contains(got.html, "<html") {
+		t.Errorf("%d %s", got.status, got.html)
+	}
+}
+
+func TestLargeDocumentsAreShownInPart(t *testing.T) {
+	v := visitAs(t, servePage(t, nil), "ann")
+	v.put("large", `{"text":"`+strings.Repeat("x", 10<<20)+`"}`)
+	got := v.get("docs/shop/large")
+	v.shows(got, "This document has 10.5 MB, too much to edit here")
+	if len(got.html) > 100<<10 {
+		t.Errorf("the page has %d bytes", len(got.html))
+	}
+	v.shows(v.get("docs/shop"), "large", "1 document") // without the bodies
+	var many strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&many, `,"key %d":%d`, i, i)
+	}
+	v.put("many", "{"+many.String()[1:]+"}")
+	v.shows(v.get("docs/shop/many"), `"key 9999": 9999`)
 }
 
 func TestReadersCannotWriteByThePage(t *testing.T) {

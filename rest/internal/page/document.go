@@ -18,6 +18,7 @@ type document struct {
 	TooLarge bool
 	Blobs    []blobRow
 	Saved    bool
+	Changed  bool // since the revision that the editor began with
 	Problem  *Problem
 	Merge    *merge // when somebody else has saved meanwhile
 }
@@ -48,6 +49,7 @@ func showDocument(l *look) (any, error) {
 		return nil, err
 	}
 	d.Saved = l.form.Has("saved")
+	d.Changed = l.form.Get("rev") != d.Revision
 	return d, nil
 }
 

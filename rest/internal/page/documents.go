@@ -52,7 +52,7 @@ func keyspaceOf(database, full string) string {
 type documentList struct {
 	KS, Name string
 	Prefix   string
-	Total    uint64
+	Total    int
 	Columns  []string // the members shown besides the ID
 	Rows     []documentRow
 	Before   string // the ID to list before; "" at the beginning
@@ -131,7 +131,7 @@ func (l *look) scan(list *documentList, params url.Values) (rows []listedRow, mo
 	params.Set("include_docs", "true")
 	path := "/" + list.KS + "/_all_docs?"
 	var got struct {
-		Total uint64      `json:"total_rows"`
+		Total int         `json:"total_rows"`
 		Rows  []listedRow `json:"rows"`
 	}
 	err = l.send(&got, Request{Path: path + params.Encode(), Most: bodiesMost})

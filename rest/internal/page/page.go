@@ -195,12 +195,16 @@ type shown struct {
 
 // render writes a view, or the part of it that the request asks for. problem, unless nil, has the status.
 func (p *Page) render(w http.ResponseWriter, r *http.Request, l *look, name string, data any, problem *Problem) {
-	block := "layout"
-	if part := r.URL.Query().Get("part"); part != "" && name != "problem" && p.templates[name].Lookup("part-"+part) != nil {
-		block = "part-" + part
+	block, with := "layout", any(shown{l, data})
+	switch part := "part-" + r.URL.Query().Get("part"); {
+	case part == "part-":
+	case name == "problem":
+		block, with = "problem", data
+	case p.templates[name].Lookup(part) != nil:
+		block = part
 	}
 	var html bytes.Buffer
-	if err := p.templates[name].ExecuteTemplate(&html, block, shown{l, data}); err != nil {
+	if err := p.templates[name].ExecuteTemplate(&html, block, with); err != nil {
 		http.Error(w, "the page cannot be made: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
