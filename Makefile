@@ -155,6 +155,7 @@ fmt: $(GOFUMPT) ## format the code
 .PHONY: tidy
 tidy: ## bring go.mod and go.sum up to date
 	go mod tidy
+	cd browser && go mod tidy
 
 .PHONY: lint
 lint: lint-format lint-modules lint-vet lint-code ## run every static check
@@ -167,6 +168,7 @@ lint-format: $(GOFUMPT)
 lint-modules:
 	@go mod verify
 	@go mod tidy -diff
+	@cd browser && go mod tidy -diff
 
 .PHONY: lint-vet
 lint-vet:
