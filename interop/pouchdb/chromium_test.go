@@ -42,7 +42,7 @@ func TestPouchDBInChromium(t *testing.T) {
 		Pushed, Pulled int
 		Problems       []string
 	}
-	if !testsize.Eventually(10*testsize.Patience, func() bool {
+	if !testsize.Eventually(4*testsize.Patience, func() bool {
 		d, err := s.coll.Document(context.Background(), "report")
 		return err == nil && json.Unmarshal(d.Body(), &report) == nil
 	}) {
