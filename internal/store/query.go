@@ -55,11 +55,11 @@ func (c catalog) Collection(scope, name string) (plan.Collection, bool) {
 func (tx *Tx) Query(
 	ctx context.Context, q *plan.Query, params map[string]value.Value, l QueryLimits, row func(*queries.Rows) error,
 ) error {
-	s, v, runner, err := tx.translate(q, params)
+	run, err := tx.translate(q, params)
 	if err != nil {
 		return err
 	}
-	return tx.run(ctx, runner, s, v, l, row)
+	return tx.run(ctx, run, l, row)
 }
 
 // QueryCount returns how many rows a query has, or as [Tx.Query] fails.
@@ -77,22 +77,24 @@ func (tx *Tx) QueryExists(ctx context.Context, q *plan.Query, params map[string]
 func (tx *Tx) number(
 	ctx context.Context, of func(*sql.Statement) *sql.Statement, q *plan.Query, params map[string]value.Value, l QueryLimits,
 ) (n int64, err error) {
-	s, v, runner, err := tx.translate(q, params)
+	run, err := tx.translate(q, params)
 	if err != nil {
 		return 0, err
 	}
-	err = tx.run(ctx, runner, of(s), v, l, func(rows *queries.Rows) error {
+	run.statement = of(run.statement)
+	err = tx.run(ctx, run, l, func(rows *queries.Rows) error {
 		n = rows.Value(0).Int()
 		return nil
 	})
 	return n, err
 }
 
-func (tx *Tx) run(
-	ctx context.Context, runner *queries.Runner, s *sql.Statement, v queries.Values, l QueryLimits, row func(*queries.Rows) error,
-) error {
+func (tx *Tx) run(ctx context.Context, run *queryRun, l QueryLimits, row func(*queries.Rows) error) error {
 	return tx.limited(ctx, l, func() error {
-		rows, err := runner.Run(s, v)
+		if err := tx.search(run); err != nil {
+			return tx.queryFault(ctx, err, l)
+		}
+		rows, err := tx.c.queries.Run(run.statement, run.values)
 		if err != nil {
 			return tx.queryFault(ctx, err, l)
 		}
@@ -118,34 +120,42 @@ func (tx *Tx) SchemaVersion() (version int64, err error) {
 
 // ExplainQuery returns the SQL of a query, and SQLite's plan with one step per line.
 func (tx *Tx) ExplainQuery(q *plan.Query, params map[string]value.Value) (text string, steps []string, err error) {
-	s, v, runner, err := tx.translate(q, params)
+	run, err := tx.translate(q, params)
+	if err == nil {
+		err = tx.search(run)
+	}
 	if err != nil {
 		return "", nil, err
 	}
-	steps, err = runner.Explain(s, v)
-	return s.Text, steps, tx.queryFault(tx.ctx, err, QueryLimits{})
+	steps, err = tx.c.queries.Explain(run.statement, run.values)
+	return run.statement.Text, steps, tx.queryFault(tx.ctx, err, QueryLimits{})
 }
 
-func (tx *Tx) translate(q *plan.Query, params map[string]value.Value) (*sql.Statement, queries.Values, *queries.Runner, error) {
-	v := queries.Values{Params: params, Now: tx.now.UnixMilli()}
+// queryRun is a query that is translated for one run.
+type queryRun struct {
+	statement *sql.Statement
+	values    queries.Values
+	searches  []textSearch // their values are still to be found out
+}
+
+func (tx *Tx) translate(q *plan.Query, params map[string]value.Value) (run *queryRun, err error) {
+	run = &queryRun{values: queries.Values{Params: params, Now: tx.now.UnixMilli()}}
 	if err := q.CheckParams(params); err != nil {
-		return nil, v, nil, err
+		return nil, err
 	}
 	tables, err := tx.tables(q)
 	if err != nil {
-		return nil, v, nil, err
+		return nil, err
 	}
+	if run.searches, err = tx.textSearches(q, params, tables); err != nil {
+		return nil, err
+	}
+	v := &run.values
 	if v.Limit, v.Offset, err = eval.Limits(q, eval.Input{Params: params, Location: time.Local}); err != nil {
-		return nil, v, nil, syntax.Failed("%v", err)
+		return nil, syntax.Failed("%v", err)
 	}
-	if v.Searches, err = tx.searches(q, params, tables); err != nil {
-		return nil, v, nil, err
-	}
-	s, err := sql.Translate(q, func(c plan.Collection) sql.Table { return tables[c] }, time.Local)
-	if err != nil {
-		return nil, v, nil, err
-	}
-	return s, v, tx.c.queries, err
+	run.statement, err = sql.Translate(q, func(c plan.Collection) sql.Table { return tables[c] }, time.Local)
+	return run, err
 }
 
 // CollectionsOf returns the collections that a query reads, each once. It fails with fault.NotFound if one was deleted.
@@ -192,5 +202,5 @@ func (tx *Tx) tables(q *plan.Query) (map[plan.Collection]sql.Table, error) {
 		}
 		tables[src.Collection] = t
 	}
-	return tables, tx.textTables(q, tables)
+	return tables, nil
 }

@@ -1,12 +1,15 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -181,6 +184,21 @@ func TestRankIsTheShareOfAllHits(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", text, strings.Join(got, ", "), want)
 		}
 	}
+	for text, want := range map[string]string{
+		"ORDER BY RANK(texts) DESC LIMIT 2":               "a c",
+		"ORDER BY RANK(texts) DESC LIMIT 1 OFFSET 1":      "c",
+		"ORDER BY RANK(texts) LIMIT 2":                    "b c",
+		"ORDER BY RANK(texts) DESC, META().id LIMIT 2":    "a c",
+		"AND title != 'red' ORDER BY RANK(texts) LIMIT 5": "b c",
+	} {
+		view(t, db, func(tx *store.Tx) error {
+			got, err := search(tx, "SELECT META().id FROM _ WHERE MATCH(texts, 'red') "+text)
+			if strings.Join(got, " ") != want {
+				t.Errorf("%s: got %q, want %s", text, got, want)
+			}
+			return err
+		})
+	}
 	grouped, _ := find(t, db, "SELECT max(RANK(texts)) FROM _ WHERE MATCH(texts, 'red') GROUP BY META().id ORDER BY 1")
 	if len(grouped) != 3 {
 		t.Errorf("groups with ranks: got %q, want three", grouped)
@@ -317,4 +335,100 @@ func TestASearchWithoutItsIndexFails(t *testing.T) {
 		return nil
 	})
 	sound(t, db)
+}
+
+// A document that has expired is not found, although it is in the index until it is purged.
+func TestASearchLeavesOutExpiredDocuments(t *testing.T) {
+	t.Parallel()
+	var late atomic.Int64
+	db := open(t, store.Options{Now: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }})
+	c := defaults(t, db)
+	createIndex(t, db, texts)
+	for _, id := range []string{"a", "b", "c"} {
+		save(t, db, c, id, `{"title":"apple"}`)
+	}
+	update(t, db, func(tx *store.Tx) error { return tx.SetExpiry(c, "b", tx.Now().Add(time.Hour)) })
+	matches(t, db, "texts", "apple", "a", "b", "c")
+	late.Store(int64(2 * time.Hour))
+	matches(t, db, "texts", "apple", "a", "c")
+	got, _ := find(t, db, "SELECT META().id FROM _ WHERE MATCH(texts, 'apple') ORDER BY RANK(texts) LIMIT 10")
+	if !slices.Equal(got, []string{"a", "c"}) {
+		t.Errorf("the best: got %q, want a and c", got)
+	}
+}
+
+// The bounds of a query hold while the hits of all documents are counted for its ranks.
+func TestTheEndOfAContextEndsTheCountForRanks(t *testing.T) {
+	t.Parallel()
+	db := library(t)
+	ctx, cancel := context.WithCancel(background)
+	cancel()
+	view(t, db, func(tx *store.Tx) error {
+		q, err := planOf(tx, `SELECT RANK(texts) FROM _ WHERE MATCH(texts, '"runner run"')`)
+		if err != nil {
+			return err
+		}
+		err = tx.Query(ctx, q, nil, store.QueryLimits{}, func(*queries.Rows) error { return nil })
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want the error of the context", err)
+		}
+		return nil
+	})
+}
+
+func TestFullTextIndexesMayHaveOddNames(t *testing.T) {
+	t.Parallel()
+	db := open(t, store.Options{})
+	c := defaults(t, db)
+	all := []string{"x", "x index", "x index_data", "x_data", "it's [one]", "  ", "é/日", "rank", "#", "x changed"}
+	for _, name := range all {
+		createIndex(t, db, store.Index{Name: name, Expressions: []string{"title"}, Text: &fulltext.Options{}})
+	}
+	save(t, db, c, "a", `{"title":"apple pie"}`)
+	sound(t, db)
+	for _, name := range all {
+		got, _ := find(t, db, "SELECT RANK(`"+name+"`) FROM _ WHERE MATCH(`"+name+"`, 'apple \"apple pie\"')")
+		if !slices.Equal(got, []string{"2.0"}) {
+			t.Errorf("%q: got %q, want a document with rank 2", name, got)
+		}
+	}
+	for _, name := range all {
+		update(t, db, func(tx *store.Tx) error { return tx.DeleteIndex(c, name) })
+		save(t, db, c, "a", `{"title":"apple"}`)
+		sound(t, db)
+	}
+}
+
+func TestAReadOnlyDatabaseIsSearched(t *testing.T) {
+	t.Parallel()
+	db := library(t)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	frozen := openAt(t, db.Path(), store.Options{ReadOnly: true, MustExist: true})
+	matches(t, frozen, "texts", "runner", "a", "b")
+	sound(t, frozen)
+}
+
+// What an index of another version cannot find is refused, until the database is opened for writing.
+func TestAFullTextIndexOfAnotherVersionIsBuiltAnew(t *testing.T) {
+	t.Parallel()
+	db := library(t)
+	damageText(t, db, `UPDATE info SET value = CAST(replace(value, 'words', 'w') AS BLOB) WHERE key = 'texts'`)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	frozen := openAt(t, db.Path(), store.Options{ReadOnly: true, MustExist: true})
+	view(t, frozen, func(tx *store.Tx) error {
+		if _, err := search(tx, "SELECT 1 FROM _ WHERE MATCH(texts, 'run')"); !errors.Is(err, fault.InvalidQuery) || !strings.Contains(err.Error(), "another version") {
+			t.Errorf("got %v, want a refusal", err)
+		}
+		return nil
+	})
+	if err := frozen.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := openAt(t, db.Path(), store.Options{MustExist: true})
+	matches(t, again, "texts", "runner", "a", "b")
+	sound(t, again)
 }

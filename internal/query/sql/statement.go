@@ -197,12 +197,16 @@ func (w *writer) selected() {
 // ending writes what follows the conditions and groups.
 func (w *writer) ending() {
 	w.orderBy()
-	if w.q.Limit != nil || w.q.Offset != nil {
-		w.put(" LIMIT ")
-		w.bind(Binding{Kind: Limit})
-		w.put(" OFFSET ")
-		w.bind(Binding{Kind: Offset})
+	if (w.q.Limit != nil || w.q.Offset != nil) && !w.best() {
+		w.limits()
 	}
+}
+
+func (w *writer) limits() {
+	w.put(" LIMIT ")
+	w.bind(Binding{Kind: Limit})
+	w.put(" OFFSET ")
+	w.bind(Binding{Kind: Offset})
 }
 
 // counted reports whether the query only counts a whole collection, or what a full-text search finds, and then writes it
