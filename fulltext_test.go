@@ -138,8 +138,8 @@ func TestAWrongSearchIsAQueryError(t *testing.T) {
 	for _, text := range []any{nil, 12, true, []int{1}, "", "the"} {
 		results, err := q.Execute(t.Context(), tandem.Parameters{"text": text})
 		check(t, err)
-		for range results.All() {
-			t.Errorf("%v: got a row, want none", text)
+		for row, err := range results.All() {
+			t.Errorf("%v: got %v, %v, want no row", text, row, err)
 		}
 	}
 	check(t, q.SetParameters(tandem.Parameters{"text": `"open`}))

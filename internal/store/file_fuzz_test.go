@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/fuzzing"
+	"github.com/tandemdb/tandem/internal/query/fulltext"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -62,6 +63,9 @@ func useFile(path string) (err error) {
 		if _, err := tx.Changes(c, 0, 100, store.Select{}); err != nil {
 			return err
 		}
+		if _, err := search(tx, "SELECT RANK(words) FROM _ WHERE MATCH(words, '1* OR \"7 7\"')"); err != nil {
+			return err
+		}
 		_, err := tx.Save(c, store.Edit{ID: "doc7", Body: []byte(`{"n":77}`)})
 		return err
 	})
@@ -76,6 +80,7 @@ func databaseFile(t testing.TB) []byte {
 		t.Fatal(err)
 	}
 	c := defaults(t, db)
+	createIndex(t, db, store.Index{Name: "words", Expressions: []string{"n"}, Text: &fulltext.Options{}})
 	for i := range 20 {
 		save(t, db, c, "doc"+strconv.Itoa(i), `{"n":`+strconv.Itoa(i)+`}`)
 	}

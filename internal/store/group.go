@@ -186,9 +186,13 @@ func (w *writer) finish(g *group) error {
 	if err == nil {
 		err = w.guard(w.c.commit)
 	}
+	describe := sqlFault
+	if w.c.queries.HasChangedTexts() { // FTS5 writes a part of its changes with the commit
+		describe = textFault
+	}
 	if err != nil {
 		w.abort(g)
-		return sqlFault(err, "commit", w.db.path)
+		return describe(err, "commit", w.db.path)
 	}
 	w.c.queries.ForgetChanges()
 	return nil

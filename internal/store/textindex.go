@@ -1,7 +1,10 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/query/plan"
@@ -79,4 +82,14 @@ func (c catalog) TextIndexes(of plan.Collection) (names []string) {
 		return nil
 	})
 	return names
+}
+
+// textFault describes an error of a transaction whose changes full-text indexes have to follow. SQLite does not tell
+// which table is damaged.
+func textFault(err error, op, subject string) error {
+	if errors.Is(err, sqlite3.CORRUPT) || errors.Is(err, sqlite3.CONSTRAINT) {
+		return fault.CorruptData.Says("a full-text index, or the database file, is damaged").
+			Try("compact the database, which builds a damaged index anew; or restore it from a backup").In(op, subject).Because(err)
+	}
+	return sqlFault(err, op, subject)
 }

@@ -432,3 +432,21 @@ func TestAFullTextIndexOfAnotherVersionIsBuiltAnew(t *testing.T) {
 	matches(t, again, "texts", "runner", "a", "b")
 	sound(t, again)
 }
+
+func TestAWriteThatADamagedFullTextIndexCannotFollowSaysWhatHelps(t *testing.T) {
+	t.Parallel()
+	db := library(t)
+	c := defaults(t, db)
+	damageText(t, db, `UPDATE "text_1_texts index_data" SET block = x'0102' WHERE id = 10`)
+	edit := store.Edit{ID: "d", Body: []byte(`{"title":"running"}`)}
+	if _, err := trySave(db, c, edit); !errors.Is(err, fault.CorruptData) || !strings.Contains(fault.HintOf(err), "compact") {
+		t.Errorf("got %v with the hint %q, want fault.CorruptData with a hint to compact", err, fault.HintOf(err))
+	}
+	if err := db.Compact(background); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := trySave(db, c, edit); err != nil {
+		t.Error(err)
+	}
+	matches(t, db, "texts", "run", "a", "d")
+}

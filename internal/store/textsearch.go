@@ -100,7 +100,7 @@ func (tx *Tx) search(run *queryRun) error {
 	}
 	if tx.group != nil {
 		if err := runner.ApplyTexts(); err != nil {
-			return err
+			return textFault(err, "run query", tx.db.path)
 		}
 	}
 	for _, s := range run.searches {

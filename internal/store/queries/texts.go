@@ -82,6 +82,9 @@ func (r *Runner) ApplyText(name string) error {
 	return err
 }
 
+// HasChangedTexts reports whether full-text indexes have followed changes of the transaction, or still have to.
+func (r *Runner) HasChangedTexts() bool { return len(r.changed) > 0 }
+
 // ForgetChanges is called when the transaction is over.
 func (r *Runner) ForgetChanges() { clear(r.changed) }
 
