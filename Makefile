@@ -42,7 +42,7 @@ MINUTES ?= 10
 SEEDS ?= 1000
 BASE ?= main
 STEPS ?= 1000000
-PEERS ?= 300
+PEERS ?= 1000
 
 .PHONY: help
 help: ## list the targets
@@ -111,9 +111,10 @@ bench-rest: ## measure requests to the REST server and its feeds, and SQLite alo
 	@CGO_ENABLED=0 go test -count=1 -run '^Test(Feed)?Figures$$' ./rest -figures 3s -v | grep -E '/s|listener|settled'
 
 .PHONY: bench-mesh
-bench-mesh: ## print the figures of meshes: 15 and 50 members in one process, and PEERS (300) simulated ones
-	@TANDEM_TESTS=all go test -count=1 -timeout 30m -run '^Test(Mesh|AMesh)' -v . | grep -v '^=== '
-	@TANDEM_TESTS=all go test -count=1 -timeout 60m -run '^Test(AMesh|ALargeMesh|FewLinks|Halves|Firewalls)' -v ./internal/mesh/overlay -overlay.peers $(PEERS) | grep -v '^=== '
+bench-mesh: ## print the figures of meshes with their bounds: members in one process, in simulated time, and PEERS (1000) simulated ones
+	@TANDEM_TESTS=all go test -count=1 -timeout 60m -run '^TestMesh' -v . | grep -E '^(---|ok|FAIL)|_test.go' | sed 's/^ *[a-z]*_test.go:[0-9]*: figure: //'
+	@TANDEM_TESTS=all go test -count=1 -timeout 60m -run '^Test(AMesh|ALargeMesh|FewLinks|Halves|Firewalls|AHostile)' -v ./internal/mesh/overlay -overlay.peers $(PEERS) | \
+		grep -E '^(---|ok|FAIL)|_test.go' | sed 's/^ *[a-z]*_test.go:[0-9]*: figure: //'
 
 .PHONY: converge
 converge: ## let SEEDS random meshes of peers converge

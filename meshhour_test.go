@@ -234,6 +234,8 @@ func troubledHours(t *testing.T, devices, documents int, lasts, every time.Durat
 		t.Logf("%d devices, %v: %d edits, %d cuts, %d sleeps, %d restarts, %d moves; agreed %v after the end; %.2f copies of "+
 			"each edit for each device; heap %d kB, at first %d; %d kB on the air", devices, lasts, h.edits, h.cuts, h.sleeps, h.restarts,
 			h.moves, agreed, copies, late>>10, early>>10, h.w.bytes.Load()>>10)
+		testsize.Figure(t, fmt.Sprintf("%d devices, %v of trouble: copies of each edit for each device", devices, lasts), copies, 1.2)
+		testsize.Figure(t, "… until they agree after the end", agreed, 15*time.Second)
 		if copies > 1.2 {
 			t.Errorf("%.2f copies, want at most 1.2", copies)
 		}

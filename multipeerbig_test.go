@@ -46,6 +46,8 @@ func TestMeshOfManyHasOneCopyEach(t *testing.T) {
 	}
 	t.Logf("%d members with %d documents each agree after %v; copies received by each: %.2f, at most %.2f",
 		members, each, took, sum/float64(members), most)
+	testsize.Figure(t, fmt.Sprintf("%d members with %d documents each, until all agree", members, each), took, 15*time.Second)
+	testsize.Figure(t, "copies that each receives until then", sum/float64(members), 1.2)
 	if mean := sum / float64(members); mean > 1.2 || mean < 0.9 {
 		t.Errorf("each member received %.2f copies, want one", mean)
 	}
@@ -115,6 +117,8 @@ func TestMeshSpreadsAChange(t *testing.T) {
 	}
 	slices.Sort(took)
 	t.Logf("a change of one of %d is on all others after %v (median), %v (p99)", members, took[len(took)/2], took[len(took)*99/100])
+	testsize.Figure(t, fmt.Sprintf("a change of one of %d is on all others, median", members), took[len(took)/2], 50*time.Millisecond)
+	testsize.Figure(t, "… 99th percentile", took[len(took)*99/100], 250*time.Millisecond)
 	wantSameContents(t, all...)
 }
 
@@ -146,6 +150,7 @@ func TestMeshFromOneAddress(t *testing.T) {
 		most = max(most, m.Status().Neighbors)
 	}
 	t.Logf("%d members see each other after %v, of which starting them took %v; most neighbours: %d", members, time.Since(begin), started, most)
+	testsize.Figure(t, fmt.Sprintf("%d members that know one address see each other", members), time.Since(begin), 15*time.Second)
 	var stopping sync.WaitGroup
 	for _, m := range all[:members*3/10] {
 		stopping.Go(m.Close)
@@ -155,6 +160,7 @@ func TestMeshFromOneAddress(t *testing.T) {
 	save(t, left[0].coll, "news", `{"n":1}`)
 	waitSame(t, 1, left...)
 	t.Logf("a change is on the other %d after %v", len(left), time.Since(begin))
+	testsize.Figure(t, "a third of them stops: a change is on all others", time.Since(begin), 10*time.Second)
 	stopping.Wait()
 	waitLinked(t, left)
 	for _, m := range left {

@@ -2,6 +2,7 @@ package overlay_test
 
 import (
 	"flag"
+	"fmt"
 	"testing"
 	"time"
 
@@ -29,6 +30,7 @@ func TestAMeshGrowsFromOneAddress(t *testing.T) {
 		most, mean := w.degrees(w.alive(0))
 		t.Logf("%d peers: whole after %v; links most %d, mean %.1f; longest way %d; %d dials, %d messages, %d records",
 			size, whole, most, mean, w.longest(w.alive(0)), w.dials, w.messages, w.records)
+		testsize.Figure(t, fmt.Sprintf("simulated, %d peers that know one address: whole", size), whole, 15*time.Second)
 		if whole == 0 || whole > 15*time.Second {
 			t.Errorf("%d peers are whole after %v, want at most 15s", size, whole)
 		}
@@ -83,6 +85,8 @@ func TestALargeMeshStaysWhole(t *testing.T) {
 	if !w.connected(list) || most > maxLinks || longest > 8 {
 		t.Errorf("connected %t, %d links, way of %d; want true, at most %d and 8", w.connected(list), most, longest, maxLinks)
 	}
+	testsize.Figure(t, fmt.Sprintf("simulated, %d peers at rest: links of one, at most", size), most, maxLinks)
+	testsize.Figure(t, "… the longest way", longest, 8)
 	var gone []*node
 	parted, samples, over := 0, 0, 0
 	every := time.Minute / time.Duration(size/10)
@@ -114,6 +118,8 @@ func TestALargeMeshStaysWhole(t *testing.T) {
 		}
 	})
 	t.Logf("churn: parted in %d of %d seconds, a peer with more than %d links in %d", parted, samples, maxLinks, over)
+	testsize.Figure(t, fmt.Sprintf("… a tenth leaves each minute: seconds of %d in which the mesh is parted", samples), parted, 0)
+	testsize.Figure(t, fmt.Sprintf("… seconds in which one has more than %d links", maxLinks), over, 0)
 	if parted > 0 || over > samples/100 {
 		t.Errorf("the mesh was parted in %d of %d seconds, want none; too many links in %d, want at most one in a hundred", parted, samples, over)
 	}
@@ -149,6 +155,7 @@ func TestFewLinksChangeWithOnePeer(t *testing.T) {
 	}
 	mean := float64(changes) / float64(2*rounds)
 	t.Logf("links among the others that one coming or going changes: %.1f", mean)
+	testsize.Figure(t, "simulated: links of others that one coming or going changes", mean, 5)
 	if mean > 5 {
 		t.Errorf("one peer changes %.1f links of others, want at most 5", mean)
 	}
