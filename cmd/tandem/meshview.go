@@ -23,6 +23,7 @@ type meshLines struct {
 	mu    sync.Mutex // guards the following, and the output
 	known map[tandem.PeerID]tandem.PeerInfo
 	said  string
+	erred string            // the error of the status
 	told  map[string]string // addresses that do not answer, and why
 }
 
@@ -78,6 +79,12 @@ func (v *meshLines) status(s tandem.MultipeerStatus) {
 			v.a.note("%s does not lead to a member: %s", address, oneLine(why))
 		}
 	}
+	if text := errorText(s.Err); text != v.erred {
+		v.erred = text
+		if text != "" {
+			v.a.note("%s", oneLine(text))
+		}
+	}
 	if s.Activity != tandem.Idle {
 		return
 	}
@@ -106,6 +113,7 @@ type meshTable struct {
 
 	mu    sync.Mutex // guards the following
 	lines int        // of the table as it is on the screen
+	width int        // of the screen then
 	news  []string   // the latest failures
 	done  chan struct{}
 	gone  chan struct{} // closed when the drawing has ended
@@ -172,13 +180,17 @@ func (v *meshTable) draw() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	var out bytes.Buffer
-	if v.lines > 0 {
-		fmt.Fprintf(&out, "\x1b[%dA\x1b[J", v.lines)
-	}
 	width, height, err := term.GetSize(int(os.Stdout.Fd()))
 	if err != nil || width < 20 {
 		width, height = 80, 24
 	}
+	switch {
+	case v.lines > 0 && width != v.width: // the terminal may have broken the lines anew
+		out.WriteString("\x1b[H\x1b[2J")
+	case v.lines > 0:
+		fmt.Fprintf(&out, "\x1b[%dA\x1b[J", v.lines)
+	}
+	v.width = width
 	rows := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	rows = rows[:min(len(rows), max(1, height-1))]
 	for _, row := range rows {
@@ -210,6 +222,9 @@ func (v *meshTable) text() string {
 	_ = table.Flush() // into memory
 	for address, why := range v.member.Troubles() {
 		fmt.Fprintf(&out, "%s does not lead to a member: %s\n", address, oneLine(why))
+	}
+	if s.Err != nil {
+		fmt.Fprintln(&out, oneLine(s.Err.Error()))
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
