@@ -40,8 +40,8 @@ func newMesh(a *app) *cobra.Command {
 		Long: "mesh makes the database a member of a group of devices that keep each other in sync by\n" +
 			"themselves, until it is stopped (Ctrl-C, SIGTERM). It creates the database and the named\n" +
 			"collections if they do not exist. Each member connects to a few others, and no member is\n" +
-			"special. Members find each other on the local network, and one address given by --peer is\n" +
-			"enough to find all others.\n\n" +
+			"special. Members find each other on the local network, one address given by --peer is enough\n" +
+			"to find all others, and a member that starts again remembers those that it has met.\n\n" +
 			"A device joins by a code: `tandem mesh invite` on a member, which makes the group if there is\n" +
 			"none, and `tandem mesh join` on the new device; the group may then be left out. Where nobody is\n" +
 			"there to type a code, members prove themselves by certificates that an authority of the group\n" +
