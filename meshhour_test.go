@@ -2,6 +2,7 @@ package tandem_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -189,16 +190,29 @@ func (d *roamer) contents() (list []string) {
 	return list
 }
 
-// TestMeshAgreesAfterAnHourOfTrouble lets devices edit, sleep, restart, move and lose the network at random.
+var meshHour = flag.Bool("mesh.hour", false, "let the hour and the day of trouble last that long") //nolint:gochecknoglobals // a flag
+
+// TestMeshAgreesAfterAnHourOfTrouble lets devices edit, sleep, restart, move and lose the network at random. The whole
+// hour, with 1,000 documents of each device:
+//
+//	go test -run TestMeshAgrees -mesh.hour -v .
 func TestMeshAgreesAfterAnHourOfTrouble(t *testing.T) {
-	devices, lasts := testsize.Pick(4, unwatched(6, 15)), testsize.Pick(2*time.Minute, time.Duration(unwatched(10, 60))*time.Minute)
-	troubledHours(t, devices, testsize.Pick(20, unwatched(100, 1000)), lasts, 1500*time.Millisecond)
+	if *meshHour {
+		troubledHours(t, 15, 1000, time.Hour, 2*time.Second)
+		return
+	}
+	devices, lasts := testsize.Pick(4, unwatched(6, 15)), testsize.Pick(2*time.Minute, 10*time.Minute)
+	troubledHours(t, devices, testsize.Pick(20, 100), lasts, 1500*time.Millisecond)
 }
 
 // TestMeshAgreesAfterADayOfFlakyRadio is the hour of trouble for a day, with fewer devices and rarer events.
 func TestMeshAgreesAfterADayOfFlakyRadio(t *testing.T) {
 	testsize.Whole(t)
-	troubledHours(t, 5, 100, time.Duration(unwatched(1, 24))*time.Hour, 40*time.Second)
+	lasts := time.Hour
+	if *meshHour {
+		lasts = 24 * time.Hour
+	}
+	troubledHours(t, 5, 100, lasts, 40*time.Second)
 }
 
 func troubledHours(t *testing.T, devices, documents int, lasts, every time.Duration) {
