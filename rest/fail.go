@@ -67,6 +67,8 @@ func nameOf(status int) string {
 		return "range_not_satisfiable"
 	case http.StatusMisdirectedRequest:
 		return "misdirected"
+	case http.StatusUpgradeRequired:
+		return "upgrade_required"
 	case http.StatusTooManyRequests:
 		return "too_many_requests"
 	case http.StatusNotImplemented:

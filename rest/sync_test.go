@@ -230,4 +230,5 @@ func TestAnUnknownProtocolIsARequestThatIsWrong(t *testing.T) {
 	if err == nil || got.StatusCode != http.StatusBadRequest {
 		t.Errorf("got %v, want 400", got)
 	}
+	s.want(s.do("GET /shop/_blipsync", ""), 426, `{"error":"upgrade_required","reason":"*","x-litecore-domain":6,"x-litecore-code":426,"id":"*"}`)
 }
