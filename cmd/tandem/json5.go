@@ -172,7 +172,7 @@ func (r *json5Reader) number() string {
 		plain = "0" + plain
 	}
 	plain = strings.TrimSuffix(strings.Replace(strings.Replace(plain, ".e", ".0e", 1), ".E", ".0E", 1), ".")
-	if word == "." || !json.Valid([]byte(plain)) || strings.HasPrefix(plain, "-") {
+	if strings.Trim(word, "+-") == "." || !json.Valid([]byte(plain)) || strings.HasPrefix(plain, "-") {
 		r.fail("%.40q is no number", word)
 	}
 	r.at += len(word)
