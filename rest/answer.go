@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/tandemdb/tandem/internal/plainjson"
 )
 
 const jsonType = "application/json"
@@ -71,7 +73,7 @@ func marshal(v any) ([]byte, error) {
 func unmarshal(text []byte, v any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
-	return plainJSON(decoder.Decode(v))
+	return plainjson.Error(decoder.Decode(v))
 }
 
 // appendString appends a JSON string.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/plainjson"
 )
 
 func conflictRoutes() []route {
@@ -163,7 +164,7 @@ func postConflict(c *call) error {
 		return err
 	}
 	var wanted resolution
-	if err := strictly(text, &wanted); err != nil {
+	if err := plainjson.Decode(text, &wanted); err != nil {
 		return refuse(http.StatusBadRequest, "the body is no resolution: %v", err)
 	}
 	if (wanted.Take != "") == (len(wanted.Body) > 0) || wanted.Take != "" && wanted.Take != "local" && wanted.Take != "remote" {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/plainjson"
 )
 
 func queryRoutes() []route {
@@ -59,7 +60,7 @@ func postQuery(c *call) error {
 		return err
 	}
 	var wanted queryRequest
-	if err := strictly(text, &wanted); err != nil {
+	if err := plainjson.Decode(text, &wanted); err != nil {
 		return refuse(http.StatusBadRequest, "the body is no query: %v", err)
 	}
 	if strings.TrimSpace(wanted.Query) == "" {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/plainjson"
 	"github.com/tandemdb/tandem/internal/users"
 )
 
@@ -240,7 +241,7 @@ func postReplicate(c *call) error {
 		return err
 	}
 	var what Replication
-	if err := strictly(text, &what); err != nil {
+	if err := plainjson.Decode(text, &what); err != nil {
 		return refuse(http.StatusBadRequest, "the body is no replication: %v", err)
 	}
 	e, err := c.h.replicate(c.r.Context(), c.who, what)

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+
+	"github.com/tandemdb/tandem/internal/plainjson"
 )
 
 // Replication says what a replication does: the body of POST /_replicate, and an item of
@@ -114,7 +116,7 @@ func (all *ReplicatedCollections) UnmarshalJSON(text []byte) error {
 	*all = nil
 	for name, text := range settings {
 		coll := ReplicatedCollection{Name: name}
-		if err := strictly(text, &coll); err != nil {
+		if err := plainjson.Decode(text, &coll); err != nil {
 			return err
 		}
 		*all = append(*all, coll)

@@ -1,11 +1,9 @@
 package rest
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"net"
 	"net/http"
 	"net/url"
@@ -18,13 +16,6 @@ import (
 
 // maxReplicatedCollections bounds the collections of one replication.
 const maxReplicatedCollections = 1000
-
-// strictly is unmarshal that refuses members which v does not have.
-func strictly(text []byte, v any) error {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	return plainJSON(decoder.Decode(v))
-}
 
 // parsedReplication is a replication whose settings were looked at.
 type parsedReplication struct {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/plainjson"
 	"github.com/tandemdb/tandem/rest"
 )
 
@@ -88,22 +88,12 @@ func (q *configQuery) UnmarshalJSON(text []byte) error {
 		return nil
 	}
 	type plain configQuery
-	return strictJSON(text, (*plain)(q))
+	return plainjson.Decode(text, (*plain)(q))
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (r *configReplication) UnmarshalJSON(text []byte) error { return strictJSON(text, &r.Replication) }
-
-func strictJSON(text []byte, v any) error {
-	in := json.NewDecoder(bytes.NewReader(text))
-	in.DisallowUnknownFields()
-	if err := in.Decode(v); err != nil {
-		return err
-	}
-	if in.More() {
-		return errors.New("there is more text after the object")
-	}
-	return nil
+func (r *configReplication) UnmarshalJSON(text []byte) error {
+	return plainjson.Decode(text, &r.Replication)
 }
 
 // readRestConfig reads the file of --config.
@@ -119,13 +109,13 @@ func readRestConfig(file string) (*restConfig, error) {
 		parsed, err = fromJSON5(plain)
 	}
 	if err == nil {
-		err = strictJSON(parsed, c)
+		err = plainjson.Decode(parsed, c)
 	}
 	if err == nil {
 		err = c.check()
 	}
 	if err != nil {
-		return nil, usageError{text: fmt.Sprintf("read configuration from %s: %v", file, plainJSON(err)), hint: cmp.Or(hintOf(err), configHint(err))}
+		return nil, usageError{text: fmt.Sprintf("read configuration from %s: %v", file, err), hint: cmp.Or(hintOf(err), configHint(err))}
 	}
 	c.Interface = cmp.Or(c.Interface, restDefault)
 	return c, nil

@@ -20,9 +20,9 @@ const module = "github.com/tandemdb/tandem"
 // imports says which packages of ours each package may import: those on the floors below.
 // A package in a folder of another, as internal/store/x, shares its entry.
 var imports = map[string][]string{
-	"cmd/tandem":     {".", "rest", "internal/bench"},
+	"cmd/tandem":     {".", "rest", "internal/bench", "internal/plainjson"},
 	"examples":       {"."},
-	"rest":           {".", "internal/couch", "internal/revision", "internal/users", "internal/throttle", "internal/document", "internal/fault", "failure"},
+	"rest":           {".", "internal/plainjson", "internal/couch", "internal/revision", "internal/users", "internal/throttle", "internal/document", "internal/fault", "failure"},
 	"internal/bench": {".", "internal/store"},
 	".": {
 		"internal/replication", "internal/transport", "blip", "internal/store", "internal/seal", "internal/identity",
@@ -44,6 +44,7 @@ var imports = map[string][]string{
 	"internal/transport":              {"blip", "internal/throttle", "internal/fault"},
 	"internal/throttle":               {},
 	"internal/users":                  {},
+	"internal/plainjson":              {},
 	"internal/mesh":                   {"internal/mesh/overlay", "internal/discovery", "internal/fault"},
 	"internal/mesh/overlay":           {},
 	"internal/mesh/group":             {"internal/fault"},

@@ -1,6 +1,7 @@
-package rest
+package plainjson
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -8,9 +9,22 @@ import (
 	"reflect"
 )
 
-// plainJSON returns an error of decoding JSON without the names of Go's types, which say nothing to a
-// client.
-func plainJSON(err error) error {
+// Decode decodes a text into v. Unknown members and text behind the value are errors.
+func Decode(text []byte, v any) error {
+	in := json.NewDecoder(bytes.NewReader(text))
+	in.DisallowUnknownFields()
+	if err := in.Decode(v); err != nil {
+		return Error(err)
+	}
+	if in.More() {
+		return errors.New("there is more text after the value")
+	}
+	return nil
+}
+
+// Error returns an error of decoding JSON without the names of Go's types, which say nothing to people.
+// Other errors, and nil, stay as they are.
+func Error(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if !errors.As(err, &wrong) {
 		return err
