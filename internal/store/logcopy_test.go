@@ -3,6 +3,7 @@ package store_test
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -29,6 +30,10 @@ type gate struct {
 	mu   sync.Mutex    // guards the following
 	shut chan struct{} // closed when the gate opens; nil while it is open
 	held bool          // a write was held up
+
+	last   int64  // where the last write was
+	passes int    // how often the log was copied: each time, the pages are written in their order
+	amid   func() // unless nil, called at the first write of each pass
 }
 
 func newGate(t *testing.T) *gate {
@@ -65,11 +70,20 @@ func (g *gate) open() {
 	}
 }
 
-func (g *gate) pass() {
+func (g *gate) pass(off int64) {
 	g.mu.Lock()
-	shut := g.shut
+	shut, amid := g.shut, g.amid
 	g.held = g.held || shut != nil
+	if off > g.last {
+		amid = nil
+	} else {
+		g.passes++
+	}
+	g.last = off
 	g.mu.Unlock()
+	if amid != nil {
+		amid()
+	}
 	if shut != nil {
 		<-shut
 	}
@@ -89,7 +103,7 @@ type gatedFile struct {
 func (f *gatedFile) SharedMemory() vfs.SharedMemory { return vfsutil.WrapSharedMemory(f.File) }
 
 func (f *gatedFile) WriteAt(p []byte, off int64) (int, error) {
-	f.gate.pass()
+	f.gate.pass(off)
 	return f.File.WriteAt(p, off)
 }
 
@@ -196,4 +210,42 @@ func TestCommitsWaitForADiskThatIsTooSlow(t *testing.T) {
 		}
 		sound(t, db)
 	})
+}
+
+// TestTheLogIsBegunAnewAmidCommits commits during each pass over the log. Only the writer itself can
+// copy the last of it.
+func TestTheLogIsBegunAnewAmidCommits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(t)
+		db := open(t, store.Options{Disk: g})
+		c := defaults(t, db)
+		update(t, db, saveBytes(c, "first", longLog/2))
+		_, begun := logHeader(t, db)
+		var commits sync.WaitGroup
+		g.mu.Lock()
+		g.passes, g.last = 0, math.MaxInt64
+		g.amid = func() {
+			if n := g.countPasses(); n <= 3 { // two beside the writer, and its own
+				commits.Go(func() { update(t, db, saveBytes(c, fmt.Sprint("amid", n), 1<<20)) })
+			}
+			settle() // the commit ends, or waits for the writer
+		}
+		g.mu.Unlock()
+		update(t, db, saveBytes(c, "second", longLog*5/8))
+		for range 10 {
+			settle()
+		}
+		commits.Wait()
+		if _, again := logHeader(t, db); again == begun || g.countPasses() < 3 {
+			t.Errorf("the log was not begun anew after %d passes", g.countPasses())
+		}
+		sound(t, db)
+	})
+}
+
+func (g *gate) countPasses() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.passes
 }
