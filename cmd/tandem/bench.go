@@ -38,7 +38,7 @@ func newBench(a *app) *cobra.Command {
 	flags.IntVar(&cfg.Runs, "runs", 0, "repetitions, of which the median counts (default 3; 5 with --full)")
 	flags.BoolVar(&asJSON, "json", false, "print the report as JSON")
 	flags.StringVar(&plot, "plot", "", "draw the rate over progress into a PNG `file`")
-	flags.StringVar(&cfg.Profiles, "profiles", "", "write profiles of each process into a `folder`")
+	flags.StringVar(&cfg.Profiles, "profiles", "", "write profiles of each process into a `folder`, which is made if needed")
 	exclusive(c, "quick", "full")
 	c.AddCommand(newBenchPeer(a))
 	return c

@@ -115,7 +115,7 @@ func newBlobGet(a *app) *cobra.Command {
 func openBlob(ctx context.Context, coll *tandem.Collection, id, property string) (io.ReadCloser, error) {
 	doc, err := coll.Document(ctx, id)
 	if err != nil {
-		return nil, err
+		return nil, during("get blob of document", id, err)
 	}
 	blob := doc.Blob(property)
 	if blob == nil {

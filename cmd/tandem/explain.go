@@ -47,6 +47,9 @@ func (a *app) explain(ctx context.Context, coll *tandem.Collection, id string, u
 		}
 	}
 	if len(urls) == 0 {
+		if _, err := coll.History(ctx, id); err != nil { // which tombstones have, too
+			return during("explain document", id, err)
+		}
 		a.note("no sync of this database with a peer began here; ask the database of the peer that connects to this one")
 	}
 	encoder := a.jsonLines()

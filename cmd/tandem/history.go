@@ -28,7 +28,7 @@ func newHistory(a *app) *cobra.Command {
 			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
 				all, err := coll.History(ctx, args[1])
 				if err != nil {
-					return err
+					return during("list revisions of document", args[1], err)
 				}
 				return a.showHistory(all, asJSON)
 			})

@@ -29,8 +29,8 @@ type Config struct {
 	Runs int
 
 	// Folder holds the databases during the run. Empty means the system's folder for temporary
-	// files. Profiles, unless empty, is an existing folder that receives a processor and an
-	// allocation profile of each process.
+	// files. Profiles, unless empty, is a folder that receives a processor and an allocation profile
+	// of each process; it is made if it does not exist.
 	Folder, Profiles string
 
 	// Note, unless nil, is called with the name of each measurement that begins.

@@ -74,6 +74,11 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 		return Report{}, err
 	}
 	cfg = cfg.withDefaults()
+	if cfg.Profiles != "" {
+		if err := os.MkdirAll(cfg.Profiles, 0o700); err != nil {
+			return Report{}, err
+		}
+	}
 	folder, err := os.MkdirTemp(cfg.Folder, "tandem-bench-")
 	if err != nil {
 		return Report{}, err
