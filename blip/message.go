@@ -61,10 +61,13 @@ func (r *Request) Profile() string { return r.Properties.Value("Profile") }
 // blocks. After the end of the connection it drops the answer.
 func (r *Request) Reply(m *Message) {
 	if m == nil {
-		m = &Message{}
+		m = &empty
 	}
 	r.answer(TypeRPY, m)
 }
+
+// empty is the message of all empty answers. Nothing changes it.
+var empty Message //nolint:gochecknoglobals // constant
 
 // ReplyError answers the request with an error in one of the protocol's domains ("HTTP", "BLIP",
 // …).

@@ -18,6 +18,7 @@ type reader struct {
 	requests map[uint64]*incoming // incomplete ones
 	waiting  []*Request           // complete requests that must wait for earlier incomplete ones; sorted by number
 	blocker  uint64               // the request that the first of waiting was last found to wait for
+	single   incoming             // the message that is complete with its first frame
 }
 
 // read receives until the pipe ends or the peer breaks a rule. In the latter case ours is true, and
@@ -35,6 +36,7 @@ func (c *Conn) read(ctx context.Context) (err error, ours bool) {
 		if err := r.frame(raw); err != nil {
 			return err, true
 		}
+		r.single = incoming{} // its body may be large
 	}
 }
 
@@ -70,7 +72,7 @@ func (r *reader) request(f Frame) error {
 			return protocolError("request has number %d, want %d", f.Number, r.last+1)
 		}
 		r.last++
-		in = &incoming{flags: f.Flags, limit: r.conn.cfg.MaxMessage}
+		in = r.begin(f)
 	}
 	if err := r.grow(in, f); err != nil {
 		return err
@@ -84,6 +86,17 @@ func (r *reader) request(f Frame) error {
 		}
 	}
 	return r.release()
+}
+
+// begin returns the message that begins with a frame. Most messages have no other frame, and are not
+// kept after it.
+func (r *reader) begin(f Frame) *incoming {
+	in := &r.single
+	if f.Flags&MoreComing != 0 {
+		in = new(incoming)
+	}
+	*in = incoming{flags: f.Flags, limit: r.conn.cfg.MaxMessage}
+	return in
 }
 
 // grow adds a frame to a message within the limits, and acknowledges it when due.
@@ -184,13 +197,13 @@ func (r *reader) reply(f Frame) error {
 	if o == nil {
 		return err
 	}
-	if o.reply == nil {
-		o.reply = &incoming{flags: f.Flags, limit: r.conn.cfg.MaxMessage}
+	in := o.reply
+	if in == nil {
+		in = r.begin(f)
 		if f.Flags.Type() == TypeRPY {
-			o.reply.sink = o.msg.Sink
+			in.sink = o.msg.Sink
 		}
 	}
-	in := o.reply
 	if err := r.grow(in, f); err != nil {
 		return err
 	}
@@ -198,9 +211,10 @@ func (r *reader) reply(f Frame) error {
 		r.conn.finish(o, nil, in.sinkErr)
 	}
 	if f.Flags&MoreComing != 0 {
+		o.reply = in
 		return nil
 	}
-	return r.answered(o, f.Number)
+	return r.answered(o, in, f.Number)
 }
 
 // awaiting returns the request that a reply belongs to. It returns nil without an error if the
@@ -221,8 +235,7 @@ func (c *Conn) awaiting(number uint64) (*outgoing, error) {
 }
 
 // answered completes a request with its reply.
-func (r *reader) answered(o *outgoing, number uint64) error {
-	in := o.reply
+func (r *reader) answered(o *outgoing, in *incoming, number uint64) error {
 	props, body, err := in.finish()
 	if err != nil {
 		return err

@@ -130,11 +130,10 @@ func (w *writer) sendPiece(ctx context.Context, j job) error {
 
 // encode makes a frame of the piece, and charges deflating to the budget.
 func (w *writer) encode(number uint64, flags Flags) (err error) {
-	start := w.budget.now()
-	w.frame, err = w.enc.Append(w.frame[:0], number, flags, w.plain)
 	if flags&Compressed != 0 {
-		w.budget.spend(start)
+		defer w.budget.spend(w.budget.now())
 	}
+	w.frame, err = w.enc.Append(w.frame[:0], number, flags, w.plain)
 	return err
 }
 
