@@ -40,7 +40,12 @@ func (c *collection) store() *store.Collection { return c.opts.Collection }
 
 // message returns a new request about this collection.
 func (c *collection) message(profile string) *blip.Message {
-	m := &blip.Message{Properties: make(blip.Properties, 0, 8)}
+	with := new(struct { // one allocation in place of two
+		blip.Message
+		properties [6]blip.Property // of a usual rev
+	})
+	m := &with.Message
+	m.Properties = with.properties[:0]
 	m.Properties.Add(wire.PropProfile, profile)
 	if c.index >= 0 {
 		m.Properties.Add(wire.PropCollection, strconv.Itoa(c.index))

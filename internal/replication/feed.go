@@ -12,12 +12,14 @@ import (
 type feed struct {
 	c      *collection
 	cursor store.Sequence // the feed has been read up to here
+
+	last []store.Document // the memory of the last page's changes, unless the filter has seen them
 }
 
 // page is the result of one read.
 type page struct {
 	heads     []*store.Document // heads of the items; nil for documents that no longer exist
-	changes   []*store.Document
+	changes   []store.Document  // valid until the next read
 	exhausted bool
 }
 
@@ -41,19 +43,23 @@ func (f *feed) read(ctx context.Context, items []*outbox.Item, limit int, target
 		if limit == 0 {
 			return nil
 		}
-		p.changes, err = tx.Changes(f.c.store(), f.cursor, limit, store.Select{WithBody: withBody})
+		p.changes, err = tx.AppendChanges(f.last[:0], f.c.store(), f.cursor, limit, store.Select{WithBody: withBody})
 		return err
 	})
 	if err != nil || limit == 0 {
 		return p, err
 	}
 	p.exhausted = len(p.changes) < limit
-	for i, doc := range p.changes {
-		if doc.Sequence > target {
+	for i := range p.changes {
+		if p.changes[i].Sequence > target {
 			p.changes, p.exhausted = p.changes[:i], true
 			break
 		}
-		f.cursor = doc.Sequence
+		f.cursor = p.changes[i].Sequence
+	}
+	f.last = nil
+	if !withBody && !p.exhausted {
+		f.last = p.changes
 	}
 	if p.exhausted && target != math.MaxInt64 {
 		f.cursor = max(f.cursor, target)

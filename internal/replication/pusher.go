@@ -276,7 +276,8 @@ func (p *pusher) read(ctx context.Context, items []*outbox.Item, limit int) erro
 		}
 	}
 	p.haveRead(page)
-	for _, doc := range page.changes {
+	for i := range page.changes {
+		doc := &page.changes[i]
 		p.box.Changed(p.feed.head(doc), p.feed.filter(doc))
 	}
 	if limit > 0 {
@@ -288,7 +289,8 @@ func (p *pusher) read(ctx context.Context, items []*outbox.Item, limit int) erro
 // haveRead takes the changes of a page off those that are to be read.
 func (p *pusher) haveRead(page page) {
 	read := uint64(0)
-	for _, doc := range page.changes {
+	for i := range page.changes {
+		doc := &page.changes[i]
 		if doc.Deleted && p.opts.liveOnly || p.opts.docIDs != nil && !p.opts.docIDs[doc.ID] {
 			continue
 		}

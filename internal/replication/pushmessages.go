@@ -17,13 +17,16 @@ func (p *pusher) say(m *blip.Message, replied func(*blip.Reply, error)) error {
 	return p.unlessStopped(func() error { return p.c.s.send(m, replied) })
 }
 
+// usualEntry is about the length of an entry of an announcement, in bytes.
+const usualEntry = 96
+
 // announce sends one announcement with as many items as fit into a frame, and puts the others back.
 // The next message could overtake one of several frames, and few peers restore the order. The reply
 // goes to the inbox.
 func (p *pusher) announce(batch []*outbox.Item) error {
 	m := p.side.announcement(p.c)
 	m.Urgent, m.Compress = true, true
-	m.Body = []byte{'['}
+	m.Body = append(make([]byte, 0, min(usualEntry*len(batch), announcementBytes+usualEntry)), '[')
 	for i, it := range batch {
 		body := m.Body
 		if i > 0 {
@@ -94,8 +97,11 @@ func (p *pusher) rejected(batch []*outbox.Item, err error) error {
 
 // ended reports whether a request failed with its connection, which reports the cause itself.
 func ended(err error) bool {
+	if err == nil {
+		return false // the common case; refusal would allocate
+	}
 	var refusal *blip.Error
-	return err != nil && !errors.As(err, &refusal)
+	return !errors.As(err, &refusal)
 }
 
 // send sends the revisions of items, or norev messages for those it withholds.
@@ -121,7 +127,7 @@ func (p *pusher) sendOne(it *outbox.Item, l letter) error {
 		p.box.Withheld(it, l.withheld.err)
 		return p.say(l.message, nil)
 	}
-	p.box.Sending(it, l.doc.Rev, l.doc.Deleted, l.parcel)
+	p.box.Sending(it, l.rev, l.deleted, l.parcel)
 	if l.parcel.Delta {
 		p.c.counters.deltasSent.Add(1)
 	}

@@ -33,8 +33,8 @@ type pushSide interface {
 	// the cause.
 	refusal(c *collection, err error) (refusesAll bool, fatal error)
 
-	// withheld returns why the document must not be sent, or nil if it may.
-	withheld(it *outbox.Item, doc *store.Document) *withheld
+	// withheld returns why a revision must not be sent, or nil if it may.
+	withheld(it *outbox.Item, rev revision.ID) *withheld
 
 	// stays is called when the peer wants a document but does not get it because of err.
 	stays(c *collection, it *outbox.Item, err error)
@@ -98,7 +98,7 @@ func (proposing) refusal(c *collection, err error) (refusesAll bool, fatal error
 	return true, fmt.Errorf("push %s: %w", c.store().FullName(), err)
 }
 
-func (proposing) withheld(*outbox.Item, *store.Document) *withheld { return nil }
+func (proposing) withheld(*outbox.Item, revision.ID) *withheld { return nil }
 
 // stays does nothing: the document's event carries the error.
 func (proposing) stays(*collection, *outbox.Item, error) {}
@@ -139,8 +139,8 @@ func (offering) refusal(c *collection, err error) (refusesAll bool, fatal error)
 	return refusesAll, nil
 }
 
-func (offering) withheld(it *outbox.Item, doc *store.Document) *withheld {
-	if it.Parent == doc.Rev.ID {
+func (offering) withheld(it *outbox.Item, rev revision.ID) *withheld {
+	if it.Parent == rev {
 		return &withheld{410, "it came in place of an earlier revision", nil}
 	}
 	return nil

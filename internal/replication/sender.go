@@ -46,7 +46,8 @@ func (l *peerLimits) read(props blip.Properties) {
 // letter is a message about an item: a rev, or the norev of a withheld revision.
 type letter struct {
 	message  *blip.Message
-	doc      *store.Document // the revision of a rev
+	rev      revision.Rev // of a rev
+	deleted  bool
 	parcel   outbox.Parcel
 	withheld *withheld // nil for a rev
 }
@@ -59,12 +60,12 @@ func (w *composer) read(ctx context.Context, items []*outbox.Item) ([]letter, er
 		seqs[i] = store.Sequence(it.Sequence)
 	}
 	err := w.c.s.db.View(ctx, func(tx *store.Tx) error {
-		docs, err := tx.BySequence(w.c.store(), seqs)
+		bodies, err := tx.Bodies(w.c.store(), seqs)
 		if err != nil {
 			return err
 		}
 		for i, it := range items {
-			if letters[i], err = w.compose(tx, it, docs[i]); err != nil {
+			if letters[i], err = w.compose(tx, it, bodies[i]); err != nil {
 				return err
 			}
 		}
@@ -73,10 +74,11 @@ func (w *composer) read(ctx context.Context, items []*outbox.Item) ([]letter, er
 	return letters, err
 }
 
-// compose makes the message for an item. doc is the document at the item's sequence, or nil if a
-// newer revision has replaced it. If there is no revision to send, compose makes a norev.
-func (w *composer) compose(tx *store.Tx, it *outbox.Item, doc *store.Document) (letter, error) {
-	if doc == nil || doc.Rev.ID != it.Rev.ID {
+// compose makes the message for an item. body is that of the document at the item's sequence, or
+// zero if a newer revision has replaced it. If there is no revision to send, compose makes a norev.
+func (w *composer) compose(tx *store.Tx, it *outbox.Item, body store.Body) (letter, error) {
+	l := letter{rev: it.Rev, deleted: it.Deleted}
+	if body.Text == nil {
 		newer, err := tx.Document(w.c.store(), it.ID)
 		switch {
 		case isNotFound(err):
@@ -86,35 +88,38 @@ func (w *composer) compose(tx *store.Tx, it *outbox.Item, doc *store.Document) (
 		case !w.peer.replacements || newer.Conflicted || !newer.Rev.Contains(it.Rev.ID):
 			return w.noRev(it, &withheld{410, "the document was changed", nil}), nil
 		}
-		doc = newer
+		l.rev, l.deleted = newer.Rev, newer.Deleted
+		body = store.Body{Text: newer.Body, HasBlobs: newer.HasBlobs}
 	}
-	if why := w.side.withheld(it, doc); why != nil {
+	if why := w.side.withheld(it, l.rev.ID); why != nil {
 		return w.noRev(it, why), nil
 	}
-	if document.HasEncryptable(doc.Body) {
+	if document.HasEncryptable(body.Text) {
 		return w.noRev(it, &withheld{403, "the document stays here", fault.Crypto.In("push", it.ID).
 			Says("it has a property to be encrypted").
 			Try("encrypt the property itself: there is no encryption of properties here")}), nil
 	}
-	return w.rev(tx, it, doc)
+	l.message = w.c.message(wire.ProfileRev)
+	err := w.fill(tx, &l, it, body)
+	return l, err
 }
 
-func (w *composer) rev(tx *store.Tx, it *outbox.Item, doc *store.Document) (letter, error) {
-	l := letter{message: w.c.message(wire.ProfileRev), doc: doc}
-	m, rev := l.message, doc.Rev
-	if w.c.blobs != nil && (doc.HasBlobs || bytes.Contains(doc.Body, []byte("sha1-"))) {
-		w.c.blobs.note(doc.Body)
+// fill writes the message of a rev.
+func (w *composer) fill(tx *store.Tx, l *letter, it *outbox.Item, body store.Body) error {
+	m, rev := l.message, l.rev
+	if w.c.blobs != nil && (body.HasBlobs || bytes.Contains(body.Text, []byte("sha1-"))) {
+		w.c.blobs.note(body.Text)
 	}
 	m.Compress = true
 	m.Properties.Add(wire.PropID, it.ID)
 	m.Properties.Add(wire.PropRev, string(rev.ID))
 	m.Properties.Add(wire.PropSequence, strconv.FormatUint(uint64(it.Sequence), 10))
-	if doc.Deleted {
+	if l.deleted {
 		m.Properties.Add(wire.PropDeleted, "1")
 	}
 	history, tree, err := w.history(tx, it, rev)
 	if err != nil {
-		return l, err
+		return err
 	}
 	if l.parcel.Tree = tree; history != "" {
 		m.Properties.Add(wire.PropHistory, history)
@@ -130,8 +135,7 @@ func (w *composer) rev(tx *store.Tx, it *outbox.Item, doc *store.Document) (lett
 	if rev.ID != it.Asked {
 		m.Properties.Add(wire.PropReplacedRev, string(it.Asked))
 	}
-	err = w.putBody(tx, &l, it, doc)
-	return l, err
+	return w.putBody(tx, l, it, body)
 }
 
 // deletedBranch returns the peer's tree revision on another branch that our revision replaces. It
@@ -160,16 +164,16 @@ func (w *composer) noRev(it *outbox.Item, why *withheld) letter {
 }
 
 // putBody adds the body to the message, as a delta if that is possible and shorter.
-func (w *composer) putBody(tx *store.Tx, l *letter, it *outbox.Item, doc *store.Document) error {
-	body, err := w.wireBody(doc.Body, doc.Rev.ID, doc.HasBlobs)
+func (w *composer) putBody(tx *store.Tx, l *letter, it *outbox.Item, of store.Body) error {
+	body, err := w.wireBody(of.Text, l.rev.ID, of.HasBlobs)
 	if err != nil {
 		return err
 	}
 	l.message.Body, l.parcel.Bytes = body, len(body)
-	if !w.peer.deltas || !w.c.s.common.Deltas || it.Whole || doc.Deleted || len(body) < delta.MinBody {
+	if !w.peer.deltas || !w.c.s.common.Deltas || it.Whole || l.deleted || len(body) < delta.MinBody {
 		return nil
 	}
-	base, old, err := w.deltaBase(tx, it, doc.Rev.ID)
+	base, old, err := w.deltaBase(tx, it, l.rev.ID)
 	if err != nil || base == "" {
 		return err
 	}

@@ -153,7 +153,7 @@ func TestATransactionThatSQLiteHasLostFails(t *testing.T) {
 // TestEveryMethodIsAnOperationOrReads makes sure that the tests above cover every method.
 func TestEveryMethodIsAnOperationOrReads(t *testing.T) {
 	reads := []string{
-		"All", "BodyOf", "BySequence", "Catalog", "Changes", "ChangesBefore", "Collection", "Collections", "CollectionsOf", "ConflictLog", "ConflictOf",
+		"All", "AppendChanges", "Bodies", "BodyOf", "BySequence", "Catalog", "Changes", "ChangesBefore", "Collection", "Collections", "CollectionsOf", "ConflictLog", "ConflictOf",
 		"Conflicts", "Count", "CountSince", "Document", "ExplainQuery", "Head", "Heads", "Index", "Indexes", "Info", "Infos", "KeptRevisions",
 		"LastSequence", "Local", "LocalCheckpoint", "NextConflict", "Now", "PeerCheckpoint", "Query", "QueryCount", "QueryExists",
 		"RemoteURL", "Remotes", "Replanned", "Scan", "ScanSteps", "SchemaVersion", "WithBlob",

@@ -179,6 +179,7 @@ func TestADeletedCollectionIsRefusedByName(t *testing.T) {
 		"Heads":       func(tx *store.Tx) error { _, err := tx.Heads(c, []string{"a"}); return err },
 		"Scan":        func(tx *store.Tx) error { _, err := tx.Scan(c, store.Range{}, 1, store.Select{}); return err },
 		"BySequence":  func(tx *store.Tx) error { _, err := tx.BySequence(c, []store.Sequence{1}); return err },
+		"Bodies":      func(tx *store.Tx) error { _, err := tx.Bodies(c, []store.Sequence{1}); return err },
 		"Conflicts":   func(tx *store.Tx) error { _, err := tx.Conflicts(c, "", 1); return err },
 		"Indexes":     func(tx *store.Tx) error { _, err := tx.Indexes(c); return err },
 	} {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -53,10 +54,13 @@ func readDocument(s *sqlite3.Stmt, withBody bool, d *Document) error {
 		d.Size = s.ColumnInt(7)
 		return nil
 	}
-	d.Body = s.ColumnBlob(7, make([]byte, 0, len(s.ColumnRawText(7))))
+	d.Body = readBody(s, 7)
 	d.Size = len(d.Body)
 	return nil
 }
+
+// readBody returns a copy of the body in a column.
+func readBody(s *sqlite3.Stmt, column int) []byte { return bytes.Clone(s.ColumnRawText(column)) }
 
 // readRev reads a revision from two columns: its ID and its history.
 func readRev(s *sqlite3.Stmt, column int) (revision.Rev, error) {

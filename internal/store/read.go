@@ -111,6 +111,22 @@ func (tx *Tx) Changes(c *Collection, since Sequence, limit int, sel Select) ([]*
 	return tx.list(c, s, sel, int64(since), tx.now.UnixMilli(), int64(limit))
 }
 
+// AppendChanges is [Tx.Changes] into memory of the caller, who may use it again: it appends to docs.
+func (tx *Tx) AppendChanges(docs []Document, c *Collection, since Sequence, limit int, sel Select) ([]Document, error) {
+	s, err := tx.collStmt(c, sel.choose(sqlHeadsSince, sqlDocsSince))
+	if err != nil {
+		return docs, err
+	}
+	err = query(s, func(s *sqlite3.Stmt) error {
+		if sel.LiveOnly && s.ColumnInt64(2)&flagDeleted != 0 {
+			return nil
+		}
+		docs = append(docs, Document{})
+		return readDocument(s, sel.WithBody, &docs[len(docs)-1])
+	}, int64(since), tx.now.UnixMilli(), int64(limit))
+	return docs, tx.fault(c, err, "list documents", c.FullName())
+}
+
 // ChangesBefore is [Tx.Changes] backwards and without bodies: the heads whose sequences are between
 // since and before, both left out, the highest first.
 func (tx *Tx) ChangesBefore(c *Collection, since, before Sequence, limit int) ([]*Document, error) {
@@ -158,28 +174,61 @@ func (tx *Tx) BySequence(c *Collection, seqs []Sequence) ([]*Document, error) {
 		return nil, err
 	}
 	docs := make([]*Document, len(seqs))
-	for from, to := 0, 0; from < len(seqs); from = to {
-		for to++; to < len(seqs) && seqs[to] == seqs[to-1]+1; to++ {
-		}
-		if err := tx.readRun(s, seqs[from], docs[from:to]); err != nil {
-			return nil, tx.fault(c, err, "list documents", c.FullName())
-		}
-	}
-	return docs, nil
-}
-
-// readRun reads the documents that have the sequences from first on into docs.
-func (tx *Tx) readRun(s *sqlite3.Stmt, first Sequence, docs []*Document) error {
-	return query(s, func(s *sqlite3.Stmt) error {
+	err = eachRun(s, seqs, func(i int) error {
 		d := new(Document)
 		if err := readDocument(s, true, d); err != nil {
 			return err
 		}
 		if !d.expired(tx.now) {
-			docs[d.Sequence-first] = d
+			docs[i] = d
 		}
 		return nil
-	}, int64(first), int64(first)+int64(len(docs))-1)
+	})
+	if err != nil {
+		return nil, tx.fault(c, err, "list documents", c.FullName())
+	}
+	return docs, nil
+}
+
+// Body is the content of a document.
+type Body struct {
+	Text     []byte // compact JSON
+	HasBlobs bool   // it refers to blobs
+}
+
+// Bodies is [Tx.BySequence] for callers that have the heads: a sequence never gets another revision.
+// A zero Body stands for a sequence that no document has any more.
+func (tx *Tx) Bodies(c *Collection, seqs []Sequence) ([]Body, error) {
+	s, err := tx.collStmt(c, sqlBodiesBetween)
+	if err != nil {
+		return nil, err
+	}
+	bodies := make([]Body, len(seqs))
+	err = eachRun(s, seqs, func(i int) error {
+		bodies[i] = Body{Text: readBody(s, 2), HasBlobs: s.ColumnInt64(1)&flagBlobs != 0}
+		return nil
+	}, tx.now.UnixMilli())
+	if err != nil {
+		return nil, tx.fault(c, err, "list documents", c.FullName())
+	}
+	return bodies, nil
+}
+
+// eachRun runs s for each run of successive sequences, with the first and the last one, and more
+// arguments. It calls row for each result, whose column 0 is its sequence, with the index of that.
+func eachRun(s *sqlite3.Stmt, seqs []Sequence, row func(i int) error, more ...any) error {
+	for from, to := 0, 0; from < len(seqs); from = to {
+		for to++; to < len(seqs) && seqs[to] == seqs[to-1]+1; to++ {
+		}
+		first := int64(seqs[from])
+		err := query(s, func(*sqlite3.Stmt) error {
+			return row(from + int(s.ColumnInt64(0)-first))
+		}, append([]any{first, int64(seqs[to-1])}, more...)...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // BodyOf returns the body of one revision of a document: of its head, of a remote's conflicting

@@ -32,6 +32,7 @@ type shelf struct {
 	now  time.Time
 	docs map[string]listed
 	last store.Sequence
+	used []store.Document // by AppendChanges, again and again
 }
 
 // TestListsAgreeWithAMap saves, deletes, purges and expires documents at random.
@@ -129,6 +130,12 @@ func (s *shelf) compare(t *rapid.T, tx *store.Tx) {
 	for _, sel := range []store.Select{{}, {WithBody: true}, {LiveOnly: true}, {WithBody: true, LiveOnly: true}} {
 		changes, err := tx.Changes(s.c, since, limit, sel)
 		sameList(t, fmt.Sprintf("%d changes since %d, %+v", limit, since, sel), changes, err, bySeq, limit, sel)
+		s.used, err = tx.AppendChanges(s.used[:0], s.c, since, limit, sel)
+		changes = nil
+		for i := range s.used {
+			changes = append(changes, &s.used[i])
+		}
+		sameList(t, fmt.Sprintf("%d changes appended since %d, %+v", limit, since, sel), changes, err, bySeq, limit, sel)
 		scanned, err := tx.Scan(s.c, r, limit, sel)
 		inRange := slices.DeleteFunc(slices.Clone(byID), func(d listed) bool { return sel.LiveOnly && d.deleted })
 		sameList(t, fmt.Sprintf("%d documents of %+v, %+v", limit, r, sel), scanned, err, inRange, limit, sel)
@@ -157,19 +164,24 @@ func (s *shelf) compareEach(t *rapid.T, tx *store.Tx) {
 	}
 	heads, err := tx.Heads(s.c, ids)
 	docs, err2 := tx.BySequence(s.c, seqs)
-	if err != nil || err2 != nil {
-		t.Fatal(err, err2)
+	bodies, err3 := tx.Bodies(s.c, seqs)
+	if err := errors.Join(err, err2, err3); err != nil {
+		t.Fatal(err)
 	}
 	for i, id := range ids {
 		want, exists := s.docs[id]
 		exists = exists && !s.isExpired(want)
 		one, err := tx.Document(s.c, id)
-		if exists != (err == nil) || exists != (heads[i] != nil) || exists != (docs[i] != nil) {
-			t.Errorf("%s: got %v, %v, %v, exists is %t", id, err, heads[i], docs[i], exists)
+		if exists != (err == nil) || exists != (heads[i] != nil) || exists != (docs[i] != nil) ||
+			exists != (bodies[i].Text != nil) {
+			t.Errorf("%s: got %v, %v, %v, %s, exists is %t", id, err, heads[i], docs[i], bodies[i].Text, exists)
 			continue
 		}
 		if !exists {
 			continue
+		}
+		if string(bodies[i].Text) != want.body || bodies[i].HasBlobs != docs[i].HasBlobs {
+			t.Errorf("%s: got body %+v, want %s", id, bodies[i], want.body)
 		}
 		for _, d := range []*store.Document{one, docs[i]} {
 			if string(d.Body) != want.body || d.Sequence != want.seq || d.Deleted != want.deleted || d.Size != len(want.body) {
@@ -220,9 +232,10 @@ func TestStatementsAreNotPlannedAnew(t *testing.T) {
 				_, err2 := tx.Scan(c, store.Range{From: "doc-"}, limit, sel)
 				_, err3 := tx.Scan(c, store.Range{From: "doc-", Descending: true}, limit, sel)
 				_, err4 := tx.BySequence(c, []store.Sequence{1, 2, store.Sequence(limit)})
+				_, err7 := tx.Bodies(c, []store.Sequence{1, 2, store.Sequence(limit)})
 				_, err5 := tx.Conflicts(c, "doc-", limit)
 				_, err6 := tx.Heads(c, []string{fmt.Sprint("doc-", limit), "doc-9"})
-				if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+				if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 					return err
 				}
 			}

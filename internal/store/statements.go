@@ -127,6 +127,7 @@ const (
 	sqlAnyBetween
 	sqlDocByID
 	sqlDocsBetween
+	sqlBodiesBetween
 	sqlHeadsSince
 	sqlDocsSince
 	sqlHeadsBefore
@@ -184,6 +185,7 @@ var collStatements = [numCollStatements]string{
 	sqlAnyBetween:     `SELECT 1 FROM docs_# WHERE id BETWEEN ? AND ? LIMIT 1`,
 	sqlDocByID:        docColumns + `WHERE id = ?`,
 	sqlDocsBetween:    docColumns + `WHERE seq BETWEEN ? AND ? ORDER BY seq`,
+	sqlBodiesBetween:  `SELECT seq, flags, body FROM docs_# WHERE seq BETWEEN ? AND ? AND ` + unexpired + ` ORDER BY seq`,
 	sqlHeadsSince:     headColumns + `WHERE seq > ? AND ` + unexpired + ` ORDER BY seq` + atMost,
 	sqlDocsSince:      docColumns + `WHERE seq > ? AND ` + unexpired + ` ORDER BY seq` + atMost,
 	sqlHeadsBefore:    headColumns + `WHERE seq > ? AND seq < ? AND ` + unexpired + ` ORDER BY seq DESC` + atMost,

@@ -89,6 +89,9 @@ func TooEarly(err error) (domain string, code int, text string) {
 // IsTooEarly reports whether the peer refused a version because its time lies in the future of the
 // peer's clock. Tandem says so in the text; LiteCore finds no other fault with our versions.
 func IsTooEarly(err error) bool {
+	if err == nil {
+		return false // the common case; reply would allocate
+	}
 	var reply *blip.Error
 	if !errors.As(err, &reply) {
 		return false
