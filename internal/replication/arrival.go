@@ -87,9 +87,10 @@ func (a *arrival) readProperties() error {
 	if a.store.ID == "" {
 		return fault.New(fault.HTTP, 400, "the revision has no document ID")
 	}
-	rev, err := revision.ParseRev(props.Value(wire.PropRev), props.Value(wire.PropHistory))
-	if err == nil && rev.ID.IsVersion() && !s.vectors() || err != nil && !isRevisionOf(props.Value(wire.PropRev), s.vectors()) {
-		return fault.New(fault.HTTP, 400, fmt.Sprintf("revision %q is none for this database", props.Value(wire.PropRev)))
+	text := props.Value(wire.PropRev)
+	rev, err := a.parseRev(text, props.Value(wire.PropHistory))
+	if err == nil && rev.ID.IsVersion() && !s.vectors() || err != nil && !isRevisionOf(text, s.vectors()) {
+		return fault.New(fault.HTTP, 400, fmt.Sprintf("revision %q is none for this database", text))
 	}
 	if err != nil {
 		return err
@@ -108,6 +109,14 @@ func (a *arrival) readProperties() error {
 	a.store.RefuseConflict = a.side.refusesConflicts()
 	a.store.FromGateway = isFromGateway(props)
 	return nil
+}
+
+// parseRev is [revision.ParseRev], which need not parse again what was announced.
+func (a *arrival) parseRev(text, history string) (revision.Rev, error) {
+	if a.want != nil && history == "" && text != "" && text == string(a.want.rev) {
+		return revision.Rev{ID: a.want.rev}, nil
+	}
+	return revision.ParseRev(text, history)
 }
 
 // isRevisionOf reports whether text, a revision without its history, has the form that the database

@@ -161,3 +161,33 @@ func TestManyExpireAtOnce(t *testing.T) {
 	}
 	sound(t, db)
 }
+
+// TestTouchedDocumentsKeepEachItsOwnExpiry writes rows with and without an expiry, one after the other.
+func TestTouchedDocumentsKeepEachItsOwnExpiry(t *testing.T) {
+	db := open(t, store.Options{})
+	c := defaults(t, db)
+	at := time.Now().Add(time.Hour).Truncate(time.Millisecond)
+	wanted := map[string]time.Time{"a": {}, "b": at, "c": {}}
+	for id := range wanted {
+		save(t, db, c, id, `{}`)
+	}
+	update(t, db, func(tx *store.Tx) error { return tx.SetExpiry(c, "b", at) })
+	update(t, db, func(tx *store.Tx) error {
+		for _, id := range []string{"a", "b", "c"} {
+			head, err := tx.Head(c, id)
+			if err != nil {
+				return err
+			}
+			if err := tx.Touch(c, id, head.Rev.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for id, want := range wanted {
+		if d := get(t, db, c, id); d.Sequence <= 3 || !d.Expiry.Equal(want) {
+			t.Errorf("%s expires at %v, want %v", id, d.Expiry, want)
+		}
+	}
+	sound(t, db)
+}

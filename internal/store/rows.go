@@ -102,25 +102,48 @@ func (tx *Tx) writeRow(s *sqlite3.Stmt, seq int64, d *Document) error {
 	if err := s.BindText(2, d.ID); err != nil {
 		return err
 	}
-	if err := s.BindInt64(3, d.flags); err != nil {
-		return err
-	}
 	if err := s.BindText(4, string(d.Rev.ID)); err != nil {
 		return err
 	}
-	if err := s.BindText(5, d.Rev.History.String()); err != nil {
-		return err
-	}
-	if err := s.BindText(6, string(d.remote)); err != nil {
-		return err
-	}
-	if err := bindExpiry(s, 7, d.Expiry); err != nil {
-		return err
+	next := rowRest{s, d.flags, d.Rev.History.String(), d.remote, d.Expiry}
+	if tx.c.rest != next {
+		if err := tx.c.bind(next); err != nil {
+			return err
+		}
 	}
 	if err := s.BindText(8, unsafe.String(unsafe.SliceData(d.Body), len(d.Body))); err != nil { // SQLite copies the text
 		return err
 	}
 	return s.Exec()
+}
+
+// rowRest is the part of a row that successive documents often share. A statement keeps what is
+// bound.
+type rowRest struct {
+	of      *sqlite3.Stmt
+	flags   int64
+	history string
+	remote  known
+	expiry  time.Time
+}
+
+// bind binds r to its statement.
+func (c *conn) bind(r rowRest) error {
+	c.rest = rowRest{} // unknown if this fails
+	if err := r.of.BindInt64(3, r.flags); err != nil {
+		return err
+	}
+	if err := r.of.BindText(5, r.history); err != nil {
+		return err
+	}
+	if err := r.of.BindText(6, string(r.remote)); err != nil {
+		return err
+	}
+	if err := bindExpiry(r.of, 7, r.expiry); err != nil {
+		return err
+	}
+	c.rest = r
+	return nil
 }
 
 func bindExpiry(s *sqlite3.Stmt, param int, t time.Time) error {
