@@ -29,7 +29,7 @@ type Conn struct {
 	queue      schedule
 	acks       []ack
 	lastNumber uint64                   // of the requests begun
-	pending    map[uint64]*outgoing     // requests without a complete reply, by number
+	pending    pending                  // requests without a complete reply
 	partial    map[partialKey]*outgoing // messages with some frames sent and some not
 	queued     int64                    // bytes unsent
 	waiters    []waiter
@@ -64,7 +64,6 @@ func NewConn(pipe Pipe, cfg Config) *Conn {
 		closeAsked: make(chan struct{}),
 		writerDone: make(chan struct{}),
 		ended:      make(chan struct{}),
-		pending:    make(map[uint64]*outgoing),
 		partial:    make(map[partialKey]*outgoing),
 	}
 	c.wake.L = &c.mu
@@ -167,11 +166,11 @@ func (c *Conn) finishAll(outcome error) error {
 	for _, o := range c.partial {
 		open = append(open, o)
 	}
-	for _, o := range c.pending {
+	for o := range c.pending.all() {
 		open = append(open, o)
 	}
 	clear(c.partial)
-	clear(c.pending)
+	c.pending = pending{}
 	waiters := c.waiters
 	c.waiters, c.queued, c.acks = nil, 0, nil
 	c.mu.Unlock()

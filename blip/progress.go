@@ -10,7 +10,7 @@ func (c *Conn) begin(o *outgoing) {
 	c.lastNumber++
 	o.number = c.lastNumber
 	if o.flags&NoReply == 0 {
-		c.pending[o.number] = o
+		c.pending.add(o)
 	}
 }
 

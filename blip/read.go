@@ -222,7 +222,7 @@ func (r *reader) reply(f Frame) error {
 func (c *Conn) awaiting(number uint64) (*outgoing, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	o := c.pending[number]
+	o := c.pending.get(number)
 	switch {
 	case o != nil:
 		o.progress = c.clock.now()
@@ -243,7 +243,7 @@ func (r *reader) answered(o *outgoing, in *incoming, number uint64) error {
 	c := r.conn
 	c.held.Add(-in.held)
 	c.mu.Lock()
-	delete(c.pending, number)
+	c.pending.remove(number)
 	c.mu.Unlock()
 	if in.flags.Type() == TypeERR {
 		c.finish(o, nil, errorOf(props, body))

@@ -105,7 +105,7 @@ func (c *Conn) findStalled() error {
 			return fault.Timeout.In("send message", "").Says("peer does not acknowledge message %d", o.number)
 		}
 	}
-	for _, o := range c.pending {
+	for o := range c.pending.all() {
 		if o.sentAll && c.stalledLocked(o, now) {
 			return fault.Timeout.In("await reply", "").Says("peer does not answer request %d (%s)",
 				o.number, o.msg.Properties.Value("Profile"))
