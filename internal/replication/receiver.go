@@ -80,34 +80,49 @@ func (r *receiver) take(in *intake, req *blip.Request) error {
 	}
 	r.begin.Do(r.start)
 	r.inWork.Add(1)
-	select {
-	case r.arrivals <- a:
-	case <-r.s.work.Done():
-	}
+	pass(r.s.work, r.arrivals, a)
 	return nil
 }
 
 // prepare reads and checks revisions, and passes the valid ones on.
 func (r *receiver) prepare(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case a := <-r.arrivals:
-			switch a.err = a.read(ctx, r.blobs); {
-			case a.err == nil && len(a.missing) > 0:
-				r.fetchBlobs(a)
-			default:
-				r.stage(ctx, a)
-			}
+	for a := next(ctx, r.arrivals); a != nil; a = next(ctx, r.arrivals) {
+		switch a.err = a.read(ctx, r.blobs); {
+		case a.err == nil && len(a.missing) > 0:
+			r.fetchBlobs(a)
+		default:
+			pass(ctx, r.staged, a)
 		}
+	}
+	return nil
+}
+
+// pass passes a on, unless ctx ends first. It seldom has to wait, and a choice between two channels
+// costs more than a look at one.
+func pass(ctx context.Context, to chan<- *arrival, a *arrival) {
+	select {
+	case to <- a:
+		return
+	default:
+	}
+	select {
+	case to <- a:
+	case <-ctx.Done():
 	}
 }
 
-func (r *receiver) stage(ctx context.Context, a *arrival) {
+// next returns the next arrival, or nil when ctx has ended.
+func next(ctx context.Context, from <-chan *arrival) *arrival {
 	select {
-	case r.staged <- a:
+	case a := <-from:
+		return a
+	default:
+	}
+	select {
+	case a := <-from:
+		return a
 	case <-ctx.Done():
+		return nil
 	}
 }
 
@@ -130,7 +145,7 @@ func (r *receiver) fetchBlobs(a *arrival) {
 		for _, tell := range r.onRoom {
 			tell()
 		}
-		r.stage(ctx, a)
+		pass(ctx, r.staged, a)
 		return nil
 	})
 }
