@@ -22,7 +22,7 @@ type wallClock struct{ at atomic.Int64 }
 
 func newWallClock() *wallClock {
 	w := new(wallClock)
-	w.set(time.Now().Truncate(time.Second))
+	w.set(time.Now().Truncate(time.Second).Add(time.Millisecond)) // some low bits, which versions leave out, are set
 	return w
 }
 
