@@ -28,6 +28,10 @@ func TestMain(m *testing.M) {
 type noLeaks struct{ m *testing.M }
 
 func (n noLeaks) Run() int {
+	if _, err := sources(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	code := n.m.Run()
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
@@ -36,10 +40,17 @@ func (n noLeaks) Run() int {
 	return code
 }
 
+// sources is the folder of this package, in which the tests begin: command lines that run inside leave it for a while.
+var sources = sync.OnceValues(os.Getwd) //nolint:gochecknoglobals // the folder of the process is global, too
+
 // TestScripts runs testdata/script/*.txtar: the command from outside, as several processes.
 func TestScripts(t *testing.T) {
+	folder, err := sources()
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Dir:                 filepath.Join(folder, "testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setup,
@@ -70,16 +81,18 @@ func TestTheCommandsOfScriptsAreOurs(t *testing.T) {
 // setup gives each script an identity store of its own, the documents of the demo in $DATA,
 // and the recordings beside the work tree in $SHARED, if they are here.
 func setup(env *testscript.Env) error {
-	data, err := filepath.Abs("demo")
+	folder, err := sources()
 	if err != nil {
 		return err
 	}
-	env.Setenv("DATA", data)
+	env.Setenv("DATA", filepath.Join(folder, "demo"))
 	env.Setenv("SHARED", sharedData())
 	env.Setenv("UNIQUE", "peer-"+rand.Text()) // on a network that others test on, too
 	env.Setenv("TANDEM_IDENTITIES", filepath.Join(env.WorkDir, "identities"))
 	env.Setenv("GORACE", "atexit_sleep_ms=0") // of processes with the race detector
 	env.Values[procsKey{}] = make(map[string]*proc)
+	env.Values[gatesKey{}] = make(map[string]*gate)
+	env.Values[outsideKey{}] = new(bool)
 	env.Values[damagedKey{}] = make(map[string]bool)
 	env.Defer(func() { checkSound(env.T().(testing.TB), env.WorkDir, env.Values[damagedKey{}].(map[string]bool)) })
 	return nil
@@ -87,10 +100,11 @@ func setup(env *testscript.Env) error {
 
 // sharedData returns ../shared/data from the root of the module, "" if it is not there.
 func sharedData() string {
-	data, err := filepath.Abs(filepath.Join("..", "..", "..", "shared", "data"))
+	folder, err := sources()
 	if err != nil {
 		return ""
 	}
+	data := filepath.Join(folder, "..", "..", "..", "shared", "data")
 	if _, err := os.Stat(data); err != nil {
 		return ""
 	}

@@ -33,6 +33,9 @@ func commonCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"slay":      slay,
 		"until":     until,
 		"status":    status,
+		"do":        do,
+		"inside":    outside(false),
+		"outside":   outside(true),
 		"poke":      poke,
 		"fetch":     fetch,
 		"knock":     knock,
@@ -48,6 +51,8 @@ func commonCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"lan":       lan,
 		"plug":      plug,
 		"cpdir":     copyDir,
+		"gate":      putGate,
+		"open":      openGate,
 	}
 }
 
@@ -212,17 +217,23 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 || err != nil {
 		ts.Fatalf("usage: status number command...")
 	}
-	var exit *exec.ExitError
-	err = ts.Exec(args[1], args[2:]...)
-	got := 0
-	if errors.As(err, &exit) {
-		got = exit.ExitCode()
-	} else {
-		ts.Check(err)
-	}
-	if got != want {
+	if got := exitStatus(ts, args[1], args[2:]); got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
 	}
+}
+
+// exitStatus runs a command, as a process unless runsInside says otherwise.
+func exitStatus(ts *testscript.TestScript, command string, args []string) int {
+	if runsInside(ts, command, args) {
+		return runInside(ts, args)
+	}
+	var exit *exec.ExitError
+	err := ts.Exec(command, args...)
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	ts.Check(err)
+	return 0
 }
 
 // poke FILE OFFSET HEX overwrites bytes of a file.

@@ -15,7 +15,5 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	commands["interrupt"] = signalled(syscall.SIGINT)
 	commands["terminate"] = signalled(syscall.SIGTERM)
 	commands["unread"] = unread
-	commands["pause"] = signalled(syscall.SIGSTOP)
-	commands["resume"] = signalled(syscall.SIGCONT)
 	return commands
 }
