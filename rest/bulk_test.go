@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tandemdb/tandem/internal/testsize"
 	"github.com/tandemdb/tandem/rest"
 )
 
@@ -90,7 +91,7 @@ func TestABulkBodyCutAnywhereStoresNothing(t *testing.T) {
 // TestALongBulkRequestGetsItsResultsInOrder: while it is sent, from some size on.
 func TestALongBulkRequestGetsItsResultsInOrder(t *testing.T) {
 	s := serve(t, nil)
-	const n = 60_000
+	n := testsize.Pick(20_000, 60_000)
 	var body bytes.Buffer
 	body.WriteString(`{"docs":[`)
 	for i := range n {

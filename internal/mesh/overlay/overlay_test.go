@@ -65,7 +65,7 @@ var peers = flag.Int("overlay.peers", 0, "peers of the large mesh; 0 means as ma
 
 // TestALargeMeshStaysWhole lets a tenth of the peers leave, in silence, and others come, each minute.
 func TestALargeMeshStaysWhole(t *testing.T) {
-	size, minutes := testsize.Pick(60, 100), testsize.Pick(2, 3)
+	size, minutes := testsize.Pick(45, 100), testsize.Pick(2, 3)
 	if *peers > 0 {
 		size = *peers
 	}
@@ -142,7 +142,7 @@ func TestFewLinksChangeWithOnePeer(t *testing.T) {
 		w.start(n, w.all[0])
 	}
 	w.run(3*time.Minute, nil)
-	changes, rounds := 0, testsize.Pick(4, 8)
+	changes, rounds := 0, testsize.Pick(2, 8)
 	for range rounds {
 		n := w.all[1+w.random.IntN(size-1)]
 		before := w.edges(n)

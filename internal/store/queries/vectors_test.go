@@ -201,7 +201,7 @@ func TestTheTranslationAgreesWithTheVectorsThroughIndexes(t *testing.T) {
 func check(t *testing.T, db *database, vectors []querytest.Vector) {
 	t.Helper()
 	for i, v := range vectors {
-		if i%testsize.Pick(3, 1) != 0 {
+		if i%testsize.Pick(5, 1) != 0 {
 			continue
 		}
 		t.Run(v.Name, func(t *testing.T) {
