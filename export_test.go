@@ -3,6 +3,7 @@ package tandem
 import (
 	"context"
 	"net"
+	"time"
 
 	"github.com/tandemdb/tandem/internal/store"
 )
@@ -44,4 +45,17 @@ func (c *Collection) KnownTo(ctx context.Context, peer PeerID, id string) (rev s
 		return err
 	})
 	return rev, err
+}
+
+// SetClock has a group believe another clock, as one that is set wrong.
+func (g *PeerGroup) SetClock(clock func() time.Time) { g.clock = clock }
+
+// CreatePeerGroupAt makes a group by another clock.
+func CreatePeerGroupAt(ctx context.Context, db *Database, name string, o PeerGroupOptions, clock func() time.Time) (*PeerGroup, error) {
+	g, err := newPeerGroup(db, name, o.Identities)
+	if err != nil {
+		return nil, err
+	}
+	g.clock = clock
+	return g, g.create(ctx, o)
 }

@@ -33,6 +33,7 @@ type PeerGroup struct {
 	removals group.Removals
 	loaded   time.Time // of the row, with the monotonic clock
 	floor    time.Time // no earlier time is believed of this device's clock
+	clock    func() time.Time
 
 	mu        sync.Mutex   // guards the following
 	identity  *TLSIdentity // of this member
@@ -66,30 +67,37 @@ func CreatePeerGroup(ctx context.Context, db *Database, name string, o PeerGroup
 	if err != nil {
 		return nil, err
 	}
+	return g, g.create(ctx, o)
+}
+
+func (g *PeerGroup) create(ctx context.Context, o PeerGroupOptions) error {
 	if row, err := g.readRow(ctx); err != nil {
-		return nil, err
+		return err
 	} else if row != nil {
-		return nil, fault.Invalid.In("create group", name).Says("the database is in a group of this name already").
+		return fault.Invalid.In("create group", g.name).Says("the database is in a group of this name already").
 			Try("use that one, or leave it first")
 	}
-	now := time.Now()
-	g.authority, err = CreateIdentity(g.store, TLSIdentityOptions{
-		CommonName: cleanOr(name, "group"), Usage: IssuerUsage, Expires: now.Add(authorityLife), Label: g.AuthorityLabel(),
+	now := g.clock()
+	authority, err := CreateIdentity(g.store, TLSIdentityOptions{
+		CommonName: cleanOr(g.name, "group"), Usage: IssuerUsage, Expires: now.Add(authorityLife), Label: g.AuthorityLabel(),
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	g.root = g.authority.Leaf()
-	signer, _ := signerOf(g.authority)
+	g.authority, g.root = authority, authority.Leaf()
+	signer, err := signerOf(authority)
+	if err != nil {
+		return err
+	}
 	key, err := newMemberKey()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	chain, err := group.Issue(signer, key.Public(), group.Member{Group: name, Name: cleanOr(o.DeviceName, "first"), Now: now})
+	chain, err := group.Issue(signer, key.Public(), group.Member{Group: g.name, Name: cleanOr(o.DeviceName, "first"), Now: now})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return g, g.enter(ctx, key, chain, groupRow{Founded: true}, nil)
+	return g.enter(ctx, key, chain, groupRow{Founded: true}, nil)
 }
 
 // OpenPeerGroup returns the membership of a database in a group. It fails with [ErrNotFound] if the
@@ -132,7 +140,7 @@ func checkGroupName(name string) error {
 
 func newPeerGroup(db *Database, name string, identities TLSIdentityStore) (*PeerGroup, error) {
 	identities, err := orDefault(identities)
-	return &PeerGroup{db: db, name: name, store: identities, loaded: time.Now()}, err
+	return &PeerGroup{db: db, name: name, store: identities, loaded: time.Now(), clock: time.Now}, err
 }
 
 // load reads what the database and the store have.
@@ -199,8 +207,8 @@ func (g *PeerGroup) MayInvite() bool {
 
 // now is this device's time, if it is not before what is known to have passed.
 func (g *PeerGroup) now() time.Time {
-	now := time.Now()
-	if least := g.floor.Add(now.Sub(g.loaded)); now.Before(least) {
+	now := g.clock()
+	if least := g.floor.Add(time.Since(g.loaded)); now.Before(least) {
 		return least
 	}
 	return now

@@ -199,6 +199,7 @@ func TestAnInviterRemovesThoseWhomItHasInvited(t *testing.T) {
 		"another's":         {Key: keyOf(yours), Certificate: yours.Chain[0]},
 		"the inviter":       {Key: keyOf(two), Certificate: two.Chain[0]},
 		"without a witness": {Key: keyOf(mine)},
+		"a wrong witness":   {Key: keyOf(yours), Certificate: mine.Chain[0]},
 	} {
 		if _, err := group.Remove(one, tills, target, start); err == nil {
 			t.Errorf("%s is removed", name)
