@@ -81,7 +81,7 @@ func (d *joinDesk) work(ctx context.Context) {
 	g.mu.Unlock()
 	last, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
-	d.report(d.endAll(last))
+	d.report(d.endAll(last)) //nolint:contextcheck // ctx has ended
 }
 
 func (d *joinDesk) report(err error) {

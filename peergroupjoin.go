@@ -130,7 +130,7 @@ func (j *joinSearch) search(ctx context.Context, addresses []string) (joinFound,
 				}
 			})
 			if err != nil {
-				j.trouble("the local network", err)
+				j.trouble(ctx, "the local network", err)
 				j.end(ctx, len(addresses) == 0, fmt.Errorf("look for the inviter: %w", err))
 			}
 		})
@@ -183,27 +183,28 @@ func (j *joinSearch) ask(ctx context.Context, address string) (refused bool) {
 	defer cancel()
 	tcp, err := new(net.Dialer).DialContext(limited, "tcp", address)
 	if err != nil {
-		j.trouble(address, err)
+		j.trouble(ctx, address, err)
 		return false
 	}
 	grant, err := joining.Ask(limited, tcp, j.own, j.code, j.name)
 	switch {
 	case err != nil:
 		var alert tls.AlertError
-		j.trouble(address, err)
+		j.trouble(ctx, address, err)
 		return errors.As(err, &alert)
 	case grant.Ended == "":
 		j.end(ctx, true, nil, joinFound{grant: grant, address: address})
 	case grant.Ended.IsFinal():
 		j.end(ctx, true, grant.Ended.Err())
 	default:
-		j.trouble(address, grant.Ended.Err())
+		j.trouble(ctx, address, grant.Ended.Err())
 	}
 	return grant.Ended == joining.Refused
 }
 
-func (j *joinSearch) trouble(address string, err error) {
-	if j.o.Trouble != nil {
+// trouble tells why an address does not lead to the inviter, while that matters.
+func (j *joinSearch) trouble(ctx context.Context, address string, err error) {
+	if j.o.Trouble != nil && ctx.Err() == nil {
 		j.o.Trouble(address, err)
 	}
 }

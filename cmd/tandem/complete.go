@@ -35,6 +35,7 @@ func (a *app) complete(c *cobra.Command) {
 		"URL":        a.inDatabase(peerURLs),
 		"LABEL":      labels,
 		"FILE":       files,
+		"PEER":       a.inDatabase(memberNames),
 		"NEW":        files,
 	}
 	if c.Name() == "delete" && strings.Contains(c.Use, "NAME") {
@@ -51,6 +52,7 @@ func (a *app) complete(c *cobra.Command) {
 	}
 	for flag, find := range map[string]completer{
 		"collection": a.inDatabase(collectionNames), "identity": labels,
+		"group": a.inDatabase(groupNames), "cancel": a.inDatabase(openCodes),
 	} {
 		if c.Flags().Lookup(flag) == nil {
 			continue
@@ -174,6 +176,47 @@ func collectionNames(ctx context.Context, db *tandem.Database, _ *cobra.Command,
 		names = append(names, coll.FullName())
 	}
 	return names, err
+}
+
+func groupNames(ctx context.Context, db *tandem.Database, _ *cobra.Command, _ string) ([]string, error) {
+	return tandem.PeerGroups(ctx, db)
+}
+
+// groupOf returns the group in the flag of c, or the only one.
+func groupOf(ctx context.Context, db *tandem.Database, c *cobra.Command) (*tandem.PeerGroup, error) {
+	name, _ := c.Flags().GetString("group")
+	if all, err := tandem.PeerGroups(ctx, db); name == "" && err == nil && len(all) == 1 {
+		name = all[0]
+	}
+	return tandem.OpenPeerGroup(ctx, db, name, tandem.PeerGroupOptions{})
+}
+
+func memberNames(ctx context.Context, db *tandem.Database, c *cobra.Command, _ string) (names []string, err error) {
+	g, err := groupOf(ctx, db, c)
+	if err != nil {
+		return nil, err
+	}
+	all, err := g.Members(ctx)
+	for _, m := range all {
+		if m.Removed.IsZero() && !m.Self {
+			names = append(names, cmp.Or(m.Name, m.ID.String()))
+		}
+	}
+	return names, err
+}
+
+func openCodes(ctx context.Context, db *tandem.Database, c *cobra.Command, _ string) (ids []string, err error) {
+	g, err := groupOf(ctx, db, c)
+	if err != nil {
+		return nil, err
+	}
+	all, err := g.Invitations(ctx)
+	for _, i := range all {
+		if i.State == tandem.InvitationOpen || i.State == tandem.InvitationNew {
+			ids = append(ids, i.ID)
+		}
+	}
+	return ids, err
 }
 
 func peerURLs(ctx context.Context, db *tandem.Database, _ *cobra.Command, _ string) ([]string, error) {

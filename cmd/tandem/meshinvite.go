@@ -222,6 +222,7 @@ func invitationLine(i tandem.InvitationInfo) string {
 		return "the code " + i.ID + " has expired"
 	case tandem.InvitationCancelled:
 		return "the code " + i.ID + " was cancelled"
+	default:
+		return "" // the code was shown
 	}
-	return ""
 }

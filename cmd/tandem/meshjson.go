@@ -83,9 +83,10 @@ func (v *meshEvents) status(s tandem.MultipeerStatus) {
 		Activity  string `json:"activity"`
 		Neighbors int    `json:"neighbors"`
 		Online    int    `json:"online"`
+		Wrong     uint64 `json:"wrongCodes,omitempty"`
 		Error     string `json:"error,omitempty"`
 		meshCounts
-	}{"status", s.Activity.String(), s.Neighbors, s.Online, errorText(s.Err), meshCountsOf(s.Progress)})
+	}{"status", s.Activity.String(), s.Neighbors, s.Online, s.WrongProofs, errorText(s.Err), meshCountsOf(s.Progress)})
 }
 
 func (v *meshEvents) documents(r tandem.PeerDocumentReplication) {

@@ -25,6 +25,7 @@ type meshLines struct {
 	said  string
 	erred string            // the error of the status
 	told  map[string]string // addresses that do not answer, and why
+	wrong uint64            // attempts to join with a wrong code, when they were told last
 }
 
 func (v *meshLines) begun() error {
@@ -84,6 +85,10 @@ func (v *meshLines) status(s tandem.MultipeerStatus) {
 		if text != "" {
 			v.a.note("%s", oneLine(text))
 		}
+	}
+	if s.WrongProofs >= max(1, 10*v.wrong) {
+		v.wrong = s.WrongProofs
+		v.a.note("devices that have tried to join with a wrong code: %d", s.WrongProofs)
 	}
 	if s.Activity != tandem.Idle {
 		return
@@ -220,6 +225,9 @@ func (v *meshTable) text() string {
 			in.Total-min(in.Total, in.Completed)+up.Total-min(up.Total, up.Completed), lastSeen(p), oneLine(p.Trouble))
 	}
 	_ = table.Flush() // into memory
+	if s.WrongProofs > 0 {
+		fmt.Fprintf(&out, "devices that have tried to join with a wrong code: %d\n", s.WrongProofs)
+	}
 	for address, why := range v.member.Troubles() {
 		fmt.Fprintf(&out, "%s does not lead to a member: %s\n", address, oneLine(why))
 	}

@@ -33,7 +33,8 @@ func (e Ended) Err() error {
 	case Failed:
 		return fault.Remote.In("join group", "").Says("the code is right, but the inviter could not make this device a member").
 			Try("look at what the inviter says, and try again")
+	default:
+		return no.Says("the device there does not know this code").
+			Try("is it the inviter's device, and does it still run? Otherwise ask for a new code")
 	}
-	return no.Says("the device there does not know this code").
-		Try("is it the inviter's device, and does it still run? Otherwise ask for a new code")
 }
