@@ -22,7 +22,7 @@ type Change struct {
 	// without [ChangeOptions].Documents.
 	Document *Document
 
-	superseded string // see Superseded; with commas between
+	closings string // see Closings; with commas between
 }
 
 // ChangeOptions select changes and what they contain. If a call gets several ChangeOptions, all
@@ -238,6 +238,6 @@ func changeOf(head *store.Document) Change {
 		Sequence:   uint64(head.Sequence),
 		RevisionID: string(head.Rev.ID),
 		Deleted:    head.Deleted,
-		superseded: revision.JoinIDs(head.Rev.History.Superseded),
+		closings:   revision.JoinIDs(head.Rev.Closings()),
 	}
 }

@@ -15,8 +15,9 @@ func (c *Collection) Couch(couch.Pass) couch.Collection {
 	}, c.coll)
 }
 
-// Superseded is likewise for package rest. It returns the revisions that lost a conflict to the change's.
-func (c Change) Superseded(couch.Pass) []revision.ID { return revision.SplitIDs(c.superseded) }
+// Closings is likewise for package rest. It returns the tombstones that end the branches which have lost a
+// conflict to the change's revision.
+func (c Change) Closings(couch.Pass) []revision.ID { return revision.SplitIDs(c.closings) }
 
 // updateDurable is update whose change is on the disk when it returns. In a batch that is for the batch.
 func (db *Database) updateDurable(ctx context.Context, fn func(*store.Tx) error) error {

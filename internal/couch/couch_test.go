@@ -140,6 +140,43 @@ func TestAnEditOfWhatWonIsNotLost(t *testing.T) {
 	s.want(t, `{"n":3}`, "3-0", closing("3-n"), closing("2-b"))
 }
 
+// A client tells a server the tombstones that another has told it. They end the same branches there, and no
+// tombstone ends a tombstone.
+func TestTombstonesOfAnotherServerAreKnown(t *testing.T) {
+	s := newServer(t, store.RevTrees)
+	check(t, s.push(t, false, `{"n":1}`, "2-b", "1-a"))
+	check(t, s.push(t, true, `{}`, closing("2-b"), "2-b", "1-a"))
+	check(t, s.push(t, false, `{"n":2}`, "2-k", "1-a"))
+	s.want(t, `{"n":2}`, "2-k", closing("2-b"))
+	for _, latest := range []bool{false, true} {
+		found, err := s.Revisions(background, []couch.Wanted{{ID: "a", Rev: closing("2-b")}}, latest)
+		check(t, err)
+		if got := fmt.Sprint(found[0].Path); got != "["+closing("2-b")+" 2-b]" {
+			t.Errorf("latest %v: the tombstone has the path %s", latest, got)
+		}
+	}
+}
+
+// A client that was told of a tombstone may ask for it when the branch has won after all.
+func TestATombstoneIsFoundWhenItsBranchHasWon(t *testing.T) {
+	s := newServer(t, store.RevTrees)
+	check(t, s.push(t, false, `{"n":1}`, "2-k", "1-a"))
+	check(t, s.push(t, false, `{"n":2}`, "2-b", "1-a"))
+	check(t, s.push(t, false, `{"n":3}`, "3-b", "2-b", "1-a"))
+	s.want(t, `{"n":3}`, "3-b", closing("2-k"))
+	found, err := s.Revisions(background, []couch.Wanted{{ID: "a", Rev: closing("2-b")}, {ID: "a", Rev: "3-b"}}, true)
+	check(t, err)
+	if !found[0].Found || !found[0].Deleted || found[1].Deleted || len(found[1].Path) != 3 {
+		t.Errorf("got %+v", found)
+	}
+	check(t, s.push(t, true, `{}`, closing("3-b"), "3-b", "2-b", "1-a")) // a deletion of the head is one
+	found, err = s.Revisions(background, []couch.Wanted{{ID: "a", Rev: closing("3-b")}}, true)
+	check(t, err)
+	if len(found[0].Path) != 4 || !found[0].Deleted {
+		t.Errorf("the deletion is %+v", found)
+	}
+}
+
 func TestWhatLosesIsInTheLog(t *testing.T) {
 	s := newServer(t, store.RevTrees)
 	check(t, s.push(t, false, `{"n":1}`, "2-k", "1-a"))
@@ -305,6 +342,24 @@ func TestLocalDocuments(t *testing.T) {
 	set("x", "0-2", ``, "0-2", nil)
 	if rev, body, err := s.Local(background, "x"); rev != "" || body != nil || err != nil {
 		t.Errorf("after the removal: got %s %s, %v", rev, body, err)
+	}
+}
+
+// TestACheckpointIsDurable: a client goes on from it, and would not send again what a power cut has undone.
+func TestACheckpointIsDurable(t *testing.T) {
+	s := newServer(t, store.RevTrees)
+	durable := 0
+	c := couch.New(couch.Access{
+		View:   s.db.View,
+		Update: func(context.Context, func(*store.Tx) error) error { return errors.New("not durable") },
+		Durable: func(ctx context.Context, do func(*store.Tx) error) error {
+			durable++
+			return s.db.UpdateDurable(ctx, do)
+		},
+	}, s.coll)
+	rev, err := c.SetLocal(background, "x", "", []byte(`{}`))
+	if rev != "0-1" || err != nil || durable != 1 {
+		t.Errorf("got %s, %v, and %d durable commits, want one", rev, err, durable)
 	}
 }
 

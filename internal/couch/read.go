@@ -110,14 +110,14 @@ func (c Collection) Revisions(ctx context.Context, wanted []Wanted, latest bool)
 }
 
 func find(head *store.Document, rev revision.ID, latest bool) Revision {
+	if ended := head.Rev.Closed(rev); ended != "" && rev != head.Rev.ID {
+		return closing(ended)
+	}
 	switch {
 	case rev == "", rev == head.Rev.ID, latest && head.Rev.Contains(rev) && !head.Rev.MayHaveBeaten(rev):
 		return Revision{true, string(head.Rev.ID), head.Deleted, head.Body, path(head.Rev.ID, head.Rev.History.Ancestors...)}
 	case latest && head.Rev.MayHaveBeaten(rev):
 		return closing(rev)
-	}
-	if ended := head.Rev.Closed(rev); ended != "" {
-		return closing(ended)
 	}
 	return Revision{}
 }
@@ -146,8 +146,8 @@ func (c Collection) Leaves(ctx context.Context, id string) (all []string, err er
 		head, err := newest(tx, c.coll, id)
 		if err == nil && head != nil {
 			all = append(all, string(head.Rev.ID))
-			for _, rev := range head.Rev.History.Superseded {
-				all = append(all, string(rev.Closing()))
+			for _, rev := range head.Rev.Closings() {
+				all = append(all, string(rev))
 			}
 		}
 		return err

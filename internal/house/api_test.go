@@ -40,7 +40,7 @@ func TestEveryExportedNameHasAnExample(t *testing.T) {
 
 // doors are the methods of the root package that only packages of this module can call: they take a
 // couch.Pass.
-var doors = []string{"Collection.Couch", "Change.Superseded"}
+var doors = []string{"Collection.Couch", "Change.Closings"}
 
 func TestDoorsAreForThisModuleAlone(t *testing.T) {
 	scope := typed(t, ".")[0].types.Scope()

@@ -52,14 +52,37 @@ func (id ID) Closing() ID {
 	return EditTree(Rev{ID: id}, true, []byte("{}")).ID
 }
 
-// Closed returns the superseded revision whose branch the tombstone id ends, "" if there is none.
+// Closed returns the ancestor or superseded revision whose branch the tombstone id ends, "" if there is
+// none. That of an ancestor was superseded before.
 func (r Rev) Closed(id ID) ID {
-	for _, superseded := range r.History.Superseded {
-		if superseded.Generation()+1 == id.Generation() && superseded.Closing() == id {
-			return superseded
+	for _, list := range [...][]ID{r.History.Superseded, r.History.Ancestors} {
+		for _, known := range list {
+			if known.Generation()+1 == id.Generation() && known.Closing() == id {
+				return known
+			}
 		}
 	}
 	return ""
+}
+
+// Closings returns the tombstones that end the branches of the superseded revisions, but of those that
+// are such tombstones.
+func (r Rev) Closings() (ids []ID) {
+	if len(r.History.Superseded) == 0 {
+		return nil
+	}
+	ends := make(map[ID]bool)
+	for _, list := range [...][]ID{r.History.Superseded, r.History.Ancestors} {
+		for _, id := range list {
+			ends[id.Closing()] = true
+		}
+	}
+	for _, id := range r.History.Superseded {
+		if !ends[id] {
+			ids = append(ids, id.Closing())
+		}
+	}
+	return ids
 }
 
 // Knows reports whether r makes the tree revision id needless: r is id, replaces it, or has superseded

@@ -197,7 +197,7 @@ func TestConflicts(t *testing.T) {
 	ways := []string{"edit", "edit twice", "delete", "delete and make anew", "nothing"}
 	number := 0
 	for _, first := range ways {
-		for _, second := range ways {
+		for _, second := range testsize.Pick(ways[:3], ways) {
 			t.Run(first+", "+second, func(t *testing.T) {
 				s := serve(t, nil)
 				number++

@@ -76,7 +76,9 @@ async function run(kind, n, documents, out) {
     late.push(came[id] - began);
   }
   note('live from client to client, ms', median(late.slice(10)));
-  feed.cancel(); live.forEach(l => l.cancel());
+  feed.cancel();
+  for (const l of live) { l.removeAllListeners('error'); l.on('error', () => {}); l.cancel(); }
+  await new Promise(r => setTimeout(r, 500));
   await one.close(); await two.close();
   await s.stop();
 }
@@ -91,4 +93,5 @@ async function main() {
   process.exit(0);
 }
 
-if (process.argv[2] === '--express') serveExpress(process.argv[3]); else main();
+process.on('unhandledRejection', () => {}); // of a request that was under way when its server was stopped
+if (process.argv[2] === '--express') serveExpress(process.argv[3]); else main().catch(e => { console.error(e); process.exit(1); });

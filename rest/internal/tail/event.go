@@ -46,13 +46,13 @@ const around = 128
 // Encode makes an event of a change.
 func Encode(change tandem.Change, document AppendDocument) *Event {
 	e := encode(change, document, nil)
-	if superseded := change.Superseded(couch.Pass{}); len(superseded) > 0 {
-		e.Leaves = encode(change, document, superseded)
+	if closings := change.Closings(couch.Pass{}); len(closings) > 0 {
+		e.Leaves = encode(change, document, closings)
 	}
 	return e
 }
 
-func encode(change tandem.Change, document AppendDocument, superseded []revision.ID) *Event {
+func encode(change tandem.Change, document AppendDocument, closings []revision.ID) *Event {
 	e := &Event{Sequence: change.Sequence, ID: change.ID, Deleted: change.Deleted}
 	dst := make([]byte, 0, around+len(change.ID)+len(change.RevisionID))
 	dst = strconv.AppendUint(append(dst, "id: "...), change.Sequence, 10)
@@ -64,8 +64,8 @@ func encode(change tandem.Change, document AppendDocument, superseded []revision
 		dst = append(dst, `,"deleted":true`...)
 	}
 	dst, _ = jsontext.AppendQuote(append(dst, `,"changes":[{"rev":`...), change.RevisionID)
-	for _, rev := range superseded {
-		dst, _ = jsontext.AppendQuote(append(dst, `},{"rev":`...), string(rev.Closing()))
+	for _, rev := range closings {
+		dst, _ = jsontext.AppendQuote(append(dst, `},{"rev":`...), string(rev))
 	}
 	dst = append(dst, "}]"...)
 	if change.Document != nil {
