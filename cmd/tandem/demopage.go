@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net"
 
@@ -31,7 +32,7 @@ func (d *demo) show(ctx context.Context, address string) (err error) {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), restStopTime)
 		defer cancel()
 		_ = handler.Close(closing)
-		<-served
+		err = errors.Join(err, <-served)
 	}()
 	if err := handler.StartReplications(ctx); err != nil {
 		return err
@@ -50,8 +51,8 @@ func (d *demo) tell(link string) {
 	d.title("A page shows both: a conflict that waits for you, and a replication that goes on.")
 	d.say("   page %s\n   It logs you in once: press the button. Ctrl-C ends the demo.", link)
 	if d.a.screen != nil {
-		browser.Stdout, browser.Stderr = nothing{}, nothing{}
-		_ = browser.OpenURL(link) // a machine may have none
+		browser.Stdout, browser.Stderr = nothing{}, nothing{} //nolint:reassign // the library has no other way
+		_ = browser.OpenURL(link)                             // a machine may have none
 	}
 }
 

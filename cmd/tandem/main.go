@@ -159,7 +159,7 @@ func newHelp() *cobra.Command {
 // words of its help.
 func nameOperands(c *cobra.Command) {
 	for _, sub := range c.Commands() {
-		if fits := sub.Args; fits != nil && strings.Contains(sub.Use, " ") {
+		if fits := sub.Args; fits != nil && (!sub.HasSubCommands() || strings.Contains(sub.Use, " ")) {
 			sub.Args = func(c *cobra.Command, args []string) error {
 				if fits(c, args) == nil {
 					return checkOperands(c, args)
