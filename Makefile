@@ -114,6 +114,10 @@ microbench: ## run the Go benchmarks, or those that match BENCH
 bench-query: ## compare queries over 100,000 documents with SQL of SQLite's own that asks the same, and full-text searches with plain FTS5, in three minutes
 	@go test -count=1 -run '^Test(Search)?Ratios$$' -v ./internal/store -ratios 100000 | grep -v INFO
 
+.PHONY: bench-live
+bench-live: ## measure what live queries cost those who write, and how soon they tell of a change, in two minutes
+	@CGO_ENABLED=0 go test -count=1 -run '^TestLiveFigures$$' -v . -livefigures 500ms | grep 'quer'
+
 .PHONY: bench-rest
 bench-rest: ## measure requests to the REST server and its feeds, and SQLite alone beside it, in a minute
 	@CGO_ENABLED=0 go test -count=1 -run '^Test(Feed)?Figures$$' ./rest -figures 3s -v | grep -E '/s|listener|settled'

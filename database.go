@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/live"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -26,6 +27,7 @@ type Database struct {
 	logger       *slog.Logger
 	openResults  atomic.Int32 // of queries, that hold a connection
 	cached       queryCache
+	live         *live.Hub[liveResult]
 	services     services
 	stopServices sync.Once
 	batch        atomic.Pointer[Batch] // whose function runs, nil for none
@@ -62,7 +64,7 @@ func newDatabase(opened *store.DB, o Options) *Database {
 	return &Database{
 		store: opened, noDeltas: o.DisableDeltaSync, readOnly: o.ReadOnly,
 		queries: o.Queries, slowQuery: cmp.Or(o.SlowQuery, defaultSlowQuery), logger: cmp.Or(o.Logger, slog.Default()),
-		seats: semaphore.NewWeighted(maxViews),
+		live: live.New[liveResult](), seats: semaphore.NewWeighted(maxViews),
 	}
 }
 
@@ -75,6 +77,7 @@ func (db *Database) Close() error {
 		return err
 	}
 	db.stopServices.Do(db.services.stop)
+	db.live.Close()
 	return db.store.Close()
 }
 

@@ -43,3 +43,38 @@ func ExampleQuery_AddChangeListener() {
 	token.Remove()
 	// Output: [{1}] [n]
 }
+
+// On request, each result comes with what has changed since the one before.
+func ExampleQueryDiff() {
+	hotels, remove := exampleHotels()
+	defer remove()
+	ctx := tandem.WithQueryOptions(context.Background(), tandem.QueryOptions{Diff: true})
+
+	q := got(hotels.Database().CreateQuery("SELECT name, stars FROM _ ORDER BY stars DESC"))
+	for change := range q.Changes(ctx) {
+		ensure(change.Err)
+		var diff *tandem.QueryDiff = change.Diff
+		show("removed", diff.Removed)
+		show("inserted", diff.Inserted)
+		show("changed", diff.Changed)
+		for _, row := range diff.Moved {
+			fmt.Println("moved", row.From, "to", row.To)
+		}
+		if len(diff.Moved) > 0 {
+			break
+		}
+		ensure(hotels.Merge(ctx, "Berg", map[string]any{"stars": 5.5}))
+	}
+	// Output:
+	// inserted 0 {"name":"Adlon","stars":5}
+	// inserted 1 {"name":"Corso","stars":4}
+	// inserted 2 {"name":"Berg","stars":3}
+	// changed 0 {"name":"Berg","stars":5.5}
+	// moved 2 to 0
+}
+
+func show(title string, rows []tandem.DiffRow) {
+	for _, row := range rows {
+		fmt.Printf("%s %d %s\n", title, row.Position, row.Row.JSON())
+	}
+}

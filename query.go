@@ -29,6 +29,7 @@ type Query struct {
 
 	mu     sync.Mutex // guards the following
 	params map[string]value.Value
+	live   map[*liveQuery]struct{} // those that follow it
 }
 
 // Parameters maps the names of a query's parameters, without $, to their values. Values are
@@ -115,8 +116,9 @@ func (q *Query) Collections() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// SetParameters replaces the parameters for later runs. It fails with [ErrInvalidParameter] if the
-// query has no such parameter, or with [ErrBadJSON].
+// SetParameters replaces the parameters for later runs. Those who follow the query get its result
+// with the new parameters, whether it differs or not. SetParameters fails with
+// [ErrInvalidParameter] if the query has no such parameter, or with [ErrBadJSON].
 func (q *Query) SetParameters(p any) error {
 	params, err := q.encode(p)
 	if err != nil {
@@ -125,6 +127,9 @@ func (q *Query) SetParameters(p any) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.params = params
+	for l := range q.live {
+		l.mail.Switch(l.query(over(params, l.given)))
+	}
 	return nil
 }
 
@@ -168,20 +173,34 @@ func parametersOf(given any) (Parameters, error) {
 
 // with returns the parameters of one run. Given parameters override those set before.
 func (q *Query) with(given []any) (map[string]value.Value, error) {
+	own, err := q.encodeAll(given)
+	if err != nil {
+		return nil, err
+	}
 	q.mu.Lock()
-	params := maps.Clone(q.params)
-	q.mu.Unlock()
+	defer q.mu.Unlock()
+	return over(q.params, own), nil
+}
+
+// encodeAll copies all given parameters; the last value of a name counts.
+func (q *Query) encodeAll(given []any) (map[string]value.Value, error) {
+	params := map[string]value.Value{}
 	for _, p := range given {
 		more, err := q.encode(p)
 		if err != nil {
 			return nil, err
 		}
-		if params == nil {
-			params = map[string]value.Value{}
-		}
 		maps.Copy(params, more)
 	}
 	return params, nil
+}
+
+// over returns parameters of which some are overridden.
+func over(params, own map[string]value.Value) map[string]value.Value {
+	all := make(map[string]value.Value, len(params)+len(own))
+	maps.Copy(all, params)
+	maps.Copy(all, own)
+	return all
 }
 
 // Explain describes for people how the query would run: its SQL and SQLite's plan. In the plan,

@@ -9,7 +9,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// QueryOptions bound each run of a query. [Options.Queries] holds those of a database. A context of
+// QueryOptions bound each run of a query, and select what live queries tell. [Options.Queries] holds those of a database. A context of
 // [WithQueryOptions] overrides the fields that are not zero. A run that exceeds a bound fails with
 // a [*QueryError].
 type QueryOptions struct {
@@ -30,6 +30,10 @@ type QueryOptions struct {
 	// folder for temporary files. They have no name, and those of an encrypted database are
 	// encrypted. Zero means 1 GiB.
 	MaxTemporary int64
+
+	// Diff makes [Query.Changes] and [Query.AddChangeListener] also tell how each result differs
+	// from the one before. The one before stays in memory until then. Other runs ignore it.
+	Diff bool
 }
 
 // The defaults.
@@ -62,6 +66,7 @@ func (o QueryOptions) over(below QueryOptions) QueryOptions {
 		Timeout:      cmp.Or(o.Timeout, below.Timeout),
 		MaxMemory:    cmp.Or(o.MaxMemory, below.MaxMemory),
 		MaxTemporary: cmp.Or(o.MaxTemporary, below.MaxTemporary),
+		Diff:         o.Diff || below.Diff,
 	}
 }
 

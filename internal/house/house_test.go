@@ -26,7 +26,7 @@ var imports = map[string][]string{
 	"internal/bench": {".", "internal/store"},
 	".": {
 		"internal/replication", "internal/transport", "blip", "internal/store", "internal/seal", "internal/identity",
-		"internal/mesh", "internal/mesh/group", "internal/mesh/joining", "internal/couch",
+		"internal/mesh", "internal/mesh/group", "internal/mesh/joining", "internal/couch", "internal/live",
 		"internal/discovery", "internal/query", "internal/delta", "internal/document", "internal/revision", "internal/throttle",
 		"internal/fault", "failure",
 	},
@@ -47,6 +47,7 @@ var imports = map[string][]string{
 	"internal/plainjson":              {},
 	"internal/mesh":                   {"internal/mesh/overlay", "internal/discovery", "internal/fault"},
 	"internal/mesh/overlay":           {},
+	"internal/live":                   {},
 	"internal/mesh/group":             {"internal/fault"},
 	"internal/mesh/joining":           {"internal/fault"},
 	"blip":                            {"internal/fault"},
@@ -80,6 +81,8 @@ var only = map[string]string{
 	"github.com/santhosh-tekuri":         "internal/openapi",
 	"github.com/spf13/cobra":             "cmd/tandem",
 	"github.com/vbauerster/mpb":          "cmd/tandem",
+	"github.com/peterh/liner":            "cmd/tandem",
+	"github.com/rivo/uniseg":             "cmd/tandem",
 }
 
 func TestImportsPointDownwards(t *testing.T) {

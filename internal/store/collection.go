@@ -21,6 +21,9 @@ type Collection struct {
 	scope, name string
 }
 
+// Number returns the collection's number. No other collection of the database has or will have it.
+func (c *Collection) Number() int64 { return c.id }
+
 // Scope returns the name of the collection's scope.
 func (c *Collection) Scope() string { return c.scope }
 

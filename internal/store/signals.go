@@ -3,6 +3,7 @@ package store
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Purge names a document that was purged.
@@ -20,6 +21,7 @@ type Subscription struct {
 
 	signals *signals
 	c       chan struct{}
+	count   atomic.Uint64
 	of      []int64 // numbers of collections; empty means all collections and all other commits
 	purged  []Purge // guarded by signals.mu
 }
@@ -70,6 +72,16 @@ func (sub *Subscription) Close() {
 	}
 }
 
+// Count returns how many commits the subscription has reported. A commit of this process is counted
+// before its caller is told of success.
+func (sub *Subscription) Count() uint64 { return sub.count.Load() }
+
+// tell reports a commit.
+func (sub *Subscription) tell() {
+	sub.count.Add(1)
+	signal(sub.c)
+}
+
 // Purged returns the purges in the subscribed collections that this process made since the last
 // call, at most the latest 1000.
 func (sub *Subscription) Purged() []Purge {
@@ -95,7 +107,7 @@ func (s *signals) notify(changed []int64) {
 	defer s.mu.Unlock()
 	for sub := range s.subs {
 		if len(sub.of) == 0 || slices.ContainsFunc(changed, sub.follows) {
-			signal(sub.c)
+			sub.tell()
 		}
 	}
 }
@@ -105,7 +117,7 @@ func (s *signals) notifyAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for sub := range s.subs {
-		signal(sub.c)
+		sub.tell()
 	}
 }
 

@@ -1,0 +1,142 @@
+package live
+
+import "time"
+
+// source is a collection that followed queries read. Its hub's mutex guards it.
+type source[R any] struct {
+	number    int64
+	feed      Feed
+	users     int
+	calm      map[*run[R]]uint64 // queries that have yet to hear of a commit, with the commits they have seen
+	expecting chan struct{}      // capacity 1: calm has got its first query
+	gone      chan struct{}      // closed when nobody uses it
+}
+
+// source returns the source of a collection, and counts a user.
+func (h *Hub[R]) source(c Collection) *source[R] {
+	s := h.sources[c.Number()]
+	if s == nil {
+		s = &source[R]{
+			number: c.Number(), feed: c.Follow(), calm: map[*run[R]]uint64{},
+			expecting: make(chan struct{}, 1), gone: make(chan struct{}),
+		}
+		h.sources[c.Number()] = s
+		h.work.Go(func() { h.watch(s) })
+	}
+	s.users++
+	return s
+}
+
+// expect has r run after the next commit.
+func (s *source[R]) expect(r *run[R], seen uint64) {
+	s.calm[r] = seen
+	if len(s.calm) == 1 {
+		signal(s.expecting)
+	}
+}
+
+// leave ends the use by r.
+func (s *source[R]) leave(h *Hub[R], r *run[R]) {
+	delete(s.calm, r)
+	if s.users--; s.users == 0 {
+		delete(h.sources, s.number)
+		s.feed.Close()
+		close(s.gone)
+	}
+}
+
+// watch queues queries after commits. While all queries of the source are queued it does not listen:
+// a stream of commits then costs nothing.
+func (h *Hub[R]) watch(s *source[R]) {
+	for {
+		select {
+		case <-s.gone:
+			return
+		case <-s.expecting:
+		}
+		for h.anyCalm(s) {
+			select {
+			case <-s.gone:
+				return
+			case _, open := <-s.feed.C():
+				if !open {
+					return
+				}
+				h.changed(s)
+			}
+		}
+	}
+}
+
+func (h *Hub[R]) anyCalm(s *source[R]) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(s.calm) > 0
+}
+
+// changed queues the queries that have not seen the latest commit.
+func (h *Hub[R]) changed(s *source[R]) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stats.Wakes++
+	count := s.feed.Count()
+	for r, seen := range s.calm {
+		if seen != count {
+			delete(s.calm, r)
+			h.enqueue(r, r.begun.Add(Pause))
+		}
+	}
+}
+
+// commits counts all commits in the followed collections.
+func (h *Hub[R]) commits() (n uint64) {
+	for _, s := range h.sources {
+		n += s.feed.Count()
+	}
+	return n
+}
+
+// signal sets a channel of capacity 1.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // set already
+	}
+}
+
+// queue has the queries that are to run, that which is due first at index 0. It is a heap.
+type queue[R any] []*run[R]
+
+func (q queue[R]) Len() int { return len(q) }
+
+// Less implements [sort.Interface].
+func (q queue[R]) Less(i, j int) bool {
+	if q[i].due.Equal(q[j].due) {
+		return q[i].turn < q[j].turn
+	}
+	return q[i].due.Before(q[j].due)
+}
+
+func (q queue[R]) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].index, q[j].index = i, j
+}
+
+// Push implements [heap.Interface].
+func (q *queue[R]) Push(x any) {
+	r := x.(*run[R])
+	r.index = len(*q)
+	*q = append(*q, r)
+}
+
+// Pop implements [heap.Interface].
+func (q *queue[R]) Pop() any {
+	last := len(*q) - 1
+	r := (*q)[last]
+	(*q)[last] = nil
+	*q = (*q)[:last]
+	return r
+}
+
+// isDue reports whether the first query is to run now.
+func (q queue[R]) isDue(now time.Time) bool { return len(q) > 0 && !q[0].due.After(now) }
