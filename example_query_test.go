@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tandemdb/tandem"
@@ -168,4 +169,16 @@ func ExampleCollection_CreateIndex() {
 	// byStars 1 false
 	// byTag 0 true
 	// true
+}
+
+// An editor can complete the words of a query.
+func ExampleQueryKeywords() {
+	for _, word := range append(tandem.QueryKeywords(), tandem.QueryFunctions()...) {
+		if strings.HasPrefix(strings.ToLower(word), "li") {
+			fmt.Println(word)
+		}
+	}
+	// Output:
+	// LIKE
+	// LIMIT
 }

@@ -112,7 +112,7 @@ func (e *exporter) collections(ctx context.Context, all []*tandem.Collection) er
 		}
 		return nil
 	}
-	if e.a.display {
+	if e.a.display != nil {
 		return export(func(uint64, uint64) {})
 	}
 	return e.a.withBar("export", ofDocuments, export)

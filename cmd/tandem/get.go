@@ -39,7 +39,7 @@ func newGet(a *app) *cobra.Command {
 	}
 	coll.add(c)
 	c.Flags().BoolVar(&meta, "meta", false, "add _id, _rev and _seq")
-	c.Flags().BoolVar(&pretty, "pretty", a.display, "on several lines, indented (default on a terminal)")
+	c.Flags().BoolVar(&pretty, "pretty", a.display != nil, "on several lines, indented (default on a terminal)")
 	return c
 }
 

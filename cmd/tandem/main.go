@@ -40,7 +40,8 @@ const statusHelp = "Exit statuses:\n" +
 
 // run executes one command line and returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := untilSignal(context.Background())
+	diverted := new(interrupts)
+	ctx, stop := untilSignal(context.Background(), diverted)
 	defer stop()
 	signal.Ignore(syscall.SIGPIPE) // so that a command whose reader has gone can tidy up
 	ctx, gone := context.WithCancelCause(ctx)
@@ -50,8 +51,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		in: &input{from: stdin, interrupted: ctx.Done()}, keyboard: terminalOf(stdin),
 		out: bufio.NewWriter(outlet{stdout, gone}),
 		err: outlet{stderr, gone}, screen: terminalOf(stderr),
-		display:     terminalOf(stdout) != nil,
-		interrupted: ctx.Done(),
+		display:     terminalOf(stdout),
+		interrupted: ctx.Done(), interrupts: diverted,
 	}
 	root := newRoot(a)
 	root.SetArgs(args)
@@ -73,8 +74,9 @@ type app struct {
 
 	keyboard    *os.File        // standard input, if it is a terminal
 	screen      *os.File        // standard error, if it is a terminal
-	display     bool            // standard output is a terminal
+	display     *os.File        // standard output, if it is a terminal
 	interrupted <-chan struct{} // closed when the command must end
+	interrupts  *interrupts
 
 	verbose int // 1 logs events, 2 logs each message, too
 	key     keyFlag

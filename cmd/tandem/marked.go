@@ -6,6 +6,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/rivo/uniseg"
+
 	"github.com/tandemdb/tandem"
 )
 
@@ -27,8 +29,8 @@ func marked(text string, err error) error {
 // maxExcerpt bounds the letters that are shown on each side of a mistake.
 const maxExcerpt = 60
 
-// excerpt returns the line around a byte of a text, with a mark below that byte. Each letter that is not printed as
-// one place becomes a space.
+// excerpt returns the line around a byte of a text, with a mark below that byte. Each letter that is not printed in
+// its own places becomes a space.
 func excerpt(text string, pos int) string {
 	start := strings.LastIndexByte(text[:pos], '\n') + 1
 	end := len(text)
@@ -44,7 +46,7 @@ func excerpt(text string, pos int) string {
 		after = string([]rune(after)[:maxExcerpt]) + "…"
 	}
 	before = dots + before
-	return "  " + before + after + "\n  " + strings.Repeat(" ", utf8.RuneCountInString(before)) + "^"
+	return "  " + before + after + "\n  " + strings.Repeat(" ", uniseg.StringWidth(before)) + "^"
 }
 
 func flattened(text string) string {

@@ -14,7 +14,7 @@ func TestTheMarkStandsBelowTheMistake(t *testing.T) {
 		"the end":           {"SELECT x FROM!", "  SELECT x FROM\n               ^"},
 		"several lines":     {"SELECT x\nFROM !y\nWHERE z", "  FROM y\n       ^"},
 		"a tab":             {"SELECT\tx, !y", "  SELECT x, y\n            ^"},
-		"other letters":     {"SELECT 'é世', !y", "  SELECT 'é世', y\n               ^"},
+		"other letters":     {"SELECT 'é世', !y", "  SELECT 'é世', y\n                ^"},
 		"a letter of two":   {"SELECT 'e\u0301', !y", "  SELECT 'e', y\n              ^"},
 		"a carriage return": {"SELECT x\r\n FROM !y\r\nWHERE z", "   FROM y \n        ^"},
 		"a long line": {

@@ -252,7 +252,7 @@ func (a *app) newMeshView(member *tandem.MultipeerReplicator, asJSON bool) meshV
 	switch {
 	case asJSON:
 		return &meshEvents{a: a, member: member}
-	case a.display && a.drawsBars():
+	case a.display != nil && a.drawsBars():
 		return newMeshTable(a, member)
 	}
 	return &meshLines{a: a, member: member, known: make(map[tandem.PeerID]tandem.PeerInfo), told: make(map[string]string)}

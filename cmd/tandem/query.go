@@ -7,11 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/cmd/tandem/prompt"
 )
 
 // queryFlags are the flags of query.
@@ -27,14 +28,24 @@ type queryFlags struct {
 func newQuery(a *app) *cobra.Command {
 	var f queryFlags
 	c := &cobra.Command{
-		Use:   "query DB QUERY",
-		Short: "Run a query in SQL++",
+		Use:   "query DB [QUERY]",
+		Short: "Run a query in SQL++, or ask for queries at a prompt",
 		Long: "query runs a query in SQL++ and prints its rows. A query names a collection scope.collection; _\n" +
-			"is the default collection. docs/queries.md describes the language.",
+			"is the default collection. docs/queries.md describes the language.\n\n" +
+			"Without a QUERY, query asks for queries at a prompt, each of which ends with a semicolon; .help\n" +
+			"lists what else there is. The prompt keeps a history in the user's folder for such files. If\n" +
+			"standard input is no terminal, query reads the queries from there, and ends at the first that fails.",
 		Example: "  tandem query travel 'SELECT name, city FROM travel.hotels WHERE country = \"France\" ORDER BY name'\n" +
-			"  tandem query travel 'SELECT count(*) AS n FROM travel.hotels WHERE city = $city' --param 'city=\"London\"' --json",
-		Args: cobra.ExactArgs(2),
-		RunE: a.do(func(ctx context.Context, args []string) error { return a.query(ctx, args[0], args[1], &f) }),
+			"  tandem query travel 'SELECT count(*) AS n FROM travel.hotels WHERE city = $city' --param 'city=\"London\"' --json\n" +
+			"  tandem query travel\n" +
+			"  tandem query travel --csv < report.sql",
+		Args: cobra.RangeArgs(1, 2),
+		RunE: a.do(func(ctx context.Context, args []string) error {
+			if len(args) == 1 {
+				return a.queries(ctx, args[0], &f)
+			}
+			return a.query(ctx, args[0], args[1], &f)
+		}),
 	}
 	c.Flags().StringArrayVar(&f.params, "param", nil, "`NAME=JSON`: the value of the parameter $NAME; may be repeated")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "one JSON object per line, without columns that are missing")
@@ -53,24 +64,77 @@ func (a *app) query(ctx context.Context, path, text string, f *queryFlags) error
 		return err
 	}
 	return a.with(ctx, path, func(db *tandem.Database) error {
-		q, err := db.CreateQuery(text) //nolint:contextcheck // compiling is quick
-		if err != nil {
-			return marked(text, err)
-		}
-		if f.explain {
-			plan, err := q.Explain(ctx, params)
-			fmt.Fprint(a.out, plan)
-			return marked(text, err)
-		}
-		if f.live {
-			return marked(text, a.follow(ctx, q, params, f))
-		}
-		rows, err := q.Execute(ctx, params)
-		if err != nil {
-			return marked(text, err)
-		}
-		return a.printRows(rows, f)
+		s := &querySession{a: a, db: db, f: f, params: params}
+		return marked(text, s.run(ctx, text, f.mode()))
 	})
+}
+
+// queryMode is what to do with a query.
+type queryMode uint8
+
+const (
+	toPrint queryMode = iota
+	toExplain
+	toFollow
+)
+
+func (f *queryFlags) mode() queryMode {
+	switch {
+	case f.explain:
+		return toExplain
+	case f.live:
+		return toFollow
+	}
+	return toPrint
+}
+
+// querySession runs queries of one database.
+type querySession struct {
+	a      *app
+	db     *tandem.Database
+	f      *queryFlags
+	params tandem.Parameters
+
+	several bool   // queries, of which each has some of the parameters
+	last    string // the last query at the prompt
+}
+
+// only returns the parameters with some names.
+func only(params tandem.Parameters, names []string) tandem.Parameters {
+	some := tandem.Parameters{}
+	for _, name := range names {
+		if value, ok := params[name]; ok {
+			some[name] = value
+		}
+	}
+	return some
+}
+
+// run runs a query. An error about the text is a [*tandem.QueryError].
+func (s *querySession) run(ctx context.Context, text string, mode queryMode) error {
+	q, err := s.db.CreateQuery(text) //nolint:contextcheck // compiling is quick
+	if err != nil {
+		return err
+	}
+	params := s.params
+	if s.several {
+		params = only(params, prompt.Params(text))
+	}
+	switch mode {
+	case toExplain:
+		plan, err := q.Explain(ctx, params)
+		fmt.Fprint(s.a.out, plan)
+		return err
+	case toFollow:
+		return s.a.follow(ctx, q, params, s.f)
+	case toPrint:
+	}
+	rows, err := q.Execute(ctx, params)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	return s.a.printRows(rows, s.f)
 }
 
 // follow prints the results of a live query until ctx ends.
@@ -147,26 +211,51 @@ var breaks = strings.NewReplacer("\n", " ", "\t", " ")
 const tablePart = 1000
 
 func (a *app) printTable(rows *tandem.ResultSet) error {
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, printable(strings.Join(rows.Columns(), "\t")))
-	n := 0
+	table := prompt.Table{Names: printableAll(rows.Columns()), Width: a.width()}
+	named := true
+	part := [][]string{}
+	write := func() error {
+		err := table.Write(a.out, part, named)
+		part, named = part[:0], false
+		return err
+	}
 	for row, err := range rows.All() {
 		if err != nil {
-			_ = w.Flush() // what comes before the error
+			if len(part) > 0 || named {
+				_ = write() // what comes before the error
+			}
 			return err
 		}
-		if n++; n%tablePart == 0 {
-			if err := w.Flush(); err != nil {
+		if part = append(part, printableAll(cells(row))); len(part) == tablePart-1 {
+			if err := write(); err != nil {
 				return err
 			}
 		}
-		line := cells(row)
-		for i, cell := range line {
-			line[i] = breaks.Replace(printable(cell))
-		}
-		fmt.Fprintln(w, strings.Join(line, "\t"))
 	}
-	return w.Flush()
+	if len(part) > 0 || named {
+		return write()
+	}
+	return nil
+}
+
+// printableAll makes cells of a table printable, in place.
+func printableAll(line []string) []string {
+	for i, cell := range line {
+		line[i] = breaks.Replace(printable(cell))
+	}
+	return line
+}
+
+// width returns how many places a line of the terminal has, 0 if the output is no terminal.
+func (a *app) width() int {
+	if a.display == nil {
+		return 0
+	}
+	width, _, err := term.GetSize(int(a.display.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
 // cells returns the columns of a row as text: strings unchanged, "" for missing values, and JSON

@@ -9,6 +9,9 @@ import (
 	"github.com/tandemdb/tandem/internal/query/value"
 )
 
+// Aggregates returns the names of the aggregate functions.
+func Aggregates() []string { return slices.Clone(aggregates) }
+
 var aggregates = []string{"count", "sum", "avg", "min", "max", "array_agg"}
 
 // call resolves a function.
