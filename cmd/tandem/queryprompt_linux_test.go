@@ -151,7 +151,9 @@ func TestAConversationAtThePrompt(t *testing.T) {
 
 func TestCtrlCEndsAStatementAndNotThePrompt(t *testing.T) {
 	c := converse(t, t.TempDir(), "query", newShop(t))
-	c.types("SELECT abandoned\r\x03")
+	c.types("SELECT abandoned\r")
+	c.shows(`\.\.\.> `)
+	c.types("\x03")
 	c.shows(`\^C`)
 	c.types(".live SELECT count(*) AS live FROM _\r")
 	c.shows(`live\r\n3\r\n`)
