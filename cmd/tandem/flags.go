@@ -29,7 +29,8 @@ func oneOf(c *cobra.Command, names ...string) {
 	exclusive(c, names...)
 	before(c, func() error {
 		if len(given(c, names)) == 0 {
-			return usage("want --%s", strings.Join(names, " or --"))
+			last := len(names) - 1
+			return usage("want --%s or --%s", strings.Join(names[:last], ", --"), names[last])
 		}
 		return nil
 	})
