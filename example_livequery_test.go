@@ -53,7 +53,7 @@ func ExampleQueryDiff() {
 	q := got(hotels.Database().CreateQuery("SELECT name, stars FROM _ ORDER BY stars DESC"))
 	for change := range q.Changes(ctx) {
 		ensure(change.Err)
-		var diff *tandem.QueryDiff = change.Diff
+		diff := change.Diff
 		show("removed", diff.Removed)
 		show("inserted", diff.Inserted)
 		show("changed", diff.Changed)
