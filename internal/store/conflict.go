@@ -52,7 +52,7 @@ func (tx *Tx) storeConflict(c *Collection, head, next *Document, remote Remote) 
 	}
 	head.remote = head.remote.with(remote, next.Rev.ID, head.Rev.ID)
 	head.setFlags(head.flags | flagConflicted)
-	return Conflicted, tx.mark(c, head)
+	return Conflicted, tx.mark(c, head, last)
 }
 
 // ConflictOf returns the conflict of a document, or fault.NotFound. Of several conflicts it returns

@@ -22,7 +22,7 @@ func (tx *Tx) SetExpiry(c *Collection, id string, at time.Time) error {
 			return noDocument(op, id)
 		}
 		head.Expiry = at
-		if err := tx.fault(c, tx.mark(c, head), op, id); err != nil {
+		if err := tx.fault(c, tx.mark(c, head, last), op, id); err != nil {
 			return err
 		}
 		s := &tx.db.writer.state

@@ -17,24 +17,31 @@ func (tx *Tx) ForgetKnown(c *Collection, remote Remote, after Sequence, limit in
 	if remote == 0 || limit < 1 {
 		return 0, fault.Invalid.In(op, c.FullName()).Says("no remote, or no limit")
 	}
-	ids, next, err := tx.knownTo(c, remote, after, limit)
-	if err != nil {
-		return 0, tx.fault(c, err, op, c.FullName())
-	}
-	for _, id := range ids {
-		err := tx.atomic(func() error {
-			head, err := tx.lookup(c, id, sqlHeadByID)
-			if err != nil || head == nil {
+	err = tx.atomic(func() (err error) {
+		var ids []string
+		if ids, next, err = tx.knownTo(c, remote, after, limit); err != nil {
+			return tx.fault(c, err, op, c.FullName())
+		}
+		for _, id := range ids {
+			if err := tx.fault(c, tx.forgetKnown(c, id, remote), op, id); err != nil {
 				return err
 			}
-			head.remote = head.remote.without(remote, head.Rev.ID)
-			return tx.fault(c, tx.mark(c, head), op, id)
-		})
-		if err != nil {
-			return 0, err
 		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
 	}
 	return next, nil
+}
+
+func (tx *Tx) forgetKnown(c *Collection, id string, remote Remote) error {
+	head, err := tx.lookup(c, id, sqlHeadByID)
+	if err != nil || head == nil {
+		return err
+	}
+	head.remote = head.remote.without(remote, head.Rev.ID)
+	return tx.mark(c, head, more)
 }
 
 func (tx *Tx) knownTo(c *Collection, remote Remote, after Sequence, limit int) (ids []string, next Sequence, err error) {

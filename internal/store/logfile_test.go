@@ -56,7 +56,7 @@ func largerThanTheCache(t *testing.T, o store.Options) {
 			}
 			t.Parallel()
 			const documents = 1_000 // 10 MB
-			d := newDisk(t)
+			d, o := newDisk(t), o
 			o.Disk, o.FullSync = d, full
 			db := open(t, o)
 			c := defaults(t, db)

@@ -27,7 +27,7 @@ func (tx *Tx) markKnown(c *Collection, head *Document, remote Remote, rev revisi
 		return err
 	}
 	head.setFlags(head.flags&^(flagKept|flagConflicted) | flags)
-	return tx.mark(c, head)
+	return tx.mark(c, head, last)
 }
 
 // MarkKnown notes that remote has revision rev of a document, because remote announced it or

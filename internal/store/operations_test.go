@@ -55,7 +55,7 @@ func newStage(t *testing.T, path string, v store.Versioning) *stage {
 	s.merged(t)
 	update(t, s.db, func(tx *store.Tx) error {
 		text := store.Index{Name: "text", Expressions: []string{"n"}, Text: &fulltext.Options{}}
-		return errors.Join(tx.CreateIndex(s.c, store.Index{Name: "old", Expressions: []string{"n"}}, nil), tx.CreateIndex(s.c, text, nil))
+		return errors.Join(tx.SetLocalCheckpoint("old", []byte("{}")), tx.CreateIndex(s.c, store.Index{Name: "old", Expressions: []string{"n"}}, nil), tx.CreateIndex(s.c, text, nil))
 	})
 	for _, id := range []string{"expired", "expired too", "expired again"} {
 		update(t, s.db, func(tx *store.Tx) error { return tx.SetExpiry(s.c, id, tx.Now().Add(time.Hour)) })
@@ -268,12 +268,17 @@ func (s *stage) operations() map[string]func(*store.Tx) error {
 			return err
 		},
 
-		"SetPeerCheckpoint":  func(tx *store.Tx) error { _, err := tx.SetPeerCheckpoint("client", "", []byte("{}")); return err },
-		"SetLocalCheckpoint": func(tx *store.Tx) error { return tx.SetLocalCheckpoint("cp", []byte("{}")) },
-		"SetBoundedInfo":     func(tx *store.Tx) error { return tx.SetBoundedInfo("bounded", "key", []byte("value"), 32) },
-		"SetInfo":            func(tx *store.Tx) error { return tx.SetInfo("space", "key", []byte("value")) },
-		"RemoteFor":          func(tx *store.Tx) error { _, err := tx.RemoteFor("wss://other/db"); return err },
-		"CommitIn":           s.commitIn,
+		"SetPeerCheckpoint":   func(tx *store.Tx) error { _, err := tx.SetPeerCheckpoint("client", "", []byte("{}")); return err },
+		"SetLocalCheckpoint":  func(tx *store.Tx) error { return tx.SetLocalCheckpoint("cp", []byte("{}")) },
+		"DropLocalCheckpoint": func(tx *store.Tx) error { return tx.DropLocalCheckpoint("old") },
+		"ForgetKnown": func(tx *store.Tx) error {
+			_, err := tx.ForgetKnown(s.c, s.peer, 0, 3)
+			return err
+		},
+		"SetBoundedInfo": func(tx *store.Tx) error { return tx.SetBoundedInfo("bounded", "key", []byte("value"), 32) },
+		"SetInfo":        func(tx *store.Tx) error { return tx.SetInfo("space", "key", []byte("value")) },
+		"RemoteFor":      func(tx *store.Tx) error { _, err := tx.RemoteFor("wss://other/db"); return err },
+		"CommitIn":       s.commitIn,
 	}
 	if s.versioning == store.VersionVectors {
 		ops["Receive the same merge"] = s.receives(store.Incoming{

@@ -70,8 +70,8 @@ func (tx *Tx) replace(c *Collection, head, next *Document) error {
 
 // mark stores the flags, the remotes and the expiry of d. The revision stays, and so does the
 // sequence.
-func (tx *Tx) mark(c *Collection, d *Document) error {
-	s, err := tx.collWriting(c, sqlMarkDoc, last)
+func (tx *Tx) mark(c *Collection, d *Document, at place) error {
+	s, err := tx.collWriting(c, sqlMarkDoc, at)
 	if err != nil {
 		return err
 	}
