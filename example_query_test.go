@@ -163,12 +163,12 @@ func ExampleCollection_CreateIndex() {
 		fmt.Println(i.Name, len(i.Expressions), i.Path != "")
 	}
 	q := got(hotels.Database().CreateQuery("SELECT name FROM _ WHERE stars = 5"))
-	fmt.Println(got(q.Explain(ctx)) != "")
+	fmt.Println(got(q.Explain(ctx)) != "", got(q.Scanned(ctx)))
 	ensure(hotels.DeleteIndex(ctx, "byTag"))
 	// Output:
 	// byStars 1 false
 	// byTag 0 true
-	// true
+	// true 0
 }
 
 // An editor can complete the words of a query.

@@ -66,6 +66,17 @@ func (q *Query) Exists(ctx context.Context, given ...any) (found bool, err error
 	return found, err
 }
 
+// Scanned runs the query without yielding its rows, and returns how many rows of collections it has read one
+// after another, where no index could lead to those that count. Its parameters and errors are those of
+// [Query.Execute].
+func (q *Query) Scanned(ctx context.Context, given ...any) (rows int64, err error) {
+	err = q.short(ctx, given, func(ctx context.Context, tx *store.Tx, r *reading) error {
+		rows, err = tx.QueryScanned(ctx, q.plan, r.params, r.options.limits())
+		return err
+	})
+	return rows, err
+}
+
 // short runs a query that yields no rows.
 func (q *Query) short(ctx context.Context, given []any, run func(context.Context, *store.Tx, *reading) error) error {
 	r, err := q.reading(ctx, given)

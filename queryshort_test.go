@@ -9,6 +9,31 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
+func TestAQueryTellsWhatItHasScanned(t *testing.T) {
+	t.Parallel()
+	db := fruits(t)
+	everywhere(t, db, func(t *testing.T, ctx context.Context) {
+		for text, want := range map[string]int64{
+			"SELECT name FROM _ WHERE price > 1":               3,
+			"SELECT name FROM _ WHERE price > 1 ORDER BY name": 3,
+			"SELECT name, count(*) FROM _ GROUP BY name":       3,
+			"SELECT name FROM _ LIMIT 2":                       2,
+			"SELECT name FROM _ WHERE META().id = 'a'":         0,
+		} {
+			q, err := db.CreateQuery(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // the second run has the statement of the first
+				got, err := q.Scanned(ctx, tandem.Parameters{})
+				if err != nil || got != want {
+					t.Errorf("%s: got %d scanned and %v, want %d", text, got, err, want)
+				}
+			}
+		}
+	})
+}
+
 func TestRowsAreCounted(t *testing.T) {
 	t.Parallel()
 	db := fruits(t)

@@ -154,18 +154,37 @@ func (c *call) runQuery(wanted NamedQuery, shown string, given map[string]json.R
 		params[name] = value
 	}
 	if explain {
-		plan, err := q.Explain(c.r.Context(), params)
-		if err != nil {
-			return err
-		}
-		return c.answer(http.StatusOK, map[string]string{"plan": plan})
+		return c.explainQuery(q, params)
 	}
 	c.audit(auditQuery, "query", shown)
 	defer c.begin(activity{Type: "query", KS: c.ks.String(), Query: shown})()
-	ctx, cancel := c.h.life.context(c.r.Context())
+	ctx, cancel := c.queryContext()
 	defer cancel()
-	ctx = tandem.WithQueryOptions(ctx, tandem.QueryOptions{MaxRows: queryRows, Timeout: queryTime})
 	return c.sendRows(ctx, q, params)
+}
+
+// queryContext bounds a query, which also ends with the handler.
+func (c *call) queryContext() (context.Context, context.CancelFunc) {
+	ctx, cancel := c.h.life.context(c.r.Context())
+	return tandem.WithQueryOptions(ctx, tandem.QueryOptions{MaxRows: queryRows, Timeout: queryTime}), cancel
+}
+
+// explainQuery answers how a query is run, and how many rows it reads without an index. Only a run tells that.
+func (c *call) explainQuery(q *tandem.Query, params tandem.Parameters) error {
+	ctx, cancel := c.queryContext()
+	defer cancel()
+	plan, err := q.Explain(ctx, params)
+	if err != nil {
+		return err
+	}
+	scanned, err := q.Scanned(ctx, params)
+	if err != nil {
+		return queryFailure(err)
+	}
+	return c.answer(http.StatusOK, struct {
+		Plan    string `json:"plan"`
+		Scanned int64  `json:"rows_scanned"`
+	}{plan, scanned})
 }
 
 // mayReadAll checks the access to every collection that a query reads.

@@ -52,6 +52,9 @@ func TestNamedQueriesRunWithParameters(t *testing.T) {
 	if !strings.Contains(plan.body, "SCAN") {
 		t.Errorf("the plan is %s", plan.body)
 	}
+	if !strings.Contains(plan.body, `"rows_scanned":3`) {
+		t.Errorf("the plan is %s", plan.body)
+	}
 	for request, status := range map[string]int{
 		"GET /shop.inv.hotel/_query/none":                 403 + 1,
 		"GET /shop.inv.hotel/_query/best?maximum=4":       400,

@@ -59,7 +59,7 @@ func (tx *Tx) Query(
 	if err != nil {
 		return err
 	}
-	return tx.run(ctx, run, l, row)
+	return tx.run(ctx, run, l, eachRow(row))
 }
 
 // QueryCount returns how many rows a query has, or as [Tx.Query] fails.
@@ -82,14 +82,50 @@ func (tx *Tx) number(
 		return 0, err
 	}
 	run.statement = of(run.statement)
-	err = tx.run(ctx, run, l, func(rows *queries.Rows) error {
+	err = tx.run(ctx, run, l, eachRow(func(rows *queries.Rows) error {
 		n = rows.Value(0).Int()
+		return nil
+	}))
+	return n, err
+}
+
+// QueryScanned runs a query, and returns how many rows it has read one after another without an index, or
+// fails as [Tx.Query] does. SQLite counts the steps to the next row: the first row of a scan within another is
+// missing, and the only row of a collection.
+func (tx *Tx) QueryScanned(ctx context.Context, q *plan.Query, params map[string]value.Value, l QueryLimits) (n int64, err error) {
+	run, err := tx.translate(q, params)
+	if err != nil {
+		return 0, err
+	}
+	err = tx.run(ctx, run, l, func(rows *queries.Rows) error {
+		rows.Scanned() // an earlier run is not counted
+		for rows.Next() {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		if n = rows.Scanned(); n > 0 {
+			n++ // the first row
+		}
 		return nil
 	})
 	return n, err
 }
 
-func (tx *Tx) run(ctx context.Context, run *queryRun, l QueryLimits, row func(*queries.Rows) error) error {
+// eachRow calls row for each row, until row fails.
+func eachRow(row func(*queries.Rows) error) func(*queries.Rows) error {
+	return func(rows *queries.Rows) error {
+		for rows.Next() {
+			if err := row(rows); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// run runs a query. use takes its rows.
+func (tx *Tx) run(ctx context.Context, run *queryRun, l QueryLimits, use func(*queries.Rows) error) error {
 	return tx.limited(ctx, l, func() error {
 		if err := tx.search(run); err != nil {
 			return tx.queryFault(ctx, err, l)
@@ -99,10 +135,8 @@ func (tx *Tx) run(ctx context.Context, run *queryRun, l QueryLimits, row func(*q
 			return tx.queryFault(ctx, err, l)
 		}
 		defer rows.Close()
-		for rows.Next() {
-			if err := row(rows); err != nil {
-				return err
-			}
+		if err := use(rows); err != nil {
+			return err
 		}
 		return tx.queryFault(ctx, rows.Err(), l)
 	})

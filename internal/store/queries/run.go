@@ -192,7 +192,16 @@ func (r *Rows) sort() bool {
 	r.runner.tooManyGroups = false
 	r.s = r.s.Sorting
 	r.stmt, r.err = r.runner.prepare(r.s.Text, r.s.Bindings, r.values)
+	r.Scanned() // an earlier run is not counted
 	return r.err == nil
+}
+
+// Scanned returns how many steps from row to row the query has made without an index since the last call.
+func (r *Rows) Scanned() int64 {
+	if r.stmt == nil {
+		return 0
+	}
+	return int64(r.stmt.Status(sqlite3.STMTSTATUS_FULLSCAN_STEP, true))
 }
 
 // Err returns the error that ended Next, or nil at the end of the rows.

@@ -19,6 +19,7 @@ type queryView struct {
 	Total      int
 	JSON       string
 	Plan       string
+	Scanned    uint64 // rows that were read without an index
 	Took       time.Duration
 	Problem    *Problem
 }
@@ -88,10 +89,11 @@ func (v *queryView) run(l *look) error {
 	}
 	v.fill(answer.Body)
 	var plan struct {
-		Plan string `json:"plan"`
+		Plan    string `json:"plan"`
+		Scanned uint64 `json:"rows_scanned"`
 	}
 	if l.send(&plan, Request{Method: http.MethodPost, Path: path + "?explain=true", Body: body}) == nil {
-		v.Plan = plan.Plan
+		v.Plan, v.Scanned = plan.Plan, plan.Scanned
 	}
 	return nil
 }
