@@ -49,7 +49,7 @@ func NewTree(generation uint64, digest string) ID {
 //
 // It is as lenient as Sync Gateway, since such documents exist, although other peers are stricter:
 // tree digests are opaque text of 1 to 255 bytes, sources of 1 to 64 bytes, both of visible ASCII
-// without the separators , ; @ *. It removes uppercase and leading zeros from a version's time, and
+// without the separators , ; @ * and the | of a stored history. It removes uppercase and leading zeros from a version's time, and
 // leaves the range of the time to [CheckTimes]. It refuses the source * ("this database"), which
 // means nothing to another peer. The error is [fault.BadRevisionID].
 func ParseID(text string) (ID, error) {
@@ -113,7 +113,7 @@ func isOpaque(text string, limit int) bool {
 	}
 	for i := range len(text) {
 		switch c := text[i]; {
-		case c <= ' ' || c >= 0x7f, c == ',', c == ';', c == '@', c == '*':
+		case c <= ' ' || c >= 0x7f, c == ',', c == ';', c == '@', c == '*', c == '|':
 			return false
 		}
 	}

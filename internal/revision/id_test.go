@@ -37,7 +37,7 @@ func TestParseIDReadsBothForms(t *testing.T) {
 
 func TestParseIDRefusesWhatNamesNoRevision(t *testing.T) {
 	for _, text := range []string{
-		"", "-", "@", "1", "1-", "-ab", "0-ab", "01-ab", "+1-ab", "x-ab", "1a-ab", " 1-ab", "1-ab ", "1- ab",
+		"", "-", "@", "1", "1-", "1-a|b", "1-|", "1@a|b", "-ab", "0-ab", "01-ab", "+1-ab", "x-ab", "1a-ab", " 1-ab", "1-ab ", "1- ab",
 		"4294967296-ab", "99999999999999999999999-ab", "1-a,b", "1-a;b", "1-é", "1-a\x00", "1-" + strings.Repeat("f", 256),
 		"18a3@*", "18a3@", "@src", "0@src", "xyz@src", "+18a3@src", "-1@src", "0x18@src", "1_8@src", "00-1@src",
 		"1ffffffffffffffff@src", "18a3@a@b", "18a3@a*b", "18a3@a b", "18a3@a,b", "18a3@a;b", "1-ab@src",
