@@ -45,6 +45,7 @@ func TestASearchIsTranslatedForFTS5(t *testing.T) {
 		"fish NEAR/3 chips NEAR/2 x": `(NEAR("fish" "chips" , 3) AND NEAR("chips" "x" , 2))`,
 		"title:fish NEAR/0 chips":    `c0 : NEAR("fish" "chips" , 0)`,
 		"fish NEAR the":              `"fish"`,
+		"the NEAR/2 fish NEAR/5 x":   `("fish" AND NEAR("fish" "x" , 5))`,
 		"(fish NEAR/2 chips) x":      `(NEAR("fish" "chips" , 2) AND "x")`,
 		"NEARBY NEAR/x":              `("NEARBY" AND "NEAR" AND "x")`,
 		"fish-chips, 3.2!":           `("fish" AND "chips" AND "3" AND "2")`,

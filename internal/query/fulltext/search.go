@@ -140,7 +140,7 @@ func (p Phrase) write(b *strings.Builder) {
 // joined returns a node of a kind, with the operands of operands of the same kind. What is nil has only stop words,
 // and counts for nothing.
 func joined(k kind, in ...*node) *node {
-	in = slices.DeleteFunc(in, func(n *node) bool { return n == nil })
+	in = slices.DeleteFunc(slices.Clone(in), func(n *node) bool { return n == nil })
 	switch len(in) {
 	case 0:
 		return nil
