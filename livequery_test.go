@@ -69,6 +69,30 @@ func TestALiveQueryTellsOfEachResultThatDiffers(t *testing.T) {
 	}
 }
 
+// Two queries of one text are one only if their parameters and collections are the same, however these are
+// written one after another.
+func TestLiveQueriesThatLookAlikeAreNotOne(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t, tandem.Options{})
+	c := defaultIn(t, db)
+	other, err := db.CreateCollection(t.Context(), "a", "b")
+	check(t, err)
+	save(t, c, "a", `{"n":15}`)
+	save(t, c, "b", `{"n":5}`)
+	save(t, other, "c", `{"n":15}`)
+	text := "SELECT n FROM _ WHERE n = $p OR n = $p1"
+	one := follow(t.Context(), t, query(t, db, text), tandem.Parameters{"p": 15})
+	two := follow(t.Context(), t, query(t, db, text), tandem.Parameters{"p1": 5})
+	wantRows(t, one, `{"n":15}`)
+	wantRows(t, two, `{"n":5}`)
+
+	text = "SELECT x.n FROM _default z JOIN a.b y ON y.n = 15 JOIN _ x ON x.n = 5 WHERE z.n = 5"
+	q, err := other.CreateQuery(text)
+	check(t, err)
+	wantRows(t, follow(t.Context(), t, query(t, db, text)), `{"n":5}`)
+	wantRows(t, follow(t.Context(), t, q))
+}
+
 func TestALiveQueryRunsForTheCollectionsThatItReads(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t, tandem.Options{})

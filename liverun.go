@@ -119,8 +119,11 @@ func (r *liveRun) key() string {
 	for _, c := range r.of {
 		key = strconv.AppendInt(append(key, ' '), c.Number(), 10)
 	}
+	for _, src := range r.q.plan.Sources { // _ means another collection in another query of the same text
+		key = strconv.AppendQuote(append(key, ' '), src.Collection.Scope+"."+src.Collection.Name)
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.params)) {
-		key = r.params[name].AppendJSON(append(append(key, ' '), name...))
+		key = r.params[name].AppendJSON(append(append(append(key, ' '), name...), '='))
 	}
 	o := r.options
 	for _, bound := range []int64{int64(o.MaxRows), int64(o.Timeout), o.MaxMemory, o.MaxTemporary} {
