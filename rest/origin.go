@@ -62,12 +62,19 @@ func (o CORS) allows(origin string, isLogin bool) (allowed, credentials bool) {
 // isLogin reports whether a request is about a session, which has origins of its own.
 func isLogin(r *http.Request) bool { return strings.HasSuffix(sentPath(r.URL), "/_session") }
 
+// isPage reports whether a request is for the page, which no other site may use: what CORS lets an app do is
+// for the API.
+func isPage(r *http.Request) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(sentPath(r.URL), "/"), "/")
+	return first == "_tandem"
+}
+
 // checkOrigin refuses requests that change something and come from a page of another site, unless CORS
 // lets it, and says so to the browser. It reports whether the request was answered: a preflight is.
 func (c *call) checkOrigin() (answered bool, err error) {
 	origin := c.r.Header.Get("Origin")
 	allowed, credentials := false, false
-	if origin != "" && (len(c.h.cfg.CORS.Origins) > 0 || len(c.h.cfg.CORS.LoginOrigins) > 0) {
+	if origin != "" && !isPage(c.r) && (len(c.h.cfg.CORS.Origins) > 0 || len(c.h.cfg.CORS.LoginOrigins) > 0) {
 		c.w.Header().Add("Vary", "Origin")
 		if allowed, credentials = c.h.cfg.CORS.allows(origin, isLogin(c.r)); allowed {
 			c.allowOrigin(origin, credentials)

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -46,10 +47,43 @@ func servePage(c *call) error {
 	if u := c.who.user; u != nil {
 		v.User, v.Admin, v.Replicates = u.Name, u.Admin, u.Admin || u.Replicate
 	}
+	if err := c.boundForm(v); err != nil {
+		return err
+	}
+	if c.r.Method == http.MethodPost && v.Login == nil {
+		who := c.account()
+		if !c.h.bulks.take(who) {
+			return tooMany("you have too many forms under way, or all have")
+		}
+		defer c.h.bulks.leave(who)
+	}
 	if path == "logout" {
 		v.Logout = func() { c.logOut() }
 	}
 	c.h.page.Serve(c.w, c.r, v)
+	return nil
+}
+
+// The bounds of forms. A form of the page has a document with its earlier text, which escapes make larger.
+const (
+	maxForm  = 16 << 20
+	maxLogin = 64 << 10
+)
+
+// boundForm has the body of a form read in bounded time and memory. Who has not logged in sends little, and
+// not often.
+func (c *call) boundForm(v page.Visit) error {
+	if c.r.Method != http.MethodPost {
+		return nil
+	}
+	most := int64(maxForm)
+	if v.User == "" {
+		most = maxLogin
+		if err := c.h.rates.check(c.account()); err != nil {
+			return err
+		}
+	}
+	c.r.Body = io.NopCloser(c.body(most))
 	return nil
 }
 
@@ -114,6 +148,10 @@ func (c *call) forward(ctx context.Context, w http.ResponseWriter, r page.Reques
 	}
 	request.Host, request.RemoteAddr, request.TLS, request.Header = c.r.Host, c.r.RemoteAddr, c.r.TLS, r.Header()
 	inner := newCall(c.h, w, request)
+	if c.who.user != nil && !c.mayGoOn() { // while the form was on its way
+		inner.fail(refuse(http.StatusForbidden, "your rights were taken away meanwhile")) //nolint:contextcheck // as below
+		return
+	}
 	inner.who, inner.inside = c.who, true
 	defer func() {
 		if p := recover(); p != nil && p != http.ErrAbortHandler { //nolint:errorlint // the value itself, as net/http compares it

@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -377,5 +378,83 @@ func TestNoPageUnlessItIsAskedFor(t *testing.T) {
 	}
 	if _, err := s.handler.PageLink("ann"); err == nil {
 		t.Error("there is a link to no page")
+	}
+}
+
+func TestAPathOfThePageNamesADocumentAndNothingElse(t *testing.T) {
+	s := servePage(t, nil)
+	v := visitAs(t, s, "ann")
+	doc := tandem.NewDocument("x")
+	check(t, doc.SetBlob("evil", tandem.NewBlob("text/html", []byte("<form hx-post=/_tandem/logout hx-trigger=load>"))))
+	check(t, s.coll.Save(t.Context(), doc))
+	for _, path := range []string{
+		"docs/shop%2Fx%2F..%2F..%2F..%2Fblob%2Fshop%2Fx%2Fevil%3F/1", "docs/shop%2Fx/evil", "docs/shop/x/evil", "docs/_tandem/x",
+		"blob/shop/_local/x", "blob/shop/%5Flocal/x", "blob/_tandem/blob/shop", "blob/shop/x", "blob/shop/x/evil/y", "blob/shop/../evil",
+	} {
+		if got := v.get(path); got.status < 400 || strings.Contains(got.html, "hx-post") {
+			t.Errorf("%s: %d\n%s", path, got.status, got.html)
+		}
+	}
+}
+
+func TestALoginIsSmallAndRare(t *testing.T) {
+	s := servePage(t, func(cfg *rest.Configuration) { cfg.Limits.RequestsPerSecond, cfg.Limits.Burst = 1, 3 })
+	v := visit(t, s)
+	if got := v.post("login", "name", strings.Repeat("x", 100_000)); got.status != http.StatusBadRequest {
+		t.Errorf("a login of 100 kB: %d", got.status)
+	}
+	for range 5 {
+		v.post("login", "name", "ann", "t", "x")
+	}
+	if got := v.post("login", "name", "ann", "t", "x"); got.status != http.StatusTooManyRequests {
+		t.Errorf("the seventh login at once: %d", got.status)
+	}
+}
+
+// A form whose user is removed while it is on its way does nothing.
+func TestRightsThatAreTakenAwayMeanwhileDoNotCount(t *testing.T) {
+	s := servePage(t, nil)
+	v := visitAs(t, s, "bob")
+	v.put("a", `{"n":1}`)
+	doc, err := s.coll.Document(t.Context(), "a")
+	check(t, err)
+	body, writer := io.Pipe()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/_tandem/docs/shop/a", body)
+	check(t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	answered := make(chan string)
+	go func() {
+		answer, err := v.client.Do(r)
+		if err != nil {
+			answered <- err.Error()
+			return
+		}
+		answer.Body.Close()
+		answered <- answer.Request.URL.Path
+	}()
+	form := url.Values{"do": {"delete"}, "rev": {doc.RevisionID()}}.Encode()
+	_, err = io.WriteString(writer, form[:len(form)-1]) // until the server has taken the user's session
+	check(t, err)
+	s.handler.SetUsers(nil)
+	_, err = io.WriteString(writer, form[len(form)-1:])
+	check(t, errors.Join(err, writer.Close()))
+	if path := <-answered; path == "/_tandem/docs/shop" {
+		t.Error("the document was deleted")
+	}
+	v.wantBody("a", `{"n":1}`)
+}
+
+func TestCORSIsNotForThePage(t *testing.T) {
+	s := servePage(t, func(cfg *rest.Configuration) { cfg.CORS.Origins = []string{"http://localhost:8000"} })
+	v := visitAs(t, s, "ann")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/_tandem/new/shop", strings.NewReader("id=x&text={}"))
+	check(t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Origin", "http://localhost:8000")
+	answer, err := v.client.Do(r)
+	check(t, err)
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusForbidden || answer.Header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("%d %v", answer.StatusCode, answer.Header)
 	}
 }

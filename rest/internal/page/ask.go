@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // Visit is a request for the page by somebody.
@@ -120,11 +121,15 @@ func (v *Visit) send(to any, r Request) error {
 func escaped(args []any) []any {
 	for i, arg := range args {
 		if text, ok := arg.(string); ok {
-			args[i] = url.PathEscape(text)
+			args[i] = segment(text)
 		}
 	}
 	return args
 }
+
+// segment escapes a name for a segment of a path. A dot would part the name of a database from that of a
+// collection.
+func segment(name string) string { return strings.ReplaceAll(url.PathEscape(name), ".", "%2E") }
 
 // problemOf returns err as a problem for people.
 func problemOf(err error) *Problem {

@@ -100,7 +100,7 @@ func (v *conflictView) read(l *look) error {
 	}
 	for _, d := range all {
 		entry := databaseConflicts{Name: d.Name}
-		path := "/" + url.PathEscape(d.Name) + "/_conflicts"
+		path := "/" + segment(d.Name) + "/_conflicts"
 		if err := l.send(&entry.conflictList, Request{Path: path, Most: conflictsMost}); err != nil {
 			return err
 		}
@@ -185,8 +185,7 @@ func settleConflict(l *look) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	database, _, _ := strings.Cut(l.form.Get("ks"), ".")
-	path := "/" + url.PathEscape(database) + "/_conflicts/" + segmentOf(l.form.Get("ks")) + "/" + url.PathEscape(l.form.Get("id"))
+	path := "/" + segment(l.form.Get("db")) + "/_conflicts/" + segmentOf(l.form.Get("ks")) + "/" + url.PathEscape(l.form.Get("id"))
 	if err := l.send(nil, Request{Method: http.MethodPost, Path: path, Body: body}); err != nil {
 		return "", l.chooseConflict(problemOf(err))
 	}

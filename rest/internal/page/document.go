@@ -60,6 +60,9 @@ func (l *look) document() (*document, error) {
 	if p := answer.Problem(); p != nil {
 		return nil, p
 	}
+	if answer.Header.Get("Content-Type") != "application/json" {
+		return nil, &Problem{Status: http.StatusNotFound, Reason: "this is no document"}
+	}
 	all := membersOf(answer.Body)
 	_ = json.Unmarshal(valueOf(all, "_rev"), &d.Revision) // the server has written it
 	text := objectOf(without(all, ownMembers...))
@@ -146,6 +149,9 @@ func (l *look) meet(d *document) error {
 	} else if err != nil {
 		return err
 	}
+	if now.TooLarge {
+		return tooLargeToCompare(d)
+	}
 	d.Revision = now.Revision
 	d.Problem = &Problem{Status: http.StatusConflict, Reason: "somebody has changed the document while you were editing it"}
 	m := mergeOf([]byte(d.Text), []byte(d.Base), []byte(now.Text))
@@ -154,11 +160,23 @@ func (l *look) meet(d *document) error {
 	return &redo{d, d.Problem}
 }
 
+// tooLargeToCompare keeps what was typed, and the revision that it cannot replace.
+func tooLargeToCompare(d *document) error {
+	d.Problem = &Problem{
+		Status: http.StatusConflict, Reason: "somebody has changed the document, and it is too large now to be compared here",
+		Hint: "copy your text, and use REST or the command to bring both together",
+	}
+	return &redo{d, d.Problem}
+}
+
 // choose shows the result of the choices of a form.
 func (l *look) choose(d *document) error {
 	now, err := l.document()
 	if err != nil {
 		return err
+	}
+	if now.TooLarge {
+		return tooLargeToCompare(d)
 	}
 	d.Revision = now.Revision
 	m := mergeOf([]byte(l.form.Get("mine")), []byte(d.Base), []byte(now.Text))

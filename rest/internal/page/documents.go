@@ -45,7 +45,7 @@ func showDatabases(l *look) (any, error) {
 // keyspaceOf writes a collection as a segment of a path. A dot in the name of a database is escaped;
 // collections have none.
 func keyspaceOf(database, full string) string {
-	return strings.ReplaceAll(url.PathEscape(database), ".", "%2E") + "." + full
+	return segment(database) + "." + full
 }
 
 // documentList is a page of a collection's documents.

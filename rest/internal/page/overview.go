@@ -108,12 +108,14 @@ const shownClients = 50
 
 func showOverview(l *look) (any, error) {
 	o := new(overview)
-	if l.form.Get("part") != "peers" {
-		all, err := l.databases()
-		if err != nil {
-			return nil, err
-		}
-		o.Databases = all
+	var err error
+	if l.form.Get("part") == "peers" { // which shows no counts
+		o.Databases, err = l.databaseNames()
+	} else {
+		o.Databases, err = l.databases()
+	}
+	if err != nil {
+		return nil, err
 	}
 	if err := o.addTasks(l); err != nil {
 		return nil, err
@@ -127,18 +129,25 @@ func showOverview(l *look) (any, error) {
 
 // databases describes the databases that the user may read.
 func (l *look) databases() (all []databaseCard, err error) {
-	var names []string
-	if err := l.get(&names, "/_all_dbs"); err != nil {
+	if all, err = l.databaseNames(); err != nil {
 		return nil, err
 	}
-	for _, name := range names {
-		var card databaseCard
-		if err := l.get(&card, "/%s", name); err != nil {
+	for i := range all {
+		if err := l.get(&all[i], "/%s", all[i].Name); err != nil {
 			return nil, err
 		}
-		all = append(all, card)
 	}
 	return all, nil
+}
+
+// databaseNames names the databases that the user may read.
+func (l *look) databaseNames() (all []databaseCard, err error) {
+	var names []string
+	err = l.get(&names, "/_all_dbs")
+	for _, name := range names {
+		all = append(all, databaseCard{Name: name})
+	}
+	return all, err
 }
 
 // addTasks sorts what the server is doing, and notes what has failed.

@@ -27,7 +27,7 @@ type view struct {
 type look struct {
 	*Visit
 	r    *http.Request
-	vars map[string]string // of the path, unescaped
+	vars map[string]string // of the path, unescaped but for ks
 	at   *view
 	form url.Values
 
@@ -78,7 +78,7 @@ func (p *Page) Serve(w http.ResponseWriter, r *http.Request, v Visit) {
 		v.Pass(Request{Path: "/_log?" + url.Values{"level": {levelOf(r)}}.Encode()}, func(http.Header) {})
 		return
 	case strings.HasPrefix(v.Path, blobPrefix):
-		serveBlob(w, v)
+		serveBlob(w, r, v)
 		return
 	}
 	at, vars := p.find(v.Path)
@@ -121,6 +121,9 @@ func match(pattern, path string) (vars map[string]string, ok bool) {
 			if err != nil || text == "" {
 				return nil, false
 			}
+			if name == "ks}" { // stays as it was sent: a segment of other paths
+				text = got[i]
+			}
 			vars[strings.TrimSuffix(name, "}")] = text
 			continue
 		}
@@ -131,16 +134,12 @@ func match(pattern, path string) (vars map[string]string, ok bool) {
 	return vars, true
 }
 
-// maxForm bounds a form: a document with its earlier text, which escapes make larger.
-const maxForm = 64 << 20
-
 // answer shows a view, or does what a form asks for.
 func (p *Page) answer(w http.ResponseWriter, r *http.Request, l *look) {
 	var data any
 	var err error
 	switch {
 	case r.Method == http.MethodPost && l.at.act != nil:
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		if err = r.ParseForm(); err != nil {
 			err = &Problem{Status: http.StatusBadRequest, Reason: "the form cannot be read"}
 			break
