@@ -112,7 +112,7 @@ func TestDiffsLeadFromEachResultToTheNext(t *testing.T) {
 					return err
 				}
 			}
-			return b.Save(c, newDocument(t, "differs", fmt.Sprintf(`{"n":%d,"list":[%d]}`, 100+step, 100+step)))
+			return b.Save(c, newDocument(t, "differs", fmt.Sprintf(`{"n":%d,"list":[%d]}`, 1000*(step+1), 1000+step))) // which outweighs the others in a sum
 		}))
 	}
 }

@@ -148,8 +148,8 @@ func (c *call) forward(ctx context.Context, w http.ResponseWriter, r page.Reques
 	}
 	request.Host, request.RemoteAddr, request.TLS, request.Header = c.r.Host, c.r.RemoteAddr, c.r.TLS, r.Header()
 	inner := newCall(c.h, w, request)
-	if c.who.user != nil && !c.mayGoOn() { // while the form was on its way
-		inner.fail(refuse(http.StatusForbidden, "your rights were taken away meanwhile")) //nolint:contextcheck // as below
+	if c.who.user != nil && !c.mayGoOn() { //nolint:contextcheck // a call has its request's context
+		inner.fail(refuse(http.StatusForbidden, "your rights were taken away meanwhile")) //nolint:contextcheck // as above
 		return
 	}
 	inner.who, inner.inside = c.who, true
@@ -158,5 +158,5 @@ func (c *call) forward(ctx context.Context, w http.ResponseWriter, r page.Reques
 			panic(p)
 		}
 	}() // an answer that breaks off ends here: the page sees that it is not whole
-	inner.serve() //nolint:contextcheck // a call has its request's context
+	inner.serve() //nolint:contextcheck // as above
 }
