@@ -17,7 +17,7 @@ func TestMeshGoesOnWhenManyFallSilent(t *testing.T) {
 		time.Sleep(time.Minute)
 		dead := make(map[string]bool)
 		for _, d := range h.all[:members*3/10] {
-			dead[d.host] = true
+			dead[d.at()] = true
 		}
 		h.w.set(func(from, to string) bool { return !dead[from] && !dead[to] })
 		left := h.all[members*3/10:]

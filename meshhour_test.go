@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,7 +22,7 @@ type roamer struct {
 	*member
 	h      *meshHours
 	number int
-	host   string
+	host   atomic.Pointer[string] // which dialling goroutines read while it moves
 	path   string
 	cfg    tandem.MultipeerReplicatorConfiguration
 	db     *tandem.Database
@@ -44,7 +45,8 @@ func newMeshHours(t *testing.T, dir string, seed uint64, devices, documents int)
 	time.Sleep(time.Until(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)))
 	h := &meshHours{t: t, random: rand.New(rand.NewPCG(seed, 9)), w: newAirwaves(), a: newGroupOwner(t)}
 	for i := range devices {
-		d := &roamer{h: h, number: i, host: airHost(i), path: filepath.Join(dir, fmt.Sprintf("d%d", i))}
+		d := &roamer{h: h, number: i, path: filepath.Join(dir, fmt.Sprintf("d%d", i))}
+		d.move(airHost(i))
 		d.cfg = tandem.MultipeerReplicatorConfiguration{
 			PeerGroupID: testGroup, Identity: h.a.identity(fmt.Sprintf("d%d", i), testGroup),
 			Authenticator: tandem.MultipeerRoots(h.a.root()), Name: fmt.Sprintf("d%d", i), DisableDiscovery: true,
@@ -75,11 +77,14 @@ func (d *roamer) open() {
 	d.cfg.Collections = []tandem.MultipeerCollectionConfiguration{{Collection: defaultIn(t, db)}}
 	m, err := tandem.NewMultipeerReplicator(d.cfg)
 	check(t, err)
-	at := func() string { return d.host }
-	m.UseNetwork(d.h.w.listen(at), d.h.w.dial(at))
+	m.UseNetwork(d.h.w.listen(d.at), d.h.w.dial(d.at))
 	check(t, m.Start())
 	d.member = &member{m, d.cfg.Collections[0].Collection}
 }
+
+func (d *roamer) at() string { return *d.host.Load() }
+
+func (d *roamer) move(host string) { d.host.Store(&host) }
 
 func (d *roamer) close() {
 	d.Close()
@@ -113,7 +118,7 @@ func (h *meshHours) happen() {
 		d.asleep = false
 	case n < 96 && d.number > 1: // the others know the first two by address
 		h.moves++
-		d.host = airHost(100 + h.moves)
+		d.move(airHost(100 + h.moves))
 		if !d.asleep {
 			d.Pause()
 			check(h.t, d.Resume())
@@ -139,7 +144,7 @@ func (h *meshHours) cut() {
 	h.cuts++
 	parts := make(map[string]bool)
 	for _, d := range h.all {
-		parts[d.host] = h.random.IntN(2) == 0
+		parts[d.at()] = h.random.IntN(2) == 0
 	}
 	h.w.set(func(from, to string) bool { return parts[from] == parts[to] })
 }
