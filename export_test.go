@@ -2,6 +2,7 @@ package tandem
 
 import (
 	"context"
+	"encoding/json"
 	"net"
 	"time"
 
@@ -58,4 +59,10 @@ func CreatePeerGroupAt(ctx context.Context, db *Database, name string, o PeerGro
 	}
 	g.clock = clock
 	return g, g.create(ctx, o)
+}
+
+// Hear has a group take a record as a neighbour sends it.
+func (g *PeerGroup) Hear(ctx context.Context, record []byte) error {
+	_, err := g.addRemovals(ctx, []json.RawMessage{record})
+	return err
 }

@@ -96,7 +96,7 @@ func (m *MultipeerReplicator) chooseIdentity() (*TLSIdentity, error) {
 	id, now := m.cfg.Identity, time.Now()
 	if g := m.cfg.Group; g != nil {
 		id, now = g.Identity(), g.now()
-		if err := g.removedHere(PeerIDOf(id.Leaf())); err != nil {
+		if err := g.removedHere(); err != nil {
 			return nil, err
 		}
 	}

@@ -333,7 +333,7 @@ func (d *joinDesk) admit(tx *store.Tx, row *invitationRow, joiner *x509.Certific
 	if public, ok := joiner.PublicKey.(*ecdsa.PublicKey); !ok || public.Curve != elliptic.P256() {
 		return nil, errors.New("the key of the device is none on P-256")
 	}
-	if d.g.removals.Of(group.KeyOf(joiner)) != nil {
+	if d.g.removals.Of(group.KeyOf(joiner), group.KeyOf(signer.Chain[0])) != nil {
 		return nil, errors.New("the key of this device was removed from the group")
 	}
 	now := d.g.now()

@@ -173,7 +173,7 @@ func (run *meshRun) sendRemovals(to mesh.ID, all []*group.Removal) {
 // groupChanged acts on what was written about the group, here or by another process.
 func (run *meshRun) groupChanged() {
 	g := run.m.cfg.Group
-	if err := g.removedHere(run.self); err != nil {
+	if err := g.removedHere(); err != nil {
 		run.m.mu.Lock()
 		run.m.removed = err
 		run.m.mu.Unlock()
@@ -191,8 +191,9 @@ func (run *meshRun) groupChanged() {
 }
 
 // removedHere says that this member was removed, if it was.
-func (g *PeerGroup) removedHere(self PeerID) error {
-	if g.removals.Of(group.Key(self)) == nil {
+func (g *PeerGroup) removedHere() error {
+	chain := g.Identity().Certificates()
+	if g.removals.Of(group.KeyOf(chain[0]), group.KeyOf(chain[min(1, len(chain)-1)])) == nil {
 		return nil
 	}
 	return fault.Forbidden.In("sync group", g.name).Says("this device was removed from the group").

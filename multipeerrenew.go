@@ -50,9 +50,10 @@ func (run *meshRun) renew(l *mesh.Link) error {
 	if err != nil {
 		return nil // another neighbour may
 	}
-	leaf := l.Conn.(*meshConn).PeerCertificates()[0]
+	shown := l.Conn.(*meshConn).PeerCertificates()
+	leaf := shown[0]
 	cannot := len(signer.Chain) > 1 && group.MayInvite(leaf)
-	if cannot || !group.RenewalDue(leaf, g.now()) || g.removals.Of(group.KeyOf(leaf)) != nil {
+	if cannot || !group.RenewalDue(leaf, g.now()) || g.removals.Admits(g.name, g.root, shown, x509.ExtKeyUsageClientAuth, g.now()) != nil {
 		return nil
 	}
 	chain, err := g.renewed(leaf)

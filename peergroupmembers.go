@@ -43,7 +43,7 @@ func (g *PeerGroup) Members(ctx context.Context) (all []MemberInfo, err error) {
 		return nil, err
 	}
 	for i := range all {
-		if r := g.removals.Of(group.Key(all[i].ID)); r != nil {
+		if r := g.removals.Of(group.Key(all[i].ID), group.Key(all[i].Inviter)); r != nil {
 			all[i].Removed = r.Time()
 		}
 	}
@@ -138,7 +138,7 @@ func (g *PeerGroup) Remove(ctx context.Context, peer PeerID, o RemoveOptions) er
 		return fault.About(err, "remove member", peer.String())
 	}
 	if !g.removals.Add(r) {
-		if g.removals.Of(group.Key(peer)) != nil {
+		if g.removals.Of(group.Key(peer), group.KeyOf(signer.Chain[0])) != nil {
 			return nil // it was removed before
 		}
 		return fault.Unsupported.In("remove member", peer.String()).Says("the group has too many removed members").

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"math/big"
 	mathrand "math/rand/v2"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -215,6 +216,65 @@ func TestAnInviterRemovesThoseWhomItHasInvited(t *testing.T) {
 	s.Add(remove(t, two, group.Target{Key: keyOf(yours), Certificate: yours.Chain[0]}, start.Add(time.Minute)))
 	if !admits(&s, root(a), yours, start) {
 		t.Error("a removed inviter removes members")
+	}
+}
+
+// A hostile inviter signs a certificate over the public key of anybody, and removes that one.
+func TestAnInviterRemovesNobodyElse(t *testing.T) {
+	a := authority(t)
+	hostile, other := member(t, a, group.Member{MayInvite: true}), member(t, a, group.Member{MayInvite: true})
+	plain, invited, mine := member(t, a, group.Member{}), member(t, other, group.Member{}), member(t, hostile, group.Member{})
+	var s group.Removals
+	for name, victim := range map[string]group.Signer{
+		"a member": plain, "another's member": invited, "an inviter": other, "itself": hostile, "the group's key": a,
+	} {
+		witness, err := group.Issue(hostile, victim.Chain[0].PublicKey, group.Member{Group: tills, Now: start})
+		if err != nil {
+			t.Fatal(err)
+		}
+		target := group.Target{Key: keyOf(victim), Certificate: witness[0], IssuedAfter: time.Unix(0, 0)}
+		if !s.Add(remove(t, hostile, target, start)) {
+			t.Fatalf("the record about %s is not added", name)
+		}
+		if (s.Of(keyOf(victim), keyOf(hostile)) == nil) || s.Of(keyOf(victim), keyOf(a)) != nil {
+			t.Errorf("%s: the record counts against the wrong certificates", name)
+		}
+		// With the false certificate the victim is out, with its own it is in.
+		if victim.Key != a.Key && admits(&s, root(a), group.Signer{Chain: witness}, start) {
+			t.Errorf("%s is admitted by the certificate that the record is about", name)
+		}
+	}
+	for name, m := range map[string]group.Signer{
+		"a member": plain, "another's member": invited, "an inviter": other, "the hostile one": hostile, "its own member": mine,
+	} {
+		if !admits(&s, root(a), m, start) {
+			t.Errorf("%s is not admitted any more", name)
+		}
+	}
+	// The group's own record still removes everybody.
+	s.Add(remove(t, a, group.Target{Key: keyOf(invited)}, start))
+	if admits(&s, root(a), invited, start) {
+		t.Error("the group's key does not remove the member of an inviter")
+	}
+}
+
+// A certificate of the authority is none of a member, even one that names the group.
+func TestTheAuthorityIsNoMember(t *testing.T) {
+	key := newKey(t)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: start.Add(-time.Hour), NotAfter: start.Add(time.Hour), URIs: []*url.URL{group.URI(tills)},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := (group.Signer{Chain: []*x509.Certificate{cert}}); admits(new(group.Removals), cert, a, start) {
+		t.Error("the authority is admitted")
 	}
 }
 

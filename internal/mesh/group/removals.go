@@ -101,13 +101,14 @@ func (r *Removal) ID() string {
 	return hex.EncodeToString(r.key[:]) + hex.EncodeToString(member[:])
 }
 
-// Of returns the record that removes a member, nil if none does.
-func (s *Removals) Of(member Key) *Removal {
+// Of returns the record that removes a member whose certificate issuer has signed, nil if none does:
+// one of the group's key, or of that issuer. What others sign about the member does not count.
+func (s *Removals) Of(member, issuer Key) *Removal {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var found *Removal
 	for key, r := range s.all {
-		if key.member == member && s.countsLocked(r) && (found == nil || compareRemovals(r, found) < 0) {
+		if key.member == member && (r.own || key.signer == issuer) && s.countsLocked(r) && (found == nil || compareRemovals(r, found) < 0) {
 			found = r
 		}
 	}
@@ -137,9 +138,6 @@ func (s *Removals) Admits(
 	if err != nil {
 		return err
 	}
-	if s.Of(KeyOf(chain[0])) != nil {
-		return fmt.Errorf("it was removed from the group")
-	}
 	for _, way := range ways {
 		if err = s.objectsTo(way); err == nil {
 			return nil
@@ -148,10 +146,18 @@ func (s *Removals) Admits(
 	return err
 }
 
-// objectsTo reports which record removes what an issuer has signed.
+// objectsTo reports which record removes the member at the beginning of a way, or what an issuer on it
+// has signed. The issuers are those between the member and the authority, which nobody removes.
 func (s *Removals) objectsTo(way []*x509.Certificate) error {
-	for i, issuer := range way[1:] {
-		r := s.Of(KeyOf(issuer))
+	last := len(way) - 1
+	if last < 1 {
+		return fmt.Errorf("its certificate is the group's own")
+	}
+	if s.Of(KeyOf(way[0]), KeyOf(way[1])) != nil {
+		return fmt.Errorf("it was removed from the group")
+	}
+	for i, issuer := range way[1:last] {
+		r := s.Of(KeyOf(issuer), KeyOf(way[last]))
 		if r != nil && way[i].NotBefore.Add(Backdate).Unix() > r.body.After {
 			return fmt.Errorf("who has invited it was removed from the group before")
 		}
