@@ -2,6 +2,7 @@ package tandem
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"net"
 	"time"
@@ -65,4 +66,13 @@ func CreatePeerGroupAt(ctx context.Context, db *Database, name string, o PeerGro
 func (g *PeerGroup) Hear(ctx context.Context, record []byte) error {
 	_, err := g.addRemovals(ctx, []json.RawMessage{record})
 	return err
+}
+
+// Renewed returns the certificate that a member gets in the place of an old one.
+func (g *PeerGroup) Renewed(leaf *x509.Certificate) (*x509.Certificate, error) {
+	chain, err := g.renewed(leaf)
+	if err != nil {
+		return nil, err
+	}
+	return chain[0], nil
 }

@@ -32,14 +32,16 @@ func (run *meshRun) askToRenew() {
 	}
 }
 
-// renewed issues a certificate like one of a member.
+// renewed issues a certificate like one of a member. Only who has its right to invite from the group's
+// key keeps it: a certificate of an authority that an inviter has signed gives none.
 func (g *PeerGroup) renewed(leaf *x509.Certificate) ([]*x509.Certificate, error) {
 	signer, err := g.signer()
 	if err != nil {
 		return nil, err
 	}
 	return group.Issue(signer, leaf.PublicKey, group.Member{
-		Group: g.name, Name: mesh.CleanName(leaf.Subject.CommonName), MayInvite: group.MayInvite(leaf), Now: g.now(),
+		Group: g.name, Name: mesh.CleanName(leaf.Subject.CommonName), Now: g.now(),
+		MayInvite: group.MayInvite(leaf) && leaf.CheckSignatureFrom(g.root) == nil,
 	})
 }
 

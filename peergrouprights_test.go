@@ -2,7 +2,11 @@ package tandem_test
 
 import (
 	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"math/big"
 	"net"
+	"net/url"
 	"slices"
 	"testing"
 	"time"
@@ -63,4 +67,44 @@ func TestAnInvitersRecordsCountForItsOwnMembersOnly(t *testing.T) {
 	}
 	m.Stop()
 	check(t, m.Start())
+}
+
+// handMade is a certificate that the group's code would not issue. It is valid from a time on for a life.
+func handMade(t testing.TB, by group.Signer, key crypto.PublicKey, authority bool, from time.Time, life time.Duration) *x509.Certificate {
+	t.Helper()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(7), NotBefore: from, NotAfter: from.Add(life), BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		URIs: []*url.URL{group.URI(testGroup)},
+	}
+	if authority {
+		template.IsCA, template.KeyUsage = true, template.KeyUsage|x509.KeyUsageCertSign
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, by.Chain[0], key, by.Key)
+	check(t, err)
+	cert, err := x509.ParseCertificate(der)
+	check(t, err)
+	return cert
+}
+
+// Renewal makes no inviter of whom another inviter has called one.
+func TestRenewalGivesNoRights(t *testing.T) {
+	one := newJoiner(t, "one")
+	g := one.found(t, testGroup)
+	own := signerIn(t, one, g.AuthorityLabel())
+	key := g.Identity().Leaf().PublicKey
+	inviter, err := group.Issue(own, own.Key.Public(), group.Member{Group: testGroup, MayInvite: true, Now: time.Now()})
+	check(t, err)
+	forger := newJoiner(t, "forger")
+	other := signerIn(t, forger, forger.found(t, testGroup).AuthorityLabel())
+	between, err := group.Issue(own, other.Key.Public(), group.Member{Group: testGroup, MayInvite: true, Now: time.Now()})
+	check(t, err)
+	forged := handMade(t, group.Signer{Key: other.Key, Chain: between}, key, true, time.Now().Add(-time.Hour), 24*time.Hour)
+	for leaf, want := range map[*x509.Certificate]bool{inviter[0]: true, forged: false} {
+		renewed, err := g.Renewed(leaf)
+		check(t, err)
+		if group.MayInvite(renewed) != want {
+			t.Errorf("of %v: the renewed certificate may invite: %t, want %t", leaf.Issuer, !want, want)
+		}
+	}
 }
