@@ -103,8 +103,10 @@ func ParseRemoval(name string, root *x509.Certificate, text []byte) (*Removal, e
 	}
 	r.key, r.own = KeyOf(signer), len(b.Signer) == 0
 	var err error
-	r.text, err = json.Marshal(r.body) // one form, however it came
-	return r, err
+	if r.text, err = json.Marshal(r.body); err != nil || len(r.text) > MaxRemoval { // one form, however it came
+		return nil, bad("it is too long")
+	}
+	return r, nil
 }
 
 // inviter returns the certificate of a signer that has issued the removed member's certificate.
