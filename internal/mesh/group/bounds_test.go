@@ -70,3 +70,18 @@ func padded(t testing.TB, by, m group.Signer, padding int) *x509.Certificate {
 	}
 	return cert
 }
+
+func TestNoCertificateOutlivesItsIssuers(t *testing.T) {
+	a := authority(t)
+	inviter := member(t, a, group.Member{MayInvite: true})
+	later := start.AddDate(0, 6, 0)
+	if m := member(t, inviter, group.Member{Now: later}); !m.Chain[0].NotAfter.Equal(inviter.Chain[0].NotAfter) {
+		t.Errorf("the certificate ends %v, that of its issuer %v", m.Chain[0].NotAfter, inviter.Chain[0].NotAfter)
+	}
+	if m := member(t, a, group.Member{Now: start.AddDate(29, 6, 0)}); !m.Chain[0].NotAfter.Equal(root(a).NotAfter) {
+		t.Errorf("the certificate ends %v, the group's %v", m.Chain[0].NotAfter, root(a).NotAfter)
+	}
+	if m := member(t, a, group.Member{Now: later}); !m.Chain[0].NotAfter.Equal(later.Add(group.MemberLife)) {
+		t.Errorf("the certificate ends %v, want a year after %v", m.Chain[0].NotAfter, later)
+	}
+}

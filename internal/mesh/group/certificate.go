@@ -45,7 +45,8 @@ func Names(cert *x509.Certificate, name string) bool {
 	return slices.ContainsFunc(cert.URIs, func(u *url.URL) bool { return u.String() == want })
 }
 
-// Issue makes the owner of a public key a member. It returns the member's chain.
+// Issue makes the owner of a public key a member, for [MemberLife], or until a certificate of the
+// signer ends. It returns the member's chain.
 func Issue(by Signer, public crypto.PublicKey, m Member) ([]*x509.Certificate, error) {
 	var serial [16]byte
 	_, _ = rand.Read(serial[:]) // never fails
@@ -69,6 +70,11 @@ func Issue(by Signer, public crypto.PublicKey, m Member) ([]*x509.Certificate, e
 		}
 		template.IsCA, template.MaxPathLenZero = true, true
 		template.KeyUsage |= x509.KeyUsageCertSign
+	}
+	for _, issuer := range by.Chain { // none is of use for longer than these
+		if issuer.NotAfter.Before(template.NotAfter) {
+			template.NotAfter = issuer.NotAfter
+		}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, by.Chain[0], public, by.Key)
 	if err != nil {
