@@ -76,3 +76,31 @@ func (g *PeerGroup) Renewed(leaf *x509.Certificate) (*x509.Certificate, error) {
 	}
 	return chain[0], nil
 }
+
+// EndCodes lets the time of all codes be over for which a running member answers.
+func (m *MultipeerReplicator) EndCodes() {
+	d := m.run.desk
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id := range d.ends {
+		d.ends[id] = time.Now().Add(-time.Nanosecond)
+	}
+	signalTo(d.wake)
+}
+
+// CodesTimed returns for how many codes a running member watches the time.
+func (m *MultipeerReplicator) CodesTimed() int {
+	d := m.run.desk
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.ends)
+}
+
+// Changes returns how often the rows of a group were changed.
+func (g *PeerGroup) Changes(ctx context.Context) (n int64, err error) {
+	err = g.db.view(ctx, func(tx *store.Tx) error {
+		n, err = g.readChanges(tx)
+		return err
+	})
+	return n, err
+}

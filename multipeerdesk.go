@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -170,7 +171,7 @@ func (d *joinDesk) anyNew(ctx context.Context) (yes bool) {
 
 // takeAndEnd writes which invitations this run answers for.
 func (d *joinDesk) takeAndEnd(ctx context.Context) error {
-	taken, over := make(map[string]bool), make(map[string]bool)
+	taken, now := make(map[string]bool), time.Now()
 	err := d.change(ctx, func(_ *store.Tx, row *namedInvitation) bool {
 		switch age := time.Since(time.Unix(row.Created, 0)); {
 		case row.State == InvitationNew && (age > InvitationLife || age < -InvitationLife):
@@ -179,8 +180,7 @@ func (d *joinDesk) takeAndEnd(ctx context.Context) error {
 			row.Run = d.id
 			taken[row.id] = true
 			return row.end(InvitationOpen)
-		case row.State == InvitationOpen && row.Run == d.id && d.isOver(row.id):
-			over[row.id] = true
+		case row.State == InvitationOpen && row.Run == d.id && d.isOver(row.id, now):
 			return row.end(InvitationExpired)
 		}
 		return false
@@ -190,20 +190,18 @@ func (d *joinDesk) takeAndEnd(ctx context.Context) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	maps.DeleteFunc(d.ends, func(_ string, end time.Time) bool { return now.After(end) }) // also of used ones
 	for id := range taken {
 		d.ends[id] = time.Now().Add(InvitationLife) // by the monotonic clock
-	}
-	for id := range over {
-		delete(d.ends, id)
 	}
 	return nil
 }
 
-func (d *joinDesk) isOver(id string) bool {
+func (d *joinDesk) isOver(id string, now time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	end, known := d.ends[id]
-	return !known || time.Now().After(end)
+	return !known || now.After(end)
 }
 
 // refresh reads the keys and tags of the invitations.
@@ -302,7 +300,7 @@ func (d *joinDesk) grant(tx *store.Tx, id string, joiner *x509.Certificate, name
 		return &joining.Grant{Ended: joining.Used}, nil
 	case row.State == InvitationCancelled:
 		return &joining.Grant{Ended: joining.Cancelled}, nil
-	case row.Run != d.id || d.isOver(id) || row.State == InvitationExpired:
+	case row.Run != d.id || d.isOver(id, time.Now()) || row.State == InvitationExpired:
 		return &joining.Grant{Ended: joining.Expired}, nil
 	case again:
 		member, err := readJSON[memberRow](tx, memberSpace+d.g.name, hex.EncodeToString(spki[:]))

@@ -108,3 +108,32 @@ func TestRenewalGivesNoRights(t *testing.T) {
 		}
 	}
 }
+
+// After the time of a used and of a cancelled code the member writes no more than what is asked for.
+func TestAMemberRestsAfterItsCodes(t *testing.T) {
+	one, two := newJoiner(t, "one"), newJoiner(t, "two")
+	g := one.found(t, testGroup)
+	m := one.run(t, g)
+	_, err := two.join(t.Context(), invite(t, g, tandem.InvitationOptions{}).Code(), m.Addresses()[0])
+	check(t, err)
+	cancelled := invite(t, g, tandem.InvitationOptions{})
+	check(t, g.CancelInvitation(t.Context(), cancelled.ID()))
+	changes := func() int64 {
+		n, err := g.Changes(t.Context())
+		check(t, err)
+		return n
+	}
+	before := changes()
+	m.EndCodes()
+	for m.CodesTimed() > 0 {
+		if n := changes(); n > before+10 {
+			t.Fatalf("the group was changed %d times since its codes have ended", n-before)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	before = changes()
+	invite(t, g, tandem.InvitationOptions{})
+	if n := changes() - before; n != 2 { // the code is made, and taken
+		t.Errorf("the group was changed %d times by a new code, want 2", n)
+	}
+}
