@@ -127,18 +127,25 @@ func (run *meshRun) heed(r recordsOf) error {
 	return nil
 }
 
-// addRemovals adds records, and stores those that are new.
+// addRemovals stores records that are new, and adds them.
 func (g *PeerGroup) addRemovals(ctx context.Context, texts []json.RawMessage) (news []*group.Removal, err error) {
+	var fresh group.Removals // of two about one member the one that stays
 	for _, text := range texts[:min(len(texts), recordsAtOnce)] {
 		r, err := group.ParseRemoval(g.name, g.root, text)
-		if err == nil && g.removals.Add(r) {
-			news = append(news, r)
+		if err == nil && g.removals.Wants(r) {
+			fresh.Add(r)
 		}
 	}
+	news = fresh.All()
 	if len(news) == 0 {
 		return nil, nil
 	}
-	return news, g.update(ctx, func(tx *store.Tx) error {
+	return news, g.keepRemovals(ctx, news)
+}
+
+// keepRemovals writes records before they count: one that cannot be written is new when it comes again.
+func (g *PeerGroup) keepRemovals(ctx context.Context, news []*group.Removal) error {
+	err := g.update(ctx, func(tx *store.Tx) error {
 		for _, r := range news {
 			if err := tx.SetInfo(removalSpace+g.name, r.ID(), r.Text()); err != nil {
 				return err
@@ -146,6 +153,13 @@ func (g *PeerGroup) addRemovals(ctx context.Context, texts []json.RawMessage) (n
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	for _, r := range news {
+		g.removals.Add(r)
+	}
+	return nil
 }
 
 func (run *meshRun) tellOthers(from *mesh.Link, news []*group.Removal) {

@@ -137,16 +137,14 @@ func (g *PeerGroup) Remove(ctx context.Context, peer PeerID, o RemoveOptions) er
 	if err != nil {
 		return fault.About(err, "remove member", peer.String())
 	}
-	if !g.removals.Add(r) {
+	if !g.removals.Wants(r) {
 		if g.removals.Of(group.Key(peer), group.KeyOf(signer.Chain[0])) != nil {
 			return nil // it was removed before
 		}
 		return fault.Unsupported.In("remove member", peer.String()).Says("the group has too many removed members").
 			Try("make a new group, and invite those who are to stay")
 	}
-	return g.update(ctx, func(tx *store.Tx) error {
-		return tx.SetInfo(removalSpace+g.name, r.ID(), r.Text())
-	})
+	return g.keepRemovals(ctx, []*group.Removal{r})
 }
 
 // Leave ends this database's membership: its key is deleted. Stop the [MultipeerReplicator] first. The

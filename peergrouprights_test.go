@@ -1,6 +1,7 @@
 package tandem_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/x509"
@@ -135,5 +136,34 @@ func TestAMemberRestsAfterItsCodes(t *testing.T) {
 	invite(t, g, tandem.InvitationOptions{})
 	if n := changes() - before; n != 2 { // the code is made, and taken
 		t.Errorf("the group was changed %d times by a new code, want 2", n)
+	}
+}
+
+// A removal that cannot be written at first is written when it comes again, and counts after a restart.
+func TestARemovalThatWasNotWrittenIsWrittenLater(t *testing.T) {
+	one := newJoiner(t, "one")
+	g := one.found(t, testGroup)
+	own := signerIn(t, one, g.AuthorityLabel())
+	told, asked := newJoiner(t, "told").found(t, testGroup).PeerID(), newJoiner(t, "asked").found(t, testGroup).PeerID()
+	r, err := group.Remove(own, testGroup, group.Target{Key: group.Key(told)}, time.Now())
+	check(t, err)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if g.Hear(ended, r.Text()) == nil {
+		t.Error("a record is written after the end of the context")
+	}
+	check(t, one.db.InBatch(t.Context(), func(*tandem.Batch) error {
+		wantError(t, "remove in a batch", g.Remove(t.Context(), asked, tandem.RemoveOptions{}), tandem.ErrInvalid)
+		return nil
+	}))
+	if removedTo(t, g, told) || removedTo(t, g, asked) {
+		t.Error("a record counts that is not written")
+	}
+	check(t, g.Hear(t.Context(), r.Text()))
+	check(t, g.Remove(t.Context(), asked, tandem.RemoveOptions{}))
+	again, err := tandem.OpenPeerGroup(t.Context(), one.db, testGroup, one.options())
+	check(t, err)
+	if !removedTo(t, again, told) || !removedTo(t, again, asked) {
+		t.Error("a removal is forgotten by a restart")
 	}
 }

@@ -33,19 +33,28 @@ type removalKey struct{ signer, member Key }
 func (s *Removals) Add(r *Removal) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := removalKey{r.key, r.Member()}
-	if old := s.all[key]; old != nil {
-		if compareRemovals(old, r) <= 0 {
-			return false
-		}
-	} else if !s.hasRoomLocked(r) {
+	if !s.wantsLocked(r) {
 		return false
 	}
 	if s.all == nil {
 		s.all = make(map[removalKey]*Removal)
 	}
-	s.all[key] = r
+	s.all[removalKey{r.key, r.Member()}] = r
 	return true
+}
+
+// Wants reports whether Add would add a record.
+func (s *Removals) Wants(r *Removal) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.wantsLocked(r)
+}
+
+func (s *Removals) wantsLocked(r *Removal) bool {
+	if old := s.all[removalKey{r.key, r.Member()}]; old != nil {
+		return compareRemovals(r, old) < 0
+	}
+	return s.hasRoomLocked(r)
 }
 
 // compareRemovals puts the one that removes more before the other.
