@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/tandemdb/tandem/internal/mesh/group"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -103,4 +104,9 @@ func (g *PeerGroup) Changes(ctx context.Context) (n int64, err error) {
 		return err
 	})
 	return n, err
+}
+
+// TakeRenewed has a running member take a new certificate as a neighbour sends it.
+func (m *MultipeerReplicator) TakeRenewed(chain []*x509.Certificate) error {
+	return m.run.takeRenewed(group.DERs(chain))
 }

@@ -74,7 +74,7 @@ func (run *meshRun) renew(l *mesh.Link) error {
 	return nil
 }
 
-// takeRenewed makes a new certificate of this member's key its own.
+// takeRenewed makes a new certificate of this member's key its own, if one is due.
 func (run *meshRun) takeRenewed(ders [][]byte) error {
 	g := run.m.cfg.Group
 	chain, err := group.ParseChain(ders)
@@ -85,6 +85,8 @@ func (run *meshRun) takeRenewed(ders [][]byte) error {
 	switch leaf := chain[0]; {
 	case PeerIDOf(leaf) != run.self || !leaf.NotAfter.After(old.Expiration()) || group.MayInvite(leaf) != group.MayInvite(old.Leaf()):
 		return nil // nothing that was asked for
+	case !group.RenewalDue(old.Leaf(), g.now()) || leaf.NotAfter.Sub(leaf.NotBefore) > group.MemberLife+2*group.Backdate:
+		return nil // nor this: it would keep the member from asking anew
 	}
 	for _, use := range []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth} {
 		if err := g.removals.Admits(g.name, g.root, chain, use, g.now()); err != nil {

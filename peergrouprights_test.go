@@ -167,3 +167,32 @@ func TestARemovalThatWasNotWrittenIsWrittenLater(t *testing.T) {
 		t.Error("a removal is forgotten by a restart")
 	}
 }
+
+// A certificate for which nobody has asked, and one that is valid for long, are not taken.
+func TestOnlyADueRenewalIsTaken(t *testing.T) {
+	one := newJoiner(t, "one")
+	g := one.found(t, testGroup)
+	own, key := signerIn(t, one, g.AuthorityLabel()), g.Identity().Leaf().PublicKey
+	m := one.run(t, g)
+	take := func(chain []*x509.Certificate, want bool, what string) {
+		t.Helper()
+		check(t, m.TakeRenewed(chain))
+		if taken := g.Identity().Leaf().Equal(chain[0]); taken != want {
+			t.Errorf("%s: taken %t, want %t", what, taken, want)
+		}
+	}
+	issue := func(now time.Time) []*x509.Certificate {
+		t.Helper()
+		chain, err := group.Issue(own, key, group.Member{Group: testGroup, Now: now})
+		check(t, err)
+		return chain
+	}
+	take(issue(time.Now().Add(30*time.Minute)), false, "before it is due")
+	m.Stop()
+	later := time.Now().AddDate(0, 0, 300)
+	g.SetClock(func() time.Time { return later })
+	check(t, m.Start())
+	long := handMade(t, own, key, false, later.Add(-time.Hour), 2*group.MemberLife)
+	take(append([]*x509.Certificate{long}, own.Chain...), false, "for two years")
+	take(issue(later), true, "due")
+}
