@@ -112,7 +112,8 @@ type RemoveOptions struct {
 // Remove removes a member for good: its key is never admitted again. Running members cut it off within
 // seconds of hearing of it, and each tells its neighbours. What the removed device has, it keeps. The
 // group's key removes every member; another inviter those whom it has invited, otherwise Remove
-// fails with [ErrForbidden]. The member itself cannot be removed here: see [PeerGroup.Leave].
+// fails with [ErrForbidden]. An inviter's removal does not reach a certificate that somebody else has
+// signed for the same key, as when renewing it. The member itself cannot be removed here: see [PeerGroup.Leave].
 func (g *PeerGroup) Remove(ctx context.Context, peer PeerID, o RemoveOptions) error {
 	if peer == g.PeerID() {
 		return fault.Invalid.In("remove member", peer.String()).Says("that is this device itself").Try("leave the group instead")
