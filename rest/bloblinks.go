@@ -122,7 +122,7 @@ type linkRights struct {
 
 // check checks the blobs that an edit adds to the latest revision.
 func (r *linkRights) check(ctx context.Context, e edit) error {
-	if e.deleted || len(e.links.digests) == 0 {
+	if e.deleted || len(e.links.digests) == 0 { // a deletion keeps no body
 		return nil
 	}
 	var present document.Value
@@ -134,9 +134,17 @@ func (r *linkRights) check(ctx context.Context, e edit) error {
 		if err := e.fits(latest); err != nil {
 			return err
 		}
-		present = latest.Body()
+		present = visible(latest)
 	}
 	return r.checkLinks(e.id, e.links, present) //nolint:contextcheck // a call has its request's context
+}
+
+// visible returns the body of the latest revision whose blobs a reader gets: a tombstone has none of those.
+func visible(latest *tandem.Document) document.Value {
+	if latest == nil || latest.Deleted() {
+		return nil
+	}
+	return latest.Body()
 }
 
 // checkLinks checks the blobs of a document that none of its present bodies has.

@@ -174,3 +174,24 @@ func TestAWrongDigestBesideContentIsRefused(t *testing.T) {
 	}
 	s.want(s.do("PUT /shop/h1", `{"p":{"@type":"blob","data":"eA==","digest":"`+digestOf("x")+`"}}`), 201, "")
 }
+
+// What a client says of a tombstone gives no right either: the next revision would inherit it.
+func TestAPushedTombstoneGivesNoContent(t *testing.T) {
+	s := serve(t, func(cfg *rest.Configuration) {
+		text := strings.Replace(usersFile, `"shop.*": ["read"]`, `"other._default._default": ["read", "write"]`, 1)
+		cfg.Users = parseUsers(t, hashed(t, text))
+		hidden, err := cfg.Databases[1].Database.CreateCollection(t.Context(), "inv", "hotel")
+		check(t, err)
+		check(t, hidden.Put(t.Context(), "h1", map[string]any{"b": tandem.NewBlob("text/plain", []byte("secret"))}))
+	})
+	ref := `,"p":` + blobRef("secret")
+	s.want(s.do("PUT /other/steal?new_edits=false", pushed("steal", "1-a", `,"_deleted":true`+ref), "As: ron"), 403, "")
+	got := s.want(s.do("POST /other/_bulk_docs", push(pushed("steal", "1-a", `,"_deleted":true`+ref)), "As: ron"), 201, "")
+	if !strings.HasPrefix(got.body, `[{"id":"steal","error":"forbidden"`) {
+		t.Errorf("bulk: got %s", got.body)
+	}
+	// The tombstone of an admin may name the blob. Who follows it may not.
+	s.want(s.do("POST /other/_bulk_docs", push(pushed("steal", "1-a", `,"_deleted":true`+ref)), "As: ann"), 201, `[]`)
+	s.want(s.do("PUT /other/steal?new_edits=false", pushed("steal", "2-b a", ref), "As: ron"), 403, "")
+	s.want(s.do("PUT "+at("/other/steal", "1-a"), `{`+ref[1:]+`}`, "As: ron"), 403, "")
+}

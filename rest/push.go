@@ -98,18 +98,14 @@ func denied(no *refusal) *refusal {
 
 // checkPushed is check for a revision of the client's own, which may have another parent than the latest.
 func (r *linkRights) checkPushed(ctx context.Context, e edit) error {
-	if e.deleted || len(e.links.digests) == 0 {
+	if len(e.links.digests) == 0 {
 		return nil
 	}
-	var present document.Value
 	latest, err := newest(ctx, r.c.coll, e.id)
 	if err != nil {
 		return err
 	}
-	if latest != nil {
-		present = latest.Body()
-	}
-	return r.checkLinks(e.id, e.links, present) //nolint:contextcheck // a call has its request's context
+	return r.checkLinks(e.id, e.links, visible(latest)) //nolint:contextcheck // a call has its request's context
 }
 
 // putRevision stores a revision of the client's own.
