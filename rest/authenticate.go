@@ -96,10 +96,10 @@ func (c *call) identifyByPassword(name, password string) error {
 	u := list.Admit(name, []byte(password))
 	if u == nil {
 		c.audit(auditLoginFailed, "name", name)
-		pause(c.r.Context(), c.h.guesses.Failed(c.from))
+		pause(c.r.Context(), c.h.guesses.Failed(c.from, name))
 		return needsLogin("the user name or password is wrong")
 	}
-	c.h.guesses.Passed(c.from)
+	c.h.guesses.Passed(c.from, name)
 	c.h.verified.add(list, name, password)
 	c.who = caller{name: name, user: u}
 	c.audit(auditLogin)

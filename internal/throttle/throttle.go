@@ -1,8 +1,10 @@
 package throttle
 
 import (
+	"hash/maphash"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,8 +17,9 @@ const (
 
 // How long a client waits.
 const (
-	Memory       = time.Minute     // after the last of too many failures
-	LongestDelay = 2 * time.Second // for the answer to a wrong password
+	Memory       = time.Minute          // after the last of too many failures
+	Forgotten    = maxFailures * Memory // after the last, until none of them counts
+	LongestDelay = 2 * time.Second      // for the answer to a wrong password
 )
 
 // Throttle slows down guessing of passwords, by address. A whole IPv6 /64 counts as one address,
@@ -29,9 +32,14 @@ type Throttle struct {
 }
 
 type failures struct {
-	count int
+	names []uint64 // digests of the names they were for: the last of them, up to maxFailures
 	last  time.Time
 }
+
+// secret keeps clients from names with the same digest.
+var secret = maphash.MakeSeed()
+
+func digest(name string) uint64 { return maphash.String(secret, name) }
 
 // checks are the passwords of an address that are being checked, and those that wait for it.
 type checks struct {
@@ -57,13 +65,18 @@ func (t *Throttle) Begin(done <-chan struct{}, from netip.Addr) bool {
 	defer t.tidyLocked(from, c)
 	for {
 		f := t.failures[from]
-		if f.count >= maxFailures {
-			if time.Since(f.last) < Memory {
-				return false
-			}
-			f.count = maxFailures - 1 // one more may try
+		count := len(f.names)
+		switch since := time.Since(f.last); {
+		case since >= Forgotten:
+			delete(t.failures, from)
+			count = 0
+		case count < maxFailures:
+		case since < Memory:
+			return false
+		default:
+			count = maxFailures - 1 // one more may try
 		}
-		if f.count+c.running < maxFailures {
+		if count+c.running < maxFailures {
 			c.running++
 			return true
 		}
@@ -105,27 +118,38 @@ func (t *Throttle) endLocked(from netip.Addr) {
 	t.tidyLocked(from, c)
 }
 
-// Failed ends a check: the password was wrong. It returns how long to delay the answer.
-func (t *Throttle) Failed(from netip.Addr) time.Duration {
+// Failed ends a check: the password of name was wrong. It returns how long to delay the answer.
+func (t *Throttle) Failed(from netip.Addr, name string) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
 	t.forgetLocked(now)
 	f := t.failures[from]
-	f.count, f.last = f.count+1, now
+	if len(f.names) == maxFailures {
+		f.names = slices.Delete(f.names, 0, 1)
+	}
+	f.names, f.last = append(f.names, digest(name)), now
 	t.failures[from] = f
 	t.endLocked(from)
-	if f.count <= freeFailures {
+	count := len(f.names)
+	if count <= freeFailures {
 		return 0
 	}
-	return min(100*time.Millisecond<<min(f.count-freeFailures-1, 10), LongestDelay)
+	return min(100*time.Millisecond<<min(count-freeFailures-1, 10), LongestDelay)
 }
 
-// Passed ends a check: the password was right. The failures of the address are forgotten.
-func (t *Throttle) Passed(from netip.Addr) {
+// Passed ends a check: the password of name was right. The failures of the address for that name are
+// forgotten, and no others: who has a password of his own may not guess another's the faster for it.
+func (t *Throttle) Passed(from netip.Addr, name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.failures, from)
+	if f, any := t.failures[from]; any {
+		own := digest(name)
+		f.names = slices.DeleteFunc(f.names, func(n uint64) bool { return n == own })
+		if t.failures[from] = f; len(f.names) == 0 {
+			delete(t.failures, from)
+		}
+	}
 	t.endLocked(from)
 }
 

@@ -21,7 +21,7 @@ func TestGuessesTakeLongerAndLonger(t *testing.T) {
 			if !guard.Begin(nil, from) {
 				t.Fatalf("blocked after %d guesses, want 20", i)
 			}
-			delay := guard.Failed(from)
+			delay := guard.Failed(from, "ann")
 			if i < 3 && delay != 0 || i == 3 && delay == 0 || delay < last || delay > throttle.LongestDelay {
 				t.Errorf("guess %d waits %v after %v", i, delay, last)
 			}
@@ -34,7 +34,7 @@ func TestGuessesTakeLongerAndLonger(t *testing.T) {
 		if !guard.Begin(nil, from) {
 			t.Error("the address is blocked for ever")
 		}
-		guard.Failed(from)
+		guard.Failed(from, "ann")
 		if guard.Begin(nil, from) {
 			t.Error("after a minute more than one guess is free")
 		}
@@ -42,8 +42,8 @@ func TestGuessesTakeLongerAndLonger(t *testing.T) {
 		if !guard.Begin(nil, from) {
 			t.Error("the address is blocked for ever")
 		}
-		guard.Passed(from)
-		if !guard.Begin(nil, from) || guard.Failed(from) != 0 {
+		guard.Passed(from, "ann")
+		if !guard.Begin(nil, from) || guard.Failed(from, "ann") != 0 {
 			t.Error("the right password does not clear the account")
 		}
 	})
@@ -79,7 +79,7 @@ func TestGuessesAtOnceAreCountedBeforeTheirCheck(t *testing.T) {
 				}
 				checked.Add(1)
 				time.Sleep(time.Second / 10)
-				guard.Failed(from)
+				guard.Failed(from, "ann")
 			})
 		}
 		guesses.Wait()
@@ -103,7 +103,7 @@ func TestRightPasswordsAtOnceAreAllAdmitted(t *testing.T) {
 					return
 				}
 				time.Sleep(time.Second / 10)
-				guard.Passed(from)
+				guard.Passed(from, "ann")
 			})
 		}
 		clients.Wait()
@@ -117,6 +117,39 @@ func TestRightPasswordsAtOnceAreAllAdmitted(t *testing.T) {
 		time.AfterFunc(time.Minute, func() { close(done) })
 		if guard.Begin(done, from) {
 			t.Error("who waits is admitted when it is done")
+		}
+	})
+}
+
+// Who has a password of his own may not guess another's at full speed.
+func TestARightPasswordForgetsOnlyItsOwnFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var guard throttle.Throttle
+		from := netip.MustParseAddr("10.0.0.1")
+		guesses := 0
+		for range 100 {
+			if !guard.Begin(nil, from) {
+				break
+			}
+			guesses++
+			guard.Failed(from, "admin")
+			if guard.Begin(nil, from) {
+				guard.Passed(from, "eve")
+			}
+		}
+		if guesses != 20 {
+			t.Errorf("%d guesses are free, want 20", guesses)
+		}
+		time.Sleep(throttle.Memory)
+		for range 50 { // the others behind the address are let in
+			if !guard.Begin(nil, from) {
+				t.Fatal("a right password is refused")
+			}
+			guard.Passed(from, "eve")
+		}
+		time.Sleep(throttle.Forgotten)
+		if !guard.Begin(nil, from) || guard.Failed(from, "admin") != 0 {
+			t.Error("old failures are never forgotten")
 		}
 	})
 }

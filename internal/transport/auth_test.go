@@ -139,6 +139,28 @@ func TestGuessingPasswordsIsSlowedDownAndThenStopped(t *testing.T) {
 	checkFault(t, err, fault.WebSocket, http.StatusTooManyRequests)
 }
 
+// A right password of one's own makes the guesses of another's no faster.
+func TestARightPasswordBetweenGuessesSpeedsUpNothing(t *testing.T) {
+	s := listen(t, transport.ServerConfig{Authenticator: transport.StaticPassword("u", "p")})
+	var slow time.Duration
+	for range 5 {
+		start := time.Now()
+		_, err := dial(t, s, transport.DialConfig{Credentials: &transport.Credentials{User: "admin", Password: "guess"}})
+		slow += time.Since(start)
+		if !errors.Is(err, fault.Unauthorized) {
+			t.Fatalf("got %v, want 401", err)
+		}
+		c, err := dial(t, s, transport.DialConfig{Credentials: &transport.Credentials{User: "u", Password: "p"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkEcho(t, c)
+	}
+	if slow < 300*time.Millisecond {
+		t.Errorf("5 guesses took %v, want 300 ms and more", slow)
+	}
+}
+
 func TestClientCertificatesAreJudged(t *testing.T) {
 	root := issue(t, nil, authority)
 	middle := issue(t, root, authority)

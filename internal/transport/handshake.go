@@ -111,10 +111,10 @@ func (s *Server) authenticate(r *http.Request, from netip.Addr) (user string, no
 	}
 	user, ok := s.cfg.Authenticator.admit(s.log, header)
 	if ok {
-		s.throttle.Passed(from)
+		s.throttle.Passed(from, user)
 		return user, nil
 	}
-	s.pause(s.throttle.Failed(from))
+	s.pause(s.throttle.Failed(from, user))
 	return user, unauthorized()
 }
 
