@@ -44,7 +44,8 @@ type bulk struct {
 
 	links linkRights
 
-	saved bool // edits, of which the server makes the revisions
+	saved   bool // edits, of which the server makes the revisions
+	guessed bool // revisions of the client's own were stored before it was known that they are
 
 	results bytes.Buffer
 	any     bool    // there were results before

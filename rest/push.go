@@ -27,6 +27,10 @@ func (b *bulk) pushes() bool {
 // checkMode checks what the request has said so far about who makes the revisions.
 func (b *bulk) checkMode() error {
 	if !b.in.options.oldEdits {
+		if b.guessed && b.in.options.known {
+			return refuse(http.StatusBadRequest, "documents with _revisions were stored, and new_edits=false did not follow").
+				try("send it before docs")
+		}
 		return nil
 	}
 	if b.saved {
@@ -43,11 +47,16 @@ func (b *bulk) push(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	known := b.in.options.known
+	b.guessed = b.guessed || !known
 	var all []couch.Pushed
 	var places []*bulkItem
 	for i := range b.group {
 		item := &b.group[i]
 		item.pushed = true
+		if item.err == nil && !known && item.edit.path == nil {
+			item.err = errNoRevisions
+		}
 		if item.err != nil {
 			continue
 		}
@@ -69,6 +78,10 @@ func (b *bulk) push(ctx context.Context) error {
 	}
 	return b.report()
 }
+
+// errNoRevisions keeps an edit that names the latest revision from being taken for that revision.
+var errNoRevisions = refuse(http.StatusBadRequest, "the document has no _revisions, among others that have").
+	try("send new_edits=false before docs")
 
 // pushed returns the edit as a revision of the client's own.
 func (e edit) pushed() (couch.Pushed, error) {

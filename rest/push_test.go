@@ -173,3 +173,20 @@ func TestTheModeOfALongPushIsKnown(t *testing.T) {
 	s.want(s.do("POST /other/_bulk_docs", `{"docs":[`+docs[0]+`],"new_edits":true}`), 201, `[{"id":"0","error":"bad_request","reason":"*","status":400}]`)
 	s.want(s.do("PUT /other/0", docs[0]), 400, "")
 }
+
+// An edit among pushed documents must not pass for the revision that it is an edit of.
+func TestAGroupPushedByGuessTakesNoEdits(t *testing.T) {
+	s := serve(t, nil)
+	s.want(s.do("PUT /other/e?new_edits=false", pushed("e", "1-x", `,"n":1`)), 201, "")
+	docs := []string{pushed("a", "1-x", ""), `{"_id":"e","_rev":"1-x","n":2}`}
+	for i := range 1500 {
+		docs = append(docs, pushed(fmt.Sprint(i), "2-b a", ""))
+	}
+	s.want(s.do("POST /other/_bulk_docs", push(docs...)), 201, `[{"id":"e","error":"forbidden","name":"forbidden","reason":"*","hint":"*","status":403}]`)
+	s.want(s.do("GET /other/e", ""), 200, `{"_id":"e","_rev":"1-x","n":1}`)
+	text := strings.Join(docs, ",")
+	for _, end := range []string{`]}`, `],"new_edits":true}`} {
+		s.want(s.do("POST /other/_bulk_docs", `{"docs":[`+text+end), 400, "")
+	}
+	s.want(s.do("POST /other/_bulk_docs", `{"new_edits":false,"docs":[`+text+`]}`), 201, `[]`)
+}
