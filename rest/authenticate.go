@@ -63,18 +63,39 @@ func (c *call) checkRole(needs need) error {
 	return nil
 }
 
-// identify sets c.who from the request's login.
+// identify sets c.who from the request's login. An admin whose login a browser may have added by itself
+// is refused where an app is served.
 func (c *call) identify() error {
 	name, password, given := c.r.BasicAuth()
 	switch {
 	case given:
-		return c.identifyByPassword(name, password)
+		if err := c.identifyByPassword(name, password); err != nil {
+			return err
+		}
+		return c.keepAdminFromScripts(ofBrowser(c.r))
 	case c.sessionOf() != "":
 		return c.identifyBySession(c.sessionOf())
-	case c.identifyByCertificate(), c.h.cfg.Anonymous:
+	case c.identifyByCertificate():
+		return c.keepAdminFromScripts(true)
+	case c.h.cfg.Anonymous:
 		return nil
 	}
 	return needsLogin("log in to do this")
+}
+
+// ofBrowser reports whether a browser sends the request: programs set none of these.
+func ofBrowser(r *http.Request) bool {
+	return r.Header.Get("Sec-Fetch-Site") != "" || r.Header.Get("Origin") != ""
+}
+
+// keepAdminFromScripts refuses an admin whose login the scripts of an app can use.
+func (c *call) keepAdminFromScripts(canUse bool) error {
+	if !canUse || c.h.cfg.Static == nil || !isAdmin(c.who.user) {
+		return nil
+	}
+	c.who = caller{}
+	return refuse(http.StatusForbidden, "an admin may not use a browser or a certificate where an app is served").
+		try("log in as another user, or use a program that sends the password")
 }
 
 func (c *call) identifyByPassword(name, password string) error {

@@ -76,8 +76,9 @@ type Configuration struct {
 	Page bool
 
 	// Static are the files of an app, served under /app/ to everybody: a page from there, with its scripts,
-	// may use the databases without CORS, by a session of its user. Sessions of admins are refused then,
-	// since those scripts could use them, and so is Page. Names that begin with a dot are not served.
+	// may use the databases without CORS, by a session of its user. What those scripts could use is refused
+	// then: sessions and certificates of admins, their passwords in requests of browsers, and Page. Names
+	// that begin with a dot are not served.
 	Static fs.FS
 
 	// Logger receives one record for each request, and errors. Nil logs nothing.

@@ -183,8 +183,10 @@ func (c *call) answerFailure(no *refusal) {
 		panic(http.ErrAbortHandler)
 	}
 	maps.Copy(c.w.Header(), no.header)
-	if mode := c.r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
-		c.w.Header().Del("Www-Authenticate") // a browser would ask the user, and the script would wait
+	mode := c.r.Header.Get("Sec-Fetch-Mode")
+	if mode != "" && mode != "navigate" || c.h.cfg.Static != nil && ofBrowser(c.r) {
+		// A browser would ask the user, and the script would wait; those of an app would share the login.
+		c.w.Header().Del("Www-Authenticate")
 	}
 	f := no.failure()
 	f.ID = c.id

@@ -2,6 +2,9 @@ package rest_test
 
 import (
 	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -28,6 +31,7 @@ func serveApp(t *testing.T) *server {
 	s := &server{t: t, shop: open(t, "shop", tandem.Options{Versioning: tandem.RevTrees})}
 	s.handler, err = rest.NewHandler(rest.Configuration{
 		Databases: []rest.Database{{Database: s.shop, ClientWrites: true}}, Users: testUsers(t), Static: root.FS(),
+		ClientCertificates: &rest.ClientCertificates{},
 	})
 	check(t, err)
 	web := httptest.NewServer(s.handler)
@@ -95,6 +99,32 @@ func TestTheScriptsOfAnAppHaveNoAdmin(t *testing.T) {
 	s.handler.SetUsers(parseUsers(t, all[:end]+`, "roles": ["admin"]`+all[end:]))
 	for _, path := range []string{"/shop", "/_log"} {
 		s.want(s.do("GET "+path, "", "As: ", "Cookie: "+cookie), 403, "")
+	}
+}
+
+// TestAnAppSharesNoLoginOfAnAdmin that the browser adds to the requests of its scripts by itself.
+func TestAnAppSharesNoLoginOfAnAdmin(t *testing.T) {
+	s := serveApp(t)
+	for _, header := range []string{"Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: none", "Origin: " + s.url} {
+		s.want(s.do("GET /_log", "", "As: ann", header), 403, "")
+		s.want(s.do("GET /shop", "", "As: ann", header), 403, "")
+		s.want(s.do("GET /shop", "", "As: bob", header), 200, "")
+		got := s.want(s.do("GET /shop", "", "As: ", "Sec-Fetch-Mode: navigate", header), 401, "")
+		if got.header.Get("WWW-Authenticate") != "" {
+			t.Errorf("%s: the browser is to ask for a login, and remember it", header)
+		}
+	}
+	if got := s.want(s.do("GET /shop", "", "As: "), 401, ""); got.header.Get("WWW-Authenticate") == "" {
+		t.Error("a program is not told how to log in")
+	}
+	for name, status := range map[string]int{"ann": 403, "bob": 200} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://localhost/shop", nil)
+		r.RemoteAddr = "127.0.0.1:1"
+		r.TLS.VerifiedChains = [][]*x509.Certificate{{{Subject: pkix.Name{CommonName: name}}}}
+		w := httptest.NewRecorder()
+		if s.handler.ServeHTTP(w, r); w.Code != status {
+			t.Errorf("the certificate of %s: got %d %s, want %d", name, w.Code, w.Body, status)
+		}
 	}
 }
 
