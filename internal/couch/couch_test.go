@@ -315,6 +315,21 @@ func TestHistoriesAreLongOnceAClientHasACheckpoint(t *testing.T) {
 	}
 }
 
+// The first push of a client may have a path that reaches the head only after more than 50 revisions.
+func TestTheFirstPushOfALongPathKnowsTheHead(t *testing.T) {
+	s := newServer(t, store.RevTrees)
+	check(t, s.db.Update(background, func(tx *store.Tx) error {
+		_, err := tx.Receive(s.coll, store.Incoming{ID: "a", Rev: revision.Rev{ID: "1-d1"}, Body: []byte(`{"n":1}`)})
+		return err
+	}))
+	var path []string
+	for i := range 100 {
+		path = append(path, fmt.Sprintf("%d-d%d", 100-i, 100-i))
+	}
+	check(t, s.push(t, true, `{}`, path...))
+	s.want(t, `{}`, "100-d100")
+}
+
 func TestLocalDocuments(t *testing.T) {
 	s := newServer(t, store.RevTrees)
 	set := func(id, expect, body, want string, fails error) {

@@ -6,7 +6,7 @@ import (
 )
 
 // branchHistory is how many revisions a history keeps, of ancestors and of superseded ones, once a client
-// with revision trees of its own has stored a local document. Such a client joins a history that does
+// with revision trees of its own has pushed, or stored a local document. Such a client joins a history that does
 // not reach back to a revision it has as a second root, which it takes for a conflict. It keeps as
 // many by itself.
 const branchHistory = 1000
@@ -25,6 +25,9 @@ func (tx *Tx) Graft(c *Collection, in Incoming) error {
 	}
 	in.Remote = 0
 	return tx.atomic(func() error {
+		if err := tx.noteBranches(); err != nil { // so that prepareIncoming leaves the head in a long path
+			return err
+		}
 		next, err := tx.prepareIncoming(in)
 		if err != nil {
 			return fault.About(err, op, in.ID)

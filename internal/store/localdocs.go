@@ -85,14 +85,20 @@ func checkLocal(id string, body []byte) error {
 
 // noteBranches raises the length of histories, once.
 func (tx *Tx) noteBranches() error {
-	if tx.db.hasBranches.Load() {
+	if tx.hasBranches() {
 		return nil
 	}
 	if err := tx.beginWrite(more); err != nil {
 		return err
 	}
-	tx.db.writer.state.settings = true
+	state := &tx.db.writer.state
+	state.settings, state.branches = true, true
 	return sqlFault(tx.c.set(metaBranches, int64(1)), "set "+metaBranches, tx.db.path)
+}
+
+// hasBranches reports whether a client with revision trees is known, also from this transaction.
+func (tx *Tx) hasBranches() bool {
+	return tx.db.hasBranches.Load() || tx.db.writer.state.branches
 }
 
 func (tx *Tx) local(c *Collection, id string) (n int64, body []byte, err error) {

@@ -247,7 +247,7 @@ func (tx *Tx) prune(rev revision.Rev, head *Document) revision.Rev {
 		keep = func(id revision.ID) bool { return head.remote.names(id, head.Rev.ID) }
 	}
 	depth := tx.db.options.MaxHistory
-	if tx.db.hasBranches.Load() {
+	if tx.hasBranches() {
 		depth = max(depth, branchHistory)
 	}
 	return rev.Pruned(depth, keep)

@@ -29,6 +29,7 @@ type duties struct {
 	sync     bool          // a version is far ahead of the clock
 	wasAhead time.Duration // how far the clock was ahead when it was last read
 	settings bool          // a setting changed
+	branches bool          // likewise: see Tx.noteBranches
 	expiring bool          // an expiry was set
 	purged   []Purge
 	deleted  []int64 // numbers of deleted collections
