@@ -261,9 +261,17 @@ func TestPathsOfClients(t *testing.T) {
 
 func TestAForgedGenerationIsRefused(t *testing.T) {
 	s := newServer(t, store.RevTrees)
-	if err := s.push(t, false, `{}`, "4294967295-a"); !errors.Is(err, fault.BadRevisionID) {
+	for _, id := range []string{"4294967295-a", "2147483647-a", "1000002-a"} {
+		if err := s.push(t, false, `{}`, id); !errors.Is(err, fault.BadRevisionID) {
+			t.Errorf("%s: got %v, want a bad revision", id, err)
+		}
+	}
+	check(t, s.push(t, false, `{"n":1}`, "1000001-a"))
+	check(t, s.push(t, false, `{"n":2}`, "2000001-b", "2000000-a"))
+	if err := s.push(t, false, `{}`, "3000002-c"); !errors.Is(err, fault.BadRevisionID) {
 		t.Errorf("got %v, want a bad revision", err)
 	}
+	s.want(t, `{"n":2}`, "2000001-b", closing("1000001-a"))
 	if err := newServer(t, store.VersionVectors).push(t, false, `{}`, "1-a"); !errors.Is(err, fault.Unsupported) {
 		t.Errorf("got %v, want unsupported", err)
 	}

@@ -17,7 +17,8 @@ const branchHistory = 1000
 // There is no error for a conflict, and none for a revision that is known. Remote, RefuseConflict and
 // FromGateway of in are not used.
 //
-// It fails with fault.Unsupported in a database of version vectors, and as [Tx.Receive] does.
+// It fails with fault.Unsupported in a database of version vectors, with fault.BadRevisionID for a generation
+// far ahead of the document's, and as [Tx.Receive] does.
 func (tx *Tx) Graft(c *Collection, in Incoming) error {
 	const op = "store revision"
 	if tx.db.Versioning() != RevTrees {
@@ -27,6 +28,9 @@ func (tx *Tx) Graft(c *Collection, in Incoming) error {
 	return tx.atomic(func() error {
 		if err := tx.noteBranches(); err != nil { // so that prepareIncoming leaves the head in a long path
 			return err
+		}
+		if err := tx.checkGraft(c, in); err != nil {
+			return fault.About(err, op, in.ID)
 		}
 		next, err := tx.prepareIncoming(in)
 		if err != nil {
@@ -38,6 +42,23 @@ func (tx *Tx) Graft(c *Collection, in Incoming) error {
 		}
 		return tx.fault(c, tx.graftOver(c, next), op, in.ID)
 	})
+}
+
+// maxAhead is how many generations a client may be ahead of the head and of the path that it sends. One
+// that claims more would win every conflict from then on, and leave no room for edits.
+const maxAhead = 1_000_000
+
+// checkGraft checks the generation of a client's revision.
+func (tx *Tx) checkGraft(c *Collection, in Incoming) error {
+	path := uint64(1 + len(in.Rev.History.Ancestors))
+	if in.Rev.ID.Generation() <= path+maxAhead {
+		return nil
+	}
+	head, err := tx.current(c, in.ID)
+	if err != nil || head != nil && in.Rev.ID.Generation() <= head.Rev.ID.Generation()+maxAhead {
+		return err
+	}
+	return fault.BadRevisionID.Says("the generation of %.80q is more than %d ahead of the document's", in.Rev.ID, maxAhead)
 }
 
 func (tx *Tx) graftOver(c *Collection, next *Document) error {
