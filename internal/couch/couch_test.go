@@ -549,3 +549,46 @@ func (c *client) edit(parent revision.ID, deleted bool, body string) {
 	c.parent[next.ID] = parent
 	c.deleted[next.ID], c.body[next.ID] = deleted, body
 }
+
+// A client may ask for many revisions of a document with many branches: the ID of each branch's tombstone is
+// made once.
+func TestManyUnknownRevisionsCostLittle(t *testing.T) {
+	s := newServer(t, store.RevTrees)
+	var all []couch.Pushed
+	for i := range 500 {
+		rev := revision.Rev{ID: revision.ID(fmt.Sprintf("2-%04d", i)), History: revision.History{Ancestors: []revision.ID{"1-a"}}}
+		all = append(all, couch.Pushed{ID: "a", Rev: rev, Body: []byte(`{}`)})
+	}
+	failed, err := s.Push(background, all)
+	check(t, errors.Join(append(failed, err)...))
+	asked := couch.Asked{ID: "a", Revs: []string{"2-0007", closing("2-0007")}}
+	for i := range 200 {
+		asked.Revs = append(asked.Revs, fmt.Sprintf("3-%04d", i))
+	}
+	var got []couch.Missing
+	made := testing.AllocsPerRun(1, func() {
+		got, err = s.Missing(background, []couch.Asked{asked})
+		check(t, err)
+	})
+	if len(got) != 1 || !slices.Equal(got[0].Revs, asked.Revs[2:]) {
+		t.Errorf("got %v", got)
+	}
+	if made > 50_000 { // 200 times 500 tombstones, and more, if each is made anew
+		t.Errorf("%.0f allocations", made)
+	}
+}
+
+func TestAComparisonEndsWithItsRequest(t *testing.T) {
+	s := newServer(t, store.RevTrees)
+	ctx, cancel := context.WithCancel(background)
+	begun := couch.New(couch.Access{View: func(_ context.Context, do func(*store.Tx) error) error {
+		cancel()
+		return s.db.View(background, do)
+	}}, s.coll)
+	if _, err := begun.Missing(ctx, []couch.Asked{{ID: "a", Revs: []string{"1-a"}}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want canceled", err)
+	}
+	if _, err := begun.Revisions(ctx, []couch.Wanted{{ID: "a"}}, false); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want canceled", err)
+	}
+}

@@ -28,6 +28,9 @@ type Missing struct {
 func (c Collection) Missing(ctx context.Context, asked []Asked) (all []Missing, err error) {
 	err = c.access.View(ctx, func(tx *store.Tx) error {
 		for _, a := range asked {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			head, err := newest(tx, c.coll, a.ID)
 			if err != nil {
 				return err
@@ -41,15 +44,21 @@ func (c Collection) Missing(ctx context.Context, asked []Asked) (all []Missing, 
 	return all, err
 }
 
+// fewRevs is up to how many revisions of a document are compared one by one. A client that syncs asks for one.
+const fewRevs = 4
+
 func missing(head *store.Document, a Asked) Missing {
 	m := Missing{ID: a.ID}
 	if head == nil {
 		m.Revs = a.Revs
 		return m
 	}
-	older := false
+	knows, older := head.Rev.Knows, false
+	if len(a.Revs) > fewRevs {
+		knows = head.Rev.Knower()
+	}
 	for _, rev := range a.Revs {
-		if !head.Rev.Knows(revision.ID(rev)) {
+		if !knows(revision.ID(rev)) {
 			m.Revs = append(m.Revs, rev)
 			older = older || head.Rev.ID.Generation() < revision.ID(rev).Generation()
 		}
@@ -91,6 +100,9 @@ func (c Collection) Revisions(ctx context.Context, wanted []Wanted, latest bool)
 	err = c.access.View(ctx, func(tx *store.Tx) error {
 		size := 0
 		for _, w := range wanted {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			head, err := newest(tx, c.coll, w.ID)
 			if err != nil {
 				return err

@@ -91,6 +91,29 @@ func (r Rev) Knows(id ID) bool {
 	return r.ID == id || r.replaces(id) || r.Closed(id) != ""
 }
 
+// Knower returns [Rev.Knows] for many revisions: it makes the ID of each tombstone once.
+func (r Rev) Knower() func(ID) bool {
+	known := map[ID]bool{r.ID: true}
+	below := make(map[uint64][]ID) // those whose tombstones are not in known yet, by generation
+	for _, list := range [...][]ID{r.History.Superseded, r.History.Ancestors} {
+		for _, id := range list {
+			known[id] = true
+			if g := id.Generation(); id.IsTree() {
+				below[g] = append(below[g], id)
+			}
+		}
+	}
+	return func(id ID) bool {
+		if g := id.Generation(); !known[id] && g > 0 {
+			for _, ended := range below[g-1] {
+				known[ended.Closing()] = true
+			}
+			delete(below, g-1)
+		}
+		return known[id]
+	}
+}
+
 // Ends reports whether the tombstone r only ends a branch that head has superseded.
 func (r Rev) Ends(head Rev) bool {
 	above := r.History.Ancestors

@@ -75,3 +75,19 @@ func TestParseTreeIDsIsBounded(t *testing.T) {
 		t.Errorf("read %v, want 1-a", ids)
 	}
 }
+
+func TestAKnowerKnowsTheSame(t *testing.T) {
+	r := revision.Rev{ID: "4-d", History: revision.History{
+		Ancestors: []revision.ID{"3-c", "2-b", "1-a"}, Superseded: []revision.ID{"3-x", "2-y", "2-z", "1-w"},
+	}}
+	ids := []revision.ID{"", "4-d", "4-e", "1-q", "5-q", "0-a", "18@AAAAAAAAAAAAAAAAAAAAAA"}
+	for _, id := range append(r.History.Ancestors, r.History.Superseded...) {
+		ids = append(ids, id, id.Closing(), id.Closing().Closing())
+	}
+	knows := r.Knower()
+	for _, id := range append(ids, ids...) {
+		if knows(id) != r.Knows(id) {
+			t.Errorf("%q: got %v, want %v", id, knows(id), r.Knows(id))
+		}
+	}
+}
