@@ -143,7 +143,7 @@ func (t *Throttle) Failed(from netip.Addr, name string) time.Duration {
 func (t *Throttle) Passed(from netip.Addr, name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if f, any := t.failures[from]; any {
+	if f, failed := t.failures[from]; failed {
 		own := digest(name)
 		f.names = slices.DeleteFunc(f.names, func(n uint64) bool { return n == own })
 		if t.failures[from] = f; len(f.names) == 0 {
