@@ -12,6 +12,9 @@ import (
 // mostWatched bounds the part of a body that is kept for the check.
 const mostWatched = 4 << 20
 
+// mostUnzipped bounds it when it is unzipped: what is longer counts as cut.
+const mostUnzipped = 4 * mostWatched
+
 // Watch returns a handler that passes requests to next, and reports each answer that the document
 // does not describe. It reports when next returns, on the goroutine of the request.
 func (d *Document) Watch(next http.Handler, report func(error)) http.Handler {
@@ -82,9 +85,10 @@ func (w *writer) answer(r *http.Request, cut bool) Answer {
 	if status == 0 {
 		status = http.StatusOK
 	}
+	body := w.plain()
 	return Answer{
 		Method: r.Method, Path: r.URL.EscapedPath(), Status: status,
-		Header: w.Header(), Body: w.plain(), Cut: cut || r.Context().Err() != nil,
+		Header: w.Header(), Body: body, Cut: cut || len(body) >= mostUnzipped || r.Context().Err() != nil,
 	}
 }
 
@@ -97,6 +101,6 @@ func (w *writer) plain() []byte {
 	if err != nil {
 		return w.body
 	}
-	text, _ := io.ReadAll(io.LimitReader(zipped, 4*mostWatched)) // up to where it was cut
+	text, _ := io.ReadAll(io.LimitReader(zipped, mostUnzipped)) // up to where it was cut
 	return text
 }
