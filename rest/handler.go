@@ -28,8 +28,7 @@ type Handler struct {
 	users atomic.Pointer[users.List] // nil if there are none
 	gate
 
-	page  *page.Page // nil for none
-	links links      // to log in to it
+	page *page.Page // nil for none
 
 	tasks      tasks
 	guarding   sync.Once // see guardTasks

@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -58,7 +57,7 @@ func servePage(c *call) error {
 		defer c.h.bulks.leave(who)
 	}
 	if path == "logout" {
-		v.Logout = func() { c.logOut() }
+		v.Logout = c.logOut
 	}
 	c.h.page.Serve(c.w, c.r, v)
 	return nil
@@ -91,11 +90,10 @@ func (c *call) boundForm(v page.Visit) error {
 // answer is a reason for people, "" for success.
 func (c *call) logInToPage(name, password, token string) string {
 	if token != "" {
-		u := c.h.links.spend(token, c.h.users.Load(), time.Now())
-		if u == nil {
+		s := c.h.sessions.spend(sessionID(token), "", "", 0, time.Now())
+		if s == nil || c.resume(s) != nil {
 			return "This link was used before, or is too old. Log in with a name and a password instead: serve has said where those are."
 		}
-		c.who = caller{name: u.Name, user: u}
 	} else if err := c.identifyByPassword(name, password); err != nil {
 		return refusalOf(err).reason
 	}
@@ -107,13 +105,13 @@ func (c *call) logInToPage(name, password, token string) string {
 // askAs sends a request to another endpoint as the same user, and returns its answer.
 func (c *call) askAs(r page.Request) page.Answer {
 	w := page.NewBuffer(r.Most)
-	c.forward(c.r.Context(), w, r)
+	c.forward(w, r)
 	return w.Answer()
 }
 
 // passAs has another endpoint answer the client itself, as the same user.
 func (c *call) passAs(r page.Request, change func(http.Header)) {
-	c.forward(c.r.Context(), &changedHeader{c.w, change, false}, r)
+	c.forward(&changedHeader{c.w, change, false}, r)
 }
 
 // changedHeader changes the header of an answer before it is sent.
@@ -140,8 +138,9 @@ func (w *changedHeader) Write(p []byte) (int, error) {
 	return w.response.Write(p)
 }
 
-func (c *call) forward(ctx context.Context, w http.ResponseWriter, r page.Request) {
-	request, err := http.NewRequestWithContext(ctx, r.Method, r.Path, r.Reader())
+// forward has this handler answer a request of the page, as its user.
+func (c *call) forward(w http.ResponseWriter, r page.Request) {
+	request, err := http.NewRequestWithContext(c.r.Context(), r.Method, r.Path, r.Reader())
 	if err != nil { // a view has made a path that is none
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

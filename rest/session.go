@@ -46,7 +46,7 @@ func (s *session) login() *session {
 
 // audience is where a session is valid: cookies know no ports.
 type audience struct {
-	name string // apiAudience, pageAudience, or "sync"
+	name string // apiAudience, pageAudience, linkAudience, or "sync"
 	port int
 }
 
@@ -167,7 +167,10 @@ func (all *sessions) dropLocked(s *session) {
 }
 
 func (s *session) isOver(now time.Time) bool {
-	if s.oneTime {
+	switch {
+	case s.oneTime && s.audience.name == linkAudience:
+		return now.Sub(s.made) >= linkLongest
+	case s.oneTime:
 		return now.Sub(s.made) >= oneTimeLongest
 	}
 	return now.Sub(s.made) >= sessionLongest || now.Sub(s.used) >= sessionIdle

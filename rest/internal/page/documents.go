@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -127,7 +128,7 @@ func (l *look) scan(list *documentList, params url.Values) (rows []listedRow, mo
 			params.Set(name, string(text))
 		}
 	}
-	params.Set("limit", "41")
+	params.Set("limit", strconv.Itoa(documentsShown+1))
 	params.Set("include_docs", "true")
 	path := "/" + list.KS + "/_all_docs?"
 	var got struct {
