@@ -52,6 +52,17 @@ func (db *Database) joinedBatch(ctx context.Context) (*Batch, error) {
 
 // update runs fn in the batch that ctx joins, or else in a transaction of its own.
 func (db *Database) update(ctx context.Context, fn func(*store.Tx) error) error {
+	return db.updateBy(ctx, db.store.Update, fn)
+}
+
+// updateDurable is update whose change is on the disk when it returns. In a batch that is for the batch.
+func (db *Database) updateDurable(ctx context.Context, fn func(*store.Tx) error) error {
+	return db.updateBy(ctx, db.store.UpdateDurable, fn)
+}
+
+func (db *Database) updateBy(
+	ctx context.Context, begin func(context.Context, func(*store.Tx) error) error, fn func(*store.Tx) error,
+) error {
 	b, err := db.toChange(ctx, "change database")
 	switch {
 	case err != nil:
@@ -59,7 +70,7 @@ func (db *Database) update(ctx context.Context, fn func(*store.Tx) error) error 
 	case b != nil:
 		return fn(b.tx)
 	}
-	return db.store.Update(ctx, fn)
+	return begin(ctx, fn)
 }
 
 // view runs fn in the transaction that ctx joins, or else on a snapshot. fn must not use the database.
