@@ -56,6 +56,17 @@ func newMeshInvite(a *app) *cobra.Command {
 	return c
 }
 
+// withGroup opens a database, and calls do with the group that it is in; "" is the only one.
+func (a *app) withGroup(ctx context.Context, path, name string, do func(*tandem.PeerGroup) error) error {
+	return a.with(ctx, path, func(db *tandem.Database) error {
+		g, err := a.peerGroup(ctx, db, name)
+		if err != nil {
+			return err
+		}
+		return do(g)
+	})
+}
+
 // peerGroup opens the group that a database is in; "" is the only one.
 func (a *app) peerGroup(ctx context.Context, db *tandem.Database, name string) (*tandem.PeerGroup, error) {
 	if name == "" {

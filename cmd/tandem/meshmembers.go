@@ -22,11 +22,7 @@ func newMeshMembers(a *app) *cobra.Command {
 			"that were removed. Members that only others have met are missing.",
 		Args: cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			return a.with(ctx, args[0], func(db *tandem.Database) error {
-				g, err := a.peerGroup(ctx, db, group)
-				if err != nil {
-					return err
-				}
+			return a.withGroup(ctx, args[0], group, func(g *tandem.PeerGroup) error {
 				all, err := g.Members(ctx)
 				if err != nil {
 					return err
@@ -116,11 +112,7 @@ func newMeshRemove(a *app) *cobra.Command {
 			if o.IssuedAfter, err = parseTime(issuedAfter); err != nil {
 				return err
 			}
-			return a.with(ctx, args[0], func(db *tandem.Database) error {
-				g, err := a.peerGroup(ctx, db, group)
-				if err != nil {
-					return err
-				}
+			return a.withGroup(ctx, args[0], group, func(g *tandem.PeerGroup) error {
 				id, err := findMember(ctx, g, args[1])
 				if err != nil {
 					return err
@@ -166,11 +158,7 @@ func newMeshStatus(a *app) *cobra.Command {
 		Short: "Show what this device is in a group",
 		Args:  cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			return a.with(ctx, args[0], func(db *tandem.Database) error {
-				g, err := a.peerGroup(ctx, db, group)
-				if err != nil {
-					return err
-				}
+			return a.withGroup(ctx, args[0], group, func(g *tandem.PeerGroup) error {
 				return a.showGroup(ctx, g, asJSON)
 			})
 		}),
@@ -220,11 +208,7 @@ func newMeshLeave(a *app) *cobra.Command {
 			"may invite remove this one, so that a copy of the key is of no use.",
 		Args: cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			return a.with(ctx, args[0], func(db *tandem.Database) error {
-				g, err := a.peerGroup(ctx, db, group)
-				if err != nil {
-					return err
-				}
+			return a.withGroup(ctx, args[0], group, func(g *tandem.PeerGroup) error {
 				if g.Founded() && !deletesKey {
 					return withHint(fmt.Errorf("the group's key is on this device, and leaving deletes it"),
 						"nobody can be invited or removed without it: export it first (tandem identity export "+
