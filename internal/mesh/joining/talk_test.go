@@ -156,27 +156,12 @@ func TestAProofIsOfNoUseOnAnotherConnection(t *testing.T) {
 	in := invites(t, code, nil)
 	middle := invites(t, joining.NewCode(), nil)
 	stolen := make(chan []byte, 1)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		tcp, err := l.Accept()
-		if err != nil {
-			return
-		}
-		conn := tls.Server(tcp, &tls.Config{
-			NextProtos: []string{joining.Protocol}, ClientAuth: tls.RequireAnyClientCert, Certificates: []tls.Certificate{middle.own},
-		})
-		defer conn.Close()
+	address, done := listens(t, middle.own, func(conn *tls.Conn) {
 		proof, _ := joining.ProofOf(conn)
 		stolen <- proof
 		_ = joining.Reply(conn, []byte(`{"group":"thieves"}`), proof) // reflected
-	}()
-	grant, err := joining.Ask(t.Context(), dialled(t, l.Addr().String()), owner(t), code, "")
+	})
+	grant, err := joining.Ask(t.Context(), dialled(t, address), owner(t), code, "")
 	if err != nil || grant.Ended != joining.Refused {
 		t.Errorf("the joiner takes its own proof for the inviter's: %+v, %v", grant, err)
 	}
@@ -196,6 +181,30 @@ func TestAProofIsOfNoUseOnAnotherConnection(t *testing.T) {
 	}
 }
 
+// listens answers one connection as who shows a certificate, and closes done at its end.
+func listens(t *testing.T, own tls.Certificate, answer func(*tls.Conn)) (address string, done <-chan struct{}) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tcp, err := l.Accept()
+		if err != nil {
+			return
+		}
+		conn := tls.Server(tcp, &tls.Config{
+			NextProtos: []string{joining.Protocol}, ClientAuth: tls.RequireAnyClientCert, Certificates: []tls.Certificate{own},
+		})
+		defer conn.Close()
+		answer(conn)
+	}()
+	return l.Addr().String(), ended
+}
+
 func TestAChangedGrantIsNotTaken(t *testing.T) {
 	code := joining.NewCode()
 	in := invites(t, code, nil)
@@ -210,26 +219,11 @@ func TestAChangedGrantIsNotTaken(t *testing.T) {
 		t.Fatalf("got %s, %x, %v", grant, theirs, err)
 	}
 	// What one joiner was granted is of no use for another one.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		tcp, err := l.Accept()
-		if err != nil {
-			return
-		}
-		conn := tls.Server(tcp, &tls.Config{
-			NextProtos: []string{joining.Protocol}, ClientAuth: tls.RequireAnyClientCert, Certificates: []tls.Certificate{in.own},
-		})
-		defer conn.Close()
+	address, done := listens(t, in.own, func(conn *tls.Conn) {
 		_, _ = joining.ProofOf(conn)
 		_ = joining.Reply(conn, grant, theirs)
-	}()
-	taken, err := joining.Ask(t.Context(), dialled(t, l.Addr().String()), owner(t), code, "")
+	})
+	taken, err := joining.Ask(t.Context(), dialled(t, address), owner(t), code, "")
 	if err != nil || taken.Ended != joining.Refused {
 		t.Errorf("a grant of another connection is taken: %+v, %v", taken, err)
 	}
