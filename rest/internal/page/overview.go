@@ -2,13 +2,14 @@ package page
 
 // overview is what the first view shows.
 type overview struct {
-	Databases    []databaseCard
-	Clients      []clientRow
-	MoreClients  int
-	Replications []replicationRow
-	Others       []otherTask
-	Alerts       []alert
-	Listener     *listenerCard
+	Databases     []databaseCard
+	Clients       []clientRow
+	MoreClients   int
+	Replications  []replicationRow
+	Others        []otherTask
+	Alerts        []alert
+	OpenConflicts int
+	Listener      *listenerCard
 }
 
 type databaseCard struct {
@@ -108,46 +109,37 @@ const shownClients = 50
 
 func showOverview(l *look) (any, error) {
 	o := new(overview)
-	var err error
-	if l.form.Get("part") == "peers" { // which shows no counts
-		o.Databases, err = l.databaseNames()
-	} else {
-		o.Databases, err = l.databases()
-	}
-	if err != nil {
+	if err := o.addTasks(l); err != nil {
 		return nil, err
 	}
-	if err := o.addTasks(l); err != nil {
+	if l.form.Get("part") == "peers" { // all that is shown anew all the time
+		return o, nil
+	}
+	var err error
+	if o.Databases, err = l.databases(); err != nil {
 		return nil, err
 	}
 	if l.Admin {
 		o.Listener = l.listener()
 	}
-	o.addConflicts(l)
+	o.countConflicts(l)
 	return o, nil
 }
 
 // databases describes the databases that the user may read.
 func (l *look) databases() (all []databaseCard, err error) {
-	if all, err = l.databaseNames(); err != nil {
+	var names []string
+	if err := l.get(&names, "/_all_dbs"); err != nil {
 		return nil, err
 	}
-	for i := range all {
-		if err := l.get(&all[i], "/%s", all[i].Name); err != nil {
+	for _, name := range names {
+		var card databaseCard
+		if err := l.get(&card, "/%s", name); err != nil {
 			return nil, err
 		}
+		all = append(all, card)
 	}
 	return all, nil
-}
-
-// databaseNames names the databases that the user may read.
-func (l *look) databaseNames() (all []databaseCard, err error) {
-	var names []string
-	err = l.get(&names, "/_all_dbs")
-	for _, name := range names {
-		all = append(all, databaseCard{Name: name})
-	}
-	return all, err
 }
 
 // addTasks sorts what the server is doing, and notes what has failed.
@@ -169,19 +161,12 @@ func (o *overview) addTasks(l *look) error {
 	return nil
 }
 
-// addConflicts notes open conflicts.
-func (o *overview) addConflicts(l *look) {
-	open := 0
+// countConflicts counts the open conflicts. Their list has all bodies: no refreshed part asks for it.
+func (o *overview) countConflicts(l *look) {
 	for _, d := range o.Databases {
 		var list conflictList
 		if l.get(&list, "/%s/_conflicts?open=true", d.Name) == nil { // a list that is too large is seen there
-			open += len(list.Open)
+			o.OpenConflicts += len(list.Open)
 		}
-	}
-	if open > 0 {
-		o.Alerts = append(o.Alerts, alert{
-			Text: plural(open, "conflict waits", "conflicts wait") + " for a decision",
-			Link: "/_tandem/conflicts", LinkText: "Conflicts",
-		})
 	}
 }
