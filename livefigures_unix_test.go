@@ -121,7 +121,7 @@ func (f *liveFigure) write(t *testing.T, writers int) float64 {
 	return float64(liveProcessorTime(t)-began) / float64(n.Load())
 }
 
-// afterOneChange measures how long a change takes to the listeners, of which each has another result then.
+// afterOneChange measures how long a change takes to the listeners. Each of them has another result then.
 func (f *liveFigure) afterOneChange(t *testing.T) string {
 	defer f.begin(t)()
 	var medians, lasts []time.Duration

@@ -195,7 +195,7 @@ func (q *Query) encodeAll(given []any) (map[string]value.Value, error) {
 	return params, nil
 }
 
-// over returns parameters of which some are overridden.
+// over returns params, with the values of own in place of those of the same names.
 func over(params, own map[string]value.Value) map[string]value.Value {
 	all := make(map[string]value.Value, len(params)+len(own))
 	maps.Copy(all, params)

@@ -95,7 +95,7 @@ type querySession struct {
 	f      *queryFlags
 	params tandem.Parameters
 
-	several bool   // queries, of which each has some of the parameters
+	several bool   // there may be several queries: each uses some of the parameters
 	last    string // the last query at the prompt
 }
 

@@ -104,7 +104,7 @@ func signal(c chan<- struct{}) {
 	}
 }
 
-// queue has the queries that are to run, that which is due first at index 0. It is a heap.
+// queue is a heap of the queries that wait to run. The one that is due first has the index 0.
 type queue[R any] []*run[R]
 
 func (q queue[R]) Len() int { return len(q) }

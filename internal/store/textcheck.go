@@ -108,7 +108,7 @@ func (tx *Tx) wrongWords(x sql.TextIndex, o fulltext.Options) (what string, err 
 	return tx.wrongDocuments(x, documents)
 }
 
-// wrongDocuments compares the number of documents, some of which may have no words.
+// wrongDocuments compares the number of documents. A document may have no words.
 func (tx *Tx) wrongDocuments(x sql.TextIndex, want int) (what string, err error) {
 	err = tx.once(`SELECT count(*) FROM `+sqlite3.QuoteIdentifier(x.Table()+"_docsize"), func(s *sqlite3.Stmt) error {
 		if n := s.ColumnInt64(0); n != int64(want) {

@@ -79,7 +79,7 @@ var install = sync.OnceValues(func() (string, error) {
 	return folder, os.WriteFile(filepath.Join(folder, "complete"), nil, 0o600)
 })
 
-// driver is a process of Node with PouchDBs, of which each call names one. Calls may overlap.
+// driver is a process of Node with PouchDBs. Each call names one of them. Calls may overlap.
 type driver struct {
 	t  testing.TB
 	in io.WriteCloser

@@ -20,7 +20,7 @@ import (
 	"github.com/tandemdb/tandem/rest"
 )
 
-// server is a Tandem with the database shop, of which every answer is checked against the document.
+// server is a Tandem with the database shop. The tests check its every answer against the document.
 type server struct {
 	t    testing.TB
 	db   *tandem.Database

@@ -60,9 +60,8 @@ func (o *Overlay) Links() (n int) {
 // Own returns the record of this peer.
 func (o *Overlay) Own() Record { return *o.own }
 
-// Elsewhere returns the addresses at which this peer is to be found, as a record says that it has not
-// written in this life, and forgets them. They are those of an earlier life, or of another peer with
-// the same ID.
+// Elsewhere returns the addresses in a record of this peer that it has not written in this life, and
+// forgets them. An earlier life has written the record, or another peer with the same ID.
 func (o *Overlay) Elsewhere() (addresses []string) {
 	addresses, o.elsewhere = o.elsewhere, nil
 	return addresses

@@ -111,8 +111,8 @@ func (o *Overlay) dials(now time.Time, actions []Action) []Action {
 // proven reports whether there is more to a peer than what others say.
 func (p *peer) proven() bool { return !p.met.IsZero() || len(p.hints) > 0 }
 
-// sooner reports whether p, whom nobody reaches, is to be tried before other: peers that may be
-// inventions do not keep those waiting that are known to exist.
+// sooner reports whether the overlay tries p before other, where nobody reaches p. A peer that is known
+// to exist does not wait for one that may be an invention.
 func (p *peer) sooner(other *peer) bool {
 	if a, b := p.proven(), other.proven(); a != b {
 		return a

@@ -132,7 +132,7 @@ func (t *Tokenizer) word(original string) string {
 	return word
 }
 
-// stemmed returns the stem of a word. A word of which nothing is left is its own stem.
+// stemmed returns the stem of a word. If nothing were left, the word is its own stem.
 func (t *Tokenizer) stemmed(word string) string {
 	t.env.SetCurrent(word)
 	t.stem(t.env)
