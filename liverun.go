@@ -192,6 +192,7 @@ func (r *liveRun) figures(tx *store.Tx) (all []figures, err error) {
 // read reads the rows.
 func (r *liveRun) read(ctx context.Context, tx *store.Tx, read *reading, o *live.Outcome[liveResult]) error {
 	hash := sha256.New()
+	var text []byte // of a row, used again
 	err := read.rowsOf(ctx, tx, func(row [][]byte, size int) error {
 		if o.Size += int64(size); o.Size > r.options.MaxMemory {
 			return syntax.Failed("its result has more than the %d bytes that it may hold in memory", r.options.MaxMemory).
@@ -200,8 +201,8 @@ func (r *liveRun) read(ctx context.Context, tx *store.Tx, read *reading, o *live
 		shown := row[:r.shown:r.shown]
 		o.Result.rows = append(o.Result.rows, shown)
 		o.Result.keys = append(o.Result.keys, r.keyOf(row))
-		var text []byte
-		hash.Write(appendRow(text, shown))
+		text = appendRow(text[:0], shown)
+		hash.Write(text)
 		return ctx.Err()
 	})
 	hash.Write([]byte("rows"))

@@ -95,10 +95,7 @@ func (g *PeerGroup) update(ctx context.Context, change func(tx *store.Tx) error)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for wake := range g.wake {
-		select {
-		case wake <- struct{}{}:
-		default:
-		}
+		signalTo(wake)
 	}
 	return err
 }
