@@ -309,7 +309,7 @@ func (d *joinDesk) grant(tx *store.Tx, id string, joiner *x509.Certificate, name
 		}
 		return d.granted(member.Chain), nil
 	}
-	chain, err := d.admit(tx, row, joiner, mustClean(name))
+	chain, err := d.admit(tx, row, joiner, cleanOr(name, "member"))
 	if err != nil {
 		return nil, err
 	}
@@ -319,8 +319,6 @@ func (d *joinDesk) grant(tx *store.Tx, id string, joiner *x509.Certificate, name
 	}
 	return d.granted(group.DERs(chain)), nil
 }
-
-func mustClean(name string) string { return cleanOr(name, "member") }
 
 // admit issues the certificate of a new member, and writes it down.
 func (d *joinDesk) admit(tx *store.Tx, row *invitationRow, joiner *x509.Certificate, name string) ([]*x509.Certificate, error) {
