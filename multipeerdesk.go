@@ -82,7 +82,7 @@ func (d *joinDesk) work(ctx context.Context) {
 	g.mu.Unlock()
 	last, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
-	d.report(d.endAll(last)) //nolint:contextcheck // ctx has ended
+	d.report(d.endAll(last))
 }
 
 func (d *joinDesk) report(err error) {

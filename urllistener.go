@@ -273,7 +273,7 @@ func (l *URLEndpointListener) StopWhenIdle(ctx context.Context) error {
 		var idle <-chan time.Time
 		switch status := l.Status(); {
 		case status.ConnectionCount == 0:
-			l.Stop() //nolint:contextcheck // stopping has a time limit of its own
+			l.Stop()
 			return nil
 		case status.ActiveConnectionCount == 0:
 			idle = time.After(goodbyeTime)
@@ -283,7 +283,7 @@ func (l *URLEndpointListener) StopWhenIdle(ctx context.Context) error {
 			return ctx.Err()
 		case <-changed:
 		case <-idle:
-			l.Stop() //nolint:contextcheck // stopping has a time limit of its own
+			l.Stop()
 			return nil
 		}
 	}

@@ -136,7 +136,7 @@ func (r *linkRights) check(ctx context.Context, e edit) error {
 		}
 		present = visible(latest)
 	}
-	return r.checkLinks(e.id, e.links, present) //nolint:contextcheck // a call has its request's context
+	return r.checkLinks(e.id, e.links, present)
 }
 
 // visible returns the body of the latest revision whose blobs a reader gets: a tombstone has none of those.

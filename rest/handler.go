@@ -91,11 +91,11 @@ func (h *Handler) SetUsers(u *Users) {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := newCall(h, w, r)
 	if !h.life.enter() {
-		c.fail(refuse(http.StatusServiceUnavailable, "the server is closing")) //nolint:contextcheck // a call has its request's context
+		c.fail(refuse(http.StatusServiceUnavailable, "the server is closing"))
 		return
 	}
 	defer h.life.leave()
-	c.serve() //nolint:contextcheck // as above
+	c.serve()
 }
 
 // serve runs the call, answers its error, and logs it.

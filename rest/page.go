@@ -147,8 +147,8 @@ func (c *call) forward(w http.ResponseWriter, r page.Request) {
 	}
 	request.Host, request.RemoteAddr, request.TLS, request.Header = c.r.Host, c.r.RemoteAddr, c.r.TLS, r.Header()
 	inner := newCall(c.h, w, request)
-	if c.who.user != nil && !c.mayGoOn() { //nolint:contextcheck // a call has its request's context
-		inner.fail(refuse(http.StatusForbidden, "your rights were taken away meanwhile")) //nolint:contextcheck // as above
+	if c.who.user != nil && !c.mayGoOn() {
+		inner.fail(refuse(http.StatusForbidden, "your rights were taken away meanwhile"))
 		return
 	}
 	inner.who, inner.inside = c.who, true
@@ -157,5 +157,5 @@ func (c *call) forward(w http.ResponseWriter, r page.Request) {
 			panic(p)
 		}
 	}() // an answer that breaks off ends here: the page sees that it is not whole
-	inner.serve() //nolint:contextcheck // as above
+	inner.serve()
 }

@@ -118,7 +118,7 @@ func (r *linkRights) checkPushed(ctx context.Context, e edit) error {
 	if err != nil {
 		return err
 	}
-	return r.checkLinks(e.id, e.links, visible(latest)) //nolint:contextcheck // a call has its request's context
+	return r.checkLinks(e.id, e.links, visible(latest))
 }
 
 // putRevision stores a revision of the client's own.

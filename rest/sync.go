@@ -62,7 +62,7 @@ func getSync(c *call) error {
 // rights.
 func (c *call) serveSync(answer *listenerAnswer, r *http.Request) {
 	left, watched := make(chan struct{}), make(chan struct{})
-	go func() { //nolint:contextcheck // a call has its request's context
+	go func() {
 		defer close(watched)
 		ticker := time.NewTicker(accessInterval)
 		defer ticker.Stop()

@@ -94,10 +94,10 @@ func (d *demo) run(ctx context.Context, page string) error {
 	if err := d.fill(ctx); err != nil {
 		return err
 	}
-	if err := d.listen(); err != nil { //nolint:contextcheck // the listener lives on when the call returns
+	if err := d.listen(); err != nil {
 		return err
 	}
-	defer d.listener.Stop() //nolint:contextcheck // it takes the time that it needs
+	defer d.listener.Stop()
 	for _, step := range []func(context.Context) error{d.firstSync, d.workApart, d.secondSync, d.live, d.prove} {
 		if err := step(ctx); err != nil {
 			return err

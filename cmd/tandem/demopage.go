@@ -27,7 +27,7 @@ func (d *demo) show(ctx context.Context, address string) (err error) {
 		return err
 	}
 	served := make(chan error, 1)
-	go func() { served <- handler.Serve(socket, nil) }() //nolint:contextcheck // serves until Close
+	go func() { served <- handler.Serve(socket, nil) }()
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), restStopTime)
 		defer cancel()

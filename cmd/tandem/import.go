@@ -130,7 +130,7 @@ type importer struct {
 
 // lines stores all lines of in, or none.
 func (im *importer) lines(ctx context.Context, in io.Reader) error {
-	return im.db.InBatch(ctx, func(b *tandem.Batch) error { //nolint:contextcheck // the batch's context derives from ctx
+	return im.db.InBatch(ctx, func(b *tandem.Batch) error {
 		return im.linesIn(b.Context(), b, in)
 	})
 }

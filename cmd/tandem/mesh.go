@@ -197,7 +197,7 @@ func (a *app) mesh(
 	if err := member.Start(); err != nil {
 		return err
 	}
-	defer member.Close() //nolint:contextcheck // stopping must not be cut short
+	defer member.Close()
 	a.tellCreated()
 	if cfg.Group == nil {
 		a.warnExpiry(cfg.Identity)
@@ -211,7 +211,7 @@ func (a *app) mesh(
 		}
 	}
 	ended := a.stay(ctx, member, hooks)
-	member.Close() //nolint:contextcheck // stopping must not be cut short
+	member.Close()
 	return errors.Join(ended, show.ended())
 }
 

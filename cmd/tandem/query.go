@@ -112,7 +112,7 @@ func only(params tandem.Parameters, names []string) tandem.Parameters {
 
 // run runs a query. An error about the text is a [*tandem.QueryError].
 func (s *querySession) run(ctx context.Context, text string, mode queryMode) error {
-	q, err := s.db.CreateQuery(text) //nolint:contextcheck // compiling is quick
+	q, err := s.db.CreateQuery(text)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func (a *app) converse(ctx context.Context, s *querySession) error {
 	defer a.interrupts.divert(func() {})() // Ctrl-C between a line and its statement
 	h := openHistory(historyFile())
 	defer h.close()
-	e := newEditor(a, s, h) //nolint:contextcheck // a look at the words is bounded by itself
+	e := newEditor(a, s, h)
 	defer e.close()
 	a.note("%s · .help lists the commands, Ctrl-D ends", s.db.Name())
 	for {
@@ -166,7 +166,7 @@ func wordsOf(ctx context.Context, db *tandem.Database) (w prompt.Words) {
 	known := map[string]bool{}
 	for _, c := range all {
 		w.Collections = append(w.Collections, c.FullName())
-		q, err := c.CreateQuery("SELECT * FROM _ LIMIT $n") //nolint:contextcheck // compiling is quick
+		q, err := c.CreateQuery("SELECT * FROM _ LIMIT $n")
 		if err != nil {
 			continue
 		}

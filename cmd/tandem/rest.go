@@ -165,7 +165,7 @@ func (a *app) prepareRest(
 	if s.handler, err = rest.NewHandler(cfg); err != nil {
 		return "", err
 	}
-	s.serve(socket, secured) //nolint:contextcheck // serves until stop
+	s.serve(socket, secured)
 	return f.rest.url(socket.Addr(), secured != nil, listener), nil
 }
 

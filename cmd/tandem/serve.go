@@ -114,10 +114,10 @@ func (a *app) serve(ctx context.Context, dbs []*tandem.Database, f *serveFlags) 
 		return invalidSetting(err)
 	}
 	defer listener.AddClientListener(a.showPeer).Remove()
-	if err := listener.Start(); err != nil { //nolint:contextcheck // the listener continues after Start
+	if err := listener.Start(); err != nil {
 		return err
 	}
-	defer listener.Stop() //nolint:contextcheck // stopping must not be cut short
+	defer listener.Stop()
 	if f.metrics != "" {
 		url, stop, err := serveMetrics(ctx, f.metrics, listener)
 		if err != nil {
@@ -140,7 +140,7 @@ func (a *app) serve(ctx context.Context, dbs []*tandem.Database, f *serveFlags) 
 		defer server.stop(ctx)
 		who.changed = server.handler.SetUsers
 	}
-	again := func() error { return f.reload(listener, who) } //nolint:contextcheck // as listener.Start
+	again := func() error { return f.reload(listener, who) }
 	a.awaitStop(ctx, listener, server.ended(), again)
 	if err := errors.Join(listener.Err(), server.failure()); err != nil {
 		return err

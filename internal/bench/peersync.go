@@ -30,7 +30,7 @@ func (p *peer) listen(_ context.Context, args listenArgs) (address, error) {
 	if err != nil {
 		return address{}, err
 	}
-	if err := listener.Start(); err != nil { //nolint:contextcheck // a listener lives until it is stopped
+	if err := listener.Start(); err != nil {
 		return address{}, err
 	}
 	p.listener = listener

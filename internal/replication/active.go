@@ -218,7 +218,7 @@ func (l *leader) saveInTime(ctx context.Context) {
 
 // goodbye saves the checkpoints and leaves the close code to the session.
 func (l *leader) goodbye(context.Context) (code int, reason string) {
-	l.saveInTime(l.s.work) //nolint:contextcheck // the context of Run has ended, but the goodbye still needs one
+	l.saveInTime(l.s.work)
 	return wire.CloseNormal, ""
 }
 

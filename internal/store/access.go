@@ -78,7 +78,7 @@ func (a *access) use(ctx context.Context) error {
 
 // useSoon is use for callers without a context. It waits only while the encryption changes.
 //
-//nolint:contextcheck,nolintlint // their interfaces have none; the first is for callers in other packages
+
 func (a *access) useSoon() error { return a.use(context.Background()) }
 
 func (a *access) unuse() { a.users.Release(1) }

@@ -32,7 +32,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	no := s.take(from)
 	if no == nil {
 		defer s.leave(from)
-		no = s.upgrade(w, r, from) //nolint:contextcheck // closing a connection has a time limit of its own
+		no = s.upgrade(w, r, from)
 	}
 	if no != nil {
 		s.write(w, r, no)

@@ -141,7 +141,7 @@ func (s *Server) Close(ctx context.Context) error {
 		go func() { defer close(s.done); s.all.Wait() }()
 	}
 	defer context.AfterFunc(ctx, s.abort)()
-	s.goodbye() //nolint:contextcheck // closing a connection has a time limit of its own
+	s.goodbye()
 	select {
 	case <-s.done:
 		return nil

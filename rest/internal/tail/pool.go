@@ -55,7 +55,7 @@ func (p *Pool) Follow(ctx context.Context, source Source, documents bool, wake c
 	if err != nil {
 		return nil, 0, err
 	}
-	e := p.enter(key{source, documents}, last) //nolint:contextcheck // a tail outlives the readers that it serves
+	e := p.enter(key{source, documents}, last)
 	if e == nil {
 		return nil, 0, context.Canceled
 	}
