@@ -197,6 +197,7 @@ func TestARemovedInviterInvitesInVain(t *testing.T) {
 
 	m2.Stop()
 	check(t, g1.Remove(t.Context(), g2.PeerID(), tandem.RemoveOptions{}))
+	eventually(t, func() bool { return removedTo(t, g3, g2.PeerID()) }) // so that nobody tells it
 	// It does not know, and its clock is right: what it signs from now on is later.
 	g2.SetClock(func() time.Time { return time.Now().Add(time.Minute) })
 	check(t, m2.Start())
