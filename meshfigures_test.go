@@ -2,7 +2,6 @@ package tandem_test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/testsize"
@@ -12,7 +11,7 @@ import (
 func TestMeshGoesOnWhenManyFallSilent(t *testing.T) {
 	members := testsize.Pick(7, unwatched(20, 50))
 	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		h := newMeshHours(t, dir, 30, members, 1)
 		time.Sleep(time.Minute)
 		dead := make(map[string]bool)

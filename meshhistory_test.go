@@ -2,15 +2,16 @@ package tandem_test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // TestMeshRemembersWhomItHasMet restarts a member that knows no address any more, and leaves it alone for more than a
 // month then.
 func TestMeshRemembersWhomItHasMet(t *testing.T) {
 	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		h := newMeshHours(t, dir, 1, 2, 1)
 		one, two := h.all[0], h.all[1]
 		agree := func(want uint64) {

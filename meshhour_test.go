@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/tandemdb/tandem"
@@ -222,7 +221,7 @@ func TestMeshAgreesAfterADayOfFlakyRadio(t *testing.T) {
 
 func troubledHours(t *testing.T, devices, documents int, lasts, every time.Duration) {
 	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		h := newMeshHours(t, dir, 17, devices, documents)
 		early := uint64(0)
 		for began := time.Now(); time.Since(began) < lasts; {

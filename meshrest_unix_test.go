@@ -4,7 +4,6 @@ package tandem_test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,7 +15,7 @@ import (
 func TestMeshAtRestCostsLittle(t *testing.T) {
 	members, rest := testsize.Pick(3, 15), testsize.Pick(time.Minute, 10*time.Minute)
 	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		h := newMeshHours(t, dir, 31, members, 5)
 		time.Sleep(2 * time.Minute)
 		bytes, worked := h.w.bytes.Load(), processorTime(t)

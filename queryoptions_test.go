@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // failure returns the error with which a result ends, and how many rows come before.
@@ -103,7 +104,7 @@ func inBubble(t *testing.T, test func(t *testing.T, db *tandem.Database)) (warne
 	var log logbook
 	copied := filepath.Join(t.TempDir(), "copy")
 	check(t, large(t).Copy(t.Context(), copied))
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		db, err := tandem.Open(t.Context(), copied, tandem.Options{ReadOnly: true, Logger: log.logger()})
 		check(t, err)
 		test(t, db)

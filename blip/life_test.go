@@ -15,6 +15,7 @@ import (
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/blip/bliptest"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 func TestCloseSendsTheQueueFirst(t *testing.T) {
@@ -75,7 +76,7 @@ func TestEveryRequestIsCompletedAtTheEnd(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			testsize.Bubble(t, func(t *testing.T) {
 				conn, peer := withPeer(t, blip.Config{})
 				var completed atomic.Int64
 				results := make(chan error, 100)
@@ -107,7 +108,7 @@ func TestEveryRequestIsCompletedAtTheEnd(t *testing.T) {
 
 // A peer that reads nothing and echoes nothing cannot block Close forever.
 func TestCloseIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		conn, _ := withPeer(t, blip.Config{CloseTimeout: 3 * time.Second})
 		if err := conn.Send(&blip.Message{Body: make([]byte, 1<<20), NoReply: true}, nil); err != nil {
 			t.Fatal(err)
@@ -183,7 +184,7 @@ func TestLostReplyTimesOut(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			testsize.Bubble(t, func(t *testing.T) {
 				conn, peer := withPeer(t, blip.Config{ReplyTimeout: timeout, Handler: func(*blip.Request) {}})
 				results := make(chan error, 1)
 				err := conn.Send(&blip.Message{}, func(_ *blip.Reply, err error) { results <- err })
@@ -211,7 +212,7 @@ func TestLostReplyTimesOut(t *testing.T) {
 // TestPeerThatIsSentAStreamMayAnswerLate sends a reply for half an hour, and the peer answers a
 // request only afterwards. A client that fetches a document's blob over a slow link does the same.
 func TestPeerThatIsSentAStreamMayAnswerLate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		conn, peer := withPeer(t, blip.Config{ReplyTimeout: time.Minute, Handler: func(r *blip.Request) {
 			r.Reply(&blip.Message{BodyReader: bytes.NewReader(make([]byte, 6_000_000))})
 		}})
@@ -245,7 +246,7 @@ func TestPeerThatIsSentAStreamMayAnswerLate(t *testing.T) {
 }
 
 func TestPeerThatTakesNothingTimesOut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		conn, _ := withPeer(t, blip.Config{ReplyTimeout: time.Minute})
 		for range 10 {
 			if err := conn.Send(&blip.Message{Body: make([]byte, 100_000), NoReply: true}, nil); err != nil {
@@ -259,7 +260,7 @@ func TestPeerThatTakesNothingTimesOut(t *testing.T) {
 }
 
 func TestMissingAcknowledgementTimesOut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		conn, peer := withPeer(t, blip.Config{ReplyTimeout: time.Minute})
 		err := conn.Send(&blip.Message{Body: make([]byte, 200_000), NoReply: true}, nil)
 		if err != nil {
@@ -273,7 +274,7 @@ func TestMissingAcknowledgementTimesOut(t *testing.T) {
 }
 
 func TestNegativeTimeoutWaitsForEver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		conn, peer := withPeer(t, blip.Config{ReplyTimeout: -1})
 		results := make(chan error, 1)
 		if err := conn.Send(&blip.Message{}, func(_ *blip.Reply, err error) { results <- err }); err != nil {
@@ -293,7 +294,7 @@ type brokenPipe struct{ blip.Pipe }
 func (brokenPipe) Flush(context.Context) error { return io.ErrClosedPipe }
 
 func TestGoodbyeExplainsAFailedWrite(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		left, right := blip.NewPipePair()
 		conn := run(t, brokenPipe{left}, blip.Config{})
 		if err := conn.Send(&blip.Message{NoReply: true}, nil); err != nil {
@@ -309,7 +310,7 @@ func TestGoodbyeExplainsAFailedWrite(t *testing.T) {
 }
 
 func TestFailedWriteEndsRun(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		left, _ := blip.NewPipePair()
 		conn := run(t, brokenPipe{left}, blip.Config{})
 		if err := conn.Send(&blip.Message{NoReply: true}, nil); err != nil {
@@ -376,7 +377,7 @@ func TestCallEndsWithItsContext(t *testing.T) {
 }
 
 func TestWaitQueuedWaitsForTheQueueToShrink(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		conn, peer := withPeer(t, blip.Config{})
 		for range 20 {
 			if err := conn.Send(&blip.Message{Body: make([]byte, 100_000), NoReply: true}, nil); err != nil {
@@ -444,7 +445,7 @@ func TestASendKnowsWhyTheConnectionHasEnded(t *testing.T) {
 		"peer is wrong": {func(p *bliptest.Peer) { p.SendRaw(nil) }, fault.ProtocolError},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			testsize.Bubble(t, func(t *testing.T) {
 				left, right := blip.NewPipePair()
 				pipe := newLingering(left)
 				conn := run(t, pipe, blip.Config{})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 func TestPipePairKeepsFramesWhole(t *testing.T) {
@@ -31,7 +32,7 @@ func TestPipePairKeepsFramesWhole(t *testing.T) {
 }
 
 func TestPipePairHoldsBackUntilFlush(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		a, b := blip.NewPipePair()
 		got := make(chan int, 100)
 		go func() {
@@ -62,7 +63,7 @@ func TestPipePairHoldsBackUntilFlush(t *testing.T) {
 }
 
 func TestPipePairBlocksAWriterAndHonoursItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		a, b := blip.NewPipePair()
 		ctx, cancel := context.WithCancel(t.Context())
 		result := make(chan error, 1)
@@ -119,7 +120,7 @@ func TestPipePairCarriesTheGoodbye(t *testing.T) {
 }
 
 func TestPipePairCloseWithoutEcho(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		a, b := blip.NewPipePair()
 		if err := a.Close(1000, ""); !errors.Is(err, fault.Timeout) {
 			t.Errorf("Close without echo = %v, want a timeout", err)

@@ -75,7 +75,7 @@ func drawPlans(t *rapid.T) []plan {
 func TestAnyExchangeArrivesIntact(t *testing.T) {
 	testsize.Check(t, func(rt *rapid.T) {
 		plans := drawPlans(rt)
-		synctest.Test(t, func(t *testing.T) { exchange(t, plans) })
+		testsize.Bubble(t, func(t *testing.T) { exchange(t, plans) })
 	})
 }
 
@@ -132,7 +132,7 @@ func exchange(t *testing.T, plans []plan) {
 func TestFramesTakeTurnsAndRequestsKeepTheirOrder(t *testing.T) {
 	testsize.Check(t, func(rt *rapid.T) {
 		plans := drawPlans(rt)
-		synctest.Test(t, func(t *testing.T) { checkOrder(t, plans) })
+		testsize.Bubble(t, func(t *testing.T) { checkOrder(t, plans) })
 	})
 }
 

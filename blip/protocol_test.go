@@ -12,6 +12,7 @@ import (
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/blip/bliptest"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // withPeer returns a conn, and a peer that plays the other side frame by frame.
@@ -304,7 +305,7 @@ func TestReceiverAcknowledges(t *testing.T) {
 func TestSenderStopsAtTheWindow(t *testing.T) {
 	for _, compression := range []blip.Compression{blip.Never, blip.Always} {
 		t.Run(fmt.Sprint(compression), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { testWindow(t, compression) })
+			testsize.Bubble(t, func(t *testing.T) { testWindow(t, compression) })
 		})
 	}
 }

@@ -5,13 +5,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // Who waits for a seat gets one when it is free, and leaves without one when the time is over.
 func TestSeatsAreAwaited(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		s := seats{all: 3, each: 2}
 		var seated, most, refused atomic.Int32
 		var all sync.WaitGroup

@@ -3,8 +3,9 @@ package rest
 import (
 	"net/http/httptest"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // deadlines notes the deadlines of writes.
@@ -23,7 +24,7 @@ func (d *deadlines) SetWriteDeadline(at time.Time) error {
 
 // The events of a feed, ten a second, set a deadline now and then only, and each has time enough.
 func TestDeadlinesOfWritesAreSetRarelyAndInTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		const patience, events = 30 * time.Second, 600
 		to := &deadlines{ResponseRecorder: httptest.NewRecorder()}
 		w := newResponse(to, patience)

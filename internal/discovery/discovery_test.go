@@ -16,6 +16,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/discovery"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 var fingerprint = strings.TrimSuffix(strings.Repeat("9F:", 32), ":")
@@ -78,7 +79,7 @@ func names(b *discovery.Browser) string {
 func TestPeersFindEachOtherInEitherOrder(t *testing.T) {
 	for _, browseFirst := range []bool{true, false} {
 		t.Run(fmt.Sprintf("browser first %v", browseFirst), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			testsize.Bubble(t, func(t *testing.T) {
 				net := &lan{}
 				var b *discovery.Browser
 				if browseFirst {
@@ -109,7 +110,7 @@ func TestPeersFindEachOtherInEitherOrder(t *testing.T) {
 }
 
 func TestClosedPeersVanishAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		net := &lan{}
 		b := browse(t, net.machine(1))
 		a := advertise(t, net.machine(2), till("a"))
@@ -124,7 +125,7 @@ func TestClosedPeersVanishAtOnce(t *testing.T) {
 }
 
 func TestDeadPeersVanishWithinTwoMinutes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		net := &lan{}
 		b := browse(t, net.machine(1))
 		advertise(t, net.machine(2), till("a"))
@@ -143,7 +144,7 @@ func TestDeadPeersVanishWithinTwoMinutes(t *testing.T) {
 // The question for all peers comes every minute; when it is lost, others follow before the
 // time of a peer is over.
 func TestPeersOutliveLostPackets(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		net := &lan{}
 		b := browse(t, net.machine(1)) // asks at 0, 1, 4, 13, 40, 100, 160, 220, 280, 340 s
 		time.Sleep(190 * time.Second)
@@ -164,7 +165,7 @@ func TestPeersOutliveLostPackets(t *testing.T) {
 func TestNamesOnTheNetworkAreUnique(t *testing.T) {
 	for name, gap := range map[string]time.Duration{"at once": 0, "while probing": 300 * time.Millisecond, "later": time.Minute} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			testsize.Bubble(t, func(t *testing.T) {
 				net := &lan{}
 				b := browse(t, net.machine(1))
 				for i := range byte(3) {
@@ -188,7 +189,7 @@ func TestNamesOnTheNetworkAreUnique(t *testing.T) {
 }
 
 func TestNamesStayUniqueWhenNetworksJoin(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		net := &lan{}
 		net.setCut(true)
 		b := browse(t, net.machine(1))
@@ -207,7 +208,7 @@ func TestNamesStayUniqueWhenNetworksJoin(t *testing.T) {
 }
 
 func TestSlowReaderOfEventsMissesNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		net := &lan{}
 		b := browse(t, net.machine(1))
 		for i := range byte(5) {
@@ -234,7 +235,7 @@ func TestSlowReaderOfEventsMissesNothing(t *testing.T) {
 }
 
 func TestChangedAddressesAreTold(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		net := &lan{}
 		b := browse(t, net.machine(1))
 		m := net.machine(2)
@@ -268,7 +269,7 @@ func TestOnlyAddressesThatAnswerAreTold(t *testing.T) {
 		"fe80::2%eth0": "[fe80::2%eth0]",
 		"":             "[192.0.2.2 198.51.100.2 fd00::2 fe80::2%eth0]",
 	} {
-		synctest.Test(t, func(t *testing.T) {
+		testsize.Bubble(t, func(t *testing.T) {
 			net := &lan{}
 			b, m := browse(t, net.machine(1)), net.machine(2)
 			m.setLinks(discovery.Link{Index: 1, Name: "eth0", Nets: all})
@@ -285,7 +286,7 @@ func TestOnlyAddressesThatAnswerAreTold(t *testing.T) {
 }
 
 func TestQuietNetworkStaysQuiet(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		net := &lan{}
 		browse(t, net.machine(1))
 		for i := range byte(5) {
@@ -302,7 +303,7 @@ func TestQuietNetworkStaysQuiet(t *testing.T) {
 }
 
 func TestQuestionsNameTheKnownPeers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		net := &lan{}
 		known := ""
 		net.observer = func(data []byte) {
@@ -324,7 +325,7 @@ func TestQuestionsNameTheKnownPeers(t *testing.T) {
 }
 
 func TestUncommonTextsSurvive(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		net := &lan{}
 		b := browse(t, net.machine(1))
 		p := till(`Büro "Süd" v1.2\x; (a@b) $5 'ö' 日本`)
@@ -363,7 +364,7 @@ func TestPeersThatCannotBeToldAreRefused(t *testing.T) {
 
 // N-16
 func TestFindWaitsForTheWantedPeer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		net := &lan{}
 		advertise(t, net.machine(2), till("other"))
 		wanted := till("till 7")
@@ -419,7 +420,7 @@ office  ws://office.example.com/stock
 }
 
 func TestPlainDNSClientsAreAnswered(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		net := &lan{}
 		advertise(t, net.machine(2), till("a"))
 		time.Sleep(10 * time.Second)

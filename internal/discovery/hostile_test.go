@@ -12,6 +12,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/discovery"
 	"github.com/tandemdb/tandem/internal/fuzzing"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 const neighbour = "192.0.2.66:5353"
@@ -56,7 +57,7 @@ func claim(t testing.TB, name, host, addr string, lines ...string) []byte {
 }
 
 func TestClaimsFromOtherNetworksAreIgnored(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		net := &lan{}
 		b := browse(t, net.machine(1))
 		time.Sleep(time.Second)
@@ -79,7 +80,7 @@ func TestClaimsFromOtherNetworksAreIgnored(t *testing.T) {
 }
 
 func TestClaimsThatWouldHarmATerminalAreIgnored(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		net := &lan{}
 		b := browse(t, net.machine(1))
 		time.Sleep(time.Second)
@@ -96,7 +97,7 @@ func TestClaimsThatWouldHarmATerminalAreIgnored(t *testing.T) {
 }
 
 func TestMemoryForClaimsIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		net := &lan{}
 		b := browse(t, net.machine(1))
 		time.Sleep(time.Second)
@@ -126,7 +127,7 @@ func TestMemoryForClaimsIsBounded(t *testing.T) {
 }
 
 func TestQuestionsAreAnsweredAtAMeasuredPace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		net := &lan{}
 		advertise(t, net.machine(2), till("a"))
 		time.Sleep(10 * time.Second)
@@ -174,7 +175,7 @@ func TestAnswersComeWhenTheyAreNeeded(t *testing.T) {
 		"claim of a higher host":  {10 * time.Second, claim(t, "a", "zzz", "192.0.2.66"), 4 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			testsize.Bubble(t, func(t *testing.T) {
 				net := &lan{}
 				a := advertise(t, net.machine(2), till("a"))
 				time.Sleep(time.Minute)
@@ -209,7 +210,7 @@ func FuzzPackets(f *testing.F) {
 	query.SetQuestion("Till._tandem._tcp.local.", dns.TypeANY)
 	f.Add(pack(f, query))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		synctest.Test(t, func(t *testing.T) {
+		testsize.Bubble(t, func(t *testing.T) {
 			net := &lan{}
 			b := browse(t, net.machine(1))
 			served := advertise(t, net.machine(2), till("Till"))

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 func TestIDsOfDocumentsAreChecked(t *testing.T) {
@@ -33,7 +33,7 @@ func TestIDsOfDocumentsAreChecked(t *testing.T) {
 
 // New IDs sort by their time, and are different at the same time.
 func TestNewIDsAreInTheOrderOfTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // whose clock stands still meanwhile
+	testsize.Bubble(t, func(t *testing.T) { // whose clock stands still meanwhile
 		last, seen := "", make(map[string]bool)
 		for step := time.Duration(256); step < 100*365*24*time.Hour; step *= 3 {
 			time.Sleep(step)

@@ -187,6 +187,16 @@ func TestNoFileIsTooLong(t *testing.T) {
 	}
 }
 
+// The race detector ends a process now and then that runs a bubble on several processors.
+func TestBubblesRunOnOneProcessor(t *testing.T) {
+	direct := []byte("synctest." + "Test(")
+	for name, text := range tracked(t, "*_test.go") {
+		if bytes.Contains(text, direct) {
+			t.Errorf("%s calls %s): call testsize.Bubble", name, direct)
+		}
+	}
+}
+
 // P-06: a binary needs nothing but the system, since nothing of ours or below it is C.
 func TestNothingNeedsCgo(t *testing.T) {
 	t.Setenv("CGO_ENABLED", "1") // as otherwise such files are left out in silence

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tandemdb/tandem/internal/live"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -105,7 +106,7 @@ func (s *script) query() live.Query[string] {
 // inBubble runs a test with a hub in simulated time.
 func inBubble(t *testing.T, test func(t *testing.T, h *live.Hub[string], c *collection)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		h, c := live.New[string](), &collection{number: 1}
 		defer func() {
 			h.Close()

@@ -8,7 +8,6 @@ import (
 	gosync "sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/tandemdb/tandem/blip"
@@ -17,6 +16,7 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/store/storetest"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // clock is a wall clock that a test sets.
@@ -211,7 +211,7 @@ func TestALiteCoreListenerWithAnEarlierClockIsAskedAgain(t *testing.T) {
 
 // A continuous run asks by itself when the time has come, and offers again what the peer has found too early.
 func TestAContinuousRunWaitsForTheTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		ahead := func() time.Time { return time.Now().Add(10 * time.Minute) }
 		disk := storetest.NewDisk()
 		defer disk.Close()
@@ -250,7 +250,7 @@ func TestAContinuousRunWaitsForTheTime(t *testing.T) {
 
 // A listener that refuses to be asked by ID is asked once in a session, and holds up nothing.
 func TestAPeerThatCannotBeAskedByIDIsLeftInPeace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		a := newPeerInBubble(t, store.VersionVectors)
 		a.update(func(tx *store.Tx) error {
 			remote, err := tx.RemoteFor("ws://p/db")

@@ -6,11 +6,11 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // requestCounter is a log that counts the requests of a profile that come in.
@@ -39,7 +39,7 @@ func TestAnIdleReplicatorSavesNowAndThen(t *testing.T) {
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		for _, from := range []string{"active", "passive"} {
 			t.Run(from, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
+				testsize.Bubble(t, func(t *testing.T) {
 					a, p := newPeerInBubble(t, v), newPeerInBubble(t, v)
 					checkpoints := &requestCounter{profile: "setCheckpoint"}
 					l := connect(t, a, p, func(active *replication.Active, passive *replication.Passive) {

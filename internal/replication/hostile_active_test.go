@@ -8,13 +8,13 @@ import (
 	"slices"
 	gosync "sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // listener is a stranger whom our active side has called.
@@ -383,7 +383,7 @@ func (d dripping) Read(p []byte) (int, error) {
 // TestABigBlobMayTakeLong pulls a document whose blob takes much longer than any other message may, and one
 // that comes after it.
 func TestABigBlobMayTakeLong(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		a := newPeerInBubble(t, store.RevTrees)
 		content := bytes.Repeat([]byte("x"), 4_000_000)
 		s := meetActive(t, a, nil, func(r *blip.Request) {

@@ -12,6 +12,7 @@ import (
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // network is one without peers: every attempt to connect fails with err.
@@ -63,7 +64,7 @@ func TestARunnerWaitsLongerAndLonger(t *testing.T) {
 		"one attempt":            {retry: replication.Retry{MaxAttempts: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			testsize.Bubble(t, func(t *testing.T) {
 				n := &network{err: fault.ConnectionRefused}
 				cfg := replication.Active{Continuous: x.continuous}
 				err := replication.NewRunner(cfg, n.dial, x.retry, nil).Run(t.Context())
@@ -77,7 +78,7 @@ func TestARunnerWaitsLongerAndLonger(t *testing.T) {
 }
 
 func TestAContinuousRunnerNeverGivesUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		n := &network{err: fault.ConnectionRefused}
 		var r *replication.Runner
 		var offline []replication.Status
@@ -146,7 +147,7 @@ func TestARunnerRetriesWhatMayPass(t *testing.T) {
 		"an unknown mistake": {err: errors.New("boom"), want: never},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			testsize.Bubble(t, func(t *testing.T) {
 				for kind, least := range map[bool]int{false: always, true: continuous} {
 					n := &network{err: x.err}
 					cfg := replication.Active{Continuous: kind}
@@ -165,7 +166,7 @@ func TestARunnerRetriesWhatMayPass(t *testing.T) {
 }
 
 func TestRetryNowEndsTheWait(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		n := &network{err: fault.ConnectionRefused}
 		r := replication.NewRunner(replication.Active{Continuous: true}, n.dial, replication.Retry{}, nil)
 		ctx, cancel := context.WithCancel(t.Context())

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/ncruces/go-sqlite3/util/vfsutil"
@@ -152,7 +151,7 @@ func commitsWhileCopying(t *testing.T, o store.Options) {
 		testsize.Whole(t)
 	}
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		g := newGate(t)
 		o.Disk = g
 		db := open(t, o)
@@ -183,7 +182,7 @@ func commitsWhileCopying(t *testing.T, o store.Options) {
 // TestCommitsWaitForADiskThatIsTooSlow writes the log faster than it is copied.
 func TestCommitsWaitForADiskThatIsTooSlow(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		g := newGate(t)
 		db := open(t, store.Options{Disk: g})
 		c := defaults(t, db)
@@ -216,7 +215,7 @@ func TestCommitsWaitForADiskThatIsTooSlow(t *testing.T) {
 // copy the last of it.
 func TestTheLogIsBegunAnewAmidCommits(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		g := newGate(t)
 		db := open(t, store.Options{Disk: g})
 		c := defaults(t, db)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/store/storetest"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // TestAViewWithinAViewNeedsNoOtherToEnd runs more nested views than there are connections.
@@ -107,7 +108,7 @@ func TestAPanicInAViewGivesItsTurnOn(t *testing.T) {
 // if there are many collections.
 func TestSlowViewsHaveOneMoreConnectionOpened(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		disk := storetest.NewDisk()
 		defer disk.Close()
 		db := open(t, store.Options{Disk: disk})

@@ -117,7 +117,7 @@ func TestASubscriberMissesNoChange(t *testing.T) {
 // TestASettingHidesNoChange puts a change and a new setting into the same commit.
 func TestASettingHidesNoChange(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		disk := storetest.NewDisk()
 		defer disk.Close()
 		db := open(t, store.Options{Disk: disk})

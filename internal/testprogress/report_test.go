@@ -5,10 +5,11 @@ import (
 	"io"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -76,7 +77,7 @@ func TestAReportSaysWhatMatters(t *testing.T) {
 		"the compiler is at it": {[]any{61 * time.Second}, []string{"at work: the compiler\n"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			testsize.Bubble(t, func(t *testing.T) {
 				got := shown(t, "", c.events...)
 				for _, want := range c.want {
 					if !strings.Contains(got, want) {
@@ -94,7 +95,7 @@ func TestAReportSaysWhatMatters(t *testing.T) {
 }
 
 func TestALineOfProgressIsTakenBackOnATerminal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		got := shown(t, "<wiped>", 61*time.Second, event{Action: "build-output", Output: "undefined: y\n"})
 		if !strings.Contains(got, "the compiler<wiped>undefined: y\n") {
 			t.Errorf("got %q", got)

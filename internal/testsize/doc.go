@@ -5,7 +5,7 @@
 //
 // A test that is costly as a whole, and cannot be made smaller, begins with [Whole], one of speed
 // with [TrueSpeed]. Costly property tests use [Check] in place of rapid.Check. What must happen is
-// waited for with [Eventually], or for [Patience].
+// waited for with [Eventually], or for [Patience]. Simulated time passes in a [Bubble].
 //
 // Ask within a test, not in a variable's initialization or in TestMain: only then does "go test"
 // know that a cached result depends on the variable.

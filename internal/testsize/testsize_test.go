@@ -2,8 +2,9 @@ package testsize_test
 
 import (
 	"flag"
+	"runtime"
+	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -57,7 +58,7 @@ func TestAWaitEndsWithTheEventOrTheLimit(t *testing.T) {
 		"true too late":       {2 * time.Minute, false, time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			testsize.Bubble(t, func(t *testing.T) {
 				began := time.Now()
 				got := testsize.Eventually(time.Minute, func() bool { return time.Since(began) >= c.after })
 				if took := time.Since(began); got != c.want || took != c.took {
@@ -77,5 +78,24 @@ func TestAPropertyIsTriedLessByDefault(t *testing.T) {
 	testsize.Check(t, func(*rapid.T) { tried++ })
 	if tried < 20 || tried > 25 {
 		t.Errorf("%d cases were tried, want 20 or a few more", tried)
+	}
+}
+
+// Timers of a bubble that several processors ran at once would end the process under the race detector.
+func TestABubbleSurvivesManyTimers(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	testsize.Bubble(t, func(*testing.T) {
+		var all sync.WaitGroup
+		for range 200 {
+			all.Go(func() {
+				for range testsize.Pick(20, 300) {
+					<-time.After(0)
+				}
+			})
+		}
+		all.Wait()
+	})
+	if after := runtime.GOMAXPROCS(0); after != before {
+		t.Errorf("%d processors before, and %d afterwards", before, after)
 	}
 }

@@ -6,14 +6,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/tandemdb/tandem/internal/testsize"
 	"github.com/tandemdb/tandem/internal/throttle"
 )
 
 func TestGuessesTakeLongerAndLonger(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		var guard throttle.Throttle
 		from, other := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
 		var last time.Duration
@@ -66,7 +66,7 @@ func TestAWholeIPv6NetworkIsOneAddress(t *testing.T) {
 
 // A thousand guesses that are sent at once are not more than twenty that are sent one by one.
 func TestGuessesAtOnceAreCountedBeforeTheirCheck(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		var guard throttle.Throttle
 		var checked, refused atomic.Int32
 		from := netip.MustParseAddr("10.0.0.1")
@@ -91,7 +91,7 @@ func TestGuessesAtOnceAreCountedBeforeTheirCheck(t *testing.T) {
 
 // Many clients behind one address that know their passwords only wait for each other.
 func TestRightPasswordsAtOnceAreAllAdmitted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		var guard throttle.Throttle
 		var refused atomic.Int32
 		from := netip.MustParseAddr("10.0.0.1")
@@ -123,7 +123,7 @@ func TestRightPasswordsAtOnceAreAllAdmitted(t *testing.T) {
 
 // Who has a password of his own may not guess another's at full speed.
 func TestARightPasswordForgetsOnlyItsOwnFailures(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		var guard throttle.Throttle
 		from := netip.MustParseAddr("10.0.0.1")
 		guesses := 0

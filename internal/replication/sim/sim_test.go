@@ -34,7 +34,7 @@ func TestWeeksOfFlakyNetwork(t *testing.T) {
 
 func runWorld(t *testing.T, seed uint64) {
 	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		w := newWorld(t, dir, seed)
 		defer w.end()
 		days := cmp.Or(*simDays, testsize.Pick(1, 3))

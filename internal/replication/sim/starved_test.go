@@ -33,7 +33,7 @@ func TestAFailingDiskIsToldAndPasses(t *testing.T) {
 			for _, versioning := range versionings() {
 				t.Run(fmt.Sprintf("%s/%s/%s", name, victim, versioning), func(t *testing.T) {
 					dir := t.TempDir()
-					synctest.Test(t, func(t *testing.T) { fail(t, newPair(t, dir, victim, versioning), failure) })
+					testsize.Bubble(t, func(t *testing.T) { fail(t, newPair(t, dir, victim, versioning), failure) })
 				})
 			}
 		}
@@ -74,7 +74,7 @@ func TestAFullDiskAtEachStep(t *testing.T) {
 				step, tried := 1, -1 // the last step never comes
 				for more := true; more && !t.Failed(); step += stride {
 					tried++
-					synctest.Test(t, func(t *testing.T) {
+					testsize.Bubble(t, func(t *testing.T) {
 						more = fillUp(newPair(t, filepath.Join(dir, fmt.Sprint(step)), victim, versioning), step)
 					})
 				}

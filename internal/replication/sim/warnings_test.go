@@ -6,10 +6,11 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // TestAFullDiskIsWarnedOfOnce sends many documents to a full disk. Each session of either side must
@@ -19,7 +20,7 @@ func TestAFullDiskIsWarnedOfOnce(t *testing.T) {
 		for _, versioning := range versionings() {
 			t.Run(fmt.Sprintf("%s/%s", victim, versioning), func(t *testing.T) {
 				dir := t.TempDir()
-				synctest.Test(t, func(t *testing.T) { warn(t, newPair(t, dir, victim, versioning)) })
+				testsize.Bubble(t, func(t *testing.T) { warn(t, newPair(t, dir, victim, versioning)) })
 			})
 		}
 	}

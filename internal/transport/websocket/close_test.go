@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/testsize"
 	"github.com/tandemdb/tandem/internal/transport/websocket"
 )
 
@@ -133,7 +134,7 @@ func TestAVanishedPeerIs1006(t *testing.T) {
 }
 
 func TestCloseWaitsFiveSecondsForAnAnswer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		a, b := net.Pipe()
 		c := websocket.New(a, websocket.Config{})
 		go io.Copy(io.Discard, b) //nolint:errcheck // a silent peer
@@ -147,7 +148,7 @@ func TestCloseWaitsFiveSecondsForAnAnswer(t *testing.T) {
 }
 
 func TestCloseFreesABlockedWriter(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		a, b := net.Pipe() // nobody reads
 		c := websocket.New(a, websocket.Config{})
 		blocked := make(chan error)

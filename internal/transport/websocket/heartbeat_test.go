@@ -7,10 +7,10 @@ import (
 	"io"
 	"net"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/testsize"
 	"github.com/tandemdb/tandem/internal/transport/websocket"
 )
 
@@ -33,7 +33,7 @@ func TestASilentPeerIsPingedAndThenDropped(t *testing.T) {
 		"least": {time.Second, 2 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			testsize.Bubble(t, func(t *testing.T) {
 				a, b := net.Pipe()
 				var got bytes.Buffer
 				taken := make(chan struct{})
@@ -52,7 +52,7 @@ func TestASilentPeerIsPingedAndThenDropped(t *testing.T) {
 }
 
 func TestAPeerThatAnswersIsKept(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		a, b := net.Pipe()
 		client := websocket.New(a, websocket.Config{Client: true, Heartbeat: heartbeat})
 		server := websocket.New(b, websocket.Config{})
@@ -67,7 +67,7 @@ func TestAPeerThatAnswersIsKept(t *testing.T) {
 }
 
 func TestAnythingReceivedIsASignOfLife(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		a, b := net.Pipe()
 		client := websocket.New(a, websocket.Config{Client: true, Heartbeat: heartbeat})
 		var pings bytes.Buffer
@@ -87,7 +87,7 @@ func TestAnythingReceivedIsASignOfLife(t *testing.T) {
 
 // While the reader is busy elsewhere, nobody knows whether the peer is alive.
 func TestSilenceCountsOnlyWhileSomeoneListens(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		a, b := net.Pipe()
 		client := websocket.New(a, websocket.Config{Client: true, Heartbeat: heartbeat})
 		time.Sleep(time.Hour)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/testsize"
 	"github.com/tandemdb/tandem/rest/internal/tail"
 )
 
@@ -58,7 +59,7 @@ func (g *reading) take(t *testing.T, events []*tail.Event) {
 func TestNothingIsLostOrDoubled(t *testing.T) {
 	for name, ids := range map[string]int{"new documents": 1 << 30, "few documents": 300} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			testsize.Bubble(t, func(t *testing.T) {
 				const end = 12_000
 				f := newFake()
 				pool, stop := newPool(appendBody)
@@ -98,7 +99,7 @@ func (f *fake) want(t *testing.T, got *reading, since uint64) {
 }
 
 func TestAChangeIsEncodedOnceForAll(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		f, encoded := newFake(), 0
 		pool, stop := newPool(func(dst []byte, d *tandem.Document) []byte {
 			encoded++
@@ -135,7 +136,7 @@ func TestAChangeIsEncodedOnceForAll(t *testing.T) {
 }
 
 func TestFormsOfAnEvent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		f := newFake()
 		pool, stop := newPool(appendBody)
 		defer stop()
@@ -164,7 +165,7 @@ func TestFormsOfAnEvent(t *testing.T) {
 
 // Many readers are woken a few times for many changes, and at once for a lone one.
 func TestChangesThatComeFastShareAWake(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		f := newFake()
 		pool, stop := newPool(appendBody)
 		defer stop()
@@ -200,7 +201,7 @@ func TestChangesThatComeFastShareAWake(t *testing.T) {
 }
 
 func TestATailOutlivesItsReadersForAMinute(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		f := newFake()
 		pool, stop := newPool(appendBody)
 		defer stop()
@@ -234,7 +235,7 @@ func TestATailOutlivesItsReadersForAMinute(t *testing.T) {
 }
 
 func TestTheEndOfASourceOrPoolReachesReaders(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		f, gone := newFake(), errors.New("gone")
 		pool, stop := newPool(appendBody)
 		wake := make(chan struct{}, 1)
@@ -263,7 +264,7 @@ func TestTheEndOfASourceOrPoolReachesReaders(t *testing.T) {
 }
 
 func TestNobodyEntersATailThatIsAboutToEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		f := newFake()
 		f.endTakes = time.Minute
 		pool, stop := newPool(appendBody)
@@ -284,7 +285,7 @@ func TestNobodyEntersATailThatIsAboutToEnd(t *testing.T) {
 
 // Large documents: a reader that is behind holds little at a time, and so does the ring.
 func TestMemoryIsBoundedWithLargeDocuments(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		const size, n = 100 << 10, 400
 		f := newFake()
 		body := append(append([]byte(`{"s":"`), bytes.Repeat([]byte{'x'}, size)...), `"}`...)
