@@ -251,3 +251,18 @@ func ExampleMergeFields() {
 	fmt.Println(len(resolvers))
 	// Output: 5
 }
+
+// TestConnection tells whether a peer would let a replicator in, and replicates nothing.
+func ExampleReplicator_TestConnection() {
+	kitchen, phone, remove := exampleDatabases()
+	defer remove()
+	ctx := context.Background()
+	listener, endpoint := exampleListener(kitchen)
+	defer listener.Stop()
+
+	cfg := tandem.ReplicatorConfiguration{Endpoint: endpoint, PinnedServerFingerprint: listener.TLSIdentity().Fingerprint()}
+	cfg.AddCollection(got(phone.DefaultCollection(ctx)))
+	r := got(tandem.NewReplicator(cfg))
+	fmt.Println(r.TestConnection(ctx), r.Status().Activity, r.ServerCertificate() != nil)
+	// Output: <nil> stopped true
+}

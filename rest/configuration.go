@@ -101,6 +101,10 @@ type Database struct {
 
 	// Queries are what users may run by name.
 	Queries map[string]NamedQuery
+
+	// Mesh is a member that keeps the database in sync with a mesh, which admins see, and to which they
+	// invite devices. The caller starts and stops it. Nil answers 501.
+	Mesh *tandem.MultipeerReplicator
 }
 
 // Validate reports everything that cannot work, as [tandem.ErrInvalid].

@@ -11,7 +11,6 @@ import (
 func networkRoutes() []route {
 	return []route{
 		{method: "GET", pattern: "/_peers", needs: admin, do: getPeers},
-		{method: "GET", pattern: "/_identities", needs: admin, do: getIdentities},
 		{method: "GET", pattern: "/_listener", needs: admin, do: getListener},
 	}
 }
@@ -67,37 +66,6 @@ func orEmpty(list []string) []string {
 		return []string{}
 	}
 	return list
-}
-
-type identity struct {
-	Label        string    `json:"label"`
-	Fingerprint  string    `json:"fingerprint"`
-	Expires      time.Time `json:"expires"`
-	Warning      string    `json:"warning,omitempty"`
-	Certificates string    `json:"certificates"`
-}
-
-// getIdentities shows the public parts of the TLS identities in the store.
-func getIdentities(c *call) error {
-	store := c.h.cfg.Identities
-	if store == nil {
-		return refuse(http.StatusNotImplemented, "this server has no store of identities")
-	}
-	labels, err := store.Labels()
-	if err != nil {
-		return err
-	}
-	found := []identity{}
-	for _, label := range labels {
-		id, err := tandem.GetIdentity(store, label)
-		if err != nil {
-			return err
-		}
-		found = append(found, identity{
-			label, id.Fingerprint(), id.Expiration().UTC(), id.Warning(time.Now()), string(id.CertificatesPEM()),
-		})
-	}
-	return c.answer(http.StatusOK, found)
 }
 
 // listener is where peers reach this server.

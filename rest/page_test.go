@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html"
@@ -457,4 +458,14 @@ func TestCORSIsNotForThePage(t *testing.T) {
 	if answer.StatusCode != http.StatusForbidden || answer.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("%d %v", answer.StatusCode, answer.Header)
 	}
+}
+
+func TestALinkToThePageIsMadeByREST(t *testing.T) {
+	s := servePage(t, nil)
+	var made struct{ Path string }
+	check(t, json.Unmarshal([]byte(s.want(s.do("POST /_page_link", "", "As: bob"), 201, "").body), &made))
+	v := visit(t, s)
+	v.post("login", "t", strings.TrimPrefix(made.Path, "/_tandem/login?t="))
+	v.shows(v.get(""), "Log out", "bob")
+	s.want(s.do("POST /_page_link", "", "As: "), 401, "")
 }

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -25,4 +26,25 @@ func (h *Handler) PageLink(user string) (path string, err error) {
 	}
 	token := h.sessions.begin(session{user: u, audience: audience{name: linkAudience}, oneTime: true}, time.Now())
 	return "/_tandem/login?t=" + string(token), nil
+}
+
+func pageLinkRoutes() []route {
+	return []route{
+		{method: "POST", pattern: "/_page_link", needs: login, do: postPageLink},
+	}
+}
+
+// postPageLink makes a link by which the caller logs in to the page, in a browser: once, within ten minutes.
+func postPageLink(c *call) error {
+	switch {
+	case c.h.page == nil:
+		return refuse(http.StatusNotImplemented, "this server has no page").try("let it serve one: tandem serve DB --rest --page")
+	case c.who.user == nil:
+		return refuse(http.StatusForbidden, "a link is for a user who has logged in")
+	}
+	path, err := c.h.PageLink(c.who.user.Name)
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusCreated, map[string]string{"path": path})
 }

@@ -15,6 +15,7 @@ func replicateRoutes() []route {
 	return []route{
 		{method: "GET", pattern: "/_replicate", needs: replicates, do: getReplications},
 		{method: "POST", pattern: "/_replicate", needs: replicates, do: postReplicate},
+		{method: "POST", pattern: "/_replicate/_test", needs: replicates, do: testReplication},
 		{method: "GET", pattern: "/_replicate/{n}", needs: replicates, do: getReplication},
 		{method: "DELETE", pattern: "/_replicate/{n}", needs: replicates, do: deleteReplication},
 		{method: "POST", pattern: "/_replicate/{n}/{action}", needs: replicates, do: postReplicationAction},

@@ -45,8 +45,13 @@ func routes() []route {
 		replicateRoutes(),
 		taskRoutes(),
 		explainRoutes(),
+		lifeRoutes(),
 		conflictRoutes(),
 		networkRoutes(),
+		identityRoutes(),
+		knownServerRoutes(),
+		meshRoutes(),
+		pageLinkRoutes(),
 		logRoutes(),
 		openAPIRoutes(),
 	} {
