@@ -164,11 +164,16 @@ func ExampleCollection_CreateIndex() {
 	}
 	q := got(hotels.Database().CreateQuery("SELECT name FROM _ WHERE stars = 5"))
 	fmt.Println(got(q.Explain(ctx)) != "", got(q.Scanned(ctx)))
+	rows := got(got(hotels.Database().CreateQuery("SELECT name FROM _ WHERE name = 'none'")).Execute(ctx))
+	for range rows.All() {
+	}
+	fmt.Println(rows.Scanned())
 	ensure(hotels.DeleteIndex(ctx, "byTag"))
 	// Output:
 	// byStars 1 false
 	// byTag 0 true
 	// true 0
+	// 3
 }
 
 // An editor can complete the words of a query.

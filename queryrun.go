@@ -22,6 +22,8 @@ type reading struct {
 	began  time.Time
 	waited time.Duration // for those who take the rows
 	rows   int
+
+	scanned int64 // without an index
 }
 
 // reading begins a run.
@@ -56,13 +58,14 @@ func (r *reading) timedOut(ctx context.Context, err error) error {
 
 // rowsOf reads the rows from a transaction that ctx ends. row gets each with its size in memory, in bytes.
 func (r *reading) rowsOf(ctx context.Context, tx *store.Tx, row func(row [][]byte, size int) error) error {
-	err := tx.Query(ctx, r.q.plan, r.params, r.options.limits(), func(rows *queries.Rows) error {
+	scanned, err := tx.QueryScanned(ctx, r.q.plan, r.params, r.options.limits(), func(rows *queries.Rows) error {
 		if r.rows++; r.options.MaxRows > 0 && r.rows > r.options.MaxRows {
 			return syntax.Failed("it has more than the %d rows that it may have", r.options.MaxRows).
 				Try("add a LIMIT, or raise QueryOptions.MaxRows")
 		}
 		return row(readRow(rows, len(r.q.plan.Columns)))
 	})
+	r.scanned = scanned
 	r.warnIfSlow(tx)
 	return r.timedOut(ctx, err)
 }
@@ -122,7 +125,7 @@ func (run *queryRun) read(ctx context.Context, r *reading, portions chan<- porti
 		})
 	})
 	err = r.timedOut(ctx, err)
-	if ended := send(portion{rows: rows, last: true, err: err}); err == nil {
+	if ended := send(portion{rows: rows, last: true, err: err, scanned: r.scanned}); err == nil {
 		err = r.timedOut(ctx, ended)
 	}
 	run.failed = err

@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/store/queries"
 )
 
 // Query compiles and runs a query, and yields its rows. A cache keeps recently compiled queries:
@@ -71,7 +72,7 @@ func (q *Query) Exists(ctx context.Context, given ...any) (found bool, err error
 // [Query.Execute].
 func (q *Query) Scanned(ctx context.Context, given ...any) (rows int64, err error) {
 	err = q.short(ctx, given, func(ctx context.Context, tx *store.Tx, r *reading) error {
-		rows, err = tx.QueryScanned(ctx, q.plan, r.params, r.options.limits())
+		rows, err = tx.QueryScanned(ctx, q.plan, r.params, r.options.limits(), func(*queries.Rows) error { return ctx.Err() })
 		return err
 	})
 	return rows, err

@@ -29,6 +29,15 @@ func TestAQueryTellsWhatItHasScanned(t *testing.T) {
 				if err != nil || got != want {
 					t.Errorf("%s: got %d scanned and %v, want %d", text, got, err, want)
 				}
+				rows, err := q.Execute(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range rows.All() {
+				}
+				if rows.Scanned() != want {
+					t.Errorf("%s: its rows tell of %d scanned, want %d", text, rows.Scanned(), want)
+				}
 			}
 		}
 	})

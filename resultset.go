@@ -21,6 +21,7 @@ type ResultSet struct {
 	portions <-chan portion // nil when all was read
 	run      *queryRun      // nil in a batch or View
 	err      error          // why there are no more rows
+	scanned  int64
 }
 
 // portionSize bounds the bytes of rows that are read ahead.
@@ -34,6 +35,8 @@ type portion struct {
 	rows [][][]byte
 	last bool
 	err  error
+
+	scanned int64 // of the last one: see [ResultSet.Scanned]
 }
 
 // Execute runs the query. The given parameters override those of [Query.SetParameters]. The end of
@@ -87,6 +90,7 @@ func (q *Query) executeJoined(ctx context.Context, read *reading) (*ResultSet, e
 	if err != nil {
 		return nil, err
 	}
+	r.scanned = read.scanned
 	return r, nil
 }
 
@@ -99,7 +103,7 @@ func (r *ResultSet) next() bool {
 	}
 	r.rows, r.err = p.rows, p.err
 	if p.last {
-		r.portions = nil
+		r.portions, r.scanned = nil, p.scanned
 		r.run.stop()
 	}
 	return r.err == nil
@@ -107,6 +111,10 @@ func (r *ResultSet) next() bool {
 
 // Columns returns the names of the columns.
 func (r *ResultSet) Columns() []string { return slices.Clone(r.columns) }
+
+// Scanned returns how many rows of collections the query has read one after another, where no index could
+// lead to those that count. It is known when all rows were taken, and 0 before.
+func (r *ResultSet) Scanned() int64 { return r.scanned }
 
 // All yields the remaining rows. An error ends the sequence. Leaving the loop closes the result.
 func (r *ResultSet) All() iter.Seq2[*Result, error] {

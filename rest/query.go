@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"mime"
 	"net/http"
 	"slices"
@@ -136,11 +137,15 @@ func (c *call) runNamed(params map[string]json.RawMessage) error {
 }
 
 // runQuery compiles a query, checks the access to each collection that it reads, and answers its rows,
-// or its plan with explain=true.
+// or its plan with explain=true, or both with explain=rows.
 func (c *call) runQuery(wanted NamedQuery, shown string, given map[string]json.RawMessage) error {
-	explain, err := c.flag("explain")
-	if err != nil {
-		return err
+	with := c.param("explain") == "rows"
+	explain := false
+	if !with {
+		var err error
+		if explain, err = c.flag("explain"); err != nil {
+			return err
+		}
 	}
 	q, err := c.coll.CreateQuery(wanted.Text)
 	if err != nil {
@@ -160,6 +165,9 @@ func (c *call) runQuery(wanted NamedQuery, shown string, given map[string]json.R
 	defer c.begin(activity{Type: "query", KS: c.ks.String(), Query: shown})()
 	ctx, cancel := c.queryContext()
 	defer cancel()
+	if with {
+		return c.sendExplained(ctx, q, params)
+	}
 	return c.sendRows(ctx, q, params)
 }
 
@@ -167,6 +175,43 @@ func (c *call) runQuery(wanted NamedQuery, shown string, given map[string]json.R
 func (c *call) queryContext() (context.Context, context.CancelFunc) {
 	ctx, cancel := c.h.life.context(c.r.Context())
 	return tandem.WithQueryOptions(ctx, tandem.QueryOptions{MaxRows: queryRows, Timeout: queryTime}), cancel
+}
+
+// sendExplained answers the rows with the plan, and with how many rows the query has read without an index:
+// all of one run.
+func (c *call) sendExplained(ctx context.Context, q *tandem.Query, params tandem.Parameters) error {
+	plan, err := q.Explain(ctx, params)
+	if err != nil {
+		return err
+	}
+	rows, err := q.Execute(ctx, params)
+	if err != nil {
+		return queryFailure(err)
+	}
+	defer rows.Close()
+	text := append(appendString([]byte(`{"plan":`), plan), `,"rows":[`...)
+	begun := len(text)
+	for row, err := range rows.All() {
+		if err != nil {
+			return queryFailure(err)
+		}
+		if len(text) > begun {
+			text = append(text, ',', '\n')
+		}
+		if text = append(text, row.JSON()...); len(text) >= rowsWritten {
+			if c.w.status == 0 {
+				c.beginRows(false)
+			}
+			if err := c.push(text); err != nil {
+				return err
+			}
+			text, begun = text[:0], -1 // a comma goes before the next row
+		}
+	}
+	if c.w.status == 0 {
+		c.beginRows(false)
+	}
+	return c.push(fmt.Appendf(text, `],"rows_scanned":%d}`+"\n", rows.Scanned()))
 }
 
 // explainQuery answers how a query is run, and how many rows it reads without an index. Only a run tells that.

@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -137,6 +138,40 @@ func TestLongResultsAreStreamedAndBounded(t *testing.T) {
 		t.Errorf("%d, %d bytes that end with %q, error %v: want an answer that breaks off",
 			answer.StatusCode, len(text), text[max(0, len(text)-20):], err)
 	}
+}
+
+func TestRowsComeWithTheirPlanOfOneRun(t *testing.T) {
+	s := withQueries(t, func(cfg *rest.Configuration) { cfg.Databases[0].AdHocQueries = true })
+	check(t, s.shop.InBatch(t.Context(), func(b *tandem.Batch) error {
+		for i := range 3000 {
+			if err := b.Put(s.coll, fmt.Sprintf("n%04d", i), map[string]any{"n": i, "text": strings.Repeat("x", 100)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	ask := func(query string) (got struct {
+		Plan    string
+		Scanned int `json:"rows_scanned"`
+		Rows    []json.RawMessage
+	},
+	) {
+		answer := s.want(s.do("POST /shop/_query?explain=rows", `{"query":`+quote(query)+`}`), 200, "")
+		check(t, json.Unmarshal([]byte(answer.body), &got))
+		return got
+	}
+	for query, want := range map[string][2]int{
+		"SELECT text FROM _ WHERE n >= 0":                  {3000, 3001}, // more than one write, and one that was there before
+		"SELECT n FROM _ WHERE n = 7":                      {1, 3001},
+		"SELECT n FROM _ WHERE META().id = 'n0007'":        {1, 0},
+		"SELECT n FROM _ WHERE META().id = 'none' LIMIT 1": {0, 0},
+	} {
+		if got := ask(query); len(got.Rows) != want[0] || got.Scanned != want[1] || !strings.Contains(got.Plan, "SELECT") {
+			t.Errorf("%s: %d rows, %d scanned, plan %q; want %v", query, len(got.Rows), got.Scanned, got.Plan, want)
+		}
+	}
+	s.want(s.do("POST /shop/_query?explain=rows", `{"query":"SELECT"}`), 400, "")
+	s.want(s.do("POST /shop/_query?explain=perhaps", `{"query":"SELECT 1"}`), 400, "")
 }
 
 func TestQueriesAtOnceAreBounded(t *testing.T) {

@@ -55,11 +55,8 @@ func (c catalog) Collection(scope, name string) (plan.Collection, bool) {
 func (tx *Tx) Query(
 	ctx context.Context, q *plan.Query, params map[string]value.Value, l QueryLimits, row func(*queries.Rows) error,
 ) error {
-	run, err := tx.translate(q, params)
-	if err != nil {
-		return err
-	}
-	return tx.run(ctx, run, l, eachRow(row))
+	_, err := tx.QueryScanned(ctx, q, params, l, row)
+	return err
 }
 
 // QueryCount returns how many rows a query has, or as [Tx.Query] fails.
@@ -89,25 +86,22 @@ func (tx *Tx) number(
 	return n, err
 }
 
-// QueryScanned runs a query, and returns how many rows it has read one after another without an index, or
-// fails as [Tx.Query] does. SQLite counts the steps to the next row: the first row of a scan within another is
+// QueryScanned is [Tx.Query], and returns how many rows the query has read one after another without an index. SQLite counts the steps to the next row: the first row of a scan within another is
 // missing, and the only row of a collection.
-func (tx *Tx) QueryScanned(ctx context.Context, q *plan.Query, params map[string]value.Value, l QueryLimits) (n int64, err error) {
+func (tx *Tx) QueryScanned(
+	ctx context.Context, q *plan.Query, params map[string]value.Value, l QueryLimits, row func(*queries.Rows) error,
+) (n int64, err error) {
 	run, err := tx.translate(q, params)
 	if err != nil {
 		return 0, err
 	}
 	err = tx.run(ctx, run, l, func(rows *queries.Rows) error {
 		rows.Scanned() // an earlier run is not counted
-		for rows.Next() {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-		}
+		err := eachRow(row)(rows)
 		if n = rows.Scanned(); n > 0 {
 			n++ // the first row
 		}
-		return nil
+		return err
 	})
 	return n, err
 }
