@@ -157,7 +157,7 @@ browser: ## test the page in Chromium, with axe-core (needs chromium, node and n
 .PHONY: pictures
 pictures: ## make the pictures of the page for docs/
 	@mkdir -p bin/page docs/page
-	@cd browser && go test -count=1 -run TestEachView -pictures $(CURDIR)/bin/page ./... && cp $(CURDIR)/bin/page/{overview,document,conflict,replications}-light-1440.png $(CURDIR)/bin/page/{overview,conflict}-dark-360.png $(CURDIR)/docs/page/
+	@cd browser && go test -count=1 -run TestEachView -pictures $(CURDIR)/bin/page ./... && cp $(CURDIR)/bin/page/{overview,document,conflict,replications,mesh}-light-1440.png $(CURDIR)/bin/page/{overview,conflict}-dark-360.png $(CURDIR)/docs/page/
 
 .PHONY: fmt
 fmt: $(GOFUMPT) ## format the code

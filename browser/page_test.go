@@ -32,11 +32,12 @@ func (w *world) views() map[string][2]string {
 		"document":     {"docs/shop/h-0001", "image/png"},
 		"new":          {"new/shop", "New document"},
 		"sync":         {"sync/shop/h-0001", "Is it in sync?"},
+		"mesh":         {"mesh", "kitchen"},
 		"conflicts":    {"conflicts", "settled"},
 		"conflict":     {w.openConflict(), "both changed it"},
 		"replications": {"replications", "cloud"},
 		"network":      {"network", "Fingerprint"},
-		"identities":   {"identities", "tandem identity create"},
+		"identities":   {"identities", "expires in"},
 		"log":          {"log", "INFO"},
 		"query":        {"query", "SQL++"},
 		"nothing":      {"nothing", "there is no such view"},
@@ -196,6 +197,83 @@ func TestAReplicationIsBegunAndStopped(t *testing.T) {
 	b.waitFor(`document.querySelector("#r2")?.innerText.includes("Stopped")`)
 	b.run(chromedp.Click("#r2 button[value=forget]"))
 	b.waitFor(`!document.querySelector("#r2")`)
+}
+
+func TestSelectedDocumentsAreDeleted(t *testing.T) {
+	w := newWorld(t)
+	axe := axeScript(t)
+	for _, name := range []string{"dark-360", "light-1440"} {
+		b := w.open(browserOf(t), looks[name])
+		before, err := w.coll.Count(t.Context())
+		check(t, err)
+		w.save(w.coll, "z-<b>1</b>", map[string]any{"n": 1})
+		w.save(w.coll, "z-2", map[string]any{"n": 2})
+		b.visit(w.url, "docs/shop?prefix=z-")
+		value[bool](b, `[...document.querySelectorAll("input[name=pick]")].forEach(box => box.click()), true`)
+		b.run(chromedp.Click("#rows button.danger"), chromedp.WaitVisible("input[name=count]"))
+		b.picture("deletion-" + name)
+		b.checkAccess(axe, "a deletion")
+		b.run(chromedp.SendKeys("input[name=count]", "2"), chromedp.Click("button.danger"), chromedp.WaitVisible(".done"))
+		if count, err := w.coll.Count(t.Context()); err != nil || count != before {
+			t.Errorf("%d documents are left, %v; want %d", count, err, before)
+		}
+	}
+}
+
+func TestAnExpiryIsSetAndCleared(t *testing.T) {
+	w := newWorld(t)
+	b := w.open(browserOf(t), looks["light-360"])
+	b.visit(w.url, "sync/shop/h-0002")
+	b.run(chromedp.Click("button[value=set]"), chromedp.WaitVisible("button[value=never]"))
+	if at, err := w.coll.Expiration(t.Context(), "h-0002"); err != nil || at.IsZero() {
+		t.Errorf("it expires at %v, %v", at, err)
+	}
+	b.picture("expiry-light-360")
+	b.checkAccess(axeScript(t), "an expiry")
+	b.run(chromedp.Click("button[value=never]"))
+	b.waitFor(`document.querySelector("main").innerText.includes("It does not expire.")`)
+	if at, err := w.coll.Expiration(t.Context(), "h-0002"); err != nil || !at.IsZero() {
+		t.Errorf("it expires at %v, %v", at, err)
+	}
+}
+
+func TestAConnectionIsTestedAndThePasswordStays(t *testing.T) {
+	w := newWorld(t)
+	peer, theirs := openDatabase(t, "peer")
+	l := (&world{t: t, shop: peer, coll: theirs}).listen()
+	b := w.open(browserOf(t), looks["light-1440"])
+	b.visit(w.url, "replications?peer="+seg(l.URLs()[0]))
+	b.run(chromedp.SendKeys("input[name=user]", "ann"), chromedp.SendKeys("input[name=password]", "secret"))
+	b.run(chromedp.Click("button[value=test]"), chromedp.WaitVisible("#test .problem"))
+	b.picture("test-light-1440")
+	b.checkAccess(axeScript(t), "a test that failed")
+	value[bool](b, `document.querySelector("input[name=fingerprint]").value = document.querySelector("#test p code").innerText, true`)
+	b.run(chromedp.Click("button[value=test]"), chromedp.WaitVisible("#test .done"))
+	if kept := value[string](b, `document.querySelector("input[name=password]").value`); kept != "secret" {
+		t.Errorf("the password is %q", kept)
+	}
+	b.run(chromedp.Click("#new button.main"))
+	b.waitFor(`document.querySelector("#r2")?.innerText.includes("Idle")`)
+}
+
+func TestEarlierQueriesAreOffered(t *testing.T) {
+	w := newWorld(t)
+	b := w.open(browserOf(t), looks["light-1440"])
+	for _, query := range []string{"SELECT name FROM _", "SELECT stars FROM _", "SELECT name FROM _"} {
+		b.visit(w.url, "query")
+		b.typeText(query)
+		b.run(chromedp.Click("button.main"), chromedp.WaitVisible("#ran table"))
+	}
+	b.picture("result-light-1440")
+	b.checkAccess(axeScript(t), "a result")
+	b.visit(w.url, "query")
+	if got := value[string](b, `[...document.querySelectorAll("#history option")].map(o => o.value).join("|")`); got != "|SELECT name FROM _|SELECT stars FROM _" {
+		t.Errorf("offered are %s", got)
+	}
+	value[bool](b, `(list => { list.selectedIndex = 2; list.dispatchEvent(new Event("change")); return true })(document.querySelector("#history select"))`)
+	if got := value[string](b, `document.querySelector("textarea[name=text]").value`); got != "SELECT stars FROM _" {
+		t.Errorf("the editor has %q", got)
+	}
 }
 
 func TestKeysLeadThroughThePage(t *testing.T) {

@@ -27,6 +27,7 @@ type world struct {
 	shop    *tandem.Database
 	coll    *tandem.Collection
 	other   *tandem.Collection // of the connected peer
+	member  *tandem.MultipeerReplicator
 	handler *rest.Handler
 	web     *httptest.Server
 }
@@ -49,6 +50,7 @@ func newWorld(t testing.TB) *world {
 
 	listener := w.listen()
 	w.conflict()
+	w.mesh()
 	w.serve(listener)
 	w.connect(listener)
 	return w
@@ -153,8 +155,8 @@ func (w *world) serve(l *tandem.URLEndpointListener) {
 	check(w.t, nobody.Close())
 	log := rest.NewLog(nil)
 	w.handler, err = rest.NewHandler(rest.Configuration{
-		Databases: []rest.Database{{Database: w.shop, ClientWrites: true}}, Users: users, Sync: l, Page: true,
-		Identities: tandem.MemoryIdentityStore(), Log: log, Logger: slog.New(log),
+		Databases: []rest.Database{{Database: w.shop, ClientWrites: true, Mesh: w.member}}, Users: users, Sync: l, Page: true,
+		Identities: w.identities(), Log: log, Logger: slog.New(log),
 		Replications: []rest.Replication{{Source: "shop", Target: "ws://" + gone + "/cloud", Continuous: true}},
 	})
 	check(w.t, err)

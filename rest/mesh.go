@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"slices"
@@ -163,12 +164,32 @@ func postInvitation(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := c.awaitAnswering(g, i); err != nil {
+		return err
+	}
 	return c.answer(http.StatusCreated, struct {
 		ID   string `json:"id"`
 		Code string `json:"code"`
 		URI  string `json:"uri"`
 		Life int    `json:"expires_secs"`
 	}{i.ID(), i.Code(), i.URI(m.Addresses()), int(tandem.InvitationLife / time.Second)})
+}
+
+// answeringTime bounds the wait for the member to answer for a code.
+const answeringTime = 5 * time.Second
+
+// awaitAnswering waits until the member answers for a code, so that it works when it is shown.
+func (c *call) awaitAnswering(g *tandem.PeerGroup, i *tandem.Invitation) error {
+	ctx, cancel := context.WithTimeout(c.r.Context(), answeringTime)
+	defer cancel()
+	switch answered, err := g.AwaitAnswering(ctx, i); {
+	case err != nil:
+		return err
+	case !answered:
+		return refuse(http.StatusServiceUnavailable, "the member of the mesh does not answer for the code").
+			try("look at the state of the mesh, and make another code when the member runs")
+	}
+	return nil
 }
 
 // deleteInvitation ends a code that was not used yet.

@@ -112,7 +112,7 @@ func newRoot(a *app) *cobra.Command {
 		newBlob(a), newExpire(a), newHistory(a))
 	addGroup(root, "Databases:", newCreate(a), newInfo(a), newCollection(a), newIndex(a), newCopy(a), newCheck(a),
 		newCompact(a), newRekey(a), newUpgrade(a))
-	addGroup(root, "Sync:", newServe(a), newSync(a), newMesh(a), newDiscover(a), newIdentity(a), newExplain(a), newConflicts(a), newResolve(a))
+	addGroup(root, "Sync:", newServe(a), newConsole(a), newSync(a), newMesh(a), newDiscover(a), newIdentity(a), newExplain(a), newConflicts(a), newResolve(a))
 	group(root)
 	a.complete(root)
 	root.InitDefaultCompletionCmd()

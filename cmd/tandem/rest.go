@@ -118,6 +118,7 @@ type restServer struct {
 	served  chan struct{} // closed when the server has ended
 	err     error         // why it has ended by itself; read after served
 	passing bool          // an admin was made for this run
+	address string        // the file that is to have the URL, for tandem console; "" for none
 	tidy    []func()
 }
 
@@ -135,11 +136,20 @@ func (a *app) startRest(
 		s.stop(ctx)
 		return nil, err
 	}
+	s.noteAddress(url)
 	fmt.Fprintln(a.out, "rest", url)
 	if f.rest.page {
 		fmt.Fprintln(a.out, "page", url+s.pagePath())
 	}
 	return s, a.out.Flush()
+}
+
+// noteAddress writes the URL beside the login of the admin, for tandem console. Without it there is a link at
+// the start alone.
+func (s *restServer) noteAddress(url string) {
+	if s.address != "" && os.WriteFile(s.address, []byte(url+"\n"), 0o600) == nil {
+		s.tidy = append(s.tidy, func() { _ = os.Remove(s.address) })
+	}
 }
 
 // prepareRest opens the socket and makes the handler. It returns the address for clients.

@@ -39,7 +39,7 @@ func (a *app) restConfiguration(s *restServer, dbs []*tandem.Database, f *serveF
 		return cfg, err
 	}
 	for _, db := range dbs {
-		cfg.Databases = append(cfg.Databases, rest.Database{Database: db, ClientWrites: f.rest.write})
+		cfg.Databases = append(cfg.Databases, rest.Database{Database: db, ClientWrites: f.rest.write, Mesh: f.mesh.members[db]})
 	}
 	switch {
 	case f.rest.config != nil:
@@ -142,6 +142,7 @@ func (a *app) passingAdmin(s *restServer, first *tandem.Database, host string) (
 	}
 	s.passing = true
 	file := filepath.Join(first.Path(), adminFileName)
+	s.address = filepath.Join(first.Path(), addressFileName)
 	_ = os.Remove(file) // of a run that was killed
 	var text strings.Builder
 	for _, host := range slices.Compact([]string{"localhost", "127.0.0.1", host}) { // and no other host gets the password

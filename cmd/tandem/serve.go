@@ -33,6 +33,7 @@ type serveFlags struct {
 	metrics        string
 	drain          bool
 	rest           restFlags
+	mesh           serveMeshFlags
 }
 
 func newServe(a *app) *cobra.Command {
@@ -50,7 +51,8 @@ func newServe(a *app) *cobra.Command {
 		Example: "  tandem serve travel --port 4984 --user u --password-file pw\n" +
 			"  tandem serve travel --interface 127.0.0.1 --collection travel.airlines --read-only\n" +
 			"  tandem serve travel --users-file users --advertise\n" +
-			"  tandem serve travel shop --users-file users --rest --rest-write",
+			"  tandem serve travel shop --users-file users --rest --rest-write\n" +
+			"  tandem serve travel --rest --page --mesh",
 		Args: cobra.ArbitraryArgs,
 		RunE: a.do(func(ctx context.Context, args []string) error { return a.serveAll(ctx, args, &f) }),
 	}
@@ -78,6 +80,7 @@ func (f *serveFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.metrics, "metrics", "", "answer Prometheus at this `host:port`; without a host on this machine only")
 	flags.BoolVar(&f.drain, "drain", false, "at the end wait for peers that are replicating")
 	f.rest.add(c)
+	f.mesh.add(c)
 	before(c, func() error { return checkCollections(f.collections...) })
 	exclusive(c, "user", "users-file", "client-ca")
 	exclusive(c, "no-tls", "identity")
@@ -130,6 +133,11 @@ func (a *app) serve(ctx context.Context, dbs []*tandem.Database, f *serveFlags) 
 		a.warnOpen(f.readOnly)
 	}
 	if err := a.announce(listener); err != nil {
+		return err
+	}
+	stop, err := f.mesh.start(ctx, a, dbs, f.networkAddress)
+	defer stop()
+	if err != nil {
 		return err
 	}
 	var server *restServer

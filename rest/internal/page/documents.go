@@ -56,14 +56,17 @@ type documentList struct {
 	Total    int
 	Columns  []string // the members shown besides the ID
 	Rows     []documentRow
-	Before   string // the ID to list before; "" at the beginning
-	After    string // the ID to list from; "" at the end
-	HasError *Problem
+	Before   string    // the ID to list before; "" at the beginning
+	After    string    // the ID to list from; "" at the end
+	Deletion *deletion // of the selected documents, to confirm
+	Deleted  int       // documents that the visitor has just deleted
+	Problem  *Problem
 }
 
 type documentRow struct {
-	ID     string
-	Values []string
+	ID       string
+	Revision string
+	Values   []string
 }
 
 // The bounds of a page of documents.
@@ -76,8 +79,11 @@ const (
 
 // listedRow is a row of _all_docs.
 type listedRow struct {
-	ID  string          `json:"id"`
-	Doc json.RawMessage `json:"doc"`
+	ID    string          `json:"id"`
+	Doc   json.RawMessage `json:"doc"`
+	Value struct {
+		Revision string `json:"rev"`
+	} `json:"value"`
 }
 
 func showDocuments(l *look) (any, error) {
@@ -88,6 +94,7 @@ func showDocuments(l *look) (any, error) {
 		return nil, err
 	}
 	list.fill(rows)
+	list.Deleted, _ = strconv.Atoi(l.form.Get("deleted")) // 0 for none
 	return list, nil
 }
 
@@ -163,7 +170,7 @@ func (list *documentList) fill(rows []listedRow) {
 	slices.SortStableFunc(order, func(a, b string) int { return seen[b] - seen[a] })
 	list.Columns = order[:min(len(order), columnsShown)]
 	for i, row := range rows {
-		shown := documentRow{ID: row.ID}
+		shown := documentRow{ID: row.ID, Revision: row.Value.Revision}
 		for _, name := range list.Columns {
 			shown.Values = append(shown.Values, valueText(bodies[i][name]))
 		}

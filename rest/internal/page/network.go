@@ -2,6 +2,7 @@ package page
 
 import (
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -10,7 +11,20 @@ type networkView struct {
 	Listener *listenerCard
 	Looked   bool // for peers
 	Peers    []peerRow
+	Known    []knownServers
 	Problem  *Problem
+}
+
+// knownServers are the peers of a database whose certificates were trusted on first use.
+type knownServers struct {
+	Database string
+	Servers  []knownServer
+}
+
+type knownServer struct {
+	Address     string    `json:"address"`
+	Fingerprint string    `json:"fingerprint"`
+	Since       time.Time `json:"since"`
 }
 
 // listenerCard is where peers reach this server.
@@ -56,25 +70,33 @@ func showNetwork(l *look) (any, error) {
 			v.Problem = problemOf(err)
 		}
 	}
-	return v, nil
+	return v, v.addKnown(l)
 }
 
-// identityRow is the public part of an identity.
-type identityRow struct {
-	Label        string    `json:"label"`
-	Fingerprint  string    `json:"fingerprint"`
-	Expires      time.Time `json:"expires"`
-	Warning      string    `json:"warning"`
-	Certificates string    `json:"certificates"`
-}
-
-// Days are left until the identity expires.
-func (i identityRow) Days() int { return int(time.Until(i.Expires).Hours() / 24) }
-
-func showIdentities(l *look) (any, error) {
-	var all []identityRow
-	if err := l.get(&all, "/_identities"); err != nil && !isStatus(err, http.StatusNotImplemented) {
-		return nil, err
+// addKnown adds the databases that have trusted peers on first use.
+func (v *networkView) addKnown(l *look) error {
+	var names []string
+	if err := l.get(&names, "/_all_dbs"); err != nil {
+		return err
 	}
-	return all, nil
+	for _, name := range names {
+		known := knownServers{Database: name}
+		if err := l.get(&known.Servers, "/%s/_known_servers", name); err != nil {
+			return err
+		}
+		if len(known.Servers) > 0 {
+			v.Known = append(v.Known, known)
+		}
+	}
+	return nil
+}
+
+// forgetServer forgets the certificate of a peer.
+func forgetServer(l *look) (string, error) {
+	path := "/" + segment(l.form.Get("db")) + "/_known_servers/" + url.PathEscape(l.form.Get("address"))
+	err := l.send(nil, Request{Method: http.MethodDelete, Path: path})
+	if isStatus(err, http.StatusNotFound) { // it was forgotten before
+		err = nil
+	}
+	return "/_tandem/network", err
 }

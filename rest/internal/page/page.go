@@ -51,14 +51,15 @@ func views() []view {
 		{path: "login", name: "login", title: "Log in", show: showLogin, act: logIn},
 		{path: "logout", name: "login", title: "Log out", act: logOut},
 		{path: "docs", name: "databases", title: "Documents", show: showDatabases},
-		{path: "docs/{ks}", name: "documents", title: "Documents", show: showDocuments},
+		{path: "docs/{ks}", name: "documents", title: "Documents", show: showDocuments, act: deleteSelected},
 		{path: "new/{ks}", name: "document", title: "New document", show: showNew, act: saveNew},
 		{path: "docs/{ks}/{id}", name: "document", title: "Document", show: showDocument, act: changeDocument},
-		{path: "sync/{ks}/{id}", name: "sync", title: "Sync of a document", show: showSync},
+		{path: "sync/{ks}/{id}", name: "sync", title: "Sync of a document", show: showSync, act: setExpiry},
 		{path: "conflicts", name: "conflicts", title: "Conflicts", show: showConflicts, act: settleConflict},
 		{path: "replications", name: "replications", title: "Replications", show: showReplications, act: changeReplication},
-		{path: "network", name: "network", title: "Network", show: showNetwork},
-		{path: "identities", name: "identities", title: "Identities", show: showIdentities},
+		{path: "network", name: "network", title: "Network", show: showNetwork, act: forgetServer},
+		{path: "mesh", name: "mesh", title: "Mesh", show: showMesh, act: changeMesh},
+		{path: "identities", name: "identities", title: "Identities", show: showIdentities, act: makeIdentity},
 		{path: "log", name: "log", title: "Log", show: showLog},
 		{path: "query", name: "query", title: "Query", show: showQuery, act: runQuery},
 	}
@@ -76,6 +77,9 @@ func (p *Page) Serve(w http.ResponseWriter, r *http.Request, v Visit) {
 		return
 	case v.Path == "log/live":
 		v.Pass(Request{Path: "/_log?" + url.Values{"level": {levelOf(r)}}.Encode()}, func(http.Header) {})
+		return
+	case v.Path == "log/download":
+		downloadLog(w, r, v)
 		return
 	case strings.HasPrefix(v.Path, blobPrefix):
 		serveBlob(w, r, v)

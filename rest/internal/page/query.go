@@ -77,7 +77,7 @@ func (v *queryView) run(l *look) error {
 	if err != nil {
 		return err
 	}
-	path := "/" + v.KS + "/_query"
+	path := "/" + v.KS + "/_query?explain=rows"
 	began := time.Now()
 	answer := l.Ask(Request{Method: http.MethodPost, Path: path, Body: body, Most: resultMost})
 	v.Took = time.Since(began)
@@ -87,24 +87,21 @@ func (v *queryView) run(l *look) error {
 		}
 		return p
 	}
-	v.fill(answer.Body)
-	var plan struct {
-		Plan    string `json:"plan"`
-		Scanned uint64 `json:"rows_scanned"`
-	}
-	if l.send(&plan, Request{Method: http.MethodPost, Path: path + "?explain=true", Body: body}) == nil {
-		v.Plan, v.Scanned = plan.Plan, plan.Scanned
-	}
-	return nil
+	return v.fill(answer.Body)
 }
 
 // fill makes a table of rows, whose columns are the members of all that are shown.
-func (v *queryView) fill(text []byte) {
-	var rows []json.RawMessage
-	if json.Unmarshal(text, &rows) != nil {
-		return
+func (v *queryView) fill(text []byte) error {
+	var got struct {
+		Plan    string            `json:"plan"`
+		Scanned uint64            `json:"rows_scanned"`
+		Rows    []json.RawMessage `json:"rows"`
 	}
-	v.Total = len(rows)
+	if err := json.Unmarshal(text, &got); err != nil {
+		return err
+	}
+	rows := got.Rows
+	v.Plan, v.Scanned, v.Total = got.Plan, got.Scanned, len(rows)
 	rows = rows[:min(len(rows), rowsShown)]
 	at := map[string]int{}
 	for _, row := range rows {
@@ -125,4 +122,11 @@ func (v *queryView) fill(text []byte) {
 		all.WriteString(pretty(row) + "\n")
 	}
 	v.JSON = all.String()
+	return nil
+}
+
+// Named shows the query as the configuration of a server names it.
+func (v *queryView) Named() string {
+	text, _ := json.MarshalIndent(map[string]any{"queries": map[string]string{"NAME": v.Text}}, "", "  ") // texts
+	return string(text)
 }

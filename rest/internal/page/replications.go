@@ -13,7 +13,15 @@ type replicationView struct {
 	Replications []replicationRow
 	Databases    []string
 	Form         replicationForm
+	Test         *connectionTest
 	Problem      *Problem
+}
+
+// connectionTest says whether a peer lets a replication in.
+type connectionTest struct {
+	OK          bool        `json:"ok"`
+	Fingerprint string      `json:"fingerprint"`
+	Error       *taskFailed `json:"error"`
 }
 
 // replicationForm is what was typed to begin a replication. The password is not shown again.
@@ -65,15 +73,22 @@ func changeReplication(l *look) (string, error) {
 	case "forget":
 		return here, l.send(nil, Request{Method: http.MethodDelete, Path: path})
 	}
-	err := l.begin()
-	if err == nil {
+	var test *connectionTest
+	var err error
+	if l.form.Get("do") == "test" || l.r.URL.Query().Get("part") == "test" {
+		test = new(connectionTest)
+		err = l.request(test, "/_replicate/_test")
+	} else if err = l.request(nil, "/_replicate"); err == nil {
 		return here, nil
 	}
 	v, failed := l.replications()
 	if failed != nil {
 		return "", failed
 	}
-	v.Form, v.Problem = l.replicationForm(), problemOf(err)
+	v.Form = l.replicationForm()
+	if v.Test = test; err != nil {
+		v.Test, v.Problem = nil, problemOf(err)
+	}
 	return "", &redo{v, v.Problem}
 }
 
@@ -86,8 +101,8 @@ func (l *look) replicationForm() replicationForm {
 	}
 }
 
-// begin sends the form as a request for a replication.
-func (l *look) begin() error {
+// request sends the form as a replication.
+func (l *look) request(to any, path string) error {
 	f := l.replicationForm()
 	wanted := map[string]any{
 		"continuous": f.Continuous, "bidirectional": f.Direction == "both", "trust_on_first_use": f.Trust,
@@ -112,5 +127,5 @@ func (l *look) begin() error {
 	if err != nil {
 		return err
 	}
-	return l.send(nil, Request{Method: http.MethodPost, Path: "/_replicate", Body: body})
+	return l.send(to, Request{Method: http.MethodPost, Path: path, Body: body})
 }

@@ -1,11 +1,21 @@
 package page
 
-import "net/url"
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
 
-// syncState is why a document is in sync with each peer, or not.
+// syncState is why a document is in sync with each peer, or not, what it was, and how long it stays.
 type syncState struct {
-	KS, ID string
-	Peers  []explanation
+	KS, ID  string
+	Peers   []explanation
+	History []pastRevision
+	Expires time.Time // zero for never
+	Set     bool      // the expiry was just set
+	Problem *Problem
 }
 
 type explanation struct {
@@ -16,8 +26,102 @@ type explanation struct {
 	Remote   string `json:"remoteRevision"`
 }
 
+// pastRevision is a known revision of a document.
+type pastRevision struct {
+	Revision string          `json:"revision"`
+	Role     string          `json:"role"`
+	Time     time.Time       `json:"time"`
+	Source   string          `json:"source"`
+	Own      bool            `json:"own"`
+	Deleted  bool            `json:"deleted"`
+	Body     json.RawMessage `json:"body"`
+	Peers    []string        `json:"peers"`
+}
+
+// Author says who has written the revision.
+func (p pastRevision) Author() string {
+	switch {
+	case p.Own:
+		return "this database"
+	case p.Source != "":
+		return "database " + p.Source
+	}
+	return "not noted in revision trees"
+}
+
+// Text shows the body, "" where it is not kept.
+func (p pastRevision) Text() string {
+	switch {
+	case p.Deleted:
+		return "(deleted)"
+	case len(p.Body) > partShown:
+		return string(p.Body[:partShown]) + "…"
+	case p.Body == nil:
+		return ""
+	}
+	return pretty(p.Body)
+}
+
+// historyMost bounds the history of a document: it has the bodies that are kept.
+const historyMost = 64 << 20
+
 func showSync(l *look) (any, error) {
-	s := syncState{KS: l.vars["ks"], ID: l.vars["id"]}
-	err := l.send(&s.Peers, Request{Path: "/" + s.KS + "/_explain/" + url.PathEscape(s.ID)})
-	return s, err
+	s := &syncState{KS: l.vars["ks"], ID: l.vars["id"], Set: l.form.Has("set")}
+	return s, l.addSync(s)
+}
+
+func (l *look) addSync(s *syncState) error {
+	id := url.PathEscape(s.ID)
+	if err := l.send(&s.History, Request{Path: "/" + s.KS + "/_history/" + id, Most: historyMost}); err != nil {
+		return err
+	}
+	if err := l.send(&s.Peers, Request{Path: "/" + s.KS + "/_explain/" + id}); err != nil {
+		return err
+	}
+	var expiry struct {
+		At time.Time `json:"_exp"`
+	}
+	err := l.send(&expiry, Request{Path: "/" + s.KS + "/_expiry/" + id})
+	if isStatus(err, http.StatusNotFound) { // a deleted document has none
+		err = nil
+	}
+	s.Expires = expiry.At
+	return err
+}
+
+// Deleted reports whether the document is deleted.
+func (s *syncState) Deleted() bool { return len(s.History) > 0 && s.History[0].Deleted }
+
+// expiryUnits are the lengths of the units that the form has.
+var expiryUnits = map[string]time.Duration{"minutes": time.Minute, "hours": time.Hour, "days": 24 * time.Hour}
+
+// expiryMost bounds the number of units, so that every time has a year of four digits.
+const expiryMost = 100_000
+
+// setExpiry sets when the document is purged.
+func setExpiry(l *look) (string, error) {
+	s := &syncState{KS: l.vars["ks"], ID: l.vars["id"]}
+	body := []byte(`{"_exp":null}`)
+	if l.form.Get("do") != "never" {
+		n, err := strconv.Atoi(l.form.Get("in"))
+		unit := expiryUnits[l.form.Get("unit")]
+		if err != nil || n < 1 || n > expiryMost || unit == 0 {
+			return "", l.syncAgain(s, &Problem{Status: http.StatusBadRequest, Reason: "this is no time from now", Hint: "write a number from 1 to 100000"})
+		}
+		body, _ = json.Marshal(map[string]time.Time{"_exp": time.Now().UTC().Add(time.Duration(n) * unit).Truncate(time.Second)})
+	}
+	id := url.PathEscape(s.ID)
+	if err := l.send(nil, Request{Method: http.MethodPut, Path: "/" + s.KS + "/_expiry/" + id, Body: body}); err != nil {
+		return "", l.syncAgain(s, problemOf(err))
+	}
+	return "/_tandem/sync/" + s.KS + "/" + id + "?set", nil
+}
+
+// syncAgain shows the view with a problem.
+func (l *look) syncAgain(s *syncState, p *Problem) error {
+	if err := l.addSync(s); err != nil {
+		return err
+	}
+	s.Problem = p
+	return &redo{s, p}
 }

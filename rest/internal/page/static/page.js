@@ -28,6 +28,19 @@ const showTimes = () => {
 showTimes();
 setInterval(showTimes, 30000);
 
+// Rates: what a count has grown by since it was shown last.
+const counts = new Map();
+const showRates = () => {
+  const now = performance.now();
+  for (const shown of document.querySelectorAll("[data-rate]")) {
+    const value = Number(shown.dataset.count), before = counts.get(shown.dataset.rate);
+    counts.set(shown.dataset.rate, { value, now });
+    const rate = before && now > before.now ? (value - before.value) * 1000 / (now - before.now) : 0;
+    if (rate > 0) shown.append(" · " + (rate < 10 ? rate.toFixed(1) : Math.round(rate)) + "/s");
+  }
+};
+showRates();
+
 // A server that goes away is said once, and looked for.
 let lastSeen = new Date();
 const away = (is) => {
@@ -36,6 +49,7 @@ const away = (is) => {
   $("#away").hidden = false;
 };
 document.addEventListener("htmx:after:request", () => away(false));
+document.addEventListener("htmx:after:swap", () => { showTimes(); showRates(); });
 document.addEventListener("htmx:error", () => away(true));
 
 // Questions before what cannot be undone.
@@ -74,6 +88,18 @@ if (text) {
 editor?.addEventListener("change", (event) => {
   if (event.target.name?.startsWith("pick.")) editor.requestSubmit(editor.querySelector("button[value=choose]"));
 });
+
+// Queries that were run here, the latest first; they stay in this browser.
+const earlier = $("#history");
+if (earlier) {
+  const kept = JSON.parse(stored("queries") || "[]"), ran = text.defaultValue, most = 50;
+  const list = $("#ran") ? [ran, ...kept.filter((query) => query !== ran)].slice(0, most) : kept;
+  if ($("#ran")) store("queries", JSON.stringify(list));
+  const select = earlier.querySelector("select");
+  select.append(new Option("choose…", ""), ...list.map((query) => new Option(query.replace(/\s+/g, " ").slice(0, 80), query)));
+  select.addEventListener("change", () => { if (select.value) { text.value = select.value; text.focus(); } });
+  earlier.hidden = !list.length;
+}
 
 // The log, live: records come above the others.
 const log = $("#log");
