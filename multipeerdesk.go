@@ -171,14 +171,14 @@ func (d *joinDesk) anyNew(ctx context.Context) (yes bool) {
 
 // takeAndEnd writes which invitations this run answers for.
 func (d *joinDesk) takeAndEnd(ctx context.Context) error {
-	taken, now := make(map[string]bool), time.Now()
+	now := time.Now()
 	err := d.change(ctx, func(_ *store.Tx, row *namedInvitation) bool {
 		switch age := time.Since(time.Unix(row.Created, 0)); {
 		case row.State == InvitationNew && (age > InvitationLife || age < -InvitationLife):
 			return row.end(InvitationExpired) // left by a process that has ended
 		case row.State == InvitationNew:
 			row.Run = d.id
-			taken[row.id] = true
+			d.offer(row.invitationRow, row.id) // before others can read that this run answers
 			return row.end(InvitationOpen)
 		case row.State == InvitationOpen && row.Run == d.id && d.isOver(row.id, now):
 			return row.end(InvitationExpired)
@@ -191,10 +191,22 @@ func (d *joinDesk) takeAndEnd(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	maps.DeleteFunc(d.ends, func(_ string, end time.Time) bool { return now.After(end) }) // also of used ones
-	for id := range taken {
-		d.ends[id] = time.Now().Add(InvitationLife) // by the monotonic clock
-	}
 	return nil
+}
+
+// offer has the desk answer for the code of an invitation.
+func (d *joinDesk) offer(row invitationRow, id string) {
+	key, ok := row.key()
+	if !ok {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.open == nil {
+		d.open = make(map[joining.Key]string)
+	}
+	d.open[key] = id
+	d.ends[id] = time.Now().Add(InvitationLife) // by the monotonic clock
 }
 
 func (d *joinDesk) isOver(id string, now time.Time) bool {

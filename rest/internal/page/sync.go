@@ -92,6 +92,9 @@ func (l *look) addSync(s *syncState) error {
 // Deleted reports whether the document is deleted.
 func (s *syncState) Deleted() bool { return len(s.History) > 0 && s.History[0].Deleted }
 
+// Elsewhere reports whether a peer is known to have the current revision.
+func (s *syncState) Elsewhere() bool { return len(s.History) > 0 && len(s.History[0].Peers) > 0 }
+
 // expiryUnits are the lengths of the units that the form has.
 var expiryUnits = map[string]time.Duration{"minutes": time.Minute, "hours": time.Hour, "days": 24 * time.Hour}
 

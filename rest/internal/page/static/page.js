@@ -14,6 +14,8 @@ $("#theme")?.addEventListener("click", () => {
   store("theme", root.dataset.theme);
 });
 
+$("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a narrow screen
+
 // Times are relative; the title has the absolute one.
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const showTimes = () => {
@@ -50,6 +52,7 @@ const away = (is) => {
 };
 document.addEventListener("htmx:after:request", () => away(false));
 document.addEventListener("htmx:after:swap", () => { showTimes(); showRates(); });
+document.addEventListener("htmx:after:swap", () => $("#test > *")?.scrollIntoView({ block: "nearest" }));
 document.addEventListener("htmx:error", () => away(true));
 
 // Questions before what cannot be undone.
