@@ -7,9 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/tandemdb/tandem"
 )
 
@@ -29,12 +26,8 @@ func serveMetrics(
 	if err != nil {
 		return "", nil, withHint(fmt.Errorf("serve metrics at %s: %w", addr, err), "choose another address for --metrics")
 	}
-	registry := prometheus.NewRegistry()
-	if err := registry.Register(metrics{listener}); err != nil {
-		return "", nil, err
-	}
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.Handle("/metrics", metrics{listener})
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	done := make(chan struct{})
 	go func() {
@@ -49,57 +42,57 @@ func serveMetrics(
 	}, nil
 }
 
-// metrics collects the counts of a listener.
+// metrics answers with the counts of a listener. It writes Prometheus's text format itself: the client
+// library of Prometheus would be a tenth of the program, and run at each start.
 type metrics struct{ listener *tandem.URLEndpointListener }
 
-var (
-	connectedMetric   = describeMetric("connections", "Peers that are connected.")
-	activeMetric      = describeMetric("connections_active", "Peers that are replicating just now.")
-	acceptedMetric    = describeMetric("connections_total", "Peers that were let in.")
-	errorsMetric      = describeMetric("connection_errors_total", "Connections that ended without a goodbye.")
-	documentsMetric   = describeMetric("documents_total", "Documents that arrived.", "direction")
-	documentErrMetric = describeMetric("document_errors_total", "Documents that did not arrive.", "direction")
-	bodyBytesMetric   = describeMetric("document_bytes_total", "Bytes of the bodies that arrived.", "direction")
-	wireBytesMetric   = describeMetric("wire_bytes_total", "Bytes on the connections, before TLS.", "direction")
-	deltasMetric      = describeMetric("deltas_total", "Documents that crossed the wire as deltas.", "direction")
-	deltaSavedMetric  = describeMetric("delta_saved_bytes_total", "Bytes that deltas did not send.")
-	blobsMetric       = describeMetric("blobs_total", "Blobs that crossed the wire.", "direction")
-	conflictsMetric   = describeMetric("conflicts_total", "Conflicts that were resolved.")
-)
-
-func describeMetric(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc("tandem_"+name, help, labels, nil)
+// ServeHTTP implements [http.Handler].
+func (m metrics) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	var page metricsPage
+	page.collect(m.listener.Status(), m.listener.Statistics())
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	_, _ = w.Write(page.text)
 }
 
-// Describe implements [prometheus.Collector].
-func (m metrics) Describe(out chan<- *prometheus.Desc) { prometheus.DescribeByCollect(m, out) }
+// metricsPage is a page of metrics.
+type metricsPage struct{ text []byte }
 
-// Collect implements [prometheus.Collector].
-func (m metrics) Collect(out chan<- prometheus.Metric) {
-	status, total := m.listener.Status(), m.listener.Statistics()
-	gauge := func(d *prometheus.Desc, n int) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n))
-	}
-	counter := func(d *prometheus.Desc, n uint64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
-	}
-	gauge(connectedMetric, status.ConnectionCount)
-	gauge(activeMetric, status.ActiveConnectionCount)
-	counter(acceptedMetric, total.Connections)
-	counter(errorsMetric, total.Failures)
+// The types of metrics: one that goes up and down, and one that only goes up.
+const (
+	gauge   = "gauge"
+	counter = "counter"
+)
 
-	p := total.Progress
-	for direction, d := range map[string]tandem.DirectionProgress{"sent": p.Push, "received": p.Pull} {
-		counter(documentsMetric, d.Documents, direction)
-		counter(documentErrMetric, d.Failed, direction)
-		counter(bodyBytesMetric, d.Bytes, direction)
-	}
-	counter(wireBytesMetric, p.BytesSent, "sent")
-	counter(wireBytesMetric, p.BytesReceived, "received")
-	counter(deltasMetric, p.DeltasSent, "sent")
-	counter(deltasMetric, p.DeltasReceived, "received")
-	counter(deltaSavedMetric, p.DeltaSaved)
-	counter(blobsMetric, p.BlobsSent, "sent")
-	counter(blobsMetric, p.BlobsReceived, "received")
-	counter(conflictsMetric, p.Conflicts)
+// add writes a metric that has one value.
+func (p *metricsPage) add(kind, name, help string, value uint64) {
+	p.describe(kind, name, help)
+	p.text = fmt.Appendf(p.text, "tandem_%s %d\n", name, value)
+}
+
+// addSides writes a counter with a value for each direction.
+func (p *metricsPage) addSides(name, help string, sent, received uint64) {
+	p.describe(counter, name, help)
+	p.text = fmt.Appendf(p.text, "tandem_%s{direction=\"received\"} %d\n", name, received)
+	p.text = fmt.Appendf(p.text, "tandem_%s{direction=\"sent\"} %d\n", name, sent)
+}
+
+func (p *metricsPage) describe(kind, name, help string) {
+	p.text = fmt.Appendf(p.text, "# HELP tandem_%s %s\n# TYPE tandem_%s %s\n", name, help, name, kind)
+}
+
+func (p *metricsPage) collect(status tandem.ConnectionStatus, total tandem.ListenerStatistics) {
+	p.add(gauge, "connections", "Peers that are connected.", uint64(status.ConnectionCount))                         //nolint:gosec // a count
+	p.add(gauge, "connections_active", "Peers that are replicating just now.", uint64(status.ActiveConnectionCount)) //nolint:gosec // a count
+	p.add(counter, "connections_total", "Peers that were let in.", total.Connections)
+	p.add(counter, "connection_errors_total", "Connections that ended without a goodbye.", total.Failures)
+
+	all := total.Progress
+	p.addSides("documents_total", "Documents that arrived.", all.Push.Documents, all.Pull.Documents)
+	p.addSides("document_errors_total", "Documents that did not arrive.", all.Push.Failed, all.Pull.Failed)
+	p.addSides("document_bytes_total", "Bytes of the bodies that arrived.", all.Push.Bytes, all.Pull.Bytes)
+	p.addSides("wire_bytes_total", "Bytes on the connections, before TLS.", all.BytesSent, all.BytesReceived)
+	p.addSides("deltas_total", "Documents that crossed the wire as deltas.", all.DeltasSent, all.DeltasReceived)
+	p.add(counter, "delta_saved_bytes_total", "Bytes that deltas did not send.", all.DeltaSaved)
+	p.addSides("blobs_total", "Blobs that crossed the wire.", all.BlobsSent, all.BlobsReceived)
+	p.add(counter, "conflicts_total", "Conflicts that were resolved.", all.Conflicts)
 }

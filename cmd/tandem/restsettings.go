@@ -6,14 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/crypto/argon2"
 
 	"github.com/tandemdb/tandem"
@@ -24,15 +21,12 @@ import (
 func (a *app) restConfiguration(s *restServer, dbs []*tandem.Database, f *serveFlags, listener *tandem.URLEndpointListener) (cfg rest.Configuration, err error) {
 	cfg = rest.Configuration{
 		Sync: listener, Log: a.log, Logger: a.logger(),
-		Hosts: append(hostsOf(listener), f.rest.hosts...), Page: f.rest.page,
+		Hosts: append(hostsOf(listener), f.rest.hosts...), Page: f.rest.page, Metrics: metrics{listener},
 	}
 	if err := f.rest.openStatic(s, &cfg); err != nil {
 		return cfg, err
 	}
 	if cfg.Proxies, err = f.rest.networks(); err != nil {
-		return cfg, err
-	}
-	if cfg.Metrics, err = metricsHandler(listener); err != nil {
 		return cfg, err
 	}
 	if cfg.Identities, err = identityStore(); err != nil {
@@ -63,13 +57,6 @@ func (f *restFlags) openStatic(s *restServer, cfg *rest.Configuration) error {
 	s.tidy = append(s.tidy, func() { _ = root.Close() })
 	cfg.Static = root.FS()
 	return nil
-}
-
-// metricsHandler answers with the counts of a listener.
-func metricsHandler(listener *tandem.URLEndpointListener) (http.Handler, error) {
-	registry := prometheus.NewRegistry()
-	err := registry.Register(metrics{listener})
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), err
 }
 
 // restUsers sets those who may log in. Where serve knows none, it makes an admin with a password for

@@ -1,8 +1,7 @@
 package transport
 
 import (
-	"bytes"
-	"html/template"
+	"html"
 	"net/http"
 	"strings"
 )
@@ -18,18 +17,16 @@ func pageFor(r *http.Request, secure bool) *refusal {
 	if secure {
 		scheme = "wss"
 	}
-	var page bytes.Buffer
-	if err := pageTemplate.Execute(&page, map[string]string{"URL": scheme + "://" + r.Host + "/DATABASE"}); err != nil {
-		return nil
-	}
 	no := refuse(http.StatusUpgradeRequired, "a browser was shown how to connect")
 	no.header = "Upgrade: websocket\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n" +
 		"X-Content-Type-Options: nosniff"
-	no.page = page.String()
+	no.page = strings.ReplaceAll(page, "{URL}", html.EscapeString(scheme+"://"+r.Host+"/DATABASE"))
 	return no
 }
 
-var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
+// page stands here without html/template: every program with a template keeps all exported methods of
+// all its types, and so would every program that uses Tandem.
+const page = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
@@ -37,7 +34,7 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
 <h1>A Tandem listener</h1>
 <p>Databases sync with this port. There are no pages here.</p>
 <p>To sync a database with one that is shared here, write its name in place of DATABASE:</p>
-<pre>tandem sync COPY {{.URL}}</pre>
-<p>In a Couchbase Lite app, the endpoint of the replicator is <code>{{.URL}}</code>.</p>
+<pre>tandem sync COPY {URL}</pre>
+<p>In a Couchbase Lite app, the endpoint of the replicator is <code>{URL}</code>.</p>
 </html>
-`))
+`
