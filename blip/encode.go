@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"sync"
 
 	"github.com/klauspost/compress/flate"
 
@@ -16,12 +17,20 @@ import (
 type Encoder struct {
 	level   int
 	crc     uint32
-	out     appender
-	deflate *flate.Writer // created for the first compressed frame: it takes most of a megabyte
+	deflate *deflater // nil before the first compressed frame
 }
 
 // NewEncoder returns an encoder for a new connection. Level is the deflate level, 1 (fast) to 9 (small).
 func NewEncoder(level int) *Encoder { return &Encoder{level: level} }
+
+// Close lets other encoders use memory of this one, which ends here. An encoder that is not closed is
+// left to the garbage collector.
+func (e *Encoder) Close() {
+	if e.deflate != nil {
+		idleDeflaters[e.level].Put(e.deflate)
+		e.deflate = nil
+	}
+}
 
 // Append appends a frame that carries body, deflated if flags include Compressed, and returns the
 // extended buffer. Deflating makes body at most 16 bytes longer.
@@ -46,12 +55,7 @@ func (e *Encoder) appendDeflated(dst, body []byte) ([]byte, error) {
 	if err := e.startDeflate(); err != nil {
 		return dst, err
 	}
-	e.out.buf = dst
-	_, err := e.deflate.Write(body)
-	if err == nil {
-		err = e.deflate.Flush()
-	}
-	dst, e.out.buf = e.out.buf, nil
+	dst, err := e.deflate.append(dst, body)
 	if err != nil {
 		return dst, fault.Unexpected.In("deflate", "").Because(err)
 	}
@@ -61,14 +65,48 @@ func (e *Encoder) appendDeflated(dst, body []byte) ([]byte, error) {
 	return dst[:len(dst)-len(syncTrailer)], nil
 }
 
-func (e *Encoder) startDeflate() (err error) {
-	if e.deflate == nil {
-		e.deflate, err = flate.NewWriter(&e.out, e.level)
+// startDeflate begins the stream, unless it has begun.
+func (e *Encoder) startDeflate() error {
+	if e.deflate != nil {
+		return nil
 	}
-	if err != nil {
+	if e.level < flate.BestSpeed || e.level > flate.BestCompression {
+		return fault.Invalid.In("deflate", "").Says("level %d is none of 1 to 9", e.level)
+	}
+	if idle, ok := idleDeflaters[e.level].Get().(*deflater); ok {
+		idle.writer.Reset(&idle.out)
+		e.deflate = idle
+		return nil
+	}
+	made := &deflater{}
+	var err error
+	if made.writer, err = flate.NewWriter(&made.out, e.level); err != nil {
 		return fault.Invalid.In("deflate", "").Because(err)
 	}
+	e.deflate = made
 	return nil
+}
+
+// deflater writes one deflate stream at a time. It takes most of a megabyte, which a short conversation
+// hardly fills.
+type deflater struct {
+	writer *flate.Writer
+	out    appender
+}
+
+// idleDeflaters has those of closed encoders, by level. They are reset before they are used again, and
+// never refer to what an earlier stream has said.
+var idleDeflaters [flate.BestCompression + 1]sync.Pool //nolint:gochecknoglobals // holds no state
+
+// append appends body to dst, deflated and flushed.
+func (d *deflater) append(dst, body []byte) ([]byte, error) {
+	d.out.buf = dst
+	_, err := d.writer.Write(body)
+	if err == nil {
+		err = d.writer.Flush()
+	}
+	dst, d.out.buf = d.out.buf, nil
+	return dst, err
 }
 
 // appender is an io.Writer that appends to a slice.

@@ -128,6 +128,29 @@ func TestEncoderWritesWorkedExamples(t *testing.T) {
 	}
 }
 
+// An encoder that has the memory of a closed one refers to nothing that the closed one has sent.
+func TestAnEncoderBeginsAnew(t *testing.T) {
+	secret := bytes.Repeat([]byte("what another peer was told"), 1000)
+	for level := 1; level <= 9; level++ {
+		var first []byte
+		for i := range 10 {
+			encoder, decoder := blip.NewEncoder(level), blip.NewDecoder(1<<20)
+			raw, err := encoder.Append(nil, 1, blip.Compressed, secret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 {
+				first = raw
+			}
+			if f, err := decoder.Decode(raw); err != nil || !bytes.Equal(f.Body, secret) || !bytes.Equal(raw, first) {
+				t.Errorf("level %d: frame %d differs from the first, or does not decode: %v", level, i, err)
+			}
+			encoder.Close()
+			decoder.Close()
+		}
+	}
+}
+
 func TestChecksumOfTheFirstFrame(t *testing.T) {
 	raw, err := blip.NewEncoder(1).Append(nil, 1, blip.TypeRPY, []byte{0x00, '[', ']'})
 	if err != nil {

@@ -33,6 +33,7 @@ func (c *Conn) write(ctx context.Context) {
 		budget: newBudget(c.cfg.Compression),
 	}
 	err := w.run(ctx)
+	w.enc.Close()
 	c.mu.Lock()
 	if !c.over { // otherwise the end of the connection has caused err
 		c.writeErr = withFault(err)
