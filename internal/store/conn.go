@@ -17,7 +17,6 @@ import (
 const (
 	busyTimeout = 30 * time.Second // how long to wait for another process's lock
 	maxMemory   = 512 << 20        // bytes one connection may use: several of the largest bodies
-	cacheKiB    = 8 << 10          // the page cache of one connection
 	walPages    = 4096             // the log is copied into the database file at this length (32 MiB)
 )
 
@@ -32,6 +31,7 @@ type conn struct {
 	rest    rowRest // what writeRow has bound last
 	scratch *scratch
 	broken  bool // a panic has passed through it
+	wide    bool // see widen
 }
 
 // openConn opens the database file in the folder path through the SQLite file system called vfs; ""
@@ -72,11 +72,11 @@ func (c *conn) configure(o Options) error {
 		return err
 	}
 	if o.ReadOnly {
-		return c.Exec(fmt.Sprintf(`PRAGMA locking_mode=exclusive; PRAGMA cache_size=-%d; PRAGMA temp_store=file;
-			PRAGMA query_only=on`, cacheKiB))
+		return c.Exec(fmt.Sprintf(`PRAGMA locking_mode=exclusive; PRAGMA cache_size=%d; PRAGMA temp_store=file;
+			PRAGMA query_only=on`, cachePages))
 	}
-	return c.Exec(fmt.Sprintf(`PRAGMA cache_size=-%d; PRAGMA temp_store=file; PRAGMA synchronous=%s;
-		PRAGMA wal_autocheckpoint=%d`, cacheKiB, o.synchronous(), walPages))
+	return c.Exec(fmt.Sprintf(`PRAGMA cache_size=%d; PRAGMA temp_store=file; PRAGMA synchronous=%s;
+		PRAGMA wal_autocheckpoint=%d`, cachePages, o.synchronous(), walPages))
 }
 
 func (o Options) synchronous() string {

@@ -1,6 +1,9 @@
 package store
 
 import (
+	"context"
+	"errors"
+
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
 
@@ -18,6 +21,18 @@ func LogFile(file vfs.File) vfs.File {
 	log := &logFile{File: file}
 	log.gather()
 	return log
+}
+
+// CachePages returns the size of the writing connection's page cache.
+func (db *DB) CachePages() (pages int64, err error) {
+	err = db.writer.submit(&request{ctx: context.Background(), alone: func(c *conn) error {
+		s, _, err := c.Prepare(`PRAGMA cache_size`)
+		if err != nil {
+			return err
+		}
+		return errors.Join(query(s, func(s *sqlite3.Stmt) error { pages = s.ColumnInt64(0); return nil }), s.Close())
+	}})
+	return pages, err
 }
 
 // Closed returns a channel that is closed as soon as [DB.Close] begins.

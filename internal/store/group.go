@@ -51,6 +51,7 @@ func (w *writer) commitGroup(first *request) {
 			r.finish(err)
 		}
 	}
+	w.c.widen()
 	if g.after != nil {
 		w.serve(g.after)
 	}

@@ -128,6 +128,7 @@ func (tx *Tx) run(ctx context.Context, run *queryRun, l QueryLimits, use func(*q
 		if err != nil {
 			return tx.queryFault(ctx, err, l)
 		}
+		defer tx.c.widen()
 		defer rows.Close()
 		if err := use(rows); err != nil {
 			return err
