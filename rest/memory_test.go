@@ -21,8 +21,9 @@ func TestMemoryStaysFlat(t *testing.T) {
 		cfg.Databases[0].Queries = map[string]rest.NamedQuery{"all": {Text: "SELECT META().id FROM _"}}
 	})
 	c := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
-	w := &work{s: s, client: c, documents: testsize.Pick(1000, 20_000)}
-	const warm, rounds = 5, 13 // the first ones fill the ring that feeds read from
+	w := &work{s: s, client: c, documents: testsize.Pick(300, 20_000), requests: testsize.Pick(20, 60)}
+	const warm = 5 // rounds that fill the ring which feeds read from
+	rounds := testsize.Pick(9, 13)
 	var after []uint64
 	for n := range rounds {
 		w.round(n)
@@ -50,6 +51,7 @@ type work struct {
 	s         *server
 	client    *http.Client
 	documents int
+	requests  int // of each kind in a round
 }
 
 // send sends a request of bob, and reads the answer.
@@ -71,7 +73,7 @@ func (w *work) round(n int) {
 	w.send("GET", "/shop/_all_docs?include_docs=true", "")
 	w.send("GET", "/shop/_changes?include_docs=true", "")
 	w.send("GET", "/shop/_query/all", "")
-	for i := range 60 {
+	for i := range w.requests {
 		id := fmt.Sprintf("/shop/round-%d-%d", n, i)
 		w.send("PUT", id, `{"text":"`+strings.Repeat("x", 1000)+`","b":{"@type":"blob","data":"aGVsbG8="}}`)
 		w.send("GET", id, "")
