@@ -80,8 +80,8 @@ type FullTextIndex struct {
 	Progress func(done, total int64)
 }
 
-// Index is a definition for [Collection.CreateIndex]: a [ValueIndex], an [ArrayIndex] or a
-// [FullTextIndex].
+// Index is a definition for [Collection.CreateIndex]: a [ValueIndex], an [ArrayIndex], a
+// [FullTextIndex] or a [VectorIndex].
 type Index interface {
 	definition(name string) (store.Index, store.Progress, error)
 }
@@ -113,17 +113,19 @@ type IndexInfo struct {
 	FullText      bool   // it is a FullTextIndex, with these:
 	Language      string
 	IgnoreAccents bool
+	Vector        *VectorIndex // nil if it is no VectorIndex; without Progress
 }
 
 // CreateIndex creates an index and replaces any other index of the same name. It does nothing if
 // the index already exists with the same definition. Once a database has had an index, versions of
 // this package without indexes refuse the database with [ErrTooNew], and once it has had a
-// [FullTextIndex], so do versions without full-text indexes.
+// [FullTextIndex] or a [VectorIndex], so do versions that do not know it.
 //
 // Building a [ValueIndex] blocks all other writers: SQLite builds it in one transaction, which
 // takes about as long as a query over all documents. The others are built in steps, and other
 // writers proceed between the steps. Queries use such an index after the last step. CreateIndex with
-// the same definition, or [Database.Compact], continues an unfinished one. Within a batch, every
+// the same definition, or [Database.Compact], continues an unfinished one. A [VectorIndex] with
+// Centroids then makes its lists, if there are enough vectors; otherwise a later query has them made. Within a batch, every
 // index is built in a single step. The end of ctx ends the building.
 //
 // The error is [ErrInvalid] for an empty name or a name with a double quote, a [*QueryError] for
@@ -154,6 +156,7 @@ func (c *Collection) Indexes(ctx context.Context) (all []IndexInfo, err error) {
 		found, err := tx.Indexes(c.coll)
 		for _, i := range found {
 			info := IndexInfo{Name: i.Name, Path: i.Array, Expressions: i.Expressions, Where: i.Where}
+			info.Vector = vectorIndexOf(i)
 			if i.Text != nil {
 				info.FullText, info.Language, info.IgnoreAccents = true, i.Text.Language, i.Text.IgnoreAccents
 			}

@@ -54,6 +54,12 @@ type Options struct {
 	// Queries bound each run of a query.
 	Queries QueryOptions
 
+	// VectorCache is how many bytes of vectors a database keeps in memory, for the searches of its
+	// vector indexes: 4 for each dimension, and 24 for each vector. The vectors of an index that
+	// does not fit are read from the file by each search. Zero means 256 MiB; a negative number
+	// means none.
+	VectorCache int64
+
 	// SlowQuery is the shortest duration of a run that is logged as slow, with a hint if an index
 	// is missing. Time that the caller spends taking rows does not count. Zero means 1 second; a
 	// negative duration disables the log.
@@ -78,5 +84,7 @@ func (o Options) forStore() store.Options {
 		FullSync:   o.FullSync,
 		Secret:     o.EncryptionKey.forStore(),
 		Logger:     o.Logger,
+
+		VectorCache: o.VectorCache,
 	}
 }

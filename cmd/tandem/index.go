@@ -28,14 +28,15 @@ func newIndexCreate(a *app) *cobra.Command {
 		Example: "  tandem index create travel byCity --collection travel.hotels --value 'city, name'\n" +
 			"  tandem index create travel byName --collection travel.hotels --value 'name COLLATE NOCASE' --where \"country = 'France'\"\n" +
 			"  tandem index create travel byAuthor --collection travel.hotels --array reviews --expressions author\n" +
-			"  tandem index create travel text --collection travel.hotels --fulltext 'name, description' --language en",
+			"  tandem index create travel text --collection travel.hotels --fulltext 'name, description' --language en\n" +
+			"  tandem index create travel near --collection travel.hotels --vector embedding --dimensions 384 --metric cosine",
 		Args: cobra.ExactArgs(2),
 		RunE: a.do(func(ctx context.Context, args []string) error {
 			return coll.with(ctx, a, args[0], func(coll *tandem.Collection) error {
 				err := a.withBar("index", ofDocuments, func(show func(done, total uint64)) error {
 					return coll.CreateIndex(ctx, args[1], flags.index(show))
 				})
-				return marked(flags.only(), err)
+				return marked(flags.only(), invalidSetting(err))
 			})
 		}),
 	}
@@ -46,13 +47,32 @@ func newIndexCreate(a *app) *cobra.Command {
 	c.Flags().StringArrayVar(&flags.fullText, "fulltext", nil, "`PATH,…` to the texts whose words MATCH searches; may be repeated")
 	c.Flags().StringVar(&flags.language, "language", "", "of the texts: da, de, en, es, fi, fr, hu, it, nl, no, pt, ro, ru, sv or tr (with --fulltext); finds other forms of a word")
 	c.Flags().BoolVar(&flags.ignoreAccents, "ignore-accents", false, "letters with and without accents are the same (with --fulltext)")
+	c.Flags().StringVar(&flags.vector.Expression, "vector", "", "`EXPR` of a vector that APPROX_VECTOR_DISTANCE measures: an array of numbers, or base64 of float32 numbers")
+	c.Flags().IntVar(&flags.vector.Dimensions, "dimensions", 0, "how many numbers a vector has, 2 to 4096 (with --vector)")
+	c.Flags().StringVar(&flags.metric, "metric", "", "euclideanSquared (the default), euclidean, cosine or dot (with --vector)")
+	c.Flags().IntVar(&flags.vector.Centroids, "centroids", 0, "how many lists the vectors are divided into, for quicker and approximate searches; 0 for exact ones (with --vector)")
+	c.Flags().IntVar(&flags.vector.Probes, "probes", 0, "how many of the lists a search looks into (with --centroids; default: a twentieth, and 8 at least)")
+	c.Flags().BoolVar(&flags.vector.Lazy, "lazy", false, "a program sets the vectors (with --vector)")
 	c.Flags().StringVar(&flags.where, "where", "", "`EXPR`: only documents for which it is true")
-	oneOf(c, "value", "array", "fulltext")
+	oneOf(c, "value", "array", "fulltext", "vector")
 	exclusive(c, "value", "expressions")
 	exclusive(c, "fulltext", "expressions")
+	exclusive(c, "vector", "expressions")
+	before(c, func() error {
+		if flags.vector.Expression != "" && flags.vector.Dimensions == 0 {
+			return usage("--vector needs --dimensions")
+		}
+		return nil
+	})
 	for _, flag := range []string{"language", "ignore-accents"} {
 		exclusive(c, "value", flag)
 		exclusive(c, "array", flag)
+		exclusive(c, "vector", flag)
+	}
+	for _, flag := range []string{"dimensions", "metric", "centroids", "probes", "lazy"} {
+		exclusive(c, "value", flag)
+		exclusive(c, "array", flag)
+		exclusive(c, "fulltext", flag)
 	}
 	return c
 }
@@ -62,12 +82,18 @@ type indexFlags struct {
 	value, expressions, fullText []string
 	array, where, language       string
 	ignoreAccents                bool
+	vector                       tandem.VectorIndex
+	metric                       string
 }
 
 // index returns the definition. The building of the index calls show.
 func (f indexFlags) index(show func(done, total uint64)) tandem.Index {
 	progress := func(done, total int64) { show(uint64(done), uint64(total)) }
 	switch {
+	case f.vector.Expression != "":
+		i := f.vector
+		i.Metric, i.Where, i.Progress = tandem.VectorMetric(f.metric), f.where, progress
+		return i
 	case len(f.fullText) > 0:
 		return tandem.FullTextIndex{
 			Expressions: f.fullText, Language: f.language, IgnoreAccents: f.ignoreAccents, Where: f.where, Progress: progress,
@@ -82,7 +108,7 @@ func (f indexFlags) index(show func(done, total uint64)) tandem.Index {
 // several texts.
 func (f indexFlags) only() string {
 	texts := slices.Concat(f.value, f.expressions, f.fullText)
-	for _, text := range []string{f.array, f.where} {
+	for _, text := range []string{f.array, f.vector.Expression, f.where} {
 		if text != "" {
 			texts = append(texts, text)
 		}
@@ -116,6 +142,12 @@ type listedIndex struct {
 	Expressions   []string `json:"expressions,omitempty"`
 	Language      string   `json:"language,omitempty"`
 	IgnoreAccents bool     `json:"ignoreAccents,omitempty"`
+	Vector        string   `json:"vector,omitempty"`
+	Dimensions    int      `json:"dimensions,omitempty"`
+	Metric        string   `json:"metric,omitempty"`
+	Centroids     int      `json:"centroids,omitempty"`
+	Probes        int      `json:"probes,omitempty"`
+	Lazy          bool     `json:"lazy,omitempty"`
 	Where         string   `json:"where,omitempty"`
 }
 
@@ -128,6 +160,10 @@ func (a *app) listIndexes(ctx context.Context, coll *tandem.Collection) error {
 	for _, i := range all {
 		line := listedIndex{Name: i.Name, Value: i.Expressions, Where: i.Where, Language: i.Language, IgnoreAccents: i.IgnoreAccents}
 		switch {
+		case i.Vector != nil:
+			v := i.Vector
+			line.Value, line.Vector, line.Dimensions, line.Metric = nil, v.Expression, v.Dimensions, string(v.Metric)
+			line.Centroids, line.Probes, line.Lazy = v.Centroids, v.Probes, v.Lazy
 		case i.FullText:
 			line.Value, line.FullText = nil, i.Expressions
 		case i.Path != "":

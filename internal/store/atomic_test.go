@@ -155,7 +155,7 @@ func TestEveryMethodIsAnOperationOrReads(t *testing.T) {
 	reads := []string{
 		"All", "AppendChanges", "Bodies", "BodyOf", "BySequence", "Catalog", "Changes", "ChangesBefore", "Collection", "Collections", "CollectionsOf", "ConflictLog", "ConflictOf",
 		"Conflicts", "Count", "CountSince", "Document", "ExplainQuery", "Head", "Heads", "Index", "Indexes", "Info", "Infos", "KeptRevisions",
-		"LastSequence", "Local", "LocalCheckpoint", "NextConflict", "Now", "PeerCheckpoint", "Query", "QueryCount", "QueryExists", "QueryScanned",
+		"LastSequence", "LazyVectors", "Local", "LocalCheckpoint", "NextConflict", "Now", "PeerCheckpoint", "Query", "QueryCount", "QueryExists", "QueryScanned",
 		"RemoteURL", "Remotes", "Replanned", "Scan", "ScanSteps", "SchemaVersion", "WithBlob",
 	}
 	operations := make(map[string]bool)

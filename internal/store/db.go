@@ -26,6 +26,8 @@ type DB struct {
 	readers     *readers
 	blobs       *blobs
 	signals     signals
+	vectors     vectorCache
+	trainer     trainer
 
 	// readersBehind is set when a collection is created, and reset when a view begins. Meanwhile the
 	// readers have to parse the schema of all collections before they can tell whether there is
@@ -106,6 +108,7 @@ func start(path string, o Options, a *access, c *conn, m meta) *DB {
 	db.blobs = newBlobs(filepath.Join(path, blobFolder), a.keys, o.Disk)
 	db.readers = newReaders(db)
 	db.writer = newWriter(db, c)
+	db.vectors.limit = o.VectorCache
 	expirer := newExpirer(db)
 	db.signals.expiry = expirer.wake
 	db.work.Go(db.writer.run)

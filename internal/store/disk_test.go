@@ -45,8 +45,9 @@ func powerCuts(t *testing.T, o store.Options) {
 	o.Disk = d
 	db := open(t, o)
 	c := defaults(t, db)
-	n, body := 0, []byte(`{"text":"`+strings.Repeat("x", 10_000)+`","words":"after a power cut"}`)
+	n, body := 0, []byte(`{"text":"`+strings.Repeat("x", 10_000)+`","words":"after a power cut","v":[1,2]}`)
 	createIndex(t, db, store.Index{Name: "words", Expressions: []string{"words"}, Text: &fulltext.Options{}})
+	createIndex(t, db, vectorIndex("near", store.VectorOptions{Dimensions: 2, Metric: "dot", Centroids: 2}))
 	saveSome := func(tx *store.Tx) error {
 		for range 50 {
 			if _, err := tx.Save(c, store.Edit{ID: fmt.Sprintf("%06d", n), Body: body}); err != nil {

@@ -97,3 +97,20 @@ func (tx *Tx) Replanned() (times int) {
 	}
 	return times
 }
+
+// Trained reports whether all vectors of an index are in lists.
+func Trained(tx *Tx, c *Collection, name string) (bool, error) {
+	i, err := tx.Index(c, name)
+	if err != nil {
+		return false, err
+	}
+	x, err := i.vectors(c)
+	if err != nil {
+		return false, err
+	}
+	token, err := tx.trained(x)
+	return token != "", err
+}
+
+// AwaitTraining waits until no index is trained.
+func (db *DB) AwaitTraining() { db.trainer.work.Wait() }

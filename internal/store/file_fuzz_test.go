@@ -81,6 +81,7 @@ func databaseFile(t testing.TB) []byte {
 	}
 	c := defaults(t, db)
 	createIndex(t, db, store.Index{Name: "words", Expressions: []string{"n"}, Text: &fulltext.Options{}})
+	createIndex(t, db, store.Index{Name: "near", Expressions: []string{"[n, 1]"}, Vector: &store.VectorOptions{Dimensions: 2, Metric: "dot", Centroids: 2, MinTraining: 5}})
 	for i := range 20 {
 		save(t, db, c, "doc"+strconv.Itoa(i), `{"n":`+strconv.Itoa(i)+`}`)
 	}

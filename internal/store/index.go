@@ -16,36 +16,43 @@ import (
 )
 
 // Index is an index for queries. It sorts the documents of a collection by the values of expressions, of the documents
-// or of the items of their arrays, or has the words of their texts.
+// or of the items of their arrays, or has the words of their texts, or vectors.
 type Index struct {
 	Name        string   `json:"-"`
 	Array       string   `json:"array,omitempty"` // the path of the arrays; "" for the documents themselves
 	Expressions []string `json:"expressions"`     // with Array, none stands for the items themselves
 	Where       string   `json:"where,omitempty"` // the index includes only documents that satisfy it; "" for all
 
-	Text *fulltext.Options `json:"fulltext,omitempty"` // of a full-text index; nil for others
+	Text   *fulltext.Options `json:"fulltext,omitempty"` // of a full-text index; nil for others
+	Vector *VectorOptions    `json:"vector,omitempty"`   // of a vector index; nil for others
 }
 
 func (i Index) equal(other Index) bool {
 	return i.Array == other.Array && slices.Equal(i.Expressions, other.Expressions) && i.Where == other.Where &&
-		reflect.DeepEqual(i.Text, other.Text)
+		reflect.DeepEqual(i.Text, other.Text) && reflect.DeepEqual(i.Vector, other.Vector)
 }
 
 // inSteps reports whether the index is built in steps, between which others write.
-func (i Index) inSteps() bool { return i.Array != "" || i.Text != nil }
+func (i Index) inSteps() bool { return i.Array != "" || i.Text != nil || i.Vector != nil }
 
 // versions names the versions of what the index is built with.
 func (i Index) versions() string {
-	if i.Text != nil {
+	switch {
+	case i.Text != nil:
 		return queries.TextVersions()
+	case i.Vector != nil:
+		return queries.VectorVersions()
 	}
 	return queries.Versions()
 }
 
 // format returns the number of the format that a database with the index has at least.
 func (i Index) format() int64 {
-	if i.Text != nil {
+	switch {
+	case i.Text != nil:
 		return textFormat
+	case i.Vector != nil:
+		return vectorFormat
 	}
 	return indexedFormat
 }
@@ -175,6 +182,9 @@ func (i Index) create(c *Collection) (string, error) {
 	case i.Text != nil:
 		x, err := i.texts(c)
 		return x.Create(), err
+	case i.Vector != nil:
+		x, err := i.vectors(c)
+		return x.Create(), err
 	case i.Array == "":
 		return i.createValue(c)
 	}
@@ -189,6 +199,8 @@ func (i Index) drop(c *Collection) string {
 	switch {
 	case i.Text != nil:
 		return sql.TextIndex{Name: textName(c, i.Name)}.Drop()
+	case i.Vector != nil:
+		return sql.VectorIndex{Name: vectorName(c, i.Name)}.Drop()
 	case i.Array == "":
 		return `DROP INDEX IF EXISTS ` + quotedName(indexName(c, i.Name)) + `;`
 	}

@@ -52,7 +52,7 @@ func (db *DB) fillIndex(ctx context.Context, c *Collection, i Index, progress Pr
 		done += n
 		if n < indexStep {
 			progress.tell(done, done)
-			return nil
+			return db.trainIndex(ctx, c, i)
 		}
 		progress.tell(done, max(live, done))
 	}
@@ -199,6 +199,13 @@ func (tx *Tx) enter(c *Collection, i Index, after, last Sequence) error {
 	}
 	if i.Text != nil {
 		return tx.enterText(c, i, after, last)
+	}
+	if i.Vector != nil {
+		x, err := i.vectors(c)
+		if err != nil {
+			return err
+		}
+		return tx.once(x.Fill(), nil, int64(after), int64(last))
 	}
 	x, err := i.arrays(c)
 	if err != nil {

@@ -60,6 +60,8 @@ func (tx *Tx) indexDamage(c *Collection, r indexRecord, integrity func() ([]stri
 		return "its building was cut off", nil
 	case r.Text != nil:
 		return tx.textDamage(c, r.Index)
+	case r.Vector != nil:
+		return tx.vectorDamage(c, r.Index)
 	case r.Array != "":
 		return tx.arrayDamage(c, r)
 	}

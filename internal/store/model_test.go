@@ -63,6 +63,8 @@ func runMachine(t *testing.T, rt *rapid.T, v store.Versioning) {
 	defer m.close()
 	m.with = remote(t, m.db, "wss://peer/db")
 	m.must(m.db.CreateIndex(background, m.c, store.Index{Name: "words", Expressions: []string{"n"}, Text: &fulltext.Options{}}, nil))
+	near := store.Index{Name: "near", Expressions: []string{"[n, 1]"}, Vector: &store.VectorOptions{Dimensions: 2, Metric: "dot"}}
+	m.must(m.db.CreateIndex(background, m.c, near, nil))
 	rt.Repeat(map[string]func(*rapid.T){
 		"":         m.check,
 		"save":     m.save,

@@ -55,7 +55,9 @@ func newStage(t *testing.T, path string, v store.Versioning) *stage {
 	s.merged(t)
 	update(t, s.db, func(tx *store.Tx) error {
 		text := store.Index{Name: "text", Expressions: []string{"n"}, Text: &fulltext.Options{}}
-		return errors.Join(tx.SetLocalCheckpoint("old", []byte("{}")), tx.CreateIndex(s.c, store.Index{Name: "old", Expressions: []string{"n"}}, nil), tx.CreateIndex(s.c, text, nil))
+		vectors := store.Index{Name: "vectors", Expressions: []string{"[n, 1]"}, Vector: &store.VectorOptions{Dimensions: 2, Metric: "dot", Centroids: 2}}
+		lazy := store.Index{Name: "lazy", Expressions: []string{"n"}, Vector: &store.VectorOptions{Dimensions: 2, Metric: "dot", Lazy: true}}
+		return errors.Join(tx.SetLocalCheckpoint("old", []byte("{}")), tx.CreateIndex(s.c, store.Index{Name: "old", Expressions: []string{"n"}}, nil), tx.CreateIndex(s.c, text, nil), tx.CreateIndex(s.c, vectors, nil), tx.CreateIndex(s.c, lazy, nil))
 	})
 	for _, id := range []string{"expired", "expired too", "expired again"} {
 		update(t, s.db, func(tx *store.Tx) error { return tx.SetExpiry(s.c, id, tx.Now().Add(time.Hour)) })
@@ -221,8 +223,22 @@ func (s *stage) operations() map[string]func(*store.Tx) error {
 		"CreateIndex of texts over another": func(tx *store.Tx) error {
 			return tx.CreateIndex(s.c, store.Index{Name: "text", Expressions: []string{"n"}, Text: &fulltext.Options{Language: "en"}}, nil)
 		},
-		"DeleteIndex":          func(tx *store.Tx) error { return tx.DeleteIndex(s.c, "old") },
-		"DeleteIndex of texts": func(tx *store.Tx) error { return tx.DeleteIndex(s.c, "text") },
+		"CreateIndex of vectors": func(tx *store.Tx) error {
+			return tx.CreateIndex(s.c, store.Index{Name: "near", Expressions: []string{"[n, 1]"}, Vector: &store.VectorOptions{Dimensions: 2, Metric: "dot", Centroids: 2}}, nil)
+		},
+		"CreateIndex of vectors over another": func(tx *store.Tx) error {
+			return tx.CreateIndex(s.c, store.Index{Name: "text", Expressions: []string{"[n, 1]"}, Vector: &store.VectorOptions{Dimensions: 2, Metric: "dot", Lazy: true}}, nil)
+		},
+		"SetLazyVectors": func(tx *store.Tx) error {
+			all, err := tx.LazyVectors(s.c, "lazy", 2)
+			for i := range all {
+				all[i].Vector = []float32{1, float32(i)}
+			}
+			return errors.Join(err, tx.SetLazyVectors(s.c, "lazy", all))
+		},
+		"DeleteIndex of vectors": func(tx *store.Tx) error { return tx.DeleteIndex(s.c, "vectors") },
+		"DeleteIndex":            func(tx *store.Tx) error { return tx.DeleteIndex(s.c, "old") },
+		"DeleteIndex of texts":   func(tx *store.Tx) error { return tx.DeleteIndex(s.c, "text") },
 
 		"CreateCollection": func(tx *store.Tx) error { _, err := tx.CreateCollection("shop", "items"); return err },
 

@@ -44,6 +44,9 @@ type Options struct {
 	// Secret opens an encrypted database, or encrypts a new one. Nil means no encryption.
 	Secret *seal.Secret
 
+	// VectorCache is how many bytes of vectors stay in memory for searches. Zero means 256 MiB; a negative number keeps none.
+	VectorCache int64
+
 	// Logger receives warnings about the database as a whole. Nil means [slog.Default].
 	Logger *slog.Logger
 
@@ -79,9 +82,13 @@ func (o Options) baseVFS() string {
 	return o.Disk.VFS()
 }
 
+// defaultVectorCache holds about 170,000 vectors of 384 dimensions.
+const defaultVectorCache = 256 << 20
+
 func (o Options) withDefaults() Options {
 	o.MustExist = o.MustExist || o.ReadOnly
 	o.MaxHistory = cmp.Or(o.MaxHistory, revision.DefaultHistory)
+	o.VectorCache = cmp.Or(o.VectorCache, defaultVectorCache)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

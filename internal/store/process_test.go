@@ -123,6 +123,7 @@ func twoProcesses(t *testing.T, o store.Options) {
 	db := open(t, o)
 	c := defaults(t, db)
 	createIndex(t, db, store.Index{Name: "words", Expressions: []string{"words"}, Text: &fulltext.Options{}})
+	createIndex(t, db, vectorIndex("near", store.VectorOptions{Dimensions: 2, Metric: "dot", Centroids: 2}))
 	p := startChild(t, db)
 	var both sync.WaitGroup
 	both.Go(func() {
@@ -132,7 +133,7 @@ func twoProcesses(t *testing.T, o store.Options) {
 	})
 	both.Go(func() {
 		for i := range each {
-			save(t, db, c, fmt.Sprint("parent-", i), `{"words":"of the parent"}`)
+			save(t, db, c, fmt.Sprint("parent-", i), `{"words":"of the parent","v":[1,2]}`)
 		}
 	})
 	both.Wait()

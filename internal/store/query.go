@@ -164,7 +164,8 @@ func (tx *Tx) ExplainQuery(q *plan.Query, params map[string]value.Value) (text s
 type queryRun struct {
 	statement *sql.Statement
 	values    queries.Values
-	searches  []textSearch // their values are still to be found out
+	searches  []textSearch    // their values are still to be found out
+	nearest   []nearestSearch // likewise
 }
 
 func (tx *Tx) translate(q *plan.Query, params map[string]value.Value) (run *queryRun, err error) {
@@ -179,9 +180,15 @@ func (tx *Tx) translate(q *plan.Query, params map[string]value.Value) (run *quer
 	if run.searches, err = tx.textSearches(q, params, tables); err != nil {
 		return nil, err
 	}
+	if run.nearest, err = tx.nearestSearches(q, params, tables); err != nil {
+		return nil, err
+	}
 	v := &run.values
 	if v.Limit, v.Offset, err = eval.Limits(q, eval.Input{Params: params, Location: time.Local}); err != nil {
 		return nil, syntax.Failed("%v", err)
+	}
+	if err := nearestLimit(q, *v); err != nil {
+		return nil, err
 	}
 	run.statement, err = sql.Translate(q, func(c plan.Collection) sql.Table { return tables[c] }, time.Local)
 	return run, err

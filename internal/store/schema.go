@@ -11,7 +11,8 @@ const (
 	formatVersion = 1          // of databases without indexes for queries
 	indexedFormat = 2          // of databases that have or had an index for queries; older programs lack the functions to write them
 	textFormat    = 3          // of databases that have or had a full-text index
-	latestFormat  = textFormat
+	vectorFormat  = 4          // of databases that have or had a vector index
+	latestFormat  = vectorFormat
 )
 
 // pageSize holds seven documents of 1 kB and was the best of 4 to 32 kB in mixed loads.

@@ -53,18 +53,27 @@ func (tx *Tx) textIndex(of plan.Collection, name string) (*indexRecord, sql.Text
 	case err != nil:
 	case r == nil || r.Text == nil:
 		err = syntax.Failed("there is no full-text index %q in %s", name, c.FullName())
-	case r.Built != r.versions():
-		err = syntax.Failed("the full-text index %q was built by another version of Tandem", name).
-			Try("open the database for writing, which builds it anew")
-	case r.Position != nil:
-		err = syntax.Failed("the full-text index %q is not built yet", name).
-			Try("create it again, which continues the building, or wait for the program that builds it")
+	default:
+		err = r.ready("full-text")
 	}
 	if err != nil {
 		return nil, sql.TextIndex{}, err
 	}
 	x, err := r.texts(c)
 	return r, x, err
+}
+
+// ready refuses an index that queries cannot use.
+func (r *indexRecord) ready(kind string) error {
+	switch {
+	case r.Built != r.versions():
+		return syntax.Failed("the %s index %q was built by another version of Tandem", kind, r.Name).
+			Try("open the database for writing, which builds it anew")
+	case r.Position != nil:
+		return syntax.Failed("the %s index %q is not built yet", kind, r.Name).
+			Try("create it again, which continues the building, or wait for the program that builds it")
+	}
+	return nil
 }
 
 // readSearch reads the text of a search. A value that is no text or number has no words.
@@ -91,6 +100,9 @@ func readSearch(m plan.Search, params map[string]value.Value, o fulltext.Options
 // search makes the searches of a query ready to run: they find what the transaction has changed, and know the totals of
 // their ranks.
 func (tx *Tx) search(run *queryRun) error {
+	for _, s := range run.nearest {
+		run.values.Nearest = append(run.values.Nearest, tx.nearest(s))
+	}
 	if len(run.searches) == 0 {
 		return nil
 	}

@@ -16,7 +16,7 @@ const Many = 1 << 20
 
 // Version changes when a function may give another result for the same arguments, or a path may
 // find another property. It includes the version of Unicode, whose tables come with Go.
-const Version = "1 of " + unicode.Version
+const Version = "2 of " + unicode.Version
 
 // Function is a function of queries.
 type Function struct {
@@ -63,7 +63,7 @@ func Names() []string { return slices.Sorted(maps.Keys(all)) }
 // all maps names and synonyms to functions.
 var all = func() map[string]*Function {
 	m := map[string]*Function{}
-	for _, group := range [][]*Function{texts, regexps, numbers, arrays, conditionals, types, dates} {
+	for _, group := range [][]*Function{texts, regexps, numbers, arrays, conditionals, types, dates, vectors} {
 		for _, f := range group {
 			m[f.Name] = f
 		}

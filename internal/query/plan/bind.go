@@ -51,6 +51,9 @@ func (b *binder) bind(x syntax.Expr, s scope) (Expr, error) {
 		if x.Function == "match" || x.Function == "rank" {
 			return b.fullText(x, s, conjunct)
 		}
+		if x.Function == approximate {
+			return b.distance(x, s)
+		}
 		return b.call(x, s)
 	case *syntax.Collated:
 		return b.collated(x, s)

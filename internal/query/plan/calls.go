@@ -22,7 +22,7 @@ func (b *binder) call(x *syntax.Call, s scope) (Expr, error) {
 	f := function.Find(x.Function)
 	if f == nil {
 		err := syntax.Errorf(x.Pos(), "there is no function %q", x.Function)
-		if near := syntax.Nearest(x.Function, slices.Concat(function.Names(), aggregates)); near != "" {
+		if near := syntax.Nearest(x.Function, slices.Concat(function.Names(), aggregates, []string{"match", "rank", approximate})); near != "" {
 			return nil, err.Try("did you mean " + near + "()?")
 		}
 		return nil, err

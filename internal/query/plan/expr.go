@@ -115,6 +115,8 @@ type (
 	Match struct{ Number int }
 	// Rank is how well a document fits the full-text search of a [Match].
 	Rank struct{ Number int }
+	// Distance is how far the vector of a document is from the target of [Query].Nearest at Number.
+	Distance struct{ Number int }
 )
 
 // When is a branch of a [Case].
@@ -158,6 +160,7 @@ func (*Members) expr()    {}
 func (*Collated) expr()   {}
 func (*Match) expr()      {}
 func (*Rank) expr()       {}
+func (*Distance) expr()   {}
 
 // GivesTruth reports whether x is an operator whose result is true or false. As a whole result
 // column it gives booleans, inside another expression the integers 1 and 0.

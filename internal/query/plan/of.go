@@ -13,7 +13,7 @@ import (
 func Of(s *syntax.Select, catalog Catalog) (*Query, error) {
 	b := &binder{catalog: catalog, q: &Query{Distinct: s.Distinct}}
 	steps := []func(*syntax.Select) error{
-		b.sources, b.columns, b.joins, b.where, b.groupBy, b.having, b.orderBy, b.limits, b.ranks,
+		b.sources, b.columns, b.joins, b.where, b.groupBy, b.having, b.orderBy, b.limits, b.ranks, b.nearest,
 	}
 	for _, step := range steps {
 		if err := step(s); err != nil {
@@ -51,6 +51,7 @@ type binder struct {
 	traits   map[int]traits // of result columns, of those that were asked for
 	repeated int            // nodes of the columns that other clauses repeat
 	ranked   []int          // where RANK of each of q.Matches stands first
+	measured []int          // where the distance of each of q.Nearest stands first
 }
 
 // alias is the alias of a column.

@@ -17,6 +17,8 @@ type Catalog interface {
 	Collections() []string
 	// TextIndexes lists the full-text indexes of a collection.
 	TextIndexes(Collection) []string
+	// VectorIndexes lists the vector indexes of a collection.
+	VectorIndexes(Collection) []VectorIndex
 }
 
 // Collection names a collection.
@@ -35,7 +37,8 @@ type Query struct {
 	Offset   Expr // nil if absent
 	Grouped  bool // one row for each group, or for all rows if it has aggregates and no GROUP BY
 	Params   []string
-	Matches  []Search // the full-text searches of WHERE
+	Matches  []Search  // the full-text searches of WHERE
+	Nearest  []Nearest // the searches of vectors
 }
 
 // ColumnNames returns the names of the result columns.

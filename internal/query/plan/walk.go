@@ -83,7 +83,7 @@ func has(x Expr, is func(Expr) bool) bool {
 func IsConstant(x Expr) bool {
 	return !has(x, func(x Expr) bool {
 		switch x.(type) {
-		case *Property, *Variable, *Meta, *Aggregate, *Match, *Rank:
+		case *Property, *Variable, *Meta, *Aggregate, *Match, *Rank, *Distance:
 			return true
 		}
 		return false

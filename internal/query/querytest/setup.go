@@ -198,6 +198,9 @@ func (d Data) TextIndexes(c plan.Collection) []string {
 	return nil
 }
 
+// VectorIndexes implements plan.Catalog.
+func (d Data) VectorIndexes(plan.Collection) []plan.VectorIndex { return nil }
+
 // TextIndex is a full-text index of the recorded queries.
 type TextIndex struct {
 	Collection, Name, Type, Expr, Language, Where string

@@ -28,6 +28,8 @@ func (w *writer) operator(x plan.Expr) {
 		w.match(x.Number)
 	case *plan.Rank:
 		w.put(w.searchName(x.Number), ".rank")
+	case *plan.Distance:
+		w.distance(x.Number)
 	}
 }
 

@@ -31,14 +31,14 @@ type Binding struct {
 	Kind   BindingKind
 	Param  string // for Param
 	Form   Form   // for Param
-	Number int    // of the plan's Matches, for Search and Totals
+	Number int    // of the plan's Matches, for Search and Totals, or of its Nearest, for Target
 }
 
 // BindingKind is a kind of [Binding].
 type BindingKind uint8
 
 // The kinds of bindings. Now is in Unix milliseconds; Limit is -1 for no limit. Search is a full-text search in the
-// language of FTS5, and Totals how often each of its phrases is in each column of the index.
+// language of FTS5, and Totals how often each of its phrases is in each column of the index. Target is a search of vectors.
 const (
 	Param BindingKind = iota
 	Now
@@ -46,6 +46,7 @@ const (
 	Offset
 	Search
 	Totals
+	Target
 )
 
 // Statement is a translated query.
@@ -54,8 +55,8 @@ type Statement struct {
 	Bindings []Binding // by number, from ?1
 	Columns  []Form    // form of each column
 
-	// Sorting gives the same rows with less memory. It takes over when tandem_groups has too many groups. Nil if the
-	// statement has no such function.
+	// Sorting gives the same rows in a way that always ends. It takes over when tandem_groups has too many groups, or
+	// tandem_nearest has no more rows. Nil if the statement has neither.
 	Sorting *Statement
 }
 
@@ -69,7 +70,8 @@ type Table struct {
 	Leading    []plan.Expr // that the indexes of documents begin with
 	NotIndexed bool        // SQLite must not use its indexes
 
-	Texts map[string]TextIndex // those that the query searches, by name
+	Texts   map[string]TextIndex   // those that the query searches, by name
+	Vectors map[string]VectorIndex // likewise
 }
 
 // Translate translates a query. local is the time zone of dates without one.
@@ -83,9 +85,11 @@ func Translate(q *plan.Query, tables func(plan.Collection) Table, local *time.Lo
 	if !ok {
 		return nil, syntax.Errorf(0, "the query is too large").Try("repeat long expressions less often")
 	}
-	if grouped, ok := write((*writer).grouped); ok {
-		grouped.Sorting = s
-		return grouped, nil
+	for _, quick := range []func(*writer) bool{(*writer).grouped, (*writer).nearestFirst} {
+		if quicker, ok := write(quick); ok {
+			quicker.Sorting = s
+			return quicker, nil
+		}
 	}
 	return s, nil
 }
@@ -121,6 +125,7 @@ type writer struct {
 	local  string  // the name of a time zone
 	prefix *string // prefix of the only source's columns; nil: each source has its own
 
+	nearest  bool              // distances are columns, which tandem_nearest has
 	searches map[*plan.In]bool // conditions that search the items of a parameter; the query uses their truth alone
 
 	b        strings.Builder
@@ -213,7 +218,7 @@ func (w *writer) limits() {
 // without reading documents.
 func (w *writer) counted() bool {
 	q := w.q
-	if len(q.Columns) != 1 || len(q.Sources) != 1 || q.GroupBy != nil || q.Having != nil ||
+	if len(q.Columns) != 1 || len(q.Sources) != 1 || len(q.Nearest) > 0 || q.GroupBy != nil || q.Having != nil ||
 		q.Limit != nil || q.Offset != nil || q.OrderBy != nil || q.Distinct || q.Sources[0].Tombstones {
 		return false
 	}
@@ -348,6 +353,7 @@ func (w *writer) from() {
 		}
 	}
 	w.ranks()
+	w.vectors()
 	w.put(" WHERE ", func() { w.present(0) })
 	if w.q.Where != nil {
 		w.searches = searches(w.q.Where)

@@ -69,7 +69,7 @@ func (r *Runner) register(c *sqlite3.Conn) error {
 	for _, f := range function.All() {
 		errs = append(errs, registerFunction(c, f))
 	}
-	return errors.Join(append(errs, r.registerAggregates(c, paths), r.registerGrouped(c), r.registerItems(c, paths), r.registerTexts(c, paths), registerCollations(c))...)
+	return errors.Join(append(errs, r.registerAggregates(c, paths), r.registerGrouped(c), r.registerItems(c, paths), r.registerTexts(c, paths), r.registerVectors(c, paths), registerCollations(c))...)
 }
 
 func scalar(c *sqlite3.Conn, name string, args int, f func(sqlite3.Context, []sqlite3.Value)) error {

@@ -76,7 +76,7 @@ func (g *grouper) Step(ctx sqlite3.Context, a ...sqlite3.Value) {
 		}
 	}
 	if g.size > maxGroupBytes {
-		g.runner.tooManyGroups = true
+		g.runner.another = true
 		g.fail(ctx, errTooManyGroups)
 	}
 }

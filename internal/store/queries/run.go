@@ -20,13 +20,14 @@ type Runner struct {
 	calls int64                    // to find a property, since watch was set
 	watch func(int64) error        // nil if nobody does
 
-	cursors       []*cursor // in the items of arrays, by number; nil where one was closed
-	grouped       groupedRows
-	tooManyGroups bool // why the last statement has failed
+	cursors []*cursor // in the items of arrays, by number; nil where one was closed
+	grouped groupedRows
+	another bool // statement has to take the place of the last one, which has failed
 
-	fullText bool            // FTS5 is there
-	changed  map[string]bool // the full-text indexes that have to follow changes
-	hits     []int64         // of the phrase that Totals counts, by column
+	fullText bool             // FTS5 is there
+	changed  map[string]bool  // the full-text indexes that have to follow changes
+	hits     []int64          // of the phrase that Totals counts, by column
+	lists    map[string]lists // the centroids of vector indexes, by their tables
 }
 
 // The bounds of the statements that a connection keeps.
@@ -83,12 +84,16 @@ func TextVersions() string {
 	return Versions() + ", words " + fulltext.Version + ", text triggers " + sql.TextTriggerVersion
 }
 
+// VectorVersions is [Versions] for vector indexes.
+func VectorVersions() string { return Versions() + ", vector triggers " + sql.VectorTriggerVersion }
+
 // Values are the values that a statement's parameters are bound to.
 type Values struct {
 	Params        map[string]value.Value
 	Now           int64 // Unix milliseconds
 	Limit, Offset int64 // Limit -1 means no limit
 	Searches      []Search
+	Nearest       []*Nearest
 }
 
 func (v Values) of(b sql.Binding) value.Value {
@@ -103,7 +108,7 @@ func (v Values) of(b sql.Binding) value.Value {
 		return value.OfString(v.Searches[b.Number].Query)
 	case sql.Totals:
 		return value.OfString(v.Searches[b.Number].Totals)
-	case sql.Param:
+	case sql.Param, sql.Target:
 	}
 	p := v.Params[b.Param]
 	switch {
@@ -148,12 +153,19 @@ func (r *Runner) prepare(text string, bindings []sql.Binding, v Values) (*sqlite
 		}
 	}
 	for i, b := range bindings {
-		if err := bindValue(stmt, i+1, v.of(b)); err != nil {
+		if err := bind(stmt, i+1, b, v); err != nil {
 			_ = stmt.Close() // err came first
 			return nil, err
 		}
 	}
 	return stmt, nil
+}
+
+func bind(s *sqlite3.Stmt, param int, b sql.Binding, v Values) error {
+	if b.Kind == sql.Target {
+		return s.BindPointer(param, v.Nearest[b.Number])
+	}
+	return bindValue(s, param, v.of(b))
 }
 
 // keep has a statement that runs no more for the next run of the same query. SQLite prepares it anew if the
@@ -183,13 +195,13 @@ func (r *Rows) Next() bool {
 	if r.stmt == nil || r.stmt.Step() {
 		return r.stmt != nil
 	}
-	return r.runner.tooManyGroups && r.sort() && r.Next()
+	return r.runner.another && r.sort() && r.Next()
 }
 
-// sort begins the query anew with the statement that needs less memory.
+// sort begins the query anew with the statement that always ends.
 func (r *Rows) sort() bool {
 	r.Close()
-	r.runner.tooManyGroups = false
+	r.runner.another = false
 	r.s = r.s.Sorting
 	r.stmt, r.err = r.runner.prepare(r.s.Text, r.s.Bindings, r.values)
 	r.Scanned() // an earlier run is not counted

@@ -1,0 +1,263 @@
+package sql
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tandemdb/tandem/internal/query/plan"
+)
+
+// VectorIndex is an index of vectors: a table of the vectors of documents by the IDs of these. A vector that changes gets
+// another number, which no vector had before. So the vector of a number never changes, and can be kept in memory.
+//
+// A table of one row has a token that no other index has, a version that each change raises, and how many vectors there are.
+// With Lists, a further table tells to which list each vector belongs, once the centroids of the lists are known. With
+// Lazy the program sets the vectors, and a further table has the IDs of documents whose vectors it has to set.
+type VectorIndex struct {
+	Name       string    // the names of its tables begin with it
+	Docs       string    // the table of the documents
+	Vector     plan.Expr // of a document
+	Dimensions int
+	Where      plan.Expr // of a document; nil for all documents
+	Lists      bool
+	Lazy       bool
+}
+
+// VectorTriggerVersion changes with the text of [VectorIndex.Create].
+const VectorTriggerVersion = "1"
+
+// Rows returns the table of the vectors: n, id and vector. A lazy index may know that a document has no vector.
+func (x VectorIndex) Rows() string { return x.Name + " vectors" }
+
+// Members returns the table of the vectors' lists: n and list.
+func (x VectorIndex) Members() string { return x.Name + " members" }
+
+// Trained returns the table of the centroids, which has a row once they are known: a token that no other centroids have, the
+// centroids, and the number up to which vectors have a list, NULL if all have one.
+func (x VectorIndex) Trained() string { return x.Name + " lists" }
+
+// State returns the table with the token, the version and the number of vectors.
+func (x VectorIndex) State() string { return x.Name + " state" }
+
+// Waiting returns the table of the documents whose vectors a lazy index lacks.
+func (x VectorIndex) Waiting() string { return x.Name + " waiting" }
+
+func (x VectorIndex) byList() string { return x.Name + " list" }
+
+func (x VectorIndex) triggers() []string {
+	names := []string{x.Name + " insert", x.Name + " update", x.Name + " delete", x.Name + " come", x.Name + " go"}
+	if x.Lists {
+		names = append(names, x.Name+" enlist", x.Name+" unlist")
+	}
+	return names
+}
+
+// Parts returns the names of tables, indexes and triggers.
+func (x VectorIndex) Parts() []string {
+	names := append(x.triggers(), x.Rows(), x.State())
+	if x.Lists {
+		names = append(names, x.Members(), x.byList(), x.Trained())
+	}
+	if x.Lazy {
+		names = append(names, x.Waiting())
+	}
+	return names
+}
+
+// Create returns the SQL that creates the tables, and the triggers that keep them.
+func (x VectorIndex) Create() string {
+	text := x.createRows()
+	if x.Lists {
+		text += x.createLists()
+	}
+	if x.Lazy {
+		text += fmt.Sprintf("CREATE TABLE %s (id TEXT PRIMARY KEY) WITHOUT ROWID;\n", identifier(x.Waiting()))
+	}
+	changed := "UPDATE OF flags, body"
+	when := " WHEN (OLD.flags & 1, OLD.body) IS NOT (NEW.flags & 1, NEW.body)"
+	if x.Where != nil { // the condition may depend on other columns
+		changed, when = "UPDATE", ""
+	}
+	if x.Lazy {
+		if when != "" {
+			when += " AND "
+		} else {
+			when = " WHEN "
+		}
+		when += x.source("OLD") + " IS NOT " + x.source("NEW")
+	}
+	insert, remove := x.Enter("NEW", "")+"; ", x.forget("OLD.id")
+	change := fmt.Sprintf("DELETE FROM %s WHERE id = OLD.id AND vector IS NOT (%s); ", identifier(x.Rows()), x.vectorOf("NEW"))
+	if x.Lazy {
+		change = remove
+	}
+	names := x.triggers()
+	return text + fmt.Sprintf("CREATE TRIGGER %s AFTER INSERT ON %s BEGIN %sEND;\n", identifier(names[0]), x.Docs, insert) +
+		fmt.Sprintf("CREATE TRIGGER %s AFTER %s ON %s%s BEGIN %sEND;\n", identifier(names[1]), changed, x.Docs, when, change+insert) +
+		fmt.Sprintf("CREATE TRIGGER %s AFTER DELETE ON %s BEGIN %sEND;\n", identifier(names[2]), x.Docs, remove)
+}
+
+func (x VectorIndex) createRows() string {
+	names := x.triggers()
+	return fmt.Sprintf(`CREATE TABLE %[1]s (n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, vector BLOB);
+CREATE TABLE %[2]s (token TEXT NOT NULL, version INTEGER NOT NULL, live INTEGER NOT NULL);
+INSERT INTO %[2]s VALUES (hex(randomblob(8)), 0, 0);
+CREATE TRIGGER %[3]s AFTER INSERT ON %[1]s BEGIN UPDATE %[2]s SET version = version + 1, live = live + 1; END;
+CREATE TRIGGER %[4]s AFTER DELETE ON %[1]s BEGIN UPDATE %[2]s SET version = version + 1, live = live - 1; END;
+`, identifier(x.Rows()), identifier(x.State()), identifier(names[3]), identifier(names[4]))
+}
+
+func (x VectorIndex) createLists() string {
+	names := x.triggers()
+	return fmt.Sprintf(`CREATE TABLE %[1]s (n INTEGER PRIMARY KEY, list INTEGER NOT NULL);
+CREATE INDEX %[2]s ON %[1]s (list);
+CREATE TABLE %[3]s (token TEXT NOT NULL, centroids BLOB NOT NULL, position INTEGER);
+CREATE TRIGGER %[4]s AFTER INSERT ON %[6]s BEGIN %[7]s; END;
+CREATE TRIGGER %[5]s AFTER DELETE ON %[6]s BEGIN DELETE FROM %[1]s WHERE n = OLD.n; END;
+`, identifier(x.Members()), identifier(x.byList()), identifier(x.Trained()), identifier(names[5]), identifier(names[6]),
+		identifier(x.Rows()), x.enlist("SELECT NEW.n AS n, NEW.vector AS vector"))
+}
+
+// enlist returns the SQL that puts vectors into their lists.
+func (x VectorIndex) enlist(rows string) string {
+	return fmt.Sprintf("INSERT INTO %s SELECT v.n, tandem_list(%s, t.token, v.vector) FROM (%s) AS v, %s AS t WHERE v.vector IS NOT NULL ON CONFLICT DO NOTHING",
+		identifier(x.Members()), quoted(x.Trained()), rows, identifier(x.Trained()))
+}
+
+// Enlist returns the SQL that puts the vectors with numbers above ?1 and up to ?2 into their lists.
+func (x VectorIndex) Enlist() string {
+	return x.enlist("SELECT n, vector FROM " + identifier(x.Rows()) + " WHERE n > ?1 AND n <= ?2")
+}
+
+// Drop returns the SQL that removes what Create has created.
+func (x VectorIndex) Drop() string {
+	var b strings.Builder
+	x.Lists, x.Lazy = true, true
+	for _, name := range x.triggers() {
+		b.WriteString("DROP TRIGGER IF EXISTS " + identifier(name) + "; ")
+	}
+	for _, name := range []string{x.Members(), x.Trained(), x.Waiting(), x.State(), x.Rows()} {
+		b.WriteString("DROP TABLE IF EXISTS " + identifier(name) + "; ")
+	}
+	return b.String()
+}
+
+// Fill returns the SQL that enters the documents with sequences above ?1 and up to ?2.
+func (x VectorIndex) Fill() string { return x.Enter("d", "d.seq > ?1 AND d.seq <= ?2") }
+
+// Enter returns the SQL that enters documents: NEW of a trigger, or the documents d that satisfy a condition.
+func (x VectorIndex) Enter(doc, condition string) string {
+	from := ""
+	if doc == "d" {
+		from = " FROM " + x.Docs + " AS d"
+	}
+	if x.Lazy {
+		return fmt.Sprintf("INSERT INTO %s SELECT %s.id%s WHERE %s AND %s IS NOT NULL ON CONFLICT DO NOTHING",
+			identifier(x.Waiting()), doc, from, and(x.indexed(doc), condition), x.source(doc))
+	}
+	// The LIMIT keeps SQLite from reading the vector twice.
+	return fmt.Sprintf("INSERT INTO %s (id, vector) SELECT id, vector FROM (SELECT %s.id AS id, %s AS vector%s WHERE %s LIMIT -1) WHERE vector IS NOT NULL ON CONFLICT DO NOTHING",
+		identifier(x.Rows()), doc, x.vector(doc), from, and(x.indexed(doc), condition))
+}
+
+// forget returns the SQL that removes a document.
+func (x VectorIndex) forget(id string) string {
+	text := "DELETE FROM " + identifier(x.Rows()) + " WHERE id = " + id + "; "
+	if x.Lazy {
+		text += "DELETE FROM " + identifier(x.Waiting()) + " WHERE id = " + id + "; "
+	}
+	return text
+}
+
+func and(a, b string) string {
+	if b == "" {
+		return a
+	}
+	return a + " AND " + b
+}
+
+// vector returns the vector of a document, as a blob, or NULL.
+func (x VectorIndex) vector(doc string) string {
+	w := documentWriter(doc + ".")
+	if p, ok := x.Vector.(*plan.Property); ok && len(p.Path) > 0 {
+		return fmt.Sprintf("tandem_vector_at(%s.body, %s, %d)", doc, quoted(p.Path.String()), x.Dimensions)
+	}
+	return fmt.Sprintf("tandem_vector(%s, %d)", w.aside(func() { w.full(x.Vector) }), x.Dimensions)
+}
+
+// vectorOf returns a query for the vector that a document has in the index.
+func (x VectorIndex) vectorOf(doc string) string {
+	return "SELECT " + x.vector(doc) + " WHERE " + x.indexed(doc)
+}
+
+// source returns what a lazy index gives the program for a document, NULL if the document is not in the index.
+func (x VectorIndex) source(doc string) string {
+	w := documentWriter(doc + ".")
+	return fmt.Sprintf("iif(%s, %s, NULL)", x.indexed(doc), w.aside(func() { w.full(x.Vector) }))
+}
+
+// indexed returns the condition that a document belongs to the index.
+func (x VectorIndex) indexed(doc string) string {
+	text := doc + ".flags & 1 = 0"
+	if x.Where != nil {
+		text += " AND (" + documentWriter(doc+".").uncollated(x.Where) + ")"
+	}
+	return text
+}
+
+// Differs returns the SQL that finds the IDs of documents that have another vector in the index than they should.
+func (x VectorIndex) Differs() string {
+	if x.Lazy {
+		return fmt.Sprintf(`SELECT d.id FROM %[1]s AS d
+WHERE (%[2]s IS NULL) IS NOT ((SELECT count(*) FROM %[3]s WHERE id = d.id) + (SELECT count(*) FROM %[4]s WHERE id = d.id) = 0)`,
+			x.Docs, x.source("d"), identifier(x.Rows()), identifier(x.Waiting()))
+	}
+	return fmt.Sprintf("SELECT d.id FROM %s AS d WHERE (%s) IS NOT (SELECT vector FROM %s WHERE id = d.id)",
+		x.Docs, x.vectorOf("d"), identifier(x.Rows()))
+}
+
+// Strays returns the SQL that finds the IDs in the index of which there is no document.
+func (x VectorIndex) Strays() string {
+	rows := "SELECT id FROM " + identifier(x.Rows())
+	if x.Lazy {
+		rows += " UNION ALL SELECT id FROM " + identifier(x.Waiting())
+	}
+	return fmt.Sprintf("SELECT id FROM (%s) WHERE id NOT IN (SELECT id FROM %s)", rows, x.Docs)
+}
+
+// Unlisted returns the SQL that counts the vectors whose list is missing or, of the first 1000 ones, wrong.
+func (x VectorIndex) Unlisted() string {
+	return fmt.Sprintf(`SELECT count(*) FROM %[1]s AS v, %[2]s AS t LEFT JOIN %[3]s AS m ON m.n = v.n
+WHERE t.position IS NULL AND v.vector IS NOT NULL
+AND (m.n IS NULL OR v.n <= 1000 AND m.list <> tandem_list(%[4]s, t.token, v.vector))`,
+		identifier(x.Rows()), identifier(x.Trained()), identifier(x.Members()), quoted(x.Trained()))
+}
+
+// Batch returns the SQL that reads documents that wait for vectors: their IDs, and in full form what the program gets. ?1 is
+// how many at most.
+func (x VectorIndex) Batch() string {
+	return fmt.Sprintf("SELECT w.id, %s FROM %s AS w CROSS JOIN %s AS d ON d.id = w.id WHERE %s IS NOT NULL ORDER BY d.seq LIMIT ?1",
+		x.source("d"), identifier(x.Waiting()), x.Docs, x.source("d"))
+}
+
+// Source returns the SQL that reads, in full form, what the program gets of the document ?1 if that waits for a vector.
+func (x VectorIndex) Source() string {
+	return fmt.Sprintf("SELECT %s FROM %s AS w CROSS JOIN %s AS d ON d.id = w.id WHERE w.id = ?1",
+		x.source("d"), identifier(x.Waiting()), x.Docs)
+}
+
+// Arrived returns the SQL that notes that the document ?1 waits no more, Set the SQL that takes its vector ?2, and SetNone the
+// SQL that notes that it has none.
+func (x VectorIndex) Arrived() string {
+	return "DELETE FROM " + identifier(x.Waiting()) + " WHERE id = ?1"
+}
+
+// Set is described with [VectorIndex.Arrived].
+func (x VectorIndex) Set() string {
+	return "INSERT INTO " + identifier(x.Rows()) + " (id, vector) VALUES (?1, ?2)"
+}
+
+// SetNone is described with [VectorIndex.Arrived].
+func (x VectorIndex) SetNone() string {
+	return "INSERT INTO " + identifier(x.Rows()) + " (id) VALUES (?1)"
+}

@@ -1,0 +1,167 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/query/vector"
+)
+
+// keptVectors returns the vectors in memory that the transaction may use, up to the number of a known state. It reads those that are new, unless
+// the transaction may still undo them. It returns nil if there is no room, or the transaction is too old.
+func (tx *Tx) keptVectors(s nearestSearch, state vectorState) (v *cachedVectors, known knownState, err error) {
+	if v = tx.db.vectors.of(state, s.options); v == nil {
+		return nil, known, nil
+	}
+	tx.db.vectors.renew(state, v)
+	if tx.group == nil {
+		if err := tx.loadVectors(s, state, v); err != nil {
+			return nil, known, err
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	known, ok := v.before(state.version)
+	if !ok {
+		return nil, known, nil
+	}
+	return v, known, nil
+}
+
+// loadVectors reads the vectors that have come since the latest state.
+func (tx *Tx) loadVectors(s nearestSearch, state vectorState, v *cachedVectors) error {
+	v.loading.Lock()
+	defer v.loading.Unlock()
+	known, newer := v.resume(state.version)
+	if !newer {
+		return nil
+	}
+	err := tx.onceTo("run query", vectorsAfter(s), func(row *sqlite3.Stmt) error {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		known.number = row.ColumnInt64(0)
+		v.vectors.add(known.number, row.ColumnRawBlob(1), v.metric)
+		return nil
+	}, known.number)
+	if err != nil {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.know(known)
+	return nil
+}
+
+// resume prepares for the reading of vectors after the latest state, whose number it returns. It reports false if the state of
+// a version is known, or a later one. Vectors of a reading that was cut off are given up.
+func (v *cachedVectors) resume(version int64) (known knownState, newer bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.known) > 0 {
+		known = v.known[len(v.known)-1]
+	}
+	if len(v.known) > 0 && known.version >= version {
+		return known, false
+	}
+	v.vectors = v.vectors.upTo(known.number)
+	known.version = version
+	return known, true
+}
+
+func vectorsAfter(s nearestSearch) string {
+	return "SELECT n, vector FROM " + sqlite3.QuoteIdentifier(s.index.Rows()) + " WHERE n > ? AND vector IS NOT NULL ORDER BY n"
+}
+
+// measureAfter measures the vectors in the file after a number.
+func (tx *Tx) measureAfter(s nearestSearch, from vector.From, after int64, f *measured) error {
+	return tx.measureRows(s, from, f, vectorsAfter(s), after)
+}
+
+// measureLists measures the vectors in the file that belong to lists.
+func (tx *Tx) measureLists(s nearestSearch, from vector.From, lists []int, f *measured) error {
+	*f = measured{}
+	numbers := strings.Trim(strings.ReplaceAll(fmt.Sprint(lists), " ", ","), "[]")
+	return tx.measureRows(s, from, f, "SELECT v.n, v.vector FROM "+sqlite3.QuoteIdentifier(s.index.Members())+" AS m CROSS JOIN "+
+		sqlite3.QuoteIdentifier(s.index.Rows())+" AS v ON v.n = m.n WHERE m.list IN ("+numbers+") AND v.vector IS NOT NULL")
+}
+
+func (tx *Tx) measureRows(s nearestSearch, from vector.From, f *measured, text string, args ...any) error {
+	v := make([]float32, 0, s.options.Dimensions)
+	f.numbers = f.numbers[:len(f.numbers):len(f.numbers)] // they may be those of the cache
+	return tx.onceTo("run query", text, func(row *sqlite3.Stmt) error {
+		if v = vector.FromBytes(v[:0], row.ColumnRawBlob(1)); len(v) != s.options.Dimensions {
+			return damaged().In("run query", s.index.Rows())
+		}
+		f.numbers = append(f.numbers, row.ColumnInt64(0))
+		f.distances = append(f.distances, from.Raw(v, 0))
+		return nil
+	}, args...)
+}
+
+// ofLists measures the vectors in memory that belong to lists. It reports false if the lists in memory are of other centroids.
+func (tx *Tx) ofLists(s nearestSearch, from vector.From, kept *cachedVectors, upTo int64, token string, lists []int) (f measured, there bool, err error) {
+	if err := tx.loadLists(s, kept, upTo, token); err != nil {
+		return f, false, err
+	}
+	kept.mu.Lock()
+	if kept.trained != token {
+		kept.mu.Unlock()
+		return f, false, nil
+	}
+	set := kept.vectors.upTo(upTo)
+	var places [][]int32
+	for _, list := range lists {
+		places = append(places, kept.byList[list][:len(kept.byList[list]):len(kept.byList[list])])
+	}
+	kept.mu.Unlock()
+	for _, some := range places {
+		for _, at := range some {
+			if int(at) < len(set.numbers) {
+				f.numbers = append(f.numbers, set.numbers[at])
+				f.distances = append(f.distances, from.Raw(set.at(int(at)), set.norm(int(at))))
+			}
+		}
+	}
+	return f, true, nil
+}
+
+// loadLists reads which of the vectors in memory belong to which list.
+func (tx *Tx) loadLists(s nearestSearch, v *cachedVectors, upTo int64, token string) error {
+	if tx.group != nil {
+		return nil
+	}
+	v.loading.Lock()
+	defer v.loading.Unlock()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.trained != token {
+		all, err := tx.c.queries.Lists(s.index, token)
+		if err != nil {
+			return err
+		}
+		v.trained, v.byList, v.listed = token, make([][]int32, all.Count()), 0
+	}
+	numbers := v.vectors.numbers[:v.vectors.count(upTo)]
+	at := v.listed
+	if at >= len(numbers) {
+		return nil
+	}
+	err := tx.onceTo("run query", "SELECT n, list FROM "+sqlite3.QuoteIdentifier(s.index.Members())+" WHERE n >= ? ORDER BY n", func(row *sqlite3.Stmt) error {
+		n, list := row.ColumnInt64(0), row.ColumnInt(1)
+		for at < len(numbers) && numbers[at] < n { // it is gone
+			at++
+		}
+		if at < len(numbers) && numbers[at] == n && list >= 0 && list < len(v.byList) {
+			v.byList[list] = append(v.byList[list], int32(at))
+		}
+		return nil
+	}, numbers[at])
+	if err != nil {
+		v.trained = ""
+		return err
+	}
+	v.listed = len(numbers)
+	return nil
+}
