@@ -219,13 +219,16 @@ func dump(t testing.TB, db *store.DB) string {
 	}
 	defer c.Close()
 	var text strings.Builder
-	for _, table := range strings.Fields("sqlite_schema collections docs_1 kept_1 info pending_blobs conflict_log remotes " +
-		"peer_checkpoints local_checkpoints") {
-		columns := "*"
+	for _, table := range append(strings.Fields("sqlite_schema collections docs_1 kept_1 info pending_blobs conflict_log remotes "+
+		"peer_checkpoints local_checkpoints"), vectorTables(t, c)...) {
+		columns, order := "*", "1, 2"
+		if strings.HasSuffix(table, `waiting"`) {
+			order = "1"
+		}
 		if table == "sqlite_schema" {
 			columns = "name, sql" // and not where in the file it is
 		}
-		s, _, err := c.Prepare(`SELECT ` + columns + ` FROM ` + table + ` ORDER BY 1, 2`)
+		s, _, err := c.Prepare(`SELECT ` + columns + ` FROM ` + table + ` ORDER BY ` + order)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,6 +244,22 @@ func dump(t testing.TB, db *store.DB) string {
 		}
 	}
 	return text.String()
+}
+
+// vectorTables returns the names of the tables of vector indexes, quoted.
+func vectorTables(t testing.TB, c *sqlite3.Conn) (names []string) {
+	t.Helper()
+	s, _, err := c.Prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'vector%' ORDER BY 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for s.Step() {
+		names = append(names, sqlite3.QuoteIdentifier(s.ColumnText(0)))
+	}
+	if err := errors.Join(s.Err(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return names
 }
 
 // without leaves out of a dump the sequences that other documents have taken.
