@@ -123,7 +123,7 @@ bench-rest: ## measure requests to the REST server and its feeds, and SQLite alo
 .PHONY: bench-mesh
 bench-mesh: ## print the figures of meshes with their bounds: members in one process, in simulated time, and PEERS (1000) simulated ones
 	@TANDEM_TESTS=all go test -count=1 -timeout 60m -run '^TestMesh' -mesh.hour -v . | grep -E '^(---|ok|FAIL)|_test.go' | sed 's/^ *[a-z]*_test.go:[0-9]*: figure: //'
-	@TANDEM_TESTS=all go test -count=1 -timeout 60m -run '^Test(AMesh|ALargeMesh|FewLinks|Halves|Firewalls|AHostile)' -v ./internal/mesh/overlay -overlay.peers $(PEERS) | \
+	@TANDEM_TESTS=all go test -count=1 -timeout 60m -run '^Test(AMesh|ALargeMesh|FewLinks|Halves|Firewalls|AHostile)' -v ./internal/mesh/overlay -overlay.peers $(PEERS) -overlay.known 4096 -overlay.lying 10m | \
 		grep -E '^(---|ok|FAIL)|_test.go' | sed 's/^ *[a-z]*_test.go:[0-9]*: figure: //'
 
 .PHONY: converge

@@ -8,9 +8,10 @@ import (
 // choices is how many peers each one chooses beside its successor on the ring.
 const choices = 2
 
-// hasRoom reports whether a peer, as far as it tells, takes another link without giving up one.
+// hasRoom reports whether a peer, as far as is told, takes another link without giving up one. Where
+// somebody lies, the peer itself is asked.
 func (o *Overlay) hasRoom(p *peer) bool {
-	return p.record == nil || len(p.record.Links) < o.cfg.MaxLinks-1
+	return o.careful || p.record == nil || len(p.record.Links) < o.cfg.MaxLinks-1
 }
 
 // choose decides which peers this one wants links with. It returns the true successor on the ring,
@@ -18,7 +19,6 @@ func (o *Overlay) hasRoom(p *peer) bool {
 // one stands: peers that do not exist cost no links.
 func (o *Overlay) choose(now time.Time) (successor *peer) {
 	o.wanted, o.kept = o.wanted[:0], o.kept[:0]
-	o.careful = o.wary(now)
 	for _, p := range o.ring {
 		if p.link == nil && !p.online && !p.nearby {
 			continue
@@ -30,7 +30,7 @@ func (o *Overlay) choose(now time.Time) (successor *peer) {
 			o.want(p, len(o.wanted) == 0)
 			break
 		}
-		if len(o.wanted) == 0 && !p.passedOver(now) && (!o.careful || o.vouched(p)) {
+		if len(o.wanted) == 0 && !p.passedOver(now) && o.believes(now, p) {
 			o.want(p, true)
 		}
 	}
@@ -97,7 +97,7 @@ func (o *Overlay) fits(now time.Time, p *peer) bool {
 		return false
 	}
 	return p.linked() || (p.online || p.nearby) && !p.passedOver(now) && (p.dialing || o.hasRoom(p)) &&
-		(!o.careful || o.vouched(p))
+		o.believes(now, p)
 }
 
 // isPredecessor reports whether this peer is the successor of the one at the other end of a link.

@@ -15,10 +15,19 @@
 // who dialled does not matter. Links that neither end wants are dropped after a while.
 //
 // A peer that does not answer twice, or is full, is passed over for a time that grows, and the next
-// one in the order is taken. Until a wanted link stands, the one that served in its place is kept. When
-// many peers that are known by hearsay alone do not answer, only those are sought that were met before
-// or that a neighbour names as its own: so a member that makes up peers does not part the others. A peer with more links than its limit gives up links that it does not
-// want itself, unless they are the other end's only way or lead to its own successor.
+// one in the order is taken. Until a wanted link stands, the one that served in its place is kept. A peer
+// with more links than its limit gives up links that it does not want itself, unless they are the other
+// end's only way or lead to its own successor.
+//
+// # Liars
+//
+// A neighbour vouches for the peers that it names as its own neighbours, and for those of its first
+// message, which it has met. When a few peers that are known by hearsay do not answer, only those
+// count for minutes that this one has met, or that a neighbour vouches for: hearsay of others is
+// neither sought, nor believed, nor passed on. A neighbour that has vouched for many that do not answer
+// is not believed either. What a peer says of itself, over a link, counts before what others say of it.
+// Peers that were met are always tried, and their records are passed on first. So a member that makes
+// up peers does not part the others.
 //
 // # What peers know
 //
@@ -29,6 +38,6 @@
 //
 // # Guarantees
 //
-// Records are hints: they are bounded in number and size, and a wrong one costs an attempt to
+// Records are hints: they are bounded in number, size and rate, and a wrong one costs an attempt to
 // connect. Methods are not safe for concurrent use.
 package overlay

@@ -29,12 +29,12 @@ func (o *Overlay) nearTo(p *peer) []*peer {
 }
 
 // explore finds out who is online: whoever is linked to this peer, or named as a neighbour in the
-// record of one who is online.
+// record of one who is online. Whoever is not believed in is not.
 func (o *Overlay) explore(now time.Time) {
 	if !o.moved {
 		return
 	}
-	o.moved = false
+	o.moved, o.packed = false, false
 	o.graph.round++
 	queue := o.graph.queue[:0]
 	for _, l := range o.links {
@@ -44,7 +44,7 @@ func (o *Overlay) explore(now time.Time) {
 	for i := 0; i < len(queue); i++ {
 		at := queue[i]
 		for _, p := range o.nearTo(at) {
-			if p.round != o.graph.round {
+			if p.round != o.graph.round && o.believes(now, p) {
 				p.round, p.via = o.graph.round, at.via
 				queue = append(queue, p)
 			}
@@ -54,7 +54,7 @@ func (o *Overlay) explore(now time.Time) {
 	for _, p := range o.ring {
 		was := p.online
 		p.online = p.round == o.graph.round
-		if was && !p.online { // everybody notices at once, but not everybody is to dial at once
+		if was && !p.online && p.mayUpset(now) { // everybody notices at once, but not everybody is to dial at once
 			p.failed = max(p.failed, 2)
 			if later := now.Add(o.jitter(4 * time.Second)); p.next.Before(later) {
 				p.next = later

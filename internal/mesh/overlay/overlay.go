@@ -30,6 +30,7 @@ const (
 	lookEvery    = time.Second            // the choice is made anew at least so often,
 	lookSoon     = 400 * time.Millisecond // and after events at most so often,
 	lookEach     = 500 * time.Microsecond // and for each known peer later
+	upsetEvery   = time.Minute            // between two changes of the time to dial by what others say
 	defaultLinks = 8
 	defaultPeers = 4096
 )
@@ -52,8 +53,9 @@ type Overlay struct {
 	looked  time.Time
 	calls   []Call    // to pass on with the next Tick
 	renewed time.Time // the own record, the last time
-	doubt   doubt
-	careful bool // only peers that are vouched for are wanted
+	doubt   meter     // attempts with peers known by hearsay that have led nowhere
+	careful bool      // only peers that are vouched for are wanted
+	packed  bool      // there was no room for hearsay since the last look
 	graph   graph
 	journal journal
 
@@ -141,9 +143,10 @@ func (o *Overlay) Up(now time.Time, id ID, dialled bool) Verdict {
 		o.unlink(p)
 		verdict = Replace
 	}
+	o.reassured(now, p)
 	failed := p.failed
 	p.dialing, p.failed, p.why, p.met = false, 0, "", now
-	p.calls, p.full = time.Time{}, time.Time{}
+	p.calls, p.full, p.voucher = time.Time{}, time.Time{}, nil
 	p.link = &link{peer: p, dialled: dialled, since: now, failed: failed, reader: o.newReader(), owesOwn: true}
 	o.links = append(o.links, p.link)
 	o.stale, o.moved, o.changed = true, true, true
@@ -184,7 +187,7 @@ func (o *Overlay) Failed(now time.Time, id ID, why string) {
 		return
 	}
 	if !p.proven() {
-		o.disappointed(now)
+		o.disappointed(now, p)
 	}
 	p.failed++
 	p.next = now.Add(o.jitter(BackOff(p.failed)))

@@ -28,6 +28,7 @@ type peer struct {
 	name  string    // of an earlier life
 	met   time.Time // when the last link began or ended
 	attempts
+	standing
 }
 
 // place says where a peer stands.
@@ -58,8 +59,10 @@ type link struct {
 	told       int       // 0 nothing, 1 unwanted, 2 wanted
 	idle       time.Time // since when neither end wants it; zero if one does
 	owesOwn    bool      // the own record is owed
+	remind     *Record   // of the other end, which has a later version than what it says: it is to go beyond
 	introduced bool      // to the peers that this one has met
 	reader     reader
+	sent       meter // bytes of records
 }
 
 // counts reports whether a link is one of those that are limited: the other end has been heard, and
@@ -82,7 +85,8 @@ func (o *Overlay) peer(id ID, sure bool) *peer {
 	if p != nil || id == o.cfg.Self {
 		return p
 	}
-	if len(o.peers) >= o.cfg.MaxPeers && !o.forgetOne(sure) {
+	if len(o.peers) >= o.cfg.MaxPeers && (o.packed && !sure || !o.forgetOne(sure)) {
+		o.packed = true
 		return nil
 	}
 	p = &peer{id: id, copies: copies{entry: -1}, place: place{distance: ringPoint(id) - o.point}} // distances wrap around
@@ -120,6 +124,9 @@ func (p *peer) lessKnown(other *peer) bool {
 	if a, b := p.proven(), other.proven(); a != b {
 		return b
 	}
+	if a, b := p.voucher != nil, other.voucher != nil; a != b {
+		return b
+	}
 	return p.met.Before(other.met)
 }
 
@@ -136,15 +143,20 @@ func (p *peer) passedOver(now time.Time) bool {
 // linked reports whether there is a link that stays.
 func (p *peer) linked() bool { return p.link != nil && !p.link.leaving }
 
-// renewAddresses puts together where a peer may be dialled: never at an address of this peer, nor at
-// one of this machine alone, unless this peer itself is to be found there only.
+// renewAddresses puts together where a peer may be dialled: where it was seen, where it has said that
+// it is, and where others say. Never at an address of this peer, nor at one of this machine alone,
+// unless this peer itself is to be found there only.
 func (o *Overlay) renewAddresses(p *peer) {
-	p.at = p.hints
+	p.at = cleanAddresses(append(slices.Clone(p.hints), p.said...))
 	if p.record != nil {
-		p.at = cleanAddresses(append(slices.Clone(p.hints), p.record.Addresses...))
+		for _, a := range p.record.Addresses {
+			if !slices.Contains(p.at, a) {
+				p.at = append(p.at, a)
+			}
+		}
 	}
 	local := slices.ContainsFunc(o.own.Addresses, isLoopback)
-	p.at = slices.DeleteFunc(slices.Clone(p.at), func(a string) bool {
+	p.at = slices.DeleteFunc(p.at, func(a string) bool {
 		return slices.Contains(o.own.Addresses, a) || !local && isLoopback(a) && !slices.Contains(p.hints, a)
 	})
 }

@@ -55,6 +55,7 @@ const (
 	maxAddresses = 8
 	maxAddress   = 80 // bytes
 	maxLinks     = 64
+	maxVersion   = 1 << 62
 )
 
 // tidy cuts off what exceeds the bounds, and removes addresses that cannot be dialled.
@@ -62,6 +63,20 @@ func (r *Record) tidy() {
 	r.Name = CleanName(r.Name)
 	r.Addresses = cleanAddresses(r.Addresses)
 	r.Links = r.Links[:min(len(r.Links), maxLinks)]
+}
+
+// size is the length of the JSON, roughly, and not less.
+func (r *Record) size() int {
+	n := 128 + 6*len(r.Name) + 46*len(r.Links)
+	for _, a := range r.Addresses {
+		n += len(a) + 3
+	}
+	return n
+}
+
+func (r *Record) equal(other *Record) bool {
+	return r.Version == other.Version && r.Name == other.Name && slices.Equal(r.Links, other.Links) &&
+		slices.Equal(r.Addresses, other.Addresses)
 }
 
 // CleanName returns a name that is safe to show: one line of at most 64 bytes.

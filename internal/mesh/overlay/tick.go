@@ -23,11 +23,13 @@ type Action struct {
 	Message   *Message
 }
 
-// dialsAtOnce bounds the attempts to connect that are under way, islandsAtOnce those among them to
-// peers that nobody reaches.
+// dialsAtOnce bounds the attempts to connect that are under way, unsureAtOnce those among them to peers
+// known by hearsay, sameAtOnce those for whom the same neighbour vouches. Those to peers that nobody
+// reaches are one at once, or as many as links are missing.
 const (
-	dialsAtOnce   = 4
-	islandsAtOnce = 1
+	dialsAtOnce  = 4
+	unsureAtOnce = 3
+	sameAtOnce   = 2
 )
 
 // Tick returns the actions that are due now. Call it a few times a second, and soon after each event.
@@ -35,6 +37,7 @@ func (o *Overlay) Tick(now time.Time) (actions []Action) {
 	o.renewRecord(now)
 	soon := lookSoon + lookEach*time.Duration(len(o.ring))
 	if since := now.Sub(o.looked); since >= max(lookEvery, soon) || o.stale && since >= soon {
+		o.beWary(now)
 		o.explore(now)
 		o.askToDial(now, o.choose(now))
 		actions = o.dials(now, actions)
@@ -42,7 +45,7 @@ func (o *Overlay) Tick(now time.Time) (actions []Action) {
 	}
 	actions = o.sheds(actions)
 	actions = o.drains(now, actions)
-	return o.says(actions)
+	return o.says(now, actions)
 }
 
 // renewRecord puts the present links into the own record, not too often.
@@ -51,11 +54,15 @@ func (o *Overlay) renewRecord(now time.Time) {
 		return
 	}
 	o.changed, o.renewed = false, now
-	own := *o.own
+	own, former := *o.own, o.own.Links
 	own.Links = make([]ID, 0, len(o.links))
 	for _, l := range o.links {
 		if l.counts() {
 			own.Links = append(own.Links, l.peer.id)
+			if l.peer.record != nil && !slices.Contains(former, l.peer.id) {
+				l.peer.copies.has = l.reader.bit // those who had no use for it may have now
+				o.enter(l.peer)
+			}
 		}
 	}
 	slices.SortFunc(own.Links, func(a, b ID) int { return slices.Compare(a[:], b[:]) })
@@ -67,42 +74,71 @@ func (o *Overlay) renewRecord(now time.Time) {
 	}
 }
 
+// dialing are the attempts to connect that are under way.
+type dialing struct {
+	all      int
+	vouchers []*peer // of the peers among them that are known by hearsay
+}
+
+// takes reports whether there may be an attempt with p, too. What one neighbour says does not take all.
+func (d *dialing) takes(p *peer) bool {
+	if d.all >= dialsAtOnce || p.proven() {
+		return d.all < dialsAtOnce
+	}
+	same := 0
+	for _, v := range d.vouchers {
+		if v == p.voucher {
+			same++
+		}
+	}
+	return len(d.vouchers) < unsureAtOnce && same < sameAtOnce
+}
+
+func (d *dialing) add(p *peer) {
+	d.all++
+	if !p.proven() {
+		d.vouchers = append(d.vouchers, p.voucher)
+	}
+}
+
 // dials begins attempts to connect: to the wanted peers, to those that have asked for it, and now and
 // then to one that nobody reaches.
 func (o *Overlay) dials(now time.Time, actions []Action) []Action {
-	busy := 0
+	var begun dialing
 	for _, p := range o.ring {
 		if p.dialing {
-			busy++
+			begun.add(p)
 		}
 	}
 	dial := func(p *peer) {
-		if p == nil || p.dialing || p.link != nil || now.Before(p.next) || busy >= dialsAtOnce {
+		if p == nil || p.dialing || p.link != nil || now.Before(p.next) || len(p.at) == 0 || !begun.takes(p) {
 			return
 		}
-		if len(p.at) > 0 {
-			p.dialing = true
-			busy++
-			actions = append(actions, Action{Kind: Dial, Peer: p.id, Addresses: p.at})
+		p.dialing = true
+		begun.add(p)
+		if !p.proven() {
+			o.doubts(now)
 		}
+		actions = append(actions, Action{Kind: Dial, Peer: p.id, Addresses: p.at})
 	}
 	for _, p := range o.wanted {
 		dial(p)
 	}
 	var island *peer
-	islands := 0
+	islands := max(1, choices+1-o.Links())
 	for _, p := range o.ring {
 		switch {
+		case p.link == nil && !p.dialing && !o.believes(now, p):
 		case now.Before(p.calls):
 			dial(p)
 		case p.online || p.nearby || p.link != nil:
 		case p.dialing:
-			islands++
-		case !now.Before(p.next) && (island == nil || p.sooner(island)):
+			islands--
+		case !now.Before(p.next) && (island == nil || o.sooner(now, p, island)):
 			island = p
 		}
 	}
-	if islands < islandsAtOnce {
+	if islands > 0 {
 		dial(island)
 	}
 	return actions
@@ -113,8 +149,8 @@ func (p *peer) proven() bool { return !p.met.IsZero() || len(p.hints) > 0 }
 
 // sooner reports whether the overlay tries p before other, where nobody reaches p. A peer that is known
 // to exist does not wait for one that may be an invention.
-func (p *peer) sooner(other *peer) bool {
-	if a, b := p.proven(), other.proven(); a != b {
+func (o *Overlay) sooner(now time.Time, p, other *peer) bool {
+	if a, b := o.vouched(now, p), o.vouched(now, other); a != b {
 		return a
 	}
 	return p.next.Before(other.next)

@@ -23,8 +23,9 @@ type world struct {
 	canDial func(from, to *node) bool // nil means always
 	passes  func(a, b *node) bool     // nil means always: packets of a connection
 
-	maxPeers int   // that each one knows; 0 for the default
-	ignored  *node // is left out of ways; nil for none
+	maxPeers int           // that each one knows; 0 for the default
+	silence  time.Duration // until an attempt at a wrong address fails
+	ignored  *node         // is left out of ways; nil for none
 
 	dials, messages, records int
 }
@@ -131,7 +132,7 @@ func (w *world) dial(n *node, o *overlay.Overlay, a overlay.Action) {
 		return
 	}
 	if to == nil || !to.alive || !w.open(n, to) || !slices.Contains(a.Addresses, to.address()) {
-		o.Failed(w.now, a.Peer, "no answer")
+		w.at(w.silence, func() { o.Failed(w.now, a.Peer, "no answer") })
 		return
 	}
 	c := &conn{n, to}
