@@ -71,6 +71,7 @@ type changesList struct {
 	o     feedOptions
 	last  uint64
 	at    uint64 // the last that was looked at
+	seen  uint64 // how many were looked at
 	given int
 	out   *stream
 }
@@ -88,6 +89,7 @@ func (l *changesList) write(since uint64) error {
 			}
 			break
 		}
+		l.seen++
 		if err := l.add(change); err != nil {
 			return err
 		}
@@ -98,7 +100,7 @@ func (l *changesList) write(since uint64) error {
 	if !full || l.o.descending {
 		l.at = l.last
 	}
-	pending, err := l.pending()
+	pending, err := l.pending(since)
 	if err != nil {
 		return err
 	}
@@ -119,11 +121,19 @@ func (l *changesList) add(change tandem.Change) error {
 }
 
 // pending returns how many changes were left out for the limit.
-func (l *changesList) pending() (uint64, error) {
+func (l *changesList) pending(since uint64) (count uint64, err error) {
 	if l.at >= l.last {
 		return 0, nil
 	}
-	return l.c.coll.CountChanges(l.c.r.Context(), l.at)
+	memory := &l.c.h.pendings
+	before, known := memory.find(l.c.coll, since, l.last)
+	if known && before >= l.seen && l.o.ids == nil {
+		count = before - l.seen
+	} else if count, err = l.c.coll.CountChanges(l.c.r.Context(), l.at); err != nil {
+		return 0, err
+	}
+	memory.keep(pendingCount{l.c.coll, l.at, l.last, count})
+	return count, nil
 }
 
 func appendListEnd(dst []byte, last, pending uint64) []byte {

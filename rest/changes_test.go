@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"testing"
@@ -135,4 +136,39 @@ func TestAListOfChangesIsOfOneMoment(t *testing.T) {
 	if n := len(list.Results); n < 2990 {
 		t.Errorf("%d rows, want all that did not change meanwhile", n)
 	}
+}
+
+// Each page of a list of changes tells what is left, whatever changes between the pages.
+func TestThePagesOfAListTellWhatIsLeft(t *testing.T) {
+	s := serve(t, nil)
+	ids := make([]string, 50)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("d%02d", i)
+	}
+	s.saveAll(ids...)
+	page := func(since, limit int) (next int) {
+		t.Helper()
+		var got struct {
+			Last    int `json:"last_seq"`
+			Pending int
+		}
+		answer := s.want(s.do(fmt.Sprintf("GET /shop/_changes?since=%d&limit=%d", since, limit), ""), 200, "")
+		check(t, json.Unmarshal([]byte(answer.body), &got))
+		count, err := s.coll.CountChanges(t.Context(), uint64(got.Last))
+		check(t, err)
+		if got.Pending != int(count) {
+			t.Errorf("after %d: pending is %d, want %d", since, got.Pending, count)
+		}
+		return got.Last
+	}
+	at := page(page(0, 10), 10)
+	s.saveAll("d30", "new") // one moves to the end
+	at = page(page(at, 5), 5)
+	check(t, s.coll.Purge(t.Context(), "new"))
+	s.saveAll("d01")
+	for at < 53 {
+		at = page(at, 7)
+	}
+	page(0, 10)
+	page(10, 3)
 }

@@ -65,16 +65,14 @@ func parseEdit(text []byte, pathID string) (edit, error) {
 	}
 	e := edit{doc: doc}
 	if bytes.Contains(text, []byte(`"_`)) || bytes.Contains(text, []byte(`"\`)) { // which may be an escaped underscore
-		if err := e.takeReserved(); err != nil {
+		if err := e.takeReserved(pathID); err != nil {
 			return e, err
 		}
 	}
 	switch {
 	case e.id == "":
 		e.id = doc.ID()
-	case pathID == "":
-		e.doc, err = tandem.NewDocumentWithBody(e.id, e.doc.Body())
-	case pathID != e.id:
+	case pathID != "" && pathID != e.id:
 		err = refuse(http.StatusBadRequest, "the path has another ID than the body's _id")
 	}
 	if err != nil {
@@ -84,21 +82,30 @@ func parseEdit(text []byte, pathID string) (edit, error) {
 }
 
 // takeReserved takes the reserved members out of the body.
-func (e *edit) takeReserved() error {
-	var taken []string
+func (e *edit) takeReserved(pathID string) error {
+	var kept []byte
+	taken := false
 	e.id = string(document.Value(e.doc.Body()).Member("_id").Text()) // for the error of another member
 	for key, value := range document.Value(e.doc.Body()).Members() {
 		name := string(key.Text())
 		if !strings.HasPrefix(name, "_") || name == "_attachments" {
+			kept = document.AppendMember(kept, key, value)
 			continue
 		}
 		if err := e.take(name, value); err != nil {
 			return err
 		}
-		taken = append(taken, name)
+		taken = true
 	}
-	for _, name := range taken {
-		e.doc.Remove(name)
+	if taken {
+		id := e.id
+		if pathID != "" || id == "" {
+			id = e.doc.ID()
+		}
+		var err error
+		if e.doc, err = tandem.NewDocumentWithBody(id, document.Enclose(kept, 0, '{', '}')); err != nil {
+			return err
+		}
 	}
 	return e.takeAttachments()
 }
@@ -135,7 +142,7 @@ func (e *edit) take(name string, value document.Value) (err error) {
 		}
 		e.deleted = string(value) == "true"
 	case "_revisions":
-		e.path = bytes.Clone(value) // the body changes when it is taken out
+		e.path = bytes.Clone(value) // which outlives the body that it stands in
 	case "_exp":
 		e.expiry, err = parseExpiry(value)
 	default:

@@ -67,8 +67,9 @@ func NewHandler(cfg Configuration) (*Handler, error) {
 
 // shared is what the answers of a handler share.
 type shared struct {
-	tails   *tail.Pool // of the collections that feeds follow
-	blobs   blobLookups
+	tails *tail.Pool // of the collections that feeds follow
+	blobs blobLookups
+	pendings
 	buffers bufferPool
 	zippers writerPool
 }
