@@ -115,8 +115,16 @@ func TestTheFirstViewIsSmall(t *testing.T) {
 	b.mu.Unlock()
 	b.expect("about:blank")
 	b.visit(w.url, "")
+	const painted = `performance.getEntriesByType("paint").find(p => p.name === "first-contentful-paint")?.startTime ?? -1`
+	paint := value[float64](b, painted)
+	b.run(chromedp.Navigate(w.url + "/_ping"))
+	t.Logf("the first paint comes after %.0f ms, that of a page with a word after %.0f ms", paint, value[float64](b, painted))
+	if paint < 0 {
+		t.Error("nothing was painted")
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.requests = b.requests[:len(b.requests)-1]
 	t.Logf("%d requests, %.0f bytes", len(b.requests), b.bytes)
 	if len(b.requests) > 5 || b.bytes > 40_000 {
 		t.Errorf("the first view takes %d requests and %.0f bytes: %v", len(b.requests), b.bytes, b.requests)
@@ -318,7 +326,20 @@ func TestViewsWorkWithoutScripts(t *testing.T) {
 	b.typeText(`{"plain": true}`)
 	b.run(chromedp.Click("button[value=save]"), chromedp.WaitVisible(".done"))
 	w.wantBody("h-0003", `{"plain":true}`)
-	b.run(chromedp.Navigate(w.url+"/_tandem/log"), chromedp.WaitVisible("#log tr"))
+	for view, x := range w.views() {
+		b.expect("404 (Not Found)")
+		b.visit(w.url, x[0])
+		if text := value[string](b, "document.querySelector('main').innerText"); !strings.Contains(text, x[1]) {
+			t.Errorf("%s without scripts does not show %q:\n%s", view, x[1], text)
+		}
+	}
+	b.visit(w.url, "docs/shop")
+	b.run(chromedp.Click("input[name=pick]"), chromedp.Click("#rows button.danger"), chromedp.WaitVisible("input[name=count]"))
+	b.run(chromedp.SendKeys("input[name=count]", "1"), chromedp.Click("button.danger"), chromedp.WaitVisible(".done"))
+	b.visit(w.url, "replications?peer="+seg("ws://127.0.0.1:9/x"))
+	b.run(chromedp.Click("button[value=test]"), chromedp.WaitVisible("#test .problem"))
+	b.visit(w.url, "identities")
+	b.run(chromedp.SendKeys("input[name=label]", "new"), chromedp.Click("#new button.main"), chromedp.WaitVisible(".done"))
 }
 
 func TestAServerThatGoesAwayIsSaid(t *testing.T) {

@@ -183,3 +183,15 @@ func TestTheLogIsDownloaded(t *testing.T) {
 		t.Errorf("a user gets %d", got.status)
 	}
 }
+
+func TestDocumentsOfDotsHaveViews(t *testing.T) {
+	v := visitAs(t, servePage(t, nil), "ann")
+	for _, id := range []string{".", "..", "..;", ".;"} {
+		got := v.post("new/shop", "id", id, "text", `{"is":"`+id+`"}`)
+		v.shows(got, "Saved.", `"is": "`+id+`"`)
+		v.wantBody(id, `{"is":"`+id+`"}`)
+	}
+	v.shows(v.get("docs/shop"), `/_tandem/docs/shop/..;"`, `/_tandem/docs/shop/..%3B"`)
+	v.shows(v.get("docs/shop/..;"), `"is": ".."`)
+	v.shows(v.get("sync/shop/.;"), "Sync and history of")
+}

@@ -190,3 +190,29 @@ func TestAGroupPushedByGuessTakesNoEdits(t *testing.T) {
 	}
 	s.want(s.do("POST /other/_bulk_docs", `{"new_edits":false,"docs":[`+text+`]}`), 201, `[]`)
 }
+
+// A client that did not hear an answer sends the same batch again, perhaps for ever: nothing grows by it.
+func TestTheSameBatchForEverChangesNothing(t *testing.T) {
+	s := serve(t, nil)
+	var docs []string
+	for i := range 20 {
+		id := fmt.Sprintf("d%02d", i)
+		docs = append(docs,
+			`{"_id":"`+id+`","_rev":"2-b","_revisions":{"start":2,"ids":["b","a"]},"side":"left"}`,
+			`{"_id":"`+id+`","_rev":"2-c","_revisions":{"start":2,"ids":["c","a"]},"side":"right"}`, // a branch
+			`{"_id":"gone`+id+`","_rev":"1-x","_deleted":true,"_revisions":{"start":1,"ids":["x"]}}`)
+	}
+	batch := `{"docs":[` + strings.Join(docs, ",") + `],"new_edits":false}`
+	state := func() string {
+		changes := s.want(s.do("GET /other/_changes?style=all_docs&include_docs=true", ""), 200, "").body
+		return changes + s.want(s.do("GET /other/_conflicts?limit=1000", ""), 200, "").body
+	}
+	s.want(s.do("POST /other/_bulk_docs", batch), 201, `[]`)
+	after := state()
+	for range 50 {
+		s.want(s.do("POST /other/_bulk_docs", batch), 201, `[]`)
+	}
+	if again := state(); again != after {
+		t.Errorf("after 50 more batches:\n%s\nwas\n%s", again, after)
+	}
+}

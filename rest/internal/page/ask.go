@@ -131,6 +131,15 @@ func escaped(args []any) []any {
 // collection.
 func segment(name string) string { return strings.ReplaceAll(url.PathEscape(name), ".", "%2E") }
 
+// shownID escapes the ID of a document for a path of the page. Browsers take dots for steps in the path, escaped
+// ones, too: a semicolon, which is escaped in all other IDs, goes behind them.
+func shownID(id string) string {
+	if id == "." || id == ".." {
+		return id + ";"
+	}
+	return url.PathEscape(id)
+}
+
 // problemOf returns err as a problem for people.
 func problemOf(err error) *Problem {
 	if p := new(Problem); errors.As(err, &p) {

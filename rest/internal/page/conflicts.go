@@ -246,5 +246,5 @@ func (l *look) restore(s settledConflict) (string, error) {
 	if s.Loser().Deleted {
 		return "/_tandem/conflicts", err
 	}
-	return "/_tandem/docs/" + s.Segment() + "/" + url.PathEscape(s.ID) + "?saved", err
+	return "/_tandem/docs/" + s.Segment() + "/" + shownID(s.ID) + "?saved", err
 }

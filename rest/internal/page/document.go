@@ -124,7 +124,7 @@ func (l *look) save(d *document) (string, error) {
 	err := l.put(d)
 	switch {
 	case err == nil:
-		return "/_tandem/docs/" + d.KS + "/" + url.PathEscape(d.ID) + "?saved", nil
+		return "/_tandem/docs/" + d.KS + "/" + shownID(d.ID) + "?saved", nil
 	case isStatus(err, http.StatusConflict):
 		return "", l.meet(d)
 	}
@@ -144,7 +144,8 @@ func (l *look) put(d *document) error {
 // meet compares what was typed with what is stored now.
 func (l *look) meet(d *document) error {
 	now, err := l.document()
-	if isStatus(err, http.StatusNotFound) {
+	gone := isStatus(err, http.StatusNotFound)
+	if gone {
 		now = &document{Text: "{}"}
 	} else if err != nil {
 		return err
@@ -154,6 +155,9 @@ func (l *look) meet(d *document) error {
 	}
 	d.Revision = now.Revision
 	d.Problem = &Problem{Status: http.StatusConflict, Reason: "somebody has changed the document while you were editing it"}
+	if gone {
+		d.Problem.Reason, d.Problem.Hint = "somebody has deleted the document while you were editing it", "save to bring it back with your text"
+	}
 	m := mergeOf([]byte(d.Text), []byte(d.Base), []byte(now.Text))
 	m.MineName, m.TheirsName = "Yours", "Stored now"
 	d.Merge = &m
@@ -209,5 +213,5 @@ func saveNew(l *look) (string, error) {
 		d.Problem = problemOf(err)
 		return "", &redo{d, d.Problem}
 	}
-	return "/_tandem/docs/" + d.KS + "/" + url.PathEscape(saved.ID) + "?saved", nil
+	return "/_tandem/docs/" + d.KS + "/" + shownID(saved.ID) + "?saved", nil
 }

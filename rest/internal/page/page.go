@@ -122,6 +122,9 @@ func match(pattern, path string) (vars map[string]string, ok bool) {
 	for i, segment := range want {
 		if name, isVariable := strings.CutPrefix(segment, "{"); isVariable {
 			text, err := url.PathUnescape(got[i])
+			if got[i] == ".;" || got[i] == "..;" { // see shownID
+				text = strings.TrimSuffix(got[i], ";")
+			}
 			if err != nil || text == "" {
 				return nil, false
 			}

@@ -117,7 +117,7 @@ func setExpiry(l *look) (string, error) {
 	if err := l.send(nil, Request{Method: http.MethodPut, Path: "/" + s.KS + "/_expiry/" + id, Body: body}); err != nil {
 		return "", l.syncAgain(s, problemOf(err))
 	}
-	return "/_tandem/sync/" + s.KS + "/" + id + "?set", nil
+	return "/_tandem/sync/" + s.KS + "/" + shownID(s.ID) + "?set", nil
 }
 
 // syncAgain shows the view with a problem.

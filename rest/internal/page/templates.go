@@ -4,7 +4,6 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -21,12 +20,12 @@ func parse(name string) *template.Template {
 
 var functions = template.FuncMap{
 	"static": staticURL,
-	"seg":    url.PathEscape,
+	"seg":    shownID,
 	"count":  grouped,
 	"size":   sizeText,
 	"age":    ageText,
 	"when":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
-	"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"iso":    func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") },
 	"short":  shortRevision,
 	"groups": fingerprintGroups,
 	"words":  fingerprintWords,

@@ -54,6 +54,7 @@ document.addEventListener("htmx:after:request", () => away(false));
 document.addEventListener("htmx:after:swap", () => { showTimes(); showRates(); });
 document.addEventListener("htmx:after:swap", () => $("#test > *")?.scrollIntoView({ block: "nearest" }));
 document.addEventListener("htmx:error", () => away(true));
+document.addEventListener("htmx:before:request", (event) => { if (document.hidden) event.preventDefault(); }); // nobody looks
 
 // Questions before what cannot be undone.
 document.addEventListener("click", (event) => {
@@ -108,13 +109,14 @@ if (earlier) {
 const log = $("#log");
 if (log) {
   const rows = 500;
-  let paused = false, known = new Set([...log.rows].map((row) => row.cells[0].firstChild.dateTime + row.cells[2].textContent));
+  let paused = false, source;
+  let last = { at: log.rows.length ? Date.parse(log.rows[0].cells[0].firstChild.dateTime) : 0, id: Infinity };
   const cell = (row, content) => { row.insertCell().append(content); };
   const matches = (row) => { row.hidden = !row.textContent.toLowerCase().includes($("#log-search").value.toLowerCase()); };
-  const source = new EventSource(log.dataset.live);
-  source.addEventListener("log", (event) => {
-    const record = JSON.parse(event.data);
-    if (paused || new Date(record.time) <= opened) return;
+  const add = (event) => {
+    const record = JSON.parse(event.data), at = Date.parse(record.time), id = Number(event.lastEventId);
+    if (paused || at < last.at || (at === last.at && id <= last.id)) return; // each connection begins with the kept ones
+    last = { at, id };
     const row = log.insertRow(0);
     row.className = record.level;
     const time = document.createElement("time");
@@ -124,10 +126,17 @@ if (log) {
     cell(row, time); cell(row, record.level); cell(row, record.msg + " "); row.cells[2].append(details);
     matches(row);
     while (log.rows.length > rows) log.deleteRow(-1);
-  });
-  const opened = log.rows.length ? new Date(log.rows[0].cells[0].firstChild.dateTime) : new Date(0);
-  source.addEventListener("open", () => away(false));
-  source.addEventListener("error", () => away(true));
+  };
+  const listen = () => { // in the tab that is looked at: a browser has six connections for all of them
+    source?.close();
+    if (document.hidden) return;
+    source = new EventSource(log.dataset.live);
+    source.addEventListener("log", add);
+    source.addEventListener("open", () => away(false));
+    source.addEventListener("error", () => away(true));
+  };
+  document.addEventListener("visibilitychange", listen);
+  listen();
   $("#log-search").addEventListener("input", () => [...log.rows].forEach(matches));
   $("#log-pause").addEventListener("click", (event) => {
     paused = !paused;
