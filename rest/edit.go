@@ -84,11 +84,12 @@ func parseEdit(text []byte, pathID string) (edit, error) {
 // takeReserved takes the reserved members out of the body.
 func (e *edit) takeReserved(pathID string) error {
 	var kept []byte
-	taken := false
+	taken, attached := false, false
 	e.id = string(document.Value(e.doc.Body()).Member("_id").Text()) // for the error of another member
 	for key, value := range document.Value(e.doc.Body()).Members() {
 		name := string(key.Text())
 		if !strings.HasPrefix(name, "_") || name == "_attachments" {
+			attached = attached || name == "_attachments"
 			kept = document.AppendMember(kept, key, value)
 			continue
 		}
@@ -106,6 +107,9 @@ func (e *edit) takeReserved(pathID string) error {
 		if e.doc, err = tandem.NewDocumentWithBody(id, document.Enclose(kept, 0, '{', '}')); err != nil {
 			return err
 		}
+	}
+	if !attached {
+		return nil
 	}
 	return e.takeAttachments()
 }

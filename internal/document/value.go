@@ -3,6 +3,7 @@ package document
 import (
 	"bytes"
 	"iter"
+	"unicode/utf8"
 )
 
 // Value is the compact text of one valid JSON value: see [ParseValue]. Nil stands for a missing
@@ -156,13 +157,20 @@ func valueEnd(b []byte, i int) int {
 	}
 }
 
+// quoteEnd skips a string, whose opening quote is at i.
 func quoteEnd(b []byte, i int) int {
-	for i++; b[i] != '"'; i++ {
-		if b[i] == '\\' {
-			i++
+	i++
+	for {
+		switch i = skipPlain(b, i); b[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			i += 2
+		default:
+			for i++; b[i] >= utf8.RuneSelf; i++ {
+			}
 		}
 	}
-	return i + 1
 }
 
 // scalarEnd skips a number or a word.
