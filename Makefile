@@ -16,15 +16,15 @@ GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 
 # The race detector needs a C compiler. It looks at our own code, and not at SQLite, ciphers, compression, derivation of keys, Go's parser,
-# regular expressions and texts, which compute a lot and share nothing by themselves: the tests would take three times as long. No
+# regular expressions, texts and schemas, which compute a lot and share nothing by themselves: the tests would take three times as long. No
 # package may join them that uses a generic type of sync or atomic: the linker could take its copy for all, and races would be seen
 # where there are none.
 BLIND := github.com/ncruces/go-sqlite3-wasm/... crypto/internal/fips140/... crypto/pbkdf2 golang.org/x/crypto/... go/... \
 	github.com/klauspost/compress/... github.com/tandemdb/tandem/internal/identity/pkcs \
-	regexp/... unicode/... math/big golang.org/x/text/...
-# Debugging data of compiled packages are not linked into tests. A compiler that collects its garbage rarely needs a fifth less of
-# processor time.
-COMPILE := -toolexec 'env GOGC=400' -gcflags=all=-dwarf=false
+	regexp/... unicode/... math/big golang.org/x/text/... github.com/santhosh-tekuri/jsonschema/...
+# Debugging data and symbols are not linked into tests; traces and reports of races name functions and lines all the same. A compiler
+# that collects its garbage rarely needs a fifth less of processor time.
+COMPILE := -toolexec 'env GOGC=400' -gcflags=all=-dwarf=false -ldflags=-s
 ifneq ($(shell command -v $(firstword $(shell go env CC))),)
 # A program with the detector sleeps for a second before it exits, and many tests start processes: they need not.
 RACE := export CGO_ENABLED=1 GORACE=atexit_sleep_ms=0;

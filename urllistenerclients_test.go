@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tandemdb/tandem"
 )
@@ -68,7 +69,9 @@ func TestCountsAreSafeWhileReplicatorsComeAndGo(t *testing.T) { // L-17
 	var pollers, clients sync.WaitGroup
 	for range 3 {
 		pollers.Go(func() {
-			for ctx.Err() == nil {
+			pace := time.NewTicker(time.Millisecond) // the clients need the processors, too
+			defer pace.Stop()
+			for ; ctx.Err() == nil; <-pace.C {
 				s := l.Status()
 				if s.ActiveConnectionCount < 0 || s.ActiveConnectionCount > s.ConnectionCount || s.ConnectionCount > 20 {
 					t.Errorf("status %+v", s)

@@ -21,7 +21,7 @@ func TestPouchDBInChromium(t *testing.T) {
 	if err != nil {
 		skip(t, "there is no Chromium here")
 	}
-	count := testsize.Pick(500, 2_000) // the page of the example shows them all, anew with each change
+	count := testsize.Pick(200, 2_000) // the page of the example shows them all, anew with each change
 	app := appFolder(t)
 	root, err := os.OpenRoot(app)
 	check(t, err)
