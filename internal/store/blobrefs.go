@@ -15,11 +15,7 @@ const pendingTime = 24 * time.Hour
 // addPending notes that the blob waits for a document that refers to it.
 func (tx *Tx) addPending(digest string) error {
 	return tx.atomic(func() error {
-		s, err := tx.writing(sqlAddPending, last)
-		if err != nil {
-			return err
-		}
-		return sqlFault(exec(s, digest, tx.now.Add(pendingTime).UnixMilli()), "write blob", digest)
+		return sqlFault(tx.rows.addPending(digest, tx.now.Add(pendingTime), last), "write blob", digest)
 	})
 }
 
@@ -34,8 +30,8 @@ func (tx *Tx) requireBlobs(d *Document, mayBeAbsent bool) error {
 		return nil
 	}
 	return eachBlob(d.Body, func(key blobKey) error {
-		if tx.db.blobs.has(key) {
-			return nil
+		if has, err := tx.rows.hasBlob(key); has || err != nil {
+			return err
 		}
 		digest := document.Digest(key)
 		if listed, err := tx.Info(absentBlobs, digest); err == nil && listed != nil {
@@ -54,13 +50,9 @@ func (tx *Tx) ownBlobs(d *Document) error {
 	if !d.refersToBlobs() {
 		return nil
 	}
-	tx.db.writer.state.blobs = true
+	tx.state.blobs = true
 	return eachBlob(d.Body, func(key blobKey) error {
-		s, err := tx.writing(sqlDropPending, more)
-		if err != nil {
-			return err
-		}
-		return exec(s, document.Digest(key))
+		return tx.rows.dropPending(document.Digest(key), more)
 	})
 }
 
@@ -90,11 +82,8 @@ func (tx *Tx) WithBlob(c *Collection, digest string, since Sequence, limit int) 
 	if !ok {
 		return nil, 0, fault.Invalid.Says("malformed digest %.80q", digest)
 	}
-	s, err := tx.collStmt(c, sqlBlobDocsNaming)
-	if err != nil {
-		return nil, 0, err
-	}
-	all, err := tx.list(c, s, Select{WithBody: true}, int64(since), tx.now.UnixMilli(), digest, int64(limit))
+	l := listing{order: candidatesOf, body: withBody, since: since, digest: digest, limit: limit}
+	all, err := tx.list(c, l, Select{WithBody: true})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -126,43 +115,28 @@ func (tx *Tx) eachReferred(since map[int64]Sequence, do func(blobKey)) (map[int6
 		if seen[c.id], err = tx.LastSequence(c); err != nil {
 			return nil, err
 		}
-		if err := tx.eachReferredIn(c, do, sqlBlobBodiesSince, int64(since[c.id])); err != nil {
-			return nil, err
-		}
-		if err := tx.eachReferredIn(c, do, sqlKeptBlobBodies); err != nil {
+		err := tx.rows.blobBodies(c, since[c.id], func(text []byte) error {
+			return eachBlob(text, func(key blobKey) error { do(key); return nil })
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
 	return seen, nil
 }
 
-func (tx *Tx) eachReferredIn(c *Collection, do func(blobKey), which collStatement, args ...any) error {
-	s, err := tx.collStmt(c, which)
-	if err != nil {
-		return err
-	}
-	err = query(s, func(s *sqlite3.Stmt) error {
-		return eachBlob(s.ColumnRawText(0), func(key blobKey) error { do(key); return nil })
-	}, args...)
-	return tx.fault(c, err, "list blobs", c.FullName())
-}
-
-// dropPending removes the blobs that wait for their document from orphans, and deletes pending
+// dropAwaited removes the blobs that wait for their document from orphans, and deletes pending
 // entries that are too old.
-func (tx *Tx) dropPending(orphans map[blobName]struct{}) error {
-	s, err := tx.writing(sqlDropOldPending, more)
-	if err != nil {
-		return err
+func (r *sqliteRows) dropAwaited(orphans map[blobName]struct{}) error {
+	if err := r.change(sqlDropOldPending, more, r.now.UnixMilli()); err != nil {
+		return sqlFault(err, "list blobs", r.db.path)
 	}
-	if err := exec(s, tx.now.UnixMilli()); err != nil {
-		return sqlFault(err, "list blobs", tx.db.path)
-	}
-	return tx.eachPending(func(key blobKey) { delete(orphans, tx.db.blobs.name(key)) })
+	return r.eachPending(func(key blobKey) { delete(orphans, r.db.blobs.name(key)) })
 }
 
 // eachPending calls do for each blob that waits for its document.
-func (tx *Tx) eachPending(do func(blobKey)) error {
-	s, err := tx.stmt(sqlListPending)
+func (r *sqliteRows) eachPending(do func(blobKey)) error {
+	s, err := r.tx().stmt(sqlListPending)
 	if err != nil {
 		return err
 	}
@@ -172,5 +146,5 @@ func (tx *Tx) eachPending(do func(blobKey)) error {
 		}
 		return nil
 	})
-	return sqlFault(err, "list blobs", tx.db.path)
+	return sqlFault(err, "list blobs", r.db.path)
 }

@@ -127,7 +127,7 @@ func (k *checker) collection(tx *Tx, c *Collection) error {
 	var live int64
 	err = k.rows(tx, forCollection(docColumns+`ORDER BY seq`, c.id), func(s *sqlite3.Stmt) error {
 		var d Document
-		if err := readDocument(s, true, &d); err != nil {
+		if err := readDocument(s, withBody, &d); err != nil {
 			k.found(c.FullName()+"/"+d.ID, "%v", err)
 		} else {
 			k.document(c.FullName()+"/"+d.ID, &d)

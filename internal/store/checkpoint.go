@@ -3,8 +3,6 @@ package store
 import (
 	"strconv"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
@@ -31,11 +29,7 @@ func (tx *Tx) SetPeerCheckpoint(client, expect string, body []byte) (rev string,
 		return "", fault.Conflict.In(op, client).Says("the checkpoint is at revision %q, not %q", is, expect)
 	}
 	err = tx.atomic(func() error {
-		s, err := tx.writing(sqlSetPeerCheckpoint, last)
-		if err != nil {
-			return err
-		}
-		return sqlFault(exec(s, client, n+1, body), op, client)
+		return sqlFault(tx.rows.setPeerCheckpoint(client, n+1, body, last), op, client)
 	})
 	if err != nil {
 		return "", err
@@ -44,14 +38,7 @@ func (tx *Tx) SetPeerCheckpoint(client, expect string, body []byte) (rev string,
 }
 
 func (tx *Tx) peerCheckpoint(client string) (n int64, body []byte, err error) {
-	s, err := tx.stmt(sqlGetPeerCheckpoint)
-	if err != nil {
-		return 0, nil, err
-	}
-	err = query(s, func(s *sqlite3.Stmt) error {
-		n, body = s.ColumnInt64(0), s.ColumnBlob(1, []byte{})
-		return nil
-	}, client)
+	n, body, err = tx.rows.peerCheckpoint(client)
 	return n, body, sqlFault(err, "get checkpoint", client)
 }
 
@@ -64,21 +51,13 @@ func checkpointRev(n int64) string {
 
 // LocalCheckpoint returns the body that [Tx.SetLocalCheckpoint] stored under id, or nil.
 func (tx *Tx) LocalCheckpoint(id string) (body []byte, err error) {
-	s, err := tx.stmt(sqlGetLocalCheckpoint)
-	if err != nil {
-		return nil, err
-	}
-	err = query(s, func(s *sqlite3.Stmt) error { body = s.ColumnBlob(0, []byte{}); return nil }, id)
+	body, err = tx.rows.localCheckpoint(id)
 	return body, sqlFault(err, "get checkpoint", id)
 }
 
 // SetLocalCheckpoint stores the local copy of a replicator's checkpoint.
 func (tx *Tx) SetLocalCheckpoint(id string, body []byte) error {
 	return tx.atomic(func() error {
-		s, err := tx.writing(sqlSetLocalCheckpoint, last)
-		if err != nil {
-			return err
-		}
-		return sqlFault(exec(s, id, body), "set checkpoint", id)
+		return sqlFault(tx.rows.setLocalCheckpoint(id, body, last), "set checkpoint", id)
 	})
 }

@@ -12,7 +12,7 @@ import (
 // time given or received if that is at most [revision.MaxAhead] ahead. A document whose own history
 // lies far ahead takes a time far ahead; other documents do not follow it.
 func (tx *Tx) nextTime(after revision.Time) revision.Time {
-	s := &tx.db.writer.state
+	s := tx.state
 	wall := revision.Time(tx.now.UnixNano())
 	if ahead := isAhead(s.clock, wall); ahead > 0 { // the clock was wrong before, or is wrong now
 		s.clock, s.reserved, s.wasAhead = 0, 0, ahead
@@ -32,7 +32,7 @@ func (tx *Tx) nextTime(after revision.Time) revision.Time {
 // raiseClock makes all new versions later than t, a time from a peer. t must be at most
 // [revision.MaxAhead] ahead of the wall clock.
 func (tx *Tx) raiseClock(t revision.Time) {
-	s := &tx.db.writer.state
+	s := tx.state
 	s.clock = max(s.clock, t)
 }
 

@@ -81,10 +81,7 @@ func (tx *Tx) CreateCollection(scope, name string) (c *Collection, err error) {
 		return c, err
 	}
 	err = tx.atomic(func() error {
-		if err := tx.beginWrite(more); err != nil {
-			return err
-		}
-		c, err = addCollection(tx.c, scope, name)
+		c, err = tx.rows.addCollection(scope, name, more)
 		return sqlFault(err, "create collection", scope+"."+name)
 	})
 	return c, err
@@ -113,32 +110,21 @@ func (tx *Tx) deleteCollection(scope, name string) error {
 	if err := tx.forgetIndexes(c); err != nil {
 		return err
 	}
-	s := &tx.db.writer.state
+	s := tx.state
 	s.deleted = append(s.deleted, c.id)
-	return sqlFault(dropCollection(tx.c, c.id), "delete collection", c.FullName())
+	return sqlFault(tx.rows.dropCollection(c, more), "delete collection", c.FullName())
 }
 
 // Collections lists the collections by scope and name.
 func (tx *Tx) Collections() (all []*Collection, err error) {
-	s, err := tx.stmt(sqlListCollections)
-	if err != nil {
-		return nil, err
-	}
-	err = query(s, func(s *sqlite3.Stmt) error {
-		all = append(all, &Collection{id: s.ColumnInt64(0), scope: s.ColumnText(1), name: s.ColumnText(2)})
-		return nil
-	})
+	all, err = tx.rows.collections()
 	return all, sqlFault(err, "list collections", tx.db.path)
 }
 
 // Collection returns an existing collection, or fault.NotFound.
 func (tx *Tx) Collection(scope, name string) (*Collection, error) {
-	s, err := tx.stmt(sqlFindCollection)
-	if err != nil {
-		return nil, err
-	}
-	c := &Collection{scope: scope, name: name}
-	err = query(s, func(s *sqlite3.Stmt) error { c.id = s.ColumnInt64(0); return nil }, scope, name)
+	number, err := tx.rows.collection(scope, name)
+	c := &Collection{id: number, scope: scope, name: name}
 	if err != nil {
 		return nil, sqlFault(err, "open collection", c.FullName())
 	}
@@ -161,7 +147,7 @@ func (tx *Tx) exists(c *Collection) (bool, error) {
 // fault describes err, which arose while op was done to document id of c. It reports a missing
 // table as a deleted collection.
 func (tx *Tx) fault(c *Collection, err error, op, id string) error {
-	if err == nil || tx.c == nil {
+	if err == nil || tx.over {
 		return err
 	}
 	var code sqlite3.ErrorCode
@@ -171,29 +157,4 @@ func (tx *Tx) fault(c *Collection, err error, op, id string) error {
 		}
 	}
 	return fault.About(sqlFault(err, op, id), op, id)
-}
-
-func addCollection(c *conn, scope, name string) (*Collection, error) {
-	s, err := c.stmt(sqlAddCollection)
-	if err != nil {
-		return nil, err
-	}
-	made := &Collection{scope: scope, name: name}
-	err = query(s, func(s *sqlite3.Stmt) error { made.id = s.ColumnInt64(0); return nil }, scope, name)
-	if err != nil {
-		return nil, err
-	}
-	return made, c.Exec(forCollection(collectionSchema, made.id))
-}
-
-func dropCollection(c *conn, id int64) error {
-	c.forget(id)
-	if err := c.Exec(forCollection(`DROP TABLE docs_#; DROP TABLE kept_#`, id)); err != nil {
-		return err
-	}
-	s, err := c.stmt(sqlDropCollection)
-	if err != nil {
-		return err
-	}
-	return exec(s, id)
 }

@@ -30,7 +30,7 @@ func (db *DB) Compact(ctx context.Context) error {
 		return err
 	}
 	done.reach(e.blobs + e.indexes)
-	err = db.writer.submit(&request{ctx: ctx, alone: func(c *conn) error {
+	err = db.submit(&request{ctx: ctx, alone: func(c *conn) error {
 		defer c.SetInterrupt(c.SetInterrupt(ctx))
 		return c.vacuum(filepath.Join(db.path, databaseFile+"-wal"), done)
 	}})
@@ -135,7 +135,7 @@ func (db *DB) collectBlobs(ctx context.Context, share uint64, done *progress) er
 		return err
 	}
 	return db.Update(ctx, func(tx *Tx) error {
-		if err := tx.dropPending(orphans); err != nil {
+		if err := (*sqliteRows)(tx).dropAwaited(orphans); err != nil {
 			return err
 		}
 		if _, err := tx.eachReferred(seen, isNeeded); err != nil {

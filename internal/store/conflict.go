@@ -31,20 +31,15 @@ func (tx *Tx) storeConflict(c *Collection, head, next *Document, remote Remote) 
 			return AlreadyKnown, nil
 		}
 		base = k.base // the local side still descends from this base
-		if err := tx.dropKept(c, k); err != nil {
+		if err := tx.rows.dropKept(c, k, more); err != nil {
 			return 0, err
 		}
 	}
 	if !head.Rev.Contains(base) || !next.Rev.Contains(base) {
 		base = "" // not a common ancestor: the remote may have taken another revision while next was on its way
 	}
-	s, err := tx.collWriting(c, sqlAddKept, more)
-	if err != nil {
-		return 0, err
-	}
-	err = exec(s, head.ID, int64(remote), string(next.Rev.ID), next.Rev.History.String(),
-		next.flags, string(base), string(next.Body))
-	if err != nil {
+	theirs := keptRow{remote: remote, rev: next.Rev, flags: next.flags, base: base}
+	if err := tx.rows.addKept(c, head.ID, theirs, next.Body, more); err != nil {
 		return 0, err
 	}
 	if err := tx.ownBlobs(next); err != nil {
@@ -52,7 +47,7 @@ func (tx *Tx) storeConflict(c *Collection, head, next *Document, remote Remote) 
 	}
 	head.remote = head.remote.with(remote, next.Rev.ID, head.Rev.ID)
 	head.setFlags(head.flags | flagConflicted)
-	return Conflicted, tx.mark(c, head, last)
+	return Conflicted, tx.rows.mark(c, head, last)
 }
 
 // ConflictOf returns the conflict of a document, or fault.NotFound. Of several conflicts it returns
@@ -89,7 +84,7 @@ func noConflict(op, id string) error {
 }
 
 func (tx *Tx) keptDocument(c *Collection, id string, k keptRow) (*Document, error) {
-	body, err := tx.keptBody(c, k)
+	body, err := tx.rows.keptBody(c, k)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +103,7 @@ func (tx *Tx) baseOf(c *Collection, local *Document, kept []keptRow, rev revisio
 	}
 	for _, k := range kept {
 		if k.rev.ID == rev {
-			return tx.keptBody(c, k)
+			return tx.rows.keptBody(c, k)
 		}
 	}
 	return nil, nil
@@ -282,19 +277,15 @@ func (tx *Tx) endConflict(c *Collection, local, theirs, next *Document, remote R
 	if err != nil {
 		return err
 	}
-	which := sqlBecomeBase
+	end := tx.rows.becomeBase
 	if next.Rev.ID == theirs.Rev.ID || next.Deleted || theirs.Deleted {
-		which = sqlDropKeptRow
+		end = tx.rows.dropKept
 	}
 	for _, k := range kept {
 		if k.remote != remote {
 			continue
 		}
-		s, err := tx.collWriting(c, which, more)
-		if err != nil {
-			return err
-		}
-		if err := exec(s, k.row); err != nil {
+		if err := end(c, k, more); err != nil {
 			return err
 		}
 	}

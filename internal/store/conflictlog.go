@@ -4,8 +4,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
@@ -50,33 +48,11 @@ type ConflictFilter struct {
 // ConflictLog returns at most limit entries of the log, the latest first. To continue, set Before
 // to the number of the last one.
 func (tx *Tx) ConflictLog(f ConflictFilter, limit int) (log []*LoggedConflict, err error) {
-	s, err := tx.stmt(sqlListConflictLog)
-	if err != nil {
-		return nil, err
-	}
 	if f.Before <= 0 {
 		f.Before = math.MaxInt64
 	}
-	err = query(s, func(s *sqlite3.Stmt) error {
-		log = append(log, readLoggedConflict(s))
-		return nil
-	}, f.Before, f.Collection, f.ID, int64(limit))
+	log, err = tx.rows.conflictLog(f, limit)
 	return log, sqlFault(err, "read conflict log", tx.db.path)
-}
-
-func readLoggedConflict(s *sqlite3.Stmt) *LoggedConflict {
-	side := func(column int) LoggedRevision {
-		return LoggedRevision{
-			Rev: revision.ID(s.ColumnText(column)), Deleted: s.ColumnInt64(column+1) != 0,
-			Body: s.ColumnBlob(column+2, []byte{}),
-		}
-	}
-	return &LoggedConflict{
-		Number: s.ColumnInt64(0), Time: time.UnixMilli(s.ColumnInt64(1)),
-		Collection: s.ColumnText(2), ID: s.ColumnText(3), Remote: s.ColumnText(4),
-		Winner: Winner(s.ColumnInt64(5)), Why: s.ColumnText(6),
-		Local: side(7), Theirs: side(10), Result: revision.ID(s.ColumnText(13)),
-	}
 }
 
 // logConflict adds an entry, and prunes the log now and then.
@@ -85,32 +61,17 @@ func (tx *Tx) logConflict(c *Collection, local, theirs, next *Document, r Resolu
 	if err != nil {
 		return err
 	}
-	s, err := tx.writing(sqlLogConflict, more)
-	if err != nil {
-		return err
-	}
-	var n int64
-	err = query(s, func(s *sqlite3.Stmt) error { n = s.ColumnInt64(0); return nil },
-		tx.now.UnixMilli(), c.FullName(), r.ID, url, int64(r.Winner), r.Why,
-		string(local.Rev.ID), local.Deleted, string(local.Body),
-		string(theirs.Rev.ID), theirs.Deleted, string(theirs.Body), string(next.Rev.ID))
+	n, err := tx.rows.logConflict(&LoggedConflict{
+		Time: tx.now, Collection: c.FullName(), ID: r.ID, Remote: url, Winner: r.Winner, Why: r.Why,
+		Local: loggedRevision(local), Theirs: loggedRevision(theirs), Result: next.Rev.ID,
+	}, more)
 	large := len(local.Body)+len(theirs.Body) >= conflictLogLarge
 	if err == nil && (large || n%conflictLogPruning == 0) {
-		err = tx.pruneConflictLog(n)
+		err = tx.rows.pruneConflicts(n, more)
 	}
 	return sqlFault(err, "log conflict of", r.ID)
 }
 
-func (tx *Tx) pruneConflictLog(last int64) error {
-	s, err := tx.writing(sqlPruneConflictLog, more)
-	if err != nil {
-		return err
-	}
-	if err := exec(s, last-conflictLogEntries); err != nil {
-		return err
-	}
-	if s, err = tx.writing(sqlPruneConflictBodies, more); err != nil {
-		return err
-	}
-	return exec(s, int64(conflictLogBytes))
+func loggedRevision(d *Document) LoggedRevision {
+	return LoggedRevision{Rev: d.Rev.ID, Deleted: d.Deleted, Body: d.Body}
 }

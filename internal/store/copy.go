@@ -215,7 +215,7 @@ func (db *DB) neededBy(ctx context.Context, path string) (map[blobKey]struct{}, 
 		return nil, err
 	}
 	needed := make(map[blobKey]struct{})
-	tx := &Tx{db: db, ctx: ctx, c: c, now: db.options.Now()}
+	tx := db.newTx(ctx, c)
 	_, err = tx.eachReferred(nil, func(key blobKey) { needed[key] = struct{}{} })
 	return needed, errors.Join(err, closeCopy())
 }

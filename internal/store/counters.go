@@ -4,8 +4,6 @@ import (
 	"iter"
 	"slices"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
@@ -66,16 +64,16 @@ func (l counterList) index(collection int64) int {
 
 // cached returns the counters that the writer remembers of a collection. The list still has those of
 // the collections that the group has deleted.
-func (w *writer) cached(collection int64) (k counters, ok bool) {
-	if slices.Contains(w.state.deleted, collection) {
+func (s *state) cached(collection int64) (k counters, ok bool) {
+	if slices.Contains(s.deleted, collection) {
 		return k, false
 	}
-	return w.state.counters.of(collection)
+	return s.counters.of(collection)
 }
 
 // counters returns c's counters and caches them.
 func (tx *Tx) counters(c *Collection) (counters, error) {
-	if k, ok := tx.db.writer.cached(c.id); ok {
+	if k, ok := tx.state.cached(c.id); ok {
 		return k, nil
 	}
 	k, err := tx.loadCounters(c)
@@ -86,31 +84,15 @@ func (tx *Tx) counters(c *Collection) (counters, error) {
 }
 
 func (tx *Tx) setCounters(k counters) {
-	w := tx.db.writer
-	w.state.counters = w.state.counters.with(k)
+	tx.state.counters = tx.state.counters.with(k)
 }
 
 func (tx *Tx) loadCounters(c *Collection) (k counters, err error) {
-	s, err := tx.stmt(sqlGetCounters)
-	if err != nil {
-		return k, err
-	}
-	err = query(s, func(s *sqlite3.Stmt) error {
-		k = counters{collection: c.id, last: s.ColumnInt64(0), live: s.ColumnInt64(1)}
-		return nil
-	}, c.id)
+	k, err = tx.rows.counters(c)
 	if err == nil && k.collection == 0 {
 		err = fault.NotFound.In("use collection", c.FullName()).Says("the collection was deleted")
 	}
 	return k, sqlFault(err, "use collection", c.FullName())
-}
-
-func (k counters) save(c *conn) error {
-	s, err := c.stmt(sqlSetCounters)
-	if err != nil {
-		return err
-	}
-	return exec(s, k.last, k.live, k.collection)
 }
 
 // LastSequence returns the last sequence given in c, or 0.
@@ -125,31 +107,18 @@ func (tx *Tx) Count(c *Collection) (uint64, error) {
 	return uint64(max(k.live, 0)), err
 }
 
-// countedByRow is how many changes are counted by their rows, which have the bodies; more are counted by
-// the index of all IDs.
-const countedByRow = 5_000
-
 // CountSince returns how many documents of c have changed after a sequence, tombstones included.
 func (tx *Tx) CountSince(c *Collection, since Sequence) (n uint64, err error) {
 	last, err := tx.LastSequence(c)
 	if err != nil || since >= last {
 		return 0, err
 	}
-	which := sqlCountSince
-	if last-since > countedByRow {
-		which = sqlCountAllSince
-	}
-	s, err := tx.collStmt(c, which)
-	if err != nil {
-		return 0, err
-	}
-	err = query(s, func(s *sqlite3.Stmt) error { n = uint64(s.ColumnInt64(0)); return nil }, int64(since))
-	return n, tx.fault(c, err, "count changes", c.FullName())
+	return tx.rows.countSince(c, since, last)
 }
 
 func (tx *Tx) figures(c *Collection) (counters, error) {
 	if tx.group != nil {
-		if k, ok := tx.db.writer.cached(c.id); ok {
+		if k, ok := tx.state.cached(c.id); ok {
 			return k, tx.alive()
 		}
 	}

@@ -28,6 +28,7 @@ type DB struct {
 	signals     signals
 	vectors     vectorCache
 	trainer     trainer
+	bounded     map[string]int // how many values were set in each space; see SetBoundedInfo; of the writer's goroutine
 
 	// readersBehind is set when a collection is created, and reset when a view begins. Meanwhile the
 	// readers have to parse the schema of all collections before they can tell whether there is
@@ -103,7 +104,10 @@ func openFolder(ctx context.Context, path string, o Options) (*DB, error) {
 }
 
 func start(path string, o Options, a *access, c *conn, m meta) *DB {
-	db := &DB{path: path, options: o, access: a, meta: m, closing: make(chan struct{}), done: make(chan struct{})}
+	db := &DB{
+		path: path, options: o, access: a, meta: m, bounded: make(map[string]int),
+		closing: make(chan struct{}), done: make(chan struct{}),
+	}
 	db.versioning.Store(&m.versioning)
 	db.blobs = newBlobs(filepath.Join(path, blobFolder), a.keys, o.Disk)
 	db.readers = newReaders(db)

@@ -37,7 +37,7 @@ type Sequence uint64
 func (d *Document) Known(remote Remote) revision.ID { return d.remote.of(remote, d.Rev.ID) }
 
 // readDocument reads the columns of headColumns or docColumns.
-func readDocument(s *sqlite3.Stmt, withBody bool, d *Document) error {
+func readDocument(s *sqlite3.Stmt, part extent, d *Document) error {
 	d.Sequence = Sequence(s.ColumnInt64(0))
 	d.ID = s.ColumnText(1)
 	d.setFlags(s.ColumnInt64(2))
@@ -50,7 +50,7 @@ func readDocument(s *sqlite3.Stmt, withBody bool, d *Document) error {
 	if s.ColumnType(6) != sqlite3.NULL {
 		d.Expiry = time.UnixMilli(s.ColumnInt64(6))
 	}
-	if !withBody {
+	if part == headOnly {
 		d.Size = s.ColumnInt(7)
 		return nil
 	}

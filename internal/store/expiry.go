@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"time"
-
-	"github.com/ncruces/go-sqlite3"
 )
 
 // SetExpiry sets when a document is purged, to the millisecond; the zero time means never. A time
@@ -14,7 +12,7 @@ import (
 func (tx *Tx) SetExpiry(c *Collection, id string, at time.Time) error {
 	const op = "set expiry"
 	return tx.atomic(func() error {
-		head, err := tx.find(c, id, sqlHeadByID)
+		head, err := tx.find(c, id, headOnly)
 		if err != nil {
 			return err
 		}
@@ -22,44 +20,16 @@ func (tx *Tx) SetExpiry(c *Collection, id string, at time.Time) error {
 			return noDocument(op, id)
 		}
 		head.Expiry = at
-		if err := tx.fault(c, tx.mark(c, head, last), op, id); err != nil {
+		if err := tx.fault(c, tx.rows.mark(c, head, last), op, id); err != nil {
 			return err
 		}
-		s := &tx.db.writer.state
+		s := tx.state
 		s.expiring = true
 		if !slices.Contains(s.marked, c.id) {
 			s.marked = append(s.marked[:len(s.marked):len(s.marked)], c.id)
 		}
 		return nil
 	})
-}
-
-// expired returns the IDs of at most limit expired documents, the oldest expiry first.
-func (tx *Tx) expired(c *Collection, limit int) (ids []string, err error) {
-	s, err := tx.collStmt(c, sqlExpired)
-	if err != nil {
-		return nil, err
-	}
-	err = query(s, func(s *sqlite3.Stmt) error {
-		ids = append(ids, s.ColumnText(0))
-		return nil
-	}, tx.now.UnixMilli(), int64(limit))
-	return ids, tx.fault(c, err, "list expired documents", c.FullName())
-}
-
-// nextExpiry returns the earliest expiry in c, or the zero time.
-func (tx *Tx) nextExpiry(c *Collection) (at time.Time, err error) {
-	s, err := tx.collStmt(c, sqlNextExpiry)
-	if err != nil {
-		return at, err
-	}
-	err = query(s, func(s *sqlite3.Stmt) error {
-		if s.ColumnType(0) != sqlite3.NULL {
-			at = time.UnixMilli(s.ColumnInt64(0))
-		}
-		return nil
-	})
-	return at, tx.fault(c, err, "find next expiry", c.FullName())
 }
 
 // The expirer purges at most expiryBatch documents in one transaction. It reads the clock at least
@@ -124,7 +94,7 @@ func (tx *Tx) earliest() (first time.Time, err error) {
 		return first, err
 	}
 	for _, c := range all {
-		at, err := tx.nextExpiry(c)
+		at, err := tx.rows.nextExpiry(c)
 		if err != nil {
 			return first, err
 		}
@@ -141,7 +111,7 @@ func (tx *Tx) purgeExpired() error {
 		return err
 	}
 	for _, c := range all {
-		ids, err := tx.expired(c, expiryBatch)
+		ids, err := tx.rows.expired(c, expiryBatch)
 		if err != nil {
 			return err
 		}

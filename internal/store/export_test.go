@@ -25,7 +25,7 @@ func LogFile(file vfs.File) vfs.File {
 
 // CachePages returns the size of the writing connection's page cache.
 func (db *DB) CachePages() (pages int64, err error) {
-	err = db.writer.submit(&request{ctx: context.Background(), alone: func(c *conn) error {
+	err = db.submit(&request{ctx: context.Background(), alone: func(c *conn) error {
 		s, _, err := c.Prepare(`PRAGMA cache_size`)
 		if err != nil {
 			return err
@@ -65,7 +65,7 @@ func (db *DB) OpenReaders() int {
 
 // ScanSteps returns how many steps SQLite took to scan such a range since the last call.
 func (tx *Tx) ScanSteps(c *Collection, r Range, sel Select) (int, error) {
-	s, err := tx.collStmt(c, r.choose(sel))
+	s, err := tx.collStmt(c, r.listing(1, sel).statement())
 	if err != nil {
 		return 0, err
 	}

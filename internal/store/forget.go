@@ -1,10 +1,6 @@
 package store
 
 import (
-	"strconv"
-
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/revision"
 )
@@ -36,24 +32,16 @@ func (tx *Tx) ForgetKnown(c *Collection, remote Remote, after Sequence, limit in
 }
 
 func (tx *Tx) forgetKnown(c *Collection, id string, remote Remote) error {
-	head, err := tx.lookup(c, id, sqlHeadByID)
+	head, err := tx.lookup(c, id, headOnly)
 	if err != nil || head == nil {
 		return err
 	}
 	head.remote = head.remote.without(remote, head.Rev.ID)
-	return tx.mark(c, head, more)
+	return tx.rows.mark(c, head, more)
 }
 
 func (tx *Tx) knownTo(c *Collection, remote Remote, after Sequence, limit int) (ids []string, next Sequence, err error) {
-	s, err := tx.collStmt(c, sqlKnownTo)
-	if err != nil {
-		return nil, 0, err
-	}
-	err = query(s, func(s *sqlite3.Stmt) error {
-		ids = append(ids, s.ColumnText(0))
-		next = Sequence(s.ColumnInt64(1))
-		return nil
-	}, int64(after), " "+strconv.FormatInt(int64(remote), 10)+" ", int64(limit))
+	ids, next, err = tx.rows.knownTo(c, remote, after, limit)
 	if len(ids) < limit {
 		next = 0
 	}
@@ -73,10 +61,6 @@ func (k known) without(remote Remote, own revision.ID) (next known) {
 // DropLocalCheckpoint removes the local copy of a replicator's checkpoint, if there is one.
 func (tx *Tx) DropLocalCheckpoint(id string) error {
 	return tx.atomic(func() error {
-		s, err := tx.writing(sqlDropLocalCheckpoint, last)
-		if err != nil {
-			return err
-		}
-		return sqlFault(exec(s, id), "drop checkpoint", id)
+		return sqlFault(tx.rows.setLocalCheckpoint(id, nil, last), "drop checkpoint", id)
 	})
 }

@@ -73,7 +73,7 @@ func (tx *Tx) graftOver(c *Collection, next *Document) error {
 	case next.Rev.Contains(head.Rev.ID):
 		return tx.storeNewer(c, head, next, 0)
 	}
-	if head, err = tx.lookup(c, next.ID, sqlDocByID); err != nil {
+	if head, err = tx.lookup(c, next.ID, withBody); err != nil {
 		return err
 	}
 	return tx.settle(c, head, next)

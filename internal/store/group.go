@@ -63,8 +63,9 @@ func (w *writer) join(g *group, r *request) {
 		r.finish(sqlFault(err, "write to database", w.db.path))
 		return
 	}
-	tx := &Tx{db: w.db, ctx: r.ctx, c: w.c, now: w.db.options.Now(), group: g, was: w.state}
-	err := w.call(tx, r.fn)
+	tx := w.db.newTx(r.ctx, w.c)
+	tx.group, tx.state, tx.was = g, &w.state, w.state
+	err := callTx(tx, r.fn)
 	if err == nil {
 		err = tx.keep()
 	}
@@ -96,8 +97,8 @@ func (w *writer) begin(g *group) error {
 	return err
 }
 
-// call runs fn with tx, and turns a panic into an error.
-func (w *writer) call(tx *Tx, fn func(*Tx) error) (err error) {
+// callTx runs fn with tx, and turns a panic into an error.
+func callTx(tx *Tx, fn func(*Tx) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = panicked(r)
@@ -109,7 +110,7 @@ func (w *writer) call(tx *Tx, fn func(*Tx) error) (err error) {
 // keep ends tx and leaves its changes to the group.
 func (tx *Tx) keep() error {
 	c := tx.c
-	tx.c = nil
+	tx.end()
 	if tx.spoiled != nil || !tx.savepoint {
 		return tx.spoiled
 	}
@@ -119,7 +120,7 @@ func (tx *Tx) keep() error {
 // discard undoes tx, which failed with cause. If SQLite has rolled back the whole transaction, the
 // earlier members of g fail too.
 func (w *writer) discard(g *group, tx *Tx, cause error) {
-	tx.c = nil
+	tx.end()
 	w.state = tx.was
 	var undone bool
 	switch {

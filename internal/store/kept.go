@@ -1,10 +1,6 @@
 package store
 
-import (
-	"github.com/ncruces/go-sqlite3"
-
-	"github.com/tandemdb/tandem/internal/revision"
-)
+import "github.com/tandemdb/tandem/internal/revision"
 
 // keptRow is a revision that is kept beside a document's head. If remote is set, it is the remote's
 // conflicting revision; otherwise its body is a base for deltas and merges.
@@ -17,34 +13,11 @@ type keptRow struct {
 }
 
 // keptOf lists the revisions kept beside d, without bodies.
-func (tx *Tx) keptOf(c *Collection, d *Document) (all []keptRow, err error) {
+func (tx *Tx) keptOf(c *Collection, d *Document) ([]keptRow, error) {
 	if d.flags&(flagKept|flagConflicted) == 0 {
 		return nil, nil
 	}
-	s, err := tx.collStmt(c, sqlListKept)
-	if err != nil {
-		return nil, err
-	}
-	err = query(s, func(s *sqlite3.Stmt) error {
-		k := keptRow{row: s.ColumnInt64(0), remote: Remote(s.ColumnInt64(1)), flags: s.ColumnInt64(4)}
-		k.base = revision.ID(s.ColumnText(5))
-		k.rev, err = readRev(s, 2)
-		all = append(all, k)
-		return err
-	}, d.ID)
-	return all, tx.fault(c, err, "read kept revisions", d.ID)
-}
-
-func (tx *Tx) keptBody(c *Collection, k keptRow) (body []byte, err error) {
-	s, err := tx.collStmt(c, sqlKeptBody)
-	if err != nil {
-		return nil, err
-	}
-	err = query(s, func(s *sqlite3.Stmt) error {
-		body = s.ColumnBlob(0, nil)
-		return nil
-	}, k.row)
-	return body, tx.fault(c, err, "read kept revision", string(k.rev.ID))
+	return tx.rows.listKept(c, d.ID)
 }
 
 // succeed prepares the replacement of head by next. It keeps the old body if a remote has exactly
@@ -56,11 +29,7 @@ func (tx *Tx) succeed(c *Collection, head, next *Document) (flags int64, err err
 		return 0, err
 	}
 	if tx.isBase(head, next) {
-		s, err := tx.collWriting(c, sqlKeepHead, more)
-		if err != nil {
-			return 0, err
-		}
-		if err := exec(s, string(next.Rev.ID), int64(head.Sequence)); err != nil {
+		if err := tx.rows.keepHead(c, head, next.Rev.ID, more); err != nil {
 			return 0, err
 		}
 		flags |= flagKept // tidy must not drop the base just added
@@ -88,7 +57,7 @@ func (tx *Tx) tidy(c *Collection, d *Document, kept []keptRow) (flags int64, err
 		case k.remote == 0:
 			bases = append(bases, k)
 		case isOver(d.Rev, k.rev):
-			if err := tx.dropKept(c, k); err != nil {
+			if err := tx.rows.dropKept(c, k, more); err != nil {
 				return 0, err
 			}
 		default:
@@ -101,7 +70,7 @@ func (tx *Tx) tidy(c *Collection, d *Document, kept []keptRow) (flags int64, err
 			flags |= flagKept
 			continue
 		}
-		if err := tx.dropKept(c, base); err != nil {
+		if err := tx.rows.dropKept(c, base, more); err != nil {
 			return 0, err
 		}
 	}
@@ -127,12 +96,4 @@ func (tx *Tx) needs(d *Document, base keptRow, conflicts []keptRow) bool {
 		}
 	}
 	return false
-}
-
-func (tx *Tx) dropKept(c *Collection, k keptRow) error {
-	s, err := tx.collWriting(c, sqlDropKeptRow, more)
-	if err != nil {
-		return err
-	}
-	return exec(s, k.row)
 }

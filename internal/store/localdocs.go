@@ -88,17 +88,13 @@ func (tx *Tx) noteBranches() error {
 	if tx.hasBranches() {
 		return nil
 	}
-	if err := tx.beginWrite(more); err != nil {
-		return err
-	}
-	state := &tx.db.writer.state
-	state.settings, state.branches = true, true
-	return sqlFault(tx.c.set(metaBranches, int64(1)), "set "+metaBranches, tx.db.path)
+	tx.state.settings, tx.state.branches = true, true
+	return sqlFault(tx.rows.set(metaBranches, int64(1), more), "set "+metaBranches, tx.db.path)
 }
 
 // hasBranches reports whether a client with revision trees is known, also from this transaction.
 func (tx *Tx) hasBranches() bool {
-	return tx.db.hasBranches.Load() || tx.db.writer.state.branches
+	return tx.db.hasBranches.Load() || tx.state.branches
 }
 
 func (tx *Tx) local(c *Collection, id string) (n int64, body []byte, err error) {

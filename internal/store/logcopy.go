@@ -52,7 +52,7 @@ func (l *logCopier) copy() error {
 			return err
 		}
 	}
-	return l.db.writer.submit(&request{ctx: context.Background(), alone: func(c *conn) error {
+	return l.db.submit(&request{ctx: context.Background(), alone: func(c *conn) error {
 		_, err := l.copyOn(c)
 		return err
 	}})

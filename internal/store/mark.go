@@ -18,7 +18,7 @@ func (tx *Tx) markKnown(c *Collection, head *Document, remote Remote, rev revisi
 			rest = append(rest, k)
 			continue
 		}
-		if err := tx.dropKept(c, k); err != nil {
+		if err := tx.rows.dropKept(c, k, more); err != nil {
 			return err
 		}
 	}
@@ -27,7 +27,7 @@ func (tx *Tx) markKnown(c *Collection, head *Document, remote Remote, rev revisi
 		return err
 	}
 	head.setFlags(head.flags&^(flagKept|flagConflicted) | flags)
-	return tx.mark(c, head, last)
+	return tx.rows.mark(c, head, last)
 }
 
 // MarkKnown notes that remote has revision rev of a document, because remote announced it or
@@ -37,7 +37,7 @@ func (tx *Tx) MarkKnown(c *Collection, id string, remote Remote, rev revision.ID
 		return fault.Invalid.In("mark revision", id).Says("no remote, or no revision")
 	}
 	return tx.atomic(func() error {
-		head, err := tx.lookup(c, id, sqlHeadByID)
+		head, err := tx.lookup(c, id, headOnly)
 		if err != nil || head == nil || head.remote.of(remote, head.Rev.ID) == rev {
 			return err
 		}
@@ -53,7 +53,7 @@ func (tx *Tx) MarkTaken(c *Collection, id string, remote Remote, rev revision.Re
 		return fault.Invalid.In("mark revision", id).Says("no remote, or no revision")
 	}
 	return tx.atomic(func() error {
-		head, err := tx.lookup(c, id, sqlHeadByID)
+		head, err := tx.lookup(c, id, headOnly)
 		if err != nil || head == nil {
 			return err
 		}
@@ -75,11 +75,8 @@ func (tx *Tx) MarkRunTaken(c *Collection, remote Remote, from, to Sequence) (all
 		return false, fault.Invalid.In("mark revisions", c.FullName()).Says("no remote, or no sequences")
 	}
 	err = tx.atomic(func() error {
-		s, err := tx.collWriting(c, sqlMarkRun, last)
-		if err == nil {
-			err = exec(s, string(entry(remote, "", "")), int64(from), int64(to))
-		}
-		all = err == nil && tx.c.Changes() == int64(to-from+1)
+		changed, err := tx.rows.markRun(c, entry(remote, "", ""), from, to, last)
+		all = err == nil && changed == int64(to-from+1)
 		return tx.fault(c, err, "mark revisions", c.FullName())
 	})
 	return all, err

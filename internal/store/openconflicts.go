@@ -18,7 +18,7 @@ func (tx *Tx) NextConflict(c *Collection, id string, remote Remote) (*Conflict, 
 // conflictAfter returns a document's conflict with the first remote after the given one, nil if
 // there is none.
 func (tx *Tx) conflictAfter(c *Collection, id string, after Remote) (*Conflict, error) {
-	local, err := tx.lookup(c, id, sqlDocByID)
+	local, err := tx.lookup(c, id, withBody)
 	if err != nil || local == nil || local.expired(tx.now) {
 		return nil, err
 	}

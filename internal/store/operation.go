@@ -1,10 +1,6 @@
 package store
 
-import (
-	"github.com/ncruces/go-sqlite3"
-
-	"github.com/tandemdb/tandem/internal/fault"
-)
+import "github.com/tandemdb/tandem/internal/fault"
 
 // operation tracks a public method of Tx that writes. Such a method makes all of its changes or
 // none, so that a caller may continue with the next method after an error.
@@ -32,7 +28,7 @@ func (tx *Tx) atomic(do func() error) error {
 	if tx.op.running {
 		return do()
 	}
-	was := tx.db.writer.state
+	was := *tx.state
 	tx.op = operation{running: true}
 	returned := false
 	defer func() {
@@ -50,30 +46,21 @@ func (tx *Tx) endOperation(was state, err error) error {
 	op := tx.op
 	tx.op = operation{}
 	if err == nil && op.savepoint {
-		if err = tx.c.run(sqlReleaseOperation); err != nil {
+		if err = tx.rows.release(); err != nil {
 			err = sqlFault(err, "write to database", tx.db.path)
 		}
 	}
 	if err == nil {
 		return nil
 	}
-	tx.db.writer.state = was
+	*tx.state = was
 	switch {
-	case tx.c.GetAutocommit(): // SQLite has undone the whole transaction
+	case tx.rows.gone():
 		tx.spoil(err)
-	case op.savepoint && tx.rollBackOperation() != nil:
+	case op.savepoint && tx.rows.rollBack() != nil: // a panic here fails the whole transaction
 		tx.spoil(err)
 	}
 	return err
-}
-
-// rollBackOperation undoes what the operation has changed since its savepoint. A panic here fails the
-// whole transaction, which the writer then undoes.
-func (tx *Tx) rollBackOperation() error {
-	if err := tx.c.run(sqlRollbackToOperation); err != nil {
-		return err
-	}
-	return tx.c.run(sqlReleaseOperation)
 }
 
 // spoil makes the transaction fail with err, even if its function returns nil later.
@@ -81,22 +68,6 @@ func (tx *Tx) spoil(err error) {
 	if tx.spoiled == nil {
 		tx.spoiled = err
 	}
-}
-
-// writing returns a prepared statement that writes.
-func (tx *Tx) writing(which statement, at place) (*sqlite3.Stmt, error) {
-	if err := tx.beginWrite(at); err != nil {
-		return nil, err
-	}
-	return tx.stmt(which)
-}
-
-// collWriting is writing for one of c's statements.
-func (tx *Tx) collWriting(c *Collection, which collStatement, at place) (*sqlite3.Stmt, error) {
-	if err := tx.beginWrite(at); err != nil {
-		return nil, err
-	}
-	return tx.collStmt(c, which)
 }
 
 // beginWrite must be called before every write. It sets the savepoints: one for a transaction that
@@ -124,7 +95,7 @@ func (tx *Tx) beginWrite(at place) error {
 		tx.op.ended = true
 		return nil
 	}
-	if err := tx.c.run(sqlSavepointOperation); err != nil {
+	if err := tx.rows.save(); err != nil {
 		return sqlFault(err, "write", tx.db.path)
 	}
 	tx.op.savepoint = true
@@ -134,19 +105,3 @@ func (tx *Tx) beginWrite(at place) error {
 // changedNothing notes that the statement announced as the last changed nothing, so that others may
 // follow.
 func (tx *Tx) changedNothing() { tx.op.ended = false }
-
-// changeOne runs a statement that must change exactly one row, which the transaction has read
-// before.
-func (tx *Tx) changeOne(s *sqlite3.Stmt, args ...any) error {
-	if err := exec(s, args...); err != nil {
-		return err
-	}
-	return tx.changedOne()
-}
-
-func (tx *Tx) changedOne() error {
-	if tx.c.Changes() != 1 {
-		return damaged()
-	}
-	return nil
-}

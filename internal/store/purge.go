@@ -5,7 +5,7 @@ package store
 func (tx *Tx) Purge(c *Collection, id string) error {
 	const op = "purge document"
 	return tx.atomic(func() error {
-		head, err := tx.lookup(c, id, sqlHeadByID)
+		head, err := tx.lookup(c, id, headOnly)
 		if err != nil {
 			return err
 		}
@@ -26,23 +26,14 @@ func (tx *Tx) purge(c *Collection, head *Document, at place) error {
 		return err
 	}
 	if head.flags&(flagKept|flagConflicted) != 0 {
-		s, err := tx.collWriting(c, sqlDropKept, more)
-		if err != nil {
-			return err
-		}
-		if err := exec(s, head.ID); err != nil {
+		if err := tx.rows.dropAllKept(c, head.ID, more); err != nil {
 			return err
 		}
 	}
-	s, err := tx.collWriting(c, sqlDeleteDoc, at)
-	if err != nil {
-		return err
-	}
-	if err := tx.changeOne(s, int64(head.Sequence)); err != nil {
+	if err := tx.rows.remove(c, head, at); err != nil {
 		return err
 	}
 	tx.count(k, head, nil)
-	w := tx.db.writer
-	w.state.purged = append(w.state.purged, Purge{Collection: c, ID: head.ID})
+	tx.state.purged = append(tx.state.purged, Purge{Collection: c, ID: head.ID})
 	return nil
 }

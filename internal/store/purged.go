@@ -3,8 +3,6 @@ package store
 import (
 	"encoding/binary"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
@@ -31,7 +29,7 @@ func (tx *Tx) notePurged(c *Collection, head *Document) error {
 	if err := tx.setInfo(purgedSpace+c.FullName(), head.ID, encodeTime(t), more); err != nil {
 		return err
 	}
-	s := &tx.db.writer.state
+	s := tx.state
 	s.latestPurged = max(s.latestPurged, t)
 	s.purges++
 	if s.purges%(maxPurgedTimes/16) != 1 {
@@ -51,16 +49,8 @@ func (tx *Tx) prunePurged(c *Collection) error {
 
 // notePurgedAll raises the floor to the greatest time in a collection that is being deleted.
 func (tx *Tx) notePurgedAll(c *Collection) error {
-	s, err := tx.collStmt(c, sqlVersions)
-	if err != nil {
-		return err
-	}
 	var greatest revision.Time
-	err = query(s, func(s *sqlite3.Stmt) error {
-		rev, err := readRev(s, 0)
-		greatest = max(greatest, revision.Greatest(rev))
-		return err
-	})
+	err := tx.rows.versions(c, func(rev revision.Rev) { greatest = max(greatest, revision.Greatest(rev)) })
 	if err != nil || greatest == 0 {
 		return err
 	}
@@ -72,14 +62,14 @@ func (tx *Tx) raiseFloor(c *Collection, t revision.Time) error {
 	if err != nil {
 		return err
 	}
-	s := &tx.db.writer.state
+	s := tx.state
 	s.latestPurged = max(s.latestPurged, t)
 	return tx.setInfo(purgedFloors, c.FullName(), encodeTime(max(t, decodeTime(was))), more)
 }
 
 // purgedTime returns the time that the first version of a new document with this ID must exceed.
 func (tx *Tx) purgedTime(c *Collection, id string) (revision.Time, error) {
-	if tx.db.writer.state.latestPurged < revision.Next(0, tx.now) {
+	if tx.state.latestPurged < revision.Next(0, tx.now) {
 		return 0, nil // the usual case, with right clocks
 	}
 	own, err := tx.Info(purgedSpace+c.FullName(), id)

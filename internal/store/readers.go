@@ -251,9 +251,9 @@ func (p *readers) view(ctx context.Context, c *conn, fn func(*Tx) error) (err er
 	if err := c.run(sqlBegin); err != nil {
 		return err
 	}
-	tx := &Tx{db: p.db, ctx: ctx, c: c, now: p.db.options.Now()}
+	tx := p.db.newTx(ctx, c)
 	err = fn(tx)
-	tx.c = nil
+	tx.end()
 	c.SetInterrupt(background)
 	sound = !c.broken && c.run(sqlCommit) == nil
 	return err

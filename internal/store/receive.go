@@ -177,7 +177,7 @@ func (tx *Tx) sameMerge(c *Collection, head, next *Document) (*Document, error) 
 	if head.Deleted != next.Deleted || !revision.SameMerge(head.Rev, next.Rev) {
 		return nil, nil //nolint:nilnil // they are not the same merge
 	}
-	full, err := tx.lookup(c, head.ID, sqlDocByID)
+	full, err := tx.lookup(c, head.ID, withBody)
 	if err != nil || !document.Equal(full.Body, next.Body) {
 		return nil, err
 	}
@@ -217,7 +217,7 @@ func (tx *Tx) acknowledgeUpgrade(c *Collection, head *Document, in Incoming) err
 	case head.Rev.ID.IsTree():
 		return tx.markKnown(c, head, in.Remote, revision.Rev{ID: in.Rev.History.Ancestors[0]})
 	}
-	full, err := tx.lookup(c, head.ID, sqlDocByID)
+	full, err := tx.lookup(c, head.ID, withBody)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ import (
 // change is cut off, the next opening finds the database either unchanged or changed completely.
 func (db *DB) ChangeKey(ctx context.Context, to *seal.Secret) error {
 	const op = "change encryption"
-	err := db.writer.submit(&request{ctx: ctx, alone: func(*conn) error { return db.changeKey(ctx, to) }})
+	err := db.submit(&request{ctx: ctx, alone: func(*conn) error { return db.changeKey(ctx, to) }})
 	if f := fault.Of(err); f != nil && f.Op == "" {
 		return f.In(op, db.path)
 	}
@@ -197,9 +197,9 @@ func (db *DB) resealBlobs(ctx context.Context, folder string, keys *seal.Keys) e
 // keptBlobs lists the blobs that [DB.Compact] would keep.
 func (db *DB) keptBlobs(ctx context.Context) (map[blobKey]struct{}, error) {
 	needed := make(map[blobKey]struct{})
-	tx := &Tx{db: db, ctx: ctx, c: db.writer.c, now: db.options.Now()}
+	tx := db.newTx(ctx, db.writer.c)
 	need := func(key blobKey) { needed[key] = struct{}{} }
-	if err := tx.eachPending(need); err != nil {
+	if err := (*sqliteRows)(tx).eachPending(need); err != nil {
 		return nil, err
 	}
 	_, err := tx.eachReferred(nil, need)

@@ -256,7 +256,7 @@ func (tx *Tx) prune(rev revision.Rev, head *Document) revision.Rev {
 // current reads the head before a change; nil means that the document does not exist. It purges an
 // expired document first.
 func (tx *Tx) current(c *Collection, id string) (*Document, error) {
-	head, err := tx.lookup(c, id, sqlHeadByID)
+	head, err := tx.lookup(c, id, headOnly)
 	if err != nil || head == nil {
 		return nil, err
 	}

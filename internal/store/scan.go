@@ -12,18 +12,15 @@ type Range struct {
 // depends on the number of documents read, not on the place of the range in the collection. A
 // result shorter than limit reaches the end of the range.
 func (tx *Tx) Scan(c *Collection, r Range, limit int, sel Select) ([]*Document, error) {
-	s, err := tx.collStmt(c, r.choose(sel))
-	if err != nil {
-		return nil, err
-	}
-	return tx.list(c, s, sel, r.From, r.upper(), tx.now.UnixMilli(), !sel.LiveOnly, int64(limit))
+	return tx.list(c, r.listing(limit, sel), sel)
 }
 
-func (r Range) choose(sel Select) collStatement {
+func (r Range) listing(limit int, sel Select) listing {
+	l := listing{order: byID, body: extent(sel.WithBody), ids: r, live: sel.LiveOnly, limit: limit}
 	if r.Descending {
-		return sel.choose(sqlScanHeadsBack, sqlScanDocsBack)
+		l.order = byIDBackwards
 	}
-	return sel.choose(sqlScanHeads, sqlScanDocs)
+	return l
 }
 
 // upper returns the upper bound for SQL: an empty BLOB sorts above every text.

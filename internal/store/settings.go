@@ -27,11 +27,8 @@ func (db *DB) KeepBases(ctx context.Context, keep bool) error {
 // set changes a setting for every process that has the database open.
 func (db *DB) set(ctx context.Context, key string, value any) error {
 	return db.Update(ctx, func(tx *Tx) error {
-		if err := tx.beginWrite(last); err != nil {
-			return err
-		}
-		db.writer.state.settings = true
-		return sqlFault(tx.c.set(key, value), "set "+key, db.path)
+		tx.state.settings = true
+		return sqlFault(tx.rows.set(key, value, last), "set "+key, db.path)
 	})
 }
 

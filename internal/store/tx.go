@@ -18,10 +18,14 @@ import (
 type Tx struct {
 	db  *DB
 	ctx context.Context //nolint:containedctx // a Tx is the extent of one call
-	c   *conn           // nil when the transaction is over
 	now time.Time
 
+	c    *conn // to SQLite; nil in a database of another engine, and when the transaction is over
+	rows rows
+	over bool
+
 	group     *group // nil in a View
+	state     *state // of the writer
 	was       state  // the writer's state before this transaction
 	wrote     bool
 	savepoint bool // undo rolls back to a savepoint, not the whole group
@@ -68,10 +72,20 @@ func (tx *Tx) mayWrite() error {
 
 func (tx *Tx) alive() error {
 	switch {
-	case tx.c == nil:
+	case tx.over:
 		return fault.NotOpen.In("use transaction", tx.db.path).Says("the transaction is over")
 	case tx.spoiled != nil:
 		return tx.spoiled
 	}
 	return tx.ctx.Err()
+}
+
+// end ends the transaction for its function.
+func (tx *Tx) end() { tx.c, tx.over = nil, true }
+
+// newTx returns a transaction on a connection to SQLite.
+func (db *DB) newTx(ctx context.Context, c *conn) *Tx {
+	tx := &Tx{db: db, ctx: ctx, c: c, now: db.options.Now()}
+	tx.rows = (*sqliteRows)(tx)
+	return tx
 }

@@ -25,13 +25,13 @@ const (
 //
 // If ctx is done before fn begins, fn never runs; afterwards, fn's next call on the Tx fails.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
-	return db.writer.submit(&request{ctx: ctx, fn: fn})
+	return db.submit(&request{ctx: ctx, fn: fn})
 }
 
 // UpdateDurable is [DB.Update] with a promise: after it returns nil, no power cut can undo its
 // changes or anything committed earlier, blobs included.
 func (db *DB) UpdateDurable(ctx context.Context, fn func(*Tx) error) error {
-	return db.writer.submit(&request{ctx: ctx, fn: fn, durable: true})
+	return db.submit(&request{ctx: ctx, fn: fn, durable: true})
 }
 
 // request is a function that waits for the writer.
@@ -82,14 +82,11 @@ type writer struct {
 	c     *conn
 	state state
 	since time.Time // when the present run of groups without a pause began
-
-	bounded map[string]int // how many values were set in each space; see SetBoundedInfo
 }
 
 func newWriter(db *DB, c *conn) *writer {
 	w := &writer{
 		db: db, requests: make(chan *request), poll: make(chan struct{}, 1), log: newLogCopier(db),
-		bounded: make(map[string]int),
 	}
 	w.use(c)
 	return w
@@ -101,18 +98,19 @@ func (w *writer) use(c *conn) {
 	w.log.watch(c)
 }
 
-func (w *writer) submit(r *request) error {
+// submit has the writer run r, and waits for the outcome.
+func (db *DB) submit(r *request) error {
 	const op = "write to database"
-	if err := w.db.enter(op); err != nil {
+	if err := db.enter(op); err != nil {
 		return err
 	}
-	defer w.db.leave()
-	if w.db.options.ReadOnly {
-		return notWriteable().In(op, w.db.path)
+	defer db.leave()
+	if db.options.ReadOnly {
+		return notWriteable().In(op, db.path)
 	}
 	r.done = make(chan struct{})
 	select {
-	case w.requests <- r:
+	case db.writer.requests <- r:
 	case <-r.ctx.Done():
 		return r.ctx.Err()
 	}
