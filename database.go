@@ -42,10 +42,15 @@ type Database struct {
 // Open fails with [ErrNotWriteable] for files that cannot be written, unless Options.ReadOnly is
 // set.
 //
+// With Options.Engine, path may also be a URL, and Open creates the tables.
+//
 // The error is [ErrNotFound] (with MustExist), [ErrNotADatabase], [ErrTooNew], [ErrCorrupt],
 // [ErrNotWriteable], or [ErrInvalid] for options that do not fit the database, or for a path
 // without a name.
 func Open(ctx context.Context, path string, o Options) (*Database, error) {
+	if isURL(path) {
+		return openAt(ctx, path, o)
+	}
 	folder, err := folderOf(path)
 	if err != nil {
 		return nil, err
@@ -54,6 +59,18 @@ func Open(ctx context.Context, path string, o Options) (*Database, error) {
 		return nil, fault.About(err, "open database", folder)
 	}
 	opened, err := store.Open(ctx, folder, o.forStore())
+	if err != nil {
+		return nil, err
+	}
+	return newDatabase(opened, o), nil
+}
+
+// openAt is Open for a URL.
+func openAt(ctx context.Context, url string, o Options) (*Database, error) {
+	if err := cmp.Or(o.EncryptionKey.check(), o.Queries.Validate()); err != nil {
+		return nil, fault.About(err, "open database", "")
+	}
+	opened, err := openURL(ctx, url, o)
 	if err != nil {
 		return nil, err
 	}
@@ -87,6 +104,10 @@ func (db *Database) Delete() error {
 	if err := db.Close(); err != nil {
 		return err
 	}
+	if isURL(db.store.Path()) {
+		return fault.Unsupported.In("delete database", db.store.Path()).Says("other nodes may use the database").
+			Try("stop all nodes, then drop the schema: DROP SCHEMA tandem CASCADE")
+	}
 	return store.Delete(db.store.Path())
 }
 
@@ -94,7 +115,7 @@ func (db *Database) Delete() error {
 // database by it.
 func (db *Database) Name() string { return db.store.Name() }
 
-// Path returns the absolute path of the database's folder.
+// Path returns the absolute path of the database's folder, or its URL without a password.
 func (db *Database) Path() string { return db.store.Path() }
 
 // UUID returns, as hexadecimal text, the UUID by which peers know the database. A copy that

@@ -46,6 +46,10 @@ type Options struct {
 	// whole documents, whatever their own settings.
 	DisableDeltaSync bool
 
+	// Engine opens databases at URLs, such as postgres://…; nil means that databases are folders alone. See
+	// package hub.
+	Engine Engine
+
 	// EncryptionKey opens an encrypted database, and encrypts a new one. Nil means no
 	// encryption. Open fails with [ErrNotADatabase] if the key does not fit. See
 	// [Database.ChangeEncryptionKey].

@@ -8,10 +8,11 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// Exists reports whether there is a database at path, with or without ".tandem".
+// Exists reports whether there is a database at path, with or without ".tandem". It is false for URLs: [Open]
+// with MustExist tells.
 func Exists(path string) bool {
 	folder, err := folderOf(path)
-	return err == nil && store.Exists(folder)
+	return err == nil && !isURL(path) && store.Exists(folder)
 }
 
 // DeleteDatabase removes the database at path, with or without ".tandem", permanently. The error is

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -33,9 +34,27 @@ func (a *app) create(ctx context.Context, path string, versioning tandem.Version
 	if err := (tandem.Options{Versioning: versioning}).Validate(); err != nil {
 		return usageError{text: err.Error(), hint: tandem.HintOf(err)}
 	}
+	if isURL(path) {
+		return a.createAt(ctx, path, versioning)
+	}
 	if tandem.Exists(path) {
 		return withHint(fmt.Errorf("create database %s: there is one already", path),
 			"choose another name, or see what it holds with `tandem info`")
 	}
 	return a.withOptions(ctx, path, tandem.Options{Versioning: versioning}, func(*tandem.Database) error { return nil })
+}
+
+// createAt is create for a URL.
+func (a *app) createAt(ctx context.Context, url string, versioning tandem.Versioning) error {
+	err := a.with(ctx, url, func(*tandem.Database) error { return nil })
+	if err == nil {
+		return withHint(errors.New("create database: there is one already"), "add ?schema=NAME to the URL for another one")
+	}
+	if !errors.Is(err, tandem.ErrNotFound) {
+		return err
+	}
+	return a.withOptions(ctx, url, tandem.Options{Versioning: versioning}, func(db *tandem.Database) error {
+		a.note("created database %s", db.Path())
+		return nil
+	})
 }

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/hub"
 )
 
 // with opens an existing database, calls do, and closes the database.
@@ -25,11 +27,11 @@ func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do
 			return err
 		}
 	}
-	o.EncryptionKey, o.Logger = key, a.logger()
+	o.EncryptionKey, o.Logger, o.Engine = key, a.logger(), hub.PostgreSQL()
 	if a.verbose == 0 {
 		o.SlowQuery = -1
 	}
-	existed, tellCreated := tandem.Exists(path), func() {}
+	existed, tellCreated := tandem.Exists(path) || isURL(path), func() {}
 	db, err := tandem.Open(ctx, path, o)
 	if errors.Is(err, tandem.ErrNotADatabase) && key == nil && tandem.IsEncrypted(path) {
 		return withHint(err, "give the file with its key: --encryption-key-file FILE, or "+envKeyFile)
@@ -51,6 +53,9 @@ func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do
 	tellCreated()
 	return errors.Join(err, db.Close())
 }
+
+// isURL reports whether a database is named by a URL.
+func isURL(path string) bool { return strings.Contains(path, "://") }
 
 // wantedDatabase is a database to open.
 type wantedDatabase struct {

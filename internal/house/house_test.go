@@ -20,10 +20,11 @@ const module = "github.com/tandemdb/tandem"
 // imports says which packages of ours each package may import: those on the floors below.
 // A package in a folder of another, as internal/store/x, shares its entry.
 var imports = map[string][]string{
-	"cmd/tandem":     {".", "rest", "internal/bench", "internal/plainjson"},
+	"cmd/tandem":     {".", "rest", "internal/bench", "internal/plainjson", "hub"},
 	"examples":       {"."},
 	"rest":           {".", "internal/plainjson", "internal/couch", "internal/revision", "internal/users", "internal/throttle", "internal/document", "internal/fault", "failure"},
 	"internal/bench": {".", "internal/store"},
+	"hub":            {".", "internal/store"},
 	".": {
 		"internal/replication", "internal/transport", "blip", "internal/store", "internal/seal", "internal/identity",
 		"internal/mesh", "internal/mesh/group", "internal/mesh/joining", "internal/couch", "internal/live",
@@ -74,6 +75,7 @@ var imports = map[string][]string{
 // only names the packages that alone may import a library, as a prefix of its path.
 var only = map[string]string{
 	"github.com/ncruces/go-sqlite3":      "internal/store",
+	"github.com/jackc/pgx":               "internal/store",
 	"github.com/coder/websocket":         "internal/transport",
 	"github.com/hashicorp/mdns":          "internal/discovery",
 	"github.com/zalando/go-keyring":      "internal/identity",
@@ -154,7 +156,7 @@ func TestTheLibraryDoesNotPullInTheCommand(t *testing.T) {
 			t.Errorf("the library pulls in %s, which the command needs alone", name)
 		}
 	}
-	for _, apart := range []string{"cmd/tandem", "internal/bench", "rest", "internal/users"} {
+	for _, apart := range []string{"cmd/tandem", "internal/bench", "rest", "internal/users", "hub", "internal/store/postgres"} {
 		if within[module+"/"+apart] {
 			t.Errorf("the library pulls in %s", apart)
 		}

@@ -204,6 +204,9 @@ func (r *receiver) gather(first *arrival) []*arrival {
 // failed transaction fails all of them.
 func (r *receiver) storeAll(ctx context.Context, batch []*arrival) {
 	err := r.s.db.Update(ctx, func(tx *store.Tx) error {
+		if err := expectAll(tx, batch); err != nil {
+			return err
+		}
 		for _, a := range batch {
 			switch {
 			case a.err != nil || a.removed:
@@ -223,6 +226,27 @@ func (r *receiver) storeAll(ctx context.Context, batch []*arrival) {
 			a.err = err
 		}
 	}
+}
+
+// expectAll says which documents of the same collection a batch has.
+func expectAll(tx *store.Tx, batch []*arrival) error {
+	for rest := batch; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].c == rest[0].c {
+			n++
+		}
+		if err := tx.Expect(rest[0].c.store(), func(yield func(string) bool) {
+			for _, a := range rest[:n] {
+				if !yield(a.store.ID) {
+					return
+				}
+			}
+		}); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	return nil
 }
 
 // finishAll answers the peer and reports the outcomes of a batch.

@@ -10,6 +10,14 @@ import (
 // AbsentBlobs returns the sorted digests of the blobs that documents refer to and whose content the
 // database lacks: see [Restored] and [Incoming].
 func (db *DB) AbsentBlobs(ctx context.Context) (digests []string, err error) {
+	if db.hub != nil {
+		err = db.View(ctx, func(tx *Tx) error {
+			digests, err = db.hub.absent(tx)
+			return err
+		})
+		slices.Sort(digests)
+		return digests, err
+	}
 	if err := db.access.use(ctx); err != nil {
 		return nil, err
 	}

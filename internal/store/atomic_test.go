@@ -154,7 +154,7 @@ func TestATransactionThatSQLiteHasLostFails(t *testing.T) {
 func TestEveryMethodIsAnOperationOrReads(t *testing.T) {
 	reads := []string{
 		"All", "AppendChanges", "Bodies", "BodyOf", "BySequence", "Catalog", "Changes", "ChangesBefore", "Collection", "Collections", "CollectionsOf", "ConflictLog", "ConflictOf",
-		"Conflicts", "Count", "CountSince", "Document", "ExplainQuery", "Head", "Heads", "Index", "Indexes", "Info", "Infos", "KeptRevisions",
+		"Conflicts", "Count", "CountSince", "Document", "Expect", "ExplainQuery", "Head", "Heads", "Index", "Indexes", "Info", "Infos", "KeptRevisions",
 		"LastSequence", "LazyVectors", "Local", "LocalCheckpoint", "NextConflict", "Now", "PeerCheckpoint", "Query", "QueryCount", "QueryExists", "QueryScanned",
 		"RemoteURL", "Remotes", "Replanned", "Scan", "ScanSteps", "SchemaVersion", "WithBlob",
 	}

@@ -13,12 +13,14 @@ import (
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/seal"
+	"github.com/tandemdb/tandem/internal/store/row"
 )
 
 // BlobWriter stores the content of one blob piece by piece. Commit or Abort ends it. Only one
 // goroutine may use it.
 type BlobWriter struct {
 	db     *DB
+	hub    *row.Upload  // in place of the following, where the rows are in an engine; nil after Commit or Abort
 	file   *os.File     // nil after Commit or Abort
 	sealed *seal.Writer // between the content and the file; nil where blobs are not encrypted
 	hash   hash.Hash
@@ -37,6 +39,13 @@ func (db *DB) BlobWriter(ctx context.Context) (*BlobWriter, error) {
 	if db.options.ReadOnly {
 		return nil, notWriteable().In("write blob", db.path)
 	}
+	if db.hub != nil {
+		upload, err := db.hub.newUpload(ctx)
+		if err != nil {
+			return nil, fault.About(err, "write blob", db.path)
+		}
+		return &BlobWriter{db: db, hub: upload}, nil
+	}
 	if err := db.access.use(ctx); err != nil {
 		return nil, err
 	}
@@ -54,6 +63,9 @@ func (db *DB) BlobWriter(ctx context.Context) (*BlobWriter, error) {
 
 // Write appends to the content.
 func (w *BlobWriter) Write(p []byte) (int, error) {
+	if w.hub != nil {
+		return w.hub.Write(p)
+	}
 	if w.file == nil {
 		return 0, w.over()
 	}
@@ -78,6 +90,9 @@ func (w *BlobWriter) content() io.Writer {
 // nothing and fails with fault.CorruptData. A document should refer to the blob within a day:
 // otherwise [DB.Compact] removes it.
 func (w *BlobWriter) Commit(ctx context.Context, want string) (digest string, size int64, err error) {
+	if w.hub != nil {
+		return w.commitHub(ctx, want)
+	}
 	return w.commit(want, func(digest string) error {
 		return w.db.Update(ctx, func(tx *Tx) error { return tx.addPending(digest) })
 	})
@@ -86,7 +101,20 @@ func (w *BlobWriter) Commit(ctx context.Context, want string) (digest string, si
 // CommitIn is Commit within a running transaction. If the transaction fails later, [DB.Compact]
 // removes the blob.
 func (w *BlobWriter) CommitIn(tx *Tx) (digest string, size int64, err error) {
+	if w.hub != nil {
+		return w.commitHub(tx.ctx, "")
+	}
 	return w.commit("", tx.addPending)
+}
+
+func (w *BlobWriter) commitHub(ctx context.Context, want string) (digest string, size int64, err error) {
+	digest, size, err = commitUpload(ctx, w.hub, want)
+	if err == nil {
+		w.hub = nil
+		return digest, size, nil
+	}
+	w.Abort()
+	return "", 0, err
 }
 
 func (w *BlobWriter) commit(want string, addPending func(digest string) error) (digest string, size int64, err error) {
@@ -118,6 +146,10 @@ func (w *BlobWriter) commit(want string, addPending func(digest string) error) (
 
 // Abort drops the content. After Commit, or a second time, it does nothing.
 func (w *BlobWriter) Abort() {
+	if w.hub != nil {
+		w.hub.Drop()
+		w.hub = nil
+	}
 	if w.file == nil {
 		return
 	}
@@ -166,6 +198,9 @@ func (db *DB) OpenBlob(digest string) (*Blob, error) {
 		return nil, err
 	}
 	defer db.leave()
+	if db.hub != nil {
+		return db.hub.openBlob(digest)
+	}
 	if err := db.access.useSoon(); err != nil {
 		return nil, err
 	}
@@ -184,6 +219,9 @@ func (db *DB) OpenBlob(digest string) (*Blob, error) {
 // HasBlob reports whether the database has the content of a blob.
 func (db *DB) HasBlob(digest string) bool {
 	key, ok := keyOf(digest)
+	if ok && db.hub != nil {
+		return db.hub.hasBlob(digest)
+	}
 	if !ok || db.access.useSoon() != nil {
 		return false
 	}

@@ -28,6 +28,9 @@ const maxProblems = 100
 // own structures, each row and body, and the content of each blob that a document refers to. The
 // error concerns the check itself.
 func (db *DB) Check(ctx context.Context) ([]Problem, error) {
+	if db.hub != nil {
+		return db.hub.check(ctx, db)
+	}
 	k := &checker{db: db, blobs: make(map[blobKey]string), absent: make(map[string]bool)}
 	err := db.View(ctx, func(tx *Tx) error {
 		err := tx.Infos(absentBlobs, func(digest string, _ []byte) error { k.absent[digest] = true; return nil })

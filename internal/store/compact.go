@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tandemdb/tandem/internal/fault"
 )
 
 // Compact removes the content of blobs that no document refers to any more, rebuilds damaged
@@ -17,6 +19,9 @@ import (
 // may run meanwhile; writers wait for its longest step.
 func (db *DB) Compact(ctx context.Context) error {
 	const op = "compact database"
+	if db.hub != nil {
+		return fault.About(db.hub.compact(ctx, db), op, db.path)
+	}
 	e, err := db.compactEffort(ctx)
 	if err != nil {
 		return sqlFault(err, op, db.path)

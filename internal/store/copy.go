@@ -22,6 +22,9 @@ const copyAttempts = 3
 // database meanwhile.
 func (db *DB) Copy(ctx context.Context, toPath string) error {
 	const op = "copy database"
+	if err := db.onlyInFolders(op, "back it up with pg_dump, or sync a new database in a folder from it"); err != nil {
+		return err
+	}
 	if err := db.enter(op); err != nil {
 		return err
 	}

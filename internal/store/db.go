@@ -22,6 +22,7 @@ type DB struct {
 	keepsBases  atomic.Bool
 	hasBranches atomic.Bool // see branchHistory
 	unindexed   bool        // queries may not use the indexes, which cannot be built anew; set once, in Open
+	hub         *hub        // in place of writer, readers, blobs and access, where the rows are in an engine
 	writer      *writer
 	readers     *readers
 	blobs       *blobs
@@ -140,10 +141,18 @@ func (db *DB) Close() error {
 	db.closed = true
 	close(db.closing)
 	db.mu.Unlock()
+	if db.hub != nil {
+		db.hub.stop()
+	}
 
 	db.inUse.Wait()
 	db.work.Wait()
 	db.signals.close()
+	if db.hub != nil {
+		db.hub.close()
+		close(db.done)
+		return nil
+	}
 	db.err = sqlFault(db.readers.close(), "close database", db.path)
 	if err := db.writer.close(); err != nil && db.err == nil {
 		db.err = sqlFault(err, "close database", db.path)
@@ -172,7 +181,12 @@ func (db *DB) leave() { db.inUse.Done() }
 func (db *DB) Path() string { return db.path }
 
 // Name returns the database's name: the folder's without its extension.
-func (db *DB) Name() string { return databaseName(db.path) }
+func (db *DB) Name() string {
+	if db.hub != nil {
+		return db.hub.rows.Name()
+	}
+	return databaseName(db.path)
+}
 
 // PublicUUID returns the UUID that peers know the database by.
 func (db *DB) PublicUUID() [16]byte { return db.meta.public }
@@ -185,11 +199,16 @@ func (db *DB) PrivateUUID() [16]byte { return db.meta.private }
 func (db *DB) PreviousUUIDs() [][16]byte { return db.meta.previous }
 
 // Source returns the source ID that versions of local edits carry.
-func (db *DB) Source() revision.Source { return revision.SourceFrom(db.meta.source) }
+func (db *DB) Source() revision.Source { return revision.SourceFrom(db.SourceUUID()) }
 
 // SourceUUID returns the UUID that Source is derived from. It is the public UUID, unless the
 // database's files were copied to their present place.
-func (db *DB) SourceUUID() [16]byte { return db.meta.source }
+func (db *DB) SourceUUID() [16]byte {
+	if db.hub != nil {
+		return db.hub.rows.Source()
+	}
+	return db.meta.source
+}
 
 // Versioning returns the form of new revisions.
 func (db *DB) Versioning() Versioning { return *db.versioning.Load() }

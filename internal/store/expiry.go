@@ -77,6 +77,9 @@ func (e *expirer) purgeDue() (wait time.Duration) {
 		due = !next.IsZero() && !next.After(tx.now)
 		return err
 	})
+	if due && err == nil && !e.db.hasDuty(ctx, "expiry") {
+		return expiryCheck // another node purges
+	}
 	if due && err == nil {
 		if err = e.db.Update(ctx, (*Tx).purgeExpired); err == nil {
 			return time.Millisecond // there may be more

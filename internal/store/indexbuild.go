@@ -23,6 +23,9 @@ type Progress func(done, total int64)
 // are built in steps, and are used from the last one on. Steps that are cut off are gone on with by the next CreateIndex
 // of the same definition, or by [DB.Compact].
 func (db *DB) CreateIndex(ctx context.Context, c *Collection, i Index, progress Progress) error {
+	if err := db.onlyInFolders("create index", queryHint); err != nil {
+		return err
+	}
 	if !i.inSteps() {
 		return db.Update(ctx, func(tx *Tx) error { return tx.CreateIndex(c, i, progress) })
 	}
@@ -66,6 +69,9 @@ func (p Progress) tell(done, total int64) {
 
 // CreateIndex is [DB.CreateIndex] within a transaction.
 func (tx *Tx) CreateIndex(c *Collection, i Index, progress Progress) error {
+	if err := tx.inSQLite("create index"); err != nil {
+		return err
+	}
 	return tx.atomic(func() error {
 		if !i.inSteps() {
 			return tx.createValueIndex(c, i, progress)

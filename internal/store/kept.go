@@ -6,6 +6,7 @@ import "github.com/tandemdb/tandem/internal/revision"
 // conflicting revision; otherwise its body is a base for deltas and merges.
 type keptRow struct {
 	row    int64
+	of     string // ID of the document, in a view of an engine
 	remote Remote
 	rev    revision.Rev
 	flags  int64

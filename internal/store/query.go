@@ -169,6 +169,9 @@ type queryRun struct {
 }
 
 func (tx *Tx) translate(q *plan.Query, params map[string]value.Value) (run *queryRun, err error) {
+	if err := tx.inSQLite("run query"); err != nil {
+		return nil, err
+	}
 	run = &queryRun{values: queries.Values{Params: params, Now: tx.now.UnixMilli()}}
 	if err := q.CheckParams(params); err != nil {
 		return nil, err

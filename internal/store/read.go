@@ -1,6 +1,9 @@
 package store
 
 import (
+	"iter"
+	"slices"
+
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/revision"
 )
@@ -44,6 +47,15 @@ func (tx *Tx) Heads(c *Collection, ids []string) ([]*Document, error) {
 		}
 	}
 	return heads, nil
+}
+
+// Expect says that the transaction will look up these documents. An engine far away then reads all of
+// them at once; others ignore it.
+func (tx *Tx) Expect(c *Collection, ids iter.Seq[string]) error {
+	if tx.c != nil {
+		return nil // without the work of listing them
+	}
+	return tx.rows.expect(c, slices.Collect(ids))
 }
 
 // lookup reads one document, expired or not; nil means that it does not exist.

@@ -22,6 +22,9 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 		return err
 	}
 	defer db.leave()
+	if db.hub != nil {
+		return db.hub.view(ctx, db, fn)
+	}
 	if err := db.access.use(ctx); err != nil {
 		return err
 	}

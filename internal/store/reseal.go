@@ -21,6 +21,9 @@ import (
 // if another DB has the database open, in this process or another, or if a blob is open. If the
 // change is cut off, the next opening finds the database either unchanged or changed completely.
 func (db *DB) ChangeKey(ctx context.Context, to *seal.Secret) error {
+	if err := db.onlyInFolders("change encryption key", "encryption at rest is the database server's"); err != nil {
+		return err
+	}
 	const op = "change encryption"
 	err := db.submit(&request{ctx: ctx, alone: func(*conn) error { return db.changeKey(ctx, to) }})
 	if f := fault.Of(err); f != nil && f.Op == "" {
@@ -34,6 +37,9 @@ func IsEncrypted(path string) bool { return Exists(path) && exists(filepath.Join
 
 // Encrypted reports whether the database is encrypted.
 func (db *DB) Encrypted() bool {
+	if db.hub != nil {
+		return false
+	}
 	if db.access.useSoon() != nil {
 		return false
 	}

@@ -7,7 +7,8 @@ import (
 )
 
 // rows is what the rules of a database need of the engine that keeps its rows, within one transaction. The
-// methods of [Tx] hold the rules, and reach rows through this interface alone. sqliteRows keeps them in a file.
+// methods of [Tx] hold the rules, and reach rows through this interface alone. sqliteRows keeps them
+// in a file, and hubRows in a database that several nodes share.
 //
 // Methods that change rows take a place if another change of the same operation may follow.
 type rows interface {
@@ -26,6 +27,8 @@ type documentRows interface {
 	document(c *Collection, id string, part extent) (*Document, error)
 	// heads reads the documents of ids into the elements of heads with the same index.
 	heads(c *Collection, ids []string, heads []*Document) error
+	// expect says which documents the transaction will look up, so that an engine far away reads them at once.
+	expect(c *Collection, ids []string) error
 	// list reads documents into what into returns for the flags of each. A nil result skips one.
 	list(c *Collection, l listing, into func(flags int64) *Document) error
 	// bySequence reads documents with bodies into what into returns for the index of their sequence.

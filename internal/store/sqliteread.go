@@ -81,6 +81,8 @@ func (r *sqliteRows) anyBetween(c *Collection, ids []string) (found bool, err er
 	return found, r.tx().fault(c, err, "list documents", c.FullName())
 }
 
+func (*sqliteRows) expect(*Collection, []string) error { return nil }
+
 // listings are the statements of the orders, without and with the bodies.
 var listings = [...][2]collStatement{
 	bySequence:    {sqlHeadsSince, sqlDocsSince},

@@ -12,6 +12,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/store/storetest"
 )
 
 var background = context.Background()
@@ -20,17 +21,30 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(childVariable); path != "" {
 		os.Exit(child(path))
 	}
-	goleak.VerifyTestMain(m)
+	if url := os.Getenv(nodeVariable); url != "" {
+		os.Exit(nodeChild(url))
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
+		storetest.StopPostgres()
+		os.Exit(status)
+	}))
 }
 
 // open opens a new database, and closes it at the end of the test.
 func open(t testing.TB, o store.Options) *store.DB {
 	t.Helper()
+	if onPostgres() {
+		if o.Secret != nil || o.Disk != nil {
+			inFolders(t)
+		}
+		return openNode(t, postgresURL(t), o)
+	}
 	return openAt(t, filepath.Join(t.TempDir(), "test"+store.Extension), o)
 }
 
 func openAt(t testing.TB, path string, o store.Options) *store.DB {
 	t.Helper()
+	inFolders(t)
 	db, err := store.Open(context.Background(), path, o)
 	if err != nil {
 		t.Fatal(err)

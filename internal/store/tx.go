@@ -39,7 +39,7 @@ func (tx *Tx) Now() time.Time { return tx.now }
 // stmt returns a prepared statement. It fails after the transaction has ended or its context is
 // done.
 func (tx *Tx) stmt(which statement) (*sqlite3.Stmt, error) {
-	if err := tx.alive(); err != nil {
+	if err := tx.inSQLite("use database"); err != nil {
 		return nil, err
 	}
 	s, err := tx.c.stmt(which)
@@ -49,7 +49,7 @@ func (tx *Tx) stmt(which statement) (*sqlite3.Stmt, error) {
 // collStmt is stmt for one of c's statements. It fails with fault.NotFound if the collection was
 // deleted.
 func (tx *Tx) collStmt(c *Collection, which collStatement) (*sqlite3.Stmt, error) {
-	if err := tx.alive(); err != nil {
+	if err := tx.inSQLite("use collection"); err != nil {
 		return nil, err
 	}
 	s, err := tx.c.collStmt(c.id, which)
@@ -60,6 +60,17 @@ func (tx *Tx) collStmt(c *Collection, which collStatement) (*sqlite3.Stmt, error
 		return nil, fault.NotFound.In("use collection", c.FullName()).Says("the collection was deleted")
 	}
 	return nil, sqlFault(err, "use collection", c.FullName())
+}
+
+// inSQLite fails unless the transaction is one of SQLite, and not over.
+func (tx *Tx) inSQLite(op string) error {
+	if err := tx.alive(); err != nil {
+		return err
+	}
+	if tx.c == nil {
+		return tx.unsupported(op)
+	}
+	return nil
 }
 
 // mayWrite must be asked before any change to the writer's state.

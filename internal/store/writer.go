@@ -108,9 +108,10 @@ func (db *DB) submit(r *request) error {
 	if db.options.ReadOnly {
 		return notWriteable().In(op, db.path)
 	}
+	requests := db.requests()
 	r.done = make(chan struct{})
 	select {
-	case db.writer.requests <- r:
+	case requests <- r:
 	case <-r.ctx.Done():
 		return r.ctx.Err()
 	}
@@ -123,6 +124,14 @@ func (db *DB) submit(r *request) error {
 		<-r.done
 	}
 	return r.err
+}
+
+// requests returns where the writer takes requests.
+func (db *DB) requests() chan<- *request {
+	if db.hub != nil {
+		return db.hub.writer.requests
+	}
+	return db.writer.requests
 }
 
 // run serves requests until the database closes. Close waits for calls in progress before it waits

@@ -11,4 +11,6 @@
 // The disk sits on the real file system, where programs see every write at once, as they do with a
 // kernel's cache. A power cut keeps an arbitrary part of the changes that were not synced: writes
 // are lost, reordered and torn between sectors; file names appear and vanish.
+//
+// StartPostgres starts a server of PostgreSQL, under its own user where the tests run as root.
 package storetest

@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/store/row"
+)
+
+// hub is what a DB has in place of a folder's files where its rows are in an engine that several nodes share.
+type hub struct {
+	rows     row.Database
+	writer   *hubWriter
+	stop     context.CancelFunc // of the watch
+	watching context.Context    //nolint:containedctx // of the watch, which ends with Close
+}
+
+// OpenHub opens the database at a URL of an engine, and creates a missing one unless [Options].MustExist is
+// set. It fails as [Open] does, and with fault.Unsupported for options that only folders have.
+func OpenHub(ctx context.Context, engine row.Engine, url string, o Options) (*DB, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	if o.Secret != nil {
+		return nil, fault.Unsupported.In("open database", "").Says("the encryption of a database of nodes is its engine's").
+			Try("leave the key out, and encrypt the disks of the database server")
+	}
+	o = o.withDefaults()
+	rows, err := engine.Open(ctx, url, row.Options{
+		Versioning: string(o.Versioning), MustExist: o.MustExist, ReadOnly: o.ReadOnly, Logger: o.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return startHub(rows, o), nil
+}
+
+func startHub(rows row.Database, o Options) *DB {
+	is := rows.Identity()
+	versioning := Versioning(is.Versioning)
+	db := &DB{
+		path: rows.Place(), options: o, bounded: make(map[string]int),
+		meta:    meta{public: is.Public, private: is.Private, source: is.Source, versioning: versioning},
+		closing: make(chan struct{}), done: make(chan struct{}),
+	}
+	db.versioning.Store(&versioning)
+	db.hub = &hub{rows: rows}
+	db.hub.watching, db.hub.stop = context.WithCancel(context.Background())
+	db.hub.writer = newHubWriter(db)
+	expirer := newExpirer(db)
+	db.signals.expiry = expirer.wake
+	db.work.Go(db.hub.writer.run)
+	db.work.Go(func() {
+		rows.Watch(db.hub.watching, func() {
+			db.signals.notifyAll()
+			db.signals.wakeExpirer()
+		})
+	})
+	if !o.ReadOnly {
+		db.work.Go(expirer.run)
+	}
+	return db
+}
+
+// close ends the DB, after all work on it.
+func (h *hub) close() { h.rows.Close() }
+
+// view is [DB.View].
+func (h *hub) view(ctx context.Context, db *DB, fn func(*Tx) error) (err error) {
+	r, err := h.rows.Read(ctx)
+	if err != nil {
+		return fault.About(err, "read database", db.path)
+	}
+	tx := &Tx{db: db, ctx: ctx, now: db.options.Now()}
+	tx.rows = &hubRows{tx: tx, r: r}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.Unexpected.In("read database", db.path).Says("the function panicked: %v", p)
+		}
+		tx.end()
+		r.End()
+	}()
+	err = fn(tx)
+	if ctx.Err() != nil && err != nil && !errors.Is(err, ctx.Err()) && fault.Of(err) == nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// onlyInFolders is the error of what needs a folder.
+func (db *DB) onlyInFolders(op, hint string) error {
+	if db.hub == nil {
+		return nil
+	}
+	return fault.Unsupported.In(op, db.path).Says("a database in PostgreSQL cannot do that").Try(hint)
+}
+
+const queryHint = "ask the tables by SQL: each collection has one, named scope.name, with the documents as jsonb in the column doc"

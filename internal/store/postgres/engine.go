@@ -1,0 +1,159 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/store/row"
+)
+
+// Engine opens databases in PostgreSQL. Its zero value is ready to use.
+type Engine struct {
+	// MaxConns bounds the connections of one open database, besides the one that listens for news. Zero means 8.
+	MaxConns int
+
+	// Polling leaves out LISTEN and NOTIFY, for engines and poolers that have none.
+	Polling bool
+}
+
+const (
+	defaultSchema  = "tandem"
+	defaultConns   = 8
+	connectTimeout = 10 * time.Second
+)
+
+// Opens reports whether the URL is one of PostgreSQL.
+func (Engine) Opens(text string) bool {
+	return strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
+}
+
+// database is a schema, open for one node.
+type database struct {
+	pool   *pgxpool.Pool
+	schema string
+	name   string
+	place  string
+	engine Engine
+	log    *slog.Logger
+
+	identity row.Identity
+	tables   tables
+	node     node
+	seen     atomic.Int64 // the commits of all nodes
+	news     chan struct{}
+
+	stop context.CancelFunc
+	work sync.WaitGroup
+}
+
+// Open opens the database of a schema, and creates a missing one unless o forbids.
+func (e Engine) Open(ctx context.Context, text string, o row.Options) (row.Database, error) {
+	const op = "open database"
+	config, schema, place, err := e.parse(text)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, problem(err).In(op, place)
+	}
+	db := &database{
+		pool: pool, schema: schema, place: place, engine: e, log: cmp.Or(o.Logger, slog.Default()),
+		news: make(chan struct{}, 1),
+	}
+	db.name = cmp.Or(config.ConnConfig.Database, schema)
+	if schema != defaultSchema {
+		db.name = schema
+	}
+	if err := db.start(ctx, o); err != nil {
+		pool.Close()
+		return nil, fault.About(wrapped(err), op, place)
+	}
+	return db, nil
+}
+
+// parse reads a URL: all but the schema is the driver's.
+func (e Engine) parse(text string) (config *pgxpool.Config, schema, place string, err error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, "", "", fault.Invalid.Says("malformed URL of a database").
+			Try("write it as postgres://user@host/database")
+	}
+	query := u.Query()
+	schema = cmp.Or(query.Get("schema"), defaultSchema)
+	place = placeOf(*u)
+	if len(schema) > 63 || strings.HasPrefix(schema, "pg_") || schema == "public" {
+		return nil, "", "", fault.Invalid.In("open database", place).Says("%.80q is no name for a schema of Tandem", schema).
+			Try("choose a name of at most 63 bytes that is not public and does not begin with pg_")
+	}
+	query.Del("schema")
+	u.RawQuery = query.Encode()
+	config, err = pgxpool.ParseConfig(u.String())
+	if err != nil {
+		return nil, "", "", fault.Invalid.In("open database", place).Says("the URL cannot be used").
+			Because(withoutSecrets(err, u)).Try("write it as postgres://user@host/database")
+	}
+	config.MaxConns = int32(min(max(cmp.Or(e.MaxConns, defaultConns), 2), 1000)) //nolint:gosec // in range
+	config.ConnConfig.ConnectTimeout = cmp.Or(config.ConnConfig.ConnectTimeout, connectTimeout)
+	parameters := config.ConnConfig.RuntimeParams
+	parameters["search_path"] = pgx.Identifier{schema}.Sanitize()
+	parameters["idle_in_transaction_session_timeout"] = "60s" // a node that hangs must not hold the lock for ever
+	if parameters["application_name"] == "" {
+		parameters["application_name"] = "tandem"
+	}
+	return config, schema, place, nil
+}
+
+// placeOf returns a URL without its password.
+func placeOf(u url.URL) string {
+	if u.User != nil {
+		u.User = url.User(u.User.Username())
+	}
+	query := u.Query()
+	query.Del("password")
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+func (db *database) start(ctx context.Context, o row.Options) error {
+	if err := db.prepare(ctx, o); err != nil {
+		return err
+	}
+	background, stop := context.WithCancel(context.Background())
+	db.stop = stop
+	if !o.ReadOnly {
+		if err := db.node.acquire(ctx, db); err != nil {
+			stop()
+			return err
+		}
+		db.work.Go(func() { db.node.keep(background, db) })
+		if !db.engine.Polling {
+			db.work.Go(func() { db.spread(background) })
+		}
+	}
+	db.identity.Source = db.node.source()
+	return nil
+}
+
+// Close gives up the node's lease and closes all connections.
+func (db *database) Close() {
+	db.stop()
+	db.work.Wait()
+	db.node.release(db)
+	db.pool.Close()
+}
+
+func (db *database) Name() string           { return db.name }
+func (db *database) Place() string          { return db.place }
+func (db *database) Identity() row.Identity { return db.identity }
+func (db *database) Source() [16]byte       { return db.node.source() }

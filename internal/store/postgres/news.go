@@ -1,0 +1,141 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	newsInterval = 5 * time.Millisecond   // one notification covers the commits of so long
+	lookInterval = time.Second            // beside notifications
+	fastLook     = 100 * time.Millisecond // without them
+	lookPause    = time.Second            // after a failure
+)
+
+// channel is where the nodes of a database tell each other of commits.
+func (db *database) channel() string { return "tandem_" + db.schema }
+
+// tell has the other nodes told of a commit.
+func (db *database) tell() {
+	select {
+	case db.news <- struct{}{}:
+	default: // being told already
+	}
+}
+
+// spread tells other nodes of commits, on a connection of its own, so that no commit waits for NOTIFY's lock.
+func (db *database) spread(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-db.news:
+		}
+		_, _ = db.pool.Exec(ctx, `SELECT pg_notify($1, '')`, db.channel()) // lost news are found by a look
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(newsInterval):
+		}
+	}
+}
+
+// Watch looks for commits of other nodes when it is told of some, and now and then.
+func (db *database) Watch(ctx context.Context, changed func()) {
+	told := make(chan struct{}, 1)
+	interval := lookInterval
+	if db.engine.Polling {
+		interval = fastLook
+	} else {
+		db.work.Go(func() { db.listen(ctx, told) })
+	}
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-told:
+		case <-ticker.C:
+		}
+		if db.look(ctx) {
+			changed()
+		}
+	}
+}
+
+// listen waits for notifications, on a connection of its own.
+func (db *database) listen(ctx context.Context, told chan<- struct{}) {
+	for ctx.Err() == nil {
+		if err := db.listenOnce(ctx, told); err != nil && ctx.Err() == nil {
+			db.log.Debug("news of other nodes come by polling", slog.String("database", db.place), slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(lookPause):
+		}
+	}
+}
+
+func (db *database) listenOnce(ctx context.Context, told chan<- struct{}) (err error) {
+	conn, err := pgx.ConnectConfig(ctx, db.pool.Config().ConnConfig)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	if _, err := conn.Exec(ctx, `LISTEN `+pgx.Identifier{db.channel()}.Sanitize()); err != nil {
+		return err
+	}
+	for {
+		if _, err := conn.WaitForNotification(ctx); err != nil {
+			return err
+		}
+		select {
+		case told <- struct{}{}:
+		default: // told already
+		}
+	}
+}
+
+// look reports whether others have committed since the last look.
+func (db *database) look(ctx context.Context) bool {
+	before := db.seen.Load() // a commit of this node may raise it meanwhile
+	var commits int64
+	if err := db.pool.QueryRow(ctx, `SELECT commits FROM hub`).Scan(&commits); err != nil {
+		return false
+	}
+	if commits < before {
+		return db.lost(ctx, before, commits)
+	}
+	return db.raise(commits)
+}
+
+// raise notes that there are so many commits, and reports whether that is news.
+func (db *database) raise(commits int64) bool {
+	for {
+		was := db.seen.Load()
+		if commits <= was {
+			return false
+		}
+		if db.seen.CompareAndSwap(was, commits) {
+			return true
+		}
+	}
+}
+
+// lost has the node go on under a new source after the server has lost commits, which may have been sent to clients.
+func (db *database) lost(ctx context.Context, before, commits int64) bool {
+	if !db.seen.CompareAndSwap(before, commits) {
+		return false // the next look sees more
+	}
+	db.log.Error("the database server has lost commits, by a fail-over or a restored backup: this node goes on under a new source",
+		slog.String("database", db.place), slog.Int64("lost", before-commits))
+	if err := db.node.renew(ctx, db); err != nil {
+		db.seen.Store(before) // the next look tries again
+	}
+	return true
+}

@@ -1,0 +1,118 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Leases. The server's clock alone counts.
+const (
+	leaseTime  = "30 seconds"
+	leaseRenew = 10 * time.Second
+)
+
+// node is the row by which this process has a source of versions of its own.
+type node struct {
+	mu     sync.Mutex // guards the following
+	number int32
+	epoch  int64
+	id     [16]byte
+}
+
+func (n *node) source() [16]byte {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.id
+}
+
+func (n *node) lease() (number int32, epoch int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.number, n.epoch
+}
+
+// acquire takes over a source whose lease is over, and makes a new one if there is none.
+func (n *node) acquire(ctx context.Context, db *database) error {
+	var number int32
+	var epoch int64
+	var source []byte
+	err := db.pool.QueryRow(ctx, `UPDATE node SET epoch = epoch + 1, until = clock_timestamp() + $1::interval
+		WHERE number = (SELECT number FROM node WHERE until < clock_timestamp() ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED)
+		RETURNING number, epoch, source`, leaseTime).Scan(&number, &epoch, &source)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return n.renew(ctx, db)
+	}
+	return n.use(number, epoch, source, err)
+}
+
+// renew makes a new source.
+func (n *node) renew(ctx context.Context, db *database) error {
+	source := make([]byte, 16)
+	rand.Read(source) // never fails
+	var number int32
+	var epoch int64
+	err := db.pool.QueryRow(ctx, `INSERT INTO node (source, until) VALUES ($1, clock_timestamp() + $2::interval)
+		RETURNING number, epoch`, source, leaseTime).Scan(&number, &epoch)
+	return n.use(number, epoch, source, err)
+}
+
+func (n *node) use(number int32, epoch int64, source []byte, err error) error {
+	if err != nil {
+		return wrapped(err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.number, n.epoch = number, epoch
+	copy(n.id[:], source)
+	return nil
+}
+
+// keep renews the lease until ctx is done. Each write renews it too.
+func (n *node) keep(ctx context.Context, db *database) {
+	ticker := time.NewTicker(leaseRenew)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		number, epoch := n.lease()
+		// A failure leaves the lease to the next write, which finds out whether another node has it.
+		_, err := db.pool.Exec(ctx, `UPDATE node SET until = clock_timestamp() + $1::interval WHERE number = $2 AND epoch = $3`,
+			leaseTime, number, epoch)
+		if err != nil && ctx.Err() == nil {
+			db.log.Debug("the lease of the node was not renewed", slog.String("database", db.place), slog.Any("error", err))
+		}
+	}
+}
+
+// release lets another node take the source over at once.
+func (n *node) release(db *database) {
+	number, epoch := n.lease()
+	if number == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	_, _ = db.pool.Exec(ctx, `UPDATE node SET until = clock_timestamp() - interval '1 second' WHERE number = $1 AND epoch = $2`,
+		number, epoch) // otherwise the lease ends by itself
+	_, _ = db.pool.Exec(ctx, `DELETE FROM duty WHERE node = $1 AND epoch = $2`, number, epoch) // as above
+}
+
+// Lease takes or renews a duty.
+func (db *database) Lease(ctx context.Context, duty string) bool {
+	number, epoch := db.node.lease()
+	var held int
+	err := db.pool.QueryRow(ctx, `INSERT INTO duty VALUES ($1, $2, $3, clock_timestamp() + $4::interval)
+		ON CONFLICT (name) DO UPDATE SET node = excluded.node, epoch = excluded.epoch, until = excluded.until
+		WHERE duty.until < clock_timestamp() OR duty.node = excluded.node AND duty.epoch = excluded.epoch RETURNING 1`,
+		duty, number, epoch, leaseTime).Scan(&held)
+	return err == nil
+}

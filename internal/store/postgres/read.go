@@ -1,0 +1,314 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/tandemdb/tandem/internal/store/row"
+)
+
+// reader reads in one transaction.
+type reader struct {
+	db    *database
+	ctx   context.Context //nolint:containedctx // a reader is the extent of one view
+	conn  *pgxpool.Conn
+	begun bool
+
+	failed error // what has undone a transaction that writes
+}
+
+// Read takes a connection. The snapshot is that of the first read.
+func (db *database) Read(ctx context.Context) (row.Reader, error) {
+	conn, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return nil, wrapped(err)
+	}
+	return &reader{db: db, ctx: ctx, conn: conn}, nil
+}
+
+const beginRead = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
+
+// each runs a query, which also begins the transaction, and calls row for each of its rows.
+func (r *reader) each(sql string, row func(pgx.Rows) error, args ...any) error {
+	if r.begun {
+		rows, err := r.conn.Query(r.ctx, sql, args...)
+		if err == nil {
+			err = eachRow(rows, row)
+		}
+		return r.note(err)
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(beginRead)
+	batch.Queue(sql, args...)
+	results := r.conn.SendBatch(r.ctx, batch)
+	_, err := results.Exec()
+	if err == nil {
+		r.begun = true
+		var rows pgx.Rows
+		if rows, err = results.Query(); err == nil {
+			err = eachRow(rows, row)
+		}
+	}
+	if closing := results.Close(); err == nil {
+		err = closing
+	}
+	return r.note(err)
+}
+
+// note remembers a failure, which ends the transaction.
+func (r *reader) note(err error) error {
+	if err != nil && r.failed == nil {
+		r.failed = wrapped(err)
+	}
+	return wrapped(err)
+}
+
+func eachRow(rows pgx.Rows, row func(pgx.Rows) error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// one runs a query of at most one row, and reports whether there was one.
+func (r *reader) one(sql string, into []any, args ...any) (found bool, err error) {
+	err = r.each(sql, func(rows pgx.Rows) error {
+		found = true
+		return rows.Scan(into...)
+	}, args...)
+	return found, err
+}
+
+// End ends the transaction, and closes a connection that is not sound any more.
+func (r *reader) End() {
+	if r.conn == nil {
+		return
+	}
+	if r.begun && !r.conn.Conn().IsClosed() {
+		if _, err := r.conn.Exec(context.WithoutCancel(r.ctx), `ROLLBACK`); err != nil {
+			_ = r.conn.Conn().Close(context.WithoutCancel(r.ctx)) // err says that it is lost already
+		}
+	}
+	r.conn.Release()
+	r.conn = nil
+}
+
+func (r *reader) table(collection int64) (string, error) {
+	r.db.tables.mu.Lock()
+	name, ok := r.db.tables.names[collection]
+	r.db.tables.mu.Unlock()
+	if ok {
+		return name, nil
+	}
+	name, err := r.db.tables.of(r.ctx, r.conn, collection)
+	return name, wrapped(err)
+}
+
+func (r *reader) Collections() (all []row.Collection, err error) {
+	err = r.each(`SELECT number, scope, name, last, live FROM collection ORDER BY scope, name`, func(rows pgx.Rows) error {
+		var c row.Collection
+		err := rows.Scan(&c.Number, &c.Scope, &c.Name, &c.Last, &c.Live)
+		all = append(all, c)
+		return err
+	})
+	return all, err
+}
+
+// columns are what scanDoc reads.
+func columns(body bool) string {
+	if body {
+		return `SELECT seq, id, flags, rev, history, known, coalesce(expiry, 0), octet_length(body), body FROM `
+	}
+	return `SELECT seq, id, flags, rev, history, known, coalesce(expiry, 0), octet_length(body), NULL FROM `
+}
+
+func scanDoc(rows pgx.Rows, d *row.Doc) error {
+	d.Body = nil
+	var body pgtype.DriverBytes
+	if err := rows.Scan(&d.Sequence, &d.ID, &d.Flags, &d.Rev, &d.History, &d.Known, &d.Expiry, &d.Size, &body); err != nil {
+		return err
+	}
+	if body != nil {
+		d.Body = append(make([]byte, 0, len(body)), body...)
+	}
+	return nil
+}
+
+func (r *reader) Docs(collection int64, ids []string, body bool) (docs []row.Doc, err error) {
+	return r.docs(collection, body, `id = ANY($1)`, ids)
+}
+
+func (r *reader) At(collection int64, seqs []int64) ([]row.Doc, error) {
+	return r.docs(collection, true, `seq = ANY($1)`, seqs)
+}
+
+func (r *reader) docs(collection int64, body bool, where string, args ...any) (docs []row.Doc, err error) {
+	table, err := r.table(collection)
+	if err != nil {
+		return nil, err
+	}
+	err = r.each(columns(body)+table+` WHERE `+where, func(rows pgx.Rows) error {
+		docs = append(docs, row.Doc{})
+		return scanDoc(rows, &docs[len(docs)-1])
+	}, args...)
+	return docs, err
+}
+
+const unexpired = `(expiry IS NULL OR expiry > $1) AND `
+
+// selection returns the condition, the order and the arguments of a listing.
+func selection(l row.Listing) (sql string, args []any) {
+	args = []any{l.Now}
+	arg := func(v any) string {
+		args = append(args, v)
+		return "$" + strconv.Itoa(len(args))
+	}
+	switch l.Order {
+	case row.BySequence:
+		sql = unexpired + `seq > ` + arg(l.Since) + ` ORDER BY seq`
+	case row.Backwards:
+		sql = unexpired + `seq > ` + arg(l.Since) + ` AND seq < ` + arg(l.Before) + ` ORDER BY seq DESC`
+	case row.ByID, row.ByIDBackwards:
+		sql = unexpired + `id >= ` + arg(l.From)
+		if l.To != "" {
+			sql += ` AND id < ` + arg(l.To)
+		}
+		if l.Live {
+			sql += ` AND flags & 1 = 0`
+		}
+		sql += ` ORDER BY id`
+		if l.Order == row.ByIDBackwards {
+			sql += ` DESC`
+		}
+	case row.ConflictsByID:
+		sql = unexpired + `flags & 2 <> 0 AND id > ` + arg(l.From) + ` ORDER BY id`
+	case row.CandidatesOf:
+		sql = unexpired + `flags & 12 <> 0 AND flags & 1 = 0 AND seq > ` + arg(l.Since) +
+			` AND (strpos(body, ` + arg(l.Digest) + `) > 0 OR strpos(body, '\') > 0) ORDER BY seq`
+	case row.Expired:
+		sql = `expiry IS NOT NULL AND expiry <= $1 ORDER BY expiry`
+	case row.KnownTo:
+		sql = `$1::bigint IS NOT NULL AND flags & 2 = 0 AND seq > ` + arg(l.Since) +
+			` AND strpos(' ' || replace(known, '=', ' ') || ' ', ` + arg(" "+strconv.FormatInt(l.Remote, 10)+" ") + `) > 0 ORDER BY seq`
+	case row.Everything:
+		sql = `$1::bigint IS NOT NULL`
+	case row.WithBlobs:
+		sql = `$1::bigint IS NOT NULL AND flags & 12 <> 0 AND seq > ` + arg(l.Since) + ` ORDER BY seq`
+	}
+	if l.Limit > 0 {
+		sql += ` LIMIT ` + arg(int64(l.Limit))
+	}
+	return sql, args
+}
+
+func (r *reader) List(collection int64, l row.Listing, each func(*row.Doc) error) error {
+	table, err := r.table(collection)
+	if err != nil {
+		return err
+	}
+	where, args := selection(l)
+	var d row.Doc
+	return r.each(columns(l.Body)+table+` WHERE `+where, func(rows pgx.Rows) error {
+		if err := scanDoc(rows, &d); err != nil {
+			return err
+		}
+		return each(&d)
+	}, args...)
+}
+
+func (r *reader) CountSince(collection, since int64) (n int64, err error) {
+	table, err := r.table(collection)
+	if err != nil {
+		return 0, err
+	}
+	_, err = r.one(`SELECT count(*) FROM `+table+` WHERE seq > $1`, []any{&n}, since)
+	return n, err
+}
+
+func (r *reader) NextExpiry(collection int64) (at int64, err error) {
+	table, err := r.table(collection)
+	if err != nil {
+		return 0, err
+	}
+	_, err = r.one(`SELECT coalesce(min(expiry), 0) FROM `+table+` WHERE expiry IS NOT NULL`, []any{&at})
+	return at, err
+}
+
+func (r *reader) Kept(collection int64, ids []string) (all []row.Kept, err error) {
+	err = r.each(`SELECT id, remote, rev, history, flags, base FROM kept WHERE collection = $1 AND id = ANY($2) ORDER BY id, remote, rev`,
+		func(rows pgx.Rows) error {
+			k := row.Kept{KeptKey: row.KeptKey{Collection: collection}}
+			err := rows.Scan(&k.ID, &k.Remote, &k.Rev, &k.History, &k.Flags, &k.Base)
+			all = append(all, k)
+			return err
+		}, collection, ids)
+	return all, err
+}
+
+func (r *reader) KeptBody(k row.KeptKey) (body []byte, err error) {
+	var text string
+	_, err = r.one(`SELECT body FROM kept WHERE collection = $1 AND id = $2 AND remote = $3 AND rev = $4`, []any{&text},
+		k.Collection, k.ID, k.Remote, k.Rev)
+	return []byte(text), err
+}
+
+func (r *reader) KeptBlobs(collection int64, each func(body []byte) error) error {
+	return r.each(`SELECT body FROM kept WHERE collection = $1 AND flags & 12 <> 0`, func(rows pgx.Rows) error {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return err
+		}
+		return each([]byte(text))
+	}, collection)
+}
+
+func (r *reader) Value(space, key string) (value []byte, err error) {
+	_, err = r.one(`SELECT value FROM value WHERE space = $1 AND key = $2`, []any{&value}, space, key)
+	return value, err
+}
+
+func (r *reader) Values(space string, each func(key string, value []byte)) error {
+	return r.each(`SELECT key, value FROM value WHERE space = $1 ORDER BY key`, func(rows pgx.Rows) error {
+		var key string
+		var value []byte
+		if err := rows.Scan(&key, &value); err != nil {
+			return err
+		}
+		each(key, value)
+		return nil
+	}, space)
+}
+
+func (r *reader) NthValue(space string, n int) (value []byte, err error) {
+	_, err = r.one(`SELECT value FROM value WHERE space = $1 ORDER BY value LIMIT 1 OFFSET $2`, []any{&value}, space, n)
+	return value, err
+}
+
+func (r *reader) Conflicts(collection, id string, before int64, limit int) (all []row.Conflict, err error) {
+	err = r.each(`SELECT number, time, collection, id, remote, winner, why, local_rev, local_deleted, local_body,
+			remote_rev, remote_deleted, remote_body, result_rev FROM conflict
+			WHERE number < $1 AND ($2 = '' OR collection = $2) AND ($3 = '' OR id = $3) ORDER BY number DESC LIMIT $4`,
+		func(rows pgx.Rows) error {
+			var c row.Conflict
+			var bodies [2]string
+			local, remote := &c.Sides[0], &c.Sides[1]
+			err := rows.Scan(&c.Number, &c.Time, &c.Collection, &c.ID, &c.Remote, &c.Winner, &c.Why, &local.Rev, &local.Deleted,
+				&bodies[0], &remote.Rev, &remote.Deleted, &bodies[1], &c.Result)
+			local.Body, remote.Body = []byte(bodies[0]), []byte(bodies[1])
+			all = append(all, c)
+			return err
+		}, before, collection, id, limit)
+	return all, err
+}
+
+func (r *reader) HasBlob(digest string) (bool, error) {
+	var one int
+	return r.one(`SELECT 1 FROM blob WHERE digest = $1`, []any{&one}, digest)
+}

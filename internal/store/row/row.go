@@ -1,0 +1,250 @@
+package row
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Doc is the row of a document.
+type Doc struct {
+	ID       string
+	Sequence int64
+	Flags    int64
+	Rev      string
+	History  string
+	Known    string
+	Expiry   int64 // Unix milliseconds; 0 means never
+	Body     []byte
+	Size     int // bytes of the body, also where Body was not read
+}
+
+// Kept is the row of a revision beside a head.
+type Kept struct {
+	KeptKey
+	History string
+	Flags   int64
+	Base    string
+	Body    []byte // nil where it was not read
+}
+
+// KeptKey names a kept revision.
+type KeptKey struct {
+	Collection int64
+	ID         string
+	Remote     int64
+	Rev        string
+}
+
+// Collection is the row of a collection.
+type Collection struct {
+	Number      int64
+	Scope, Name string
+	Last, Live  int64 // the last sequence given, and the documents that are not tombstones
+}
+
+// Value is a small value; nil stands for one that is to be removed.
+type Value struct {
+	Space, Key string
+	Value      []byte
+}
+
+// Conflict is an entry of the log of conflicts.
+type Conflict struct {
+	Number     int64
+	Time       int64 // Unix milliseconds
+	Collection string
+	ID         string
+	Remote     string
+	Winner     int64
+	Why        string
+	Sides      [2]Side // local, remote
+	Result     string
+}
+
+// Side is one side of a logged conflict.
+type Side struct {
+	Rev     string
+	Deleted bool
+	Body    []byte
+}
+
+// State is what a transaction that writes finds first, under the lock that it holds until its end.
+type State struct {
+	Commits     int64 // counts the commits of all nodes
+	Collections []Collection
+	Settings    map[string]int64
+	Versioning  string
+	Source      [16]byte // of the node's versions
+	Clock       int64    // no version of Source is later
+}
+
+// Batch is what one commit changes. Its parts are written in the order of its fields.
+type Batch struct {
+	Bases     []Base // copies of stored heads
+	DropKept  []KeptKey
+	DropOf    []DocKey // documents that lose all kept revisions
+	AddKept   []Kept
+	Delete    []DocKey
+	Put       map[int64][]Doc // by the number of the collection; a document of the same ID is replaced
+	Values    []Value
+	Conflicts []Conflict
+	Counters  []Collection // numbers and counters
+	Settings  map[string]int64
+	Version   string // the versioning, "" where it stays
+	Clock     int64  // the latest version given
+}
+
+// Base says that the stored head of a document becomes a base that Replaced follows.
+type Base struct {
+	Collection int64
+	Sequence   int64
+	Replaced   string
+}
+
+// DocKey names a document.
+type DocKey struct {
+	Collection int64
+	ID         string
+}
+
+// Order is the order of a listing, and what it selects.
+type Order int
+
+// The orders.
+const (
+	BySequence    Order = iota // after Since
+	Backwards                  // between Since and Before, the highest sequence first
+	ByID                       // from From on, and before To
+	ByIDBackwards              // as ByID, the highest ID first
+	ConflictsByID              // in conflict, after From
+	CandidatesOf               // live, after Since, and perhaps naming the blob Digest
+	Expired                    // at Now, the oldest expiry first
+	KnownTo                    // after Since, without conflict, with something known of Remote
+	WithBlobs                  // after Since, referring to blobs
+	Everything                 // in any order
+)
+
+// Listing selects documents of a collection. Those up to CandidatesOf leave out what has expired at Now.
+type Listing struct {
+	Order         Order
+	Body          bool // read the bodies
+	Since, Before int64
+	From, To      string // IDs; an empty To has no bound
+	Live          bool   // leave tombstones out, of ByID and ByIDBackwards
+	Digest        string
+	Remote        int64
+	Now           int64 // Unix milliseconds
+	Limit         int   // 0 means no limit
+}
+
+// Reader reads one snapshot, or the state of a transaction that writes. Only one goroutine may use it.
+type Reader interface {
+	Collections() ([]Collection, error)
+	// Docs reads documents in any order; missing ones are left out.
+	Docs(collection int64, ids []string, body bool) ([]Doc, error)
+	// At reads the documents at sequences, with bodies.
+	At(collection int64, seqs []int64) ([]Doc, error)
+	// List reads documents until each fails. each must not keep its argument, but may keep the body.
+	List(collection int64, l Listing, each func(*Doc) error) error
+	CountSince(collection, since int64) (int64, error)
+	// NextExpiry returns Unix milliseconds, 0 for none.
+	NextExpiry(collection int64) (int64, error)
+	// Kept reads the kept revisions of documents without bodies, those of one document by remote and revision.
+	Kept(collection int64, ids []string) ([]Kept, error)
+	KeptBody(k KeptKey) ([]byte, error)
+	// KeptBlobs yields the bodies of kept revisions that refer to blobs.
+	KeptBlobs(collection int64, each func(body []byte) error) error
+
+	Value(space, key string) ([]byte, error)
+	Values(space string, each func(key string, value []byte)) error
+	// NthValue returns a value by its place in the order of values, nil if there are fewer.
+	NthValue(space string, n int) ([]byte, error)
+	Conflicts(collection, id string, before int64, limit int) ([]Conflict, error)
+	HasBlob(digest string) (bool, error)
+
+	// End ends the transaction, and undoes what a Writer has not committed.
+	End()
+}
+
+// Writer is the only transaction of all nodes that writes.
+type Writer interface {
+	Reader
+	// Flush writes a batch within the transaction, so that reads see it. Undo undoes what was written
+	// since the last Mark.
+	Flush(b *Batch) error
+	Mark() error
+	Undo() error
+	// MarkRun notes known of the documents in a run of sequences of which nothing is known or kept.
+	MarkRun(collection int64, known string, from, to int64) (changed int64, err error)
+	AddCollection(scope, name string) (Collection, error)
+	DropCollection(number int64) error
+	DropValuesUpTo(space string, value []byte) error
+	PruneConflicts(entries, bytes int64) error
+	// Failed returns why the transaction cannot be committed any more.
+	Failed() error
+	// Commit writes a batch and commits. After nil everything is committed, and after an error nothing is.
+	Commit(b *Batch) error
+}
+
+// Identity is what a database is.
+type Identity struct {
+	Public, Private [16]byte
+	Source          [16]byte // of this node
+	Versioning      string
+}
+
+// Database is a database of an engine, open for one node. Its methods are safe for concurrent use.
+type Database interface {
+	// Name returns the name that peers and people know the database by.
+	Name() string
+	// Place returns the URL without a password.
+	Place() string
+	Identity() Identity
+	// Source is the source of the node's versions at present.
+	Source() [16]byte
+	Read(ctx context.Context) (Reader, error)
+	// Write waits for the lock of all writers.
+	Write(ctx context.Context) (Writer, State, error)
+	// Watch calls changed after commits of other nodes, until ctx is done.
+	Watch(ctx context.Context, changed func())
+	// Lease reports whether this node holds, and renews, a duty that one node has at a time.
+	Lease(ctx context.Context, duty string) bool
+	Blobs
+	Close()
+}
+
+// Blobs stores the contents of blobs.
+type Blobs interface {
+	// NewBlob begins a content; its number names the chunks that are put.
+	NewBlob(ctx context.Context) (upload int64, err error)
+	PutChunk(ctx context.Context, upload int64, n int, data []byte) error
+	// EndBlob gives a complete content its digest.
+	EndBlob(ctx context.Context, upload int64, digest string, size int64) error
+	DropBlob(ctx context.Context, upload int64) error
+	// FindBlob returns the size of a content, and ok if it is there.
+	FindBlob(ctx context.Context, digest string) (upload, size int64, ok bool, err error)
+	Chunk(ctx context.Context, upload int64, n int) ([]byte, error)
+	// OldBlobs lists contents that nobody has stored or referred to for a while.
+	OldBlobs(ctx context.Context, age time.Duration) (digests []string, err error)
+	// CollectBlob removes a content unless somebody has referred to it meanwhile.
+	CollectBlob(ctx context.Context, digest string, age time.Duration) error
+}
+
+// ChunkSize is the size of a blob's chunks in bytes; the last one may be shorter.
+const ChunkSize = 256 << 10
+
+// Options adjusts how an Engine opens a database.
+type Options struct {
+	Versioning string // of a database that is created
+	MustExist  bool
+	ReadOnly   bool
+	Logger     *slog.Logger
+}
+
+// Engine opens databases by URL.
+type Engine interface {
+	// Opens reports whether the URL is one of this engine.
+	Opens(url string) bool
+	Open(ctx context.Context, url string, o Options) (Database, error)
+}

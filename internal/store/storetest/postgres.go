@@ -1,0 +1,165 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// ErrNoPostgres reports that PostgreSQL is not installed.
+var ErrNoPostgres = errors.New("PostgreSQL is not installed here: apt-get install postgresql")
+
+// Postgres is a running server of PostgreSQL.
+type Postgres struct {
+	folder  string // "" of one that the environment names
+	bin     string
+	port    int
+	base    url.URL
+	schemas atomic.Int64
+}
+
+// StartPostgres starts a server in a temporary folder, on a free port. The variable TANDEM_POSTGRES may name one that runs already: a URL without a schema.
+func StartPostgres() (*Postgres, error) {
+	if text := os.Getenv("TANDEM_POSTGRES"); text != "" {
+		base, err := url.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		return &Postgres{base: *base}, nil
+	}
+	bin, err := binaries()
+	if err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp("", "tandem-postgres-*")
+	if err != nil {
+		return nil, err
+	}
+	s := &Postgres{folder: folder, bin: bin}
+	if err := errors.Join(os.Chmod(folder, 0o755), give(folder)); err != nil {
+		return nil, err
+	}
+	data := filepath.Join(folder, "data")
+	if err := s.run("initdb", "-D", data, "-A", "trust", "-U", "tandem", "--encoding=UTF8", "--locale=C", "--no-sync"); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	if s.port, err = freePort(); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	s.base = url.URL{Scheme: "postgres", User: url.User("tandem"), Host: "127.0.0.1:" + strconv.Itoa(s.port), Path: "/postgres"}
+	if err := s.Resume(); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Resume starts the server again after Pause.
+func (s *Postgres) Resume() error {
+	options := fmt.Sprintf("-p %d -k %s -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200", s.port, s.folder)
+	return s.run("pg_ctl", "-D", filepath.Join(s.folder, "data"), "-o", options, "-l", filepath.Join(s.folder, "log"), "-w", "start")
+}
+
+// Pause stops the server at once, as a failure would.
+func (s *Postgres) Pause() error {
+	return s.run("pg_ctl", "-D", filepath.Join(s.folder, "data"), "-m", "immediate", "-w", "stop")
+}
+
+// Stop ends the server and removes its files.
+func (s *Postgres) Stop() {
+	if s.folder == "" {
+		return
+	}
+	_ = s.Pause() // it may never have started
+	_ = os.RemoveAll(s.folder)
+}
+
+// URL returns the URL of a schema that no other call has.
+func (s *Postgres) URL() string {
+	return s.In(fmt.Sprintf("test_%d_%d", os.Getpid(), s.schemas.Add(1)))
+}
+
+// In returns the URL of a schema.
+func (s *Postgres) In(schema string) string {
+	u := s.base
+	query := u.Query()
+	query.Set("schema", schema)
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+// Base returns the URL without a schema.
+func (s *Postgres) Base() string { return s.base.String() }
+
+func (s *Postgres) run(name string, args ...string) error {
+	cmd := exec.Command(filepath.Join(s.bin, name), args...)
+	cmd.Dir = s.folder
+	become(cmd)
+	log, err := os.Create(filepath.Join(s.folder, name+".out"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log // no pipe, which a server would keep open
+	if err := cmd.Run(); err != nil {
+		text, _ := os.ReadFile(log.Name())
+		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(string(text)))
+	}
+	return nil
+}
+
+// binaries returns the folder of the latest version that is installed.
+func binaries() (string, error) {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if len(found) > 0 {
+		slices.Sort(found)
+		return filepath.Dir(found[len(found)-1]), nil
+	}
+	if path, err := exec.LookPath("initdb"); err == nil {
+		return filepath.Dir(path), nil
+	}
+	return "", ErrNoPostgres
+}
+
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port, nil
+}
+
+// shared is the server of a test binary.
+var shared struct {
+	once   sync.Once
+	server *Postgres
+	err    error
+}
+
+// SharedPostgres returns the server of this test binary, and starts it at first. StopPostgres ends it.
+func SharedPostgres() (*Postgres, error) {
+	shared.once.Do(func() { shared.server, shared.err = StartPostgres() })
+	return shared.server, shared.err
+}
+
+// StopPostgres ends the server of this test binary, if it was started.
+func StopPostgres() {
+	if shared.server != nil {
+		shared.server.Stop()
+	}
+}
+
+// Runs reports whether the server ran before, and is not this process's to stop.
+func (s *Postgres) Runs() bool { return s.folder == "" }
