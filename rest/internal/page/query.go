@@ -80,7 +80,7 @@ func (v *queryView) run(l *look) error {
 	path := "/" + v.KS + "/_query?explain=rows"
 	began := time.Now()
 	answer := l.Ask(Request{Method: http.MethodPost, Path: path, Body: body, Most: resultMost})
-	v.Took = time.Since(began)
+	v.Took = time.Since(began).Round(10 * time.Microsecond)
 	if p := answer.Problem(); p != nil {
 		if answer.Cut && answer.Status < http.StatusBadRequest {
 			p = &Problem{Status: p.Status, Reason: "the result has more than 4 MB", Hint: "add a LIMIT, or name fewer columns"}
