@@ -117,8 +117,8 @@ bench-live: ## measure what live queries cost those who write, and how soon they
 	@CGO_ENABLED=0 go test -count=1 -run '^TestLiveFigures$$' -v . -livefigures 500ms | grep 'quer'
 
 .PHONY: bench-rest
-bench-rest: ## measure requests to the REST server and its feeds, and SQLite alone beside it, in a minute
-	@CGO_ENABLED=0 go test -count=1 -run '^Test(Feed)?Figures$$' ./rest -figures 3s -v | grep -E '/s|listener|settled'
+bench-rest: ## measure requests to the REST server, its feeds and its page, and SQLite alone beside it, in two minutes
+	@CGO_ENABLED=0 go test -count=1 -run '^Test(Feed|Page)?Figures$$' ./rest -figures 3s -v | grep -E '/s|listener|settled|page of|overview'
 
 .PHONY: bench-mesh
 bench-mesh: ## print the figures of meshes with their bounds: members in one process, in simulated time, and PEERS (1000) simulated ones

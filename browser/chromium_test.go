@@ -54,6 +54,7 @@ func browserOf(t testing.TB) context.Context {
 	options := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path), chromedp.Headless, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
 		chromedp.WSURLReadTimeout(patience), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("renderer-process-limit", "8"), // a hundred tabs share them
 	}
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)

@@ -115,20 +115,25 @@ func TestTheFirstViewIsSmall(t *testing.T) {
 	b.mu.Unlock()
 	b.expect("about:blank")
 	b.visit(w.url, "")
-	const painted = `performance.getEntriesByType("paint").find(p => p.name === "first-contentful-paint")?.startTime ?? -1`
-	paint := value[float64](b, painted)
-	b.run(chromedp.Navigate(w.url + "/_ping"))
-	t.Logf("the first paint comes after %.0f ms, that of a page with a word after %.0f ms", paint, value[float64](b, painted))
-	if paint < 0 {
-		t.Error("nothing was painted")
-	}
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.requests = b.requests[:len(b.requests)-1]
-	t.Logf("%d requests, %.0f bytes", len(b.requests), b.bytes)
-	if len(b.requests) > 5 || b.bytes > 40_000 {
-		t.Errorf("the first view takes %d requests and %.0f bytes: %v", len(b.requests), b.bytes, b.requests)
+	requests, bytes := b.requests, b.bytes
+	b.mu.Unlock()
+	t.Logf("%d requests, %.0f bytes", len(requests), bytes)
+	if len(requests) > 5 || bytes > 40_000 {
+		t.Errorf("the first view takes %d requests and %.0f bytes: %v", len(requests), bytes, requests)
 	}
+	paint := b.firstPaint()
+	b.expect("favicon.ico") // which the next page does not name
+	b.run(chromedp.Navigate(w.url + "/_ping"))
+	t.Logf("the first paint comes after %.0f ms, that of a page with a word after %.0f ms", paint, b.firstPaint())
+}
+
+// firstPaint is when the page has first shown something, in milliseconds.
+func (b *tab) firstPaint() float64 {
+	b.t.Helper()
+	const painted = `performance.getEntriesByName("first-contentful-paint")[0]?.startTime`
+	b.waitFor(painted)
+	return value[float64](b, painted)
 }
 
 func TestNothingTypedIsLostWhenSomebodyElseSaves(t *testing.T) {
