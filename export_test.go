@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/mesh/group"
@@ -98,15 +100,57 @@ func (m *MultipeerReplicator) CodesTimed() int {
 }
 
 // Changes returns how often the rows of a group were changed.
-func (g *PeerGroup) Changes(ctx context.Context) (n int64, err error) {
-	err = g.db.view(ctx, func(tx *store.Tx) error {
-		n, err = g.readChanges(tx)
-		return err
-	})
-	return n, err
+func (g *PeerGroup) Changes(ctx context.Context) (int64, error) {
+	return g.countChanges(ctx)
 }
 
 // TakeRenewed has a running member take a new certificate as a neighbour sends it.
 func (m *MultipeerReplicator) TakeRenewed(chain []*x509.Certificate) error {
 	return m.run.takeRenewed(group.DERs(chain))
+}
+
+// ForgetCodes lets the time be over in which joiners are told what became of their codes.
+func (m *MultipeerReplicator) ForgetCodes() {
+	m.EndCodes()
+	d := m.run.desk
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key, a := range d.open {
+		d.open[key] = answered{id: a.id}
+	}
+}
+
+// CodeLeft returns for how long a running member answers for the only code.
+func (m *MultipeerReplicator) CodeLeft() (left time.Duration) {
+	d := m.run.desk
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, end := range d.ends {
+		left = time.Until(end)
+	}
+	return left
+}
+
+// AgeInvitations has all codes be older.
+func (g *PeerGroup) AgeInvitations(ctx context.Context, by time.Duration) error {
+	return g.update(ctx, func(tx *store.Tx) error {
+		all, err := g.invitations(tx)
+		for _, row := range all {
+			row.Created -= int64(by / time.Second)
+			err = errors.Join(err, writeJSON(tx, invitationSpace+g.name, row.id, row.invitationRow))
+		}
+		return err
+	})
+}
+
+// PassTime has a group be opened for longer.
+func (g *PeerGroup) PassTime(by time.Duration) { g.loaded = g.loaded.Add(-by) }
+
+// Now returns the time that the group believes.
+func (g *PeerGroup) Now() time.Time { return g.now() }
+
+// LimitAnswers returns a connection of which a joiner reads no more than is left, and what gives that back.
+func LimitAnswers(conn net.Conn, held *atomic.Int64) (limited net.Conn, release func()) {
+	c := &limitedConn{Conn: conn, held: held}
+	return c, c.release
 }

@@ -36,9 +36,20 @@ type joinDesk struct {
 
 	mu   sync.Mutex // guards the following
 	ends map[string]time.Time
-	open map[joining.Key]string // the invitations that are answered for: their names
-	tags []string               // of the open ones
+	open map[joining.Key]answered // the invitations that are answered for
+	tags []string                 // of the open ones
+	seen int64                    // how often the rows had changed when they were read last; of work
 }
+
+// answered is an invitation that is answered for: after it has ended for a while, so that late joiners
+// are told why.
+type answered struct {
+	id    string
+	until time.Time
+}
+
+// toldFor is how long after they were made codes are answered for.
+const toldFor = time.Hour
 
 // lookEvery is how soon what another process has written is noticed.
 const lookEvery = time.Second
@@ -67,6 +78,7 @@ func (d *joinDesk) attach() {
 func (d *joinDesk) work(ctx context.Context) {
 	g := d.g
 	d.report(d.begin(ctx))
+	d.report(d.refresh(ctx)) // so that those with an ended code are told so
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
@@ -129,10 +141,11 @@ func (d *joinDesk) change(ctx context.Context, do func(*store.Tx, *namedInvitati
 
 // look takes new invitations, ends those whose time is over, and acts on removals.
 func (d *joinDesk) look(ctx context.Context) error {
-	changed, err := d.g.changed(ctx)
+	now, err := d.g.countChanges(ctx)
 	if err != nil {
 		return err
 	}
+	changed := now != d.seen
 	if d.anyOver() || changed && d.anyNew(ctx) {
 		if err := d.takeAndEnd(ctx); err != nil {
 			return err
@@ -146,6 +159,7 @@ func (d *joinDesk) look(ctx context.Context) error {
 		return err
 	}
 	d.run.groupChanged()
+	d.seen = now // what has come since, from this desk too, is seen the next time
 	return d.refresh(ctx)
 }
 
@@ -178,7 +192,7 @@ func (d *joinDesk) takeAndEnd(ctx context.Context) error {
 			return row.end(InvitationExpired) // left by a process that has ended
 		case row.State == InvitationNew:
 			row.Run = d.id
-			d.offer(row.invitationRow, row.id) // before others can read that this run answers
+			d.offer(row.invitationRow, row.id, InvitationLife-max(0, age)) // before others can read that this run answers
 			return row.end(InvitationOpen)
 		case row.State == InvitationOpen && row.Run == d.id && d.isOver(row.id, now):
 			return row.end(InvitationExpired)
@@ -194,8 +208,8 @@ func (d *joinDesk) takeAndEnd(ctx context.Context) error {
 	return nil
 }
 
-// offer has the desk answer for the code of an invitation.
-func (d *joinDesk) offer(row invitationRow, id string) {
+// offer has the desk answer for the code of an invitation, which is good for the time that is left.
+func (d *joinDesk) offer(row invitationRow, id string, left time.Duration) {
 	key, ok := row.key()
 	if !ok {
 		return
@@ -203,10 +217,11 @@ func (d *joinDesk) offer(row invitationRow, id string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.open == nil {
-		d.open = make(map[joining.Key]string)
+		d.open = make(map[joining.Key]answered)
 	}
-	d.open[key] = id
-	d.ends[id] = time.Now().Add(InvitationLife) // by the monotonic clock
+	now := time.Now()
+	d.open[key] = answered{id, now.Add(toldFor)}
+	d.ends[id] = now.Add(left) // by the monotonic clock
 }
 
 func (d *joinDesk) isOver(id string, now time.Time) bool {
@@ -226,10 +241,10 @@ func (d *joinDesk) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	open, tags := make(map[joining.Key]string), []string(nil)
+	open, tags := make(map[joining.Key]answered), []string(nil)
 	for _, row := range all {
 		if key, ok := row.key(); ok {
-			open[key] = row.id
+			open[key] = answered{row.id, time.Now().Add(toldFor - time.Since(time.Unix(row.Created, 0)).Abs())}
 		}
 		if row.State == InvitationOpen && row.Run == d.id {
 			tags = append(tags, row.Tag)
@@ -253,12 +268,15 @@ func (d *joinDesk) findTags() []string {
 	return d.tags
 }
 
-// Keys implements [joining.Desk].
+// Keys implements [joining.Desk]. Without any, the port of the mesh takes no joiners.
 func (d *joinDesk) Keys() (keys []joining.Key) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for key := range d.open {
-		keys = append(keys, key)
+	now := time.Now()
+	for key, a := range d.open {
+		if now.Before(a.until) || now.Before(d.ends[a.id]) {
+			keys = append(keys, key)
+		}
 	}
 	return keys
 }
@@ -282,7 +300,7 @@ func (d *joinDesk) aside() *transport.Aside {
 // Grant implements [joining.Desk].
 func (d *joinDesk) Grant(ctx context.Context, key joining.Key, joiner *x509.Certificate, name string) *joining.Grant {
 	d.mu.Lock()
-	id := d.open[key]
+	id := d.open[key].id
 	d.mu.Unlock()
 	var grant *joining.Grant
 	err := d.g.update(ctx, func(tx *store.Tx) (err error) {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -40,7 +41,9 @@ const (
 	recordsAtOnce     = 12  // in one request: less than 128 kB
 	maxRecordsWaiting = 256 // requests
 	renewEvery        = time.Hour
-	noteEvery         = 2 * time.Second // whether there are neighbours that were not written down
+	floorEvery        = 10 * time.Minute // the time that has passed is written down
+	noteEvery         = 2 * time.Second  // whether there are neighbours that were not written down
+	maxSentAll        = 4                // times that all records are sent over one link
 )
 
 // greeting is what a neighbour is told before all else.
@@ -83,7 +86,7 @@ func (run *meshRun) hearRecords(l *mesh.Link, body []byte) {
 func (run *meshRun) exchangeRecords() {
 	ticker := time.NewTicker(noteEvery)
 	defer ticker.Stop()
-	noted, asked := make(map[PeerID]string), time.Time{}
+	noted, asked, risen := make(map[PeerID]string), time.Time{}, time.Now()
 	for {
 		var err error
 		select {
@@ -97,6 +100,10 @@ func (run *meshRun) exchangeRecords() {
 				run.askToRenew()
 			}
 			err = run.noteMembers(noted)
+			if time.Since(risen) > floorEvery {
+				risen = time.Now()
+				err = errors.Join(err, run.m.cfg.Group.update(run.ctx, func(*store.Tx) error { return nil }))
+			}
 		}
 		run.desk.report(err)
 	}
@@ -110,10 +117,10 @@ func (run *meshRun) heed(r recordsOf) error {
 		return err
 	}
 	if len(news) > 0 {
+		run.tellOthers(r.link, run.untold(news))
 		run.groupChanged()
-		run.tellOthers(r.link, news)
 	}
-	if own := g.removals.Digest(); len(r.Digest) == sha256.Size && [sha256.Size]byte(r.Digest) != own {
+	if own := g.removals.Digest(); len(r.Digest) == sha256.Size && [sha256.Size]byte(r.Digest) != own && run.mayHaveAll(r.link) {
 		run.sendRemovals(r.link.Peer(), g.removals.All())
 	}
 	if r.Renew {
@@ -192,16 +199,35 @@ func (run *meshRun) groupChanged() {
 		run.m.removed = err
 		run.m.mu.Unlock()
 	}
-	digest := g.removals.Digest()
-	run.mu.Lock()
-	news := run.digest != digest
-	run.digest = digest
-	run.mu.Unlock()
-	if news {
-		run.tellOthers(nil, g.removals.All())
-	}
+	run.tellOthers(nil, run.untold(g.removals.All()))
 	signalTo(run.removed)
 	run.notify()
+}
+
+// untold returns those of some records that neighbours were not told yet, and notes that they are.
+func (run *meshRun) untold(all []*group.Removal) (news []*group.Removal) {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	for _, r := range all {
+		if mark := sha256.Sum256(r.Text()); !run.told[mark] {
+			run.told[mark] = true
+			news = append(news, r)
+		}
+	}
+	return news
+}
+
+// mayHaveAll reports whether a neighbour is sent all records once more on a link. Each session of a link
+// begins with one question.
+func (run *meshRun) mayHaveAll(l *mesh.Link) bool {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	link := run.links[l.Peer()]
+	if link == nil || link.sentAll >= maxSentAll {
+		return false
+	}
+	link.sentAll++
+	return true
 }
 
 // removedHere says that this member was removed, if it was.

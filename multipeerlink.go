@@ -24,6 +24,7 @@ type meshLink struct {
 	peer    PeerID
 	runner  *replication.Runner
 	session *replication.Session
+	sentAll int // times that all records of the group were sent; guarded by the run
 }
 
 func (l *meshLink) send(m *blip.Message) error {

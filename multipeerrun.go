@@ -3,6 +3,7 @@ package tandem
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"net"
@@ -40,7 +41,7 @@ type meshRun struct {
 	links   map[mesh.ID]*meshLink
 	reached []string // addresses of this member
 	asked   time.Time
-	digest  [32]byte // of the removals that neighbours were told
+	told    map[[sha256.Size]byte]bool // the SHA-256 of the removals that neighbours were told
 
 	invitations map[string]InvitationState // that listeners were told; of the desk's goroutine
 }
@@ -80,7 +81,7 @@ func newMeshRun(m *MultipeerReplicator, id *TLSIdentity) (*meshRun, error) {
 	run := &meshRun{
 		m: m, self: PeerIDOf(id.Leaf()), changed: make(chan struct{}, 1),
 		removed: make(chan struct{}, 1), renewed: make(chan struct{}, 1), records: make(chan recordsOf, maxRecordsWaiting),
-		links: make(map[mesh.ID]*meshLink), invitations: make(map[string]InvitationState),
+		links: make(map[mesh.ID]*meshLink), invitations: make(map[string]InvitationState), told: make(map[[sha256.Size]byte]bool),
 		product: userAgent + " (" + rand.Text()[:16] + ")",
 	}
 	run.identity.Store(id)

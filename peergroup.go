@@ -38,7 +38,6 @@ type PeerGroup struct {
 	mu        sync.Mutex   // guards the following
 	identity  *TLSIdentity // of this member
 	authority *TLSIdentity // the group's key; nil if it is not here
-	changes   int64        // of the rows, when they were read last
 	row       groupRow
 	wake      map[chan struct{}]struct{} // of running members of this process
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +41,15 @@ func (i *Invitation) Code() string { return i.code }
 
 // URI returns the code with addresses of this device, host:port, as text of a QR picture.
 func (i *Invitation) URI(addresses []string) string { return i.uri(addresses) }
+
+// String hides the code, so that no log and no error has it.
+func (i Invitation) String() string { return "(invitation " + i.id + ")" }
+
+// Format hides the code, whatever the verb.
+func (i Invitation) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, i.String()) }
+
+// MarshalJSON hides the code: it gives the ID as a string.
+func (i Invitation) MarshalJSON() ([]byte, error) { return json.Marshal(i.id) }
 
 // InvitationState says what became of a code.
 type InvitationState string

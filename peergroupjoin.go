@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -95,6 +96,7 @@ type joinSearch struct {
 	o     JoinOptions
 	found chan joinFound
 	group sync.WaitGroup
+	large atomic.Int64 // bytes that large answers hold now
 
 	mu      sync.Mutex // guards the following
 	tried   map[string]bool
@@ -186,7 +188,9 @@ func (j *joinSearch) ask(ctx context.Context, address string) (refused bool) {
 		j.trouble(ctx, address, err)
 		return false
 	}
-	grant, err := joining.Ask(limited, tcp, j.own, j.code, j.name)
+	limit := &limitedConn{Conn: tcp, held: &j.large}
+	defer limit.release()
+	grant, err := joining.Ask(limited, limit, j.own, j.code, j.name)
 	switch {
 	case err != nil:
 		var alert tls.AlertError

@@ -86,6 +86,9 @@ func (g *PeerGroup) update(ctx context.Context, change func(tx *store.Tx) error)
 		if err := change(tx); err != nil {
 			return err
 		}
+		if err := g.keepFloor(tx); err != nil {
+			return err
+		}
 		n, err := g.readChanges(tx)
 		if err != nil {
 			return err
@@ -112,13 +115,6 @@ func (g *PeerGroup) readChanges(tx *store.Tx) (int64, error) {
 // reread reads the removals that other processes have written.
 func (g *PeerGroup) reread(ctx context.Context) error {
 	return g.db.view(ctx, func(tx *store.Tx) error {
-		n, err := g.readChanges(tx)
-		if err != nil {
-			return err
-		}
-		g.mu.Lock()
-		g.changes = n
-		g.mu.Unlock()
 		return tx.Infos(removalSpace+g.name, func(_ string, text []byte) error {
 			r, err := group.ParseRemoval(g.name, g.root, text)
 			if err != nil {
@@ -130,17 +126,30 @@ func (g *PeerGroup) reread(ctx context.Context) error {
 	})
 }
 
-// changed reports whether rows were written since they were read last.
-func (g *PeerGroup) changed(ctx context.Context) (yes bool, err error) {
+// countChanges returns how often rows of the group were written.
+func (g *PeerGroup) countChanges(ctx context.Context) (n int64, err error) {
 	err = g.db.view(ctx, func(tx *store.Tx) error {
-		n, err := g.readChanges(tx)
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		yes = n != g.changes
+		n, err = g.readChanges(tx)
 		return err
 	})
-	return yes, err
+	return n, err
 }
+
+// keepFloor writes down the time that has certainly passed: a clock that begins in 1970 again after a
+// restart does not go behind it. It goes by the inviter's time and by how long this process has run,
+// never by this device's clock.
+func (g *PeerGroup) keepFloor(tx *store.Tx) error {
+	row, err := readJSON[groupRow](tx, groupSpace, g.name)
+	least := g.floor.Add(time.Since(g.loaded)).Unix()
+	if err != nil || row == nil || row.Floor == 0 || least < row.Floor+floorStep {
+		return err
+	}
+	row.Floor = least
+	return writeJSON(tx, groupSpace, g.name, *row)
+}
+
+// floorStep is how much the floor rises at least when it is written, in seconds.
+const floorStep = 60
 
 // enter makes the database a member: first the key is stored, then the row.
 func (g *PeerGroup) enter(
