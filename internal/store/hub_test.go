@@ -487,3 +487,31 @@ func TestAReadOnlyNodeWritesNothing(t *testing.T) {
 		t.Errorf("there are %d sources, want that of the writing node", n)
 	}
 }
+
+// TestViewsWithinViewsDoNotWaitForEachOther begins more views than there are connections, and another in each.
+func TestViewsWithinViewsDoNotWaitForEachOther(t *testing.T) {
+	db, err := store.OpenHub(background, postgres.Engine{MaxConns: 2}, postgresURL(t), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer checked(t, db)
+	c := defaults(t, db)
+	save(t, db, c, "a", `{}`)
+	const n = 6
+	var begun, work sync.WaitGroup
+	begun.Add(n)
+	for range n {
+		work.Go(func() {
+			view(t, db, func(tx *store.Tx) error {
+				_, err := tx.Document(c, "a")
+				begun.Done()
+				begun.Wait() // all hold a connection
+				if get(t, db, c, "a") == nil {
+					t.Error("the view within finds nothing")
+				}
+				return err
+			})
+		})
+	}
+	work.Wait()
+}

@@ -3,10 +3,10 @@ package postgres
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tandemdb/tandem/internal/store/row"
 )
@@ -15,7 +15,7 @@ import (
 type reader struct {
 	db    *database
 	ctx   context.Context //nolint:containedctx // a reader is the extent of one view
-	conn  *pgxpool.Conn
+	conn  connection
 	begun bool
 
 	failed error // what has undone a transaction that writes
@@ -23,12 +23,54 @@ type reader struct {
 
 // Read takes a connection. The snapshot is that of the first read.
 func (db *database) Read(ctx context.Context) (row.Reader, error) {
-	conn, err := db.pool.Acquire(ctx)
+	conn, err := db.acquire(ctx)
 	if err != nil {
 		return nil, wrapped(err)
 	}
 	return &reader{db: db, ctx: ctx, conn: conn}, nil
 }
+
+// connection is one of the pool, or one beside it.
+type connection interface {
+	executor
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+	Conn() *pgx.Conn
+	Release()
+}
+
+// patience is how long a view waits for a connection of the pool.
+const patience = 500 * time.Millisecond
+
+// acquire opens a connection beside the pool if none becomes free: those who hold them may be waiting for the
+// caller, since a view may begin another.
+func (db *database) acquire(ctx context.Context) (connection, error) {
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	conn, err := db.pool.Acquire(waiting)
+	if err == nil {
+		return conn, nil
+	}
+	if ctx.Err() != nil || waiting.Err() == nil {
+		return nil, err
+	}
+	own, err := pgx.ConnectConfig(ctx, db.pool.Config().ConnConfig)
+	if err != nil {
+		return nil, err
+	}
+	return beside{own}, nil
+}
+
+// beside is a connection of its own.
+type beside struct{ pgxConn }
+
+type pgxConn = *pgx.Conn
+
+// Conn returns the connection itself.
+func (c beside) Conn() *pgx.Conn { return c.pgxConn }
+
+// Release closes the connection.
+func (c beside) Release() { _ = c.Close(context.Background()) } // it has nothing to save
 
 const beginRead = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
 

@@ -62,13 +62,15 @@ func bounded() (context.Context, context.CancelFunc) {
 }
 
 // begin takes the lock, checks the lease, and reads what writers need, in one exchange.
-func (w *writer) begin() (err error) {
+func (w *writer) begin() error {
 	w.abandon()
 	ctx, cancel := bounded()
 	defer cancel()
-	if w.conn, err = w.db.pool.Acquire(ctx); err != nil {
+	conn, err := w.db.pool.Acquire(ctx)
+	if err != nil {
 		return err
 	}
+	w.conn = conn
 	w.reader.ctx = context.Background()
 	number, epoch := w.db.node.lease()
 	batch := &pgx.Batch{}
