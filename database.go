@@ -129,6 +129,24 @@ func (db *Database) UUID() string {
 // Versioning returns the form of the revisions that new edits get.
 func (db *Database) Versioning() Versioning { return Versioning(db.store.Versioning()) }
 
+// ServeBothGenerations makes the database sync with peers of both forms of revisions, Couchbase Lite 3 and
+// 4, at once: each connection has the form of its peer. New edits get version vectors. Documents stay as they
+// are. It works on a database of either form, and permanently: earlier programs refuse the database from then
+// on. On a database that serves both it does nothing. Stop replicators and listeners first: running ones
+// continue with the old form.
+func (db *Database) ServeBothGenerations(ctx context.Context) error {
+	return db.store.ServeBoth(ctx)
+}
+
+// MetGenerations lists the generations of Couchbase Lite, 3 and 4 in this order, whose peers a database of
+// [BothGenerations] has synced with. It is empty for other databases.
+func (db *Database) MetGenerations() (met []int) {
+	for _, g := range db.store.Met() {
+		met = append(met, int(g))
+	}
+	return met
+}
+
 // UpgradeVersioning switches new edits to [VersionVectors], permanently. Documents keep their
 // revisions until they are edited. On a database with version vectors it does nothing. Stop
 // replicators and listeners first: running ones continue with the old versioning.

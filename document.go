@@ -55,6 +55,22 @@ func (d *Document) ID() string { return d.id }
 // new one.
 func (d *Document) Collection() *Collection { return d.collection }
 
+// TreeRevisionID returns the name of the revision for peers with revision trees: a generation and a digest.
+// In a database of [BothGenerations] each revision has one beside [Document.RevisionID]; in one of
+// [RevTrees] it is the same. It is "" for a new document, and for a version in a database of
+// [VersionVectors].
+func (d *Document) TreeRevisionID() string {
+	switch {
+	case d.head == nil:
+		return ""
+	case d.head.Rev.ID.IsTree():
+		return string(d.head.Rev.ID)
+	case d.collection.db.Versioning() != BothGenerations:
+		return ""
+	}
+	return string(d.head.TreeID())
+}
+
 // RevisionID returns the ID of the revision that was read or saved, "" for a new document:
 // "time@source" for a version, "generation-digest" for a tree revision.
 func (d *Document) RevisionID() string {

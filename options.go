@@ -19,6 +19,10 @@ const (
 
 	// RevTrees are the revisions of Couchbase Lite 3 and earlier.
 	RevTrees Versioning = Versioning(store.RevTrees)
+
+	// BothGenerations gives edits version vectors, and syncs with peers of both forms at once. See
+	// [Database.ServeBothGenerations].
+	BothGenerations Versioning = Versioning(store.Both)
 )
 
 // Options adjusts [Open]. Its zero value is ready to use.

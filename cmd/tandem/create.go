@@ -18,15 +18,16 @@ func newCreate(a *app) *cobra.Command {
 		Long: "create makes a new, empty database. put, import and sync create theirs when they first write,\n" +
 			"so it is needed only to choose the versioning.\n\n" +
 			"Databases that sync with each other need the same versioning: version-vectors is that of\n" +
-			"Couchbase Lite 4, rev-trees that of Couchbase Lite 3.",
+			"Couchbase Lite 4, rev-trees that of Couchbase Lite 3. A database with the versioning both\n" +
+			"syncs with either, at once.",
 		Example: "  tandem create notes\n  tandem create notes --versioning rev-trees",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {
 			return a.create(ctx, args[0], tandem.Versioning(versioning))
 		}),
 	}
-	c.Flags().StringVar(&versioning, "versioning", string(tandem.VersionVectors), "`form` of revisions: version-vectors or rev-trees")
-	completeFlag(c, "versioning", string(tandem.VersionVectors), string(tandem.RevTrees))
+	c.Flags().StringVar(&versioning, "versioning", string(tandem.VersionVectors), "`form` of revisions: version-vectors, rev-trees or both")
+	completeFlag(c, "versioning", string(tandem.VersionVectors), string(tandem.RevTrees), string(tandem.BothGenerations))
 	return c
 }
 

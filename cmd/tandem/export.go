@@ -42,7 +42,7 @@ func newExport(a *app) *cobra.Command {
 	f.collection.add(c)
 	flags := c.Flags()
 	flags.BoolVar(&f.all, "all", false, "export all collections, and name that of each document")
-	flags.BoolVar(&f.meta, "meta", false, "add _rev, _seq and _deleted, and include deleted documents")
+	flags.BoolVar(&f.meta, "meta", false, "add _rev, _tree, _seq and _deleted, and include deleted documents")
 	flags.BoolVar(&f.history, "history", false, "with --meta: add _history too")
 	flags.StringVar(&f.blobs, "blobs", "", "write the content of blobs to this `folder`, which is created if there is none")
 	exclusive(c, "all", "collection")
@@ -164,6 +164,9 @@ func appendDocument(dst []byte, doc *tandem.Document, form lineForm) []byte {
 	}
 	if form.meta {
 		dst = appendText(append(dst, `,"_rev":`...), doc.RevisionID())
+		if tree := doc.TreeRevisionID(); tree != "" && tree != doc.RevisionID() {
+			dst = appendText(append(dst, `,"_tree":`...), tree)
+		}
 		dst = strconv.AppendUint(append(dst, `,"_seq":`...), doc.Sequence(), 10)
 	}
 	if form.meta && doc.Deleted() {

@@ -198,6 +198,7 @@ func (l *importLine) takeMeta(doc *tandem.Document) (err error) {
 		}
 		doc.Remove("_seq")
 	}
+	doc.Remove("_tree") // it follows from the others
 	if l.meta.RevisionID == "" && l.meta.History != "" {
 		return errors.New("the line has a _history without a _rev")
 	}

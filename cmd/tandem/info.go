@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -33,7 +34,7 @@ func newInfo(a *app) *cobra.Command {
 			})
 		}),
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object: name, path, uuid, versioning, encrypted, bytes, and collections\n"+
+	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object: name, path, uuid, versioning, met, encrypted, bytes, and collections\n"+
 		"with name, documents and lastSequence")
 	return c
 }
@@ -44,6 +45,7 @@ type info struct {
 	Path        string           `json:"path"`
 	UUID        string           `json:"uuid"`
 	Versioning  string           `json:"versioning"`
+	Met         []int            `json:"met,omitempty"` // generations of Couchbase Lite
 	Encrypted   bool             `json:"encrypted"`
 	Bytes       int64            `json:"bytes"`
 	Collections []collectionInfo `json:"collections"`
@@ -58,7 +60,7 @@ type collectionInfo struct {
 func describe(ctx context.Context, db *tandem.Database) (info, error) {
 	collections, err := describeCollections(ctx, db)
 	return info{
-		Name: db.Name(), Path: db.Path(), UUID: db.UUID(), Versioning: string(db.Versioning()),
+		Name: db.Name(), Path: db.Path(), UUID: db.UUID(), Versioning: string(db.Versioning()), Met: db.MetGenerations(),
 		Encrypted: db.IsEncrypted(), Bytes: folderSize(db.Path()), Collections: collections,
 	}, err
 }
@@ -98,10 +100,18 @@ func folderSize(path string) (size int64) {
 	return size
 }
 
+// withMet names the versioning, and the generations that a database of both has met.
+func withMet(facts info) string {
+	if len(facts.Met) == 0 {
+		return facts.Versioning
+	}
+	return facts.Versioning + ", has met Couchbase Lite " + strings.Trim(fmt.Sprint(facts.Met), "[]")
+}
+
 func (a *app) printInfo(facts info) {
 	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "name\t%s\npath\t%s\nuuid\t%s\nversioning\t%s\nencrypted\t%t\nsize\t%s\n",
-		facts.Name, facts.Path, facts.UUID, facts.Versioning, facts.Encrypted, byteCount(facts.Bytes))
+		facts.Name, facts.Path, facts.UUID, withMet(facts), facts.Encrypted, byteCount(facts.Bytes))
 	_ = table.Flush() // a.out keeps the error
 	fmt.Fprintln(a.out)
 	fmt.Fprintln(table, "collection\tdocuments\tlast sequence")

@@ -9,17 +9,22 @@ import (
 )
 
 func newUpgrade(a *app) *cobra.Command {
-	return &cobra.Command{
+	var toBoth bool
+	c := &cobra.Command{
 		Use:   "upgrade DB",
-		Short: "Switch a database from revision trees to version vectors",
+		Short: "Switch a database to version vectors, or to both generations",
 		Long: "upgrade makes new edits use version vectors, the revisions of Couchbase Lite 4. Documents keep\n" +
 			"their revisions until they are edited. The upgrade cannot be undone: copy the database before.\n" +
-			"On a database that has version vectors it does nothing.",
-		Example: "  tandem copy notes notes-before && tandem upgrade notes",
+			"On a database that has version vectors it does nothing.\n\n" +
+			"With --both the database, of either form, syncs from then on with Couchbase Lite 3 and 4 at once.",
+		Example: "  tandem copy notes notes-before && tandem upgrade notes\n  tandem upgrade notes --both",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {
 			return a.with(ctx, args[0], func(db *tandem.Database) error {
-				if db.Versioning() == tandem.VersionVectors {
+				if toBoth {
+					return db.ServeBothGenerations(ctx)
+				}
+				if db.Versioning() != tandem.RevTrees {
 					a.note("the database has version vectors already")
 					return nil
 				}
@@ -27,4 +32,6 @@ func newUpgrade(a *app) *cobra.Command {
 			})
 		}),
 	}
+	c.Flags().BoolVar(&toBoth, "both", false, "sync with both generations of Couchbase Lite from then on")
+	return c
 }

@@ -89,7 +89,7 @@ func (a *arrival) readProperties() error {
 	}
 	text := props.Value(wire.PropRev)
 	rev, err := a.parseRev(text, props.Value(wire.PropHistory))
-	if err == nil && rev.ID.IsVersion() && !s.vectors() || err != nil && !isRevisionOf(text, s.vectors()) {
+	if err == nil && rev.ID.IsVersion() && !s.versions() || err != nil && !isRevisionOf(text, s.versions()) {
 		return fault.New(fault.HTTP, 400, fmt.Sprintf("revision %q is none for this database", text))
 	}
 	if err != nil {
@@ -108,6 +108,11 @@ func (a *arrival) readProperties() error {
 	}
 	a.store.RefuseConflict = a.side.refusesConflicts()
 	a.store.FromGateway = isFromGateway(props)
+	var claim revision.ID
+	if s.tellsAgain() {
+		claim = a.parents.take(a.store.ID)
+	}
+	s.reads(&a.store, props, claim)
 	return nil
 }
 
@@ -283,7 +288,7 @@ func (a *arrival) refuse() {
 		c.s.refuse(a.req, a.err)
 		return
 	}
-	c.s.refuse(a.req, a.err)
+	c.s.refuse(a.req, a.tellAgain())
 	a.reportRefusal(transient)
 	a.push.pullMet(a.store.ID)
 	switch {
@@ -295,6 +300,16 @@ func (a *arrival) refuse() {
 	default:
 		a.wanted.done(a.want)
 	}
+}
+
+// tellAgain returns the error for the peer. A client whose revision conflicts with ours hears of ours once
+// more, and gets the answer that other clients get to the proposal: there only the history could tell.
+func (a *arrival) tellAgain() error {
+	if a.c.s.remote != 0 || !errors.Is(a.err, fault.Conflict) || !a.c.s.tellsAgain() {
+		return a.err
+	}
+	a.push.remind(a.store.ID)
+	return fault.New(fault.HTTP, 409, "the revision is in conflict with another").Because(a.err)
 }
 
 func (a *arrival) reportRefusal(transient bool) {

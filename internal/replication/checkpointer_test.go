@@ -36,7 +36,7 @@ func (c *requestCounter) Handle(_ context.Context, r slog.Record) error {
 // TestAnIdleReplicatorSavesNowAndThen lets documents come to a continuous session one after another, so that it
 // is at rest between any two.
 func TestAnIdleReplicatorSavesNowAndThen(t *testing.T) {
-	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+	eachKind(t, func(t *testing.T, v store.Versioning) {
 		for _, from := range []string{"active", "passive"} {
 			t.Run(from, func(t *testing.T) {
 				testsize.Bubble(t, func(t *testing.T) {

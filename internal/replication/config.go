@@ -18,6 +18,8 @@ const (
 // Protocols lists the subprotocols that suit a database and the requested directions, best first.
 func Protocols(versioning store.Versioning, pull bool) []string {
 	switch {
+	case versioning == store.Both:
+		return []string{CBMobile4, CBMobile3}
 	case versioning == store.VersionVectors:
 		return []string{CBMobile4}
 	case pull:

@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/tandemdb/tandem/internal/fault"
-	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -215,7 +214,7 @@ func (f *conflicts) byRules(ctx context.Context, id string) (doc *store.Document
 		if err != nil || conflict == nil {
 			return err
 		}
-		doc, err = tx.Resolve(f.c.store(), f.resolution(conflict, conflict.byRules()))
+		doc, err = tx.Resolve(f.c.store(), f.resolution(conflict, conflict.byRules(f.c.s.db.Versioning())))
 		return err
 	})
 	return doc, err
@@ -257,9 +256,8 @@ type loadedConflict struct {
 }
 
 // byRules decides by the default rules.
-func (l *loadedConflict) byRules() Decision {
-	local, remote := l.stored.Local, l.stored.Remote
-	if revision.DefaultWinner(local.Rev, remote.Rev, local.Deleted, remote.Deleted) {
+func (l *loadedConflict) byRules(versioning store.Versioning) Decision {
+	if l.stored.LocalWins(versioning) {
 		return Decision{Winner: store.LocalWins}
 	}
 	return Decision{Winner: store.RemoteWins}
@@ -296,7 +294,7 @@ func (f *conflicts) read(tx *store.Tx, id string) (*loadedConflict, error) {
 // rules decide.
 func (f *conflicts) decide(ctx context.Context, l *loadedConflict) (d Decision, err error) {
 	if l.Local == nil && l.Remote == nil {
-		return l.byRules(), nil
+		return l.byRules(f.c.s.db.Versioning()), nil
 	}
 	defer func() {
 		if r := recover(); r != nil {

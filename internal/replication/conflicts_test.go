@@ -61,7 +61,7 @@ func merged(body string) (replication.Decision, error) {
 }
 
 func TestAResolverIsAskedAgainAboutADocumentThatChanges(t *testing.T) {
-	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+	eachKind(t, func(t *testing.T, v store.Versioning) {
 		a, p := inConflict(t, v, "doc")
 		var seen []string
 		failed := syncResolving(t, a, p, func(_ context.Context, c replication.Conflict) (replication.Decision, error) {
@@ -113,7 +113,7 @@ func TestADocumentThatAlwaysChangesIsTriedAgain(t *testing.T) {
 }
 
 func TestAConflictMayEndWhileItIsResolved(t *testing.T) {
-	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+	eachKind(t, func(t *testing.T, v store.Versioning) {
 		a, p := inConflict(t, v, "doc")
 		failed := syncResolving(t, a, p, func(context.Context, replication.Conflict) (replication.Decision, error) {
 			a.update(func(tx *store.Tx) error { return tx.Purge(a.coll, "doc") })
@@ -129,7 +129,7 @@ func TestAConflictMayEndWhileItIsResolved(t *testing.T) {
 }
 
 func TestAPushWithoutPullReportsConflicts(t *testing.T) {
-	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+	eachKind(t, func(t *testing.T, v store.Versioning) {
 		a, p := inConflict(t, v, "doc")
 		ours, theirs := a.contents()["doc"], p.contents()["doc"]
 		var log eventLog
@@ -147,7 +147,7 @@ func TestAPushWithoutPullReportsConflicts(t *testing.T) {
 }
 
 func TestAConflictLeftOverIsResolvedByTheNextRun(t *testing.T) {
-	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+	eachKind(t, func(t *testing.T, v store.Versioning) {
 		a, p := inConflict(t, v, "doc")
 		failed := syncResolving(t, a, p, func(context.Context, replication.Conflict) (replication.Decision, error) {
 			panic("not now")
@@ -167,7 +167,7 @@ func TestAConflictLeftOverIsResolvedByTheNextRun(t *testing.T) {
 
 // A newer revision of the peer, arriving while the resolver thinks about the one before, waits for it.
 func TestOneResolverAtATimeHasADocument(t *testing.T) {
-	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+	eachKind(t, func(t *testing.T, v store.Versioning) {
 		a, p := inConflict(t, v, "doc")
 		arrived, settled := make(chan string, 100), make(chan string, 100)
 		var calls, working atomic.Int32
@@ -227,7 +227,7 @@ func waitFor(ctx context.Context, arrived <-chan string, id string) {
 // TestEditsInQuickSuccessionLeaveNoConflict edits one document on both sides faster than conflicts are
 // resolved, while a continuous session runs.
 func TestEditsInQuickSuccessionLeaveNoConflict(t *testing.T) {
-	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+	eachKind(t, func(t *testing.T, v store.Versioning) {
 		a, p := newPeer(t, v), newPeer(t, v)
 		var log eventLog
 		l := connect(t, a, p, func(active *replication.Active, _ *replication.Passive) {

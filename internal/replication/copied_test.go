@@ -51,7 +51,7 @@ func twoInSync(t *testing.T, v store.Versioning) (a, p *peer) {
 
 // A copy, also one of a copy, goes on where its original was, and has a checkpoint of its own from then on.
 func TestTheFirstSyncOfACopyMovesNothing(t *testing.T) {
-	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+	eachKind(t, func(t *testing.T, v store.Versioning) {
 		a, p := twoInSync(t, v)
 		for _, c := range []*peer{copyOf(t, a), copyOf(t, copyOf(t, a))} {
 			for run, want := range []int64{1, 0, 0} {
@@ -68,7 +68,7 @@ func TestTheFirstSyncOfACopyMovesNothing(t *testing.T) {
 
 // The original goes on, so that the peer's copy of the checkpoint tells of more than the database copied has.
 func TestACopyMissesNothingOfWhatCameAfterIt(t *testing.T) {
-	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+	eachKind(t, func(t *testing.T, v store.Versioning) {
 		a, p := twoInSync(t, v)
 		c := copyOf(t, a)
 		for i := range 10 {
@@ -91,7 +91,7 @@ func TestACopyMissesNothingOfWhatCameAfterIt(t *testing.T) {
 
 // The checkpoint of the original counts no more where the peer has none, or where it is to be forgotten.
 func TestACopyBeginsAnewWhereBothSidesDoNotAgree(t *testing.T) {
-	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+	eachKind(t, func(t *testing.T, v store.Versioning) {
 		a, p := twoInSync(t, v)
 		c, empty := copyOf(t, a), newPeer(t, v)
 		if _, looked := syncAsked(t, copyOf(t, a), empty); looked < 200 {

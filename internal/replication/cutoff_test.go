@@ -37,7 +37,7 @@ func TestASessionThatIsStoppedAnywhereLeavesNoHalf(t *testing.T) {
 	for _, side := range []string{"active", "passive"} {
 		t.Run(side, func(t *testing.T) {
 			t.Parallel()
-			eachVersioning(t, func(t *testing.T, v store.Versioning) {
+			eachKind(t, func(t *testing.T, v store.Versioning) {
 				for n := 1; stopAt(t, v, side, n); n += testsize.Pick(9, 1) {
 					if t.Failed() {
 						t.Fatalf("stopped in transaction %d", n)

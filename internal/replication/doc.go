@@ -29,8 +29,10 @@
 //	session.go, dispatch.go, watch.go            one conversation
 //	exchange.go                                  the parts that work on one collection
 //	puller.go, offers.go, proposals.go           pull: what is wanted
+//	effects.go                                   pull: what an announcement makes of our head
 //	receiver.go, arrival.go, blobfetch.go        pull: from message to row
 //	intake.go, pullside.go, wanted.go            pull: what is shared, and what differs by role
+//	parents.go                                   pull: for which parents proposals were accepted
 //	conflicts.go                                 resolution
 //	pushslot.go                                  what the pull tells the push
 //	pusher.go, notices.go, pushmessages.go       push: the loop around the outbox
@@ -42,6 +44,7 @@
 //	blobaccess.go                                which blobs a peer with limited rights was told of
 //	refusal.go, ahead.go, forbidden.go           what was refused, for good or for now
 //	engine.go, tasks.go, link.go, trouble.go     what all of a session share
+//	both.go, dialect.go                          how the peer names revisions
 //	access.go, filter.go, config.go, mesh.go, fetches.go, progress.go, gateway.go
 //	records.go, faults.go, limits.go, inbox.go, behind.go
 package replication

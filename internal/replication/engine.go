@@ -19,9 +19,8 @@ type engine struct {
 	log    *slog.Logger
 	common Common
 	db     *store.DB
-	remote store.Remote // of the active side; 0 on the passive
-	known  store.Remote // by which the database knows what the peer has: as remote, and in a mesh on both sides
-	claims *claims      // nil outside of a mesh
+	partner
+	claims *claims // nil outside of a mesh
 	tasks  tasks
 
 	state chan struct{} // capacity 1: a change that may end the session
@@ -34,6 +33,13 @@ type engine struct {
 	closeCode int // for errors without a close code of their own
 }
 
+// partner is the other side of the conversation.
+type partner struct {
+	dialect
+	remote store.Remote // of the active side; 0 on the passive
+	known  store.Remote // by which the database knows what the peer has: as remote, and in a mesh on both sides
+}
+
 func newEngine(common Common, closeCode int) *engine {
 	log := cmp.Or(common.Log, slog.New(slog.DiscardHandler))
 	e := &engine{
@@ -41,6 +47,7 @@ func newEngine(common Common, closeCode int) *engine {
 		common: common, db: common.DB, claims: common.Mesh.claims(),
 		tasks:     tasks{queue: make(chan func(context.Context), 16)},
 		state:     make(chan struct{}, 1),
+		partner:   partner{dialect: dialectOf(common.DB, common.Protocol)},
 		closeCode: closeCode,
 	}
 	e.tasks.spawn = e.spawn
@@ -92,6 +99,3 @@ func (e *engine) progressed() {
 		e.common.Changed()
 	}
 }
-
-// vectors reports whether the database writes version vectors.
-func (e *engine) vectors() bool { return e.db.Versioning() == store.VersionVectors }

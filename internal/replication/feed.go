@@ -69,10 +69,12 @@ func (f *feed) read(ctx context.Context, items []*outbox.Item, limit int, target
 
 // head converts a document to the form that the outbox takes.
 func (f *feed) head(doc *store.Document) outbox.Head {
-	return outbox.Head{
+	h := outbox.Head{
 		ID: doc.ID, Sequence: outbox.Sequence(doc.Sequence), Rev: doc.Rev, Deleted: doc.Deleted, Conflicted: doc.Conflicted,
 		Size: doc.Size, Known: doc.Known(f.c.s.known),
 	}
+	f.c.s.named(&h)
+	return h
 }
 
 // filter returns a call of the push filter for the document, or nil without a push filter.

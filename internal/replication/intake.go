@@ -7,4 +7,5 @@ type intake struct {
 	wanted    *wanted
 	conflicts *conflicts
 	push      *pushSlot
+	parents   parents
 }

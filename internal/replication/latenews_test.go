@@ -15,7 +15,7 @@ import (
 // TestLateNewsOfAPushIsNone has a listener announce the first revision of a document when it has taken the second
 // one already, as a Sync Gateway does whose feed is late: nothing is proposed once more.
 func TestLateNewsOfAPushIsNone(t *testing.T) {
-	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+	eachKind(t, func(t *testing.T, v store.Versioning) {
 		a := newPeer(t, v)
 		a.put("a", `{"n":1}`)
 		proposed, taken := make(chan string, 100), make(chan string, 100)

@@ -35,7 +35,7 @@ func (c *collection) treeKey(id string) (space, key string, ok bool) {
 	}
 }
 
-func (c *collection) keepsTrees() bool { return c.s.vectors() && (c.s.remote != 0 || c.client != "") }
+func (c *collection) keepsTrees() bool { return c.s.versions() && (c.s.remote != 0 || c.client != "") }
 
 // noteTree records the tree ID that the peer has shown of a document. It ignores "".
 func (c *collection) noteTree(tx *store.Tx, id string, tree revision.ID) error {
@@ -120,29 +120,5 @@ func (c *collection) noteTrees(ctx context.Context, trees map[string]revision.ID
 // history returns the history of a revision for this peer ("" to send none), and the tree revision
 // that the peer has ("" if it has none).
 func (w *composer) history(tx *store.Tx, it *outbox.Item, rev revision.Rev) (history string, tree revision.ID, err error) {
-	if !rev.ID.IsVersion() {
-		return rev.WireHistory(w.peer.maxHistory, it.PeerHas), "", nil
-	}
-	if it.Parent.IsTree() {
-		tree = it.Parent
-	}
-	if len(it.Theirs) > 0 && it.Theirs[0].IsTree() {
-		tree = it.Theirs[0]
-	}
-	var shown revision.ID
-	if tree == "" && len(rev.History.Ancestors) > 0 {
-		if shown, err = w.c.shownTree(tx, it.ID); err != nil {
-			return "", "", err
-		}
-	}
-	for _, id := range it.Theirs {
-		if shown == "" && id.IsTree() {
-			shown = id
-		}
-	}
-	current := tree
-	if current == "" && it.Parent.Source() == revision.LegacySource {
-		current = it.Parent
-	}
-	return rev.VectorHistory(current, shown, w.peer.maxHistory), tree, nil
+	return w.c.s.dialect.history(it, rev, w.peer.maxHistory, func() (revision.ID, error) { return w.c.shownTree(tx, it.ID) })
 }

@@ -24,6 +24,9 @@ func (l *leader) meet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := l.s.dialect.begin(ctx, l.s.db); err != nil {
+		return err
+	}
 	all := make([]*exchange, len(l.cfg.Collections))
 	for i, opts := range l.cfg.Collections {
 		all[i] = l.exchange(i, opts)
@@ -81,6 +84,7 @@ func (l *leader) askCollections(ctx context.Context, all []*exchange) ([]json.Ra
 	if l.cfg.Mesh != nil {
 		m.Properties.Add(wire.PropMirror, wire.Yes)
 	}
+	l.s.greets(&m.Properties)
 	reply, err := l.s.call(ctx, m)
 	if err != nil {
 		return nil, err
@@ -93,6 +97,7 @@ func (l *leader) askCollections(ctx context.Context, all []*exchange) ([]json.Ra
 			return nil, err
 		}
 	}
+	l.s.met(reply.Properties)
 	theirs, err := wire.ParseCollections(reply.Body, len(all))
 	if err != nil {
 		return nil, err
@@ -175,7 +180,7 @@ func (l *leader) subscribe(ctx context.Context, x *exchange, since string) error
 		Batch:        changesPerBatch,
 		Channels:     x.opts.Channels,
 		Replacements: true,
-		Versioning:   string(l.s.db.Versioning()),
+		Versioning:   string(l.s.versioning()),
 		Revocations:  true,
 		DocIDs:       x.opts.DocIDs,
 	}

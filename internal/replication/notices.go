@@ -26,7 +26,7 @@ func (p *pusher) notice(tell func()) {
 func (p *pusher) received(id string, rev revision.ID) {
 	if p.hearsItself {
 		p.inbox.put(func() error {
-			p.box.Received(id, rev)
+			p.box.Received(id, p.c.s.stored(rev))
 			return nil
 		})
 	}
@@ -37,6 +37,9 @@ func (p *pusher) remoteMoved(id string) { p.notice(func() { p.box.Moved(id) }) }
 
 // peerHas says that the peer has announced our revision or an older one.
 func (p *pusher) peerHas(n news) { p.notice(func() { p.box.PeerHas(n.ID, n.ours, n.Rev.ID) }) }
+
+// remind announces our revision of a document once more.
+func (p *pusher) remind(id string) { p.notice(func() { p.box.Remind(id) }) }
 
 // pullMet says that the pull has met the peer's revision of a document without storing it.
 func (p *pusher) pullMet(id string) { p.notice(func() { p.box.Met(id) }) }

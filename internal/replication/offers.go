@@ -42,6 +42,9 @@ func (p *puller) answerChanges(ctx context.Context, req *blip.Request) error {
 	for _, c := range d.unreadable {
 		p.side.unreadable(c)
 	}
+	if err := perform(ctx, p.c, d.effects); err != nil {
+		return err
+	}
 	if err := p.noteUnsent(ctx, d.known, d.lost); err != nil {
 		return err
 	}
@@ -62,7 +65,8 @@ func (p *puller) enter(changes []wire.Change) []*checkpoint.Sequence {
 // decision is the answer to an announcement.
 type decision struct {
 	answers    []wire.Answer
-	known      []news        // revisions that we have but have not recorded as the peer's
+	known      []news // revisions that we have but have not recorded as the peer's
+	effects    []effect
 	lost       []wire.Change // documents that the user may no longer see
 	unreadable []wire.Change
 }
@@ -94,7 +98,7 @@ func (p *puller) decide(ctx context.Context, changes []wire.Change) (d decision,
 			d.lost = append(d.lost, c)
 			continue
 		}
-		if c.Bad == nil && c.Rev.ID.IsVersion() && !p.c.s.vectors() {
+		if c.Bad == nil && c.Rev.ID.IsVersion() && !p.c.s.versions() {
 			c.Bad = fault.BadRevisionID.Says("the version %s is none for a database of revision trees", c.Rev.ID)
 		}
 		if c.Bad != nil {
@@ -102,9 +106,11 @@ func (p *puller) decide(ctx context.Context, changes []wire.Change) (d decision,
 			d.unreadable = append(d.unreadable, c)
 			continue
 		}
-		d.answers[i] = p.want(head, c)
+		var r ruling
+		d.answers[i], r = p.want(head, c)
+		d.effects = r.effectOn(d.effects, head)
 		if !d.answers[i].Send && d.answers[i].Status == 0 && p.isNews(head, c) {
-			d.known = append(d.known, news{c, head.Rev.ID})
+			d.known = append(d.known, news{c, p.c.s.tells(head.Rev).ID})
 		}
 	}
 	return d, nil
@@ -116,29 +122,33 @@ func (p *puller) decide(ctx context.Context, changes []wire.Change) (d decision,
 // push.
 func (p *puller) isNews(head *store.Document, c wire.Change) bool {
 	known := head.Known(p.c.s.remote)
-	return p.c.s.remote != 0 && !known.Is(c.Rev.ID) &&
+	return p.c.s.remote != 0 && !known.Is(p.c.s.stored(c.Rev.ID)) &&
 		(!p.c.ledger.isNew(head.Sequence) || p.isCaughtUp() && head.Rev.MayHaveBeaten(c.Rev.ID))
 }
 
 // want answers one change, given the local document or nil.
-func (p *puller) want(head *store.Document, c wire.Change) wire.Answer {
+func (p *puller) want(head *store.Document, c wire.Change) (wire.Answer, ruling) {
 	if head == nil {
-		return wire.Answer{Send: true}
+		return wire.Answer{Send: true}, ruling{}
 	}
 	remote := head.Known(p.c.s.remote)
-	if head.Conflicted && p.c.s.remote != 0 && remote.Is(c.Rev.ID) {
-		return wire.Answer{} // received before; the resolver has it
+	if head.Conflicted && p.c.s.remote != 0 && remote.Is(p.c.s.stored(c.Rev.ID)) {
+		return wire.Answer{}, ruling{} // received before; the resolver has it
 	}
-	switch revision.Wanted(head.Rev, c.Rev) {
+	r := p.c.s.wants(head, remote, c)
+	switch r.order {
 	case revision.Same, revision.Older:
-		return wire.Answer{}
+		return wire.Answer{}, r
 	case revision.Conflict:
 		if p.side.refusesConflicts() {
-			return wire.Answer{Status: 409}
+			return wire.Answer{Status: 409}, r
 		}
 	case revision.Newer:
 	}
-	return wire.Answer{Send: true, Known: p.ancestors(head, remote, c.Rev.ID)}
+	if r.known == nil {
+		r.known = p.ancestors(head, remote, c.Rev.ID)
+	}
+	return wire.Answer{Send: true, Known: r.known}, r
 }
 
 // ancestors lists revisions of the document at which its history may end, or on which a delta may

@@ -88,8 +88,13 @@ func (h *host) getCollections(req *blip.Request) error {
 	if err != nil {
 		return err
 	}
+	h.s.met(req.Properties)
+	if err := h.s.dialect.begin(h.s.work, h.s.db); err != nil {
+		return err
+	}
 	h.share(all)
 	reply := &blip.Message{Body: text}
+	h.s.greets(&reply.Properties)
 	if mirrors != nil {
 		reply.Properties.Add(wire.PropMirror, strings.Join(mirrors, ","))
 	}
@@ -145,6 +150,9 @@ func (h *host) beginLegacy() error {
 	if x == nil {
 		return fault.New(fault.HTTP, 404, "the default collection is not shared; ask with getCollections")
 	}
+	if err := h.s.dialect.begin(h.s.work, h.s.db); err != nil {
+		return err
+	}
 	h.share([]*exchange{x})
 	return nil
 }
@@ -178,7 +186,12 @@ func (h *host) subChanges(x *exchange, req *blip.Request) error {
 	})
 	x.push.set(push)
 	req.Reply(&blip.Message{})
-	h.s.spawn(push.run)
+	h.s.spawn(func(ctx context.Context) error {
+		if h.s.pushesFirst() {
+			x.pull.awaitFirst(ctx)
+		}
+		return push.run(ctx)
+	})
 	return nil
 }
 
@@ -194,9 +207,9 @@ func versioningOf(protocol string) string {
 // checkVersioning refuses a peer that cannot read our revisions.
 func (h *host) checkVersioning(theirs string) error {
 	const vectors = string(store.VersionVectors)
-	if ours := h.s.vectors(); ours != (theirs == vectors) {
+	if ours := h.s.versions(); ours != (theirs == vectors) {
 		return fault.New(fault.Tandem, 501,
-			fmt.Sprintf("this database has %s, the subscription asks for %q", h.s.db.Versioning(), theirs))
+			fmt.Sprintf("this connection has %s, the subscription asks for %q", h.s.versioning(), theirs))
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/replication/wire"
@@ -27,42 +28,78 @@ func (p *puller) answerProposals(ctx context.Context, req *blip.Request) error {
 		ids[i] = proposal.ID
 	}
 	tellRev := req.Properties.Bool(wire.PropConflictRev)
-	answers := make([]wire.Answer, len(proposals))
+	var v verdict
 	err = p.whenFree(ctx, func() (accepted []string, err error) {
-		heads, err := p.heads(ctx, ids)
-		if err != nil {
-			return nil, err
-		}
-		for i, proposal := range proposals {
-			if answers[i] = p.judge(heads[i], proposal, tellRev); answers[i].Status == 0 {
-				accepted = append(accepted, proposal.ID)
-			}
-		}
-		return accepted, nil
+		v, err = p.judgeAll(ctx, ids, proposals, tellRev)
+		return v.accepted, err
 	})
 	if err != nil {
 		return err
 	}
-	if err := p.c.noteProposed(ctx, proposals, answers); err != nil {
+	if len(v.effects) > 0 {
+		if err := perform(ctx, p.c, v.effects); err != nil {
+			return err
+		}
+		if v.renewed() {
+			if v, err = p.judgeAll(ctx, ids, proposals, tellRev); err != nil { // the answers name the new versions
+				return err
+			}
+		}
+	}
+	if err := p.c.noteProposed(ctx, proposals, v.answers); err != nil {
 		return err
 	}
-	p.reply(req, answers)
+	if p.c.s.tellsAgain() {
+		p.parents.note(proposals, v.answers)
+	}
+	p.reply(req, v.answers)
+	for _, id := range v.refused {
+		p.push.remind(id)
+	}
 	return nil
 }
 
-func (p *puller) judge(head *store.Document, proposal wire.Proposal, tellRev bool) wire.Answer {
-	var current revision.Rev
-	deleted := false
-	if head != nil {
-		current, deleted = head.Rev, head.Deleted
+// verdict is the answer to a proposeChanges message.
+type verdict struct {
+	answers  []wire.Answer
+	accepted []string
+	effects  []effect
+	refused  []string // in a database of both generations: the client hears of our revisions once more
+}
+
+// renewed reports whether the effects make new versions.
+func (v verdict) renewed() bool {
+	return slices.ContainsFunc(v.effects, func(e effect) bool { return e.renew })
+}
+
+func (p *puller) judgeAll(ctx context.Context, ids []string, proposals []wire.Proposal, tellRev bool) (v verdict, err error) {
+	heads, err := p.heads(ctx, ids)
+	if err != nil {
+		return v, err
 	}
-	if proposal.Bad != nil || proposal.Rev.ID.IsVersion() && !p.c.s.vectors() {
-		return wire.Answer{Status: 400}
+	v.answers = make([]wire.Answer, len(proposals))
+	for i, proposal := range proposals {
+		var r ruling
+		v.answers[i], r = p.judge(heads[i], proposal, tellRev)
+		v.effects = r.effectOn(v.effects, heads[i])
+		switch {
+		case v.answers[i].Status == revision.Accept:
+			v.accepted = append(v.accepted, proposal.ID)
+		case v.answers[i].Status == revision.Refuse && p.c.s.tellsAgain():
+			v.refused = append(v.refused, proposal.ID)
+		}
 	}
-	status := revision.Proposal(current, deleted, proposal.Rev, proposal.Parent)
-	a := wire.Answer{Status: status}
-	if status == revision.Refuse && tellRev {
-		a.Rev, a.HasRev = current.Vector(), true
+	return v, nil
+}
+
+func (p *puller) judge(head *store.Document, proposal wire.Proposal, tellRev bool) (wire.Answer, ruling) {
+	if proposal.Bad != nil || proposal.Rev.ID.IsVersion() && !p.c.s.versions() {
+		return wire.Answer{Status: 400}, ruling{}
 	}
-	return a
+	r := p.c.s.judges(head, proposal)
+	a := wire.Answer{Status: r.status}
+	if r.status == revision.Refuse && tellRev {
+		a.Rev, a.HasRev = r.current.Vector(), true
+	}
+	return a, r
 }

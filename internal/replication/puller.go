@@ -21,6 +21,9 @@ type puller struct {
 	queue    chan *blip.Request // announcements, answered in order
 	foretold uint64             // changes that follow the last announcement; run alone uses it
 
+	proposed chan struct{} // closed when the peer has made its first proposals
+	once     sync.Once     // closes proposed
+
 	mu       sync.Mutex // guards the following
 	awaiting bool       // subscribed, and the peer has not yet reported that we are caught up
 	caughtUp bool       // the caught-up message has arrived, though it may still be queued
@@ -30,7 +33,9 @@ type puller struct {
 
 func newPuller(in *intake, r *receiver) *puller {
 	r.whenRoom(in.wanted.hasRoom)
-	return &puller{intake: in, receiver: r, queue: make(chan *blip.Request, announcementsQueued)}
+	return &puller{
+		intake: in, receiver: r, queue: make(chan *blip.Request, announcementsQueued), proposed: make(chan struct{}),
+	}
 }
 
 // subscribed says that the peer has been asked for changes and owes a caught-up message.
@@ -51,6 +56,7 @@ func (p *puller) busy() bool {
 // on unanswered messages, before they fill the memory.
 func (p *puller) announced(req *blip.Request) error {
 	if p.isIdle(req) {
+		p.hasProposed()
 		return nil
 	}
 	p.mu.Lock()
@@ -113,9 +119,39 @@ func (p *puller) answer(ctx context.Context, req *blip.Request) error {
 		return err
 	}
 	if req.Profile() == wire.ProfileProposeChanges {
+		defer p.hasProposed()
 		return unlessDeleted(p.answerProposals(ctx, req))
 	}
 	return unlessDeleted(p.answerChanges(ctx, req))
+}
+
+func (p *puller) hasProposed() { p.once.Do(func() { close(p.proposed) }) }
+
+// firstProposals is how long a client that also pushes may take to begin with that.
+const firstProposals = 2 * time.Second
+
+// awaitFirst waits until a client has made its first proposals and has sent what they offer, or for a while. A
+// client that hears of our revisions before it has pushed may take the mere name of one for an edit that is
+// later than its own.
+func (p *puller) awaitFirst(ctx context.Context) {
+	timer := time.NewTimer(firstProposals)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-timer.C:
+		return
+	case <-p.proposed:
+	}
+	for p.parents.waiting() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			return
+		case <-p.parents.arrived():
+		}
+	}
 }
 
 // unlessDeleted translates the store's error about a deleted collection for the peer.
@@ -190,7 +226,7 @@ func (p *puller) heads(ctx context.Context, ids []string) ([]*store.Document, er
 // reply answers an announcement. The first reply also states our limits.
 func (p *puller) reply(req *blip.Request, answers []wire.Answer) {
 	m := &blip.Message{Body: wire.AppendAnswers(nil, answers), Compress: true, Urgent: true}
-	if !p.c.s.vectors() {
+	if !p.c.s.versions() {
 		m.Properties.Add(wire.PropMaxHistory, strconv.Itoa(defaultHistory))
 	}
 	m.Properties.Add(wire.PropBlobs, wire.Yes)

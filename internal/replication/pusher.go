@@ -233,12 +233,12 @@ func (p *pusher) report(items []*outbox.Item) {
 		}
 		switch {
 		case end.TooEarly: // keep the session: connecting again does not help
-			events[i].Revision = string(it.Rev.ID)
+			events[i].Revision = string(it.Stored())
 			p.c.ahead.offerAgain(time.Now())
 		case end.Transient:
 			p.c.s.leave(end.Err)
 		case end.Err != nil && !end.Undecided:
-			events[i].Revision = string(it.Rev.ID)
+			events[i].Revision = string(it.Stored())
 		}
 	}
 	p.c.report(events...)
@@ -323,7 +323,7 @@ func (p *pusher) mark(items []*outbox.Item) {
 func (p *pusher) touch(ctx context.Context, items []*outbox.Item) (err error) {
 	for _, it := range items {
 		err = errors.Join(err, p.c.s.db.Update(ctx, func(tx *store.Tx) error {
-			return tx.Touch(p.c.store(), it.ID, it.Rev.ID)
+			return tx.Touch(p.c.store(), it.ID, it.Stored())
 		}))
 	}
 	return err

@@ -20,7 +20,7 @@ import (
 // TestAFilterThatPanicsLosesNoEdit has a document edited while its first revision is on its way, and the
 // filter panics when it is asked about the second one.
 func TestAFilterThatPanicsLosesNoEdit(t *testing.T) {
-	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+	eachKind(t, func(t *testing.T, v store.Versioning) {
 		a := newPeer(t, v)
 		a.put("a", `{"n":1}`)
 		panicked := make(chan struct{})
@@ -127,7 +127,7 @@ func TestFiltersThatReadDoNotWaitForEachOther(t *testing.T) {
 
 // A pusher tries a forbidden revision twice. Both sides report it once, whether it is refused again or not.
 func TestAForbiddenRevisionFailsOnce(t *testing.T) {
-	eachVersioning(t, func(t *testing.T, v store.Versioning) {
+	eachKind(t, func(t *testing.T, v store.Versioning) {
 		for name, tt := range map[string]struct {
 			continuous bool
 			refuses    int64 // the attempts that the filter refuses

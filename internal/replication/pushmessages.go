@@ -9,6 +9,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication/outbox"
 	"github.com/tandemdb/tandem/internal/replication/wire"
+	"github.com/tandemdb/tandem/internal/revision"
 )
 
 // say sends a message, unless the push was stopped: the peer that has stopped it may have begun another one,
@@ -44,6 +45,25 @@ func (p *pusher) announce(batch []*outbox.Item) error {
 	p.side.foretell(m, p.unread+p.box.Unannounced())
 	return p.say(m, func(reply *blip.Reply, err error) {
 		p.inbox.put(func() error { return p.answered(batch, reply, err) })
+	})
+}
+
+// announceAlias announces a revision by the name by which the peer has it. The peer then knows that it is
+// ours, and can propose its edits of it.
+func (p *pusher) announceAlias(it *outbox.Item, alias revision.ID) error {
+	m := p.side.announcement(p.c)
+	m.Urgent = true
+	named := *it
+	named.Rev = revision.Rev{ID: alias}
+	m.Body = append(p.side.appendEntry([]byte{'['}, &named), ']')
+	return p.say(m, func(reply *blip.Reply, err error) {
+		if err != nil {
+			return
+		}
+		if answers, err := wire.ParseAnswers(reply.Body, 1); err == nil && answers[0].Send { // it has just lost it
+			named.Asked = alias
+			_ = p.say(p.composer.noRev(&named, &withheld{404, "the document was changed", nil}).message, nil)
+		}
 	})
 }
 
@@ -125,7 +145,10 @@ func (p *pusher) sendOne(it *outbox.Item, l letter) error {
 			p.side.stays(p.c, it, l.withheld.err)
 		}
 		p.box.Withheld(it, l.withheld.err)
-		return p.say(l.message, nil)
+		if err := p.say(l.message, nil); err != nil || l.alias == "" {
+			return err
+		}
+		return p.announceAlias(it, l.alias)
 	}
 	p.box.Sending(it, l.rev, l.deleted, l.parcel)
 	if l.parcel.Delta {

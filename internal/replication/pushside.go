@@ -73,7 +73,7 @@ func (proposing) announcement(c *collection) *blip.Message {
 }
 
 func (proposing) appendEntry(body []byte, it *outbox.Item) []byte {
-	return wire.AppendProposal(body, it.ID, it.Rev.Vector(), parentOf(it.Rev.ID, it.Parent), it.Size)
+	return wire.AppendProposal(body, it.ID, it.Rev.Vector(), parentOf(it.Rev.ID, it.Parent), it.Size, it.Tree)
 }
 
 func (proposing) foretell(*blip.Message, uint64) {}
@@ -128,7 +128,7 @@ func (s offering) announcement(c *collection) *blip.Message {
 }
 
 func (offering) appendEntry(body []byte, it *outbox.Item) []byte {
-	return wire.AppendChange(body, uint64(it.Sequence), it.ID, it.Rev.ID, it.Deleted, it.Size)
+	return wire.AppendChange(body, uint64(it.Sequence), it.ID, it.Rev.ID, it.Deleted, it.Size, it.Tree)
 }
 
 func (offering) refusal(c *collection, err error) (refusesAll bool, fatal error) {

@@ -57,6 +57,11 @@ func (s *pushSlot) peerHas(n news) {
 	s.tell(func(push *pusher) { push.peerHas(n) })
 }
 
+// remind announces our revision of a document to a client once more.
+func (s *pushSlot) remind(id string) {
+	s.tell(func(push *pusher) { push.remind(id) })
+}
+
 // remoteMoved says that the pull has learnt the peer's revision of a document.
 func (s *pushSlot) remoteMoved(id string) {
 	s.tell(func(push *pusher) { push.remoteMoved(id) })

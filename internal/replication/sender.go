@@ -49,7 +49,8 @@ type letter struct {
 	rev      revision.Rev // of a rev
 	deleted  bool
 	parcel   outbox.Parcel
-	withheld *withheld // nil for a rev
+	withheld *withheld   // nil for a rev
+	alias    revision.ID // of a norev: the name by which the peer has the revision; or ""
 }
 
 // read reads the revisions of items and composes their messages.
@@ -85,11 +86,18 @@ func (w *composer) compose(tx *store.Tx, it *outbox.Item, body store.Body) (lett
 			return w.noRev(it, &withheld{404, "the document was purged", nil}), nil
 		case err != nil:
 			return letter{}, err
-		case !w.peer.replacements || newer.Conflicted || !newer.Rev.Contains(it.Rev.ID):
+		}
+		rev := w.c.s.tells(newer.Rev)
+		if !w.peer.replacements || newer.Conflicted || !rev.Contains(it.Rev.ID) {
 			return w.noRev(it, &withheld{410, "the document was changed", nil}), nil
 		}
-		l.rev, l.deleted = newer.Rev, newer.Deleted
+		l.rev, l.deleted = rev, newer.Deleted
 		body = store.Body{Text: newer.Body, HasBlobs: newer.HasBlobs}
+	}
+	if alias := w.c.s.alias(it); alias != "" {
+		l := w.noRev(it, &withheld{404, "the peer has it by another name", nil})
+		l.alias = alias
+		return l, nil
 	}
 	if why := w.side.withheld(it, l.rev.ID); why != nil {
 		return w.noRev(it, why), nil
@@ -129,9 +137,7 @@ func (w *composer) fill(tx *store.Tx, l *letter, it *outbox.Item, body store.Bod
 	} else {
 		w.side.addTo(m)
 	}
-	if superseded := rev.History.Superseded; len(superseded) > 0 {
-		m.Properties.Add(wire.PropSuperseded, revision.JoinIDs(superseded))
-	}
+	w.c.s.dialect.addTo(m, it, rev)
 	if rev.ID != it.Asked {
 		m.Properties.Add(wire.PropReplacedRev, string(it.Asked))
 	}

@@ -18,7 +18,13 @@ type History struct {
 	// tree history on the wire cannot carry them; peers receive them in the deleted_branch property
 	// of a rev message.
 	Superseded []ID
+
+	// Names lists tree IDs that other programs have given to versions: see package both.
+	Names []Name
 }
+
+// Name is a tree ID that another program has given to a version.
+type Name struct{ Tree, Version ID }
 
 // Rev is a revision with its history. The zero Rev stands for a missing revision.
 type Rev struct {
@@ -31,13 +37,18 @@ func (r Rev) IsZero() bool { return r.ID == "" }
 
 // String returns the stored form of the history, which [ParseHistory] parses: merges and a
 // semicolon if there are any, then previous versions and ancestors, all separated by commas, then a
-// bar and the superseded revisions if there are any.
+// bar and the superseded revisions if there are any, then another bar and the names, each a tree ID
+// and its version with a space between.
 func (h History) String() string {
 	var b strings.Builder
 	h.write(&b, h.Ancestors)
-	if len(h.Superseded) > 0 {
+	if len(h.Superseded) > 0 || len(h.Names) > 0 {
 		b.WriteByte('|')
 		writeList(&b, h.Superseded)
+	}
+	for i, n := range h.Names {
+		b.WriteByte("|,"[min(i, 1)])
+		b.WriteString(string(n.Tree) + " " + string(n.Version))
 	}
 	return b.String()
 }
@@ -71,8 +82,12 @@ func ParseHistory(text string) (History, error) {
 	if text != "" {
 		h, err = splitHistory(text)
 	}
-	if err == nil && hasSuperseded {
+	superseded, names, hasNames := strings.Cut(superseded, "|")
+	if err == nil && hasSuperseded && (superseded != "" || !hasNames) {
 		h.Superseded, err = parseList(superseded)
+	}
+	if err == nil && hasNames {
+		h.Names, err = parseNames(names)
 	}
 	if err != nil {
 		return History{}, fault.CorruptRevision.Says("malformed revision history").Because(err)
@@ -127,6 +142,22 @@ func parseList(text string) ([]ID, error) {
 		ids = append(ids, id)
 	}
 	return ids, nil
+}
+
+// parseNames parses "tree version,tree version".
+func parseNames(text string) (names []Name, err error) {
+	for item := range strings.SplitSeq(text, ",") {
+		tree, version, _ := strings.Cut(item, " ")
+		var n Name
+		if n.Tree, err = ParseID(tree); err == nil {
+			n.Version, err = ParseID(version)
+		}
+		if err != nil || !n.Tree.IsTree() || !n.Version.IsVersion() {
+			return nil, malformed(item, "want a tree revision ID and a version")
+		}
+		names = append(names, n)
+	}
+	return names, nil
 }
 
 // splitTail separates versions from the tree IDs behind them.

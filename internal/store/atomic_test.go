@@ -17,7 +17,10 @@ import (
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
-var bothVersionings = []store.Versioning{store.VersionVectors, store.RevTrees}
+var (
+	bothVersionings = []store.Versioning{store.VersionVectors, store.RevTrees}
+	allVersionings  = append(bothVersionings[:2:2], store.Both)
+)
 
 // eachOperation runs test for each operation, each time with a new stage.
 func eachOperation(
@@ -42,7 +45,7 @@ func eachOperation(
 // ignores the error, as functions do that continue with the next document.
 func TestAnOperationThatIsCutOffLeavesNothing(t *testing.T) {
 	eachSound := testsize.Pick(8, 1) // a full check costs more than a comparison of all rows
-	eachOperation(t, bothVersionings, func(t *testing.T, s *stage, run func(*store.Tx) error) {
+	eachOperation(t, allVersionings, func(t *testing.T, s *stage, run func(*store.Tx) error) {
 		before := dump(t, s.db)
 		for n := 2; ; n++ { // question 1 decides whether the transaction begins
 			ctx := &lateContext{Context: storetest.EndAt(background, n), s: s}
@@ -159,7 +162,7 @@ func TestEveryMethodIsAnOperationOrReads(t *testing.T) {
 		"RemoteURL", "Remotes", "Replanned", "Scan", "ScanSteps", "SchemaVersion", "WithBlob",
 	}
 	operations := make(map[string]bool)
-	for _, v := range bothVersionings {
+	for _, v := range allVersionings {
 		s := newStage(t, filepath.Join(t.TempDir(), string(v)+store.Extension), v)
 		for name := range s.operations() {
 			method, _, _ := strings.Cut(name, " ")

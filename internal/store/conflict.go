@@ -27,7 +27,7 @@ func (tx *Tx) storeConflict(c *Collection, head, next *Document, remote Remote) 
 		if k.remote != remote {
 			continue
 		}
-		if isOver(k.rev, next.Rev) {
+		if tx.isOver(k.rev, next.Rev) {
 			return AlreadyKnown, nil
 		}
 		base = k.base // the local side still descends from this base
@@ -200,6 +200,8 @@ func (tx *Tx) resolved(local, theirs *Document, r Resolution) (*Document, error)
 	}
 	trees := local.Rev.ID.IsTree() && theirs.Rev.ID.IsTree()
 	switch {
+	case tx.hasTrees():
+		next.Rev = tx.resolvedBoth(local, theirs, winner)
 	case winner == RemoteWins && trees:
 		next.Rev = revision.Supersede(theirs.Rev, local.Rev)
 	case winner == RemoteWins && theirs.Rev.ID.IsTree() && !local.Rev.IsLegacy():
@@ -246,7 +248,7 @@ func (tx *Tx) content(local, theirs *Document, r Resolution) (*Document, Winner,
 		}
 		isOurs, isTheirs := sameContent(merge, local), sameContent(merge, theirs)
 		if isOurs && isTheirs { // all peers must choose the same revision
-			isTheirs = !revision.DefaultWinner(local.Rev, theirs.Rev, local.Deleted, theirs.Deleted)
+			isTheirs = !(&Conflict{Local: local, Remote: theirs}).LocalWins(tx.db.Versioning())
 		}
 		switch {
 		case isTheirs:

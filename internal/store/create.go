@@ -101,7 +101,11 @@ func create(c *conn, path string, o Options) error {
 
 // fill writes the schema, the metadata and the default collection of a database located here.
 func fill(c *conn, here location, o Options) error {
-	header := fmt.Sprintf(`PRAGMA application_id=%d; PRAGMA user_version=%d;`, applicationID, formatVersion)
+	format := formatVersion
+	if o.Versioning == Both {
+		format = bothFormat
+	}
+	header := fmt.Sprintf(`PRAGMA application_id=%d; PRAGMA user_version=%d;`, applicationID, format)
 	if err := c.Exec(header + schema); err != nil {
 		return err
 	}

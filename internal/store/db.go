@@ -20,9 +20,10 @@ type DB struct {
 
 	versioning  atomic.Pointer[Versioning]
 	keepsBases  atomic.Bool
-	hasBranches atomic.Bool // see branchHistory
-	unindexed   bool        // queries may not use the indexes, which cannot be built anew; set once, in Open
-	hub         *hub        // in place of writer, readers, blobs and access, where the rows are in an engine
+	hasBranches atomic.Bool            // see branchHistory
+	met         atomic.Pointer[string] // the generations of peers of a database of both: see [Generation]
+	unindexed   bool                   // queries may not use the indexes, which cannot be built anew; set once, in Open
+	hub         *hub                   // in place of writer, readers, blobs and access, where the rows are in an engine
 	writer      *writer
 	readers     *readers
 	blobs       *blobs
@@ -110,6 +111,7 @@ func start(path string, o Options, a *access, c *conn, m meta) *DB {
 		closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	db.versioning.Store(&m.versioning)
+	db.met.Store(&m.met)
 	db.blobs = newBlobs(filepath.Join(path, blobFolder), a.keys, o.Disk)
 	db.readers = newReaders(db)
 	db.writer = newWriter(db, c)

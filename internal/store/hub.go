@@ -27,6 +27,9 @@ func OpenHub(ctx context.Context, engine row.Engine, url string, o Options) (*DB
 			Try("leave the key out, and encrypt the disks of the database server")
 	}
 	o = o.withDefaults()
+	if o.Versioning == Both {
+		return nil, notInHub()
+	}
 	rows, err := engine.Open(ctx, url, row.Options{
 		Versioning: string(o.Versioning), MustExist: o.MustExist, ReadOnly: o.ReadOnly, Logger: o.Logger,
 	})
@@ -45,6 +48,7 @@ func startHub(rows row.Database, o Options) *DB {
 		closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	db.versioning.Store(&versioning)
+	db.met.Store(new(string))
 	db.hub = &hub{rows: rows}
 	db.hub.watching, db.hub.stop = context.WithCancel(context.Background())
 	db.hub.writer = newHubWriter(db)

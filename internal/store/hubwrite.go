@@ -119,6 +119,9 @@ func (h *hubRows) mark(c *Collection, d *Document, at place) error {
 	return nil
 }
 
+// rename is never needed: a database in an engine serves one generation.
+func (*hubRows) rename(*Collection, *Document, place) error { return notInHub() }
+
 func (h *hubRows) markRun(c *Collection, k known, from, to Sequence, at place) (int64, error) {
 	if err := h.written(at); err != nil {
 		return 0, err

@@ -57,7 +57,7 @@ func (tx *Tx) tidy(c *Collection, d *Document, kept []keptRow) (flags int64, err
 		switch {
 		case k.remote == 0:
 			bases = append(bases, k)
-		case isOver(d.Rev, k.rev):
+		case tx.isOver(d.Rev, k.rev):
 			if err := tx.rows.dropKept(c, k, more); err != nil {
 				return 0, err
 			}
@@ -76,13 +76,6 @@ func (tx *Tx) tidy(c *Collection, d *Document, kept []keptRow) (flags int64, err
 		}
 	}
 	return flags, nil
-}
-
-// isOver reports whether head has ended the conflict with the remote's revision: head is that
-// revision, or descends from it.
-func isOver(head, remote revision.Rev) bool {
-	order := revision.Compare(head, remote)
-	return order == revision.Same || order == revision.Newer
 }
 
 // needs reports whether base is useful while d is the head: a remote has exactly this revision, had

@@ -14,7 +14,7 @@ func (tx *Tx) markKnown(c *Collection, head *Document, remote Remote, rev revisi
 	head.remote = head.remote.with(remote, rev.ID, head.Rev.ID)
 	rest := kept[:0]
 	for _, k := range kept {
-		if k.remote != remote || !isOver(rev, k.rev) {
+		if k.remote != remote || !tx.isOver(rev, k.rev) {
 			rest = append(rest, k)
 			continue
 		}
@@ -41,6 +41,9 @@ func (tx *Tx) MarkKnown(c *Collection, id string, remote Remote, rev revision.ID
 		if err != nil || head == nil || head.remote.of(remote, head.Rev.ID) == rev {
 			return err
 		}
+		if tx.hasTrees() {
+			return tx.fault(c, tx.markBoth(c, head, remote, rev), "mark revision", id)
+		}
 		return tx.fault(c, tx.markKnown(c, head, remote, revision.Rev{ID: rev}), "mark revision", id)
 	})
 }
@@ -56,6 +59,9 @@ func (tx *Tx) MarkTaken(c *Collection, id string, remote Remote, rev revision.Re
 		head, err := tx.lookup(c, id, headOnly)
 		if err != nil || head == nil {
 			return err
+		}
+		if tx.hasTrees() {
+			return tx.fault(c, tx.markBoth(c, head, remote, rev.ID), "mark revision", id)
 		}
 		has := head.remote.of(remote, head.Rev.ID)
 		if has == rev.ID || has != before && !rev.Contains(has) {

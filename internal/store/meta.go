@@ -33,6 +33,7 @@ type meta struct {
 	source          [16]byte // of new versions
 	previous        [][16]byte
 	reserved        revision.Time // see writer.state
+	met             string        // see DB.Met
 	indexed         bool          // it has, or had, an index for queries
 }
 
@@ -103,6 +104,9 @@ func readMeta(c *conn) (m meta, err error) {
 	if m.reserved, err = readTime(c, metaReserved); err != nil {
 		return m, err
 	}
+	if m.met, err = readMet(c); err != nil {
+		return m, err
+	}
 	for key, uuid := range map[string]*[16]byte{metaPublic: &m.public, metaPrivate: &m.private} {
 		n := 0
 		if err := c.get(key, func(s *sqlite3.Stmt) { n = copy(uuid[:], s.ColumnRawBlob(0)) }); err != nil {
@@ -133,7 +137,7 @@ func readPrevious(c *conn) (all [][16]byte, err error) {
 
 func readVersioning(c *conn) (v Versioning, err error) {
 	err = c.get(metaVersioning, func(s *sqlite3.Stmt) { v = Versioning(s.ColumnText(0)) })
-	if err == nil && v != VersionVectors && v != RevTrees {
+	if err == nil && v != VersionVectors && v != RevTrees && v != Both {
 		err = damaged()
 	}
 	return v, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/query/fulltext"
 	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/revision/both"
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/store/storetest"
 )
@@ -39,6 +40,9 @@ func newStage(t *testing.T, path string, v store.Versioning) *stage {
 		heads: map[string]*store.Document{}, theirs: map[string]revision.Rev{},
 	}
 	s.open(t, path)
+	if err := s.db.NoteMet(background, store.Third); err != nil {
+		t.Fatal(err)
+	}
 	s.c = defaults(t, s.db)
 	s.peer = remote(t, s.db, "wss://peer/db")
 	s.blobs = [2]string{putBlob(t, s.db, "one"), putBlob(t, s.db, "two")}
@@ -300,10 +304,25 @@ func (s *stage) operations() map[string]func(*store.Tx) error {
 		ops["Receive the same merge"] = s.receives(store.Incoming{
 			ID: "merged", Rev: s.mergeElse, Remote: s.peer, Body: []byte(`{"n":3}`),
 		})
-	} else {
+	}
+	if s.versioning == store.RevTrees {
 		s.addGrafts(ops, []byte(blobs))
 	}
+	if s.versioning == store.Both {
+		s.addNames(ops)
+	}
 	return ops
+}
+
+// addNames adds what gives revisions other names.
+func (s *stage) addNames(ops map[string]func(*store.Tx) error) {
+	for name, tree := range map[string]revision.ID{
+		"a lower name": both.Embed(1, s.heads["based"].Rev.ID), "a higher name": both.Embed(9, s.heads["based"].Rev.ID),
+	} {
+		ops["Learn "+name] = func(tx *store.Tx) error { return tx.Learn(s.c, "based", tree, s.peer) }
+	}
+	child := revision.EditTree(both.HeadOf(s.heads["pushed"].Rev).Tree(), false, []byte(`{"n":5}`))
+	ops["Receive a child of the third generation"] = s.receives(store.Incoming{ID: "pushed", Rev: child, Body: []byte(`{"n":5}`)})
 }
 
 // addGrafts adds what clients with revision trees of their own do.

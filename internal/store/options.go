@@ -18,6 +18,9 @@ type Versioning string
 const (
 	VersionVectors Versioning = "version-vectors"
 	RevTrees       Versioning = "rev-trees"
+
+	// Both gives edits versions, and serves peers of revision trees too.
+	Both Versioning = "both"
 )
 
 // Options adjusts how [Open] opens a database. The zero value is ready to use.
@@ -61,10 +64,10 @@ type Options struct {
 func (o Options) Validate() error {
 	var errs []error
 	switch o.Versioning {
-	case "", VersionVectors, RevTrees:
+	case "", VersionVectors, RevTrees, Both:
 	default:
 		errs = append(errs, fault.Invalid.Says("unknown versioning %q", o.Versioning).
-			Try("use version-vectors or rev-trees"))
+			Try("use version-vectors, rev-trees or both"))
 	}
 	if o.MaxHistory < 0 {
 		errs = append(errs, fault.Invalid.Says("maximum history is %d, want 1 or more (0 for the default)", o.MaxHistory).

@@ -150,7 +150,7 @@ func (tx *Tx) BodyOf(c *Collection, id string, rev revision.ID) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	if d.Rev.ID.Is(rev) {
+	if tx.isNamed(d.Rev, rev) {
 		return d.Body, nil
 	}
 	kept, err := tx.keptOf(c, d)
@@ -158,7 +158,7 @@ func (tx *Tx) BodyOf(c *Collection, id string, rev revision.ID) ([]byte, error) 
 		return nil, err
 	}
 	for _, k := range kept {
-		if k.rev.ID.Is(rev) {
+		if tx.isNamed(k.rev, rev) {
 			return tx.rows.keptBody(c, k)
 		}
 	}

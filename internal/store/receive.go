@@ -6,6 +6,7 @@ import (
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/revision/both"
 )
 
 // Incoming is a revision that a peer has sent.
@@ -32,6 +33,14 @@ type Incoming struct {
 
 	// FromGateway tells that the sender is a Sync Gateway: see [revision.IsUpgradeOf].
 	FromGateway bool
+
+	// Tree is the chain of tree IDs that came with a version from a database of both generations, its own
+	// first.
+	Tree []revision.ID
+
+	// Claim is the parent for which an accepted proposal had offered the revision; "" if it had none.
+	// Only databases of both generations consider it.
+	Claim revision.ID
 }
 
 // Outcome tells what Receive did with a revision.
@@ -59,21 +68,25 @@ func (tx *Tx) Receive(c *Collection, in Incoming) (outcome Outcome, err error) {
 
 func (tx *Tx) receive(c *Collection, in Incoming) (Outcome, error) {
 	const op = "receive document"
+	if err := tx.noteTrees(in); err != nil {
+		return 0, err
+	}
 	next, err := tx.prepareIncoming(in)
 	if err != nil {
 		return 0, fault.About(err, op, in.ID)
 	}
+	latest := revision.Greatest(next.Rev)
 	inserted, err := tx.insert(c, next)
 	if err != nil {
 		return 0, tx.fault(c, err, op, in.ID)
 	}
 	if inserted {
-		tx.raiseClock(revision.Greatest(in.Rev))
+		tx.raiseClock(latest)
 		return Stored, nil
 	}
 	outcome, err := tx.receiveOver(c, next, in)
 	if err == nil {
-		tx.raiseClock(revision.Greatest(in.Rev))
+		tx.raiseClock(latest)
 	}
 	return outcome, tx.fault(c, err, op, in.ID)
 }
@@ -94,7 +107,17 @@ func (tx *Tx) prepareIncoming(in Incoming) (*Document, error) {
 	if len(in.Body) > MaxBody {
 		return nil, tooLarge(len(in.Body))
 	}
-	next := &Document{ID: in.ID, Rev: tx.prune(in.Rev, nil), Body: in.Body, Size: len(in.Body)}
+	rev := in.Rev
+	if tx.hasTrees() {
+		h := both.First(incomingBoth(in, false))
+		if err := tx.checkBoth(h); err != nil {
+			return nil, err
+		}
+		if in.Rev.ID.IsTree() || len(in.Tree) > 0 { // otherwise the tree IDs follow from the vector
+			rev = h.Rev()
+		}
+	}
+	next := &Document{ID: in.ID, Rev: tx.prune(rev, nil), Body: in.Body, Size: len(in.Body)}
 	if len(in.Body) == 0 {
 		next.Body = emptyBody
 	}
@@ -107,7 +130,7 @@ func (tx *Tx) prepareIncoming(in Incoming) (*Document, error) {
 	}
 	next.setFlags(flags)
 	if in.Remote != 0 {
-		next.remote = entry(in.Remote, in.Rev.ID, in.Rev.ID)
+		next.remote = entry(in.Remote, rev.ID, rev.ID)
 	}
 	return next, tx.requireBlobs(next, in.AllowAbsentBlobs)
 }
@@ -132,6 +155,9 @@ func (tx *Tx) receiveOver(c *Collection, next *Document, in Incoming) (Outcome, 
 	}
 	if in.FromGateway && revision.IsUpgradeOf(head.Rev, in.Rev) {
 		return AlreadyKnown, tx.acknowledgeUpgrade(c, head, in)
+	}
+	if tx.hasTrees() {
+		return tx.receiveBoth(c, head, next, in)
 	}
 	order := receivedOrder(head, next, in.Remote)
 	if order == revision.Conflict {
@@ -234,8 +260,11 @@ func (tx *Tx) acknowledge(c *Collection, head *Document, remote Remote, rev revi
 		return nil
 	}
 	has := head.remote.of(remote, head.Rev.ID)
-	if has == rev.ID || has == head.Rev.ID {
+	switch {
+	case has == rev.ID || has == head.Rev.ID:
 		return nil
+	case tx.hasTrees():
+		return tx.markBoth(c, head, remote, rev.ID)
 	}
 	return tx.markKnown(c, head, remote, rev)
 }

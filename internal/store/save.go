@@ -7,6 +7,7 @@ import (
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/revision/both"
 )
 
 // MaxBody is the largest size of a document's body, in bytes.
@@ -229,7 +230,12 @@ func (tx *Tx) latestTime(c *Collection, head *Document) (revision.Time, error) {
 // edit returns the revision of a local edit of parent; parent is zero for a new document. The time
 // of a version is later than after.
 func (tx *Tx) edit(parent revision.Rev, next *Document, after revision.Time) (revision.Rev, error) {
-	if tx.db.Versioning() == VersionVectors {
+	switch {
+	case tx.hasTrees() && !parent.IsZero():
+		h := both.HeadOf(parent)
+		version := revision.NewVersion(tx.nextTime(max(after, revision.Greatest(h.Rev()))), tx.db.Source())
+		return h.Next(version, 0).Rev(), nil
+	case tx.db.Versioning() != RevTrees:
 		return revision.EditVersion(parent, tx.nextTime(after), tx.db.Source()), nil
 	}
 	canonical, err := document.Canonical(next.Body)

@@ -12,7 +12,8 @@ const (
 	indexedFormat = 2          // of databases that have or had an index for queries; older programs lack the functions to write them
 	textFormat    = 3          // of databases that have or had a full-text index
 	vectorFormat  = 4          // of databases that have or had a vector index
-	latestFormat  = vectorFormat
+	bothFormat    = 5          // of databases that serve, or served, both generations: see [Both]
+	latestFormat  = bothFormat
 )
 
 // pageSize holds seven documents of 1 kB and was the best of 4 to 32 kB in mixed loads.

@@ -48,6 +48,8 @@ type documentRows interface {
 	update(c *Collection, seq Sequence, next *Document, at place) error
 	// mark stores flags, remotes and expiry of d.
 	mark(c *Collection, d *Document, at place) error
+	// rename stores the history and the remotes of d, whose ID and sequence stay.
+	rename(c *Collection, d *Document, at place) error
 	// markRun notes k of all documents from one sequence to another of which nothing is known or kept.
 	markRun(c *Collection, k known, from, to Sequence, at place) (changed int64, err error)
 	remove(c *Collection, head *Document, at place) error

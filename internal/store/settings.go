@@ -7,9 +7,12 @@ import (
 )
 
 // UpgradeVersioning makes new edits use version vectors. Documents keep their tree revisions until
-// they are edited. The upgrade cannot be undone. If the database uses version vectors already, it
-// does nothing.
+// they are edited. The upgrade cannot be undone. If the database uses version vectors already, alone or for
+// [Both], it does nothing.
 func (db *DB) UpgradeVersioning(ctx context.Context) error {
+	if db.Versioning() == Both {
+		return nil
+	}
 	return db.set(ctx, metaVersioning, string(VersionVectors))
 }
 
@@ -59,6 +62,11 @@ func (w *writer) reload() error {
 	w.db.versioning.Store(&versioning)
 	w.db.keepsBases.Store(keep)
 	w.db.hasBranches.Store(branches)
+	met, err := readMet(w.c)
+	if err != nil {
+		return err
+	}
+	w.db.met.Store(&met)
 	purged, err := readTime(w.c, metaPurged)
 	if err != nil {
 		return err

@@ -84,6 +84,14 @@ func (r *sqliteRows) mark(c *Collection, d *Document, at place) error {
 	return r.changedOne()
 }
 
+func (r *sqliteRows) rename(c *Collection, d *Document, at place) error {
+	err := r.collChange(c, sqlSetHistory, at, d.Rev.History.String(), string(d.remote), int64(d.Sequence))
+	if err != nil {
+		return err
+	}
+	return r.changedOne()
+}
+
 func (r *sqliteRows) markRun(c *Collection, k known, from, to Sequence, at place) (int64, error) {
 	if err := r.collChange(c, sqlMarkRun, at, string(k), int64(from), int64(to)); err != nil {
 		return 0, err

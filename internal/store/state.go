@@ -30,6 +30,7 @@ type duties struct {
 	wasAhead time.Duration // how far the clock was ahead when it was last read
 	settings bool          // a setting changed
 	branches bool          // likewise: see Tx.noteBranches
+	trees    bool          // likewise: see Tx.hasTrees
 	expiring bool          // an expiry was set
 	purged   []Purge
 	deleted  []int64 // numbers of deleted collections

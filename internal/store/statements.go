@@ -122,6 +122,7 @@ const (
 	sqlUpdateDoc
 	sqlMarkDoc
 	sqlMarkRun
+	sqlSetHistory
 	sqlDeleteDoc
 	sqlHeadByID
 	sqlAnyBetween
@@ -177,9 +178,10 @@ var collStatements = [numCollStatements]string{
 		WHERE id = ?2`,
 	sqlKnownTo: `SELECT id, seq FROM docs_#
 		WHERE seq > ? AND flags & 2 = 0 AND instr(' ' || replace(known, '=', ' ') || ' ', ?) ORDER BY seq` + atMost,
-	sqlMarkDoc:   `UPDATE docs_# SET flags = ?, known = ?, expiry = ? WHERE seq = ?`,
-	sqlMarkRun:   `UPDATE docs_# SET known = ? WHERE seq BETWEEN ? AND ? AND known = '' AND flags & 18 = 0`, // neither kept nor conflicted
-	sqlDeleteDoc: `DELETE FROM docs_# WHERE seq = ?`,
+	sqlMarkDoc:    `UPDATE docs_# SET flags = ?, known = ?, expiry = ? WHERE seq = ?`,
+	sqlMarkRun:    `UPDATE docs_# SET known = ? WHERE seq BETWEEN ? AND ? AND known = '' AND flags & 18 = 0`, // neither kept nor conflicted
+	sqlSetHistory: `UPDATE docs_# SET history = ?, known = ? WHERE seq = ?`,
+	sqlDeleteDoc:  `DELETE FROM docs_# WHERE seq = ?`,
 
 	sqlHeadByID:       headColumns + `WHERE id = ?`,
 	sqlAnyBetween:     `SELECT 1 FROM docs_# WHERE id BETWEEN ? AND ? LIMIT 1`,

@@ -9,10 +9,13 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tandemdb/tandem"
 )
 
 var (
 	buildFolder = flag.String("interop", "", "`folder` in which interop/couchbaselite/build has built the driver")
+	formOfOurs  = flag.String("interop.versioning", string(tandem.RevTrees), "the `versioning` of Tandem's databases, rev-trees or both")
 	tableFile   = flag.String("interop.table", "", "`file` in which the table of stories is replaced by this run's")
 )
 

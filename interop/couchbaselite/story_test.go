@@ -241,7 +241,7 @@ func TestStories(t *testing.T) {
 func (one tell) tell(s *story, who side, withTLS bool) {
 	versioning := one.versioning
 	if versioning == "" {
-		versioning = tandem.RevTrees // of Couchbase Lite 3
+		versioning = tandem.Versioning(*formOfOurs) // of Couchbase Lite 3
 	}
 	s.peer = newPeer(s, who, withTLS, versioning)
 	if one.prepare != nil {

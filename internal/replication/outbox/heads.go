@@ -61,7 +61,12 @@ func (o *Outbox) Looked(it *Item, head *Head, passes Filter) {
 // renew updates the item to head, if head is for the peer.
 func (o *Outbox) renew(it *Item, head Head, passes Filter) {
 	theirs := it.news.about(head)
+	chosen := o.chosen
+	if it.news.reminds {
+		o.chosen.LiveOnly = false
+	}
 	isFor, err := o.isForPeer(head, theirs, passes)
+	o.chosen = chosen
 	switch {
 	case err != nil:
 		o.adopt(it, head)
@@ -115,7 +120,7 @@ func undecided(err error) End { return End{Err: err, Pending: true, Undecided: t
 // session, without a checkpoint to confirm it, is announced again: the peer may have lost it in a
 // power cut.
 func (o *Outbox) isForPeer(head Head, theirs revision.ID, passes Filter) (bool, error) {
-	isEcho := o.echo.take(head.ID, head.Rev.ID)
+	isEcho := o.echo.take(head.ID, head.Stored())
 	switch {
 	case isEcho, head.Conflicted, theirs == head.Rev.ID:
 		return false, nil
@@ -140,7 +145,7 @@ func (o *Outbox) unhold(it *Item, head Head) {
 	case head.Known == head.Rev.ID:
 		o.drop(it)
 		return
-	case head.Known != "" && head.Known != it.Parent && head.Rev.Contains(head.Known) && it.attempts < o.limits.Attempts:
+	case head.Known != "" && head.Known != it.Parent && head.Sees(head.Known) && it.attempts < o.limits.Attempts:
 		it.Head, it.Parent = head, head.Known
 		it.hold = hold{touched: it.hold.touched}
 		o.move(it, Queued)
@@ -167,7 +172,7 @@ func (o *Outbox) Met(id string) {
 // lost ours, the outbox pushes it again.
 func (o *Outbox) PeerHas(id string, ours, theirs revision.ID) {
 	last := o.newest[id]
-	heard := news{ours, theirs}
+	heard := news{ours: ours, theirs: theirs}
 	switch {
 	case last == nil:
 		o.enter(&Item{Head: Head{ID: id}, news: heard}, Noted)
@@ -180,6 +185,14 @@ func (o *Outbox) PeerHas(id string, ours, theirs revision.ID) {
 		o.enter(&Item{Head: Head{ID: id, Sequence: last.Sequence}, news: heard}, Waiting)
 	default:
 		o.enter(&Item{Head: Head{ID: id}, news: heard}, Waiting)
+	}
+}
+
+// Remind announces the head of a document to a peer whose revision was refused. The peer may have heard of the
+// head before.
+func (o *Outbox) Remind(id string) {
+	if last := o.newest[id]; last == nil {
+		o.enter(&Item{Head: Head{ID: id}, news: news{reminds: true}}, Noted)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/revision/both"
 )
 
 // Sequence is the position of a change in its collection, from 1. Zero means no change.
@@ -19,6 +20,26 @@ type Head struct {
 	Conflicted bool        // the database keeps a conflicting revision, of this peer or another
 	Size       int         // bytes of the body
 	Known      revision.ID // the peer's revision, as far as the database knows; "" if unknown
+
+	// Tree is announced beside a version, to a database of both generations; else "".
+	Tree revision.ID
+
+	// Names has all names of the revision, of which Rev has those that the peer understands. It is nil in
+	// a database of one generation.
+	Names *both.Head
+}
+
+// Stored returns the revision's ID in the database.
+func (h *Head) Stored() revision.ID {
+	if h.Names != nil {
+		return h.Names.Rev().ID
+	}
+	return h.Rev.ID
+}
+
+// Sees reports whether the revision is id or descends from it.
+func (h *Head) Sees(id revision.ID) bool {
+	return h.Rev.Contains(id) || h.Names != nil && h.Names.Seen(id)
 }
 
 // Item is one revision of a document on its way to the peer. The caller may read the exported
@@ -119,6 +140,9 @@ type End struct {
 type news struct {
 	ours   revision.ID // our revision at that time
 	theirs revision.ID // "" if there is no news
+
+	// reminds says that the peer is told of our revision once more: see Outbox.Remind.
+	reminds bool
 }
 
 // hold is the wait of an item whose revision the peer has refused as conflicting.

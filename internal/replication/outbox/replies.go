@@ -166,7 +166,7 @@ func (o *Outbox) Unmet() (items []*Item) {
 // other items are reported and stay pending.
 func (o *Outbox) GiveUp() (more bool) {
 	for _, it := range o.allHeld() {
-		if it.Parent != "" && it.Rev.Contains(it.Parent) && !it.hold.touched {
+		if it.Parent != "" && it.Sees(it.Parent) && !it.hold.touched {
 			more = true
 			o.move(it, Touching)
 			continue

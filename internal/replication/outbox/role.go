@@ -67,7 +67,7 @@ func (p Proposes) answered(o *Outbox, it *Item, a wire.Answer, now time.Time) {
 // ours too, a new revision is made. Otherwise the pull must first bring the peer's revision.
 func (Proposes) conflicting(o *Outbox, it *Item, a wire.Answer, now time.Time) {
 	theirs, err := revision.ParseVector(a.Rev)
-	seen := a.HasRev && err == nil && it.Rev.Contains(theirs.ID)
+	seen := a.HasRev && err == nil && it.Sees(theirs.ID)
 	switch {
 	case it.attempts >= o.limits.Attempts:
 	case a.HasRev && a.Rev == "" && it.Parent != "":

@@ -15,7 +15,7 @@ func BenchmarkChanges(b *testing.B) {
 			entries := make([]string, 200)
 			for i := range entries {
 				id := fmt.Sprintf(format, i)
-				entries[i] = strings.Replace(string(AppendChange(nil, uint64(i), "ID", revision.ID("1-03db50f33092ae0a3d7c71b98812dcfd8a1a1b55"), false, 1000)), "ID", id, 1)
+				entries[i] = strings.Replace(string(AppendChange(nil, uint64(i), "ID", revision.ID("1-03db50f33092ae0a3d7c71b98812dcfd8a1a1b55"), false, 1000, "")), "ID", id, 1)
 			}
 			body := []byte("[" + strings.Join(entries, ",") + "]")
 			b.ReportAllocs()

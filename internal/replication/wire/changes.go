@@ -27,6 +27,7 @@ type Change struct {
 	Sequence string // the sender's own, as JSON text; opaque
 	ID       string
 	Rev      revision.Rev
+	Tree     revision.ID // between databases of both generations: the tree ID of a version; else ""
 	Flags    int
 	Size     int   // estimate in bytes; 0 if not given
 	Bad      error // why the entry is invalid; the others may be valid
@@ -42,6 +43,7 @@ type Proposal struct {
 	ID     string
 	Rev    revision.Rev
 	Parent revision.ID // the newest revision that the proposer knows the receiver to have, or ""
+	Tree   revision.ID // between databases of both generations: the tree ID of a version; else ""
 	Bad    error       // why the entry is invalid; the others may be valid
 }
 
@@ -81,6 +83,9 @@ func ParseChanges(body []byte, largest int) ([]Change, error) {
 		if len(item) > 4 {
 			c.Size = min(max(0, number(item[4])), largest)
 		}
+		if len(item) > 5 {
+			c.Tree = treeIn(item[5])
+		}
 		changes = append(changes, c)
 		return nil
 	})
@@ -108,10 +113,24 @@ func ParseProposals(body []byte) ([]Proposal, error) {
 			parent, err := vector(item[2])
 			p.Parent, p.Bad = parent.ID, cmp.Or(p.Bad, err)
 		}
+		if len(item) > 4 {
+			p.Tree = treeIn(item[4])
+		}
 		proposals = append(proposals, p)
 		return nil
 	})
 	return proposals, err
+}
+
+// treeIn returns the tree ID in an item, or "".
+func treeIn(item string) revision.ID {
+	if item[0] != '"' {
+		return ""
+	}
+	if rev, err := vector(item); err == nil && rev.ID.IsTree() {
+		return rev.ID
+	}
+	return ""
 }
 
 // named parses a revision and checks the document ID.
@@ -230,8 +249,9 @@ func parseRefusal(item jsontext.Value) (Answer, error) {
 }
 
 // AppendChange adds the entry of a changes message for a revision. It names the revision by ID,
-// without a vector: the ID suffices, and every peer can read it.
-func AppendChange(b []byte, sequence uint64, id string, rev revision.ID, deleted bool, size int) []byte {
+// without a vector: the ID suffices, and every peer can read it. tree is "" but between databases of both
+// generations.
+func AppendChange(b []byte, sequence uint64, id string, rev revision.ID, deleted bool, size int, tree revision.ID) []byte {
 	b = strconv.AppendUint(append(b, '['), sequence, 10)
 	b = appendText(append(b, ','), id)
 	b = appendText(append(b, ','), string(rev))
@@ -240,16 +260,24 @@ func AppendChange(b []byte, sequence uint64, id string, rev revision.ID, deleted
 		flag = '1'
 	}
 	b = append(b, ',', flag, ',')
-	return append(strconv.AppendInt(b, int64(size), 10), ']')
+	return appendTree(strconv.AppendInt(b, int64(size), 10), tree)
 }
 
-// AppendProposal adds an entry of a proposeChanges message.
-func AppendProposal(b []byte, id, rev string, parent revision.ID, size int) []byte {
+func appendTree(b []byte, tree revision.ID) []byte {
+	if tree != "" {
+		b = appendText(append(b, ','), string(tree))
+	}
+	return append(b, ']')
+}
+
+// AppendProposal adds an entry of a proposeChanges message. tree is "" but between databases of both
+// generations.
+func AppendProposal(b []byte, id, rev string, parent revision.ID, size int, tree revision.ID) []byte {
 	b = appendText(append(b, '['), id)
 	b = appendText(append(b, ','), rev)
 	b = appendText(append(b, ','), string(parent))
 	b = append(b, ',')
-	return append(strconv.AppendInt(b, int64(size), 10), ']')
+	return appendTree(strconv.AppendInt(b, int64(size), 10), tree)
 }
 
 // AppendAnswers writes the reply to changes or proposeChanges, without trailing zeros.

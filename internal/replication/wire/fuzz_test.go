@@ -46,7 +46,7 @@ func FuzzChanges(f *testing.F) {
 			if c.Bad != nil || !utf8.ValidString(c.ID) { // no ID of ours, which alone are written
 				continue
 			}
-			text := append(AppendChange([]byte("["), 7, c.ID, c.Rev.ID, true, c.Size), ']')
+			text := append(AppendChange([]byte("["), 7, c.ID, c.Rev.ID, true, c.Size, c.Tree), ']')
 			again, err := ParseChanges(text, 20<<20)
 			if err != nil || len(again) != 1 || again[0].ID != c.ID || again[0].Rev.ID != c.Rev.ID || again[0].Size != c.Size {
 				t.Fatalf("%q: written as %s, read as %+v: %v", body, text, again, err)
@@ -76,7 +76,7 @@ func FuzzProposals(f *testing.F) {
 			if p.Bad != nil || !utf8.ValidString(p.ID) { // no ID of ours, which alone are written
 				continue
 			}
-			text := append(AppendProposal([]byte("["), p.ID, p.Rev.Vector(), p.Parent, 9), ']')
+			text := append(AppendProposal([]byte("["), p.ID, p.Rev.Vector(), p.Parent, 9, p.Tree), ']')
 			again, err := ParseProposals(text)
 			if err != nil || len(again) != 1 || again[0].ID != p.ID || again[0].Rev.ID != p.Rev.ID ||
 				again[0].Parent != p.Parent || again[0].Bad != nil {

@@ -48,6 +48,7 @@ const (
 	PropRemaining       = "remaining" // ours: changes that follow those of this message
 	PropReplacedRev     = "replacedRev"
 	PropRev             = "rev"
+	PropRevTree         = "revTree" // between databases of both generations: in getCollections that it is one; in rev the tree IDs of a version
 	PropRevocations     = "revocations"
 	PropSendReplacement = "sendReplacementRevs"
 	PropSequence        = "sequence"

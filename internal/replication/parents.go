@@ -1,0 +1,70 @@
+package replication
+
+import (
+	"sync"
+
+	"github.com/tandemdb/tandem/internal/replication/wire"
+	"github.com/tandemdb/tandem/internal/revision"
+)
+
+// maxParents bounds the parents of accepted proposals that are remembered.
+const maxParents = 10_000
+
+// parents has, by document, the parents for which proposals were accepted whose revisions have yet to come; ""
+// for those without one.
+type parents struct {
+	mu   sync.Mutex
+	of   map[string]revision.ID // guarded by mu
+	news chan struct{}          // of capacity 1: a revision has come; guarded by mu, nil until asked for
+}
+
+// waiting reports whether revisions have yet to come.
+func (p *parents) waiting() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.of) > 0
+}
+
+// arrived returns a channel that tells of a revision that has come.
+func (p *parents) arrived() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.news == nil {
+		p.news = make(chan struct{}, 1)
+	}
+	if len(p.of) == 0 {
+		select {
+		case p.news <- struct{}{}:
+		default:
+		}
+	}
+	return p.news
+}
+
+func (p *parents) note(proposals []wire.Proposal, answers []wire.Answer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, proposal := range proposals {
+		if answers[i].Status == revision.Accept && len(p.of) < maxParents {
+			if p.of == nil {
+				p.of = make(map[string]revision.ID)
+			}
+			p.of[proposal.ID] = proposal.Parent
+		}
+	}
+}
+
+// take returns the parent of an accepted proposal, and forgets it.
+func (p *parents) take(id string) revision.ID {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	parent := p.of[id]
+	delete(p.of, id)
+	if p.news != nil {
+		select {
+		case p.news <- struct{}{}:
+		default:
+		}
+	}
+	return parent
+}
