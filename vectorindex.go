@@ -59,8 +59,8 @@ type VectorIndex struct {
 	// [Collection.BeginVectorUpdate]. A document is found once its vector is set.
 	Lazy bool
 
-	// Where is a condition on the document, as in [ValueIndex].Where. A search finds only documents
-	// that satisfy it.
+	// Where is a condition on the document, as in [ValueIndex].Where. The index serves searches of
+	// queries that have the condition too.
 	Where string
 
 	// Progress reports the building, as [ValueIndex].Progress does.
@@ -101,7 +101,8 @@ type VectorUpdate struct {
 }
 
 // BeginVectorUpdate returns documents of a lazy index that have no vectors yet, or whose values have
-// changed: at most a number of them, which must be positive. If there are none, Count is 0. The
+// changed: at most a number of them, which must be positive, those first that have waited the
+// longest. If there are none, Count is 0. The
 // program sets the vectors, and calls [VectorUpdate.Finish]:
 //
 //	for {
@@ -148,17 +149,15 @@ func (u *VectorUpdate) SetVector(i int, vector []float32) {
 	u.all[i].Vector, u.set[i] = slices.Clone(vector), true
 }
 
-// SkipVector leaves document i for a later update, as does a document that is not mentioned.
+// SkipVector leaves document i for a later update, after the others that wait. A document that is not
+// mentioned is left as well.
 func (u *VectorUpdate) SkipVector(i int) { u.all[i].Vector, u.set[i] = nil, false }
 
 // Finish stores the vectors that were set, in one transaction or in that of ctx. A document whose
 // value has changed meanwhile is left for a later update.
 func (u *VectorUpdate) Finish(ctx context.Context) error {
-	var set []store.LazyVector
-	for i, v := range u.all {
-		if u.set[i] {
-			set = append(set, v)
-		}
+	for i := range u.all {
+		u.all[i].Skip = !u.set[i]
 	}
-	return u.c.db.update(ctx, func(tx *store.Tx) error { return tx.SetLazyVectors(u.c.coll, u.index, set) })
+	return u.c.db.update(ctx, func(tx *store.Tx) error { return tx.SetLazyVectors(u.c.coll, u.index, u.all) })
 }

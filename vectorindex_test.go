@@ -128,6 +128,49 @@ func TestAnIndexTellsHowItMeasures(t *testing.T) {
 	}
 }
 
+// A compiled query measures what it says, by whatever index there is when it runs.
+func TestACompiledQueryOutlivesItsVectorIndex(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t, tandem.Options{})
+	c := defaultIn(t, db)
+	save(t, c, "a", `{"v":[0,2],"w":[5,0]}`)
+	create := func(name, expression string, m tandem.VectorMetric) {
+		check(t, c.CreateIndex(t.Context(), name, tandem.VectorIndex{Expression: expression, Dimensions: 2, Metric: m}))
+	}
+	create("near", "v", tandem.CosineMetric)
+	q, err := db.CreateQuery("SELECT APPROX_VECTOR_DISTANCE(v, [1, 0], 'COSINE') AS d FROM _ ORDER BY d LIMIT 3")
+	check(t, err)
+	run := func() (all []string, err error) {
+		rows, err := q.Execute(t.Context())
+		if err != nil {
+			return nil, err
+		}
+		for row := range rows.All() {
+			all = append(all, string(row.JSON()))
+		}
+		return all, nil
+	}
+	works := func() {
+		t.Helper()
+		if got, err := run(); err != nil || !cmp.Equal(got, []string{`{"d":1.0}`}) {
+			t.Errorf("got %q, %v", got, err)
+		}
+	}
+	fails := func() {
+		t.Helper()
+		if got, err := run(); !errors.Is(err, tandem.ErrInvalidQuery) {
+			t.Errorf("got %q, %v, want %v", got, err, tandem.ErrInvalidQuery)
+		}
+	}
+	works()
+	create("near", "v", tandem.DotMetric)
+	fails()
+	create("near", "w", tandem.CosineMetric)
+	fails()
+	create("other", "v", tandem.CosineMetric)
+	works()
+}
+
 // embed makes a vector out of a text.
 func embed(t *testing.T, text json.RawMessage) []float32 {
 	t.Helper()

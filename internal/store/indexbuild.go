@@ -207,11 +207,7 @@ func (tx *Tx) enter(c *Collection, i Index, after, last Sequence) error {
 		return tx.enterText(c, i, after, last)
 	}
 	if i.Vector != nil {
-		x, err := i.vectors(c)
-		if err != nil {
-			return err
-		}
-		return tx.once(x.Fill(), nil, int64(after), int64(last))
+		return tx.enterVectors(c, i, after, last)
 	}
 	x, err := i.arrays(c)
 	if err != nil {

@@ -187,6 +187,9 @@ func (db *DB) rebuildIndex(ctx context.Context, c *Collection, r indexRecord) er
 			if gone = now == nil || !now.equal(r.Index); gone {
 				return nil
 			}
+			if kept, err := tx.keepLazy(c, r); err != nil || kept {
+				return err
+			}
 			if err := tx.DeleteIndex(c, r.Name); err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/tandemdb/tandem/internal/query/sql"
 	"github.com/tandemdb/tandem/internal/query/value"
 	"github.com/tandemdb/tandem/internal/query/vector"
+	"github.com/tandemdb/tandem/internal/store/queries"
 )
 
 // LazyVector is a document of a lazy vector index whose vector the program has to set.
@@ -16,6 +18,7 @@ type LazyVector struct {
 	ID     string
 	Source []byte    // the value of the index's expression, as JSON
 	Vector []float32 // nil if the document has none
+	Skip   bool      // the document is left for later, behind the others that wait
 }
 
 // LazyVectors returns documents that wait for their vectors, at most a number of them, those first that have waited the
@@ -45,6 +48,9 @@ func (tx *Tx) lazyIndex(c *Collection, name string) (x sql.VectorIndex, o Vector
 		return x, o, fault.NotFound.In("update index", name).Says("the collection %s has no such index", c.FullName())
 	case r.Vector == nil || !r.Vector.Lazy:
 		return x, o, fault.Invalid.In("update index", name).Says("it is no lazy vector index, and updates itself")
+	case r.Built != r.versions():
+		return x, o, fault.Invalid.In("update index", name).Says("it was built by another version of Tandem").
+			Try("open the database for writing, which builds it anew and keeps its vectors")
 	}
 	x, err = r.vectors(c)
 	return x, *r.Vector, err
@@ -74,7 +80,7 @@ func (tx *Tx) SetLazyVectors(c *Collection, name string, all []LazyVector) error
 		return err
 	}
 	for _, v := range all {
-		if v.Vector == nil {
+		if v.Vector == nil || v.Skip {
 			continue
 		}
 		if err := vector.Check(v.Vector, o.Dimensions); err != nil {
@@ -95,6 +101,9 @@ func (tx *Tx) SetLazyVectors(c *Collection, name string, all []LazyVector) error
 }
 
 func (tx *Tx) setLazyVector(x sql.VectorIndex, v LazyVector) error {
+	if v.Skip {
+		return tx.once(x.Postpone(), nil, v.ID)
+	}
 	same := false
 	err := tx.once(x.Source(), func(s *sqlite3.Stmt) error {
 		same = s.ColumnType(0) != sqlite3.NULL && bytes.Equal(columnJSON(s, 0), v.Source)
@@ -103,11 +112,40 @@ func (tx *Tx) setLazyVector(x sql.VectorIndex, v LazyVector) error {
 	if err != nil || !same {
 		return err
 	}
-	if err := tx.once(x.Arrived(), nil, v.ID); err != nil {
-		return err
+	for _, text := range []string{x.Arrived(), x.Unset()} {
+		if err := tx.once(text, nil, v.ID); err != nil {
+			return err
+		}
 	}
-	if v.Vector == nil {
-		return tx.once(x.SetNone(), nil, v.ID)
+	var blob any // NULL
+	if v.Vector != nil {
+		blob = vector.AppendBytes(nil, v.Vector)
 	}
-	return tx.once(x.Set(), nil, v.ID, vector.AppendBytes(nil, v.Vector))
+	return tx.once(x.Set(), nil, v.ID, blob, queries.SourceHash(v.Source))
+}
+
+// keepLazy begins to build a lazy index anew around the vectors that it has, which the program may have paid for. It reports
+// false if the index has none that can be kept.
+func (tx *Tx) keepLazy(c *Collection, r indexRecord) (bool, error) {
+	if r.Vector == nil || !r.Vector.Lazy {
+		return false, nil
+	}
+	x, err := r.vectors(c)
+	if err != nil {
+		return false, err
+	}
+	there := false
+	err = tx.once(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ? AND sql = ?`,
+		func(*sqlite3.Stmt) error { there = true; return nil }, x.Rows(), x.CreateRows())
+	if err != nil || !there {
+		return false, err
+	}
+	r.Built, r.Position = r.versions(), new(Sequence)
+	if err := tx.saveIndex(c, r); err != nil {
+		return false, err
+	}
+	if err = tx.changeIndex(r.Index, x.Keep(), "build index"); errors.Is(err, fault.CorruptData) {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -26,15 +26,16 @@ type vectorCache struct {
 type cachedVectors struct {
 	metric vector.Metric
 
-	loading sync.Mutex // one at a time reads further vectors
-	mu      sync.Mutex // guards the following
-	known   []knownState
-	vectors vectorSet
-	trained string    // the token of the centroids that the lists belong to
-	byList  [][]int32 // places in vectors
-	listed  int       // how many vectors are in lists
-	size    int64     // bytes, as counted in the cache
-	turn    uint64    // of the last use
+	loading  sync.Mutex // one at a time reads further vectors
+	mu       sync.Mutex // guards the following
+	known    []knownState
+	vectors  vectorSet
+	trained  string    // the token of the centroids that the lists belong to
+	byList   [][]int32 // places in vectors
+	listed   int       // how many vectors are in lists
+	listedAt int64     // the version of the index at which the last of them were read
+	size     int64     // bytes, as counted in the cache
+	turn     uint64    // of the last use
 }
 
 // knownState is the largest number at a version of the index.

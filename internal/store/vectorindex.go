@@ -97,21 +97,41 @@ func (i Index) vectors(c *Collection) (x sql.VectorIndex, err error) {
 	return x, nil
 }
 
+// enterVectors lets documents of a range of sequences enter a vector index.
+func (tx *Tx) enterVectors(c *Collection, i Index, after, last Sequence) error {
+	x, err := i.vectors(c)
+	if err == nil && x.Lazy { // an index that is built anew keeps vectors
+		err = tx.once(x.Stale(), nil, int64(after), int64(last))
+	}
+	if err != nil {
+		return err
+	}
+	return tx.once(x.Fill(), nil, int64(after), int64(last))
+}
+
 // VectorIndexes implements [plan.Catalog].
-func (c catalog) VectorIndexes(of plan.Collection) (all []plan.VectorIndex) {
+func (c catalog) VectorIndexes(of plan.Collection) []plan.VectorIndex {
 	coll, err := c.tx.Collection(of.Scope, of.Name)
 	if err != nil {
 		return nil
 	}
-	_ = c.tx.eachIndex(coll, func(r indexRecord) error { // an error makes the query fail that needs the index
+	all, _ := c.tx.vectorIndexes(coll) // an error makes the query fail that needs the index
+	return all
+}
+
+// vectorIndexes returns the vector indexes of c by name.
+func (tx *Tx) vectorIndexes(c *Collection) (all []plan.VectorIndex, err error) {
+	err = tx.eachIndex(c, func(r indexRecord) error {
 		if r.Vector == nil {
 			return nil
 		}
-		x, err := r.vectors(coll)
-		all = append(all, plan.VectorIndex{Name: r.Name, Vector: x.Vector, Metric: r.Vector.metric()})
+		x, err := r.vectors(c)
+		all = append(all, plan.VectorIndex{
+			Name: r.Name, Vector: x.Vector, Metric: r.Vector.metric(), Where: x.Where, Ready: r.ready("vector") == nil,
+		})
 		return err
 	})
-	return all
+	return all, err
 }
 
 // vectorDamage compares a vector index with the documents.
@@ -157,7 +177,7 @@ func (tx *Tx) wrongCount(x sql.VectorIndex) (what string, err error) {
 	if err != nil {
 		return "", err
 	}
-	err = tx.once(`SELECT count(*) FROM `+sqlite3.QuoteIdentifier(x.Rows()), func(s *sqlite3.Stmt) error {
+	err = tx.once(`SELECT count(vector) FROM `+sqlite3.QuoteIdentifier(x.Rows()), func(s *sqlite3.Stmt) error {
 		if n := s.ColumnInt64(0); n != state.live {
 			what = fmt.Sprintf("it has %d vectors, and says that it has %d", n, state.live)
 		}

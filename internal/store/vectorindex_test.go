@@ -85,13 +85,29 @@ func TestAVectorIndexMayHaveACondition(t *testing.T) {
 	i := flat
 	i.Where = "n > 1"
 	createIndex(t, db, i)
-	save(t, db, c, "a", `{"v":[1,0],"n":1}`)
+	save(t, db, c, "a", `{"v":[1,0],"n":1,"m":1}`)
 	save(t, db, c, "b", `{"v":[2,0],"n":2}`)
-	ranks(t, db, nearest([]float32{0, 0}, "", 10), "b")
-	save(t, db, c, "a", `{"v":[1,0],"n":3}`)
+	ranks(t, db, nearest([]float32{0, 0}, "n > 1", 10), "b")
+	save(t, db, c, "a", `{"v":[1,0],"n":3,"m":1}`)
 	save(t, db, c, "b", `{"v":[2,0],"n":0}`)
-	ranks(t, db, nearest([]float32{0, 0}, "", 10), "a")
+	ranks(t, db, nearest([]float32{0, 0}, "n > 1 AND m = 1", 10), "a")
+	refuses(t, db, nearest([]float32{0, 0}, "n > 0", 10), "satisfy its condition")
 	sound(t, db)
+	whole := flat
+	whole.Name = "whole"
+	createIndex(t, db, whole)
+	ranks(t, db, nearest([]float32{0, 0}, "", 10), "a", "b")
+}
+
+// refuses checks that a query fails, and what the error says.
+func refuses(t testing.TB, db *store.DB, text, complaint string) {
+	t.Helper()
+	view(t, db, func(tx *store.Tx) error {
+		if _, err := search(tx, text); err == nil || !strings.Contains(err.Error(), complaint) {
+			t.Errorf("%s: got %v, want an error with %q", text, err, complaint)
+		}
+		return nil
+	})
 }
 
 // A transaction measures what it has written, and others never see what it has undone.

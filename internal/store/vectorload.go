@@ -100,35 +100,43 @@ func (tx *Tx) measureRows(s nearestSearch, from vector.From, f *measured, text s
 	}, args...)
 }
 
-// ofLists measures the vectors in memory that belong to lists. It reports false if the lists in memory are of other centroids.
-func (tx *Tx) ofLists(s nearestSearch, from vector.From, kept *cachedVectors, upTo int64, token string, lists []int) (f measured, there bool, err error) {
-	if err := tx.loadLists(s, kept, upTo, token); err != nil {
+// ofLists measures the vectors in memory up to a number that belong to lists, and those whose lists are not known in memory. It reports false
+// if the lists in memory are of other centroids, or of a later state than the version: they lack what that no longer has.
+func (tx *Tx) ofLists(s nearestSearch, from vector.From, kept *cachedVectors, known knownState, token string, lists []int) (f measured, there bool, err error) {
+	if err := tx.loadLists(s, kept, known, token); err != nil {
 		return f, false, err
 	}
 	kept.mu.Lock()
-	if kept.trained != token {
+	if kept.trained != token || kept.listedAt > known.version {
 		kept.mu.Unlock()
 		return f, false, nil
 	}
-	set := kept.vectors.upTo(upTo)
+	set := kept.vectors.upTo(known.number)
 	var places [][]int32
 	for _, list := range lists {
 		places = append(places, kept.byList[list][:len(kept.byList[list]):len(kept.byList[list])])
 	}
+	listed := kept.listed
 	kept.mu.Unlock()
+	measure := func(at int) {
+		f.numbers = append(f.numbers, set.numbers[at])
+		f.distances = append(f.distances, from.Raw(set.at(at), set.norm(at)))
+	}
 	for _, some := range places {
 		for _, at := range some {
 			if int(at) < len(set.numbers) {
-				f.numbers = append(f.numbers, set.numbers[at])
-				f.distances = append(f.distances, from.Raw(set.at(int(at)), set.norm(int(at))))
+				measure(int(at))
 			}
 		}
+	}
+	for at := listed; at < len(set.numbers); at++ {
+		measure(at)
 	}
 	return f, true, nil
 }
 
 // loadLists reads which of the vectors in memory belong to which list.
-func (tx *Tx) loadLists(s nearestSearch, v *cachedVectors, upTo int64, token string) error {
+func (tx *Tx) loadLists(s nearestSearch, v *cachedVectors, known knownState, token string) error {
 	if tx.group != nil {
 		return nil
 	}
@@ -141,9 +149,9 @@ func (tx *Tx) loadLists(s nearestSearch, v *cachedVectors, upTo int64, token str
 		if err != nil {
 			return err
 		}
-		v.trained, v.byList, v.listed = token, make([][]int32, all.Count()), 0
+		v.trained, v.byList, v.listed, v.listedAt = token, make([][]int32, all.Count()), 0, known.version
 	}
-	numbers := v.vectors.numbers[:v.vectors.count(upTo)]
+	numbers := v.vectors.numbers[:v.vectors.count(known.number)]
 	at := v.listed
 	if at >= len(numbers) {
 		return nil
@@ -162,6 +170,6 @@ func (tx *Tx) loadLists(s nearestSearch, v *cachedVectors, upTo int64, token str
 		v.trained = ""
 		return err
 	}
-	v.listed = len(numbers)
+	v.listed, v.listedAt = len(numbers), known.version
 	return nil
 }

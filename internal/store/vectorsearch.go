@@ -35,7 +35,7 @@ func (tx *Tx) nearestSearches(q *plan.Query, params map[string]value.Value, tabl
 		if err != nil {
 			return nil, err
 		}
-		r, x, err := tx.vectorIndex(c, n.Index)
+		r, x, err := tx.vectorIndex(c, q, n)
 		if err != nil {
 			return nil, err
 		}
@@ -84,20 +84,22 @@ func nearestLimit(q *plan.Query, v queries.Values) error {
 	return nil
 }
 
-// vectorIndex finds an index that a query names.
-func (tx *Tx) vectorIndex(c *Collection, name string) (*indexRecord, sql.VectorIndex, error) {
-	r, err := tx.indexRecord(c, name)
-	switch {
-	case err != nil:
-	case r == nil || r.Vector == nil:
-		err = syntax.Failed("there is no vector index %q in %s", name, c.FullName())
-	default:
+// vectorIndex finds the index that a search uses now. Indexes may have changed since the query was compiled.
+func (tx *Tx) vectorIndex(c *Collection, q *plan.Query, n plan.Nearest) (r *indexRecord, x sql.VectorIndex, err error) {
+	all, err := tx.vectorIndexes(c)
+	if err != nil {
+		return nil, x, err
+	}
+	chosen, err := q.VectorIndex(n, all, -1)
+	if err != nil {
+		return nil, x, err
+	}
+	if r, err = tx.indexRecord(c, chosen.Name); err == nil {
 		err = r.ready("vector")
 	}
-	if err != nil {
-		return nil, sql.VectorIndex{}, err
+	if err == nil {
+		x, err = r.vectors(c)
 	}
-	x, err := r.vectors(c)
 	return r, x, err
 }
 
@@ -150,7 +152,7 @@ func (tx *Tx) measured(s nearestSearch, n *queries.Nearest) (f measured, err err
 		if lists == nil {
 			f = kept.measured(n.From, known.number)
 		} else {
-			f, there, err = tx.ofLists(s, n.From, kept, known.number, token, lists)
+			f, there, err = tx.ofLists(s, n.From, kept, knownState{state.version, known.number}, token, lists)
 		}
 	}
 	switch {

@@ -22,14 +22,18 @@ type VectorIndex struct {
 	Name   string
 	Vector Expr // of a document, which is source 0
 	Metric vector.Metric
+	Where  Expr // a condition on the document, or nil
+	Ready  bool // queries can use it
 }
 
 // Nearest is a search of vectors: the documents of a source that have a vector in the index, each with a distance.
 type Nearest struct {
-	Source int    // whose documents it finds
-	Index  string // by name
-	Target Expr   // constant
-	Probes Expr   // how many lists to search: constant, or nil for as many as the index says
+	Source int            // whose documents it finds
+	Index  string         // by name, as the query was compiled; another run may use another
+	Vector Expr           // of a document, which is source 0
+	Metric *vector.Metric // nil for that of the index
+	Target Expr           // constant
+	Probes Expr           // how many lists to search: constant, or nil for as many as the index says
 }
 
 // distance resolves a call of APPROX_VECTOR_DISTANCE.
@@ -50,16 +54,13 @@ func (b *binder) distance(x *syntax.Call, s scope) (Expr, error) {
 	if !IsConstant(args[1]) {
 		return nil, syntax.Errorf(x.Args[1].Pos(), "the target of %s cannot depend on a document", name).Try("write an array or a parameter")
 	}
-	n := Nearest{Target: args[1]}
-	of, err := b.vectorIndexes(x, args[0])
-	if err != nil {
+	n := Nearest{Target: args[1], Source: sourceIn(args[0]), Vector: moved(args[0])}
+	if err := b.hasVectorIndex(x, n); err != nil {
 		return nil, err
 	}
-	index, err := withMetric(x, args, of)
-	if err != nil {
+	if n.Metric, err = metric(x, args); err != nil {
 		return nil, err
 	}
-	n.Index, n.Source = index.Name, sourceIn(args[0])
 	if b.q.Sources[n.Source].Kind == syntax.Left {
 		return nil, syntax.Errorf(x.Pos(), "%s cannot measure the documents of a LEFT JOIN", name).Try("join with JOIN")
 	}
@@ -79,24 +80,16 @@ func (b *binder) measure(n Nearest, at int) int {
 	return len(b.q.Nearest) - 1
 }
 
-// vectorIndexes finds the indexes of an expression.
-func (b *binder) vectorIndexes(x *syntax.Call, of Expr) (all []VectorIndex, err error) {
-	source := sourceIn(of)
-	if source < 0 || b.q.Sources[source].Kind == syntax.Unnest {
-		return nil, syntax.Errorf(x.Args[0].Pos(), "the vector has to be of one document").Try("write the expression of a vector index")
+// hasVectorIndex fails if no index has the vectors that a search measures.
+func (b *binder) hasVectorIndex(x *syntax.Call, n Nearest) error {
+	if n.Source < 0 || b.q.Sources[n.Source].Kind == syntax.Unnest {
+		return syntax.Errorf(x.Args[0].Pos(), "the vector has to be of one document").Try("write the expression of a vector index")
 	}
-	c := b.q.Sources[source].Collection
-	wanted := moved(of)
-	for _, index := range b.catalog.VectorIndexes(c) {
-		if reflect.DeepEqual(index.Vector, wanted) {
-			all = append(all, index)
-		}
+	c := b.q.Sources[n.Source].Collection
+	if len(ofVector(n.Vector, b.catalog.VectorIndexes(c))) == 0 {
+		return noVectorIndex(c, x.Args[0].Pos())
 	}
-	if len(all) > 0 {
-		return all, nil
-	}
-	return nil, syntax.Errorf(x.Args[0].Pos(), "%s.%s has no vector index with this expression", c.Scope, c.Name).
-		Try("create one with Collection.CreateIndex, or tandem index create --vector; EUCLIDEAN_DISTANCE() and COSINE_DISTANCE() need none")
+	return nil
 }
 
 // sourceIn returns the source of all that an expression reads, or -1.
@@ -132,26 +125,21 @@ func moved(x Expr) Expr {
 	})
 }
 
-// withMetric returns the first index that has the metric of the third argument, or just the first if there is none.
-func withMetric(x *syntax.Call, args []Expr, all []VectorIndex) (found VectorIndex, err error) {
+// metric returns the third argument, nil if there is none.
+func metric(x *syntax.Call, args []Expr) (*vector.Metric, error) {
 	if len(args) < 3 {
-		return all[0], nil
+		return nil, nil //nolint:nilnil // there is no such argument
 	}
 	l, ok := args[2].(*Literal)
 	at := x.Args[2].Pos()
 	if !ok || l.Value.Kind() != value.String {
-		return found, syntax.Errorf(at, "the metric is a text, such as 'COSINE'")
+		return nil, syntax.Errorf(at, "the metric is a text, such as 'COSINE'")
 	}
 	m, known := vector.ParseMetric(l.Value.Text())
-	i := slices.IndexFunc(all, func(index VectorIndex) bool { return index.Metric == m })
-	switch {
-	case !known:
-		return found, syntax.Errorf(at, "there is no metric %q", l.Value.Text()).Try("use EUCLIDEAN_SQUARED, L2_SQUARED, EUCLIDEAN, L2, COSINE or DOT")
-	case i < 0:
-		return found, syntax.Errorf(at, "the index %q has another metric: %s", all[0].Name, all[0].Metric).
-			Try("leave the metric out, or create another index")
+	if !known {
+		return nil, syntax.Errorf(at, "there is no metric %q", l.Value.Text()).Try("use EUCLIDEAN_SQUARED, L2_SQUARED, EUCLIDEAN, L2, COSINE or DOT")
 	}
-	return all[i], nil
+	return &m, nil
 }
 
 // probes returns the fourth argument, and checks the fifth.
@@ -188,6 +176,12 @@ func ProbesOf(v value.Value) (int, error) {
 // nearest checks what a query does with the distances that it measures.
 func (b *binder) nearest(s *syntax.Select) error {
 	for i := range b.q.Nearest {
+		n := &b.q.Nearest[i]
+		index, err := b.q.VectorIndex(*n, b.catalog.VectorIndexes(b.q.Sources[n.Source].Collection), b.measured[i])
+		if err != nil {
+			return err
+		}
+		n.Index = index.Name
 		is := func(x Expr) bool { d, is := x.(*Distance); return is && d.Number == i }
 		if b.q.Where != nil && has(b.q.Where, func(x Expr) bool {
 			or, ok := x.(*Binary)

@@ -24,9 +24,10 @@ type VectorIndex struct {
 }
 
 // VectorTriggerVersion changes with the text of [VectorIndex.Create].
-const VectorTriggerVersion = "1"
+const VectorTriggerVersion = "2"
 
-// Rows returns the table of the vectors: n, id and vector. A lazy index may know that a document has no vector.
+// Rows returns the table of the vectors: n, id and vector. That of a lazy index has a hash of what each vector was made of,
+// and may know that a document has no vector.
 func (x VectorIndex) Rows() string { return x.Name + " vectors" }
 
 // Members returns the table of the vectors' lists: n and list.
@@ -65,13 +66,16 @@ func (x VectorIndex) Parts() []string {
 }
 
 // Create returns the SQL that creates the tables, and the triggers that keep them.
-func (x VectorIndex) Create() string {
-	text := x.createRows()
+func (x VectorIndex) Create() string { return x.CreateRows() + ";\n" + x.createRest() }
+
+// createRest returns the SQL that creates all but the table of the vectors.
+func (x VectorIndex) createRest() string {
+	text := x.createState()
 	if x.Lists {
 		text += x.createLists()
 	}
 	if x.Lazy {
-		text += fmt.Sprintf("CREATE TABLE %s (id TEXT PRIMARY KEY) WITHOUT ROWID;\n", identifier(x.Waiting()))
+		text += fmt.Sprintf("CREATE TABLE %s (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);\n", identifier(x.Waiting()))
 	}
 	changed := "UPDATE OF flags, body"
 	when := " WHEN (OLD.flags & 1, OLD.body) IS NOT (NEW.flags & 1, NEW.body)"
@@ -97,13 +101,21 @@ func (x VectorIndex) Create() string {
 		fmt.Sprintf("CREATE TRIGGER %s AFTER DELETE ON %s BEGIN %sEND;\n", identifier(names[2]), x.Docs, remove)
 }
 
-func (x VectorIndex) createRows() string {
+// CreateRows returns the SQL that creates the table of the vectors.
+func (x VectorIndex) CreateRows() string {
+	source := ""
+	if x.Lazy {
+		source = ", source BLOB"
+	}
+	return fmt.Sprintf("CREATE TABLE %s (n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, vector BLOB%s)", identifier(x.Rows()), source)
+}
+
+func (x VectorIndex) createState() string {
 	names := x.triggers()
-	return fmt.Sprintf(`CREATE TABLE %[1]s (n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, vector BLOB);
-CREATE TABLE %[2]s (token TEXT NOT NULL, version INTEGER NOT NULL, live INTEGER NOT NULL);
-INSERT INTO %[2]s VALUES (hex(randomblob(8)), 0, 0);
-CREATE TRIGGER %[3]s AFTER INSERT ON %[1]s BEGIN UPDATE %[2]s SET version = version + 1, live = live + 1; END;
-CREATE TRIGGER %[4]s AFTER DELETE ON %[1]s BEGIN UPDATE %[2]s SET version = version + 1, live = live - 1; END;
+	return fmt.Sprintf(`CREATE TABLE %[2]s (token TEXT NOT NULL, version INTEGER NOT NULL, live INTEGER NOT NULL);
+INSERT INTO %[2]s SELECT hex(randomblob(8)), 0, count(vector) FROM %[1]s;
+CREATE TRIGGER %[3]s AFTER INSERT ON %[1]s BEGIN UPDATE %[2]s SET version = version + 1, live = live + (NEW.vector IS NOT NULL); END;
+CREATE TRIGGER %[4]s AFTER DELETE ON %[1]s BEGIN UPDATE %[2]s SET version = version + 1, live = live - (OLD.vector IS NOT NULL); END;
 `, identifier(x.Rows()), identifier(x.State()), identifier(names[3]), identifier(names[4]))
 }
 
@@ -131,12 +143,17 @@ func (x VectorIndex) Enlist() string {
 
 // Drop returns the SQL that removes what Create has created.
 func (x VectorIndex) Drop() string {
+	return x.dropRest() + "DROP TABLE IF EXISTS " + identifier(x.Rows()) + "; "
+}
+
+// dropRest returns the SQL that removes all but the table of the vectors.
+func (x VectorIndex) dropRest() string {
 	var b strings.Builder
 	x.Lists, x.Lazy = true, true
 	for _, name := range x.triggers() {
 		b.WriteString("DROP TRIGGER IF EXISTS " + identifier(name) + "; ")
 	}
-	for _, name := range []string{x.Members(), x.Trained(), x.Waiting(), x.State(), x.Rows()} {
+	for _, name := range []string{x.Members(), x.Trained(), x.Waiting(), x.State()} {
 		b.WriteString("DROP TABLE IF EXISTS " + identifier(name) + "; ")
 	}
 	return b.String()
@@ -152,8 +169,8 @@ func (x VectorIndex) Enter(doc, condition string) string {
 		from = " FROM " + x.Docs + " AS d"
 	}
 	if x.Lazy {
-		return fmt.Sprintf("INSERT INTO %s SELECT %s.id%s WHERE %s AND %s IS NOT NULL ON CONFLICT DO NOTHING",
-			identifier(x.Waiting()), doc, from, and(x.indexed(doc), condition), x.source(doc))
+		return fmt.Sprintf("INSERT INTO %s (id) SELECT %s.id%s WHERE %s AND %s IS NOT NULL AND NOT EXISTS (SELECT 1 FROM %s WHERE id = %[2]s.id) ON CONFLICT DO NOTHING",
+			identifier(x.Waiting()), doc, from, and(x.indexed(doc), condition), x.source(doc), identifier(x.Rows()))
 	}
 	// The LIMIT keeps SQLite from reading the vector twice.
 	return fmt.Sprintf("INSERT INTO %s (id, vector) SELECT id, vector FROM (SELECT %s.id AS id, %s AS vector%s WHERE %s LIMIT -1) WHERE vector IS NOT NULL ON CONFLICT DO NOTHING",
@@ -190,12 +207,6 @@ func (x VectorIndex) vectorOf(doc string) string {
 	return "SELECT " + x.vector(doc) + " WHERE " + x.indexed(doc)
 }
 
-// source returns what a lazy index gives the program for a document, NULL if the document is not in the index.
-func (x VectorIndex) source(doc string) string {
-	w := documentWriter(doc + ".")
-	return fmt.Sprintf("iif(%s, %s, NULL)", x.indexed(doc), w.aside(func() { w.full(x.Vector) }))
-}
-
 // indexed returns the condition that a document belongs to the index.
 func (x VectorIndex) indexed(doc string) string {
 	text := doc + ".flags & 1 = 0"
@@ -208,9 +219,7 @@ func (x VectorIndex) indexed(doc string) string {
 // Differs returns the SQL that finds the IDs of documents that have another vector in the index than they should.
 func (x VectorIndex) Differs() string {
 	if x.Lazy {
-		return fmt.Sprintf(`SELECT d.id FROM %[1]s AS d
-WHERE (%[2]s IS NULL) IS NOT ((SELECT count(*) FROM %[3]s WHERE id = d.id) + (SELECT count(*) FROM %[4]s WHERE id = d.id) = 0)`,
-			x.Docs, x.source("d"), identifier(x.Rows()), identifier(x.Waiting()))
+		return x.lazyDiffers()
 	}
 	return fmt.Sprintf("SELECT d.id FROM %s AS d WHERE (%s) IS NOT (SELECT vector FROM %s WHERE id = d.id)",
 		x.Docs, x.vectorOf("d"), identifier(x.Rows()))
@@ -231,33 +240,4 @@ func (x VectorIndex) Unlisted() string {
 WHERE t.position IS NULL AND v.vector IS NOT NULL
 AND (m.n IS NULL OR v.n <= 1000 AND m.list <> tandem_list(%[4]s, t.token, v.vector))`,
 		identifier(x.Rows()), identifier(x.Trained()), identifier(x.Members()), quoted(x.Trained()))
-}
-
-// Batch returns the SQL that reads documents that wait for vectors: their IDs, and in full form what the program gets. ?1 is
-// how many at most.
-func (x VectorIndex) Batch() string {
-	return fmt.Sprintf("SELECT w.id, %s FROM %s AS w CROSS JOIN %s AS d ON d.id = w.id WHERE %s IS NOT NULL ORDER BY d.seq LIMIT ?1",
-		x.source("d"), identifier(x.Waiting()), x.Docs, x.source("d"))
-}
-
-// Source returns the SQL that reads, in full form, what the program gets of the document ?1 if that waits for a vector.
-func (x VectorIndex) Source() string {
-	return fmt.Sprintf("SELECT %s FROM %s AS w CROSS JOIN %s AS d ON d.id = w.id WHERE w.id = ?1",
-		x.source("d"), identifier(x.Waiting()), x.Docs)
-}
-
-// Arrived returns the SQL that notes that the document ?1 waits no more, Set the SQL that takes its vector ?2, and SetNone the
-// SQL that notes that it has none.
-func (x VectorIndex) Arrived() string {
-	return "DELETE FROM " + identifier(x.Waiting()) + " WHERE id = ?1"
-}
-
-// Set is described with [VectorIndex.Arrived].
-func (x VectorIndex) Set() string {
-	return "INSERT INTO " + identifier(x.Rows()) + " (id, vector) VALUES (?1, ?2)"
-}
-
-// SetNone is described with [VectorIndex.Arrived].
-func (x VectorIndex) SetNone() string {
-	return "INSERT INTO " + identifier(x.Rows()) + " (id) VALUES (?1)"
 }

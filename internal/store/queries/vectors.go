@@ -2,6 +2,7 @@ package queries
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -62,6 +63,11 @@ func (r *Runner) registerVectors(c *sqlite3.Conn, paths pathCache) error {
 			}
 		}),
 		scalar(c, "tandem_distance", 2, distance),
+		scalar(c, "tandem_source", 1, func(ctx sqlite3.Context, a []sqlite3.Value) {
+			if a[0].Type() != sqlite3.NULL {
+				ctx.ResultBlob(SourceHash(decode(a[0]).AppendJSON(nil)))
+			}
+		}),
 		c.CreateFunction("tandem_list", 3, sqlite3.INNOCUOUS, func(ctx sqlite3.Context, a ...sqlite3.Value) {
 			l, err := r.listsOf(a[0].Text(), a[1].Text())
 			if err != nil {
@@ -72,6 +78,12 @@ func (r *Runner) registerVectors(c *sqlite3.Conn, paths pathCache) error {
 		}),
 		r.registerNearest(c),
 	)
+}
+
+// SourceHash returns what a lazy index keeps of the value, as JSON, that a vector was made of.
+func SourceHash(json []byte) []byte {
+	hash := sha256.Sum256(json)
+	return hash[:16]
 }
 
 func giveVector(ctx sqlite3.Context, blob []byte) {
