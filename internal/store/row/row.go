@@ -140,6 +140,7 @@ type Listing struct {
 
 // Reader reads one snapshot, or the state of a transaction that writes. Only one goroutine may use it.
 type Reader interface {
+	// Collections lists the collections by scope and name.
 	Collections() ([]Collection, error)
 	// Docs reads documents in any order; missing ones are left out.
 	Docs(collection int64, ids []string, body bool) ([]Doc, error)
@@ -147,20 +148,26 @@ type Reader interface {
 	At(collection int64, seqs []int64) ([]Doc, error)
 	// List reads documents until each fails. each must not keep its argument, but may keep the body.
 	List(collection int64, l Listing, each func(*Doc) error) error
+	// CountSince counts the documents after a sequence.
 	CountSince(collection, since int64) (int64, error)
 	// NextExpiry returns Unix milliseconds, 0 for none.
 	NextExpiry(collection int64) (int64, error)
 	// Kept reads the kept revisions of documents without bodies, those of one document by remote and revision.
 	Kept(collection int64, ids []string) ([]Kept, error)
+	// KeptBody reads the body of a kept revision.
 	KeptBody(k KeptKey) ([]byte, error)
 	// KeptBlobs yields the bodies of kept revisions that refer to blobs.
 	KeptBlobs(collection int64, each func(body []byte) error) error
 
+	// Value returns a small value, nil for none.
 	Value(space, key string) ([]byte, error)
+	// Values yields the values of a space by key.
 	Values(space string, each func(key string, value []byte)) error
 	// NthValue returns a value by its place in the order of values, nil if there are fewer.
 	NthValue(space string, n int) ([]byte, error)
+	// Conflicts reads the log of conflicts, the latest first.
 	Conflicts(collection, id string, before int64, limit int) ([]Conflict, error)
+	// HasBlob reports whether a content is there. A Writer also keeps it there until its end.
 	HasBlob(digest string) (bool, error)
 
 	// End ends the transaction, and undoes what a Writer has not committed.
@@ -173,13 +180,19 @@ type Writer interface {
 	// Flush writes a batch within the transaction, so that reads see it. Undo undoes what was written
 	// since the last Mark.
 	Flush(b *Batch) error
+	// Mark sets the place to which Undo goes back.
 	Mark() error
+	// Undo goes back to the last Mark.
 	Undo() error
 	// MarkRun notes known of the documents in a run of sequences of which nothing is known or kept.
 	MarkRun(collection int64, known string, from, to int64) (changed int64, err error)
+	// AddCollection makes a collection.
 	AddCollection(scope, name string) (Collection, error)
+	// DropCollection removes a collection with its rows.
 	DropCollection(number int64) error
+	// DropValuesUpTo removes the values of a space that are not greater than value.
 	DropValuesUpTo(space string, value []byte) error
+	// PruneConflicts shortens the log to so many entries and bytes of bodies.
 	PruneConflicts(entries, bytes int64) error
 	// Failed returns why the transaction cannot be committed any more.
 	Failed() error
@@ -200,9 +213,11 @@ type Database interface {
 	Name() string
 	// Place returns the URL without a password.
 	Place() string
+	// Identity returns what the database is.
 	Identity() Identity
 	// Source is the source of the node's versions at present.
 	Source() [16]byte
+	// Read begins to read a snapshot.
 	Read(ctx context.Context) (Reader, error)
 	// Write waits for the lock of all writers.
 	Write(ctx context.Context) (Writer, State, error)
@@ -211,6 +226,7 @@ type Database interface {
 	// Lease reports whether this node holds, and renews, a duty that one node has at a time.
 	Lease(ctx context.Context, duty string) bool
 	Blobs
+	// Close gives up the node's lease and its connections.
 	Close()
 }
 
@@ -218,12 +234,15 @@ type Database interface {
 type Blobs interface {
 	// NewBlob begins a content; its number names the chunks that are put.
 	NewBlob(ctx context.Context) (upload int64, err error)
+	// PutChunk stores a part of a content, by its place from 0.
 	PutChunk(ctx context.Context, upload int64, n int, data []byte) error
 	// EndBlob gives a complete content its digest.
 	EndBlob(ctx context.Context, upload int64, digest string, size int64) error
+	// DropBlob removes a content.
 	DropBlob(ctx context.Context, upload int64) error
 	// FindBlob returns the size of a content, and ok if it is there.
 	FindBlob(ctx context.Context, digest string) (upload, size int64, ok bool, err error)
+	// Chunk reads a part of a content.
 	Chunk(ctx context.Context, upload int64, n int) ([]byte, error)
 	// OldBlobs lists contents that nobody has stored or referred to for a while.
 	OldBlobs(ctx context.Context, age time.Duration) (digests []string, err error)
@@ -246,5 +265,6 @@ type Options struct {
 type Engine interface {
 	// Opens reports whether the URL is one of this engine.
 	Opens(url string) bool
+	// Open opens a database, and creates a missing one unless o forbids.
 	Open(ctx context.Context, url string, o Options) (Database, error)
 }
