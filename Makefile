@@ -109,8 +109,8 @@ microbench: ## run the Go benchmarks, or those that match BENCH
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 .PHONY: bench-query
-bench-query: ## compare queries over 100,000 documents with SQL of SQLite's own that asks the same, and full-text searches with plain FTS5, in three minutes
-	@go test -count=1 -run '^Test(Search)?Ratios$$' -v ./internal/store -ratios 100000 | grep -v INFO
+bench-query: ## compare queries over 100,000 documents with SQL of SQLite's own that asks the same, full-text searches with plain FTS5, and searches of vectors with a scan, in five minutes
+	@go test -count=1 -run '^Test(Search|Vector)?Ratios$$' -v ./internal/store -ratios 100000 | grep -v INFO
 
 .PHONY: bench-live
 bench-live: ## measure what live queries cost those who write, and how soon they tell of a change, in two minutes

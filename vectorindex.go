@@ -47,12 +47,12 @@ type VectorIndex struct {
 	Centroids int
 
 	// Probes is how many lists a search looks into, unless the query says it. Zero means a
-	// twentieth of Centroids, and 8 at least.
+	// tenth of Centroids, and 8 at least.
 	Probes int
 
 	// MinTraining is how many vectors there are before lists are made; until then searches are
 	// exact. MaxTraining is how many of the vectors the lists are derived from, at most. Zero means
-	// 25 and 64 for each of Centroids.
+	// 25 and 32 for each of Centroids.
 	MinTraining, MaxTraining int
 
 	// Lazy leaves it to the program to make the vectors, out of the values of Expression: see

@@ -51,7 +51,7 @@ func newIndexCreate(a *app) *cobra.Command {
 	c.Flags().IntVar(&flags.vector.Dimensions, "dimensions", 0, "how many numbers a vector has, 2 to 4096 (with --vector)")
 	c.Flags().StringVar(&flags.metric, "metric", "", "euclideanSquared (the default), euclidean, cosine or dot (with --vector)")
 	c.Flags().IntVar(&flags.vector.Centroids, "centroids", 0, "how many lists the vectors are divided into, for quicker and approximate searches; 0 for exact ones (with --vector)")
-	c.Flags().IntVar(&flags.vector.Probes, "probes", 0, "how many of the lists a search looks into (with --centroids; default: a twentieth, and 8 at least)")
+	c.Flags().IntVar(&flags.vector.Probes, "probes", 0, "how many of the lists a search looks into (with --centroids; default: a tenth, and 8 at least)")
 	c.Flags().BoolVar(&flags.vector.Lazy, "lazy", false, "a program sets the vectors (with --vector)")
 	c.Flags().StringVar(&flags.where, "where", "", "`EXPR`: only documents for which it is true")
 	oneOf(c, "value", "array", "fulltext", "vector")

@@ -36,7 +36,16 @@ func (tx *Tx) forgetKnown(c *Collection, id string, remote Remote) error {
 	if err != nil || head == nil {
 		return err
 	}
+	kept, err := tx.keptOf(c, head)
+	if err != nil {
+		return err
+	}
 	head.remote = head.remote.without(remote, head.Rev.ID)
+	flags, err := tx.tidy(c, head, kept) // what the remote alone has is no base any more
+	if err != nil {
+		return err
+	}
+	head.setFlags(head.flags&^(flagKept|flagConflicted) | flags)
 	return tx.rows.mark(c, head, more)
 }
 

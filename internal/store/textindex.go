@@ -87,6 +87,10 @@ func (c catalog) TextIndexes(of plan.Collection) (names []string) {
 // textFault describes an error of a transaction whose changes full-text indexes have to follow. SQLite does not tell
 // which table is damaged.
 func textFault(err error, op, subject string) error {
+	if errors.Is(err, sqlite3.MISMATCH) {
+		return fault.TooNew.Says("another version of Tandem has built a full-text index of it anew").
+			Try("open the database again, or update this program").In(op, subject).Because(err)
+	}
 	if errors.Is(err, sqlite3.CORRUPT) || errors.Is(err, sqlite3.CONSTRAINT) {
 		return fault.CorruptData.Says("a full-text index, or the database file, is damaged").
 			Try("compact the database, which builds a damaged index anew; or restore it from a backup").In(op, subject).Because(err)

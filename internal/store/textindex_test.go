@@ -450,3 +450,60 @@ func TestAWriteThatADamagedFullTextIndexCannotFollowSaysWhatHelps(t *testing.T) 
 	}
 	matches(t, db, "texts", "run", "a", "d")
 }
+
+// A document for which a function of an index fails is not in the index, and can be saved: it may come from a peer.
+func TestADocumentThatAnIndexCannotTakeIsSaved(t *testing.T) {
+	t.Parallel()
+	db := open(t, store.Options{})
+	c := defaults(t, db)
+	const failing = "regexp_like(text, pattern)"
+	createIndex(t, db, store.Index{Name: "words", Expressions: []string{"text"}, Where: failing, Text: &fulltext.Options{}})
+	createIndex(t, db, store.Index{Name: "value", Expressions: []string{failing}})
+	createIndex(t, db, store.Index{Name: "part", Expressions: []string{"text"}, Where: failing})
+	createIndex(t, db, store.Index{Name: "items", Array: "tags", Where: failing})
+	near := flat
+	near.Where = failing
+	createIndex(t, db, near)
+	save(t, db, c, "bad", `{"text":"abc","pattern":"(","tags":[1],"v":[1,2]}`)
+	save(t, db, c, "good", `{"text":"abc","pattern":"b","tags":[1],"v":[1,2]}`)
+	matches(t, db, "words", "abc", "good")
+	save(t, db, c, "good", `{"text":"abc","pattern":"(","tags":[1],"v":[1,2]}`)
+	save(t, db, c, "bad", `{"text":"abc","pattern":"b","tags":[1],"v":[1,2]}`)
+	matches(t, db, "words", "abc", "bad")
+	ranks(t, db, nearest([]float32{0, 0}, "", 9), "bad")
+	sound(t, db)
+	view(t, db, func(tx *store.Tx) error {
+		if _, err := search(tx, "SELECT 1 FROM _ WHERE regexp_like(text, '(' || pattern)"); !errors.Is(err, fault.InvalidQuery) {
+			t.Errorf("a query: got %v, want %v", err, fault.InvalidQuery)
+		}
+		return nil
+	})
+}
+
+// Two versions of Tandem may have a database open. The one whose words are others writes no words.
+func TestAnIndexOfAnotherTokenizerIsNotWritten(t *testing.T) {
+	t.Parallel()
+	db := library(t)
+	c := defaults(t, db)
+	damageText(t, db, `PRAGMA writable_schema = on; UPDATE sqlite_schema SET sql = replace(sql, '`+fulltext.Version+`', '0 of 1') WHERE name LIKE 'text_1_texts%'`)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db = openAt(t, db.Path(), store.Options{})
+	err := db.Update(background, func(tx *store.Tx) error {
+		_, err := tx.Save(c, store.Edit{ID: "a", Body: []byte(`{"title":"other"}`)})
+		return err
+	})
+	if !errors.Is(err, fault.TooNew) {
+		t.Errorf("got %v, want %v", err, fault.TooNew)
+	}
+}
+
+func TestManyEqualPrefixesAreCountedOnce(t *testing.T) {
+	t.Parallel()
+	db := library(t)
+	found, _ := find(t, db, "SELECT RANK(texts) > 0 FROM _ WHERE MATCH(texts, '"+strings.Repeat("r* ", 200)+"')")
+	if len(found) != 2 {
+		t.Errorf("got %q, want both documents", found)
+	}
+}

@@ -28,9 +28,9 @@ type VectorOptions struct {
 // The defaults, for each centroid, and how many lists at least and which part of them a query searches.
 const (
 	minTrainingEach = 25
-	maxTrainingEach = 64
+	maxTrainingEach = 32
 	leastProbes     = 8
-	probedPart      = 20
+	probedPart      = 10
 )
 
 // minTraining returns how many vectors the index has before it is trained.

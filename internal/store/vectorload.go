@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
@@ -118,21 +119,24 @@ func (tx *Tx) ofLists(s nearestSearch, from vector.From, kept *cachedVectors, kn
 	}
 	listed := kept.listed
 	kept.mu.Unlock()
-	measure := func(at int) {
-		f.numbers = append(f.numbers, set.numbers[at])
-		f.distances = append(f.distances, from.Raw(set.at(at), set.norm(at)))
-	}
-	for _, some := range places {
-		for _, at := range some {
-			if int(at) < len(set.numbers) {
-				measure(int(at))
-			}
-		}
-	}
+	all := slices.Concat(places...)
 	for at := listed; at < len(set.numbers); at++ {
-		measure(at)
+		all = append(all, int32(at))
 	}
-	return f, true, nil
+	return set.measured(from, all), true, nil
+}
+
+// measured measures the vectors at some places, with all processors.
+func (s *vectorSet) measured(from vector.From, places []int32) measured {
+	places = slices.DeleteFunc(places, func(at int32) bool { return int(at) >= len(s.numbers) })
+	f := measured{numbers: make([]int64, len(places)), distances: make([]float32, len(places))}
+	vector.Parallel(len(places), func(first, last int) {
+		for i := first; i < last; i++ {
+			at := int(places[i])
+			f.numbers[i], f.distances[i] = s.numbers[at], from.Raw(s.at(at), s.norm(at))
+		}
+	})
+	return f
 }
 
 // loadLists reads which of the vectors in memory belong to which list.

@@ -15,7 +15,7 @@ import (
 )
 
 // trainingRounds is how often the centroids move to the middle of their vectors.
-const trainingRounds = 6
+const trainingRounds = 5
 
 // trainIndex finds the centroids of an approximate index, and puts all vectors into lists, if the index has enough vectors and
 // no lists yet. Both are worked out beside other transactions; the lists are written in steps.

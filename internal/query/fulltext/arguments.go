@@ -8,15 +8,17 @@ func (o Options) Arguments() string {
 	if o.StopWords != nil {
 		stops = "=" + strings.Join(strings.Fields(strings.ReplaceAll(*o.StopWords, "\x00", " ")), " ")
 	}
-	all := []string{"-" + Language(o.Language), flag(o.IgnoreAccents), flag(o.NoStemming), stops}
+	all := []string{"-" + Language(o.Language), flag(o.IgnoreAccents), flag(o.NoStemming), stops, Version}
 	for i, a := range all {
 		all[i] = "'" + strings.ReplaceAll(a, "'", "''") + "'"
 	}
 	return strings.Join(all, " ")
 }
 
-// FromArguments returns the options that the arguments of a tokenizer stand for.
-func FromArguments(args []string) (o Options) {
+// FromArguments returns the options that the arguments of a tokenizer stand for, and whether their words are those of this
+// version.
+func FromArguments(args []string) (o Options, same bool) {
+	same = len(args) == 5 && args[4] == Version
 	for len(args) < 4 {
 		args = append(args, "-")
 	}
@@ -25,7 +27,7 @@ func FromArguments(args []string) (o Options) {
 	if stops, ok := strings.CutPrefix(args[3], "="); ok {
 		o.StopWords = &stops
 	}
-	return o
+	return o, same
 }
 
 func flag(is bool) string {

@@ -96,7 +96,10 @@ func TestTheArgumentsOfATokenizerAreItsOptions(t *testing.T) {
 		for _, a := range strings.Split(strings.Trim(text, "'"), "' '") {
 			args = append(args, strings.ReplaceAll(a, "''", "'"))
 		}
-		got := fulltext.FromArguments(args)
+		got, same := fulltext.FromArguments(args)
+		if _, other := fulltext.FromArguments(append(args[:4:4], "0 of 1")); !same || other {
+			t.Errorf("%s: got %v and with another version %v, want that only the first is of this one", text, same, other)
+		}
 		if got.Language != o.Language || got.IgnoreAccents != o.IgnoreAccents || got.NoStemming != o.NoStemming ||
 			(got.StopWords == nil) != (o.StopWords == nil) || o.StopWords != nil && *got.StopWords != own {
 			t.Errorf("got %+v from %s, want %+v", got, text, o)

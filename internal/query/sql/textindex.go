@@ -23,7 +23,7 @@ type TextIndex struct {
 }
 
 // TextTriggerVersion changes with the text of [TextIndex.Create].
-const TextTriggerVersion = "1"
+const TextTriggerVersion = "2"
 
 // Table returns the table of FTS5. Its own tables have this name and a suffix, and no other name ends in the same way.
 func (x TextIndex) Table() string { return x.Name + " index" }
@@ -34,7 +34,8 @@ func (x TextIndex) Terms() string { return x.Name + " terms" }
 // Places returns a table with the place of each word.
 func (x TextIndex) Places() string { return x.Name + " places" }
 
-func (x TextIndex) changed() string { return x.Name + " changed" }
+// Changed returns the table of the sequences that the index has to follow.
+func (x TextIndex) Changed() string { return x.Name + " changed" }
 
 func (x TextIndex) triggers() []string {
 	return []string{x.Name + " insert", x.Name + " update", x.Name + " delete", x.Name + " apply"}
@@ -56,7 +57,7 @@ func (x TextIndex) Create() string {
 		changed, when = "UPDATE", ""
 	}
 	note := func(sequences string) string {
-		return "INSERT INTO " + identifier(x.changed()) + " VALUES " + sequences + " ON CONFLICT DO NOTHING; SELECT tandem_changed(" + quoted(x.Name) + ");"
+		return "INSERT INTO " + identifier(x.Changed()) + " VALUES " + sequences + " ON CONFLICT DO NOTHING; SELECT tandem_changed(" + quoted(x.Name) + ");"
 	}
 	return fmt.Sprintf(`CREATE VIRTUAL TABLE %[1]s USING fts5(%[2]s, content='', contentless_delete=1, tokenize=%[3]s);
 CREATE VIRTUAL TABLE %[4]s USING fts5vocab(%[1]s, 'col');
@@ -70,7 +71,7 @@ CREATE TRIGGER %[9]s AFTER INSERT ON %[10]s BEGIN %[11]s END;
 CREATE TRIGGER %[12]s AFTER DELETE ON %[10]s BEGIN %[13]s END;
 CREATE TRIGGER %[14]s AFTER %[15]s ON %[10]s%[16]s BEGIN %[17]s END;
 `, identifier(x.Table()), strings.Join(columns, ", "), quoted(x.Tokenizer), identifier(x.Terms()), identifier(x.Places()),
-		identifier(x.changed()), triggers[3], x.Texts(), triggers[0], x.Docs, note("(NEW.seq)"), triggers[2], note("(OLD.seq)"),
+		identifier(x.Changed()), triggers[3], x.Texts(), triggers[0], x.Docs, note("(NEW.seq)"), triggers[2], note("(OLD.seq)"),
 		triggers[1], changed, when, note("(OLD.seq), (NEW.seq)"))
 }
 
@@ -80,7 +81,7 @@ func (x TextIndex) Drop() string {
 	for _, name := range x.triggers() {
 		b.WriteString("DROP TRIGGER IF EXISTS " + identifier(name) + "; ")
 	}
-	for _, name := range []string{x.Terms(), x.Places(), x.Table(), x.changed()} {
+	for _, name := range []string{x.Terms(), x.Places(), x.Table(), x.Changed()} {
 		b.WriteString("DROP TABLE IF EXISTS " + identifier(name) + "; ")
 	}
 	return b.String()
@@ -88,21 +89,21 @@ func (x TextIndex) Drop() string {
 
 // Parts returns the names of tables and triggers.
 func (x TextIndex) Parts() []string {
-	return append(x.triggers(), x.Table(), x.Terms(), x.Places(), x.changed())
+	return append(x.triggers(), x.Table(), x.Terms(), x.Places(), x.Changed())
 }
 
 // Fill returns the SQL that notes the documents with sequences above ?1 and up to ?2.
 func (x TextIndex) Fill() string {
-	return "INSERT INTO " + identifier(x.changed()) + " SELECT seq FROM " + x.Docs + " WHERE seq > ?1 AND seq <= ?2 ON CONFLICT DO NOTHING"
+	return "INSERT INTO " + identifier(x.Changed()) + " SELECT seq FROM " + x.Docs + " WHERE seq > ?1 AND seq <= ?2 ON CONFLICT DO NOTHING"
 }
 
 // ApplyText returns the SQL that has the index of a name follow what was noted.
 func ApplyText(name string) string {
-	return "DELETE FROM " + identifier(TextIndex{Name: name}.changed())
+	return "DELETE FROM " + identifier(TextIndex{Name: name}.Changed())
 }
 
 // Waiting returns the SQL that counts what is noted and not yet in the index.
-func (x TextIndex) Waiting() string { return "SELECT count(*) FROM " + identifier(x.changed()) }
+func (x TextIndex) Waiting() string { return "SELECT count(*) FROM " + identifier(x.Changed()) }
 
 // Texts returns a SELECT of the sequences and texts of the documents d.
 func (x TextIndex) Texts() string {

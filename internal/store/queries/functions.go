@@ -55,7 +55,7 @@ func (r *Runner) register(c *sqlite3.Conn) error {
 		scalar(c, "tandem_untag", 1, func(ctx sqlite3.Context, a []sqlite3.Value) { give(ctx, decode(a[0]).Untagged()) }),
 		scalar(c, "tandem_text_only", 1, textOnly),
 		scalar(c, "tandem_like", 3, func(ctx sqlite3.Context, a []sqlite3.Value) {
-			giveOrFail(ctx)(function.Like(decode(a[0]), decode(a[1]), collationOf(a[2])))
+			r.giveOrFail(ctx)(function.Like(decode(a[0]), decode(a[1]), collationOf(a[2])))
 		}),
 		scalar(c, "tandem_in", 3, in),
 		scalar(c, "tandem_any", 2, func(ctx sqlite3.Context, a []sqlite3.Value) {
@@ -67,7 +67,7 @@ func (r *Runner) register(c *sqlite3.Conn) error {
 		scalar(c, "tandem_meta", 5, meta),
 	}
 	for _, f := range function.All() {
-		errs = append(errs, registerFunction(c, f))
+		errs = append(errs, r.registerFunction(c, f))
 	}
 	return errors.Join(append(errs, r.registerAggregates(c, paths), r.registerGrouped(c), r.registerItems(c, paths), r.registerTexts(c, paths), r.registerVectors(c, paths), registerCollations(c))...)
 }
@@ -199,7 +199,7 @@ func meta(ctx sqlite3.Context, a []sqlite3.Value) {
 
 // registerFunction registers a function of queries. If the function depends on the time zone or a
 // collation, its last argument is the name of that.
-func registerFunction(c *sqlite3.Conn, f *function.Function) error {
+func (r *Runner) registerFunction(c *sqlite3.Conn, f *function.Function) error {
 	flags := pure
 	if f.Local {
 		flags = sqlite3.INNOCUOUS
@@ -218,17 +218,20 @@ func registerFunction(c *sqlite3.Conn, f *function.Function) error {
 			a = a[:len(a)-1]
 			env = environment(f, last)
 		}
-		giveOrFail(ctx)(f.Call(env, decodeAll(a)))
+		r.giveOrFail(ctx)(f.Call(env, decodeAll(a)))
 	})
 }
 
-func giveOrFail(ctx sqlite3.Context) func(value.Value, error) {
+// giveOrFail sets a function's result. The error of a function fails a query. An index has MISSING in its place: a document
+// that a peer has sent must not fail the commit.
+func (r *Runner) giveOrFail(ctx sqlite3.Context) func(value.Value, error) {
 	return func(v value.Value, err error) {
-		if err != nil {
+		switch {
+		case err == nil:
+			give(ctx, v)
+		case r.asking > 0:
 			ctx.ResultError(err)
-			return
 		}
-		give(ctx, v)
 	}
 }
 

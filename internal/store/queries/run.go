@@ -20,6 +20,7 @@ type Runner struct {
 	calls int64                    // to find a property, since watch was set
 	watch func(int64) error        // nil if nobody does
 
+	asking  int       // queries that take a step; a function that fails then fails them
 	cursors []*cursor // in the items of arrays, by number; nil where one was closed
 	grouped groupedRows
 	another bool // statement has to take the place of the last one, which has failed
@@ -192,10 +193,16 @@ type Rows struct {
 
 // Next advances to the next row and reports whether there is one.
 func (r *Rows) Next() bool {
-	if r.stmt == nil || r.stmt.Step() {
+	if r.stmt == nil || r.step() {
 		return r.stmt != nil
 	}
 	return r.runner.another && r.sort() && r.Next()
+}
+
+func (r *Rows) step() bool {
+	r.runner.asking++
+	defer func() { r.runner.asking-- }()
+	return r.stmt.Step()
 }
 
 // sort begins the query anew with the statement that always ends.

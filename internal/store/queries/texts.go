@@ -60,7 +60,8 @@ func (r *Runner) EnableFullText() error {
 // ApplyTexts has the full-text indexes follow what the transaction has changed.
 func (r *Runner) ApplyTexts() error {
 	for name := range r.changed {
-		if err := r.ApplyText(name); err != nil && !strings.Contains(err.Error(), "no such table") { // the index may be gone
+		err := r.ApplyText(name)
+		if err != nil && !strings.HasSuffix(err.Error(), "no such table: "+sql.TextIndex{Name: name}.Changed()) { // the index may be gone
 			return err
 		}
 	}
@@ -89,13 +90,22 @@ func (r *Runner) HasChangedTexts() bool { return len(r.changed) > 0 }
 func (r *Runner) ForgetChanges() { clear(r.changed) }
 
 // tokenizer gives the words of a text to FTS5.
-type tokenizer struct{ words *fulltext.Tokenizer }
-
-func newTokenizer(args []string) (fts5.Tokenizer, error) {
-	return tokenizer{fulltext.NewTokenizer(fulltext.FromArguments(args))}, nil
+type tokenizer struct {
+	words *fulltext.Tokenizer
+	same  bool // the index has the words of this version
 }
 
+func newTokenizer(args []string) (fts5.Tokenizer, error) {
+	o, same := fulltext.FromArguments(args)
+	return tokenizer{fulltext.NewTokenizer(o), same}, nil
+}
+
+// Tokenize fails with [sqlite3.MISMATCH] for an index that another version of this package has built meanwhile.
+
 func (t tokenizer) Tokenize(_ fts5.TokenizeFlag, text, _ string, token fts5.TokenCallback) error {
+	if !t.same {
+		return sqlite3.MISMATCH
+	}
 	return t.words.Each(text, func(w fulltext.Word) error { return token(0, w.Text, w.Start, w.End) })
 }
 

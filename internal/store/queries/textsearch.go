@@ -19,13 +19,19 @@ func (r *Runner) Totals(x sql.TextIndex, s fulltext.Search) (string, error) {
 		return "", err
 	}
 	var b []byte
+	known := map[string][]byte{} // a search may have a phrase many times
 	for _, p := range s.Phrases() {
-		if err := r.count(x, p); err != nil {
-			return "", err
+		totals, there := known[p.Query()]
+		if !there {
+			if err := r.count(x, p); err != nil {
+				return "", err
+			}
+			for _, n := range r.hits {
+				totals = binary.LittleEndian.AppendUint64(totals, uint64(n))
+			}
+			known[p.Query()] = totals
 		}
-		for _, n := range r.hits {
-			b = binary.LittleEndian.AppendUint64(b, uint64(n))
-		}
+		b = append(b, totals...)
 	}
 	return string(b), nil
 }
