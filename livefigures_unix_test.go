@@ -40,6 +40,14 @@ func TestLiveFigures(t *testing.T) {
 		}
 		t.Logf("%s: %s", kind.name, f.afterOneChange(t))
 	}
+	f := liveFigure{db: db, c: c, q: query(t, db, "SELECT n, text FROM _ WHERE n = $x"), listeners: 1000, many: 1000}
+	for _, writers := range []int{1, 8} {
+		t.Logf("1000 queries of a document each, %d writers: %s", writers, f.besideWriters(t, writers))
+	}
+	for i := range 1000 {
+		save(t, c, strconv.Itoa(i), liveBody(i))
+	}
+	t.Logf("1000 queries of a document each: %s", f.afterChangesOfOne(t))
 }
 
 func liveBody(n int) string {
@@ -145,6 +153,26 @@ func (f *liveFigure) afterOneChange(t *testing.T) string {
 	after := f.db.LiveStats()
 	return fmt.Sprintf("a change reaches half of the listeners after %v, all after %v; in an idle second %d runs, %d wake-ups",
 		medians[6].Round(10*time.Microsecond), lasts[6].Round(10*time.Microsecond), after.Runs-before.Runs, after.Wakes-before.Wakes)
+}
+
+// afterChangesOfOne measures how long a change takes to the only listener that it affects.
+func (f *liveFigure) afterChangesOfOne(t *testing.T) string {
+	defer f.begin(t)()
+	before := f.db.LiveStats()
+	var all []time.Duration
+	for i := range 12 {
+		time.Sleep(400 * time.Millisecond)
+		for len(f.times) > 0 {
+			<-f.times
+		}
+		began := time.Now()
+		save(t, f.c, "7", fmt.Sprintf(`{"n":7,"text":"changed %d times"}`, i+1))
+		all = append(all, (<-f.times).Sub(began))
+	}
+	slices.Sort(all)
+	after := f.db.LiveStats()
+	return fmt.Sprintf("a change reaches the listener after %v, at most %v; %d runs, %d spared", all[6].Round(10*time.Microsecond),
+		all[11].Round(10*time.Microsecond), after.Runs-before.Runs, after.Spared-before.Spared)
 }
 
 // liveProcessorTime returns how long the processors have worked for this process.

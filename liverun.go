@@ -72,7 +72,7 @@ func (l *liveQuery) query(params map[string]value.Value) live.Query[liveResult] 
 	run := &liveRun{q: &Query{db: l.q.db, text: l.q.text, plan: l.q.plan.Keyed()}, params: params, options: options, of: l.of}
 	run.shown = len(l.q.plan.Columns)
 	run.feedOnly = l.q.plan.ReadsOnlyFeed()
-	q := live.Query[liveResult]{Key: run.key(), Run: run.run}
+	q := live.Query[liveResult]{Key: run.key(), Run: run.run, Affected: affected(l.q.plan, params)}
 	for _, c := range l.of {
 		q.Of = append(q.Of, followed{l.q.db.store, c})
 	}
@@ -86,13 +86,19 @@ type followed struct {
 }
 
 // Follow implements [live.Collection].
-func (f followed) Follow() live.Feed { return feed{f.db.Subscribe(f.Collection)} }
+func (f followed) Follow() live.Feed { return feed{f.db.SubscribeDocuments(f.Collection)} }
 
 // feed has the commits in a collection.
 type feed struct{ *store.Subscription }
 
 // C implements [live.Feed].
 func (f feed) C() <-chan struct{} { return f.Subscription.C }
+
+// Changes implements [live.Feed].
+func (f feed) Changes() (count uint64, changes any, known bool) {
+	count, all, known := f.Documents()
+	return count, changed(all), known
+}
 
 // collections returns the collections that have the names in the query now.
 func (q *Query) collections(ctx context.Context) (all []*store.Collection, err error) {

@@ -27,6 +27,9 @@ type Feed interface {
 	C() <-chan struct{}
 	// Count returns the number of commits so far.
 	Count() uint64
+	// Changes returns the number of commits so far, and what these have changed since the last call. It reports false
+	// if that is not known.
+	Changes() (count uint64, changes any, known bool)
 	// Close closes the feed.
 	Close()
 }
@@ -38,6 +41,10 @@ type Query[R any] struct {
 
 	// Run runs the query. It gets the outcome of its last run, nil for none.
 	Run func(ctx context.Context, last *Outcome[R]) Outcome[R]
+
+	// Affected reports whether changes in a collection, as its feed tells them, may change the result. Nil is always.
+	// The hub calls it with its lock held, one call at a time.
+	Affected func(of Collection, changes any) bool
 }
 
 // Outcome is what a run has brought.
@@ -81,6 +88,7 @@ type Hub[R any] struct {
 type Stats struct {
 	Runs    int // of queries
 	Skipped int // runs that read nothing, since the result could not differ
+	Spared  int // runs that did not begin, since the changes did not affect the query
 	Wakes   int // of goroutines
 }
 

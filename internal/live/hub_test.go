@@ -27,6 +27,8 @@ type collection struct {
 
 	mu   sync.Mutex
 	wake []chan struct{}
+
+	changes []string // of the commits since somebody has asked
 }
 
 func (c *collection) Number() int64 { return c.number }
@@ -59,7 +61,15 @@ type feed struct {
 
 func (f *feed) C() <-chan struct{} { return f.wake }
 func (f *feed) Count() uint64      { return f.c.count.Load() }
-func (f *feed) Close()             { f.c.feeds.Add(-1) }
+func (f *feed) Changes() (uint64, any, bool) {
+	f.c.mu.Lock()
+	defer f.c.mu.Unlock()
+	changes := f.c.changes
+	f.c.changes = nil
+	return f.c.count.Load(), changes, len(changes) > 0
+}
+
+func (f *feed) Close() { f.c.feeds.Add(-1) }
 
 // script is a query whose results a test sets.
 type script struct {
@@ -405,5 +415,42 @@ func TestAClosedHubRefusesFollowers(t *testing.T) {
 		if _, err := h.Follow(s.query()); !errors.Is(err, live.ErrClosed) {
 			t.Errorf("got %v, want %v", err, live.ErrClosed)
 		}
+	})
+}
+
+func TestAQueryThatACommitDoesNotAffectDoesNotRun(t *testing.T) {
+	inBubble(t, func(t *testing.T, h *live.Hub[string], c *collection) {
+		s := &script{key: "q", of: []live.Collection{c}, result: "one"}
+		q := s.query()
+		q.Affected = func(_ live.Collection, changes any) bool { return slices.Contains(changes.([]string), "mine") }
+		f, err := h.Follow(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want(t, "the first result", next(t, f), "one")
+		change := func(what string) {
+			c.mu.Lock()
+			c.changes = append(c.changes, what)
+			c.mu.Unlock()
+			c.commit()
+			time.Sleep(time.Second)
+		}
+		for range 5 {
+			change("another")
+		}
+		want(t, "runs after changes that do not affect it", s.runs(), 1)
+		later, err := h.Follow(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want(t, "a later follower's result", next(t, later), "one")
+		want(t, "runs for a later follower", s.runs(), 1)
+		s.set(func() { s.result = "two" })
+		change("mine")
+		want(t, "the result after a change that affects it", next(t, f), "two")
+		s.set(func() { s.result = "three" })
+		c.commit() // nobody knows what it has changed
+		want(t, "the result after an unknown change", next(t, f), "three")
+		want(t, "runs that were spared", h.Stats().Spared, 5)
 	})
 }

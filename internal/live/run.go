@@ -61,6 +61,15 @@ func (r *run[R]) isRecent() bool {
 	return r.number > 0
 }
 
+// sees notes that the result is that of so many commits in a source.
+func (r *run[R]) sees(s *source[R], count uint64) {
+	for i, of := range r.sources {
+		if of == s {
+			r.seen[i] = count
+		}
+	}
+}
+
 // begin notes what the run is going to see, and returns the outcome of the one before. That is nil
 // if the run must not be skipped: a follower wants a result that is not kept.
 func (r *run[R]) begin(now time.Time) *Outcome[R] {

@@ -4,7 +4,7 @@ import "time"
 
 // source is a collection that followed queries read. Its hub's mutex guards it.
 type source[R any] struct {
-	number    int64
+	of        Collection
 	feed      Feed
 	users     int
 	calm      map[*run[R]]uint64 // queries that have yet to hear of a commit, with the commits they have seen
@@ -17,7 +17,7 @@ func (h *Hub[R]) source(c Collection) *source[R] {
 	s := h.sources[c.Number()]
 	if s == nil {
 		s = &source[R]{
-			number: c.Number(), feed: c.Follow(), calm: map[*run[R]]uint64{},
+			of: c, feed: c.Follow(), calm: map[*run[R]]uint64{},
 			expecting: make(chan struct{}, 1), gone: make(chan struct{}),
 		}
 		h.sources[c.Number()] = s
@@ -39,7 +39,7 @@ func (s *source[R]) expect(r *run[R], seen uint64) {
 func (s *source[R]) leave(h *Hub[R], r *run[R]) {
 	delete(s.calm, r)
 	if s.users--; s.users == 0 {
-		delete(h.sources, s.number)
+		delete(h.sources, s.of.Number())
 		s.feed.Close()
 		close(s.gone)
 	}
@@ -62,7 +62,9 @@ func (h *Hub[R]) watch(s *source[R]) {
 				if !open {
 					return
 				}
-				h.changed(s)
+				if !s.rest(h.changed(s)) {
+					return
+				}
 			}
 		}
 	}
@@ -74,17 +76,41 @@ func (h *Hub[R]) anyCalm(s *source[R]) bool {
 	return len(s.calm) > 0
 }
 
-// changed queues the queries that have not seen the latest commit.
-func (h *Hub[R]) changed(s *source[R]) {
+// changed queues the queries that have not seen the latest commit and may be affected by it. It returns how long that took.
+func (h *Hub[R]) changed(s *source[R]) time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	began := time.Now()
 	h.stats.Wakes++
-	count := s.feed.Count()
+	count, changes, known := s.feed.Changes()
 	for r, seen := range s.calm {
-		if seen != count {
+		switch {
+		case seen >= count:
+		case known && r.query.Affected != nil && !r.query.Affected(s.of, changes):
+			h.stats.Spared++
+			s.calm[r] = count
+			r.sees(s, count)
+		default:
 			delete(s.calm, r)
 			h.enqueue(r, r.begun.Add(Pause))
 		}
+	}
+	return time.Since(began)
+}
+
+// rest waits after a look at all queries that took a while, so that a stream of commits does not keep a processor busy with
+// them. It reports false if nobody uses the source any more.
+func (s *source[R]) rest(took time.Duration) bool {
+	if took < leastRest {
+		return true
+	}
+	timer := time.NewTimer(min(mostRest*took, Pause))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-s.gone:
+		return false
 	}
 }
 

@@ -28,6 +28,8 @@ type conn struct {
 	sweepAt    int             // the number of collections in the map above that calls for a sweep
 	queries    *queries.Runner // holds the SQL functions that index expressions call; writes need them, too
 
+	recorder recorder
+
 	rest    rowRest // what writeRow has bound last
 	scratch *scratch
 	broken  bool // a panic has passed through it

@@ -25,6 +25,9 @@ type group struct {
 // caller.
 func (w *writer) commitGroup(first *request) {
 	g := &group{began: time.Now()}
+	if wanted := w.db.signals.recorded(); wanted != nil || w.c.recorder.triggers != nil {
+		w.c.record(wanted)
+	}
 	for r := first; r != nil; r = w.next(g) {
 		if r.claim() {
 			w.join(g, r)
@@ -264,7 +267,7 @@ func (w *writer) announce(g *group, due duties) {
 	case g.foreign:
 		w.db.signals.notifyAll()
 	case g.dirty:
-		w.db.signals.notify(changed)
+		w.db.signals.notify(changed, &w.c.recorder)
 	}
 	if due.wasAhead > 0 {
 		w.db.tellAhead(due.wasAhead)

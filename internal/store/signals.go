@@ -24,6 +24,11 @@ type Subscription struct {
 	count   atomic.Uint64
 	of      []int64 // numbers of collections; empty means all collections and all other commits
 	purged  []Purge // guarded by signals.mu
+
+	documents bool // it has Documents; signals.mu guards this and the following
+	changes   []DocumentChange
+	bytes     int
+	lost      bool
 }
 
 // maxPurges bounds the purges that a subscription remembers.
@@ -68,6 +73,9 @@ func (sub *Subscription) Close() {
 	defer sub.signals.mu.Unlock()
 	if _, open := sub.signals.subs[sub]; open {
 		delete(sub.signals.subs, sub)
+		if sub.documents {
+			sub.signals.documented.Add(-1)
+		}
 		close(sub.c)
 	}
 }
@@ -94,7 +102,8 @@ func (sub *Subscription) Purged() []Purge {
 
 // signals distributes news of commits. Its zero value has no subscribers.
 type signals struct {
-	expiry chan<- struct{} // capacity 1
+	expiry     chan<- struct{} // capacity 1
+	documented atomic.Int64    // subscriptions with Documents
 
 	mu     sync.Mutex // guards the following
 	subs   map[*Subscription]struct{}
@@ -102,11 +111,14 @@ type signals struct {
 }
 
 // notify wakes the subscribers of the changed collections, and those without a filter.
-func (s *signals) notify(changed []int64) {
+func (s *signals) notify(changed []int64, r *recorder) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for sub := range s.subs {
 		if len(sub.of) == 0 || slices.ContainsFunc(changed, sub.follows) {
+			if sub.documents {
+				sub.note(r)
+			}
 			sub.tell()
 		}
 	}
@@ -117,6 +129,9 @@ func (s *signals) notifyAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for sub := range s.subs {
+		if sub.documents {
+			sub.lose()
+		}
 		sub.tell()
 	}
 }
