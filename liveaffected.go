@@ -10,18 +10,25 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// changed returns documents before and after changes. All live queries look at the same.
-func changed(all []store.DocumentChange) (documents []*eval.Document) {
-	for _, c := range all {
+// changeSet has the documents before and after changes, for all live queries. The hub's lock guards it.
+type changeSet struct {
+	raw  []store.DocumentChange
+	read []*eval.Document
+}
+
+// documents reads the documents, when a query first looks at them.
+func (s *changeSet) documents() []*eval.Document {
+	for _, c := range s.raw {
 		for _, d := range []*store.ChangedDocument{c.Before, c.After} {
 			if d != nil {
-				documents = append(documents, &eval.Document{
+				s.read = append(s.read, &eval.Document{
 					ID: d.ID, Sequence: int64(d.Sequence), Deleted: d.Deleted, Expiration: d.Expiry, Revision: d.Rev, Body: value.FromJSON(d.Body),
 				})
 			}
 		}
 	}
-	return documents
+	s.raw = nil
+	return s.read
 }
 
 // affected returns what reports whether changes may change the result of a query: one of the documents passes its conditions, as
@@ -32,11 +39,7 @@ func affected(q *plan.Query, params map[string]value.Value) func(live.Collection
 		return nil
 	}
 	return func(_ live.Collection, changes any) bool {
-		documents, ok := changes.([]*eval.Document)
-		if !ok {
-			return true
-		}
-		for _, d := range documents {
+		for _, d := range changes.(*changeSet).documents() {
 			if filter.Passes(d) {
 				return true
 			}

@@ -97,7 +97,7 @@ func (f feed) C() <-chan struct{} { return f.Subscription.C }
 // Changes implements [live.Feed].
 func (f feed) Changes() (count uint64, changes any, known bool) {
 	count, all, known := f.Documents()
-	return count, changed(all), known
+	return count, &changeSet{raw: all}, known
 }
 
 // collections returns the collections that have the names in the query now.

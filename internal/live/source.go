@@ -5,6 +5,7 @@ import "time"
 // source is a collection that followed queries read. Its hub's mutex guards it.
 type source[R any] struct {
 	of        Collection
+	owed      time.Duration // rest for looks at queries; only the watcher uses it
 	feed      Feed
 	users     int
 	calm      map[*run[R]]uint64 // queries that have yet to hear of a commit, with the commits they have seen
@@ -98,13 +99,14 @@ func (h *Hub[R]) changed(s *source[R]) time.Duration {
 	return time.Since(began)
 }
 
-// rest waits after a look at all queries that took a while, so that a stream of commits does not keep a processor busy with
-// them. It reports false if nobody uses the source any more.
+// rest waits after looks at all queries, so that a stream of commits does not keep a processor busy with them. It reports
+// false if nobody uses the source any more.
 func (s *source[R]) rest(took time.Duration) bool {
-	if took < leastRest {
+	if s.owed += mostRest * took; s.owed < leastRest {
 		return true
 	}
-	timer := time.NewTimer(min(mostRest*took, Pause))
+	timer := time.NewTimer(min(s.owed, Pause))
+	s.owed = 0
 	defer timer.Stop()
 	select {
 	case <-timer.C:
