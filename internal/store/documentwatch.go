@@ -50,8 +50,12 @@ func (sub *Subscription) Documents() (count uint64, changes []DocumentChange, kn
 // lose gives up the changes until the next call of Documents.
 func (sub *Subscription) lose() { sub.changes, sub.bytes, sub.lost = nil, 0, true }
 
-// note takes the changes of a commit.
+// note takes the changes of a commit; nil if they are not recorded.
 func (sub *Subscription) note(r *recorder) {
+	if r == nil {
+		sub.lose()
+		return
+	}
 	of := sub.of[0]
 	changes := r.changes[of]
 	sub.bytes += r.bytes

@@ -186,7 +186,7 @@ func (w *hubWriter) announce(g *hubGroup, due duties) {
 	case g.foreign:
 		w.db.signals.notifyAll()
 	case g.changed:
-		w.db.signals.notify(w.changed(g, due))
+		w.db.signals.notify(w.changed(g, due), nil)
 	}
 	if due.wasAhead > 0 {
 		w.db.tellAhead(due.wasAhead)
