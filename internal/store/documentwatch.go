@@ -19,10 +19,10 @@ type ChangedDocument struct {
 	Body     []byte
 }
 
-// The bounds of what a subscription remembers of changed documents.
+// The bounds of what a subscription remembers of changed documents. They are low: a thousand queries look at each.
 const (
-	maxDocumentChanges = 256
-	maxDocumentBytes   = 1 << 20
+	maxDocumentChanges = 8
+	maxDocumentBytes   = 256 << 10
 )
 
 // SubscribeDocuments is [DB.Subscribe] for one collection, with [Subscription.Documents].
