@@ -37,6 +37,20 @@ func checkTree(r Rev) error {
 	return nil
 }
 
+// CheckChain reports tree IDs that are no chain: more than [DefaultHistory], or of generations that do not
+// fall. Generations may be missing. The error is [fault.BadRevisionID].
+func CheckChain(ids []ID) error {
+	if len(ids) > DefaultHistory {
+		return malformed(string(ids[0]), "the chain has more than 50 revisions")
+	}
+	for _, id := range ids {
+		if !id.IsTree() {
+			return malformed(string(id), "a chain has tree revision IDs only")
+		}
+	}
+	return checkFalling(ids)
+}
+
 func checkFalling(ids []ID) error {
 	for i := 1; i < len(ids); i++ {
 		if ids[i].Generation() >= ids[i-1].Generation() {

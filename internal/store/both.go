@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
@@ -123,23 +124,15 @@ func (tx *Tx) noteTrees(in Incoming) error {
 	if tx.db.Versioning() != Both || tx.hasTrees() {
 		return nil
 	}
-	if in.Rev.ID.Encoded().Source() != revision.LegacySource && len(in.Tree) == 0 {
+	isTree := func(id revision.ID) bool { return id.Encoded().Source() == revision.LegacySource }
+	if !isTree(in.Rev.ID) && len(in.Tree) == 0 &&
+		!slices.ContainsFunc(in.Rev.History.Previous, isTree) && !slices.ContainsFunc(in.Rev.History.Merges, isTree) {
 		return nil
 	}
 	if err := tx.beginWrite(more); err != nil {
 		return err
 	}
 	return tx.noteMet(Third)
-}
-
-// checkBoth refuses an incoming revision whose names cannot be kept.
-func (tx *Tx) checkBoth(h both.Head) error {
-	for _, id := range h.Chain() {
-		if id.Generation() > both.MaxGeneration {
-			return fault.BadRevisionID.Says("the generation of %.80q is beyond %d", id, both.MaxGeneration)
-		}
-	}
-	return revision.CheckTimes(h.Rev(), tx.now)
 }
 
 // incomingBoth describes in for the rules of both generations.
@@ -164,6 +157,9 @@ func (tx *Tx) receiveBoth(c *Collection, head, next *Document, in Incoming) (Out
 	if r.Outcome == both.Conflicting && isAfresh(h, head, in) {
 		about.Claim = head.Rev.ID
 		r = h.Receive(about)
+	}
+	if err := tx.checkNext(h, r.Head); err != nil {
+		return 0, err
 	}
 	if r.Renew {
 		r.Head = r.Head.Next(revision.NewVersion(tx.nextTime(revision.Greatest(r.Head.Rev())), tx.db.Source()), 0)

@@ -71,6 +71,9 @@ func (tx *Tx) receive(c *Collection, in Incoming) (Outcome, error) {
 	if err := tx.noteTrees(in); err != nil {
 		return 0, err
 	}
+	if tx.hasTrees() {
+		in.Rev.History.Superseded = tx.withoutForged(in.Rev.History.Superseded)
+	}
 	next, err := tx.prepareIncoming(in)
 	if err != nil {
 		return 0, fault.About(err, op, in.ID)
@@ -104,13 +107,16 @@ func (tx *Tx) prepareIncoming(in Incoming) (*Document, error) {
 	if err := revision.CheckGeneration(in.Rev.ID); err != nil {
 		return nil, err
 	}
+	if err := revision.CheckChain(in.Tree); err != nil {
+		return nil, err
+	}
 	if len(in.Body) > MaxBody {
 		return nil, tooLarge(len(in.Body))
 	}
 	rev := in.Rev
 	if tx.hasTrees() {
 		h := both.First(incomingBoth(in, false))
-		if err := tx.checkBoth(h); err != nil {
+		if err := tx.checkFirst(h); err != nil {
 			return nil, err
 		}
 		if in.Rev.ID.IsTree() || len(in.Tree) > 0 { // otherwise the tree IDs follow from the vector

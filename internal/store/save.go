@@ -256,6 +256,10 @@ func (tx *Tx) prune(rev revision.Rev, head *Document) revision.Rev {
 	if tx.hasBranches() {
 		depth = max(depth, branchHistory)
 	}
+	if tx.hasTrees() {
+		depth = max(depth, 2) + 1 // the list begins with the revision's own tree ID; a parent stays
+		keep = keepsByVersion(rev, keep)
+	}
 	return rev.Pruned(depth, keep)
 }
 

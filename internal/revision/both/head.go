@@ -92,6 +92,28 @@ func (h Head) versionOf(tree revision.ID) revision.ID {
 	return VersionOf(tree)
 }
 
+// VersionOf is the package's VersionOf with the names that h has learnt.
+func (h Head) VersionOf(tree revision.ID) revision.ID { return h.versionOf(tree) }
+
+// TreeOf returns the tree ID of a revision that h is or has seen: the one in its chain, else one that it has
+// superseded. It returns "" if h knows none.
+func (h Head) TreeOf(known revision.ID) revision.ID {
+	switch {
+	case h.Is(known):
+		return h.chain[0]
+	case known.IsTree():
+		return known
+	}
+	for _, list := range [...][]revision.ID{h.chain, h.superseded} {
+		for _, id := range list {
+			if h.versionOf(id) == known {
+				return id
+			}
+		}
+	}
+	return ""
+}
+
 // Is reports whether id, of either form, is a name of h.
 func (h Head) Is(id revision.ID) bool {
 	switch {

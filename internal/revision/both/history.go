@@ -19,6 +19,16 @@ func (h Head) Alias(known []revision.ID) revision.ID {
 	return ""
 }
 
+// MayHaveAlias reports whether a peer may know h by another tree ID than its present one: that, or one of the
+// aliases, was made by a database of both generations.
+func (h Head) MayHaveAlias() bool {
+	if !isForeign(h.chain[0]) || isMinted(h.chain[0]) {
+		return true
+	}
+	isAlias := func(id revision.ID) bool { return id != h.chain[0] && h.Is(id) }
+	return slices.ContainsFunc(h.chain, isAlias) || slices.ContainsFunc(h.superseded, isAlias)
+}
+
 // History returns the ancestors of h's tree ID for a peer of the third protocol that has the revisions
 // known, its current one first. They end at the first of these that h has seen. Generations fall by one
 // each: those without a revision carry versions that h has seen and the peer cannot know, or fillers. The

@@ -118,7 +118,3 @@ func short(encoded revision.ID) revision.ID {
 
 // generationOf returns the generation in an encoded tree ID's time.
 func generationOf(encoded revision.Time) uint64 { return uint64(encoded >> 40) }
-
-// MaxGeneration is the highest generation of a tree revision that has a version of its own: the encoded
-// tree IDs of later ones would be equal.
-const MaxGeneration = 1 << 22

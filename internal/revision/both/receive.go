@@ -163,9 +163,10 @@ func (h Head) alsoCalled(theirs Head) Result {
 	return Result{Named, next, false}
 }
 
-// Learn notes that a peer has the revision tree, which h has seen. It may return h.
+// Learn notes that a peer has the revision tree, which h has seen. It may return h. It ignores a generation
+// above [MaxAccepted].
 func (h Head) Learn(tree revision.ID) Head {
-	if !h.Seen(tree) {
+	if tree.Generation() > MaxAccepted || !h.Seen(tree) {
 		return h
 	}
 	return h.learnt([]revision.ID{tree}).Head

@@ -1,0 +1,51 @@
+package store
+
+import (
+	"slices"
+
+	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/revision/both"
+)
+
+// checkFirst refuses an incoming revision whose names cannot be kept, or leave no room for edits.
+func (tx *Tx) checkFirst(h both.Head) error {
+	if err := h.CheckGenerations(both.MaxAccepted); err != nil {
+		return err
+	}
+	return h.CheckTimes(tx.now)
+}
+
+// checkNext refuses a head that cannot be kept. Times that lay ahead before are no reason.
+func (tx *Tx) checkNext(h, next both.Head) error {
+	if err := next.CheckGenerations(both.MaxGeneration); err != nil || h.CheckTimes(tx.now) != nil {
+		return err
+	}
+	return next.CheckTimes(tx.now)
+}
+
+// withoutForged drops tree IDs that the peer says it has given up, although they contain versions that this
+// database has yet to make.
+func (tx *Tx) withoutForged(ids []revision.ID) []revision.ID {
+	latest := max(tx.db.writer.state.clock, revision.Time(tx.now.UnixNano()))
+	isForged := func(id revision.ID) bool {
+		v := both.VersionOf(id)
+		return v.Source() == tx.db.Source() && v.Time() > latest
+	}
+	if !slices.ContainsFunc(ids, isForged) {
+		return ids
+	}
+	return slices.DeleteFunc(slices.Clone(ids), isForged)
+}
+
+// keepsByVersion is keep for the tree IDs of rev: databases of both generations note what a remote has by its
+// version. A nil keep stays nil.
+func keepsByVersion(rev revision.Rev, keep func(revision.ID) bool) func(revision.ID) bool {
+	if keep == nil {
+		return nil
+	}
+	h := both.HeadOf(rev)
+	return func(id revision.ID) bool {
+		version := h.VersionOf(id)
+		return keep(id) || version != "" && keep(version)
+	}
+}
