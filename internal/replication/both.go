@@ -76,28 +76,16 @@ func (thirdOfBoth) tells(stored revision.Rev) revision.Rev { return both.HeadOf(
 func (d thirdOfBoth) named(h *outbox.Head) {
 	names := both.HeadOf(h.Rev)
 	h.Names, h.Rev = &names, names.Tree()
-	h.Known = treeName(names, h.Known)
-}
-
-// treeName returns the tree ID of a revision that a peer has.
-func treeName(h both.Head, known revision.ID) revision.ID {
-	switch {
-	case h.Is(known):
-		return h.Chain()[0]
-	case known.IsVersion():
-		for _, id := range h.Chain() {
-			if both.VersionOf(id) == known {
-				return id
-			}
-		}
-		return ""
-	}
-	return known
+	h.Known = names.TreeOf(h.Known)
 }
 
 func (thirdOfBoth) wants(ours *store.Document, _ revision.ID, c wire.Change) ruling {
 	o := offered(c.Rev, "", "")
-	return rulingOf(both.HeadOf(ours.Rev).Want(o, false), o)
+	r := rulingOf(both.HeadOf(ours.Rev).Want(o, false), o)
+	if r.known == nil {
+		r.known = []revision.ID{} // the usual ones may be versions, which mean nothing to this peer
+	}
+	return r
 }
 
 func (d thirdOfBoth) judges(ours *store.Document, p wire.Proposal) ruling {

@@ -59,7 +59,8 @@ type dialect interface {
 	// that, and may have passed it over before.
 	tellsAgain() bool
 
-	// pushesFirst reports whether a client is to push before it gets our changes.
+	// pushesFirst reports whether a client is to push before it gets those of our changes of which it may know
+	// another name.
 	pushesFirst() bool
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
@@ -183,16 +184,21 @@ func (h *host) subChanges(x *exchange, req *blip.Request) error {
 		docIDs:       idSet(wanted.DocIDs),
 		batch:        wanted.Batch,
 		replacements: wanted.Replacements,
+		awaitFirst:   h.firstOf(x),
 	})
 	x.push.set(push)
 	req.Reply(&blip.Message{})
-	h.s.spawn(func(ctx context.Context) error {
-		if h.s.pushesFirst() {
-			x.pull.awaitFirst(ctx)
-		}
-		return push.run(ctx)
-	})
+	h.s.spawn(push.run)
 	return nil
+}
+
+// firstOf returns what waits for the first proposals in a collection, or nil.
+func (h *host) firstOf(x *exchange) func(ctx context.Context) {
+	if !h.s.pushesFirst() {
+		return nil
+	}
+	until := time.Now().Add(firstProposals)
+	return func(ctx context.Context) { x.pull.awaitFirst(ctx, until) }
 }
 
 // versioningOf returns the versioning of a subscriber that does not name it, by the protocol of the

@@ -130,11 +130,11 @@ func (p *puller) hasProposed() { p.once.Do(func() { close(p.proposed) }) }
 // firstProposals is how long a client that also pushes may take to begin with that.
 const firstProposals = 2 * time.Second
 
-// awaitFirst waits until a client has made its first proposals and has sent what they offer, or for a while. A
-// client that hears of our revisions before it has pushed may take the mere name of one for an edit that is
-// later than its own.
-func (p *puller) awaitFirst(ctx context.Context) {
-	timer := time.NewTimer(firstProposals)
+// awaitFirst waits until a client has made its first proposals and has sent what they offer, at most until a
+// time. A client that hears of our revisions before it has pushed may take the mere name of one for an edit
+// that is later than its own.
+func (p *puller) awaitFirst(ctx context.Context, until time.Time) {
+	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -248,6 +248,7 @@ func (p *puller) withdrawn(req *blip.Request) error {
 	p.c.s.log.Info("the peer has withdrawn a revision", "document", id,
 		"error", req.Properties.Value(wire.PropError), "reason", req.Properties.Value(wire.PropReason))
 	p.c.s.claims.release(p.c.store().FullName(), id)
+	p.parents.take(id)
 	p.wanted.done(w)
 	req.Reply(&blip.Message{})
 	return nil

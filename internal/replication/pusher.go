@@ -275,6 +275,7 @@ func (p *pusher) read(ctx context.Context, items []*outbox.Item, limit int) erro
 			p.box.Looked(it, nil, nil)
 		}
 	}
+	p.holdBack(&page)
 	p.haveRead(page)
 	for i := range page.changes {
 		doc := &page.changes[i]
@@ -283,7 +284,7 @@ func (p *pusher) read(ctx context.Context, items []*outbox.Item, limit int) erro
 	if limit > 0 {
 		p.box.Reached(outbox.Sequence(p.feed.cursor), page.exhausted)
 	}
-	return nil
+	return p.sayNothing()
 }
 
 // haveRead takes the changes of a page off those that are to be read.

@@ -25,6 +25,7 @@ const usualEntry = 96
 // The next message could overtake one of several frames, and few peers restore the order. The reply
 // goes to the inbox.
 func (p *pusher) announce(batch []*outbox.Item) error {
+	p.opts.saysNothing = false
 	m := p.side.announcement(p.c)
 	m.Urgent, m.Compress = true, true
 	m.Body = append(make([]byte, 0, min(usualEntry*len(batch), announcementBytes+usualEntry)), '[')

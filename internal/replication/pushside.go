@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -58,6 +59,13 @@ type pushOptions struct {
 	docIDs       map[string]bool // nil means all documents
 	batch        int64           // changes in one message
 	replacements bool            // the peer accepts a newer revision than it asked for
+
+	// awaitFirst waits until a client has pushed, or for a while. The documents of which it may know another
+	// name come after that. It is nil if no document has to wait.
+	awaitFirst func(ctx context.Context)
+
+	// saysNothing makes the push tell a peer, once, that it has nothing to propose: the peer may wait for that.
+	saysNothing bool
 }
 
 // proposing pushes revisions that the peer may refuse as conflicting. The checkpoint tracks them.

@@ -40,6 +40,9 @@ func (o *Outbox) Reached(through Sequence, exhausted bool) {
 	}
 }
 
+// Pause sets whether the outbox leaves the rest of the feed unread. Meanwhile it is not idle.
+func (o *Outbox) Pause(paused bool) { o.paused = paused }
+
 // Refeed makes the outbox read the feed again, because it may have new changes.
 func (o *Outbox) Refeed() { o.exhausted = false }
 

@@ -20,6 +20,7 @@ type Outbox struct {
 	unreplied int       // bytes of revisions without a reply
 	marking   bool      // a Mark has not been answered
 	exhausted bool      // the last read reached the end of the feed
+	paused    bool      // see Pause
 	caughtUp  bool      // the peer has been told that it is caught up
 	lost      bool      // the connection has ended
 }
@@ -184,7 +185,7 @@ func (o *Outbox) announce() Step {
 	if o.answers >= o.limits.Announcements || o.in[Wanted] > o.limits.Wanted {
 		return Step{}
 	}
-	reads := !o.exhausted && o.in[Wanted]+o.in[Blocked] <= o.limits.Wanted
+	reads := !o.exhausted && !o.paused && o.in[Wanted]+o.in[Blocked] <= o.limits.Wanted
 	if len(o.parts) > 0 {
 		part := o.parts[0]
 		o.parts = o.parts[1:]

@@ -1,0 +1,57 @@
+package replication_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/replication"
+	"github.com/tandemdb/tandem/internal/store"
+)
+
+// took returns how long a session over the third protocol waits for something.
+func took(t *testing.T, a, p *peer, configure ...func(*replication.Active, *replication.Passive)) time.Duration {
+	t.Helper()
+	began := time.Now()
+	sync(t, a, p, append(configure, func(a *replication.Active, p *replication.Passive) {
+		a.Protocol, p.Protocol = replication.CBMobile3, replication.CBMobile3
+	})...)
+	return time.Since(began)
+}
+
+// Only a document that the client may know by another name waits for the client to push first.
+func TestOnlyDocumentsWithOtherNamesWaitForTheClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, again, ours := newPeerInBubble(t, store.RevTrees), newPeerInBubble(t, store.RevTrees), newPeerInBubble(t, store.Both)
+		const wait = 2 * time.Second
+		for n := range 3 {
+			app.put("a", fmt.Sprintf(`{"n":%d}`, n))
+			if got := took(t, app, ours); got >= wait {
+				t.Errorf("a client that pushes waits for %v", got)
+			}
+			if got := took(t, app, ours); got >= wait {
+				t.Errorf("a client that has nothing to push waits for %v", got)
+			}
+		}
+		pullOnly := func(a *replication.Active, _ *replication.Passive) { a.Collections[0].Push = false }
+		if got := took(t, again, ours, pullOnly); got >= wait || len(again.contents()) != 1 {
+			t.Errorf("a client that only pulls waits for %v, and has %v", got, again.contents())
+		}
+		ours.put("b", `{"n":1}`)
+		if got := took(t, again, ours, pullOnly); got < wait || len(again.contents()) != 2 {
+			t.Errorf("the name that we have made comes after %v, want at least %v; the client has %v", got, wait, again.contents())
+		}
+	})
+}
+
+// One of ours says at once that it has nothing to push.
+func TestOursSayThatTheyHaveNothingToPush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newPeerInBubble(t, store.Both), newPeerInBubble(t, store.Both)
+		b.put("a", `{"n":1}`)
+		if got := took(t, a, b); got >= 2*time.Second || len(a.contents()) != 1 {
+			t.Errorf("it waits for %v, and has %v", got, a.contents())
+		}
+	})
+}
