@@ -135,6 +135,9 @@ func (db *Database) Versioning() Versioning { return Versioning(db.store.Version
 // on. On a database that serves both it does nothing. Stop replicators and listeners first: running ones
 // continue with the old form.
 func (db *Database) ServeBothGenerations(ctx context.Context) error {
+	if err := db.toChangeAlone(ctx, "upgrade database"); err != nil {
+		return err
+	}
 	return db.store.ServeBoth(ctx)
 }
 
@@ -148,7 +151,8 @@ func (db *Database) MetGenerations() (met []int) {
 }
 
 // UpgradeVersioning switches new edits to [VersionVectors], permanently. Documents keep their
-// revisions until they are edited. On a database with version vectors it does nothing. Stop
+// revisions until they are edited. On a database with version vectors, or of [BothGenerations], it does
+// nothing. Stop
 // replicators and listeners first: running ones continue with the old versioning.
 func (db *Database) UpgradeVersioning(ctx context.Context) error {
 	if err := db.toChangeAlone(ctx, "upgrade database"); err != nil {

@@ -120,15 +120,16 @@ func changingCalls(coll *tandem.Collection, doc *tandem.Document) map[string]fun
 		"CreateIndex": func(ctx context.Context) error {
 			return coll.CreateIndex(ctx, "i", tandem.ValueIndex{Expressions: []string{"n"}})
 		},
-		"DeleteIndex":         func(ctx context.Context) error { return coll.DeleteIndex(ctx, "i") },
-		"DeleteCollection":    func(ctx context.Context) error { return db.DeleteCollection(ctx, "a", "b") },
-		"ForgetServer":        func(ctx context.Context) error { return db.ForgetServer(ctx, tandem.URLEndpoint{}) },
-		"InBatch":             func(ctx context.Context) error { return db.InBatch(ctx, func(*tandem.Batch) error { return nil }) },
-		"Compact":             func(ctx context.Context) error { return db.Compact(ctx) },
-		"UpgradeVersioning":   func(ctx context.Context) error { return db.UpgradeVersioning(ctx) },
-		"ChangeEncryptionKey": func(ctx context.Context) error { return db.ChangeEncryptionKey(ctx, nil) },
-		"Close":               func(context.Context) error { return db.Close() },
-		"Delete database":     func(context.Context) error { return db.Delete() },
+		"DeleteIndex":          func(ctx context.Context) error { return coll.DeleteIndex(ctx, "i") },
+		"DeleteCollection":     func(ctx context.Context) error { return db.DeleteCollection(ctx, "a", "b") },
+		"ForgetServer":         func(ctx context.Context) error { return db.ForgetServer(ctx, tandem.URLEndpoint{}) },
+		"InBatch":              func(ctx context.Context) error { return db.InBatch(ctx, func(*tandem.Batch) error { return nil }) },
+		"Compact":              func(ctx context.Context) error { return db.Compact(ctx) },
+		"ServeBothGenerations": func(ctx context.Context) error { return db.ServeBothGenerations(ctx) },
+		"UpgradeVersioning":    func(ctx context.Context) error { return db.UpgradeVersioning(ctx) },
+		"ChangeEncryptionKey":  func(ctx context.Context) error { return db.ChangeEncryptionKey(ctx, nil) },
+		"Close":                func(context.Context) error { return db.Close() },
+		"Delete database":      func(context.Context) error { return db.Delete() },
 	}
 }
 

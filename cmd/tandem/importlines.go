@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"strconv"
+	"strings"
 
 	"github.com/tandemdb/tandem"
 )
@@ -198,11 +199,21 @@ func (l *importLine) takeMeta(doc *tandem.Document) (err error) {
 		}
 		doc.Remove("_seq")
 	}
-	doc.Remove("_tree") // it follows from the others
+	if tree, _ := doc.Value("_tree"); l.meta.RevisionID != "" && isTreeID(tree) {
+		doc.Remove("_tree") // it follows from the others
+	}
 	if l.meta.RevisionID == "" && l.meta.History != "" {
 		return errors.New("the line has a _history without a _rev")
 	}
 	return nil
+}
+
+// isTreeID reports whether a member has the form of a tree revision ID: a generation, and a digest.
+func isTreeID(member any) bool {
+	text, _ := member.(string)
+	generation, digest, _ := strings.Cut(text, "-")
+	n, err := strconv.ParseUint(generation, 10, 32)
+	return err == nil && n > 0 && digest != "" && !strings.ContainsAny(digest, "@ ")
 }
 
 // takeText removes a member from doc and returns its text, or "".

@@ -40,6 +40,8 @@ func TestA10BadLinesLeaveNothingHalfImported(t *testing.T) {
 		"an ID that is a number":    `{"_id":1,"_collection":"new.one"}`,
 		"an ID that is not allowed": `{"_id":"_x","_collection":"new.one"}`,
 		"a reserved member":         `{"_id":"x","_collection":"new.one","_x":1}`,
+		"a tree without a revision": `{"_id":"x","_collection":"new.one","_tree":"2-ab"}`,
+		"a tree that is none":       `{"_id":"x","_collection":"new.one","_rev":"1-ab","_tree":"oak"}`,
 		"no collection":             `{"_id":"x"}`,
 		"a collection's number":     `{"_id":"x","_collection":1}`,
 		"a collection's name":       `{"_id":"x","_collection":"a.b.c"}`,

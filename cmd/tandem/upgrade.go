@@ -24,8 +24,12 @@ func newUpgrade(a *app) *cobra.Command {
 				if toBoth {
 					return db.ServeBothGenerations(ctx)
 				}
-				if db.Versioning() != tandem.RevTrees {
+				switch db.Versioning() {
+				case tandem.VersionVectors:
 					a.note("the database has version vectors already")
+					return nil
+				case tandem.BothGenerations:
+					a.note("the database serves both generations, and has version vectors already")
 					return nil
 				}
 				return db.UpgradeVersioning(ctx)
