@@ -24,6 +24,10 @@ func (r *Replicator) explainVersioning(err error) error {
 
 // versioningMismatch says in what the peer's database differs.
 func (r *Replicator) versioningMismatch(refused *fault.Error) error {
+	if r.db.Versioning() == BothGenerations {
+		return refused.Says("the peer syncs neither version vectors nor revision trees, and %s has no other form", r.db.Name()).
+			Try("update the peer's program, and let its database be one of version vectors or of revision trees")
+	}
 	theirs, ours, hint := "version vectors", "revision trees",
 		"give this database version vectors, for good, with tandem upgrade DB (Database.UpgradeVersioning)"
 	if r.db.Versioning() == VersionVectors {

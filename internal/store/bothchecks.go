@@ -26,7 +26,7 @@ func (tx *Tx) checkNext(h, next both.Head) error {
 // withoutForged drops tree IDs that the peer says it has given up, although they contain versions that this
 // database has yet to make.
 func (tx *Tx) withoutForged(ids []revision.ID) []revision.ID {
-	latest := max(tx.db.writer.state.clock, revision.Time(tx.now.UnixNano()))
+	latest := max(tx.state.clock, revision.Time(tx.now.UnixNano()))
 	isForged := func(id revision.ID) bool {
 		v := both.VersionOf(id)
 		return v.Source() == tx.db.Source() && v.Time() > latest

@@ -22,7 +22,7 @@ func (h Head) Alias(known []revision.ID) revision.ID {
 // MayHaveAlias reports whether a peer may know h by another tree ID than its present one: that, or one of the
 // aliases, was made by a database of both generations.
 func (h Head) MayHaveAlias() bool {
-	if !isForeign(h.chain[0]) || isMinted(h.chain[0]) {
+	if top := h.chain[0]; isEmbedded(top) || isMinted(top) || has(top, hashedMark, hashedDigits) {
 		return true
 	}
 	isAlias := func(id revision.ID) bool { return id != h.chain[0] && h.Is(id) }
