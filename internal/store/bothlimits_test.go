@@ -33,8 +33,10 @@ func TestGivenUpRevisionsOfTheFutureAreRefused(t *testing.T) {
 	foreign := both.Embed(2, revision.NewVersion(later, revision.SourceFrom([16]byte{9})))
 	for name, in := range map[string]store.Incoming{
 		"in a deleted branch": {ID: "d", Rev: after(first, foreign)},
-		"in a tree": {ID: "e", Rev: revision.Rev{ID: revision.NewVersion(revision.Next(0, time.Now()), revision.SourceFrom([16]byte{7}))},
-			Tree: []revision.ID{"3-aa", foreign}},
+		"in a tree": {
+			ID: "e", Rev: revision.Rev{ID: revision.NewVersion(revision.Next(0, time.Now()), revision.SourceFrom([16]byte{7}))},
+			Tree: []revision.ID{"3-aa", foreign},
+		},
 	} {
 		if _, err := receiveBoth(t, db, in); !errors.Is(err, fault.BadRevisionID) {
 			t.Errorf("%s: got %v, want a bad revision ID", name, err)
