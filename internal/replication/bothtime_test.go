@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/store"
 )
@@ -52,6 +53,35 @@ func TestOursSayThatTheyHaveNothingToPush(t *testing.T) {
 		b.put("a", `{"n":1}`)
 		if got := took(t, a, b); got >= 2*time.Second || len(a.contents()) != 1 {
 			t.Errorf("it waits for %v, and has %v", got, a.contents())
+		}
+	})
+}
+
+// A revision that the client has proposed, and then withdraws, is not waited for.
+func TestAWithdrawnRevisionIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours := newPeerInBubble(t, store.Both)
+		ours.put("d", `{"n":1}`)
+		told := make(chan time.Time, 1)
+		cfg := replication.Passive{
+			Common:      replication.Common{DB: ours.db, Protocol: replication.CBMobile3, ReplyTimeout: patience, Log: testLog(t)},
+			Collections: []*store.Collection{ours.coll},
+		}
+		s := meet(t, func(pipe blip.Pipe) *replication.Session { return replication.NewPassive(pipe, cfg) }, func(r *blip.Request) {
+			if r.Profile() == "changes" && len(r.Body) > len("[]") {
+				told <- time.Now()
+			}
+			if !r.NoReply {
+				r.Reply(&blip.Message{Body: []byte("[]")})
+			}
+		})
+		began := time.Now()
+		s.mustAsk("[{}]", "getCollections", "", oneCollection)
+		s.mustAsk("[]", "proposeChanges", "collection=0", `[["x","1-aa","",9]]`)
+		s.mustAsk("", "subChanges", "collection=0 versioning=rev-trees", "")
+		s.mustAsk("", "norev", "collection=0 id=x rev=1-aa", "")
+		if got := (<-told).Sub(began); got >= 2*time.Second {
+			t.Errorf("our document is announced after %v", got)
 		}
 	})
 }

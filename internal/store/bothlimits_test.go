@@ -160,3 +160,21 @@ func TestAVectorOverATreeRevisionShowsTheThirdGeneration(t *testing.T) {
 	}
 	sound(t, db)
 }
+
+// Programs that know one generation refuse a database of both: its format is beyond theirs.
+func TestServingBothRaisesTheFormat(t *testing.T) {
+	t.Parallel()
+	const before = 4 // the latest format of programs that know one generation
+	db := open(t, store.Options{})
+	if got := formatOf(t, db); got > before {
+		t.Errorf("a database of one generation has format %d, want at most %d", got, before)
+	}
+	if err := db.ServeBoth(background); err != nil {
+		t.Fatal(err)
+	}
+	for what, db := range map[string]*store.DB{"upgraded": db, "created": open(t, store.Options{Versioning: store.Both})} {
+		if got := formatOf(t, db); got <= before {
+			t.Errorf("%s: the format is %d, want more than %d", what, got, before)
+		}
+	}
+}
