@@ -165,7 +165,8 @@ func ExampleCollection_CreateIndex() {
 	q := got(hotels.Database().CreateQuery("SELECT name FROM _ WHERE stars = 5"))
 	fmt.Println(got(q.Explain(ctx)) != "", got(q.Scanned(ctx)))
 	rows := got(got(hotels.Database().CreateQuery("SELECT name FROM _ WHERE name = 'none'")).Execute(ctx))
-	for range rows.All() {
+	for _, err := range rows.All() {
+		ensure(err)
 	}
 	fmt.Println(rows.Scanned())
 	ensure(hotels.DeleteIndex(ctx, "byTag"))

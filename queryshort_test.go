@@ -33,7 +33,8 @@ func TestAQueryTellsWhatItHasScanned(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				for range rows.All() {
+				for _, err := range rows.All() {
+					check(t, err)
 				}
 				if rows.Scanned() != want {
 					t.Errorf("%s: its rows tell of %d scanned, want %d", text, rows.Scanned(), want)

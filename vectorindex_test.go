@@ -145,7 +145,10 @@ func TestACompiledQueryOutlivesItsVectorIndex(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		for row := range rows.All() {
+		for row, err := range rows.All() {
+			if err != nil {
+				return nil, err
+			}
 			all = append(all, string(row.JSON()))
 		}
 		return all, nil
