@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"runtime"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
@@ -55,7 +56,7 @@ func (db *DB) fillIndex(ctx context.Context, c *Collection, i Index, progress Pr
 		done += n
 		if n < indexStep {
 			progress.tell(done, done)
-			return db.trainIndex(ctx, c, i)
+			return db.trainIndex(ctx, c, i, runtime.GOMAXPROCS(0))
 		}
 		progress.tell(done, max(live, done))
 	}
@@ -154,7 +155,21 @@ func (tx *Tx) mayCreate(c *Collection, i Index) (string, error) {
 	if err != nil || old != nil && old.equal(i) {
 		return "", err
 	}
+	if err := tx.otherCase(c, i.Name); err != nil {
+		return "", err
+	}
 	return statement, tx.DeleteIndex(c, i.Name)
+}
+
+// otherCase refuses the name of an index that SQLite takes for the name of another.
+func (tx *Tx) otherCase(c *Collection, name string) error {
+	return tx.eachIndex(c, func(r indexRecord) error {
+		if r.Name == name || !strings.EqualFold(r.Name, name) {
+			return nil
+		}
+		return fault.Invalid.In("create index", name).Says("there is an index %q, whose name differs by the case of letters only", r.Name).
+			Try("choose another name, or delete that index first")
+	})
 }
 
 // fillStep lets the next documents enter an index, and returns how many: fewer than indexStep at the end.

@@ -116,7 +116,7 @@ func (c *vectorCache) of(state vectorState, o VectorOptions) *cachedVectors {
 	size := cachedSize(state.live+state.live/deadPart, o.Dimensions)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if size > c.limit {
+	if state.live > c.limit || size > c.limit { // a count from a file can be any
 		c.forget(state.token)
 		return nil
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/tandemdb/tandem/internal/query/sql"
 	"github.com/tandemdb/tandem/internal/query/syntax"
 	"github.com/tandemdb/tandem/internal/query/vector"
+	"github.com/tandemdb/tandem/internal/store/queries"
 )
 
 // VectorOptions describe a vector index.
@@ -91,6 +93,9 @@ func (i Index) vectors(c *Collection) (x sql.VectorIndex, err error) {
 	}
 	if len(terms) != 1 {
 		return x, syntax.Errorf(0, "a vector index has one expression, and not %d", len(terms))
+	}
+	if plan.IsConstant(terms[0]) {
+		return x, syntax.Errorf(0, "the expression of a vector index reads nothing of the document")
 	}
 	x.Where = where
 	x.Vector, _ = plan.Uncollated(terms[0])
@@ -188,6 +193,13 @@ func (tx *Tx) wrongCount(x sql.VectorIndex) (what string, err error) {
 
 func (tx *Tx) unlisted(x sql.VectorIndex) (what string, err error) {
 	tx.c.queries.ForgetLists()
+	token, err := tx.trained(x)
+	if err != nil || token == "" {
+		return "", err
+	}
+	if _, err := tx.c.queries.Lists(x, token); errors.Is(err, queries.ErrCentroids) {
+		return err.Error(), nil
+	}
 	err = tx.once(x.Unlisted(), func(s *sqlite3.Stmt) error {
 		if n := s.ColumnInt64(0); n > 0 {
 			what = fmt.Sprintf("%d vectors are in a wrong list, or in none", n)
@@ -206,7 +218,7 @@ type vectorState struct {
 
 func (tx *Tx) vectorState(x sql.VectorIndex) (v vectorState, err error) {
 	err = tx.once(`SELECT token, version, live FROM `+sqlite3.QuoteIdentifier(x.State()), func(s *sqlite3.Stmt) error {
-		v = vectorState{s.ColumnText(0), s.ColumnInt64(1), s.ColumnInt64(2)}
+		v = vectorState{s.ColumnText(0), s.ColumnInt64(1), max(0, s.ColumnInt64(2))}
 		return nil
 	})
 	return v, err

@@ -129,7 +129,7 @@ func (tx *Tx) ofLists(s nearestSearch, from vector.From, kept *cachedVectors, kn
 // measured measures the vectors at some places, with all processors.
 func (s *vectorSet) measured(from vector.From, places []int32) measured {
 	places = slices.DeleteFunc(places, func(at int32) bool { return int(at) >= len(s.numbers) })
-	f := measured{numbers: make([]int64, len(places)), distances: make([]float32, len(places))}
+	f := measured{numbers: make([]int64, len(places)), distances: make([]float64, len(places))}
 	vector.Parallel(len(places), func(first, last int) {
 		for i := first; i < last; i++ {
 			at := int(places[i])

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/query/eval"
@@ -129,7 +130,7 @@ func (tx *Tx) nearest(s nearestSearch) *queries.Nearest {
 // measured are the numbers of vectors with their distances, as [vector.From.Raw] returns them.
 type measured struct {
 	numbers   []int64
-	distances []float32
+	distances []float64
 }
 
 // measured measures the vectors that a search looks at.
@@ -174,6 +175,9 @@ func (tx *Tx) closest(s nearestSearch) (lists []int, token string, err error) {
 		return nil, "", err
 	}
 	all, err := tx.c.queries.Lists(s.index, token)
+	if errors.Is(err, queries.ErrCentroids) { // until the index is repaired, a search looks at all vectors
+		return nil, token, nil
+	}
 	if err != nil || s.probes >= all.Count() {
 		return nil, token, err
 	}
@@ -185,7 +189,7 @@ func (v *cachedVectors) measured(from vector.From, upTo int64) measured {
 	v.mu.Lock()
 	s := v.vectors.upTo(upTo)
 	v.mu.Unlock()
-	f := measured{numbers: s.numbers, distances: make([]float32, len(s.numbers))}
+	f := measured{numbers: s.numbers, distances: make([]float64, len(s.numbers))}
 	vector.Parallel(len(s.numbers), func(first, last int) {
 		for i := first; i < last; i++ {
 			f.distances[i] = from.Raw(s.at(i), s.norm(i))

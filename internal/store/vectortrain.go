@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 
 	"github.com/ncruces/go-sqlite3"
@@ -18,8 +19,8 @@ import (
 const trainingRounds = 5
 
 // trainIndex finds the centroids of an approximate index, and puts all vectors into lists, if the index has enough vectors and
-// no lists yet. Both are worked out beside other transactions; the lists are written in steps.
-func (db *DB) trainIndex(ctx context.Context, c *Collection, i Index) error {
+// no lists yet. So many goroutines work on it. Both are worked out beside other transactions; the lists are written in steps.
+func (db *DB) trainIndex(ctx context.Context, c *Collection, i Index, workers int) error {
 	if i.Vector == nil || i.Vector.Centroids == 0 {
 		return nil
 	}
@@ -27,7 +28,7 @@ func (db *DB) trainIndex(ctx context.Context, c *Collection, i Index) error {
 	if err != nil {
 		return err
 	}
-	t := &training{db: db, collection: c, index: i, x: x, batch: indexStep}
+	t := &training{db: db, collection: c, index: i, x: x, batch: indexStep, workers: workers}
 	if err := db.View(ctx, t.look); err != nil || t.done {
 		return err
 	}
@@ -51,6 +52,7 @@ type training struct {
 	index      Index
 	x          sql.VectorIndex
 	batch      int
+	workers    int
 
 	token    string
 	lists    *vector.Lists // nil if there are none yet
@@ -91,9 +93,13 @@ func (t *training) look(tx *Tx) error {
 	return t.sample(tx, state.live)
 }
 
+// leastSample is how many bytes the vectors to train with may take, however few [Options].VectorCache allows.
+const leastSample = 64 << 20
+
 // sample reads vectors from all over the index.
 func (t *training) sample(tx *Tx, live int64) error {
-	wanted := min(live, t.index.Vector.maxTraining())
+	room := max(t.db.vectors.limit, leastSample) / int64(4*t.x.Dimensions)
+	wanted := min(live, t.index.Vector.maxTraining(), room)
 	seen, taken := int64(0), int64(0)
 	return tx.once(`SELECT vector FROM `+sqlite3.QuoteIdentifier(t.x.Rows())+` WHERE vector IS NOT NULL`, func(s *sqlite3.Stmt) error {
 		seen++
@@ -108,7 +114,7 @@ func (t *training) sample(tx *Tx, live int64) error {
 // begin finds the centroids.
 func (t *training) begin(ctx context.Context) error {
 	o := t.index.Vector
-	lists, err := vector.Train(o.metric(), t.vectors, o.Centroids, trainingRounds, ctx.Err)
+	lists, err := vector.Train(o.metric(), t.vectors, o.Centroids, trainingRounds, t.workers, ctx.Err)
 	t.vectors = nil
 	if err != nil || lists == nil {
 		return err
@@ -147,7 +153,10 @@ func (t *training) step(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lists := t.lists.NearestAll(t.vectors)
+	lists, err := t.lists.NearestAll(t.vectors, t.workers, ctx.Err)
+	if err != nil {
+		return err
+	}
 	return t.db.Update(ctx, func(tx *Tx) error {
 		return tx.atomic(func() error { return t.enlist(tx, lists) })
 	})
@@ -225,7 +234,7 @@ func (t *trainer) train(db *DB, c *Collection, i Index, token string) {
 		case <-ctx.Done():
 		}
 	}()
-	err := db.trainIndex(ctx, c, i)
+	err := db.trainIndex(ctx, c, i, max(1, runtime.GOMAXPROCS(0)/2)) // the program needs the others
 	if err == nil {
 		t.mu.Lock()
 		defer t.mu.Unlock()

@@ -66,3 +66,8 @@ func noVectorIndex(c Collection, at int) error {
 	return syntax.Errorf(at, "%s.%s has no vector index with this expression", c.Scope, c.Name).
 		Try("create one with Collection.CreateIndex, or tandem index create --vector; EUCLIDEAN_DISTANCE() and COSINE_DISTANCE() need none")
 }
+
+// ReadsMeta reports whether an expression reads what can change while the body of the document stays.
+func ReadsMeta(x Expr) bool {
+	return has(x, func(x Expr) bool { m, is := x.(*Meta); return is && m.Field != MetaID })
+}

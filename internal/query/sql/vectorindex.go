@@ -24,7 +24,7 @@ type VectorIndex struct {
 }
 
 // VectorTriggerVersion changes with the text of [VectorIndex.Create].
-const VectorTriggerVersion = "2"
+const VectorTriggerVersion = "3"
 
 // Rows returns the table of the vectors: n, id and vector. That of a lazy index has a hash of what each vector was made of,
 // and may know that a document has no vector.
@@ -79,7 +79,7 @@ func (x VectorIndex) createRest() string {
 	}
 	changed := "UPDATE OF flags, body"
 	when := " WHEN (OLD.flags & 1, OLD.body) IS NOT (NEW.flags & 1, NEW.body)"
-	if x.Where != nil { // the condition may depend on other columns
+	if x.Where != nil || plan.ReadsMeta(x.Vector) { // they may depend on other columns
 		changed, when = "UPDATE", ""
 	}
 	if x.Lazy {
@@ -132,7 +132,7 @@ CREATE TRIGGER %[5]s AFTER DELETE ON %[6]s BEGIN DELETE FROM %[1]s WHERE n = OLD
 
 // enlist returns the SQL that puts vectors into their lists.
 func (x VectorIndex) enlist(rows string) string {
-	return fmt.Sprintf("INSERT INTO %s SELECT v.n, tandem_list(%s, t.token, v.vector) FROM (%s) AS v, %s AS t WHERE v.vector IS NOT NULL ON CONFLICT DO NOTHING",
+	return fmt.Sprintf("INSERT INTO %s SELECT n, list FROM (SELECT v.n AS n, tandem_list(%s, t.token, v.vector) AS list FROM (%s) AS v, %s AS t WHERE v.vector IS NOT NULL LIMIT -1) WHERE list IS NOT NULL ON CONFLICT DO NOTHING",
 		identifier(x.Members()), quoted(x.Trained()), rows, identifier(x.Trained()))
 }
 
@@ -238,6 +238,6 @@ func (x VectorIndex) Strays() string {
 func (x VectorIndex) Unlisted() string {
 	return fmt.Sprintf(`SELECT count(*) FROM %[1]s AS v, %[2]s AS t LEFT JOIN %[3]s AS m ON m.n = v.n
 WHERE t.position IS NULL AND v.vector IS NOT NULL
-AND (m.n IS NULL OR v.n <= 1000 AND m.list <> tandem_list(%[4]s, t.token, v.vector))`,
+AND (m.n IS NULL OR v.n <= 1000 AND m.list IS NOT tandem_list(%[4]s, t.token, v.vector))`,
 		identifier(x.Rows()), identifier(x.Trained()), identifier(x.Members()), quoted(x.Trained()))
 }

@@ -92,8 +92,8 @@ func (m Metric) directed(v []float32) []float32 {
 }
 
 // Train finds centroids for a sample of vectors, by rounds of k-means. The same sample gives the same centroids. A sample
-// smaller than the number of lists gives fewer. proceed is asked between the rounds; the training ends when it fails.
-func Train(m Metric, sample [][]float32, lists, rounds int, proceed func() error) (*Lists, error) {
+// smaller than the number of lists gives fewer. It works and ends as [Lists.NearestAll] does.
+func Train(m Metric, sample [][]float32, lists, rounds, workers int, proceed func() error) (*Lists, error) {
 	if len(sample) == 0 || lists <= 0 {
 		return nil, nil //nolint:nilnil // no vectors, no lists
 	}
@@ -108,20 +108,21 @@ func Train(m Metric, sample [][]float32, lists, rounds int, proceed func() error
 	}
 	l := NewLists(m, dimensions, centroids)
 	for range rounds {
-		if err := proceed(); err != nil {
+		places, err := l.NearestAll(sample, workers, proceed)
+		if err != nil {
 			return nil, err
 		}
-		l = l.moved(sample, random)
+		l = l.moved(sample, places, random)
 	}
 	return l, nil
 }
 
 // moved returns the lists whose centroids are the means of the vectors that belong to them. One that has none gets the place
 // of a vector of the sample.
-func (l *Lists) moved(sample [][]float32, random *rand.Rand) *Lists {
+func (l *Lists) moved(sample [][]float32, places []int, random *rand.Rand) *Lists {
 	sums := make([]float64, len(l.centroids))
 	counts := make([]int, l.Count())
-	for at, list := range l.NearestAll(sample) {
+	for at, list := range places {
 		counts[list]++
 		sum := sums[list*l.dimensions : (list+1)*l.dimensions]
 		for i, f := range sample[at] {
@@ -142,15 +143,31 @@ func (l *Lists) moved(sample [][]float32, random *rand.Rand) *Lists {
 	return NewLists(l.metric, l.dimensions, centroids)
 }
 
-// NearestAll returns the list of each vector. It uses all processors.
-func (l *Lists) NearestAll(vectors [][]float32) []int {
+// askEach is how many multiplications there are about between two questions whether to proceed.
+const askEach = 1 << 22
+
+// NearestAll returns the list of each vector. So many goroutines work on it. Each asks often whether to proceed; if that fails,
+// the work ends with the error.
+func (l *Lists) NearestAll(vectors [][]float32, workers int, proceed func() error) ([]int, error) {
 	lists := make([]int, len(vectors))
-	Parallel(len(vectors), func(from, to int) {
+	errs := make([]error, max(1, workers))
+	each := max(1, askEach/len(l.centroids))
+	parallel(len(vectors), workers, func(part, from, to int) {
 		for i := from; i < to; i++ {
+			if (i-from)%each == 0 {
+				if errs[part] = proceed(); errs[part] != nil {
+					return
+				}
+			}
 			lists[i] = l.Nearest(vectors[i])
 		}
 	})
-	return lists
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return lists, nil
 }
 
 // minShare is how many vectors are worth a goroutine.
@@ -158,11 +175,15 @@ const minShare = 512
 
 // Parallel calls f for parts of the numbers below n, on as many goroutines as there are processors. It waits for all.
 func Parallel(n int, f func(from, to int)) {
-	parts := max(1, min(runtime.GOMAXPROCS(0), n/minShare))
+	parallel(n, runtime.GOMAXPROCS(0), func(_, from, to int) { f(from, to) })
+}
+
+func parallel(n, workers int, f func(part, from, to int)) {
+	parts := max(1, min(workers, n/minShare))
 	var all sync.WaitGroup
 	for part := 1; part < parts; part++ {
-		all.Go(func() { f(n*part/parts, n*(part+1)/parts) })
+		all.Go(func() { f(part, n*part/parts, n*(part+1)/parts) })
 	}
-	f(0, n/parts)
+	f(0, 0, n/parts)
 	all.Wait()
 }

@@ -80,29 +80,33 @@ func (m Metric) Norm(v []float32) float32 {
 
 // Raw returns a number that orders vectors as the distance does. length is the result of [Metric.Norm], or 0 if that is
 // not known.
-func (f From) Raw(v []float32, length float32) float32 {
+func (f From) Raw(v []float32, length float32) float64 {
 	switch f.metric {
 	case Dot:
-		return clean(-dot(f.target, v))
+		return clean(0 - wide(dot(f.target, v), f.target, v, dotWide))
 	case Cosine:
 		if length == 0 {
 			length = norm(v)
 		}
-		return cosine(dot(f.target, v), f.norm, length)
+		product := dot(f.target, v)
+		if !precise(product) || !precise(f.norm) || !precise(length) {
+			return cosine(dotWide(f.target, v), normWide(f.target), normWide(v))
+		}
+		return float64(cosine(product, f.norm, length))
 	}
-	return clean(squared(f.target, v))
+	return clean(wide(squared(f.target, v), f.target, v, squaredWide))
 }
 
 // Shown returns the distance of a vector by the result of Raw.
-func (f From) Shown(raw float32) float64 {
+func (f From) Shown(raw float64) float64 {
 	if f.metric == Euclidean {
-		return math.Sqrt(float64(raw))
+		return math.Sqrt(raw)
 	}
-	return float64(raw)
+	return raw
 }
 
 // cosine returns the distance by the dot product and the lengths. A vector without a direction is at right angles to all.
-func cosine(product, a, b float32) float32 {
+func cosine[F float32 | float64](product, a, b F) F {
 	d := 1 - product/a/b
 	if d != d || a == 0 || b == 0 {
 		return 1
@@ -111,14 +115,14 @@ func cosine(product, a, b float32) float32 {
 }
 
 // clean returns the largest number in place of what is none.
-func clean(d float32) float32 {
+func clean(d float64) float64 {
 	if d != d {
-		return float32(math.Inf(1))
+		return math.Inf(1)
 	}
 	return d
 }
 
-func norm(v []float32) float32 { return float32(math.Sqrt(float64(dot(v, v)))) }
+func norm(v []float32) float32 { return float32(math.Sqrt(wide(dot(v, v), v, v, dotWide))) }
 
 // dot returns the dot product of two vectors of the same length.
 func dot(a, b []float32) float32 {

@@ -5,7 +5,7 @@ import "slices"
 // Ranking gives the positions of distances in ascending order of these, and of the positions where they are equal. It looks
 // for as many as it is asked for.
 type Ranking struct {
-	distances []float32
+	distances []float64
 	ready     []int // positions, the next one last
 	given     int
 	last      int // the position that was given last
@@ -15,7 +15,7 @@ type Ranking struct {
 const firstRanked = 64
 
 // Rank returns the ranking of distances, which must not change. Those that are NaN are left out.
-func Rank(distances []float32) *Ranking { return &Ranking{distances: distances, last: -1} }
+func Rank(distances []float64) *Ranking { return &Ranking{distances: distances, last: -1} }
 
 // Next returns the next position, or false if all were given.
 func (r *Ranking) Next() (position int, ok bool) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/tandemdb/tandem/internal/query/value"
 )
@@ -38,7 +39,7 @@ func FromJSON(text []byte, dimensions int) ([]float32, error) {
 		}
 		return nil, errNoVector
 	}
-	vector := make([]float32, 0, min(dimensions, MaxDimensions))
+	vector := make([]float32, 0, max(0, min(dimensions, MaxDimensions)))
 	for at := 1; at < len(text); {
 		switch c := text[at]; c {
 		case ',', ' ', '\t', '\n', '\r', ']':
@@ -81,11 +82,7 @@ func fromBase64(text string, dimensions int) ([]float32, error) {
 	if most := base64.StdEncoding.EncodedLen(4 * MaxDimensions); len(text) > most {
 		return nil, fmt.Errorf("its base64 has more than %d characters", most)
 	}
-	encoding := base64.StdEncoding
-	if len(text)%4 != 0 {
-		encoding = base64.RawStdEncoding
-	}
-	bytes, err := encoding.DecodeString(text)
+	bytes, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(anyBase64.Replace(strings.TrimSpace(text)), "="))
 	if err != nil {
 		return nil, errors.New("its text is no base64")
 	}
@@ -101,6 +98,9 @@ func fromBase64(text string, dimensions int) ([]float32, error) {
 	}
 	return ofLength(v, dimensions)
 }
+
+// anyBase64 makes base64 that may be broken into lines, or URL-safe, standard base64.
+var anyBase64 = strings.NewReplacer("\n", "", "\r", "", "-", "+", "_", "/")
 
 // finite reports whether all numbers of a vector are.
 func finite(v []float32) bool {

@@ -132,7 +132,7 @@ func TestWhatIsNoVectorIsRefused(t *testing.T) {
 func TestARankingIsAscending(t *testing.T) {
 	t.Parallel()
 	testsize.Check(t, func(t *rapid.T) {
-		distances := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) float32 { return float32(rapid.IntRange(0, 30).Draw(t, "d")) }), 0, 700).Draw(t, "distances")
+		distances := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) float64 { return float64(rapid.IntRange(0, 30).Draw(t, "d")) }), 0, 700).Draw(t, "distances")
 		want := make([]int, len(distances))
 		for i := range want {
 			want[i] = i
@@ -174,13 +174,13 @@ func TestListsHoldWhatLiesClose(t *testing.T) {
 	t.Parallel()
 	for _, m := range []vector.Metric{vector.EuclideanSquared, vector.Cosine, vector.Dot} {
 		all := bunches(2000, 16, 10)
-		l, err := vector.Train(m, slices.Clone(all), 20, 10, func() error { return nil })
+		l, err := vector.Train(m, slices.Clone(all), 20, 10, 2, func() error { return nil })
 		if err != nil || l.Count() != 20 {
 			t.Fatalf("got %v, %v", l, err)
 		}
 		again := vector.NewLists(m, 16, vector.FromBytes(nil, vector.AppendBytes(nil, l.Centroids())))
 		close := 0
-		lists := l.NearestAll(all)
+		lists, _ := l.NearestAll(all, 2, func() error { return nil })
 		for i, list := range lists {
 			if again.Nearest(all[i]) != list {
 				t.Fatalf("vector %d is in another list after its centroids were kept", i)
@@ -196,10 +196,10 @@ func TestListsHoldWhatLiesClose(t *testing.T) {
 			t.Errorf("%v: only %d of %d vectors have their neighbour in the two closest lists", m, close, len(all))
 		}
 	}
-	if l, err := vector.Train(vector.Cosine, nil, 10, 3, func() error { return nil }); l != nil || err != nil {
+	if l, err := vector.Train(vector.Cosine, nil, 10, 3, 1, func() error { return nil }); l != nil || err != nil {
 		t.Errorf("no vectors: got %v, %v", l, err)
 	}
-	if l, err := vector.Train(vector.Cosine, bunches(5, 4, 2), 10, 3, func() error { return nil }); err != nil || l.Count() != 5 {
+	if l, err := vector.Train(vector.Cosine, bunches(5, 4, 2), 10, 3, 1, func() error { return nil }); err != nil || l.Count() != 5 {
 		t.Errorf("fewer vectors than lists: got %v, %v", l, err)
 	}
 }

@@ -70,6 +70,9 @@ func (r *Runner) registerVectors(c *sqlite3.Conn, paths pathCache) error {
 		}),
 		c.CreateFunction("tandem_list", 3, sqlite3.INNOCUOUS, func(ctx sqlite3.Context, a ...sqlite3.Value) {
 			l, err := r.listsOf(a[0].Text(), a[1].Text())
+			if errors.Is(err, ErrCentroids) {
+				return // NULL: the vector is in no list
+			}
 			if err != nil {
 				ctx.ResultError(err)
 				return
@@ -92,7 +95,17 @@ func giveVector(ctx sqlite3.Context, blob []byte) {
 	}
 }
 
+// mostRemembered bounds the text of a vector that is remembered, in bytes.
+const mostRemembered = 32 * vector.MaxDimensions
+
 func (l *lastVector) read(text []byte, dimensions int) []byte {
+	if len(text) > mostRemembered {
+		v, err := vector.FromJSON(text, dimensions)
+		if err != nil {
+			return nil
+		}
+		return vector.AppendBytes(nil, v)
+	}
 	if l.dimensions == dimensions && bytes.Equal(l.text, text) {
 		return l.blob
 	}
@@ -114,6 +127,9 @@ func distance(ctx sqlite3.Context, a []sqlite3.Value) {
 }
 
 var errNoSearch = errors.New("there is no search of vectors")
+
+// ErrCentroids is the error for centroids in the file that are none.
+var ErrCentroids = errors.New("the centroids are damaged")
 
 // Lists returns the lists of an index whose centroids have a token.
 func (r *Runner) Lists(x sql.VectorIndex, token string) (*vector.Lists, error) {
@@ -140,7 +156,7 @@ func (r *Runner) listsOf(table, token string) (*vector.Lists, error) {
 		return nil, err
 	}
 	if read == nil {
-		return nil, fmt.Errorf("the centroids in %q are damaged", table)
+		return nil, fmt.Errorf("%w in %q", ErrCentroids, table)
 	}
 	if len(r.lists) >= maxLists {
 		clear(r.lists)
