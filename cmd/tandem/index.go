@@ -52,6 +52,8 @@ func newIndexCreate(a *app) *cobra.Command {
 	c.Flags().StringVar(&flags.metric, "metric", "", "euclideanSquared (the default), euclidean, cosine or dot (with --vector)")
 	c.Flags().IntVar(&flags.vector.Centroids, "centroids", 0, "how many lists the vectors are divided into, for quicker and approximate searches; 0 for exact ones (with --vector)")
 	c.Flags().IntVar(&flags.vector.Probes, "probes", 0, "how many of the lists a search looks into (with --centroids; default: a tenth, and 8 at least)")
+	c.Flags().IntVar(&flags.vector.MinTraining, "min-training", 0, "how many vectors there are before they are divided into lists (with --centroids; default: 25 for each)")
+	c.Flags().IntVar(&flags.vector.MaxTraining, "max-training", 0, "how many of the vectors the lists are derived from, at most (with --centroids; default: 64 for each)")
 	c.Flags().BoolVar(&flags.vector.Lazy, "lazy", false, "a program sets the vectors (with --vector)")
 	c.Flags().StringVar(&flags.where, "where", "", "`EXPR`: only documents for which it is true")
 	oneOf(c, "value", "array", "fulltext", "vector")
@@ -69,7 +71,7 @@ func newIndexCreate(a *app) *cobra.Command {
 		exclusive(c, "array", flag)
 		exclusive(c, "vector", flag)
 	}
-	for _, flag := range []string{"dimensions", "metric", "centroids", "probes", "lazy"} {
+	for _, flag := range []string{"dimensions", "metric", "centroids", "probes", "min-training", "max-training", "lazy"} {
 		exclusive(c, "value", flag)
 		exclusive(c, "array", flag)
 		exclusive(c, "fulltext", flag)

@@ -114,3 +114,31 @@ func Trained(tx *Tx, c *Collection, name string) (bool, error) {
 
 // AwaitTraining waits until no index is trained.
 func (db *DB) AwaitTraining() { db.trainer.work.Wait() }
+
+// CachedVectors returns how many vectors the cache has.
+func (db *DB) CachedVectors() (n int) {
+	db.vectors.mu.Lock()
+	defer db.vectors.mu.Unlock()
+	for _, v := range db.vectors.all {
+		v.mu.Lock()
+		n += len(v.vectors.numbers)
+		v.mu.Unlock()
+	}
+	return n
+}
+
+// HoldVectors lets nobody read vectors into the cache until release is called.
+func (db *DB) HoldVectors() (release func()) {
+	db.vectors.mu.Lock()
+	defer db.vectors.mu.Unlock()
+	var all []func()
+	for _, v := range db.vectors.all {
+		done, _ := v.load(context.Background())
+		all = append(all, done)
+	}
+	return func() {
+		for _, done := range all {
+			done()
+		}
+	}
+}

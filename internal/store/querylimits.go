@@ -71,8 +71,14 @@ func (tx *Tx) queryFault(ctx context.Context, err error, l QueryLimits) error {
 	if err == nil {
 		return nil
 	}
-	if ctx.Err() != nil {
-		return interrupted(ctx, err)
+	for _, c := range []context.Context{ctx, tx.ctx} {
+		switch {
+		case c.Err() == nil:
+		case errors.Is(err, sqlite3.ERROR): // a function that heeds the context has failed
+			return c.Err()
+		default:
+			return interrupted(c, err)
+		}
 	}
 	text, refused := queries.Complaint(err)
 	switch s := tx.c.scratch; {

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"context"
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tandemdb/tandem/internal/query/vector"
 )
@@ -26,7 +28,9 @@ type vectorCache struct {
 type cachedVectors struct {
 	metric vector.Metric
 
-	loading  sync.Mutex // one at a time reads further vectors
+	loading chan struct{} // has room for one, who reads further vectors
+	gone    atomic.Bool   // the cache has given the vectors up, and counts them no more
+
 	mu       sync.Mutex // guards the following
 	known    []knownState
 	vectors  vectorSet
@@ -123,7 +127,7 @@ func (c *vectorCache) of(state vectorState, o VectorOptions) *cachedVectors {
 	c.turns++
 	v := c.all[state.token]
 	if v == nil {
-		v = &cachedVectors{metric: o.metric(), vectors: vectorSet{dimensions: o.Dimensions}}
+		v = &cachedVectors{loading: make(chan struct{}, 1), metric: o.metric(), vectors: vectorSet{dimensions: o.Dimensions}}
 		if c.all == nil {
 			c.all = map[string]*cachedVectors{}
 		}
@@ -151,6 +155,7 @@ func (c *vectorCache) forgetOldest() {
 func (c *vectorCache) forget(token string) {
 	if v := c.all[token]; v != nil {
 		c.used -= v.size
+		v.gone.Store(true)
 		delete(c.all, token)
 	}
 }
@@ -169,6 +174,19 @@ func (c *vectorCache) renew(state vectorState, v *cachedVectors) {
 
 // deadPart is which part of the vectors may be gone.
 const deadPart = 4
+
+// fullAt returns how many vectors are more than an index of a state can have in the cache. Its count may be wrong.
+func fullAt(state vectorState) int { return int(state.live + state.live/deadPart + 2000) }
+
+// load waits until nobody else reads further vectors. done ends the own reading.
+func (v *cachedVectors) load(ctx context.Context) (done func(), err error) {
+	select {
+	case v.loading <- struct{}{}:
+		return func() { <-v.loading }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
 
 // before returns the latest state that is not later than a version.
 func (v *cachedVectors) before(version int64) (s knownState, ok bool) {

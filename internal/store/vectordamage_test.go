@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -76,4 +77,40 @@ func TestNamesOfIndexesDifferByMoreThanCase(t *testing.T) {
 			t.Errorf("%q: got %v, want %v", i.Name, err, fault.Invalid)
 		}
 	}
+}
+
+func TestAnIndexHasNoMoreInTheCacheThanItCounts(t *testing.T) {
+	t.Parallel()
+	db := open(t, store.Options{})
+	c := defaults(t, db)
+	saveDrawn(t, db, c, 0, 2500, func() []byte { return []byte(`{"v":[9,9]}`) })
+	save(t, db, c, "near", `{"v":[0,0]}`)
+	createIndex(t, db, flat)
+	damageText(t, db, `UPDATE "vector_1_flat state" SET live = -1`)
+	ranks(t, db, nearest([]float32{0, 0}, "", 1), "near")
+	if n := db.CachedVectors(); n > 2000 {
+		t.Errorf("the cache has %d vectors that it does not count", n)
+	}
+}
+
+func TestASearchThatWaitsForVectorsEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	db := open(t, store.Options{})
+	c := defaults(t, db)
+	save(t, db, c, "a", `{"v":[0,0]}`)
+	createIndex(t, db, flat)
+	ranks(t, db, nearest([]float32{0, 0}, "", 1), "a")
+	save(t, db, c, "b", `{"v":[1,0]}`)
+	release := db.HoldVectors()
+	ctx, cancel := context.WithCancel(background)
+	time.AfterFunc(time.Millisecond, cancel)
+	err := db.View(ctx, func(tx *store.Tx) error {
+		_, err := search(tx, nearest([]float32{0, 0}, "", 1))
+		return err
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+	release()
+	ranks(t, db, nearest([]float32{0, 0}, "", 1), "a")
 }

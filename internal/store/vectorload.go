@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +19,11 @@ func (tx *Tx) keptVectors(s nearestSearch, state vectorState) (v *cachedVectors,
 	}
 	tx.db.vectors.renew(state, v)
 	if tx.group == nil {
-		if err := tx.loadVectors(s, state, v); err != nil {
+		err := tx.loadVectors(s, state, v)
+		if errors.Is(err, errNoRoom) {
+			return nil, known, nil
+		}
+		if err != nil {
 			return nil, known, err
 		}
 	}
@@ -31,17 +36,27 @@ func (tx *Tx) keptVectors(s nearestSearch, state vectorState) (v *cachedVectors,
 	return v, known, nil
 }
 
+// errNoRoom ends the reading of vectors that the cache does not count.
+var errNoRoom = errors.New("no room in the cache")
+
 // loadVectors reads the vectors that have come since the latest state.
 func (tx *Tx) loadVectors(s nearestSearch, state vectorState, v *cachedVectors) error {
-	v.loading.Lock()
-	defer v.loading.Unlock()
+	done, err := v.load(tx.ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	known, newer := v.resume(state.version)
 	if !newer {
 		return nil
 	}
-	err := tx.onceTo("run query", vectorsAfter(s), func(row *sqlite3.Stmt) error {
+	full := fullAt(state)
+	err = tx.onceTo("run query", vectorsAfter(s), func(row *sqlite3.Stmt) error {
 		v.mu.Lock()
 		defer v.mu.Unlock()
+		if v.gone.Load() || len(v.vectors.numbers) >= full {
+			return errNoRoom
+		}
 		known.number = row.ColumnInt64(0)
 		v.vectors.add(known.number, row.ColumnRawBlob(1), v.metric)
 		return nil
@@ -144,8 +159,11 @@ func (tx *Tx) loadLists(s nearestSearch, v *cachedVectors, known knownState, tok
 	if tx.group != nil {
 		return nil
 	}
-	v.loading.Lock()
-	defer v.loading.Unlock()
+	done, err := v.load(tx.ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.trained != token {
@@ -160,7 +178,7 @@ func (tx *Tx) loadLists(s nearestSearch, v *cachedVectors, known knownState, tok
 	if at >= len(numbers) {
 		return nil
 	}
-	err := tx.onceTo("run query", "SELECT n, list FROM "+sqlite3.QuoteIdentifier(s.index.Members())+" WHERE n >= ? ORDER BY n", func(row *sqlite3.Stmt) error {
+	err = tx.onceTo("run query", "SELECT n, list FROM "+sqlite3.QuoteIdentifier(s.index.Members())+" WHERE n >= ? ORDER BY n", func(row *sqlite3.Stmt) error {
 		n, list := row.ColumnInt64(0), row.ColumnInt(1)
 		for at < len(numbers) && numbers[at] < n { // it is gone
 			at++
