@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/replication/outbox"
@@ -63,6 +64,8 @@ type thirdOfBoth struct{ ofBoth }
 func (thirdOfBoth) versions() bool               { return false }
 func (thirdOfBoth) versioning() store.Versioning { return store.RevTrees }
 func (thirdOfBoth) pushesFirst() bool            { return true }
+
+func (thirdOfBoth) hasUnsent(*outbox.Item, []revision.ID) bool { return false }
 
 func (thirdOfBoth) greets(*blip.Properties) {}
 func (thirdOfBoth) met(blip.Properties)     {}
@@ -193,6 +196,11 @@ func (d *fourthOfBoth) history(it *outbox.Item, rev revision.Rev, limit int, sho
 		return rev.VectorHistory("", "", 0), "", nil
 	}
 	return d.oneGeneration.history(it, rev, limit, shown)
+}
+
+// hasUnsent looks for tree IDs: a client of the fourth generation that was upgraded lists the one that it had.
+func (d *fourthOfBoth) hasUnsent(it *outbox.Item, known []revision.ID) bool {
+	return it.Names != nil && slices.ContainsFunc(known, func(id revision.ID) bool { return id.IsTree() && !it.Names.Seen(id) })
 }
 
 func (d *fourthOfBoth) addTo(m *blip.Message, it *outbox.Item, rev revision.Rev) {

@@ -85,3 +85,44 @@ func TestAWithdrawnRevisionIsNotWaitedFor(t *testing.T) {
 		}
 	})
 }
+
+// A client of the fourth generation that lists a tree revision which we lack has yet to push it: ours comes
+// after that.
+func TestAClientThatListsAnUnknownTreeRevisionPushesFirst(t *testing.T) {
+	for pushes, want := range map[bool]time.Duration{true: time.Second, false: 2 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			ours := newPeerInBubble(t, store.Both)
+			if err := ours.db.NoteMet(t.Context(), store.Third); err != nil {
+				t.Fatal(err)
+			}
+			ours.put("d", `{"n":1}`)
+			told := make(chan time.Time, 1)
+			cfg := replication.Passive{
+				Common:      replication.Common{DB: ours.db, Protocol: replication.CBMobile4, ReplyTimeout: patience, Log: testLog(t)},
+				Collections: []*store.Collection{ours.coll},
+			}
+			s := meet(t, func(pipe blip.Pipe) *replication.Session { return replication.NewPassive(pipe, cfg) }, func(r *blip.Request) {
+				switch {
+				case r.Profile() == "changes" && len(r.Body) > len("[]"):
+					r.Reply(&blip.Message{Body: []byte(`[["2-aa"]]`)})
+					return
+				case r.Profile() == "rev":
+					told <- time.Now()
+				}
+				if !r.NoReply {
+					r.Reply(&blip.Message{})
+				}
+			})
+			began := time.Now()
+			s.mustAsk("[{}]", "getCollections", "", oneCollection)
+			s.mustAsk("", "subChanges", "collection=0 versioning=version-vectors", "")
+			if pushes {
+				time.Sleep(time.Second) // of the bubble's clock
+				s.mustAsk("", "proposeChanges", "collection=0", `[]`)
+			}
+			if got := (<-told).Sub(began); got != want {
+				t.Errorf("pushes %t: our document comes after %v, want %v", pushes, got, want)
+			}
+		})
+	}
+}

@@ -62,6 +62,10 @@ type dialect interface {
 	// pushesFirst reports whether a client is to push before it gets those of our changes of which it may know
 	// another name.
 	pushesFirst() bool
+
+	// hasUnsent reports whether a client that lists known for an item has a revision that we lack, so that it
+	// is to push before it gets the item.
+	hasUnsent(it *outbox.Item, known []revision.ID) bool
 }
 
 // ruling is the answer to an announcement or a proposal, with what it makes of our head.
@@ -91,6 +95,7 @@ func (oneGeneration) stored(id revision.ID) revision.ID                   { retu
 func (oneGeneration) alias(*outbox.Item) revision.ID                      { return "" }
 func (oneGeneration) tellsAgain() bool                                    { return false }
 func (oneGeneration) pushesFirst() bool                                   { return false }
+func (oneGeneration) hasUnsent(*outbox.Item, []revision.ID) bool          { return false }
 func (oneGeneration) reads(*store.Incoming, blip.Properties, revision.ID) {}
 
 func (oneGeneration) wants(ours *store.Document, _ revision.ID, c wire.Change) ruling {

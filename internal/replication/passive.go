@@ -177,6 +177,7 @@ func (h *host) subChanges(x *exchange, req *blip.Request) error {
 	if err != nil {
 		since = 0 // the sequence is not ours: send everything
 	}
+	until := time.Now().Add(firstProposals)
 	push := newPusher(x.collection, offering{toGateway: wanted.Gateway, toTandem: h.servesTandem}, pushOptions{
 		since:        store.Sequence(since),
 		continuous:   wanted.Continuous,
@@ -184,21 +185,12 @@ func (h *host) subChanges(x *exchange, req *blip.Request) error {
 		docIDs:       idSet(wanted.DocIDs),
 		batch:        wanted.Batch,
 		replacements: wanted.Replacements,
-		awaitFirst:   h.firstOf(x),
+		awaitFirst:   func(ctx context.Context) { x.pull.awaitFirst(ctx, until) },
 	})
 	x.push.set(push)
 	req.Reply(&blip.Message{})
 	h.s.spawn(push.run)
 	return nil
-}
-
-// firstOf returns what waits for the first proposals in a collection, or nil.
-func (h *host) firstOf(x *exchange) func(ctx context.Context) {
-	if !h.s.pushesFirst() {
-		return nil
-	}
-	until := time.Now().Add(firstProposals)
-	return func(ctx context.Context) { x.pull.awaitFirst(ctx, until) }
 }
 
 // versioningOf returns the versioning of a subscriber that does not name it, by the protocol of the

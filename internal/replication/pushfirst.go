@@ -1,11 +1,17 @@
 package replication
 
-import "context"
+import (
+	"context"
+	"time"
+
+	"github.com/tandemdb/tandem/internal/replication/outbox"
+	"github.com/tandemdb/tandem/internal/replication/wire"
+)
 
 // holdBack ends a page before the first document of which the client may know another name, if the client has
 // yet to push. The rest of the feed follows after that.
 func (p *pusher) holdBack(page *page) {
-	if p.opts.awaitFirst == nil {
+	if p.opts.awaitFirst == nil || !p.c.s.pushesFirst() {
 		return
 	}
 	for i := range page.changes {
@@ -14,19 +20,39 @@ func (p *pusher) holdBack(page *page) {
 			continue
 		}
 		p.feed.stepBack(page, i)
-		await := p.opts.awaitFirst
-		p.opts.awaitFirst = nil
 		p.box.Pause(true)
-		p.c.s.spawn(func(ctx context.Context) error {
-			await(ctx)
-			p.inbox.put(func() error {
-				p.box.Pause(false)
-				return nil
-			})
-			return nil
-		})
+		p.afterFirst(func() { p.box.Pause(false) })
+		p.opts.awaitFirst = nil
 		return
 	}
+}
+
+// afterFirst calls do, among the events of the push, when the client has pushed.
+func (p *pusher) afterFirst(do func()) {
+	await := p.opts.awaitFirst
+	p.c.s.spawn(func(ctx context.Context) error {
+		await(ctx)
+		p.inbox.put(func() error {
+			do()
+			return nil
+		})
+		return nil
+	})
+}
+
+// answersLater takes the reply to an announcement, once the client has pushed, if that shows a revision that
+// the client has and we lack. Otherwise it reports false.
+func (p *pusher) answersLater(batch []*outbox.Item, answers []wire.Answer) bool {
+	if p.opts.awaitFirst == nil {
+		return false
+	}
+	for i, a := range answers {
+		if a.Send && p.c.s.hasUnsent(batch[i], a.Known) {
+			p.afterFirst(func() { p.box.Answered(batch, answers, time.Now()) })
+			return true
+		}
+	}
+	return false
 }
 
 // stepBack takes the changes of a page from the index n on back into the feed.

@@ -93,7 +93,9 @@ func (p *pusher) answered(batch []*outbox.Item, reply *blip.Reply, err error) er
 	if err := p.c.noteListed(batch, answers); err != nil {
 		return err
 	}
-	p.box.Answered(batch, answers, time.Now())
+	if !p.answersLater(batch, answers) {
+		p.box.Answered(batch, answers, time.Now())
+	}
 	return nil
 }
 

@@ -60,8 +60,8 @@ type pushOptions struct {
 	batch        int64           // changes in one message
 	replacements bool            // the peer accepts a newer revision than it asked for
 
-	// awaitFirst waits until a client has pushed, or for a while. The documents of which it may know another
-	// name come after that. It is nil if no document has to wait.
+	// awaitFirst waits until a client has pushed, or for a while: see holdBack and answersLater. It is nil if
+	// no document has to wait.
 	awaitFirst func(ctx context.Context)
 
 	// saysNothing makes the push tell a peer, once, that it has nothing to propose: the peer may wait for that.
