@@ -3,12 +3,12 @@ package replication_test
 import (
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // took returns how long a session over the third protocol waits for something.
@@ -23,7 +23,7 @@ func took(t *testing.T, a, p *peer, configure ...func(*replication.Active, *repl
 
 // Only a document that the client may know by another name waits for the client to push first.
 func TestOnlyDocumentsWithOtherNamesWaitForTheClient(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		app, again, ours := newPeerInBubble(t, store.RevTrees), newPeerInBubble(t, store.RevTrees), newPeerInBubble(t, store.Both)
 		const wait = 2 * time.Second
 		for n := range 3 {
@@ -48,7 +48,7 @@ func TestOnlyDocumentsWithOtherNamesWaitForTheClient(t *testing.T) {
 
 // One of ours says at once that it has nothing to push.
 func TestOursSayThatTheyHaveNothingToPush(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		a, b := newPeerInBubble(t, store.Both), newPeerInBubble(t, store.Both)
 		b.put("a", `{"n":1}`)
 		if got := took(t, a, b); got >= 2*time.Second || len(a.contents()) != 1 {
@@ -59,7 +59,7 @@ func TestOursSayThatTheyHaveNothingToPush(t *testing.T) {
 
 // A revision that the client has proposed, and then withdraws, is not waited for.
 func TestAWithdrawnRevisionIsNotWaitedFor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		ours := newPeerInBubble(t, store.Both)
 		ours.put("d", `{"n":1}`)
 		told := make(chan time.Time, 1)
@@ -90,7 +90,7 @@ func TestAWithdrawnRevisionIsNotWaitedFor(t *testing.T) {
 // after that.
 func TestAClientThatListsAnUnknownTreeRevisionPushesFirst(t *testing.T) {
 	for pushes, want := range map[bool]time.Duration{true: time.Second, false: 2 * time.Second} {
-		synctest.Test(t, func(t *testing.T) {
+		testsize.Bubble(t, func(t *testing.T) {
 			ours := newPeerInBubble(t, store.Both)
 			if err := ours.db.NoteMet(t.Context(), store.Third); err != nil {
 				t.Fatal(err)

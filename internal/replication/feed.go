@@ -67,6 +67,12 @@ func (f *feed) read(ctx context.Context, items []*outbox.Item, limit int, target
 	return p, nil
 }
 
+// stepBack takes the changes of a page from the index n on back into the feed.
+func (f *feed) stepBack(page *page, n int) {
+	f.cursor = page.changes[n].Sequence - 1
+	page.changes, page.exhausted = page.changes[:n], false
+}
+
 // head converts a document to the form that the outbox takes.
 func (f *feed) head(doc *store.Document) outbox.Head {
 	h := outbox.Head{

@@ -287,6 +287,49 @@ func (p *pusher) read(ctx context.Context, items []*outbox.Item, limit int) erro
 	return p.sayNothing()
 }
 
+// holdBack ends a page before the first document of which the client may know another name, if the client has
+// yet to push. The rest of the feed follows after that.
+func (p *pusher) holdBack(page *page) {
+	if p.opts.awaitFirst == nil || !p.c.s.pushesFirst() {
+		return
+	}
+	for i := range page.changes {
+		head := p.feed.head(&page.changes[i])
+		if head.Names == nil || !head.Names.MayHaveAlias() {
+			continue
+		}
+		p.feed.stepBack(page, i)
+		p.box.Pause(true)
+		p.afterFirst(func() { p.box.Pause(false) })
+		p.opts.awaitFirst = nil
+		return
+	}
+}
+
+// afterFirst calls do, among the events of the push, when the client has pushed.
+func (p *pusher) afterFirst(do func()) {
+	await := p.opts.awaitFirst
+	p.c.s.spawn(func(ctx context.Context) error {
+		await(ctx)
+		p.inbox.put(func() error {
+			do()
+			return nil
+		})
+		return nil
+	})
+}
+
+// sayNothing tells a peer that waits for our first proposals that there are none.
+func (p *pusher) sayNothing() error {
+	if !p.opts.saysNothing || !p.box.Idle() {
+		return nil
+	}
+	p.opts.saysNothing = false
+	m := p.side.announcement(p.c)
+	m.Urgent, m.NoReply, m.Body = true, true, []byte("[]")
+	return p.say(m, nil)
+}
+
 // haveRead takes the changes of a page off those that are to be read.
 func (p *pusher) haveRead(page page) {
 	read := uint64(0)

@@ -99,6 +99,21 @@ func (p *pusher) answered(batch []*outbox.Item, reply *blip.Reply, err error) er
 	return nil
 }
 
+// answersLater takes the reply to an announcement, once the client has pushed, if that shows a revision that
+// the client has and we lack. Otherwise it reports false.
+func (p *pusher) answersLater(batch []*outbox.Item, answers []wire.Answer) bool {
+	if p.opts.awaitFirst == nil {
+		return false
+	}
+	for i, a := range answers {
+		if a.Send && p.c.s.hasUnsent(batch[i], a.Known) {
+			p.afterFirst(func() { p.box.Answered(batch, answers, time.Now()) })
+			return true
+		}
+	}
+	return false
+}
+
 // rejected handles the refusal of a whole announcement.
 func (p *pusher) rejected(batch []*outbox.Item, err error) error {
 	if ended(err) {
