@@ -31,6 +31,7 @@ func newUpgrade(a *app) *cobra.Command {
 				case tandem.BothGenerations:
 					a.note("the database serves both generations, and has version vectors already")
 					return nil
+				case tandem.RevTrees:
 				}
 				return db.UpgradeVersioning(ctx)
 			})
