@@ -12,7 +12,7 @@ import (
 // with MustExist tells.
 func Exists(path string) bool {
 	folder, err := folderOf(path)
-	return err == nil && !isURL(path) && store.Exists(folder)
+	return err == nil && store.Exists(folder)
 }
 
 // DeleteDatabase removes the database at path, with or without ".tandem", permanently. The error is
@@ -30,6 +30,10 @@ func folderOf(path string) (string, error) {
 	if path == "" {
 		return "", fault.Invalid.Says("the path of the database is empty").
 			Try("give the path of the database's folder")
+	}
+	if isURL(path) {
+		return "", fault.Unsupported.Says("a folder is wanted here, and this is a URL").
+			Try("give the path of a folder; see docs/hub.md for what works on databases with a URL")
 	}
 	folder := filepath.Clean(path)
 	switch name := filepath.Base(folder); strings.TrimSuffix(name, store.Extension) {

@@ -44,7 +44,12 @@ func wantExclusion(t *testing.T, c *cobra.Command, names []string) {
 	t.Helper()
 	args := append(commandLine(c), operandsOf(c)...)
 	for _, name := range names[:2] {
-		if args = append(args, "--"+name); c.Flags().Lookup(name).NoOptDefVal == "" {
+		args = append(args, "--"+name)
+		switch flag := c.Flags().Lookup(name); {
+		case flag.NoOptDefVal != "":
+		case flag.Value.Type() == "int":
+			args = append(args, "1")
+		default:
 			args = append(args, "x")
 		}
 	}

@@ -60,12 +60,6 @@ func newIndexCreate(a *app) *cobra.Command {
 	exclusive(c, "value", "expressions")
 	exclusive(c, "fulltext", "expressions")
 	exclusive(c, "vector", "expressions")
-	before(c, func() error {
-		if flags.vector.Expression != "" && flags.vector.Dimensions == 0 {
-			return usage("--vector needs --dimensions")
-		}
-		return nil
-	})
 	for _, flag := range []string{"language", "ignore-accents"} {
 		exclusive(c, "value", flag)
 		exclusive(c, "array", flag)
@@ -76,6 +70,12 @@ func newIndexCreate(a *app) *cobra.Command {
 		exclusive(c, "array", flag)
 		exclusive(c, "fulltext", flag)
 	}
+	before(c, func() error {
+		if flags.vector.Expression != "" && flags.vector.Dimensions == 0 {
+			return usage("--vector needs --dimensions")
+		}
+		return nil
+	})
 	return c
 }
 

@@ -138,6 +138,16 @@ func (h *hubRows) addRemote(url string, at place) (Remote, error) {
 	return next, h.setValue(hubRemotes, url, []byte(strconv.FormatInt(int64(next), 10)), at)
 }
 
+func (h *hubRows) remoteURL(remote Remote) (string, error) {
+	all, err := h.remotes()
+	for url, number := range all {
+		if number == remote {
+			return url, err
+		}
+	}
+	return "", err
+}
+
 func (h *hubRows) remotes() (map[string]Remote, error) {
 	all := make(map[string]Remote)
 	err := h.values(hubRemotes, func(url string, value []byte) {

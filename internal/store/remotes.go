@@ -24,11 +24,6 @@ func (tx *Tx) Remotes() (map[string]Remote, error) {
 
 // RemoteURL is the inverse of [Tx.RemoteFor].
 func (tx *Tx) RemoteURL(remote Remote) (url string, err error) {
-	all, err := tx.Remotes()
-	for its, number := range all {
-		if number == remote {
-			url = its
-		}
-	}
-	return url, err
+	url, err = tx.rows.remoteURL(remote)
+	return url, sqlFault(err, "read remote", tx.db.path)
 }

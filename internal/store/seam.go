@@ -102,6 +102,8 @@ type peerRows interface {
 	// remote returns the number of a remote, 0 if there is none.
 	remote(url string) (Remote, error)
 	addRemote(url string, at place) (Remote, error)
+	// remoteURL is the inverse of remote, "" if there is none.
+	remoteURL(remote Remote) (string, error)
 	remotes() (map[string]Remote, error)
 }
 

@@ -56,6 +56,15 @@ func (r *sqliteRows) addRemote(url string, at place) (remote Remote, err error) 
 	return remote, err
 }
 
+func (r *sqliteRows) remoteURL(remote Remote) (url string, err error) {
+	s, err := r.tx().stmt(sqlRemoteURL)
+	if err != nil {
+		return "", err
+	}
+	err = query(s, func(s *sqlite3.Stmt) error { url = s.ColumnText(0); return nil }, int64(remote))
+	return url, err
+}
+
 func (r *sqliteRows) remotes() (map[string]Remote, error) {
 	s, err := r.tx().stmt(sqlListRemotes)
 	if err != nil {

@@ -470,7 +470,7 @@ func TestADocumentThatAnIndexCannotTakeIsSaved(t *testing.T) {
 	save(t, db, c, "good", `{"text":"abc","pattern":"(","tags":[1],"v":[1,2]}`)
 	save(t, db, c, "bad", `{"text":"abc","pattern":"b","tags":[1],"v":[1,2]}`)
 	matches(t, db, "words", "abc", "bad")
-	ranks(t, db, nearest([]float32{0, 0}, "", 9), "bad")
+	ranks(t, db, nearest([]float32{0, 0}, failing, 9), "bad")
 	sound(t, db)
 	view(t, db, func(tx *store.Tx) error {
 		if _, err := search(tx, "SELECT 1 FROM _ WHERE regexp_like(text, '(' || pattern)"); !errors.Is(err, fault.InvalidQuery) {

@@ -93,8 +93,9 @@ func (f From) Raw(v []float32, length float32) float64 {
 			return cosine(dotWide(f.target, v), normWide(f.target), normWide(v))
 		}
 		return float64(cosine(product, f.norm, length))
+	default:
+		return clean(wide(squared(f.target, v), f.target, v, squaredWide))
 	}
-	return clean(wide(squared(f.target, v), f.target, v, squaredWide))
 }
 
 // Shown returns the distance of a vector by the result of Raw.
