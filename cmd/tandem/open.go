@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -31,6 +32,9 @@ func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do
 	if a.verbose == 0 {
 		o.SlowQuery = -1
 	}
+	if showsPassword(path) {
+		a.note("warning: other users of this machine can read the password in the URL; PGPASSWORD or a passfile hide it")
+	}
 	existed, tellCreated := tandem.Exists(path) || isURL(path), func() {}
 	db, err := tandem.Open(ctx, path, o)
 	if errors.Is(err, tandem.ErrNotADatabase) && key == nil && tandem.IsEncrypted(path) {
@@ -56,6 +60,16 @@ func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do
 
 // isURL reports whether a database is named by a URL.
 func isURL(path string) bool { return strings.Contains(path, "://") }
+
+// showsPassword reports whether a URL on the command line has a password.
+func showsPassword(path string) bool {
+	u, err := url.Parse(path)
+	if err != nil || !isURL(path) {
+		return false
+	}
+	_, has := u.User.Password()
+	return has || u.Query().Has("password")
+}
 
 // wantedDatabase is a database to open.
 type wantedDatabase struct {
