@@ -102,9 +102,26 @@ func (w *BlobWriter) Commit(ctx context.Context, want string) (digest string, si
 // removes the blob.
 func (w *BlobWriter) CommitIn(tx *Tx) (digest string, size int64, err error) {
 	if w.hub != nil {
-		return w.commitHub(tx.ctx, "")
+		return w.commitHubIn(tx)
 	}
 	return w.commit("", tx.addPending)
+}
+
+// commitHubIn asks on the transaction's own connection first: it may hold the content's row, for which another one
+// would wait.
+func (w *BlobWriter) commitHubIn(tx *Tx) (digest string, size int64, err error) {
+	key := blobKey(w.hub.Sum())
+	has, err := tx.rows.hasBlob(key)
+	if err != nil {
+		w.Abort()
+		return "", 0, err
+	}
+	if !has {
+		return w.commitHub(tx.ctx, "")
+	}
+	size = w.hub.Size()
+	w.Abort()
+	return document.Digest(key), size, nil
 }
 
 func (w *BlobWriter) commitHub(ctx context.Context, want string) (digest string, size int64, err error) {

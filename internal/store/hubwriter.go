@@ -97,7 +97,7 @@ func (w *hubWriter) begin(ctx context.Context, g *hubGroup) error {
 		return err
 	}
 	g.w, g.found = tx, found
-	g.foreign = w.commits != 0 && found.Commits != w.commits+1
+	g.foreign = found.Commits != w.commits+1 // of what was committed before the first group nothing is known
 	w.load(found)
 	g.was = w.state
 	return nil

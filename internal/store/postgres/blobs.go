@@ -42,9 +42,9 @@ func (db *database) EndBlob(ctx context.Context, upload int64, digest string, si
 	return wrapped(err)
 }
 
-// DropBlob removes a content.
+// DropBlob removes a content that has no digest: one that has may be referred to, though its EndBlob was not answered.
 func (db *database) DropBlob(ctx context.Context, upload int64) error {
-	_, err := db.pool.Exec(ctx, `DELETE FROM blob WHERE upload = $1`, upload)
+	_, err := db.pool.Exec(ctx, `DELETE FROM blob WHERE upload = $1 AND digest IS NULL`, upload)
 	return wrapped(err)
 }
 

@@ -30,6 +30,7 @@ const (
 	defaultSchema  = "tandem"
 	defaultConns   = 8
 	connectTimeout = 10 * time.Second
+	longestSchema  = 56 // bytes: the channel of news has a longer name, of 63
 )
 
 // Opens reports whether the URL is one of PostgreSQL.
@@ -92,9 +93,9 @@ func (e Engine) parse(text string) (config *pgxpool.Config, schema, place string
 	query := u.Query()
 	schema = cmp.Or(query.Get("schema"), defaultSchema)
 	place = placeOf(*u)
-	if len(schema) > 63 || strings.HasPrefix(schema, "pg_") || schema == "public" {
+	if len(schema) > longestSchema || strings.HasPrefix(schema, "pg_") || schema == "public" {
 		return nil, "", "", fault.Invalid.In("open database", place).Says("%.80q is no name for a schema of Tandem", schema).
-			Try("choose a name of at most 63 bytes that is not public and does not begin with pg_")
+			Try("choose a name of at most 56 bytes that is not public and does not begin with pg_")
 	}
 	query.Del("schema")
 	u.RawQuery = query.Encode()
@@ -121,6 +122,7 @@ func placeOf(u url.URL) string {
 	}
 	query := u.Query()
 	query.Del("password")
+	query.Del("sslpassword")
 	u.RawQuery = query.Encode()
 	return u.String()
 }

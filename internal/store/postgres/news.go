@@ -14,6 +14,7 @@ const (
 	lookInterval = time.Second            // beside notifications
 	fastLook     = 100 * time.Millisecond // without them
 	lookPause    = time.Second            // after a failure
+	newsTime     = 5 * time.Second        // of one exchange: a connection that has died silently must not stop the news
 )
 
 // channel is where the nodes of a database tell each other of commits.
@@ -35,7 +36,9 @@ func (db *database) spread(ctx context.Context) {
 			return
 		case <-db.news:
 		}
-		_, _ = db.pool.Exec(ctx, `SELECT pg_notify($1, '')`, db.channel()) // lost news are found by a look
+		telling, cancel := context.WithTimeout(ctx, newsTime)
+		_, _ = db.pool.Exec(telling, `SELECT pg_notify($1, '')`, db.channel()) // lost news are found by a look
+		cancel()
 		select {
 		case <-ctx.Done():
 			return
@@ -103,6 +106,8 @@ func (db *database) listenOnce(ctx context.Context, told chan<- struct{}) (err e
 
 // look reports whether others have committed since the last look.
 func (db *database) look(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, newsTime)
+	defer cancel()
 	before := db.seen.Load() // a commit of this node may raise it meanwhile
 	var commits int64
 	if err := db.pool.QueryRow(ctx, `SELECT commits FROM hub`).Scan(&commits); err != nil {

@@ -85,8 +85,10 @@ func (n *node) keep(ctx context.Context, db *database) {
 		}
 		number, epoch := n.lease()
 		// A failure leaves the lease to the next write, which finds out whether another node has it.
-		_, err := db.pool.Exec(ctx, `UPDATE node SET until = clock_timestamp() + $1::interval WHERE number = $2 AND epoch = $3`,
+		renewing, cancel := context.WithTimeout(ctx, newsTime)
+		_, err := db.pool.Exec(renewing, `UPDATE node SET until = clock_timestamp() + $1::interval WHERE number = $2 AND epoch = $3`,
 			leaseTime, number, epoch)
+		cancel()
 		if err != nil && ctx.Err() == nil {
 			db.log.Debug("the lease of the node was not renewed", slog.String("database", db.place), slog.Any("error", err))
 		}

@@ -2,8 +2,12 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -101,9 +105,12 @@ func (r *reader) each(sql string, row func(pgx.Rows) error, args ...any) error {
 	return r.note(err)
 }
 
+// errStopped says that whoever is given rows wants no more: that ends no transaction.
+var errStopped = errors.New("enough rows")
+
 // note remembers a failure, which ends the transaction.
 func (r *reader) note(err error) error {
-	if err != nil && r.failed == nil {
+	if err != nil && err != errStopped && r.failed == nil { //nolint:errorlint // nobody wraps it
 		r.failed = wrapped(err)
 	}
 	return wrapped(err)
@@ -184,7 +191,14 @@ func scanDoc(rows pgx.Rows, d *row.Doc) error {
 }
 
 func (r *reader) Docs(collection int64, ids []string, body bool) (docs []row.Doc, err error) {
-	return r.docs(collection, body, `id = ANY($1)`, ids)
+	return r.docs(collection, body, `id = ANY($1)`, texts(ids))
+}
+
+// texts leaves out what no column of text can hold: the server would end the transaction, which may be of others.
+func texts(all []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(s string) bool {
+		return !utf8.ValidString(s) || strings.ContainsRune(s, 0)
+	})
 }
 
 func (r *reader) At(collection int64, seqs []int64) ([]row.Doc, error) {
@@ -257,12 +271,20 @@ func (r *reader) List(collection int64, l row.Listing, each func(*row.Doc) error
 	}
 	where, args := selection(l)
 	var d row.Doc
-	return r.each(columns(l.Body)+table+` WHERE `+where, func(rows pgx.Rows) error {
+	var stop error
+	err = r.each(columns(l.Body)+table+` WHERE `+where, func(rows pgx.Rows) error {
 		if err := scanDoc(rows, &d); err != nil {
 			return err
 		}
-		return each(&d)
+		if stop = each(&d); stop != nil {
+			return errStopped
+		}
+		return nil
 	}, args...)
+	if stop != nil {
+		return stop
+	}
+	return err
 }
 
 func (r *reader) CountSince(collection, since int64) (n int64, err error) {
@@ -290,7 +312,7 @@ func (r *reader) Kept(collection int64, ids []string) (all []row.Kept, err error
 			err := rows.Scan(&k.ID, &k.Remote, &k.Rev, &k.History, &k.Flags, &k.Base)
 			all = append(all, k)
 			return err
-		}, collection, ids)
+		}, collection, texts(ids))
 	return all, err
 }
 
@@ -302,13 +324,21 @@ func (r *reader) KeptBody(k row.KeptKey) (body []byte, err error) {
 }
 
 func (r *reader) KeptBlobs(collection int64, each func(body []byte) error) error {
-	return r.each(`SELECT body FROM kept WHERE collection = $1 AND flags & 12 <> 0`, func(rows pgx.Rows) error {
+	var stop error
+	err := r.each(`SELECT body FROM kept WHERE collection = $1 AND flags & 12 <> 0`, func(rows pgx.Rows) error {
 		var text string
 		if err := rows.Scan(&text); err != nil {
 			return err
 		}
-		return each([]byte(text))
+		if stop = each([]byte(text)); stop != nil {
+			return errStopped
+		}
+		return nil
 	}, collection)
+	if stop != nil {
+		return stop
+	}
+	return err
 }
 
 func (r *reader) Value(space, key string) (value []byte, err error) {

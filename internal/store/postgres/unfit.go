@@ -5,7 +5,7 @@ import "strconv"
 // Bounds of what a column of type jsonb surely takes.
 const (
 	deepest       = 500   // levels of objects and arrays
-	longestDigits = 10000 // digits of a number, and its largest exponent
+	longestDigits = 10000 // digits of a number and its exponent, together
 )
 
 // unfit says why a body, which is valid JSON, does not go into a column of type jsonb; "" if it does.
@@ -109,7 +109,7 @@ func (f *fitness) number() {
 		return
 	}
 	n, err := strconv.Atoi(string(f.body[exponent:f.i]))
-	if err != nil || n > longestDigits || n < -longestDigits {
+	if digits := exponent - 1 - from; err != nil || n > longestDigits-digits || n < digits-longestDigits {
 		f.why = "a number has a huge exponent"
 	}
 }

@@ -24,6 +24,7 @@ type writer struct {
 	reader
 	state   row.State
 	number  int32 // of the node
+	epoch   int64 // of its lease
 	batch   int64 // of the node's commits
 	flushed bool  // the transaction has written something that a later one cannot repeat
 }
@@ -73,6 +74,10 @@ func (w *writer) begin() error {
 	w.conn = conn
 	w.reader.ctx = context.Background()
 	number, epoch := w.db.node.lease()
+	if w.state.Commits != 0 && (number != w.number || epoch != w.epoch) {
+		w.abandon()
+		return writtenMeanwhile()
+	}
 	batch := &pgx.Batch{}
 	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`)
 	batch.Queue(`UPDATE hub SET commits = commits + 1 RETURNING commits, versioning`)
@@ -100,16 +105,21 @@ func (w *writer) begin() error {
 	}
 	if w.state.Commits != 0 && w.state.Commits != next.Commits {
 		w.abandon()
-		return fault.ConnectionLost.Says("the connection to the database server was lost, and another node has written meanwhile").
-			Try("try again: nothing of this was stored")
+		return writtenMeanwhile()
 	}
-	w.state, w.number = next, number
+	w.state, w.number, w.epoch = next, number, epoch
 	if before := w.db.seen.Load(); next.Commits <= before { // this commit would be the one after all others
 		w.db.lost(ctx, before, next.Commits-1)
 		w.state.Commits = 0
 		return w.begin()
 	}
 	return nil
+}
+
+// writtenMeanwhile is why a transaction cannot be begun again where it was.
+func writtenMeanwhile() error {
+	return fault.ConnectionLost.Says("the connection to the database server was lost, and another node has written meanwhile").
+		Try("try again: nothing of this was stored")
 }
 
 var errLeaseLost = fault.Busy.Says("another node has taken the source of this one")
@@ -217,18 +227,21 @@ func (w *writer) Flush(b *row.Batch) error {
 func (w *writer) Commit(b *row.Batch) error {
 	defer func() { w.abandon() }()
 	err := w.commit(b)
-	if err != nil && isLoss(err) {
+	for deadline := time.Now().Add(retryTime); err != nil && isLoss(err); {
 		arrived, asking := w.ask()
-		switch {
-		case asking != nil:
-			return fault.ConnectionLost.Says("the connection to the database server was lost during a commit, and cannot be restored").
+		if asking != nil {
+			return fault.ConnectionLost.Says("the connection to the database server was lost during a commit, and it cannot be known whether it was stored").
 				Because(asking).Try("look whether the change was stored, and try again")
-		case arrived:
+		}
+		if arrived {
 			err = nil
-		case !w.flushed:
-			if err = w.retrying(context.Background(), w.begin); err == nil {
-				err = w.commit(b)
-			}
+			break
+		}
+		if w.flushed || time.Now().After(deadline) {
+			break
+		}
+		if err = w.retrying(context.Background(), w.begin); err == nil {
+			err = w.commit(b)
 		}
 	}
 	if err != nil {
@@ -271,14 +284,18 @@ func (w *writer) commit(b *row.Batch) error {
 }
 
 // ask finds out whether the commit of this batch has arrived. The row's lock makes it wait for an old
-// transaction that still runs on the server.
+// transaction that still runs on the server. Once another node has the lease, its batches count on, and the
+// answer is lost.
 func (w *writer) ask() (arrived bool, err error) {
 	w.abandon()
 	err = w.retrying(context.Background(), func() error {
 		ctx, cancel := bounded()
 		defer cancel()
-		var batch int64
-		err := w.db.pool.QueryRow(ctx, `SELECT batch FROM node WHERE number = $1 FOR UPDATE`, w.number).Scan(&batch)
+		var batch, epoch int64
+		err := w.db.pool.QueryRow(ctx, `SELECT batch, epoch FROM node WHERE number = $1 FOR UPDATE`, w.number).Scan(&batch, &epoch)
+		if err == nil && epoch != w.epoch {
+			return errLeaseLost
+		}
 		arrived = batch >= w.batch
 		return err
 	})

@@ -46,6 +46,9 @@ func (u *Upload) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
+// Size returns the bytes written.
+func (u *Upload) Size() int64 { return u.size }
+
 func (u *Upload) put() error {
 	if len(u.chunk) == 0 {
 		return nil
