@@ -155,8 +155,12 @@ func (o *Overlay) owedTo(now time.Time, l *link) []*Record {
 }
 
 // introduce takes the records of peers that this one has met: a new neighbour hears of them first,
-// however many others there are said to be.
+// however many others there are said to be. It also hears what was said of itself: of two peers with one ID each
+// takes the link from the other, which leaves time for no second message.
 func (o *Overlay) introduce(l *link, to *parcel) {
+	if l.peer.record != nil {
+		to.add(l.peer.record)
+	}
 	for _, p := range o.ring {
 		if p != l.peer && p.record != nil && p.proven() && (p.online || p.link != nil) {
 			if !to.add(p.record) {
