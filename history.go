@@ -2,6 +2,7 @@ package tandem
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -10,22 +11,23 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// Revision describes one revision of a document, as far as the database knows it.
+// Revision describes one revision of a document, as far as the database knows it. As JSON it is what
+// `tandem history --json` and REST show.
 type Revision struct {
-	ID   string
-	Role RevisionRole
+	ID   string       `json:"revision"`
+	Role RevisionRole `json:"role"`
 
-	Generation uint64    // of a tree revision, from 1; 0 for a version
-	Time       time.Time // of a version: when it was written, by its author's clock
-	Source     string    // of a version: which database wrote it, as in the ID
-	Own        bool      // this database wrote it, as far as the source tells
+	Generation uint64    `json:"generation,omitempty"` // of a tree revision, from 1; 0 for a version
+	Time       time.Time `json:"time,omitzero"`        // of a version: when it was written, by its author's clock
+	Source     string    `json:"source,omitempty"`     // of a version: which database wrote it, as in the ID
+	Own        bool      `json:"own,omitempty"`        // this database wrote it, as far as the source tells
 
-	Deleted bool   // it is a tombstone; known only of a revision whose body is kept
-	Body    []byte // JSON; nil where it is not kept
+	Deleted bool            `json:"deleted,omitempty"` // it is a tombstone; known only of a revision whose body is kept
+	Body    json.RawMessage `json:"body,omitempty"`    // nil where it is not kept
 
 	// Peers are the URLs of the peers that are known to have just this revision, sorted. Clients
 	// of a listener are not among them.
-	Peers []string
+	Peers []string `json:"peers,omitempty"`
 }
 
 // RevisionRole is the relation of a revision to its document.

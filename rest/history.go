@@ -17,19 +17,6 @@ func lifeRoutes() []route {
 	}
 }
 
-// pastRevision is a revision of a document, as `tandem history --json` shows it.
-type pastRevision struct {
-	Revision   string          `json:"revision"`
-	Role       string          `json:"role"`
-	Generation uint64          `json:"generation,omitempty"`
-	Time       *time.Time      `json:"time,omitempty"`
-	Source     string          `json:"source,omitempty"`
-	Own        bool            `json:"own,omitempty"`
-	Deleted    bool            `json:"deleted,omitempty"`
-	Body       json.RawMessage `json:"body,omitempty"`
-	Peers      []string        `json:"peers,omitempty"`
-}
-
 // getHistory lists the known revisions of a document, the current one first.
 func getHistory(c *call) error {
 	id, err := docID(c.vars[0])
@@ -40,17 +27,7 @@ func getHistory(c *call) error {
 	if err != nil {
 		return err
 	}
-	listed := make([]pastRevision, len(all))
-	for i, r := range all {
-		listed[i] = pastRevision{
-			Revision: r.ID, Role: string(r.Role), Generation: r.Generation, Source: r.Source, Own: r.Own,
-			Deleted: r.Deleted, Body: r.Body, Peers: r.Peers,
-		}
-		if !r.Time.IsZero() {
-			listed[i].Time = &r.Time
-		}
-	}
-	return c.answer(http.StatusOK, listed)
+	return c.answer(http.StatusOK, all)
 }
 
 // documentExpiry is when a document is purged, null for never.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -40,25 +39,12 @@ func newHistory(a *app) *cobra.Command {
 	return c
 }
 
-// historyLine is one line of history --json.
-type historyLine struct {
-	Revision   string          `json:"revision"`
-	Role       string          `json:"role"`
-	Generation uint64          `json:"generation,omitempty"`
-	Time       *time.Time      `json:"time,omitempty"`
-	Source     string          `json:"source,omitempty"`
-	Own        bool            `json:"own,omitempty"`
-	Deleted    bool            `json:"deleted,omitempty"`
-	Body       json.RawMessage `json:"body,omitempty"`
-	Peers      []string        `json:"peers,omitempty"`
-}
-
 func (a *app) showHistory(all []tandem.Revision, asJSON bool) error {
 	table, encoder := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0), a.jsonLines()
 	for _, r := range all {
 		var err error
 		if asJSON {
-			err = encoder.Encode(lineOfRevision(r))
+			err = encoder.Encode(r)
 		} else {
 			_, err = fmt.Fprintf(table, "%s\t%s\t%s\n", r.ID, r.Role, strings.Join(remarks(r), ", "))
 		}
@@ -67,17 +53,6 @@ func (a *app) showHistory(all []tandem.Revision, asJSON bool) error {
 		}
 	}
 	return table.Flush()
-}
-
-func lineOfRevision(r tandem.Revision) historyLine {
-	line := historyLine{
-		Revision: r.ID, Role: string(r.Role), Generation: r.Generation, Source: r.Source, Own: r.Own,
-		Deleted: r.Deleted, Body: r.Body, Peers: r.Peers,
-	}
-	if !r.Time.IsZero() {
-		line.Time = &r.Time
-	}
-	return line
 }
 
 // remarks describes a revision for people.
