@@ -145,13 +145,18 @@ func (k *checker) collection(tx *Tx, c *Collection) error {
 	if err != nil {
 		return err
 	}
+	k.counters(c, counted, last, live)
+	return k.kept(tx, c)
+}
+
+// counters compares what is counted of a collection with its rows.
+func (k *checker) counters(c *Collection, counted counters, last Sequence, live int64) {
 	if int64(last) > counted.last {
 		k.found(c.FullName(), "sequence %d is beyond the last one given, %d", last, counted.last)
 	}
 	if live != counted.live {
 		k.found(c.FullName(), "has %d documents, but %d are counted", live, counted.live)
 	}
-	return k.kept(tx, c)
 }
 
 func (k *checker) document(where string, d *Document) {

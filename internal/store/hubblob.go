@@ -119,12 +119,7 @@ func (h *hub) checkCollection(tx *Tx, k *checker, c *Collection) error {
 	if err != nil {
 		return err
 	}
-	if int64(last) > counted.last {
-		k.found(c.FullName(), "sequence %d is beyond the last one given, %d", last, counted.last)
-	}
-	if live != counted.live {
-		k.found(c.FullName(), "has %d documents, but %d are counted", live, counted.live)
-	}
+	k.counters(c, counted, last, live)
 	return rows.r.KeptBlobs(c.id, func(body []byte) error {
 		k.refers(c.FullName()+", a kept revision", body)
 		return nil

@@ -27,12 +27,7 @@ func newHubWriter(db *DB) *hubWriter { return &hubWriter{db: db, requests: make(
 
 // run serves requests until the database closes, as writer.run does.
 func (w *hubWriter) run() {
-	idle := make(chan struct{})
-	go func() { // ends with Close
-		<-w.db.closing
-		w.db.inUse.Wait()
-		close(idle)
-	}()
+	idle := w.db.idle()
 	for {
 		select {
 		case r := <-w.requests:

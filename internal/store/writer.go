@@ -137,12 +137,7 @@ func (db *DB) requests() chan<- *request {
 // run serves requests until the database closes. Close waits for calls in progress before it waits
 // for this goroutine, so run serves every accepted request.
 func (w *writer) run() {
-	idle := make(chan struct{})
-	go func() { // ends with Close
-		<-w.db.closing
-		w.db.inUse.Wait()
-		close(idle)
-	}()
+	idle := w.db.idle()
 	for {
 		select {
 		case r := <-w.requests:
@@ -153,6 +148,17 @@ func (w *writer) run() {
 			return
 		}
 	}
+}
+
+// idle returns a channel that is closed when the database is being closed and no call is in progress.
+func (db *DB) idle() <-chan struct{} {
+	idle := make(chan struct{})
+	go func() { // ends with Close
+		<-db.closing
+		db.inUse.Wait()
+		close(idle)
+	}()
+	return idle
 }
 
 func (w *writer) serve(r *request) {

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,12 +104,15 @@ func (r *reader) each(sql string, row func(pgx.Rows) error, args ...any) error {
 	return r.note(err)
 }
 
-// errStopped says that whoever is given rows wants no more: that ends no transaction.
-var errStopped = errors.New("enough rows")
+// callersError is the error of whoever is given rows: it ends no transaction.
+type callersError struct{ error }
 
 // note remembers a failure, which ends the transaction.
 func (r *reader) note(err error) error {
-	if err != nil && err != errStopped && r.failed == nil { //nolint:errorlint // nobody wraps it
+	if its, ok := err.(callersError); ok { //nolint:errorlint // nobody wraps it
+		return its.error
+	}
+	if err != nil && r.failed == nil {
 		r.failed = wrapped(err)
 	}
 	return wrapped(err)
@@ -271,20 +273,15 @@ func (r *reader) List(collection int64, l row.Listing, each func(*row.Doc) error
 	}
 	where, args := selection(l)
 	var d row.Doc
-	var stop error
-	err = r.each(columns(l.Body)+table+` WHERE `+where, func(rows pgx.Rows) error {
+	return r.each(columns(l.Body)+table+` WHERE `+where, func(rows pgx.Rows) error {
 		if err := scanDoc(rows, &d); err != nil {
 			return err
 		}
-		if stop = each(&d); stop != nil {
-			return errStopped
+		if err := each(&d); err != nil {
+			return callersError{err}
 		}
 		return nil
 	}, args...)
-	if stop != nil {
-		return stop
-	}
-	return err
 }
 
 func (r *reader) CountSince(collection, since int64) (n int64, err error) {
@@ -324,21 +321,16 @@ func (r *reader) KeptBody(k row.KeptKey) (body []byte, err error) {
 }
 
 func (r *reader) KeptBlobs(collection int64, each func(body []byte) error) error {
-	var stop error
-	err := r.each(`SELECT body FROM kept WHERE collection = $1 AND flags & 12 <> 0`, func(rows pgx.Rows) error {
+	return r.each(`SELECT body FROM kept WHERE collection = $1 AND flags & 12 <> 0`, func(rows pgx.Rows) error {
 		var text string
 		if err := rows.Scan(&text); err != nil {
 			return err
 		}
-		if stop = each([]byte(text)); stop != nil {
-			return errStopped
+		if err := each([]byte(text)); err != nil {
+			return callersError{err}
 		}
 		return nil
 	}, collection)
-	if stop != nil {
-		return stop
-	}
-	return err
 }
 
 func (r *reader) Value(space, key string) (value []byte, err error) {
