@@ -149,7 +149,8 @@ func (g *PeerGroup) PassTime(by time.Duration) { g.loaded = g.loaded.Add(-by) }
 // Now returns the time that the group believes.
 func (g *PeerGroup) Now() time.Time { return g.now() }
 
-// LimitAnswers returns a connection of which a joiner reads no more than is left, and what gives that back.
+// LimitAnswers bounds what a joiner reads from conn, as all its connections share what held counts. release
+// gives the bytes of conn back.
 func LimitAnswers(conn net.Conn, held *atomic.Int64) (limited net.Conn, release func()) {
 	c := &limitedConn{Conn: conn, held: held}
 	return c, c.release

@@ -11,7 +11,7 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// mesh makes the shop a member of a mesh of five, one of which has gone.
+// mesh makes the shop a member of a mesh of five. One of the members has gone.
 func (w *world) mesh() {
 	w.t.Helper()
 	store := tandem.MemoryIdentityStore()

@@ -44,7 +44,7 @@ func (f *fleet) meet(app *peer, configure ...func(*replication.Active, *replicat
 	return sync(f.t, a, p, append(configure, speak)...).active.Progress()
 }
 
-// meetAll syncs until nobody has news, and reports what the last round moved, which is to be nothing.
+// meetAll syncs until nobody has news. It fails the test if the last round still moved a revision.
 func (f *fleet) meetAll() {
 	f.t.Helper()
 	for range 3 {

@@ -59,8 +59,7 @@ type dialect interface {
 	// that, and may have passed it over before.
 	tellsAgain() bool
 
-	// pushesFirst reports whether a client is to push before it gets those of our changes of which it may know
-	// another name.
+	// pushesFirst reports whether a client pushes before we send changes that it may know under another name.
 	pushesFirst() bool
 
 	// hasUnsent reports whether a client that lists known for an item has a revision that we lack, so that it

@@ -25,7 +25,7 @@ func (p *parents) waiting() bool {
 	return len(p.of) > 0
 }
 
-// arrived returns a channel that tells of a revision that has come.
+// arrived returns a channel that gets a value after a revision has come.
 func (p *parents) arrived() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()

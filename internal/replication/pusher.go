@@ -287,8 +287,8 @@ func (p *pusher) read(ctx context.Context, items []*outbox.Item, limit int) erro
 	return p.sayNothing()
 }
 
-// holdBack ends a page before the first document of which the client may know another name, if the client has
-// yet to push. The rest of the feed follows after that.
+// holdBack ends a page before the first document that the client may know under another name. It does so until
+// the client has pushed; the rest of the feed follows then.
 func (p *pusher) holdBack(page *page) {
 	if p.opts.awaitFirst == nil || !p.c.s.pushesFirst() {
 		return

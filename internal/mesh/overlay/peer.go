@@ -144,8 +144,8 @@ func (p *peer) passedOver(now time.Time) bool {
 func (p *peer) linked() bool { return p.link != nil && !p.link.leaving }
 
 // renewAddresses puts together where a peer may be dialled: where it was seen, where it has said that
-// it is, and where others say. Never at an address of this peer, nor at one of this machine alone,
-// unless this peer itself is to be found there only.
+// it is, and where others say. Never at an address of this peer. An address
+// of this machine alone counts only if this peer itself has no other.
 func (o *Overlay) renewAddresses(p *peer) {
 	p.at = cleanAddresses(append(slices.Clone(p.hints), p.said...))
 	if p.record != nil {

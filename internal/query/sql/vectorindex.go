@@ -225,7 +225,7 @@ func (x VectorIndex) Differs() string {
 		x.Docs, x.vectorOf("d"), identifier(x.Rows()))
 }
 
-// Strays returns the SQL that finds the IDs in the index of which there is no document.
+// Strays returns the SQL that finds the IDs in the index without a document.
 func (x VectorIndex) Strays() string {
 	rows := "SELECT id FROM " + identifier(x.Rows())
 	if x.Lazy {

@@ -24,8 +24,8 @@ type Head struct {
 	// Tree is announced beside a version, to a database of both generations; else "".
 	Tree revision.ID
 
-	// Names has all names of the revision, of which Rev has those that the peer understands. It is nil in
-	// a database of one generation.
+	// Names has all names of the revision; Rev has those that the peer understands. In a database of one
+	// generation Names is nil.
 	Names *both.Head
 }
 

@@ -39,7 +39,7 @@ func treeHead(chain []revision.ID, about revision.History) Head {
 	return Head{vector: toldBy(chain), chain: slices.Clip(chain), superseded: about.Superseded, names: about.Names}
 }
 
-// toldBy returns the vector that a chain of tree IDs tells of.
+// toldBy derives a vector from a chain of tree IDs.
 func toldBy(chain []revision.ID) vector {
 	v := vector{cv: VersionOf(chain[0])}
 	if v.cv == "" {
@@ -66,8 +66,8 @@ func (h Head) Tree() revision.Rev {
 	return revision.Rev{ID: h.chain[0], History: revision.History{Ancestors: h.chain[1:]}}
 }
 
-// Vector returns h as peers of the fourth protocol see it. Its ancestors are the tree IDs of the past,
-// of which such a peer gets those that it has shown.
+// Vector returns h as peers of the fourth protocol see it. Its ancestors are the tree IDs of the past;
+// the session sends such a peer only the ones that it has shown.
 func (h Head) Vector() revision.Rev {
 	r := h.rev()
 	r.History.Ancestors = h.chain

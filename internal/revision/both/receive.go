@@ -236,7 +236,7 @@ func (h Head) receiveVector(in Incoming) Result {
 	return Result{Conflicting, incomingHead(in, h), false}
 }
 
-// sameVersion notes what the tree that came along tells of h itself.
+// sameVersion takes over the tree IDs that a peer has sent with a version that is the version of h.
 func (h Head) sameVersion(in Incoming) Result {
 	if len(in.Tree) == 0 || !h.Is(in.Tree[0]) {
 		return Result{Ignored, h, false}
