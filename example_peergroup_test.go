@@ -92,7 +92,7 @@ func ExampleOpenPeerGroup() {
 			return err
 		}
 		if id, err := tandem.ParsePeerID("the text that the user has typed"); err == nil {
-			return group.Remove(ctx, id, tandem.RemoveOptions{IssuedAfter: time.Unix(0, 0)}) // and all whom it has invited
+			return group.Remove(ctx, id, tandem.RemoveOptions{}) // and all whom it has invited
 		}
 		fmt.Println(group.Authenticator() != nil)
 		mesh.Stop()

@@ -71,9 +71,17 @@ func (g *PeerGroup) Hear(ctx context.Context, record []byte) error {
 	return err
 }
 
+// Records returns the records of the group as neighbours send them.
+func (g *PeerGroup) Records() (texts [][]byte) {
+	for _, r := range g.removals.All() {
+		texts = append(texts, r.Text())
+	}
+	return texts
+}
+
 // Renewed returns the certificate that a member gets in the place of an old one.
-func (g *PeerGroup) Renewed(leaf *x509.Certificate) (*x509.Certificate, error) {
-	chain, err := g.renewed(leaf)
+func (g *PeerGroup) Renewed(old []*x509.Certificate) (*x509.Certificate, error) {
+	chain, err := g.renewed(old)
 	if err != nil {
 		return nil, err
 	}

@@ -369,7 +369,7 @@ func (d *joinDesk) admit(tx *store.Tx, row *invitationRow, joiner *x509.Certific
 	if err != nil {
 		return nil, err
 	}
-	return chain, d.g.writeMember(tx, memberRow{Name: name, Chain: group.DERs(chain), Invited: now.Unix()})
+	return chain, d.g.writeMember(tx, memberRow{Name: name, Chain: group.DERs(chain), Issued: chain[0].Raw, Invited: now.Unix()})
 }
 
 func (d *joinDesk) granted(chain [][]byte) *joining.Grant {

@@ -233,10 +233,15 @@ func (run *meshRun) mayHaveAll(l *mesh.Link) bool {
 // removedHere says that this member was removed, if it was.
 func (g *PeerGroup) removedHere() error {
 	chain := g.Identity().Certificates()
-	if g.removals.Of(group.KeyOf(chain[0]), group.KeyOf(chain[min(1, len(chain)-1)])) == nil {
+	r, _ := g.removals.Removes(chain)
+	if r == nil {
 		return nil
 	}
-	return fault.Forbidden.In("sync group", g.name).Says("this device was removed from the group").
+	says := "this device was removed from the group"
+	if r.Member() != group.KeyOf(chain[0]) {
+		says = "who has invited this device, or renewed its certificate, was removed from the group, and with it this device"
+	}
+	return fault.Forbidden.In("sync group", g.name).Says("%s", says).
 		Try("what it has stays; to belong to the group again it joins by a new code, with a new key")
 }
 

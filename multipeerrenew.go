@@ -20,7 +20,7 @@ func (run *meshRun) askToRenew() {
 		return
 	}
 	if g.Founded() {
-		chain, err := g.renewed(leaf)
+		chain, err := g.renewed(g.Identity().Certificates())
 		if err == nil {
 			err = run.takeRenewed(group.DERs(chain))
 		}
@@ -32,15 +32,21 @@ func (run *meshRun) askToRenew() {
 	}
 }
 
-// renewed issues a certificate like one of a member. Only who has its right to invite from the group's
-// key keeps it: a certificate of an authority that an inviter has signed gives none.
-func (g *PeerGroup) renewed(leaf *x509.Certificate) ([]*x509.Certificate, error) {
+// renewed issues a certificate like that of a member, which names who has signed the ones before. Only
+// who has its right to invite from the group's key keeps it: a certificate of an authority that an
+// inviter has signed gives none.
+func (g *PeerGroup) renewed(chain []*x509.Certificate) ([]*x509.Certificate, error) {
 	signer, err := g.signer()
 	if err != nil {
 		return nil, err
 	}
+	earlier, err := group.Earlier(g.name, g.root, chain, g.now())
+	if err != nil {
+		return nil, err
+	}
+	leaf := chain[0]
 	return group.Issue(signer, leaf.PublicKey, group.Member{
-		Group: g.name, Name: mesh.CleanName(leaf.Subject.CommonName), Now: g.now(),
+		Group: g.name, Name: mesh.CleanName(leaf.Subject.CommonName), Now: g.now(), Earlier: earlier,
 		MayInvite: group.MayInvite(leaf) && leaf.CheckSignatureFrom(g.root) == nil,
 	})
 }
@@ -58,12 +64,12 @@ func (run *meshRun) renew(l *mesh.Link) error {
 	if cannot || !group.RenewalDue(leaf, g.now()) || g.removals.Admits(g.name, g.root, shown, x509.ExtKeyUsageClientAuth, g.now()) != nil {
 		return nil
 	}
-	chain, err := g.renewed(leaf)
+	chain, err := g.renewed(shown)
 	if err != nil {
 		return err
 	}
 	err = g.update(run.ctx, func(tx *store.Tx) error {
-		return g.writeMember(tx, memberRow{Chain: group.DERs(chain), Invited: g.now().Unix()})
+		return g.writeMember(tx, memberRow{Chain: group.DERs(chain), Issued: chain[0].Raw, Invited: g.now().Unix()})
 	})
 	if err != nil {
 		return err
@@ -88,6 +94,9 @@ func (run *meshRun) takeRenewed(ders [][]byte) error {
 	case !group.RenewalDue(old.Leaf(), g.now()) || leaf.NotAfter.Sub(leaf.NotBefore) > group.MemberLife+2*group.Backdate:
 		return nil // nor this: it would keep the member from asking anew
 	}
+	if same, err := g.renews(chain, old.Certificates()); err != nil || !same {
+		return err
+	}
 	for _, use := range []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth} {
 		if err := g.removals.Admits(g.name, g.root, chain, use, g.now()); err != nil {
 			return fault.CertUntrusted.In("renew certificate", g.name).Because(err)
@@ -105,4 +114,15 @@ func (run *meshRun) takeRenewed(ders [][]byte) error {
 	cert := run.certificate()
 	run.server.SetCertificate(&cert)
 	return nil
+}
+
+// renews reports whether a new certificate names who has signed the ones before, and nobody else, whose
+// removal would end it.
+func (g *PeerGroup) renews(chain, old []*x509.Certificate) (bool, error) {
+	named, err := group.Named(chain[0])
+	if err != nil {
+		return false, fault.CertUntrusted.In("renew certificate", g.name).Because(err)
+	}
+	earlier, err := group.Earlier(g.name, g.root, old, g.now())
+	return slices.Equal(named, earlier), err
 }

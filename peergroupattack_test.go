@@ -196,7 +196,7 @@ func TestARemovedInviterInvitesInVain(t *testing.T) {
 	})
 
 	m2.Stop()
-	check(t, g1.Remove(t.Context(), g2.PeerID(), tandem.RemoveOptions{}))
+	check(t, g1.Remove(t.Context(), g2.PeerID(), tandem.RemoveOptions{IssuedAfter: time.Now().Add(time.Hour)}))
 	eventually(t, func() bool { return removedTo(t, g3, g2.PeerID()) }) // so that nobody tells it
 	// It does not know, and its clock is right: what it signs from now on is later.
 	g2.SetClock(func() time.Time { return time.Now().Add(time.Minute) })
@@ -215,6 +215,14 @@ func TestARemovedInviterInvitesInVain(t *testing.T) {
 	if m4.count(t) > 1 {
 		t.Error("the fourth has documents of the group from after the removal")
 	}
+	// Without a time, those whom it has invited before go, too, and are told.
+	check(t, g1.Remove(t.Context(), g2.PeerID(), tandem.RemoveOptions{}))
+	eventually(t, func() bool { return len(m1.Neighbors()) == 0 && removedTo(t, g1, g3.PeerID()) })
+	m3.Stop()
+	for _, record := range g1.Records() {
+		check(t, g3.Hear(t.Context(), record))
+	}
+	wantError(t, "start a member whose inviter was removed", m3.Start(), tandem.ErrForbidden)
 }
 
 // The joiner's clock stands in 1970, from the inviter's view.

@@ -30,22 +30,20 @@ type MemberInfo struct {
 // Members lists the members that this device has invited or was ever connected with, and those that
 // were removed, by name. Members that only others have met are missing.
 func (g *PeerGroup) Members(ctx context.Context) (all []MemberInfo, err error) {
+	if err := g.reread(ctx); err != nil {
+		return nil, err
+	}
 	known := make(map[PeerID]bool)
 	err = g.eachMember(ctx, func(row memberRow, chain []*x509.Certificate) {
 		m := g.memberInfo(row, chain)
+		if r, _ := g.removals.Removes(chain); r != nil {
+			m.Removed = r.Time()
+		}
 		known[m.ID] = true
 		all = append(all, m)
 	})
 	if err != nil {
 		return nil, err
-	}
-	if err := g.reread(ctx); err != nil {
-		return nil, err
-	}
-	for i := range all {
-		if r := g.removals.Of(group.Key(all[i].ID), group.Key(all[i].Inviter)); r != nil {
-			all[i].Removed = r.Time()
-		}
 	}
 	for _, r := range g.removals.All() {
 		if id := PeerID(r.Member()); !known[id] {
@@ -103,17 +101,18 @@ func (g *PeerGroup) memberInfo(row memberRow, chain []*x509.Certificate) MemberI
 
 // RemoveOptions say what goes with a removed member.
 type RemoveOptions struct {
-	// IssuedAfter also removes those whom the member has invited after that time, by the time in their
-	// certificates, which the member itself has written. Zero means now: those whom it has invited
-	// until now stay. Name a time before all to remove everybody whom it has invited.
+	// IssuedAfter keeps those whom the member has invited, and whose certificates it has renewed, until
+	// that time. Zero keeps none of them. The time in a certificate is written by who signs it: who has
+	// the member's key can write any time back to when the member was invited itself, so set it only
+	// for a member that was honest until then, and whose key nobody else has.
 	IssuedAfter time.Time
 }
 
-// Remove removes a member for good: its key is never admitted again. Running members cut it off within
-// seconds of hearing of it, and each tells its neighbours. What the removed device has, it keeps. The
-// group's key removes every member; another inviter those whom it has invited, otherwise Remove
-// fails with [ErrForbidden]. An inviter's removal does not reach a certificate that somebody else has
-// signed for the same key, as when renewing it. The member itself cannot be removed here: see [PeerGroup.Leave].
+// Remove removes a member for good: its key is never admitted again. With an inviter go those whom it
+// has invited, and whose certificates it has renewed, however often others have renewed them since; see
+// [RemoveOptions]. Running members cut all of them off within seconds of hearing of it, and each tells
+// its neighbours. What a removed device has, it keeps. The group's key removes every member; another
+// inviter those for whom it has signed, otherwise Remove fails with [ErrForbidden]. The member itself cannot be removed here: see [PeerGroup.Leave].
 func (g *PeerGroup) Remove(ctx context.Context, peer PeerID, o RemoveOptions) error {
 	if peer == g.PeerID() {
 		return fault.Invalid.In("remove member", peer.String()).Says("that is this device itself").Try("leave the group instead")
@@ -126,12 +125,7 @@ func (g *PeerGroup) Remove(ctx context.Context, peer PeerID, o RemoveOptions) er
 		return err
 	}
 	target := group.Target{Key: group.Key(peer), IssuedAfter: o.IssuedAfter}
-	err = g.eachMember(ctx, func(_ memberRow, chain []*x509.Certificate) {
-		if PeerIDOf(chain[0]) == peer {
-			target.Certificate = chain[0]
-		}
-	})
-	if err != nil {
+	if target.Certificate, err = g.certificateFor(ctx, peer); err != nil {
 		return err
 	}
 	r, err := group.Remove(signer, g.name, target, g.now())
@@ -146,6 +140,21 @@ func (g *PeerGroup) Remove(ctx context.Context, peer PeerID, o RemoveOptions) er
 			Try("make a new group, and invite those who are to stay")
 	}
 	return g.keepRemovals(ctx, []*group.Removal{r})
+}
+
+// certificateFor returns the certificate by which this device may remove a member: the one that it has
+// signed, or else the last one that it has seen. It is nil if there is none.
+func (g *PeerGroup) certificateFor(ctx context.Context, peer PeerID) (cert *x509.Certificate, err error) {
+	var issued []byte
+	err = g.eachMember(ctx, func(row memberRow, chain []*x509.Certificate) {
+		if PeerIDOf(chain[0]) == peer {
+			cert, issued = chain[0], row.Issued
+		}
+	})
+	if err != nil || issued == nil {
+		return cert, err
+	}
+	return x509.ParseCertificate(issued)
 }
 
 // Leave ends this database's membership: its key is deleted. Stop the [MultipeerReplicator] first. The

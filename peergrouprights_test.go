@@ -101,8 +101,14 @@ func TestRenewalGivesNoRights(t *testing.T) {
 	between, err := group.Issue(own, other.Key.Public(), group.Member{Group: testGroup, MayInvite: true, Now: time.Now()})
 	check(t, err)
 	forged := handMade(t, group.Signer{Key: other.Key, Chain: between}, key, true, time.Now().Add(-time.Hour), 24*time.Hour)
+	renewed, err := g.Renewed(append([]*x509.Certificate{forged}, between...))
+	check(t, err)
+	if named, err := group.Named(renewed); err != nil || len(named) != 1 || named[0].By != group.KeyOf(between[0]) {
+		t.Errorf("the renewed certificate names %v as who has signed the one before (%v)", named, err)
+	}
 	for leaf, want := range map[*x509.Certificate]bool{inviter[0]: true, forged: false} {
-		renewed, err := g.Renewed(leaf)
+		chain := append([]*x509.Certificate{leaf}, map[bool][]*x509.Certificate{true: own.Chain, false: between}[want]...)
+		renewed, err := g.Renewed(chain)
 		check(t, err)
 		if group.MayInvite(renewed) != want {
 			t.Errorf("of %v: the renewed certificate may invite: %t, want %t", leaf.Issuer, !want, want)

@@ -41,6 +41,7 @@ type groupRow struct {
 type memberRow struct {
 	Name    string   `json:"name,omitempty"`
 	Chain   [][]byte `json:"chain"`
+	Issued  []byte   `json:"issued,omitempty"`  // the last certificate that this device has signed for it
 	Invited int64    `json:"invited,omitempty"` // by this device: when, in seconds since 1970
 	Seen    int64    `json:"seen,omitempty"`
 }
@@ -215,6 +216,9 @@ func (g *PeerGroup) writeMember(tx *store.Tx, row memberRow) error {
 		row.Invited, row.Seen = max(row.Invited, old.Invited), max(row.Seen, old.Seen)
 		if row.Name == "" {
 			row.Name = old.Name
+		}
+		if row.Issued == nil {
+			row.Issued = old.Issued
 		}
 	}
 	return writeJSON(tx, memberSpace+g.name, key, row)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -101,10 +102,13 @@ func newMeshRemove(a *app) *cobra.Command {
 		Long: "remove signs a record that no member admits PEER any more: the ID of a member or, if one alone\n" +
 			"has it, its name or the beginning of its ID. Members that run cut it off within seconds. What the\n" +
 			"device has, it keeps. It can join again only by a new code.\n\n" +
-			"Those whom a removed member has invited until now stay. --issued-after removes those whom it has\n" +
-			"invited after that time, by the time that it has written itself.",
+			"With a member that may invite go all whom it has invited, and all whose certificates it has\n" +
+			"renewed; remove says who they are. --issued-after keeps those until a time. That is weaker: the\n" +
+			"time in a certificate is written by who signs it, so who has the removed member's key can make\n" +
+			"members that look as old as that key. Give it only if the key was in good hands until then, and\n" +
+			"nobody else has it.",
 		Example: "  tandem mesh remove sales till3\n" +
-			"  tandem mesh remove sales 4F:0A:91 --issued-after 2000-01-01   # and all whom it has invited",
+			"  tandem mesh remove sales 4F:0A:91 --issued-after 2030-05-01   # whom it invited before May stays",
 		Args: cobra.ExactArgs(2),
 		RunE: a.do(func(ctx context.Context, args []string) error {
 			var o tandem.RemoveOptions
@@ -117,13 +121,35 @@ func newMeshRemove(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return g.Remove(ctx, id, o)
+				return a.remove(ctx, g, id, o)
 			})
 		}),
 	}
 	addGroupFlag(c, &group)
-	c.Flags().StringVar(&issuedAfter, "issued-after", "", "also remove whom the member has invited after this ISO 8601 `time`")
+	c.Flags().StringVar(&issuedAfter, "issued-after", "", "keep whom the member has invited until this ISO 8601 `time` (default: keep nobody); weaker, see above")
 	return c
+}
+
+// remove removes a member, and says who goes with it.
+func (a *app) remove(ctx context.Context, g *tandem.PeerGroup, id tandem.PeerID, o tandem.RemoveOptions) error {
+	before, err := g.Members(ctx)
+	if err != nil {
+		return err
+	}
+	if err := g.Remove(ctx, id, o); err != nil {
+		return err
+	}
+	after, err := g.Members(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range after {
+		gone := slices.ContainsFunc(before, func(b tandem.MemberInfo) bool { return b.ID == m.ID && !b.Removed.IsZero() })
+		if !m.Removed.IsZero() && !gone && m.ID != id {
+			a.note("removed with it, since it has invited it or renewed its certificate: %s (%s)", oneLine(m.Name), m.ID.String()[:11])
+		}
+	}
+	return nil
 }
 
 // findMember finds a member by ID, name or the beginning of the ID. An ID need not be known.

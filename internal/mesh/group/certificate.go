@@ -33,6 +33,7 @@ type Member struct {
 	Group     string
 	Name      string // for people; cleaned already
 	MayInvite bool
+	Earlier   []Signing // of the certificate that this one renews; see [Earlier]
 	Now       time.Time
 }
 
@@ -62,6 +63,13 @@ func Issue(by Signer, public crypto.PublicKey, m Member) ([]*x509.Certificate, e
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		BasicConstraintsValid: true,
 		URIs:                  []*url.URL{URI(m.Group)},
+	}
+	if len(m.Earlier) > MaxSignings {
+		return nil, fault.Unsupported.In("sign member", m.Name).Says("%d inviters have signed its certificates, more than %d", len(m.Earlier), MaxSignings).
+			Try("invite it anew")
+	}
+	for _, signing := range m.Earlier {
+		template.URIs = append(template.URIs, signing.uri())
 	}
 	if m.MayInvite {
 		if len(by.Chain) > 1 {

@@ -169,14 +169,14 @@ func TestRemovedMembersAreNotAdmitted(t *testing.T) {
 		t.Error("a removed key is admitted with a new certificate")
 	}
 	at := start.Add(2 * time.Hour)
-	s.Add(remove(t, a, group.Target{Key: keyOf(inviter)}, at))
+	s.Add(remove(t, a, group.Target{Key: keyOf(inviter), IssuedAfter: at}, at))
 	now := start.Add(4 * time.Hour)
 	if admits(&s, root(a), inviter, now) || admits(&s, root(a), later, now) || !admits(&s, root(a), early, now) {
 		t.Error("of a removed inviter: itself or whom it has invited later is admitted, or an earlier one is not")
 	}
-	s.Add(remove(t, a, group.Target{Key: keyOf(inviter), IssuedAfter: time.Unix(0, 0)}, at))
+	s.Add(remove(t, a, group.Target{Key: keyOf(inviter)}, at))
 	if admits(&s, root(a), early, now) {
-		t.Error("the moment before all leaves a member that the removed one has invited")
+		t.Error("a removal leaves a member that the removed one has invited")
 	}
 	renewed, err := group.Issue(a, early.Chain[0].PublicKey, group.Member{Group: tills, Now: now})
 	if err != nil {
@@ -212,7 +212,7 @@ func TestAnInviterRemovesThoseWhomItHasInvited(t *testing.T) {
 		t.Error("a record with the witness of another member is taken")
 	}
 	// What a removed inviter signs later does not count.
-	s.Add(remove(t, a, group.Target{Key: keyOf(two)}, start))
+	s.Add(remove(t, a, group.Target{Key: keyOf(two), IssuedAfter: start}, start))
 	s.Add(remove(t, two, group.Target{Key: keyOf(yours), Certificate: yours.Chain[0]}, start.Add(time.Minute)))
 	if !admits(&s, root(a), yours, start) {
 		t.Error("a removed inviter removes members")
@@ -304,7 +304,7 @@ func TestForgedRemovalsAreRefused(t *testing.T) {
 	key := keyOf(stranger)
 	for name, text := range map[string][]byte{
 		"of another member": edit(t, r, "member", key[:]), "of another time": edit(t, r, "time", start.Unix()+1),
-		"of another moment": edit(t, r, "after", 0), "of another group": edit(t, r, "group", "bakers"),
+		"of another moment": edit(t, r, "after", 1), "of another group": edit(t, r, "group", "bakers"),
 		"without a signature": edit(t, r, "signature", []byte{}), "of a short key": edit(t, r, "member", key[:31]),
 		"from the future": edit(t, r, "after", start.Unix()+1), "negative": edit(t, r, "after", -1),
 		"rubbish": []byte("{"), "nothing": nil, "huge": bytes.Repeat([]byte(" "), group.MaxRemoval+1),
@@ -330,7 +330,7 @@ func TestRemovalsConverge(t *testing.T) {
 	for i := range 6 {
 		m := member(t, inviter, group.Member{})
 		at := start.Add(time.Duration(i) * time.Hour)
-		all = append(all, remove(t, a, group.Target{Key: keyOf(m)}, at),
+		all = append(all, remove(t, a, group.Target{Key: keyOf(m), IssuedAfter: at}, at),
 			remove(t, a, group.Target{Key: keyOf(m), IssuedAfter: start.Add(-time.Hour)}, at),
 			remove(t, inviter, group.Target{Key: keyOf(m), Certificate: m.Chain[0]}, at.Add(time.Hour)))
 	}

@@ -16,8 +16,8 @@ import (
 // Target is who is removed.
 type Target struct {
 	Key Key
-	// IssuedAfter removes what the member has issued after that moment, too. Zero keeps all that it
-	// has issued before the removal.
+	// IssuedAfter is the moment from which on what the member has signed is removed, too. Zero removes
+	// all of it.
 	IssuedAfter time.Time
 	// Certificate is the member's, for a signer that is not the group's key.
 	Certificate *x509.Certificate
@@ -54,10 +54,10 @@ func (b removalBody) signed() []byte {
 
 // Remove signs a record.
 func Remove(by Signer, name string, t Target, now time.Time) (*Removal, error) {
-	if t.IssuedAfter.IsZero() {
-		t.IssuedAfter = now
+	b := removalBody{Group: name, Member: t.Key[:], Time: now.Unix()}
+	if !t.IssuedAfter.IsZero() {
+		b.After = min(b.Time, max(0, t.IssuedAfter.Unix()))
 	}
-	b := removalBody{Group: name, Member: t.Key[:], Time: now.Unix(), After: t.IssuedAfter.Unix()}
 	root := by.Chain[len(by.Chain)-1]
 	if len(by.Chain) > 1 {
 		if t.Certificate == nil || t.Certificate.CheckSignatureFrom(by.Chain[0]) != nil {

@@ -110,14 +110,15 @@ func (r *Removal) ID() string {
 	return hex.EncodeToString(r.key[:]) + hex.EncodeToString(member[:])
 }
 
-// Of returns the record that removes a member whose certificate issuer has signed, nil if none does:
-// one of the group's key, or of that issuer. What others sign about the member does not count.
-func (s *Removals) Of(member, issuer Key) *Removal {
+// Of returns the record that removes a member on the word of these signers, nil if none does: one of
+// the group's key, or of such a signer. What others sign about the member does not count.
+func (s *Removals) Of(member Key, signers ...Key) *Removal {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var found *Removal
 	for key, r := range s.all {
-		if key.member == member && (r.own || key.signer == issuer) && s.countsLocked(r) && (found == nil || compareRemovals(r, found) < 0) {
+		mine := r.own || slices.Contains(signers, key.signer)
+		if key.member == member && mine && s.countsLocked(r) && (found == nil || compareRemovals(r, found) < 0) {
 			found = r
 		}
 	}
@@ -148,28 +149,44 @@ func (s *Removals) Admits(
 		return err
 	}
 	for _, way := range ways {
-		if err = s.objectsTo(way); err == nil {
+		if _, err = s.objectsTo(way); err == nil {
 			return nil
 		}
 	}
 	return err
 }
 
-// objectsTo reports which record removes the member at the beginning of a way, or what an issuer on it
-// has signed. The issuers are those between the member and the authority, which nobody removes.
-func (s *Removals) objectsTo(way []*x509.Certificate) error {
+// Removes returns the record that removes the member of a chain, or one who has signed for it, and why
+// for people; nil if none does. Unlike [Removals.Admits] it does not verify the chain.
+func (s *Removals) Removes(chain []*x509.Certificate) (*Removal, error) {
+	if len(chain) < 2 {
+		return nil, nil //nolint:nilnil // the group's own
+	}
+	return s.objectsTo(chain)
+}
+
+// objectsTo reports which record removes the member at the beginning of a way, or an inviter that has
+// signed for it. Nobody removes the authority.
+func (s *Removals) objectsTo(way []*x509.Certificate) (*Removal, error) {
 	last := len(way) - 1
 	if last < 1 {
-		return fmt.Errorf("its certificate is the group's own")
+		return nil, fmt.Errorf("its certificate is the group's own")
 	}
-	if s.Of(KeyOf(way[0]), KeyOf(way[1])) != nil {
-		return fmt.Errorf("it was removed from the group")
+	signings, err := Signings(way)
+	if err != nil {
+		return nil, err
 	}
-	for i, issuer := range way[1:last] {
-		r := s.Of(KeyOf(issuer), KeyOf(way[last]))
-		if r != nil && way[i].NotBefore.Add(Backdate).Unix() > r.body.After {
-			return fmt.Errorf("who has invited it was removed from the group before")
+	signers := []Key{KeyOf(way[1])}
+	for _, signing := range signings {
+		signers = append(signers, signing.By)
+	}
+	if r := s.Of(KeyOf(way[0]), signers...); r != nil {
+		return r, fmt.Errorf("it was removed from the group")
+	}
+	for _, signing := range signings {
+		if r := s.Of(signing.By, KeyOf(way[last])); r != nil && (r.body.After == 0 || signing.Time > r.body.After) {
+			return r, fmt.Errorf("who has invited it, or renewed its certificate, was removed from the group")
 		}
 	}
-	return nil
+	return nil, nil //nolint:nilnil // nobody does
 }
