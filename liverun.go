@@ -138,10 +138,12 @@ func (r *liveRun) key() string {
 	return string(key)
 }
 
-// figures are a collection's counters. While they are the same, none of its documents has changed.
+// figures are a collection's counters. While they are the same, none of its documents has changed, and no index that the
+// query searches.
 type figures struct {
-	last store.Sequence
-	live uint64
+	last    store.Sequence
+	live    uint64
+	indexes string
 }
 
 // run reads the result of now, unless it cannot differ from the last.
@@ -189,6 +191,11 @@ func (r *liveRun) figures(tx *store.Tx) (all []figures, err error) {
 		}
 		if f.live, err = tx.Count(c); err != nil {
 			return nil, err
+		}
+		if r.q.plan.Searches() {
+			if f.indexes, err = tx.IndexState(c); err != nil {
+				return nil, err
+			}
 		}
 		all = append(all, f)
 	}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"slices"
 	"time"
 )
 
@@ -25,9 +24,7 @@ func (tx *Tx) SetExpiry(c *Collection, id string, at time.Time) error {
 		}
 		s := tx.state
 		s.expiring = true
-		if !slices.Contains(s.marked, c.id) {
-			s.marked = append(s.marked[:len(s.marked):len(s.marked)], c.id)
-		}
+		s.mark(c)
 		return nil
 	})
 }

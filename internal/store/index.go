@@ -120,6 +120,9 @@ func (tx *Tx) saveIndex(c *Collection, r indexRecord) error {
 	if err != nil {
 		return err
 	}
+	if r.Position == nil || *r.Position == 0 {
+		tx.tellIndex(c, r.Index)
+	}
 	return tx.setInfo(forCollection(indexSpace, c.id), r.Name, text, more)
 }
 
@@ -133,6 +136,7 @@ func (tx *Tx) DeleteIndex(c *Collection, name string) error {
 		if err := tx.setInfo(forCollection(indexSpace, c.id), name, nil, more); err != nil {
 			return err
 		}
+		tx.tellIndex(c, r.Index)
 		return tx.changeIndex(r.Index, r.drop(c), "delete index")
 	})
 }

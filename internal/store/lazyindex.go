@@ -91,6 +91,7 @@ func (tx *Tx) SetLazyVectors(c *Collection, name string, all []LazyVector) error
 		if err := tx.beginWrite(more); err != nil {
 			return err
 		}
+		tx.tellIndexes(c)
 		for _, v := range all {
 			if err := tx.setLazyVector(x, v); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/revision"
@@ -34,5 +35,12 @@ type duties struct {
 	expiring bool          // an expiry was set
 	purged   []Purge
 	deleted  []int64 // numbers of deleted collections
-	marked   []int64 // numbers of collections where an expiry was set, which the feed does not show
+	marked   []int64 // numbers of collections where an expiry or an index was set, which the feed does not show
+}
+
+// mark has the commit tell those who follow a collection.
+func (d *duties) mark(c *Collection) {
+	if !slices.Contains(d.marked, c.id) {
+		d.marked = append(d.marked[:len(d.marked):len(d.marked)], c.id)
+	}
 }

@@ -47,6 +47,9 @@ func (q *Query) ReadsOnlyFeed() bool {
 	return !reads
 }
 
+// Searches reports whether q reads indexes that can change while its documents stay the same.
+func (q *Query) Searches() bool { return len(q.Matches)+len(q.Nearest) > 0 }
+
 // walk visits the expressions of q, until visit returns true.
 func (q *Query) walk(visit func(Expr) bool) {
 	for _, c := range q.Columns {
