@@ -70,16 +70,17 @@ func CreatePeerGroup(ctx context.Context, db *Database, name string, o PeerGroup
 }
 
 func (g *PeerGroup) create(ctx context.Context, o PeerGroupOptions) error {
-	if row, err := g.readRow(ctx); err != nil {
+	if row, err := g.membership(ctx); err != nil {
 		return err
 	} else if row != nil {
 		return fault.Invalid.In("create group", g.name).Says("the database is in a group of this name already").
 			Try("use that one, or leave it first")
 	}
+	if err := g.settle(ctx); err != nil {
+		return err
+	}
 	now := g.clock()
-	authority, err := CreateIdentity(g.store, TLSIdentityOptions{
-		CommonName: cleanOr(g.name, "group"), Usage: IssuerUsage, Expires: now.Add(authorityLife), Label: g.AuthorityLabel(),
-	})
+	authority, err := g.makeAuthority(now)
 	if err != nil {
 		return err
 	}
@@ -99,6 +100,21 @@ func (g *PeerGroup) create(ctx context.Context, o PeerGroupOptions) error {
 	return g.enter(ctx, key, chain, groupRow{Founded: true}, nil)
 }
 
+// makeAuthority returns the group's key: a new one, or the one that is there already. The process that
+// made that one has ended before it made the group, or the database is older than its group.
+func (g *PeerGroup) makeAuthority(now time.Time) (*TLSIdentity, error) {
+	authority, err := g.store.Load(g.AuthorityLabel())
+	if errors.Is(err, ErrNotFound) {
+		return CreateIdentity(g.store, TLSIdentityOptions{
+			CommonName: cleanOr(g.name, "group"), Usage: IssuerUsage, Expires: now.Add(authorityLife), Label: g.AuthorityLabel(),
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return authority, authority.Check(IssuerUsage, now)
+}
+
 // OpenPeerGroup returns the membership of a database in a group. It fails with [ErrNotFound] if the
 // database is not a member of one of this name, and with [ErrCrypto] if it is, but the member's key
 // is not in the store: the database is a copy, or the key was lost. Join anew then.
@@ -107,7 +123,7 @@ func OpenPeerGroup(ctx context.Context, db *Database, name string, o PeerGroupOp
 	if err != nil {
 		return nil, err
 	}
-	row, err := g.readRow(ctx)
+	row, err := g.membership(ctx)
 	if err != nil {
 		return nil, err
 	}

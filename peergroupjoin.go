@@ -281,7 +281,7 @@ func (f joinFound) enter(ctx context.Context, db *Database, key crypto.Signer, o
 	if err != nil {
 		return nil, err
 	}
-	old, err := g.readRow(ctx)
+	old, err := g.membership(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -295,6 +295,9 @@ func (f joinFound) enter(ctx context.Context, db *Database, key crypto.Signer, o
 		if r, err := group.ParseRemoval(g.name, root, text); err == nil {
 			removals = append(removals, r)
 		}
+	}
+	if err := g.settle(ctx); err != nil {
+		return nil, err
 	}
 	row := groupRow{Floor: grant.Now, At: []string{f.address}, Inviter: hexOf(grant.Inviter)}
 	if err := g.enter(ctx, key, chain, row, removals); err != nil {

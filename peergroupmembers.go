@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -34,16 +35,19 @@ func (g *PeerGroup) Members(ctx context.Context) (all []MemberInfo, err error) {
 		return nil, err
 	}
 	known := make(map[PeerID]bool)
-	err = g.eachMember(ctx, func(row memberRow, chain []*x509.Certificate) {
+	add := func(row memberRow, chain []*x509.Certificate) {
 		m := g.memberInfo(row, chain)
 		if r, _ := g.removals.Removes(chain); r != nil {
 			m.Removed = r.Time()
 		}
 		known[m.ID] = true
 		all = append(all, m)
-	})
-	if err != nil {
+	}
+	if err := g.eachMember(ctx, add); err != nil {
 		return nil, err
+	}
+	if own := g.Identity(); !known[PeerIDOf(own.Leaf())] { // the process has ended that stored the key
+		add(memberRow{Name: own.Leaf().Subject.CommonName}, own.Certificates())
 	}
 	for _, r := range g.removals.All() {
 		if id := PeerID(r.Member()); !known[id] {
@@ -162,6 +166,27 @@ func (g *PeerGroup) certificateFor(ctx context.Context, peer PeerID) (cert *x509
 // invited or removed any more, unless others may invite; back the key up before, or do not leave.
 func (g *PeerGroup) Leave(ctx context.Context) error {
 	err := g.update(ctx, func(tx *store.Tx) error {
+		row, err := readJSON[groupRow](tx, groupSpace, g.name)
+		if err != nil || row == nil {
+			return err
+		}
+		row.Leaving = true
+		return writeJSON(tx, groupSpace, g.name, *row)
+	})
+	if err != nil {
+		return err
+	}
+	return g.finishLeaving(ctx)
+}
+
+// finishLeaving deletes the keys of a member that leaves, then its rows.
+func (g *PeerGroup) finishLeaving(ctx context.Context) error {
+	for _, label := range []string{g.label(), g.AuthorityLabel()} {
+		if err := g.store.Delete(label); err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	return g.update(ctx, func(tx *store.Tx) error {
 		for _, space := range []string{memberSpace, removalSpace, invitationSpace} {
 			var keys []string
 			if err := tx.Infos(space+g.name, func(key string, _ []byte) error { keys = append(keys, key); return nil }); err != nil {
@@ -178,19 +203,6 @@ func (g *PeerGroup) Leave(ctx context.Context) error {
 		}
 		return tx.SetInfo(groupSpace, g.name, nil)
 	})
-	if err != nil {
-		return err
-	}
-	labels := []string{g.label()}
-	if g.Founded() {
-		labels = append(labels, g.AuthorityLabel())
-	}
-	for _, label := range labels {
-		if err := DeleteIdentity(g.store, label); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // ParsePeerID reads a peer's ID as [PeerID.String] writes it; case and colons do not matter. Anything

@@ -35,6 +35,7 @@ type groupRow struct {
 	Founded bool     `json:"founded,omitempty"` // here
 	Inviter string   `json:"inviter,omitempty"` // its ID, hexadecimal
 	At      []string `json:"at,omitempty"`      // its addresses
+	Leaving bool     `json:"leaving,omitempty"` // the keys are being deleted, and the rows after them
 }
 
 // memberRow is what the database has of a member.
@@ -52,6 +53,21 @@ func (g *PeerGroup) readRow(ctx context.Context) (row *groupRow, err error) {
 		return err
 	})
 	return row, err
+}
+
+// membership reads the row of the group, nil if the database is in none of this name. It ends what a
+// process has begun that has ended while it left the group.
+func (g *PeerGroup) membership(ctx context.Context) (*groupRow, error) {
+	row, err := g.readRow(ctx)
+	if err != nil || row == nil || !row.Leaving {
+		return row, err
+	}
+	return nil, g.finishLeaving(ctx)
+}
+
+// settle has the database outlive a loss of power: keys are stored under labels that go by its source.
+func (g *PeerGroup) settle(ctx context.Context) error {
+	return g.update(ctx, func(*store.Tx) error { return nil })
 }
 
 // readJSON returns nil for a missing value.
