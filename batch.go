@@ -43,6 +43,10 @@ type documentState struct {
 // batch. A read with another context sees the state before the batch. Other writers wait while
 // fn runs, so fn should be quick and must not wait for goroutines that write. Once ctx has
 // ended, a batch does not begin, and the methods of b fail with ctx's error.
+//
+// In a database that nodes share, other nodes wait for a second at most. Then they go on, and the batch fails with
+// [ErrBusy] if one of them has changed what it has read; nothing of it is stored then. A batch that has listed documents, or
+// made or deleted a collection, after its first change fails with [ErrBusy] once it has lasted for ten seconds.
 func (db *Database) InBatch(ctx context.Context, fn func(b *Batch) error) error {
 	if err := db.toChangeAlone(ctx, "begin batch"); err != nil {
 		return err
@@ -50,7 +54,7 @@ func (db *Database) InBatch(ctx context.Context, fn func(b *Batch) error) error 
 	b := &Batch{ctx: ctx, db: db, ended: make(chan error, 1), committed: make(chan error, 1)}
 	begun := make(chan *store.Tx)
 	go func() { // which waits for fn: a panic is the caller's, and must not end the writer
-		b.committed <- db.store.Update(ctx, func(tx *store.Tx) error {
+		b.committed <- db.store.UpdateOnce(ctx, func(tx *store.Tx) error {
 			begun <- tx
 			return <-b.ended
 		})
@@ -139,6 +143,15 @@ func (b *Batch) Get(c *Collection, id string, v any) error {
 		return err
 	}
 	return d.Decode(v)
+}
+
+// Expect says which documents the batch will save or read next. A database that nodes share then reads them from
+// its server at once, in place of one by one; in a folder, Expect has no effect.
+func (b *Batch) Expect(c *Collection, ids ...string) error {
+	if err := b.check(c); err != nil {
+		return err
+	}
+	return b.tx.Expect(c.coll, slices.Values(ids))
 }
 
 // CreateBlob is [Database.CreateBlob]. If the batch fails, the stored content stays until

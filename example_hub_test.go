@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"maps"
+	"slices"
 
 	"github.com/tandemdb/tandem"
 	"github.com/tandemdb/tandem/hub"
@@ -19,4 +21,26 @@ func ExampleEngine() {
 	}
 	defer db.Close()
 	fmt.Println("open:", db.Name())
+}
+
+// A batch of many documents says which ones they are, so that they are read from the server at once.
+func ExampleBatch_Expect() {
+	coll, remove := exampleTasks()
+	defer remove()
+	ctx := context.Background()
+	prices := map[string]int{"bread": 3, "milk": 1}
+	err := coll.Database().InBatch(ctx, func(b *tandem.Batch) error {
+		if err := b.Expect(coll, slices.Collect(maps.Keys(prices))...); err != nil {
+			return err
+		}
+		for id, price := range prices {
+			if err := b.Put(coll, id, map[string]int{"price": price}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	var milk map[string]int
+	fmt.Println(err, coll.Get(ctx, "milk", &milk), milk["price"])
+	// Output: <nil> <nil> 1
 }

@@ -49,8 +49,11 @@ func (b *Batch) Restore(c *Collection, d *Document, o RestoreOptions) (changed b
 	return b.tx.Restore(c.coll, r)
 }
 
-// restoredSequence returns seq if the collection was empty, otherwise 0.
+// restoredSequence returns seq if the collection was empty and is in a folder, otherwise 0.
 func (b *Batch) restoredSequence(c *Collection, seq uint64) (store.Sequence, error) {
+	if isURL(b.db.Path()) { // other nodes give sequences meanwhile
+		return 0, nil
+	}
 	empty, known := b.wasEmpty[c.FullName()]
 	if !known {
 		last, err := b.tx.LastSequence(c.coll)

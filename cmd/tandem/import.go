@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -128,8 +129,11 @@ type importer struct {
 	absent                int // number of references to blobs without content
 }
 
-// lines stores all lines of in, or none.
+// lines stores all lines of in, or none, unless other nodes share the database: see steps.
 func (im *importer) lines(ctx context.Context, in io.Reader) error {
+	if strings.Contains(im.db.Path(), "://") {
+		return im.steps(ctx, in)
+	}
 	return im.db.InBatch(ctx, func(b *tandem.Batch) error {
 		return im.linesIn(b.Context(), b, in)
 	})
@@ -147,21 +151,32 @@ func (im *importer) linesIn(ctx context.Context, b *tandem.Batch, in io.Reader) 
 		if err != nil {
 			return err
 		}
-		for _, line := range batch {
-			if err := im.store(ctx, b, line); err != nil {
-				return lineError{line.number, err}
-			}
+		if err := im.storeAll(ctx, b, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nameOf returns the name of a line's collection.
+func (im *importer) nameOf(line importLine) string {
+	if im.flags.all {
+		return line.collection
+	}
+	return im.flags.collection.name
+}
+
+func (im *importer) storeAll(ctx context.Context, b *tandem.Batch, lines []importLine) error {
+	for _, line := range lines {
+		if err := im.store(ctx, b, line); err != nil {
+			return lineError{line.number, err}
 		}
 	}
 	return nil
 }
 
 func (im *importer) store(ctx context.Context, b *tandem.Batch, line importLine) error {
-	name := im.flags.collection.name
-	if im.flags.all {
-		name = line.collection
-	}
-	coll, err := im.collection(ctx, name)
+	coll, err := im.collection(ctx, im.nameOf(line))
 	if err != nil {
 		return err
 	}

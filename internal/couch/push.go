@@ -2,6 +2,7 @@ package couch
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
@@ -63,7 +64,9 @@ func (c Collection) Push(ctx context.Context, all []Pushed) (failed []error, err
 	for i, p := range all {
 		incoming[i], failed[i] = c.incoming(ctx, p)
 	}
+	refused := slices.Clone(failed)
 	err = c.access.Update(ctx, func(tx *store.Tx) error {
+		copy(failed, refused)
 		for i, in := range incoming {
 			if failed[i] == nil {
 				failed[i] = tx.Graft(c.coll, in)

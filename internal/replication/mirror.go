@@ -103,13 +103,15 @@ const forgottenAtOnce = 500
 func (m *Mesh) Forget(ctx context.Context, db *store.DB) error {
 	for _, opts := range m.Collections {
 		for after, more := store.Sequence(0), true; more; more = after > 0 {
+			var next store.Sequence
 			err := db.Update(ctx, func(tx *store.Tx) error {
 				known, err := tx.Remotes()
 				if remote := known[m.Remote]; err == nil && remote != 0 {
-					after, err = tx.ForgetKnown(opts.Collection, remote, after, forgottenAtOnce)
+					next, err = tx.ForgetKnown(opts.Collection, remote, after, forgottenAtOnce)
 				}
 				return err
 			})
+			after = next
 			if err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -203,11 +204,16 @@ func (r *receiver) gather(first *arrival) []*arrival {
 // storeAll stores a batch in one transaction. A refused revision does not affect the others; a
 // failed transaction fails all of them.
 func (r *receiver) storeAll(ctx context.Context, batch []*arrival) {
+	before := make([]error, len(batch))
+	for i, a := range batch {
+		before[i] = a.err
+	}
 	err := r.s.db.Update(ctx, func(tx *store.Tx) error {
 		if err := expectAll(tx, batch); err != nil {
 			return err
 		}
-		for _, a := range batch {
+		for i, a := range batch {
+			a.err, a.due, a.awaited = before[i], time.Time{}, false // the function may run again
 			switch {
 			case a.err != nil || a.removed:
 			case a.want != nil && a.want.lost.Load():

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication/wire"
 )
 
@@ -61,6 +62,7 @@ func newSession(pipe blip.Pipe, common Common, closeCode int) *Session {
 // ended and the session was closed in order. Otherwise it returns the error for the replicator's
 // status. When Run returns, no goroutine of the session is left.
 func (s *Session) Run(ctx context.Context) error {
+	reborn := s.db.Reborn() // before the session reads how far both sides are
 	s.begin(ctx)
 	defer s.end(nil)
 	defer s.claims.end()
@@ -79,14 +81,17 @@ func (s *Session) Run(ctx context.Context) error {
 		}
 		return err
 	})
-	err := s.await(ctx, finished, closed)
+	err := s.await(ctx, finished, closed, reborn)
 	s.endWith(err)
 	s.group.Wait()
 	return err
 }
 
+// errReborn ends the sessions of a database that has lost what peers may know of it: see [store.DB.Reborn].
+var errReborn = fault.ConnectionLost.Says("the database has lost changes: begin again, and compare what both sides have")
+
 // await waits for the end of the session and says goodbye. Meanwhile it watches the peer.
-func (s *Session) await(ctx context.Context, finished <-chan struct{}, closed chan error) error {
+func (s *Session) await(ctx context.Context, finished <-chan struct{}, closed chan error, reborn <-chan struct{}) error {
 	w := newWatch(s.engine, s.receiver)
 	defer w.ticker.Stop()
 	for {
@@ -97,6 +102,11 @@ func (s *Session) await(ctx context.Context, finished <-chan struct{}, closed ch
 			}
 		case err := <-closed:
 			return s.ending(err)
+		case <-reborn:
+			reborn = nil
+			if s.fails(errReborn) {
+				s.conn.Close(wire.CloseTryAgain, errReborn.Message) // continuous replicators come back after that
+			}
 		case <-finished:
 			return s.bye(closed, wire.CloseNormal, "")
 		case <-ctx.Done():

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -10,6 +11,9 @@ import (
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/seal"
 )
+
+// HoldFor sets how long a group may keep the lock of all nodes. Nobody may write meanwhile.
+func (db *DB) HoldFor(short, long time.Duration) { db.hub.hold = holdTimes{short, long} }
 
 // SealedFile wraps file as the database file of an encrypted database.
 func SealedFile(file vfs.File, keys *seal.Keys) vfs.File {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store/row"
@@ -14,6 +15,29 @@ type hub struct {
 	writer   *hubWriter
 	stop     context.CancelFunc // of the watch
 	watching context.Context    //nolint:containedctx // of the watch, which ends with Close
+
+	hold   holdTimes     // of the lock of all nodes
+	mu     sync.Mutex    // guards reborn
+	reborn chan struct{} // closed and replaced when the engine has lost commits
+}
+
+// Reborn returns a channel that is closed when the database has lost commits that peers may have seen: sessions with
+// them are to begin again. It is nil for a database in a folder.
+func (db *DB) Reborn() <-chan struct{} {
+	if db.hub == nil {
+		return nil
+	}
+	db.hub.mu.Lock()
+	defer db.hub.mu.Unlock()
+	return db.hub.reborn
+}
+
+// renew closes the channel of [DB.Reborn].
+func (h *hub) renew() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	close(h.reborn)
+	h.reborn = make(chan struct{})
 }
 
 // OpenHub opens the database at a URL of an engine, and creates a missing one unless [Options].MustExist is
@@ -49,7 +73,7 @@ func startHub(rows row.Database, o Options) *DB {
 	}
 	db.versioning.Store(&versioning)
 	db.met.Store(new(string))
-	db.hub = &hub{rows: rows}
+	db.hub = &hub{rows: rows, hold: usualHold, reborn: make(chan struct{})}
 	db.hub.watching, db.hub.stop = context.WithCancel(context.Background())
 	db.hub.writer = newHubWriter(db)
 	expirer := newExpirer(db)
@@ -59,7 +83,7 @@ func startHub(rows row.Database, o Options) *DB {
 		rows.Watch(db.hub.watching, func() {
 			db.signals.notifyAll()
 			db.signals.wakeExpirer()
-		})
+		}, db.hub.renew)
 	})
 	if !o.ReadOnly {
 		db.work.Go(expirer.run)

@@ -28,6 +28,8 @@ type overlay struct {
 	nextRow int64 // of kept revisions
 	undo    []func()
 	flushes int // how often something was written before the commit
+
+	seen seen
 }
 
 // headEntry is a head; nil stands for a document that does not exist.
@@ -61,7 +63,7 @@ type valueEntry struct {
 func newOverlay() *overlay {
 	return &overlay{
 		heads: make(map[docKey]headEntry), kept: make(map[docKey]keptEntry), values: make(map[valueKey]valueEntry),
-		blobs: make(map[blobKey]bool), settings: make(map[string]int64),
+		blobs: make(map[blobKey]bool), settings: make(map[string]int64), seen: newSeen(),
 	}
 }
 
@@ -84,6 +86,25 @@ func (o *overlay) back(to int) {
 		undo()
 	}
 	o.undo = o.undo[:to]
+}
+
+// shift moves the sequences that were given in the group, after others have given some meanwhile. Nothing can be
+// undone afterwards.
+func (o *overlay) shift(was, is row.State) {
+	moved := func(collection int64, d *Document) {
+		before := of(was, collection).Last
+		if int64(d.Sequence) > before {
+			d.Sequence += Sequence(of(is, collection).Last - before)
+		}
+	}
+	for key, h := range o.heads {
+		if h.dirty && h.doc != nil {
+			moved(key.collection, h.doc)
+		}
+	}
+	for d, collection := range o.seen.given {
+		moved(collection, d)
+	}
 }
 
 // isDirty reports whether the engine lacks changes that its reads must show.

@@ -17,7 +17,7 @@ type hubRows struct {
 	r  row.Reader
 
 	// The rest is nil in a view.
-	w       row.Writer
+	w       *held
 	o       *overlay
 	saving  bool
 	saved   int // place in the undo log of the operation's savepoint
@@ -72,6 +72,9 @@ func (h *hubRows) document(c *Collection, id string, part extent) (*Document, er
 	if part == headOnly {
 		d.Body = nil
 	}
+	if e.dirty {
+		h.o.seen.given[&d] = c.id
+	}
 	return &d, nil
 }
 
@@ -92,6 +95,7 @@ func (h *hubRows) load(c *Collection, ids []string, part extent) error {
 	if err != nil {
 		return err
 	}
+	h.o.seen.noteHeads(c.id, ids, docs)
 	for _, id := range ids {
 		h.o.heads[docKey{c.id, id}] = headEntry{} // unless it is found below
 	}
@@ -187,8 +191,16 @@ func (h *hubRows) listRows(c *Collection, l row.Listing, each func(*row.Doc) err
 	if err := h.settle(); err != nil {
 		return err
 	}
+	h.listed(c)
 	l.Now = h.tx.now.UnixMilli()
 	return h.fault(h.r.List(c.id, l, each), "list documents", c.FullName())
+}
+
+// listed notes that the transaction has read documents that it did not name.
+func (h *hubRows) listed(c *Collection) {
+	if h.o != nil {
+		h.o.seen.lists[c.id] = true
+	}
 }
 
 func (h *hubRows) bySequence(c *Collection, seqs []Sequence, into func(i int) *Document) error {
@@ -209,6 +221,7 @@ func (h *hubRows) at(c *Collection, seqs []Sequence, each func(i int, r *row.Doc
 	if err := h.settle(); err != nil {
 		return err
 	}
+	h.listed(c)
 	places := make(map[int64]int, len(seqs))
 	numbers := make([]int64, len(seqs))
 	for i, seq := range seqs {
@@ -247,6 +260,7 @@ func (h *hubRows) countSince(c *Collection, since, _ Sequence) (uint64, error) {
 	if err := h.settle(); err != nil {
 		return 0, err
 	}
+	h.listed(c)
 	n, err := h.r.CountSince(c.id, int64(since))
 	return uint64(max(n, 0)), h.fault(err, "count changes", c.FullName())
 }
@@ -271,6 +285,7 @@ func (h *hubRows) nextExpiry(c *Collection) (at time.Time, err error) {
 	if err := h.settle(); err != nil {
 		return at, err
 	}
+	h.listed(c)
 	ms, err := h.r.NextExpiry(c.id)
 	if ms != 0 {
 		at = time.UnixMilli(ms)

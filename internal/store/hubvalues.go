@@ -58,11 +58,12 @@ func (h *hubRows) value(space, key string) ([]byte, error) {
 		return nil, err
 	}
 	h.o.values[k] = valueEntry{value: value}
+	h.o.seen.values[k] = value
 	return value, nil
 }
 
 func (h *hubRows) values(space string, each func(key string, value []byte)) error {
-	if err := h.settle(); err != nil {
+	if err := h.settleAll(); err != nil {
 		return err
 	}
 	return h.r.Values(textKey(space), func(key string, value []byte) { each(keyOfText(key), value) })
@@ -77,7 +78,7 @@ func (h *hubRows) setValue(space, key string, value []byte, at place) error {
 }
 
 func (h *hubRows) nthValue(space string, n int) ([]byte, error) {
-	if err := h.settle(); err != nil {
+	if err := h.settleAll(); err != nil {
 		return nil, err
 	}
 	return h.r.NthValue(textKey(space), n)
@@ -260,7 +261,7 @@ func (h *hubRows) pruneConflicts(_ int64, at place) error {
 }
 
 func (h *hubRows) conflictLog(f ConflictFilter, limit int) (log []*LoggedConflict, err error) {
-	if err := h.settle(); err != nil {
+	if err := h.settleAll(); err != nil {
 		return nil, err
 	}
 	rows, err := h.r.Conflicts(f.Collection, f.ID, f.Before, limit)

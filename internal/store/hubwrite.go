@@ -30,6 +30,14 @@ func (h *hubRows) settle() error {
 	return h.fault(h.w.Flush(h.o.drain()), "write", h.tx.db.path)
 }
 
+// settleAll is settle before a read of what no one collection has.
+func (h *hubRows) settleAll() error {
+	if h.o != nil {
+		h.o.seen.wide = true
+	}
+	return h.settle()
+}
+
 // direct prepares a change in the engine before the commit.
 func (h *hubRows) direct() error {
 	if !h.member.marked {
@@ -97,6 +105,7 @@ func (h *hubRows) store(c *Collection, seq Sequence, d *Document, at place) erro
 	}
 	stored := *d
 	stored.Sequence = seq
+	h.o.seen.given[d] = c.id // its caller gets the sequence, too
 	put(h.o, h.o.heads, docKey{c.id, d.ID}, headEntry{doc: &stored, body: true, dirty: true})
 	return nil
 }
@@ -158,6 +167,7 @@ func (h *hubRows) loadKept(c *Collection, ids []string) error {
 	if err != nil {
 		return err
 	}
+	h.o.seen.noteKept(c.id, ids, all)
 	for _, id := range ids {
 		h.o.kept[docKey{c.id, id}] = keptEntry{}
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -19,8 +20,9 @@ type hubWriter struct {
 
 	// Only the goroutine of run uses these fields.
 	state   state
-	commits int64 // of all nodes, at the end of the last group
-	logged  int64 // conflicts, by this process
+	commits int64    // of all nodes, at the end of the last group
+	logged  int64    // conflicts, by this process
+	after   *request // one that arrived meanwhile and must run alone
 }
 
 func newHubWriter(db *DB) *hubWriter { return &hubWriter{db: db, requests: make(chan *request)} }
@@ -31,51 +33,107 @@ func (w *hubWriter) run() {
 	for {
 		select {
 		case r := <-w.requests:
-			w.commitGroup(r)
+			w.serve(r)
 		case <-idle:
 			return
 		}
 	}
 }
 
-// hubGroup is a group that is under way.
-type hubGroup struct {
-	group
-	w       row.Writer // nil until the first member begins
-	o       *overlay
-	found   row.State
-	foreign bool // others have committed since the last group
-	changed bool // a member has written
+// serve runs a request and those that wait at the same time.
+func (w *hubWriter) serve(first *request) {
+	deadline := time.Now().Add(repeatTime)
+	g := w.newGroup()
+	for r := first; r != nil; r = w.next(g) {
+		w.member(g, r)
+	}
+	failed, err := w.end(g)
+	w.repeat(failed, err, deadline)
+	if r := w.after; r != nil {
+		w.after = nil
+		w.serve(r)
+	}
 }
 
-func (w *hubWriter) commitGroup(first *request) {
-	g := &hubGroup{group: group{began: time.Now()}, o: newOverlay()}
-	for r := first; r != nil; r = w.next(g) {
-		if r.claim() {
-			w.join(g, r)
-		}
-	}
-	if g.w == nil {
+// repeatTime is how long what failed is done again before its callers are told.
+const repeatTime = 30 * time.Second
+
+// repeat runs requests again of which nothing was stored. If the server refuses what they have written, it finds out
+// by halves whose fault that is.
+func (w *hubWriter) repeat(failed []*request, err error, deadline time.Time) {
+	if len(failed) == 0 {
 		return
 	}
-	err := w.finish(g)
+	passing := mayRepeat(err)
+	switch {
+	case failed[0].once, errors.Is(err, row.ErrUnknown), passing && time.Now().After(deadline), !passing && len(failed) == 1:
+		for _, r := range failed {
+			r.finish(err)
+		}
+	case passing:
+		time.Sleep(repeatPause)
+		failed, err = w.again(failed)
+		w.repeat(failed, err, deadline)
+	default:
+		for _, half := range [][]*request{failed[:len(failed)/2], failed[len(failed)/2:]} {
+			failed, err := w.again(half)
+			w.repeat(failed, err, deadline)
+		}
+	}
+}
+
+// repeatPause keeps a failure that comes back at once from being repeated without end.
+const repeatPause = 5 * time.Millisecond
+
+// again runs requests as one group.
+func (w *hubWriter) again(all []*request) (failed []*request, err error) {
+	g := w.newGroup()
+	for _, r := range all {
+		if err := r.ctx.Err(); err != nil {
+			r.finish(err)
+		} else {
+			w.execute(g, r)
+		}
+	}
+	return w.end(g)
+}
+
+// end commits a group and tells its callers. It returns those whose changes are lost.
+func (w *hubWriter) end(g *hubGroup) (failed []*request, err error) {
+	if g.w == nil {
+		return nil, nil
+	}
+	defer g.w.End()
+	if err = g.lost; err == nil {
+		err = w.finish(g)
+	}
 	due := w.state.duties
 	w.state.duties = duties{}
-	if err == nil {
-		w.announce(g, due) // first, so that whoever is told of success finds its effects
+	if err != nil {
+		w.state = g.was
+		return g.members, err
 	}
+	w.announce(g, due) // first, so that whoever is told of success finds its effects
 	for _, r := range g.members {
-		r.finish(err)
+		r.finish(nil)
 	}
+	return nil, nil
 }
 
 // next returns a waiting request that can join g, or nil.
 func (w *hubWriter) next(g *hubGroup) *request {
-	if len(g.members) >= maxGroup || time.Since(g.began) > maxGroupTime {
+	if g.lost != nil || len(g.members) >= maxGroup || time.Since(g.began) > maxGroupTime {
+		return nil
+	}
+	if len(g.members) > 0 && g.members[0].once {
 		return nil
 	}
 	select {
 	case r := <-w.requests:
+		if r.once && len(g.members) > 0 {
+			w.after = r
+			return nil
+		}
 		return r
 	default:
 		return nil
@@ -91,7 +149,7 @@ func (w *hubWriter) begin(ctx context.Context, g *hubGroup) error {
 	if err != nil {
 		return err
 	}
-	g.w, g.found = tx, found
+	g.w, g.found = hold(ctx, w.db, tx), found
 	g.foreign = found.Commits != w.commits+1 // of what was committed before the first group nothing is known
 	w.load(found)
 	g.was = w.state
@@ -113,62 +171,45 @@ func (w *hubWriter) load(found row.State) {
 	w.state = s
 }
 
-// join runs r within g. If r fails, its changes alone are undone, unless the engine has undone all.
-func (w *hubWriter) join(g *hubGroup, r *request) {
+// member runs r within g, unless its caller has given up.
+func (w *hubWriter) member(g *hubGroup, r *request) {
+	if r.claim() {
+		w.execute(g, r)
+	}
+}
+
+// execute runs r within g. If r fails, its changes alone are undone, unless the engine has undone all.
+func (w *hubWriter) execute(g *hubGroup, r *request) {
+	if g.lost != nil { // another member has met it
+		g.members = append(g.members, r)
+		return
+	}
 	if err := w.begin(r.ctx, g); err != nil {
 		r.finish(err)
 		return
 	}
+	g.w.use(r.ctx)
 	member := &hubMember{undo: len(g.o.undo)}
 	tx := &Tx{db: w.db, ctx: r.ctx, now: w.db.options.Now(), group: &g.group, state: &w.state, was: w.state}
 	tx.rows = &hubRows{tx: tx, r: g.w, w: g.w, o: g.o, member: member}
 	err := callTx(tx, r.fn)
 	tx.end()
 	err = cmp.Or(err, tx.spoiled)
-	lost := g.w.Failed()
-	if err == nil && lost == nil {
+	if g.lost = g.w.Failed(); g.lost != nil {
+		g.members = append(g.members, r)
+		return
+	}
+	if err == nil {
 		g.changed = g.changed || tx.wrote
 		g.members = append(g.members, r)
 		return
 	}
 	w.state = tx.was
-	if lost == nil && member.marked {
-		lost = g.w.Undo()
+	if member.marked {
+		g.lost = g.w.Undo()
 	}
-	if lost == nil {
-		g.o.back(member.undo)
-		r.finish(err)
-		return
-	}
-	g.w.End()
-	for _, other := range append(g.members, r) {
-		other.finish(cmp.Or(lost, err))
-	}
-	w.state = g.was
-	*g = hubGroup{group: group{began: g.began}, o: newOverlay()}
-}
-
-// finish commits g.
-func (w *hubWriter) finish(g *hubGroup) error {
-	defer g.w.End()
-	if !g.changed {
-		return nil
-	}
-	b := g.o.drain()
-	for _, k := range w.state.counters.since(g.was.counters) {
-		b.Counters = append(b.Counters, row.Collection{Number: k.collection, Last: k.last, Live: k.live})
-	}
-	if w.state.latestPurged != g.was.latestPurged {
-		b.Settings[metaPurged] = int64(w.state.latestPurged)
-	}
-	b.Clock = int64(w.state.clock)
-	err := g.w.Commit(b)
-	if err != nil {
-		w.state = g.was
-		return err
-	}
-	w.commits = g.found.Commits
-	return nil
+	g.o.back(member.undo)
+	r.finish(err)
 }
 
 // announce reports a commit to subscribers and to the expirer.

@@ -23,15 +23,25 @@ const (
 // lone one commits at once. fn runs on another goroutine. It must not call Update or anything else
 // that waits for the writer.
 //
+// In a database that nodes share, Update undoes fn's changes and calls it again when the connection was lost, or when
+// what other callers have changed in the same commit was refused. So fn must set what it tells its caller, and
+// must not add to it.
+//
 // If ctx is done before fn begins, fn never runs; afterwards, fn's next call on the Tx fails.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 	return db.submit(&request{ctx: ctx, fn: fn})
 }
 
 // UpdateDurable is [DB.Update] with a promise: after it returns nil, no power cut can undo its
-// changes or anything committed earlier, blobs included.
+// changes or anything committed earlier, blobs included. It calls fn once.
 func (db *DB) UpdateDurable(ctx context.Context, fn func(*Tx) error) error {
-	return db.submit(&request{ctx: ctx, fn: fn, durable: true})
+	return db.submit(&request{ctx: ctx, fn: fn, durable: true, once: true})
+}
+
+// UpdateOnce is [DB.Update] for a function that must not be called twice: the transaction fails where Update would
+// call it again. It may take long: see hubheld.go.
+func (db *DB) UpdateOnce(ctx context.Context, fn func(*Tx) error) error {
+	return db.submit(&request{ctx: ctx, fn: fn, once: true})
 }
 
 // request is a function that waits for the writer.
@@ -40,6 +50,7 @@ type request struct {
 	fn      func(*Tx) error
 	alone   func(*conn) error // runs instead of fn, outside a transaction
 	durable bool
+	once    bool // fn must not be called again
 
 	claimed atomic.Bool // by the writer, or by a caller that gave up
 	done    chan struct{}

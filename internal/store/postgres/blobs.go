@@ -12,28 +12,28 @@ import (
 
 // NewBlob makes the row of a content that has no digest yet.
 func (db *database) NewBlob(ctx context.Context) (upload int64, err error) {
-	err = db.pool.QueryRow(ctx, `INSERT INTO blob DEFAULT VALUES RETURNING upload`).Scan(&upload)
+	err = db.queryRow(ctx, `INSERT INTO @blob DEFAULT VALUES RETURNING upload`).Scan(&upload)
 	return upload, wrapped(err)
 }
 
 // PutChunk stores a part of a content.
 func (db *database) PutChunk(ctx context.Context, upload int64, n int, data []byte) error {
-	_, err := db.pool.Exec(ctx, `INSERT INTO chunk VALUES ($1, $2, $3) ON CONFLICT (upload, n) DO NOTHING`, upload, n, data)
+	_, err := db.exec(ctx, `INSERT INTO @chunk VALUES ($1, $2, $3) ON CONFLICT (upload, n) DO NOTHING`, upload, n, data)
 	return wrapped(err)
 }
 
 // EndBlob gives a content its digest, unless the database has the content already.
 func (db *database) EndBlob(ctx context.Context, upload int64, digest string, size int64) error {
 	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `UPDATE blob SET touched = clock_timestamp() WHERE digest = $1`, digest)
+		tag, err := tx.Exec(ctx, db.in(`UPDATE @blob SET touched = clock_timestamp() WHERE digest = $1`), digest)
 		if err != nil {
 			return err
 		}
 		if tag.RowsAffected() > 0 {
-			_, err = tx.Exec(ctx, `DELETE FROM blob WHERE upload = $1`, upload)
+			_, err = tx.Exec(ctx, db.in(`DELETE FROM @blob WHERE upload = $1`), upload)
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE blob SET digest = $2, size = $3, touched = clock_timestamp() WHERE upload = $1`, upload, digest, size)
+		_, err = tx.Exec(ctx, db.in(`UPDATE @blob SET digest = $2, size = $3, touched = clock_timestamp() WHERE upload = $1`), upload, digest, size)
 		return err
 	})
 	if refused := sqlState(err); refused == "23505" { // another node was first
@@ -44,13 +44,13 @@ func (db *database) EndBlob(ctx context.Context, upload int64, digest string, si
 
 // DropBlob removes a content that has no digest: one that has may be referred to, though its EndBlob was not answered.
 func (db *database) DropBlob(ctx context.Context, upload int64) error {
-	_, err := db.pool.Exec(ctx, `DELETE FROM blob WHERE upload = $1 AND digest IS NULL`, upload)
+	_, err := db.exec(ctx, `DELETE FROM @blob WHERE upload = $1 AND digest IS NULL`, upload)
 	return wrapped(err)
 }
 
 // FindBlob looks for a content.
 func (db *database) FindBlob(ctx context.Context, digest string) (upload, size int64, ok bool, err error) {
-	err = db.pool.QueryRow(ctx, `SELECT upload, size FROM blob WHERE digest = $1`, digest).Scan(&upload, &size)
+	err = db.queryRow(ctx, `SELECT upload, size FROM @blob WHERE digest = $1`, digest).Scan(&upload, &size)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, 0, false, nil
 	}
@@ -59,7 +59,7 @@ func (db *database) FindBlob(ctx context.Context, digest string) (upload, size i
 
 // Chunk reads a part of a content.
 func (db *database) Chunk(ctx context.Context, upload int64, n int) (data []byte, err error) {
-	err = db.pool.QueryRow(ctx, `SELECT data FROM chunk WHERE upload = $1 AND n = $2`, upload, n).Scan(&data)
+	err = db.queryRow(ctx, `SELECT data FROM @chunk WHERE upload = $1 AND n = $2`, upload, n).Scan(&data)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, fault.NotFound.Says("a part of the content of a blob is missing")
 	}
@@ -68,10 +68,11 @@ func (db *database) Chunk(ctx context.Context, upload int64, n int) (data []byte
 
 // OldBlobs lists contents that nobody has touched for so long. It removes uploads that were never finished.
 func (db *database) OldBlobs(ctx context.Context, age time.Duration) (digests []string, err error) {
-	if _, err := db.pool.Exec(ctx, `DELETE FROM blob WHERE digest IS NULL AND touched < clock_timestamp() - $1::interval`, age); err != nil {
+	db.sweep(ctx)
+	if _, err := db.exec(ctx, `DELETE FROM @blob WHERE digest IS NULL AND touched < clock_timestamp() - $1::interval`, age); err != nil {
 		return nil, wrapped(err)
 	}
-	rows, err := db.pool.Query(ctx, `SELECT digest FROM blob WHERE digest IS NOT NULL AND touched < clock_timestamp() - $1::interval`, age)
+	rows, err := db.pool.Query(ctx, db.in(`SELECT digest FROM @blob WHERE digest IS NOT NULL AND touched < clock_timestamp() - $1::interval`), age)
 	if err != nil {
 		return nil, wrapped(err)
 	}
@@ -81,15 +82,14 @@ func (db *database) OldBlobs(ctx context.Context, age time.Duration) (digests []
 
 // CollectBlob removes a content, unless it was touched meanwhile: a transaction that refers to it touches it.
 func (db *database) CollectBlob(ctx context.Context, digest string, age time.Duration) error {
-	_, err := db.pool.Exec(ctx, `DELETE FROM blob WHERE digest = $1 AND touched < clock_timestamp() - $2::interval`, digest, age)
+	_, err := db.exec(ctx, `DELETE FROM @blob WHERE digest = $1 AND touched < clock_timestamp() - $2::interval`, digest, age)
 	return wrapped(err)
 }
 
 // HasBlob in a transaction that writes also keeps the content from being collected: it touches the row.
 func (w *writer) HasBlob(digest string) (bool, error) {
-	w.flushed = true
 	ctx, cancel := bounded()
 	defer cancel()
-	tag, err := w.conn.Exec(ctx, `UPDATE blob SET touched = clock_timestamp() WHERE digest = $1`, digest)
+	tag, err := w.conn.Exec(ctx, w.db.in(`UPDATE @blob SET touched = clock_timestamp() WHERE digest = $1`), digest)
 	return tag.RowsAffected() > 0, w.note(err)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -47,14 +48,35 @@ type database struct {
 	engine Engine
 	log    *slog.Logger
 
+	names
 	identity row.Identity
+	readOnly bool
 	tables   tables
 	node     node
-	seen     atomic.Int64 // the commits of all nodes
 	news     chan struct{}
+	life
+	tasks
+}
 
-	stop context.CancelFunc
-	work sync.WaitGroup
+// tasks are what a node does until Close.
+type tasks struct {
+	background context.Context //nolint:containedctx // of work
+	stop       context.CancelFunc
+	work       sync.WaitGroup
+}
+
+// life is what a node remembers of the database's history.
+type life struct {
+	format      int
+	line        string       // an expression for the server's line: see lineOf
+	seen        atomic.Int64 // the commits of all nodes
+	incarnation atomic.Int64
+	adopting    sync.Mutex
+	reborn      chan struct{} // capacity 1: after a new incarnation
+	sequences   struct {
+		sync.Mutex
+		last map[int64]int64 // by collection
+	}
 }
 
 // Open opens the database of a schema, and creates a missing one unless o forbids.
@@ -70,8 +92,10 @@ func (e Engine) Open(ctx context.Context, text string, o row.Options) (row.Datab
 	}
 	db := &database{
 		pool: pool, schema: schema, place: place, engine: e, log: cmp.Or(o.Logger, slog.Default()),
-		news: make(chan struct{}, 1),
+		news: make(chan struct{}, 1), readOnly: o.ReadOnly,
 	}
+	db.reborn = make(chan struct{}, 1)
+	db.prefix = pgx.Identifier{schema}.Sanitize() + "."
 	db.name = cmp.Or(config.ConnConfig.Database, schema)
 	if schema != defaultSchema {
 		db.name = schema
@@ -84,7 +108,7 @@ func (e Engine) Open(ctx context.Context, text string, o row.Options) (row.Datab
 }
 
 // parse reads a URL: all but the schema is the driver's.
-func (e Engine) parse(text string) (config *pgxpool.Config, schema, place string, err error) {
+func (e *Engine) parse(text string) (config *pgxpool.Config, schema, place string, err error) {
 	u, err := url.Parse(text)
 	if err != nil {
 		return nil, "", "", fault.Invalid.Says("malformed URL of a database").
@@ -97,7 +121,14 @@ func (e Engine) parse(text string) (config *pgxpool.Config, schema, place string
 		return nil, "", "", fault.Invalid.In("open database", place).Says("%.80q is no name for a schema of Tandem", schema).
 			Try("choose a name of at most 56 bytes that is not public and does not begin with pg_")
 	}
+	if polling := query.Get("polling"); polling != "" {
+		if e.Polling, err = strconv.ParseBool(polling); err != nil {
+			return nil, "", "", fault.Invalid.In("open database", place).Says("polling is %.20q, which is neither true nor false", polling).
+				Try("write ?polling=true for a pooler in transaction mode, or leave it out")
+		}
+	}
 	query.Del("schema")
+	query.Del("polling")
 	u.RawQuery = query.Encode()
 	config, err = pgxpool.ParseConfig(u.String())
 	if err != nil {
@@ -106,9 +137,10 @@ func (e Engine) parse(text string) (config *pgxpool.Config, schema, place string
 	}
 	config.MaxConns = int32(min(max(cmp.Or(e.MaxConns, defaultConns), 2), 1000)) //nolint:gosec // in range
 	config.ConnConfig.ConnectTimeout = cmp.Or(config.ConnConfig.ConnectTimeout, connectTimeout)
+	if e.Polling { // a pooler may run each transaction on another session, which knows no prepared statement
+		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
 	parameters := config.ConnConfig.RuntimeParams
-	parameters["search_path"] = pgx.Identifier{schema}.Sanitize()
-	parameters["idle_in_transaction_session_timeout"] = "60s" // a node that hangs must not hold the lock for ever
 	if parameters["application_name"] == "" {
 		parameters["application_name"] = "tandem"
 	}
@@ -131,19 +163,23 @@ func (db *database) start(ctx context.Context, o row.Options) error {
 	if err := db.prepare(ctx, o); err != nil {
 		return err
 	}
+	if err := db.recall(ctx); err != nil {
+		return err
+	}
 	background, stop := context.WithCancel(context.Background())
-	db.stop = stop
+	db.background, db.stop = background, stop
 	if !o.ReadOnly {
 		if err := db.node.acquire(ctx, db); err != nil {
 			stop()
 			return err
 		}
 		db.work.Go(func() { db.node.keep(background, db) })
+		db.work.Go(func() { db.sweep(background) })
 		if !db.engine.Polling {
 			db.work.Go(func() { db.spread(background) })
 		}
 	}
-	db.identity.Source = db.node.source()
+	db.identity.Source = db.node.lease().source
 	return nil
 }
 
@@ -158,4 +194,4 @@ func (db *database) Close() {
 func (db *database) Name() string           { return db.name }
 func (db *database) Place() string          { return db.place }
 func (db *database) Identity() row.Identity { return db.identity }
-func (db *database) Source() [16]byte       { return db.node.source() }
+func (db *database) Source() [16]byte       { return db.node.lease().source }

@@ -72,6 +72,9 @@ func refusal(e *pgconn.PgError) *fault.Error {
 	}
 }
 
+// undefinedTable is the code for a table that does not exist.
+const undefinedTable = "42P01"
+
 // isLoss reports whether nothing more can be done on the connection, and the outcome of a commit is unknown.
 func isLoss(err error) bool {
 	var refused *pgconn.PgError

@@ -37,7 +37,7 @@ func (db *database) spread(ctx context.Context) {
 		case <-db.news:
 		}
 		telling, cancel := context.WithTimeout(ctx, newsTime)
-		_, _ = db.pool.Exec(telling, `SELECT pg_notify($1, '')`, db.channel()) // lost news are found by a look
+		_, _ = db.exec(telling, `SELECT pg_notify($1, '')`, db.channel()) // lost news are found by a look
 		cancel()
 		select {
 		case <-ctx.Done():
@@ -48,7 +48,7 @@ func (db *database) spread(ctx context.Context) {
 }
 
 // Watch looks for commits of other nodes when it is told of some, and now and then.
-func (db *database) Watch(ctx context.Context, changed func()) {
+func (db *database) Watch(ctx context.Context, changed, reborn func()) {
 	told := make(chan struct{}, 1)
 	interval := lookInterval
 	if db.engine.Polling {
@@ -62,6 +62,10 @@ func (db *database) Watch(ctx context.Context, changed func()) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-db.reborn:
+			reborn()
+			changed()
+			continue
 		case <-told:
 		case <-ticker.C:
 		}
@@ -104,21 +108,6 @@ func (db *database) listenOnce(ctx context.Context, told chan<- struct{}) (err e
 	}
 }
 
-// look reports whether others have committed since the last look.
-func (db *database) look(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, newsTime)
-	defer cancel()
-	before := db.seen.Load() // a commit of this node may raise it meanwhile
-	var commits int64
-	if err := db.pool.QueryRow(ctx, `SELECT commits FROM hub`).Scan(&commits); err != nil {
-		return false
-	}
-	if commits < before {
-		return db.lost(ctx, before, commits)
-	}
-	return db.raise(commits)
-}
-
 // raise notes that there are so many commits, and reports whether that is news.
 func (db *database) raise(commits int64) bool {
 	for {
@@ -130,17 +119,4 @@ func (db *database) raise(commits int64) bool {
 			return true
 		}
 	}
-}
-
-// lost has the node go on under a new source after the server has lost commits, which may have been sent to clients.
-func (db *database) lost(ctx context.Context, before, commits int64) bool {
-	if !db.seen.CompareAndSwap(before, commits) {
-		return false // the next look sees more
-	}
-	db.log.Error("the database server has lost commits, by a fail-over or a restored backup: this node goes on under a new source",
-		slog.String("database", db.place), slog.Int64("lost", before-commits))
-	if err := db.node.renew(ctx, db); err != nil {
-		db.seen.Store(before) // the next look tries again
-	}
-	return true
 }

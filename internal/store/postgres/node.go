@@ -19,22 +19,21 @@ const (
 
 // node is the row by which this process has a source of versions of its own.
 type node struct {
-	mu     sync.Mutex // guards the following
+	mu  sync.Mutex // guards the following
+	now lease
+}
+
+// lease names a row and one use of it. Rows of a new incarnation may have the numbers of older ones.
+type lease struct {
 	number int32
 	epoch  int64
-	id     [16]byte
+	source [16]byte
 }
 
-func (n *node) source() [16]byte {
+func (n *node) lease() lease {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.id
-}
-
-func (n *node) lease() (number int32, epoch int64) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.number, n.epoch
+	return n.now
 }
 
 // acquire takes over a source whose lease is over, and makes a new one if there is none.
@@ -42,8 +41,8 @@ func (n *node) acquire(ctx context.Context, db *database) error {
 	var number int32
 	var epoch int64
 	var source []byte
-	err := db.pool.QueryRow(ctx, `UPDATE node SET epoch = epoch + 1, until = clock_timestamp() + $1::interval
-		WHERE number = (SELECT number FROM node WHERE until < clock_timestamp() ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED)
+	err := db.queryRow(ctx, `UPDATE @node SET epoch = epoch + 1, until = clock_timestamp() + $1::interval
+		WHERE number = (SELECT number FROM @node WHERE until < clock_timestamp() ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED)
 		RETURNING number, epoch, source`, leaseTime).Scan(&number, &epoch, &source)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return n.renew(ctx, db)
@@ -57,7 +56,7 @@ func (n *node) renew(ctx context.Context, db *database) error {
 	rand.Read(source) // never fails
 	var number int32
 	var epoch int64
-	err := db.pool.QueryRow(ctx, `INSERT INTO node (source, until) VALUES ($1, clock_timestamp() + $2::interval)
+	err := db.queryRow(ctx, `INSERT INTO @node (source, until) VALUES ($1, clock_timestamp() + $2::interval)
 		RETURNING number, epoch`, source, leaseTime).Scan(&number, &epoch)
 	return n.use(number, epoch, source, err)
 }
@@ -68,8 +67,8 @@ func (n *node) use(number int32, epoch int64, source []byte, err error) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.number, n.epoch = number, epoch
-	copy(n.id[:], source)
+	n.now = lease{number: number, epoch: epoch}
+	copy(n.now.source[:], source)
 	return nil
 }
 
@@ -83,11 +82,11 @@ func (n *node) keep(ctx context.Context, db *database) {
 			return
 		case <-ticker.C:
 		}
-		number, epoch := n.lease()
+		now := n.lease()
 		// A failure leaves the lease to the next write, which finds out whether another node has it.
 		renewing, cancel := context.WithTimeout(ctx, newsTime)
-		_, err := db.pool.Exec(renewing, `UPDATE node SET until = clock_timestamp() + $1::interval WHERE number = $2 AND epoch = $3`,
-			leaseTime, number, epoch)
+		_, err := db.exec(renewing, `UPDATE @node SET until = clock_timestamp() + $1::interval 
+			WHERE number = $2 AND epoch = $3 AND source = $4`, leaseTime, now.number, now.epoch, now.source[:])
 		cancel()
 		if err != nil && ctx.Err() == nil {
 			db.log.Debug("the lease of the node was not renewed", slog.String("database", db.place), slog.Any("error", err))
@@ -97,24 +96,24 @@ func (n *node) keep(ctx context.Context, db *database) {
 
 // release lets another node take the source over at once.
 func (n *node) release(db *database) {
-	number, epoch := n.lease()
-	if number == 0 {
+	now := n.lease()
+	if now.number == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
-	_, _ = db.pool.Exec(ctx, `UPDATE node SET until = clock_timestamp() - interval '1 second' WHERE number = $1 AND epoch = $2`,
-		number, epoch) // otherwise the lease ends by itself
-	_, _ = db.pool.Exec(ctx, `DELETE FROM duty WHERE node = $1 AND epoch = $2`, number, epoch) // as above
+	_, _ = db.exec(ctx, `UPDATE @node SET until = clock_timestamp() - interval '1 second' WHERE number = $1 AND epoch = $2 AND source = $3`,
+		now.number, now.epoch, now.source[:]) // otherwise the lease ends by itself
+	_, _ = db.exec(ctx, `DELETE FROM @duty WHERE node = $1 AND epoch = $2`, now.number, now.epoch) // as above
 }
 
 // Lease takes or renews a duty.
 func (db *database) Lease(ctx context.Context, duty string) bool {
-	number, epoch := db.node.lease()
+	now := db.node.lease()
 	var held int
-	err := db.pool.QueryRow(ctx, `INSERT INTO duty VALUES ($1, $2, $3, clock_timestamp() + $4::interval)
+	err := db.queryRow(ctx, `INSERT INTO @duty VALUES ($1, $2, $3, clock_timestamp() + $4::interval)
 		ON CONFLICT (name) DO UPDATE SET node = excluded.node, epoch = excluded.epoch, until = excluded.until
 		WHERE duty.until < clock_timestamp() OR duty.node = excluded.node AND duty.epoch = excluded.epoch RETURNING 1`,
-		duty, number, epoch, leaseTime).Scan(&held)
+		duty, now.number, now.epoch, leaseTime).Scan(&held)
 	return err == nil
 }

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -77,8 +76,13 @@ func (c beside) Release() { _ = c.Close(context.Background()) } // it has nothin
 
 const beginRead = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
 
-// each runs a query, which also begins the transaction, and calls row for each of its rows.
+// each runs a query, which also begins the transaction, and calls row for each of its rows. A connection that was lost
+// before the transaction began is replaced once.
 func (r *reader) each(sql string, row func(pgx.Rows) error, args ...any) error {
+	if r.conn == nil { // it was lost, and there was no other
+		return r.failed
+	}
+	sql = r.db.in(sql)
 	if r.begun {
 		rows, err := r.conn.Query(r.ctx, sql, args...)
 		if err == nil {
@@ -86,6 +90,25 @@ func (r *reader) each(sql string, row func(pgx.Rows) error, args ...any) error {
 		}
 		return r.note(err)
 	}
+	yielded := false
+	counting := func(rows pgx.Rows) error {
+		yielded = true
+		return row(rows)
+	}
+	err := r.first(sql, counting, args)
+	if err != nil && !yielded && isLoss(err) && r.ctx.Err() == nil {
+		r.End()
+		r.begun = false
+		r.db.pool.Reset() // the others that were idle are lost, too
+		if r.conn, err = r.db.acquire(r.ctx); err == nil {
+			err = r.first(sql, counting, args)
+		}
+	}
+	return r.note(err)
+}
+
+// first begins the transaction with a query.
+func (r *reader) first(sql string, row func(pgx.Rows) error, args []any) error {
 	batch := &pgx.Batch{}
 	batch.Queue(beginRead)
 	batch.Queue(sql, args...)
@@ -101,7 +124,7 @@ func (r *reader) each(sql string, row func(pgx.Rows) error, args ...any) error {
 	if closing := results.Close(); err == nil {
 		err = closing
 	}
-	return r.note(err)
+	return err
 }
 
 // callersError is the error of whoever is given rows: it ends no transaction.
@@ -111,6 +134,9 @@ type callersError struct{ error }
 func (r *reader) note(err error) error {
 	if its, ok := err.(callersError); ok { //nolint:errorlint // nobody wraps it
 		return its.error
+	}
+	if sqlState(err) == undefinedTable { // the columns were checked when the database was opened
+		err = wasDeleted()
 	}
 	if err != nil && r.failed == nil {
 		r.failed = wrapped(err)
@@ -152,18 +178,12 @@ func (r *reader) End() {
 }
 
 func (r *reader) table(collection int64) (string, error) {
-	r.db.tables.mu.Lock()
-	name, ok := r.db.tables.names[collection]
-	r.db.tables.mu.Unlock()
-	if ok {
-		return name, nil
-	}
-	name, err := r.db.tables.of(r.ctx, r.conn, collection)
+	name, err := r.db.table(r.ctx, r.conn, collection)
 	return name, wrapped(err)
 }
 
 func (r *reader) Collections() (all []row.Collection, err error) {
-	err = r.each(`SELECT number, scope, name, last, live FROM collection ORDER BY scope, name`, func(rows pgx.Rows) error {
+	err = r.each(`SELECT number, scope, name, last, live FROM @collection ORDER BY scope, name`, func(rows pgx.Rows) error {
 		var c row.Collection
 		err := rows.Scan(&c.Number, &c.Scope, &c.Name, &c.Last, &c.Live)
 		all = append(all, c)
@@ -219,53 +239,6 @@ func (r *reader) docs(collection int64, body bool, where string, args ...any) (d
 	return docs, err
 }
 
-const unexpired = `(expiry IS NULL OR expiry > $1) AND `
-
-// selection returns the condition, the order and the arguments of a listing.
-func selection(l row.Listing) (sql string, args []any) {
-	args = []any{l.Now}
-	arg := func(v any) string {
-		args = append(args, v)
-		return "$" + strconv.Itoa(len(args))
-	}
-	switch l.Order {
-	case row.BySequence:
-		sql = unexpired + `seq > ` + arg(l.Since) + ` ORDER BY seq`
-	case row.Backwards:
-		sql = unexpired + `seq > ` + arg(l.Since) + ` AND seq < ` + arg(l.Before) + ` ORDER BY seq DESC`
-	case row.ByID, row.ByIDBackwards:
-		sql = unexpired + `id >= ` + arg(l.From)
-		if l.To != "" {
-			sql += ` AND id < ` + arg(l.To)
-		}
-		if l.Live {
-			sql += ` AND flags & 1 = 0`
-		}
-		sql += ` ORDER BY id`
-		if l.Order == row.ByIDBackwards {
-			sql += ` DESC`
-		}
-	case row.ConflictsByID:
-		sql = unexpired + `flags & 2 <> 0 AND id > ` + arg(l.From) + ` ORDER BY id`
-	case row.CandidatesOf:
-		sql = unexpired + `flags & 12 <> 0 AND flags & 1 = 0 AND seq > ` + arg(l.Since) +
-			` AND (strpos(body, ` + arg(l.Digest) + `) > 0 OR strpos(body, '\') > 0) ORDER BY seq`
-	case row.Expired:
-		sql = `expiry IS NOT NULL AND expiry <= $1 ORDER BY expiry`
-	case row.KnownTo:
-		sql = `$1::bigint IS NOT NULL AND flags & 2 = 0 AND seq > ` + arg(l.Since) +
-			` AND strpos(' ' || replace(known, '=', ' ') || ' ', ` + arg(" "+strconv.FormatInt(l.Remote, 10)+" ") + `) > 0 ORDER BY seq`
-	case row.Everything:
-		sql = `$1::bigint IS NOT NULL`
-	case row.WithBlobs:
-		sql = `$1::bigint IS NOT NULL AND flags & 12 <> 0 AND seq > ` + arg(l.Since) + ` ORDER BY seq`
-	}
-	if l.Limit > 0 {
-		sql += ` LIMIT ` + arg(int64(l.Limit))
-	}
-	return sql, args
-}
-
 func (r *reader) List(collection int64, l row.Listing, each func(*row.Doc) error) error {
 	table, err := r.table(collection)
 	if err != nil {
@@ -303,7 +276,7 @@ func (r *reader) NextExpiry(collection int64) (at int64, err error) {
 }
 
 func (r *reader) Kept(collection int64, ids []string) (all []row.Kept, err error) {
-	err = r.each(`SELECT id, remote, rev, history, flags, base FROM kept WHERE collection = $1 AND id = ANY($2) ORDER BY id, remote, rev`,
+	err = r.each(`SELECT id, remote, rev, history, flags, base FROM @kept WHERE collection = $1 AND id = ANY($2) ORDER BY id, remote, rev`,
 		func(rows pgx.Rows) error {
 			k := row.Kept{KeptKey: row.KeptKey{Collection: collection}}
 			err := rows.Scan(&k.ID, &k.Remote, &k.Rev, &k.History, &k.Flags, &k.Base)
@@ -315,13 +288,13 @@ func (r *reader) Kept(collection int64, ids []string) (all []row.Kept, err error
 
 func (r *reader) KeptBody(k row.KeptKey) (body []byte, err error) {
 	var text string
-	_, err = r.one(`SELECT body FROM kept WHERE collection = $1 AND id = $2 AND remote = $3 AND rev = $4`, []any{&text},
+	_, err = r.one(`SELECT body FROM @kept WHERE collection = $1 AND id = $2 AND remote = $3 AND rev = $4`, []any{&text},
 		k.Collection, k.ID, k.Remote, k.Rev)
 	return []byte(text), err
 }
 
 func (r *reader) KeptBlobs(collection int64, each func(body []byte) error) error {
-	return r.each(`SELECT body FROM kept WHERE collection = $1 AND flags & 12 <> 0`, func(rows pgx.Rows) error {
+	return r.each(`SELECT body FROM @kept WHERE collection = $1 AND flags & 12 <> 0`, func(rows pgx.Rows) error {
 		var text string
 		if err := rows.Scan(&text); err != nil {
 			return err
@@ -334,12 +307,12 @@ func (r *reader) KeptBlobs(collection int64, each func(body []byte) error) error
 }
 
 func (r *reader) Value(space, key string) (value []byte, err error) {
-	_, err = r.one(`SELECT value FROM value WHERE space = $1 AND key = $2`, []any{&value}, space, key)
+	_, err = r.one(`SELECT value FROM @value WHERE space = $1 AND key = $2`, []any{&value}, space, key)
 	return value, err
 }
 
 func (r *reader) Values(space string, each func(key string, value []byte)) error {
-	return r.each(`SELECT key, value FROM value WHERE space = $1 ORDER BY key`, func(rows pgx.Rows) error {
+	return r.each(`SELECT key, value FROM @value WHERE space = $1 ORDER BY key`, func(rows pgx.Rows) error {
 		var key string
 		var value []byte
 		if err := rows.Scan(&key, &value); err != nil {
@@ -351,13 +324,13 @@ func (r *reader) Values(space string, each func(key string, value []byte)) error
 }
 
 func (r *reader) NthValue(space string, n int) (value []byte, err error) {
-	_, err = r.one(`SELECT value FROM value WHERE space = $1 ORDER BY value LIMIT 1 OFFSET $2`, []any{&value}, space, n)
+	_, err = r.one(`SELECT value FROM @value WHERE space = $1 ORDER BY value LIMIT 1 OFFSET $2`, []any{&value}, space, n)
 	return value, err
 }
 
 func (r *reader) Conflicts(collection, id string, before int64, limit int) (all []row.Conflict, err error) {
 	err = r.each(`SELECT number, time, collection, id, remote, winner, why, local_rev, local_deleted, local_body,
-			remote_rev, remote_deleted, remote_body, result_rev FROM conflict
+			remote_rev, remote_deleted, remote_body, result_rev FROM @conflict
 			WHERE number < $1 AND ($2 = '' OR collection = $2) AND ($3 = '' OR id = $3) ORDER BY number DESC LIMIT $4`,
 		func(rows pgx.Rows) error {
 			var c row.Conflict
@@ -374,5 +347,5 @@ func (r *reader) Conflicts(collection, id string, before int64, limit int) (all 
 
 func (r *reader) HasBlob(digest string) (bool, error) {
 	var one int
-	return r.one(`SELECT 1 FROM blob WHERE digest = $1`, []any{&one}, digest)
+	return r.one(`SELECT 1 FROM @blob WHERE digest = $1`, []any{&one}, digest)
 }

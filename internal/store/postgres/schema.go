@@ -5,7 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -16,110 +16,11 @@ import (
 	"github.com/tandemdb/tandem/internal/store/row"
 )
 
-// format is the version of the schema.
-const format = 1
+// format is the version of the schema that this program makes and needs.
+const format = 2
 
 // oldest is the oldest server that is known to have all that is used.
 const oldest = 120000
-
-// tablesOf are the tables that every database has. Times are Unix milliseconds, but where a type says more.
-const tablesOf = `
-CREATE TABLE hub (
-	one         boolean PRIMARY KEY DEFAULT true CHECK (one),
-	format      integer NOT NULL,
-	commits     bigint NOT NULL DEFAULT 0,
-	versioning  text NOT NULL,
-	public      bytea NOT NULL,
-	private     bytea NOT NULL
-);
-COMMENT ON TABLE hub IS 'Tandem database';
-CREATE TABLE node (
-	number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	source bytea NOT NULL,
-	epoch  bigint NOT NULL DEFAULT 1,
-	batch  bigint NOT NULL DEFAULT 0,
-	clock  bigint NOT NULL DEFAULT 0,
-	until  timestamptz NOT NULL
-);
-CREATE TABLE duty (name text PRIMARY KEY, node integer NOT NULL, epoch bigint NOT NULL, until timestamptz NOT NULL);
-CREATE TABLE setting (key text COLLATE "C" PRIMARY KEY, value bigint NOT NULL);
-CREATE TABLE collection (
-	number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	scope  text NOT NULL COLLATE "C",
-	name   text NOT NULL COLLATE "C",
-	tab    text NOT NULL UNIQUE,
-	last   bigint NOT NULL DEFAULT 0,
-	live   bigint NOT NULL DEFAULT 0,
-	UNIQUE (scope, name)
-);
-CREATE TABLE kept (
-	collection bigint NOT NULL,
-	id      text NOT NULL COLLATE "C",
-	remote  bigint NOT NULL,
-	rev     text NOT NULL COLLATE "C",
-	history text NOT NULL,
-	flags   bigint NOT NULL,
-	base    text NOT NULL,
-	body    text NOT NULL,
-	PRIMARY KEY (collection, id, remote, rev)
-);
-CREATE TABLE value (
-	space text NOT NULL COLLATE "C",
-	key   text NOT NULL COLLATE "C",
-	value bytea NOT NULL,
-	PRIMARY KEY (space, key)
-);
-CREATE TABLE conflict (
-	number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	time   bigint NOT NULL,
-	collection text NOT NULL,
-	id     text NOT NULL,
-	remote text NOT NULL,
-	winner bigint NOT NULL,
-	why    text NOT NULL,
-	local_rev text NOT NULL, local_deleted boolean NOT NULL, local_body text NOT NULL,
-	remote_rev text NOT NULL, remote_deleted boolean NOT NULL, remote_body text NOT NULL,
-	result_rev text NOT NULL
-);
-CREATE INDEX conflict_document ON conflict (collection, id);
-CREATE TABLE blob (
-	upload  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	digest  text COLLATE "C" UNIQUE,
-	size    bigint NOT NULL DEFAULT 0,
-	touched timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-CREATE TABLE chunk (
-	upload bigint NOT NULL REFERENCES blob ON DELETE CASCADE,
-	n      integer NOT NULL,
-	data   bytea NOT NULL,
-	PRIMARY KEY (upload, n)
-);
-ALTER TABLE chunk ALTER data SET STORAGE EXTERNAL;
-`
-
-// tableOf is the table of one collection, {} its name, and the view of its live documents. # is the number of
-// the collection.
-const tableOf = `
-CREATE TABLE {} (
-	id      text COLLATE "C" PRIMARY KEY,
-	seq     bigint NOT NULL,
-	deleted boolean GENERATED ALWAYS AS (flags & 1 <> 0) STORED,
-	flags   bigint NOT NULL,
-	rev     text NOT NULL,
-	history text NOT NULL,
-	known   text NOT NULL,
-	expiry  bigint,
-	body    text NOT NULL,
-	unfit   text, -- why body is not in doc
-	doc     jsonb GENERATED ALWAYS AS (CASE WHEN unfit IS NULL THEN body::jsonb END) STORED
-);
-CREATE UNIQUE INDEX docs_#_seq ON {} (seq);
-CREATE INDEX docs_#_expiry ON {} (expiry) WHERE expiry IS NOT NULL;
-CREATE INDEX docs_#_conflicts ON {} (id) WHERE flags & 2 <> 0;
-CREATE INDEX docs_#_blobs ON {} (seq) WHERE flags & 12 <> 0;
-CREATE VIEW {live} AS SELECT id, seq, rev, doc, body FROM {} WHERE flags & 1 = 0 AND
-	(expiry IS NULL OR expiry > extract(epoch FROM now()) * 1000);
-`
 
 // prepare checks the schema, and makes a missing one.
 func (db *database) prepare(ctx context.Context, o row.Options) error {
@@ -142,6 +43,12 @@ func (db *database) prepare(ctx context.Context, o row.Options) error {
 			return err
 		}
 	}
+	if err := db.upgrade(ctx, o); err != nil {
+		return err
+	}
+	if err := db.checkColumns(ctx); err != nil {
+		return err
+	}
 	if o.Versioning != "" && o.Versioning != db.identity.Versioning {
 		return fault.Invalid.Says("the database has versioning %s, not %s", db.identity.Versioning, o.Versioning).
 			Try("leave the versioning out to accept what the database has")
@@ -152,7 +59,7 @@ func (db *database) prepare(ctx context.Context, o row.Options) error {
 func (db *database) checkServer(ctx context.Context) error {
 	var version int
 	var encoding string
-	err := db.pool.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_encoding')`).
+	err := db.queryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_encoding')`).
 		Scan(&version, &encoding)
 	switch {
 	case err != nil:
@@ -171,7 +78,7 @@ func (db *database) checkServer(ctx context.Context) error {
 func (db *database) identify(ctx context.Context) (found bool, err error) {
 	var tables int
 	var ours bool
-	err = db.pool.QueryRow(ctx, `SELECT count(*), coalesce(bool_or(relname = 'hub' AND obj_description(oid) = 'Tandem database'), false)
+	err = db.queryRow(ctx, `SELECT count(*), coalesce(bool_or(relname = 'hub' AND obj_description(oid) = 'Tandem database'), false)
 		FROM pg_class WHERE relnamespace = to_regnamespace($1) AND relkind = 'r'`,
 		pgx.Identifier{db.schema}.Sanitize()).Scan(&tables, &ours)
 	switch {
@@ -183,34 +90,26 @@ func (db *database) identify(ctx context.Context) (found bool, err error) {
 		return false, fault.NotADatabase.Says("the schema %q has tables of another program", db.schema).
 			Try("name another schema: add ?schema=NAME to the URL")
 	}
-	var version int
 	var public, private []byte
-	err = db.pool.QueryRow(ctx, `SELECT format, versioning, public, private, commits FROM hub`).
-		Scan(&version, &db.identity.Versioning, &public, &private, seenBy{db})
+	var commits int64
+	err = db.queryRow(ctx, `SELECT format, versioning, public, private, commits FROM @hub`).
+		Scan(&db.format, &db.identity.Versioning, &public, &private, &commits)
 	if err != nil {
 		return false, wrapped(err)
 	}
-	if version > format {
-		return false, fault.TooNew.Says("the database has format %d, this program knows up to %d", version, format).
-			Try("update this program")
+	if db.format > format {
+		return false, tooNew(db.format)
 	}
 	if copy(db.identity.Public[:], public) != 16 || copy(db.identity.Private[:], private) != 16 {
 		return false, fault.CorruptData.Says("the database has no UUIDs")
 	}
+	db.raise(commits)
 	return true, nil
 }
 
-// seenBy takes the number of commits.
-type seenBy struct{ db *database }
-
-// Scan is for the driver.
-func (s seenBy) Scan(v any) error {
-	n, ok := v.(int64)
-	if !ok {
-		return errors.New("not a number")
-	}
-	s.db.seen.Store(n)
-	return nil
+func tooNew(found int) error {
+	return fault.TooNew.Says("the database has format %d, this program knows up to %d", found, format).
+		Try("update this program")
 }
 
 // create makes the schema. Of nodes that try at once, the later ones find it done.
@@ -222,22 +121,88 @@ func (db *database) create(ctx context.Context, o row.Options) error {
 		if found, err := db.identify(ctx); err != nil || found {
 			return err
 		}
-		name := pgx.Identifier{db.schema}.Sanitize()
-		for _, sql := range []string{`CREATE SCHEMA IF NOT EXISTS ` + name, tablesOf} {
+		for _, sql := range []string{`CREATE SCHEMA IF NOT EXISTS ` + pgx.Identifier{db.schema}.Sanitize(), db.in(tablesOf)} {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return err
 			}
 		}
 		uuids := make([]byte, 32)
 		rand.Read(uuids) // never fails
-		_, err := tx.Exec(ctx, `INSERT INTO hub (format, versioning, public, private) VALUES ($1, $2, $3, $4)`,
+		_, err := tx.Exec(ctx, db.in(`INSERT INTO @hub (format, versioning, public, private) VALUES ($1, $2, $3, $4)`),
 			format, cmp.Or(o.Versioning, "version-vectors"), uuids[:16], uuids[16:])
 		if err == nil {
-			_, err = addCollection(ctx, tx, "_default", "_default")
+			_, err = db.addCollection(ctx, tx, "_default", "_default")
 		}
 		return err
 	})
 	return wrapped(err)
+}
+
+// upgrade brings an older schema to the present format, in one transaction that holds the lock of all writers. Older
+// programs that have the database open fail at their next write.
+func (db *database) upgrade(ctx context.Context, o row.Options) error {
+	if db.format == format {
+		return nil
+	}
+	if o.ReadOnly {
+		return fault.NotWriteable.Says("the database has format %d, and is to be upgraded to %d", db.format, format).
+			Try("open it for writing once")
+	}
+	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, db.in(`SELECT format FROM @hub FOR UPDATE`)).Scan(&db.format); err != nil {
+			return err
+		}
+		if db.format > format {
+			return tooNew(db.format)
+		}
+		for _, sql := range upgrades[db.format-1:] {
+			if _, err := tx.Exec(ctx, db.in(sql)); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(ctx, db.in(`UPDATE @hub SET format = $1`), format)
+		return err
+	})
+	return wrapped(err)
+}
+
+// checkColumns finds tables and columns that somebody has removed or altered.
+func (db *database) checkColumns(ctx context.Context) error {
+	rows, err := db.pool.Query(ctx, `SELECT relname || '.' || attname || ' ' || format_type(atttypid, NULL)
+		FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+		WHERE relnamespace = to_regnamespace($1) AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped`,
+		pgx.Identifier{db.schema}.Sanitize())
+	if err != nil {
+		return wrapped(err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return wrapped(err)
+	}
+	if rows, err = db.pool.Query(ctx, db.in(`SELECT tab FROM @collection`)); err != nil {
+		return wrapped(err)
+	}
+	tabs, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return wrapped(err)
+	}
+	needed := columnsIn(tablesOf)
+	for _, column := range columnsIn(strings.Replace(tableOf, "{}", "@documents", 1)) {
+		for _, tab := range tabs {
+			needed = append(needed, tab+strings.TrimPrefix(column, "documents"))
+		}
+	}
+	has := make(map[string]bool, len(found))
+	for _, column := range found {
+		has[column] = true
+	}
+	for _, column := range needed {
+		if !has[column] {
+			return fault.CorruptData.Says("the schema was altered: there is no column %s", column).
+				Try("undo the change, or restore the schema from a backup")
+		}
+	}
+	return nil
 }
 
 // executor is a connection or a transaction.
@@ -246,23 +211,37 @@ type executor interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-func addCollection(ctx context.Context, on executor, scope, name string) (c row.Collection, err error) {
+// addCollection makes the table and the view of a collection. No table has the name of a dropped one, which nodes may
+// still have in mind; the view has.
+func (db *database) addCollection(ctx context.Context, on executor, scope, name string) (c row.Collection, err error) {
 	c = row.Collection{Scope: scope, Name: name}
 	table := tableName(scope, name)
-	err = on.QueryRow(ctx, `INSERT INTO collection (scope, name, tab) VALUES ($1, $2, $3) RETURNING number`, scope, name, table).
+	view := table + liveEnding
+	var dropped int
+	err = on.QueryRow(ctx, db.in(`SELECT count(*) FROM @dropped WHERE scope = $1 AND name = $2`), scope, name).Scan(&dropped)
+	if err != nil {
+		return c, err
+	}
+	if dropped > 0 {
+		table += "~" + strconv.Itoa(dropped+1)
+	}
+	err = on.QueryRow(ctx, db.in(`INSERT INTO @collection (scope, name, tab) VALUES ($1, $2, $3) RETURNING number`), scope, name, table).
 		Scan(&c.Number)
 	if err != nil {
 		return c, err
 	}
-	sql := strings.NewReplacer(
-		"{}", pgx.Identifier{table}.Sanitize(), "{live}", pgx.Identifier{liveName(table)}.Sanitize(), "#", fmt.Sprint(c.Number),
-	).Replace(tableOf)
-	_, err = on.Exec(ctx, sql)
+	sql := strings.NewReplacer("{}", "@"+pgx.Identifier{table}.Sanitize(), "{live}", "@"+pgx.Identifier{view}.Sanitize(),
+		"#", strconv.FormatInt(c.Number, 10)).Replace(tableOf)
+	_, err = on.Exec(ctx, db.in(sql))
 	return c, err
 }
 
-// longestName is the longest name of a table, in bytes, with room for the view's ending.
-const longestName = 58
+const (
+	// longestName is the longest name of a table, in bytes, with room for the view's ending or the count of
+	// collections of the name.
+	longestName = 58
+	liveEnding  = " live" // no collection has a space in its name
+)
 
 // tableName returns the name of a collection's table: scope.name, shortened with a part of random text where
 // that is too long for the server.
@@ -274,37 +253,40 @@ func tableName(scope, name string) string {
 	return full[:longestName-9] + "~" + strings.ToLower(rand.Text()[:8])
 }
 
-// liveName returns the name of the view of a table's live documents. No collection has a space in its name.
-func liveName(table string) string { return table + " live" }
-
-// tables remembers the names of the collections' tables.
+// tables remembers the names of the collections' tables, which never change.
 type tables struct {
 	mu    sync.Mutex
-	names map[int64]string // quoted
+	names map[int64]string // quoted, for names.in
 }
 
-// of returns the name of a collection's table for SQL.
-func (t *tables) of(ctx context.Context, on executor, collection int64) (string, error) {
-	t.mu.Lock()
-	name, ok := t.names[collection]
-	t.mu.Unlock()
-	if ok {
-		return name, nil
-	}
-	var table string
-	err := on.QueryRow(ctx, `SELECT tab FROM collection WHERE number = $1`, collection).Scan(&table)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", fault.NotFound.Says("the collection was deleted")
-	}
-	if err != nil {
-		return "", err
-	}
-	name = pgx.Identifier{table}.Sanitize()
+func (t *tables) note(collection int64, table string) string {
+	name := "@" + pgx.Identifier{table}.Sanitize()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.names == nil {
 		t.names = make(map[int64]string)
 	}
 	t.names[collection] = name
-	return name, nil
+	return name
 }
+
+// table returns the name of a collection's table for names.in.
+func (db *database) table(ctx context.Context, on executor, collection int64) (string, error) {
+	db.tables.mu.Lock()
+	name, ok := db.tables.names[collection]
+	db.tables.mu.Unlock()
+	if ok {
+		return name, nil
+	}
+	var table string
+	err := on.QueryRow(ctx, db.in(`SELECT tab FROM @collection WHERE number = $1`), collection).Scan(&table)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", wasDeleted()
+	}
+	if err != nil {
+		return "", err
+	}
+	return db.tables.note(collection, table), nil
+}
+
+func wasDeleted() error { return fault.NotFound.Says("the collection was deleted") }

@@ -17,22 +17,26 @@ const (
 	retryTime     = 30 * time.Second
 	firstPause    = 5 * time.Millisecond
 	longestPause  = time.Second
+
+	// idleTime is how long a node that hangs may hold the lock of all nodes; shorter than retryTime, so that
+	// other nodes outlive it.
+	idleTime = `SET LOCAL idle_in_transaction_session_timeout = '15s'`
 )
 
 // writer is the transaction that holds the lock of all writers.
 type writer struct {
 	reader
 	state   row.State
-	number  int32 // of the node
-	epoch   int64 // of its lease
+	born    int64 // the database's incarnation
+	lease   lease
 	batch   int64 // of the node's commits
-	flushed bool  // the transaction has written something that a later one cannot repeat
+	dropped bool  // a collection is to be swept away after the commit
 }
 
 // Write waits for the lock. It tries again while the server cannot be used, until ctx is done.
 func (db *database) Write(ctx context.Context) (row.Writer, row.State, error) {
-	w := &writer{reader: reader{db: db, ctx: ctx}}
-	err := w.retrying(ctx, w.begin)
+	w := &writer{reader: reader{db: db, ctx: context.Background()}}
+	err := retrying(ctx, w.begin)
 	if err != nil {
 		return nil, row.State{}, wrapped(err)
 	}
@@ -40,7 +44,7 @@ func (db *database) Write(ctx context.Context) (row.Writer, row.State, error) {
 }
 
 // retrying calls try until it succeeds, fails for good, or has failed for too long.
-func (w *writer) retrying(ctx context.Context, try func() error) error {
+func retrying(ctx context.Context, try func() error) error {
 	pause := firstPause
 	for deadline := time.Now().Add(retryTime); ; {
 		err := try()
@@ -72,97 +76,133 @@ func (w *writer) begin() error {
 		return err
 	}
 	w.conn = conn
-	w.reader.ctx = context.Background()
-	number, epoch := w.db.node.lease()
-	if w.state.Commits != 0 && (number != w.number || epoch != w.epoch) {
-		w.abandon()
-		return writtenMeanwhile()
-	}
-	batch := &pgx.Batch{}
-	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`)
-	batch.Queue(`UPDATE hub SET commits = commits + 1 RETURNING commits, versioning`)
-	batch.Queue(`UPDATE node SET batch = batch + 1, until = clock_timestamp() + $3::interval
-		WHERE number = $1 AND epoch = $2 RETURNING batch, clock, source`, number, epoch, leaseTime)
-	batch.Queue(`SELECT number, scope, name, last, live FROM collection ORDER BY number`)
-	batch.Queue(`SELECT key, value FROM setting`)
-	results := w.conn.SendBatch(ctx, batch)
-	next := row.State{Settings: make(map[string]int64)}
-	err = w.readState(results, &next)
+	w.lease = w.db.node.lease()
+	q := &queue{names: &w.db.names}
+	q.add(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`)
+	q.add(idleTime)
+	q.add(`UPDATE @hub SET commits = commits + 1 RETURNING commits, versioning, format, incarnation, line, ` + w.db.line)
+	q.add(`UPDATE @node SET batch = batch + 1, until = clock_timestamp() + $4::interval
+		WHERE number = $1 AND epoch = $2 AND source = $3 RETURNING batch, clock`, w.lease.number, w.lease.epoch, w.lease.source[:], leaseTime)
+	q.add(`SELECT number, scope, name, last, live, tab FROM @collection ORDER BY number`)
+	q.add(`SELECT key, value FROM @setting`)
+	results := w.conn.SendBatch(ctx, &q.Batch)
+	hub, leased, err := w.readState(results)
 	if closing := results.Close(); err == nil {
 		err = closing
 	}
+	if err == nil {
+		err = w.check(ctx, hub, leased)
+	}
 	if err != nil {
 		w.abandon()
 	}
-	if errors.Is(err, errLeaseLost) {
-		if err := w.db.node.acquire(ctx, w.db); err != nil {
+	if errors.Is(err, errAgain) {
+		return w.begin()
+	}
+	return err
+}
+
+// hubRow is what the row of all nodes says besides the state.
+type hubRow struct {
+	format        int
+	incarnation   int64
+	line, present string // of the server's history: what is noted, and what is
+}
+
+// check looks whether the node may write at all, and mends what it can; errAgain says that it has.
+func (w *writer) check(ctx context.Context, hub hubRow, leased bool) error {
+	db := w.db
+	switch {
+	case hub.format > format:
+		return tooNew(hub.format)
+	case hub.incarnation != db.incarnation.Load():
+		w.abandon()
+		return again(db.adopt(ctx, hub.incarnation))
+	case hub.line != "" && hub.line != hub.present || w.state.Commits <= db.seen.Load(): // this commit would be the one after all others
+		return again(w.rebirth(ctx, hub))
+	case !leased:
+		w.abandon()
+		return again(db.node.acquire(ctx, db))
+	}
+	if hub.line == "" && hub.present != "" {
+		if err := w.exec(`UPDATE @hub SET line = $1`, hub.present); err != nil {
 			return err
 		}
-		return w.begin()
 	}
-	if err != nil {
-		return err
-	}
-	if w.state.Commits != 0 && w.state.Commits != next.Commits {
-		w.abandon()
-		return writtenMeanwhile()
-	}
-	w.state, w.number, w.epoch = next, number, epoch
-	if before := w.db.seen.Load(); next.Commits <= before { // this commit would be the one after all others
-		w.db.lost(ctx, before, next.Commits-1)
-		w.state.Commits = 0
-		return w.begin()
-	}
-	return nil
+	w.born = hub.incarnation
+	return w.raiseSequences(ctx)
 }
 
-// writtenMeanwhile is why a transaction cannot be begun again where it was.
-func writtenMeanwhile() error {
-	return fault.ConnectionLost.Says("the connection to the database server was lost, and another node has written meanwhile").
-		Try("try again: nothing of this was stored")
+// errAgain says that the transaction is to begin again.
+var errAgain = errors.New("the transaction begins again")
+
+func again(err error) error {
+	if err == nil {
+		return errAgain
+	}
+	return err
 }
 
-var errLeaseLost = fault.Busy.Says("another node has taken the source of this one")
-
-func (w *writer) readState(results pgx.BatchResults, s *row.State) error {
+func (w *writer) readState(results pgx.BatchResults) (hub hubRow, leased bool, err error) {
 	if _, err := results.Exec(); err != nil {
-		return err
+		return hub, false, err
 	}
 	w.begun = true
-	if err := results.QueryRow().Scan(&s.Commits, &s.Versioning); err != nil {
-		return err
+	if _, err := results.Exec(); err != nil {
+		return hub, false, err
 	}
-	var source []byte
-	switch err := results.QueryRow().Scan(&w.batch, &s.Clock, &source); {
+	s := row.State{Settings: make(map[string]int64), Source: w.lease.source}
+	err = results.QueryRow().Scan(&s.Commits, &s.Versioning, &hub.format, &hub.incarnation, &hub.line, &hub.present)
+	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return errLeaseLost
+		return hub, false, fault.CorruptData.Says("the table hub has lost its row").Try("restore the schema from a backup")
 	case err != nil:
-		return err
+		return hub, false, err
 	}
-	copy(s.Source[:], source)
+	switch err := results.QueryRow().Scan(&w.batch, &s.Clock); {
+	case errors.Is(err, pgx.ErrNoRows):
+	case err != nil:
+		return hub, false, err
+	default:
+		leased = true
+	}
 	rows, err := results.Query()
 	if err != nil {
-		return err
+		return hub, false, err
 	}
 	err = eachRow(rows, func(rows pgx.Rows) error {
 		var c row.Collection
-		err := rows.Scan(&c.Number, &c.Scope, &c.Name, &c.Last, &c.Live)
+		var tab string
+		err := rows.Scan(&c.Number, &c.Scope, &c.Name, &c.Last, &c.Live, &tab)
 		s.Collections = append(s.Collections, c)
+		w.db.tables.note(c.Number, tab)
 		return err
 	})
 	if err != nil {
-		return err
+		return hub, false, err
 	}
 	if rows, err = results.Query(); err != nil {
-		return err
+		return hub, false, err
 	}
-	return eachRow(rows, func(rows pgx.Rows) error {
+	err = eachRow(rows, func(rows pgx.Rows) error {
 		var key string
 		var value int64
 		err := rows.Scan(&key, &value)
 		s.Settings[key] = value
 		return err
 	})
+	w.state = s
+	return hub, leased, err
+}
+
+// table fails for a collection that another node has dropped.
+func (w *writer) table(collection int64) (string, error) {
+	for _, c := range w.state.Collections {
+		if c.Number == collection {
+			return w.reader.table(collection)
+		}
+	}
+	return "", wasDeleted()
 }
 
 // abandon gives the connection back, and undoes the transaction.
@@ -173,30 +213,11 @@ func (w *writer) abandon() {
 	w.begun = false
 }
 
-// resuming repeats a read on a new connection if the old one was lost, and nobody has written meanwhile.
-func (w *writer) resuming(read func() error) error {
-	err := read()
-	if err == nil || w.flushed || fault.Of(err) == nil || !isLoss(fault.Of(err).Err) {
-		return err
-	}
-	if err := w.retrying(context.Background(), w.begin); err != nil {
-		return w.note(err)
-	}
-	w.failed = nil
-	return read()
-}
-
-func (w *writer) Docs(collection int64, ids []string, body bool) (docs []row.Doc, err error) {
-	err = w.resuming(func() error { docs, err = w.reader.Docs(collection, ids, body); return err })
-	return docs, err
-}
-
 // Failed returns what has undone the transaction.
 func (w *writer) Failed() error { return w.failed }
 
 // Mark sets a savepoint, in place of an earlier one.
 func (w *writer) Mark() error {
-	w.flushed = true
 	return w.exec(`SAVEPOINT member`)
 }
 
@@ -206,66 +227,62 @@ func (w *writer) Undo() error { return w.exec(`ROLLBACK TO member`) }
 func (w *writer) exec(sql string, args ...any) error {
 	ctx, cancel := bounded()
 	defer cancel()
-	_, err := w.conn.Exec(ctx, sql, args...)
+	_, err := w.conn.Exec(ctx, w.db.in(sql), args...)
 	return w.note(err)
 }
 
 // Flush writes a batch.
 func (w *writer) Flush(b *row.Batch) error {
-	w.flushed = true
-	batch := &pgx.Batch{}
-	if err := w.queue(batch, b); err != nil || batch.Len() == 0 {
+	q := &queue{names: &w.db.names}
+	if err := w.queue(q, b); err != nil || q.Len() == 0 {
 		return err
 	}
 	ctx, cancel := bounded()
 	defer cancel()
-	return w.note(w.conn.SendBatch(ctx, batch).Close())
+	return w.note(w.conn.SendBatch(ctx, &q.Batch).Close())
 }
 
 // Commit writes a batch and commits, in one exchange. If the connection is lost meanwhile, it asks on another
-// whether the commit has arrived, and repeats what has not.
+// whether the commit has arrived.
 func (w *writer) Commit(b *row.Batch) error {
-	defer func() { w.abandon() }()
+	defer w.abandon()
 	err := w.commit(b)
-	for deadline := time.Now().Add(retryTime); err != nil && isLoss(err); {
+	if err != nil && isLoss(err) {
 		arrived, asking := w.ask()
 		if asking != nil {
 			return fault.ConnectionLost.Says("the connection to the database server was lost during a commit, and it cannot be known whether it was stored").
-				Because(asking).Try("look whether the change was stored, and try again")
+				Because(errors.Join(row.ErrUnknown, asking)).Try("look whether the change was stored, and try again")
 		}
 		if arrived {
 			err = nil
-			break
-		}
-		if w.flushed || time.Now().After(deadline) {
-			break
-		}
-		if err = w.retrying(context.Background(), w.begin); err == nil {
-			err = w.commit(b)
 		}
 	}
 	if err != nil {
 		return wrapped(err)
 	}
 	w.db.raise(w.state.Commits)
+	w.db.sawSequences(b.Counters)
+	if w.dropped {
+		w.db.work.Go(func() { w.db.sweep(w.db.background) })
+	}
 	w.db.tell()
 	return nil
 }
 
 func (w *writer) commit(b *row.Batch) error {
-	batch := &pgx.Batch{}
-	if err := w.queue(batch, b); err != nil {
+	q := &queue{names: &w.db.names}
+	if err := w.queue(q, b); err != nil {
 		return err
 	}
 	if b.Clock > w.state.Clock {
-		batch.Queue(`UPDATE node SET clock = $2 WHERE number = $1`, w.number, b.Clock)
+		q.add(`UPDATE @node SET clock = $2 WHERE number = $1`, w.lease.number, b.Clock)
 	}
-	batch.Queue(`COMMIT`)
+	q.add(`COMMIT`)
 	ctx, cancel := bounded()
 	defer cancel()
-	results := w.conn.SendBatch(ctx, batch)
+	results := w.conn.SendBatch(ctx, &q.Batch)
 	var err error
-	for range batch.Len() {
+	for range q.Len() {
 		tag, failed := results.Exec()
 		if failed == nil && tag.String() == "ROLLBACK" {
 			failed = fault.Unexpected.Says("the database server undid the transaction")
@@ -288,12 +305,13 @@ func (w *writer) commit(b *row.Batch) error {
 // answer is lost.
 func (w *writer) ask() (arrived bool, err error) {
 	w.abandon()
-	err = w.retrying(context.Background(), func() error {
+	err = retrying(context.Background(), func() error {
 		ctx, cancel := bounded()
 		defer cancel()
-		var batch, epoch int64
-		err := w.db.pool.QueryRow(ctx, `SELECT batch, epoch FROM node WHERE number = $1 FOR UPDATE`, w.number).Scan(&batch, &epoch)
-		if err == nil && epoch != w.epoch {
+		var batch int64
+		err := w.db.queryRow(ctx, `SELECT batch FROM @node WHERE number = $1 AND epoch = $2 AND source = $3 FOR UPDATE`,
+			w.lease.number, w.lease.epoch, w.lease.source[:]).Scan(&batch)
+		if errors.Is(err, pgx.ErrNoRows) {
 			return errLeaseLost
 		}
 		arrived = batch >= w.batch
@@ -301,3 +319,5 @@ func (w *writer) ask() (arrived bool, err error) {
 	})
 	return arrived, err
 }
+
+var errLeaseLost = fault.Busy.Says("another node has taken the source of this one")

@@ -2,6 +2,7 @@ package row
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 )
@@ -196,9 +197,13 @@ type Writer interface {
 	PruneConflicts(entries, bytes int64) error
 	// Failed returns why the transaction cannot be committed any more.
 	Failed() error
-	// Commit writes a batch and commits. After nil everything is committed, and after an error nothing is.
+	// Commit writes a batch and commits. After nil everything is committed, and after an error nothing is, unless it
+	// is ErrUnknown.
 	Commit(b *Batch) error
 }
+
+// ErrUnknown says that a transaction may have been committed or not.
+var ErrUnknown = errors.New("nobody knows whether the transaction was committed")
 
 // Identity is what a database is.
 type Identity struct {
@@ -221,8 +226,9 @@ type Database interface {
 	Read(ctx context.Context) (Reader, error)
 	// Write waits for the lock of all writers.
 	Write(ctx context.Context) (Writer, State, error)
-	// Watch calls changed after commits of other nodes, until ctx is done.
-	Watch(ctx context.Context, changed func())
+	// Watch calls changed after commits of other nodes, and reborn when commits were lost that clients may know,
+	// until ctx is done.
+	Watch(ctx context.Context, changed, reborn func())
 	// Lease reports whether this node holds, and renews, a duty that one node has at a time.
 	Lease(ctx context.Context, duty string) bool
 	Blobs
