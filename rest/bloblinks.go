@@ -72,7 +72,7 @@ func (l *blobLinks) addDigest(v document.Value) {
 
 // findLinks sets e.links.
 func (e *edit) findLinks() error {
-	e.links = linksOf(e.doc.Body())
+	e.links = linksOf(e.body)
 	return e.links.checkInline()
 }
 

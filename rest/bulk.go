@@ -156,7 +156,7 @@ func (b *bulk) checkLinks(ctx context.Context) error {
 		}
 		if b.pushes() {
 			item.err = b.links.checkPushed(ctx, item.edit)
-		} else if item.err = item.edit.isOwn(); item.err == nil {
+		} else if item.err = item.edit.own(); item.err == nil {
 			item.err = b.links.check(ctx, item.edit)
 		}
 		if item.err != nil && isOfServer(item.err) {
@@ -174,7 +174,7 @@ func (item *bulkItem) save(ctx context.Context, w within) {
 	if item.err = err; err == nil {
 		item.saved = d.RevisionID()
 	}
-	item.edit.doc, item.edit.links = nil, blobLinks{} // their text is not needed any more
+	item.edit.forget()
 }
 
 // report appends the results of the group, in order.

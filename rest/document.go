@@ -31,7 +31,7 @@ func putDocument(c *call) error {
 	}
 	e, err := parseEdit(text, id)
 	if err == nil {
-		err = e.isOwn()
+		err = e.own()
 	}
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func postDocument(c *call) error {
 	}
 	e, err := parseEdit(text, "")
 	if err == nil {
-		err = e.isOwn()
+		err = e.own()
 	}
 	if err != nil {
 		return err

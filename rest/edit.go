@@ -17,22 +17,28 @@ import (
 // edit is a document as a client sends it, without the members that begin with an underscore, which
 // are no part of its content.
 type edit struct {
-	doc     *tandem.Document
-	id      string // "" if the body has none
-	rev     string // likewise
+	body    document.Value   // compact and valid
+	info    *document.Info   // of body; nil if it is not known
+	doc     *tandem.Document // with that body; nil until [edit.own]
+	id      string           // one that was made if the body has none
+	rev     string           // "" if the body has none
 	deleted bool
 	expiry  expiry
 	links   blobLinks
 	path    document.Value // _revisions of a client that makes revisions by itself; nil if there are none
 }
 
-// isOwn checks that the edit is one of which the server makes the revision.
-func (e edit) isOwn() error {
+// own checks that the edit is one of which the server makes the revision, and makes its document.
+func (e *edit) own() (err error) {
 	if e.path != nil {
 		return refuse(http.StatusBadRequest, "the member _revisions is reserved, but for new_edits=false")
 	}
-	return nil
+	e.doc, err = tandem.NewDocumentWithBody(e.id, e.body)
+	return err
 }
+
+// forget drops the text of the edit, which is not needed any more.
+func (e *edit) forget() { e.body, e.doc, e.links, e.path = nil, nil, blobLinks{}, nil }
 
 // event returns the event of the audit log that the edit is.
 func (e edit) event() int {
@@ -51,82 +57,72 @@ type expiry struct {
 	at    time.Time // zero for never
 }
 
-// parseEdit reads a document. pathID is the ID that the path has, "" if it has none.
+// parseEdit reads a document. pathID is the ID that the path has, "" if it has none. The edit keeps
+// nothing of text.
 func parseEdit(text []byte, pathID string) (edit, error) {
 	if len(bytes.TrimSpace(text)) == 0 { // {} empties a document, and a body that was lost does not
 		return edit{id: pathID}, refuse(http.StatusBadRequest, "the body is empty, want a JSON object")
 	}
-	doc, err := tandem.NewDocumentWithBody(pathID, text)
+	compact, info, err := document.Compact(text)
 	if err != nil {
-		if e := fault.Of(err); e != nil && pathID == "" { // which names an ID that nobody knows
-			err = e.In("", "")
+		if pathID != "" {
+			err = fault.About(err, "read document", pathID)
 		}
 		return edit{id: pathID}, err
 	}
-	e := edit{doc: doc}
-	if bytes.Contains(text, []byte(`"_`)) || bytes.Contains(text, []byte(`"\`)) { // which may be an escaped underscore
-		if err := e.takeReserved(pathID); err != nil {
-			return e, err
-		}
+	e := edit{body: compact, info: &info}
+	if !info.HasReserved {
+		e.body = bytes.Clone(compact)
+	} else if err := e.takeReserved(); err != nil {
+		return e, err
 	}
 	switch {
+	case e.id == "" && pathID == "":
+		e.id = document.NewID()
 	case e.id == "":
-		e.id = doc.ID()
+		e.id = pathID
 	case pathID != "" && pathID != e.id:
-		err = refuse(http.StatusBadRequest, "the path has another ID than the body's _id")
-	}
-	if err != nil {
-		return e, err
+		return e, refuse(http.StatusBadRequest, "the path has another ID than the body's _id")
 	}
 	return e, e.findLinks()
 }
 
-// takeReserved takes the reserved members out of the body.
-func (e *edit) takeReserved(pathID string) error {
-	var kept []byte
-	taken, attached := false, false
-	e.id = string(document.Value(e.doc.Body()).Member("_id").Text()) // for the error of another member
-	for key, value := range document.Value(e.doc.Body()).Members() {
+// takeReserved takes the reserved members out of the body, which it copies.
+func (e *edit) takeReserved() error {
+	e.id = string(e.body.Member("_id").Text()) // for the error of another member
+	kept, attached := make([]byte, 0, len(e.body)), false
+	for key, value := range e.body.Members() {
 		name := string(key.Text())
-		if !strings.HasPrefix(name, "_") || name == "_attachments" {
-			attached = attached || name == "_attachments"
+		if !strings.HasPrefix(name, "_") || name == attachmentsKey {
+			attached = attached || name == attachmentsKey
 			kept = document.AppendMember(kept, key, value)
-			continue
-		}
-		if err := e.take(name, value); err != nil {
-			return err
-		}
-		taken = true
-	}
-	if taken {
-		id := e.id
-		if pathID != "" || id == "" {
-			id = e.doc.ID()
-		}
-		var err error
-		if e.doc, err = tandem.NewDocumentWithBody(id, document.Enclose(kept, 0, '{', '}')); err != nil {
+		} else if err := e.take(name, value); err != nil {
 			return err
 		}
 	}
-	if !attached {
-		return nil
+	e.body = document.Enclose(kept, 0, '{', '}')
+	switch {
+	case attached:
+		return e.takeAttachments()
+	case e.info.HasBlobs: // which may have been in what was taken out
+		e.info = nil
+	default:
+		e.info = &document.Info{}
 	}
-	return e.takeAttachments()
+	return nil
 }
 
 func (e *edit) takeAttachments() error {
-	if attachments(e.doc.Body()) == nil {
-		return nil
-	}
 	generation := uint64(0)
 	if e.path != nil {
 		generation, _, _ = cutTree(e.rev)
 	}
-	body, err := takeAttachments(e.doc.Body(), generation)
-	if err != nil {
-		return err
+	body, err := takeAttachments(e.body, generation)
+	if err == nil {
+		e.body, _, err = document.Compact(body)
 	}
-	return e.doc.SetBody(body)
+	e.info = nil
+	return err
 }
 
 func (e *edit) take(name string, value document.Value) (err error) {

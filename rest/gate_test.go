@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -90,25 +91,28 @@ func TestAUserWithTooManyRequestsWaits(t *testing.T) {
 	s.want(s.do("GET /", "", "As: ann"), 200, "")
 }
 
-func TestLongAnswersAreCompressedIfTheClientLikes(t *testing.T) {
-	s := serve(t, nil)
+func TestLongAnswersAreCompressedForOtherMachines(t *testing.T) {
+	s := serve(t, func(cfg *rest.Configuration) { cfg.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
 	long := `{"text":"` + strings.Repeat("a long text, ", 200) + `"}`
 	s.do("PUT /shop/long", long)
 	s.do("PUT /shop/short", `{}`)
 	for _, x := range []struct {
-		path, accept, want string
+		path, accept, from, want string
 	}{
-		{"/shop/long", "gzip", "gzip"},
-		{"/shop/long", "br, gzip;q=0.5", "gzip"},
-		{"/shop/long", "*", "gzip"},
-		{"/shop/long", "gzip;q=0", ""},
-		{"/shop/long", "identity", ""},
-		{"/shop/short", "gzip", ""},
-		{"/shop/_all_docs?include_docs=true", "gzip", "gzip"},
+		{"/shop/long", "gzip", "192.0.2.7", "gzip"},
+		{"/shop/long", "br, gzip;q=0.5", "192.0.2.7", "gzip"},
+		{"/shop/long", "*", "2001:db8::7", "gzip"},
+		{"/shop/long", "gzip;q=0", "192.0.2.7", ""},
+		{"/shop/long", "identity", "192.0.2.7", ""},
+		{"/shop/long", "gzip", "127.0.0.1", ""},
+		{"/shop/long", "gzip", "::1", ""},
+		{"/shop/short", "gzip", "192.0.2.7", ""},
+		{"/shop/_all_docs?include_docs=true", "gzip", "192.0.2.7", "gzip"},
+		{"/shop/_all_docs?include_docs=true", "gzip", "::1", ""},
 	} {
-		got := s.do("GET "+x.path, "", "Accept-Encoding: "+x.accept)
+		got := s.do("GET "+x.path, "", "Accept-Encoding: "+x.accept, "X-Forwarded-For: "+x.from)
 		if got.header.Get("Content-Encoding") != x.want {
-			t.Errorf("%s with %s: got %q, want %q", x.path, x.accept, got.header.Get("Content-Encoding"), x.want)
+			t.Errorf("%s with %s from %s: got %q, want %q", x.path, x.accept, x.from, got.header.Get("Content-Encoding"), x.want)
 		}
 		if x.want == "" {
 			continue

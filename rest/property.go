@@ -238,8 +238,9 @@ func (c *call) partEdit(inBody string) (e edit, body document.Value, err error) 
 }
 
 // applyPart saves the new body of a document.
-func (c *call) applyPart(e edit, body []byte, status int) (err error) {
-	if e.doc, err = tandem.NewDocumentWithBody(e.id, body); err != nil {
+func (c *call) applyPart(e edit, body []byte, status int) error {
+	e.body = body
+	if err := e.own(); err != nil {
 		return err
 	}
 	if err := e.findLinks(); err != nil {

@@ -2,8 +2,8 @@ package rest
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
+	"strconv"
 
 	"github.com/tandemdb/tandem/internal/couch"
 	"github.com/tandemdb/tandem/internal/document"
@@ -49,8 +49,7 @@ func (b *bulk) push(ctx context.Context) error {
 	}
 	known := b.in.options.known
 	b.guessed = b.guessed || !known
-	var all []couch.Pushed
-	var places []*bulkItem
+	all, places := make([]couch.Pushed, 0, len(b.group)), make([]*bulkItem, 0, len(b.group))
 	for i := range b.group {
 		item := &b.group[i]
 		item.pushed = true
@@ -74,7 +73,7 @@ func (b *bulk) push(ctx context.Context) error {
 		if item.err = failed[i]; item.err != nil && isOfServer(item.err) {
 			return item.err
 		}
-		item.edit.doc, item.edit.links = nil, blobLinks{} // their text is not needed any more
+		item.edit.forget()
 	}
 	return b.report()
 }
@@ -84,21 +83,39 @@ var errNoRevisions = refuse(http.StatusBadRequest, "the document has no _revisio
 	try("send new_edits=false before docs")
 
 // pushed returns the edit as a revision of the client's own.
-func (e edit) pushed() (couch.Pushed, error) {
-	p := couch.Pushed{ID: e.id, Deleted: e.deleted, Body: e.doc.Body()}
+func (e edit) pushed() (p couch.Pushed, err error) {
 	if e.expiry.given {
 		return p, refuse(http.StatusBadRequest, "the member _exp does not go with new_edits=false")
 	}
-	var given struct {
-		Start uint64   `json:"start"`
-		IDs   []string `json:"ids"`
+	p = couch.Pushed{ID: e.id, Deleted: e.deleted, Body: e.body, Info: e.info}
+	if len(e.links.inline) > 0 { // whose content is taken out of the body
+		p.Info = nil
 	}
-	if e.path != nil && (e.path.Kind() != document.Object || json.Unmarshal(e.path, &given) != nil || len(given.IDs) == 0) {
+	start, digests, fits := readPath(e.path)
+	if !fits {
 		return p, refuse(http.StatusBadRequest, `the member _revisions does not fit: want {"start": generation, "ids": [digest, …]}`)
 	}
-	var err error
-	p.Rev, err = couch.ParsePath(e.rev, given.Start, given.IDs)
+	p.Rev, err = couch.ParsePath(e.rev, start, digests)
 	return p, err
+}
+
+// readPath reads _revisions, nil for none: the generation of the newest revision, and the digests of all.
+func readPath(path document.Value) (start uint64, digests []string, fits bool) {
+	if path == nil {
+		return 0, nil, true
+	}
+	start, err := strconv.ParseUint(string(path.Member("start")), 10, 64)
+	list := path.Member("ids")
+	if err != nil || list.Kind() != document.Array {
+		return 0, nil, false
+	}
+	for digest := range list.Items() {
+		if digest.Kind() != document.String {
+			return 0, nil, false
+		}
+		digests = append(digests, string(digest.Text()))
+	}
+	return start, digests, len(digests) > 0
 }
 
 // denied is how a document that cannot be stored is answered. After any other error PouchDB sends the same

@@ -27,8 +27,12 @@ func (p *writerPool) take(to io.Writer) *gzip.Writer {
 	return w
 }
 
-// wantsGzip reports whether the client takes a compressed answer.
+// wantsGzip reports whether the client takes a compressed answer, and gains by it: one on this machine
+// does not.
 func (c *call) wantsGzip() bool {
+	if c.from.IsLoopback() || c.from.IsUnspecified() { // ::1 counts as its network, ::/64
+		return false
+	}
 	for coding := range strings.SplitSeq(c.r.Header.Get("Accept-Encoding"), ",") {
 		name, params, _ := strings.Cut(coding, ";")
 		if name = strings.TrimSpace(name); name != "gzip" && name != "*" {

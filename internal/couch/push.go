@@ -19,6 +19,10 @@ type Pushed struct {
 	Rev     revision.Rev
 	Deleted bool
 	Body    []byte // a JSON object; blobs may have their content in it
+
+	// Info is the result of document.Compact for Body, if that is compact and no blob has its content in
+	// it. Otherwise it is nil.
+	Info *document.Info
 }
 
 // ParsePath returns a revision with its ancestors, as _rev and _revisions of a document have them: the
@@ -78,6 +82,9 @@ func (c Collection) Push(ctx context.Context, all []Pushed) (failed []error, err
 }
 
 func (c Collection) incoming(ctx context.Context, p Pushed) (store.Incoming, error) {
+	if p.Info != nil {
+		return store.Incoming{ID: p.ID, Rev: p.Rev, Deleted: p.Deleted, Body: p.Body, Info: p.Info}, nil
+	}
 	body, err := c.access.Install(ctx, p.Body)
 	if err != nil {
 		return store.Incoming{}, fault.About(err, "store revision", p.ID)
