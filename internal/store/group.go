@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ncruces/go-sqlite3/vfs"
+
 	"github.com/tandemdb/tandem/internal/revision"
 )
 
@@ -233,24 +235,14 @@ func (w *writer) flushTime(key string, was, is revision.Time) error {
 	return w.c.set(key, int64(is))
 }
 
-// sync makes everything committed so far durable. Rows are in SQLite's log, and blobs reach the
-// disk before rows. In WAL mode SQLite syncs the whole log when a transaction commits under FULL.
+// sync makes everything committed so far durable: it is in SQLite's log, or in the database file, which
+// SQLite syncs before it begins the log anew. Blobs reach the disk before rows.
 func (w *writer) sync() error {
-	if err := w.c.Exec(`PRAGMA synchronous=full`); err != nil {
-		return err
+	log := w.c.scratch.log
+	if log == nil {
+		return nil // nothing was committed since the file was opened
 	}
-	err := w.runAll(sqlBeginImmediate)
-	if err == nil {
-		err = w.c.Exec(`INSERT INTO meta VALUES ('` + metaSynced + `', 1)
-			ON CONFLICT DO UPDATE SET value = value + 1; COMMIT`)
-	}
-	if err != nil && !w.c.GetAutocommit() {
-		_ = w.runAll(sqlRollback) // err came first
-	}
-	if restoreErr := w.c.Exec(`PRAGMA synchronous=` + w.db.options.synchronous()); err == nil {
-		err = restoreErr
-	}
-	return sqlFault(err, "sync", w.db.path)
+	return sqlFault(log.Sync(vfs.SYNC_NORMAL), "sync", w.db.path)
 }
 
 // announce reports a commit to subscribers and to the expirer.

@@ -21,7 +21,6 @@ const (
 	metaClock      = "clock"
 	metaReserved   = "reserved"   // see writer.state
 	metaPurged     = "purged"     // the greatest time of a purged document
-	metaSynced     = "synced"     // counts the durable commits
 	metaKeepBases  = "keep_bases" // see KeepBases
 	metaBranches   = "branches"   // clients with revision trees of their own have synced: see branchHistory
 )
