@@ -22,6 +22,7 @@ func bulkRoutes() []route {
 const (
 	groupDocuments = 1000
 	groupBytes     = 8 << 20
+	usualDocuments = 100 // which PouchDB sends at once
 )
 
 // Bulk requests at once, in all and of one user: each holds a group of documents.
@@ -106,6 +107,9 @@ func (b *bulk) add(text []byte) error {
 		if err := b.commit(); err != nil {
 			return err
 		}
+	}
+	if b.group == nil {
+		b.group = make([]bulkItem, 0, usualDocuments)
 	}
 	b.group = append(b.group, bulkItem{edit: e, err: err})
 	b.size += len(text)

@@ -10,7 +10,7 @@ import (
 
 func databaseRoutes() []route {
 	return []route{
-		{method: "GET", pattern: "/{ks}", needs: decides, do: getKeyspace},
+		{method: "GET", pattern: "/{ks}", needs: decides, do: getKeyspace, paced: true},
 		{method: "PUT", pattern: "/{ks}", needs: decides, do: putKeyspace},
 		{method: "DELETE", pattern: "/{ks}", needs: admin, do: deleteKeyspace},
 	}

@@ -91,6 +91,19 @@ func TestAUserWithTooManyRequestsWaits(t *testing.T) {
 	s.want(s.do("GET /", "", "As: ann"), 200, "")
 }
 
+// A push of PouchDB ends with an error when one of its requests is refused.
+func TestTheRequestsOfAPushWaitForTheirTurn(t *testing.T) {
+	s := serve(t, func(cfg *rest.Configuration) { cfg.Limits = rest.Limits{RequestsPerSecond: 100, Burst: 4} })
+	for range 4 {
+		s.want(s.do("GET /other", ""), 200, "")
+		s.want(s.do("POST /other/_revs_diff", `{"a":["1-a"]}`), 200, "")
+		s.want(s.do("POST /other/_bulk_docs", push()), 201, "")
+		s.want(s.do("GET /other/_local/x", ""), 404, "")
+		s.want(s.do("DELETE /other/_local/x", ""), 404, "")
+		s.want(s.do("PUT /other/_local/y?rev=0-7", `{}`), 409, "")
+	}
+}
+
 func TestLongAnswersAreCompressedForOtherMachines(t *testing.T) {
 	s := serve(t, func(cfg *rest.Configuration) { cfg.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
 	long := `{"text":"` + strings.Repeat("a long text, ", 200) + `"}`

@@ -15,9 +15,9 @@ import (
 func localRoutes() []route {
 	const one = "/{ks}/_local/{rest...}"
 	return []route{
-		{method: "GET", pattern: one, needs: reads, do: getLocal},
-		{method: "PUT", pattern: one, needs: reads, do: putLocal},
-		{method: "DELETE", pattern: one, needs: reads, do: deleteLocal},
+		{method: "GET", pattern: one, needs: reads, do: getLocal, paced: true},
+		{method: "PUT", pattern: one, needs: reads, do: putLocal, paced: true},
+		{method: "DELETE", pattern: one, needs: reads, do: deleteLocal, paced: true},
 	}
 }
 

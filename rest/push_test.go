@@ -33,6 +33,10 @@ func TestRevisionsOfClientsAreStoredAsTheyAre(t *testing.T) {
 	s.want(s.do("PUT /other/p?new_edits=false&rev=7-q", `{}`), 201, `{"ok":true,"id":"p","rev":"7-q"}`)
 	s.want(s.do("POST /other/_revs_diff", `{"a":["3-c","4-e"],"b/c":["1-x"],"z":["1-a"]}`), 200,
 		`{"a":{"missing":["4-e"]},"z":{"missing":["1-a"]}}`)
+	for _, body := range []string{"", "[]", "1", `{"a":1}`, `{"a":[1]}`, `{"a":"4-e"}`, `{"a":["4-e"]`, `{"a":[],"a":[]}`} {
+		s.want(s.do("POST /other/_revs_diff", body), 400, "")
+	}
+	s.want(s.do("POST /other/_revs_diff", `{"a":["4-d"],"b":[]}`), 200, `{}`)
 	s.want(s.do("POST /other/_revs_diff", `{"a":["9-e"]}`), 200, `{"a":{"missing":["9-e"],"possible_ancestors":["4-d"]}}`)
 }
 

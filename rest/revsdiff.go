@@ -1,11 +1,11 @@
 package rest
 
 import (
-	"maps"
 	"net/http"
 	"slices"
 
 	"github.com/tandemdb/tandem/internal/couch"
+	"github.com/tandemdb/tandem/internal/document"
 )
 
 // revisionRoutes are those about revisions that clients have made.
@@ -28,16 +28,12 @@ func postRevsDiff(c *call) error {
 	if err != nil {
 		return err
 	}
-	type lacking struct {
-		Missing   []string `json:"missing"`
-		Ancestors []string `json:"possible_ancestors,omitempty"`
-	}
-	all := map[string]lacking{}
+	text := []byte{}
 	for some := range slices.Chunk(asked, comparedAtOnce) {
 		err := c.admitted(func() error {
 			missing, err := coll.Missing(c.r.Context(), some)
 			for _, m := range missing {
-				all[m.ID] = lacking{m.Revs, m.Ancestors}
+				text = appendMissing(text, m)
 			}
 			return err
 		})
@@ -45,7 +41,26 @@ func postRevsDiff(c *call) error {
 			return err
 		}
 	}
-	return c.answer(http.StatusOK, all)
+	return c.send(http.StatusOK, document.Enclose(text, 0, '{', '}'))
+}
+
+// appendMissing appends a comma, and what the collection lacks of a document.
+func appendMissing(dst []byte, m couch.Missing) []byte {
+	dst = append(appendString(append(dst, ','), m.ID), `:{"missing":`...)
+	dst = appendStrings(dst, m.Revs)
+	if len(m.Ancestors) > 0 {
+		dst = appendStrings(append(dst, `,"possible_ancestors":`...), m.Ancestors)
+	}
+	return append(dst, '}')
+}
+
+// appendStrings appends a JSON array of strings.
+func appendStrings(dst []byte, texts []string) []byte {
+	open := len(dst)
+	for _, text := range texts {
+		dst = appendString(append(dst, ','), text)
+	}
+	return document.Enclose(dst, open, '[', ']')
 }
 
 // readAsked reads the body of _revs_diff.
@@ -54,15 +69,27 @@ func (c *call) readAsked() (asked []couch.Asked, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var given map[string][]string
-	if err := unmarshal(text, &given); err != nil || given == nil {
-		return nil, refuse(http.StatusBadRequest, `the body does not fit: want {"ID": ["revision", …], …}`)
+	given, _, err := document.Compact(text)
+	if err != nil {
+		return nil, err
 	}
-	for _, id := range slices.Sorted(maps.Keys(given)) {
-		if len(given[id]) > maxRevisions {
-			return nil, refuse(http.StatusBadRequest, "the request names %d revisions of %.250s, more than %d", len(given[id]), id, maxRevisions)
+	for id, revs := range document.Value(given).Members() {
+		one := couch.Asked{ID: string(id.Text())}
+		for rev := range revs.Items() {
+			if rev.Kind() != document.String {
+				return nil, errAsked
+			}
+			one.Revs = append(one.Revs, string(rev.Text()))
 		}
-		asked = append(asked, couch.Asked{ID: id, Revs: given[id]})
+		switch {
+		case revs.Kind() != document.Array:
+			return nil, errAsked
+		case len(one.Revs) > maxRevisions:
+			return nil, refuse(http.StatusBadRequest, "the request names %d revisions of %.250s, more than %d", len(one.Revs), one.ID, maxRevisions)
+		}
+		asked = append(asked, one)
 	}
 	return asked, nil
 }
+
+var errAsked = refuse(http.StatusBadRequest, `the body does not fit: want {"ID": ["revision", …], …}`)
