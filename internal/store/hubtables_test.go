@@ -80,6 +80,42 @@ func TestIDsAreInTheOrderOfTheirBytes(t *testing.T) {
 	})
 }
 
+// TestAnyTextBoundsARange compares ranges with those of a folder, and with bounds that no ID can be.
+func TestAnyTextBoundsARange(t *testing.T) {
+	dbs, _ := nodes(t, 1, store.Options{})
+	all := []*store.DB{dbs[0], open(t, store.Options{})}
+	ids := []string{"a", "ab", "a\u00ff", "b", "\u00e9", "\U0001f600"}
+	for _, db := range all {
+		for _, id := range ids {
+			save(t, db, defaults(t, db), id, `{}`)
+		}
+	}
+	for _, from := range []string{"", "a", "a\x00", "a\x00z", "a\xc3", "\xff", "b\x00", "\x00"} {
+		for _, before := range []string{"", "a\x00", "ab\x00", "a\xff", "\xf0\x9f", "\x00"} {
+			var found [2]string
+			for i, db := range all {
+				view(t, db, func(tx *store.Tx) error {
+					docs, err := tx.Scan(defaults(t, db), store.Range{From: from, Before: before}, 10, store.Select{})
+					for _, d := range docs {
+						found[i] += d.ID + " "
+					}
+					return err
+				})
+			}
+			if found[0] != found[1] {
+				t.Errorf("from %q before %q PostgreSQL has %q, a folder %q", from, before, found[0], found[1])
+			}
+		}
+	}
+	view(t, all[0], func(tx *store.Tx) error {
+		log, err := tx.ConflictLog(store.ConflictFilter{ID: "a\x00"}, 10)
+		if len(log) != 0 {
+			t.Errorf("the log has %d conflicts", len(log))
+		}
+		return err
+	})
+}
+
 func TestABlobIsReadOnAnotherNode(t *testing.T) {
 	dbs, url := nodes(t, 2, store.Options{})
 	a, b := dbs[0], dbs[1]

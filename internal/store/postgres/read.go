@@ -244,6 +244,9 @@ func (r *reader) List(collection int64, l row.Listing, each func(*row.Doc) error
 	if err != nil {
 		return err
 	}
+	if len(texts([]string{l.Digest})) == 0 {
+		return nil // no content has such a digest
+	}
 	where, args := selection(l)
 	var d row.Doc
 	return r.each(columns(l.Body)+table+` WHERE `+where, func(rows pgx.Rows) error {
@@ -329,6 +332,9 @@ func (r *reader) NthValue(space string, n int) (value []byte, err error) {
 }
 
 func (r *reader) Conflicts(collection, id string, before int64, limit int) (all []row.Conflict, err error) {
+	if len(texts([]string{collection, id})) < 2 {
+		return nil, nil
+	}
 	err = r.each(`SELECT number, time, collection, id, remote, winner, why, local_rev, local_deleted, local_body,
 			remote_rev, remote_deleted, remote_body, result_rev FROM @conflict
 			WHERE number < $1 AND ($2 = '' OR collection = $2) AND ($3 = '' OR id = $3) ORDER BY number DESC LIMIT $4`,

@@ -61,9 +61,15 @@ func (db *database) checkServer(ctx context.Context) error {
 	var encoding string
 	err := db.queryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_encoding')`).
 		Scan(&version, &encoding)
-	switch {
-	case err != nil:
+	if err != nil {
 		return wrapped(err)
+	}
+	return fits(version, encoding)
+}
+
+// fits fails for a server that cannot keep a database.
+func fits(version int, encoding string) error {
+	switch {
 	case version < oldest:
 		return fault.Unsupported.Says("the server has version %d, and 12 or later is needed", version/10000).
 			Try("use a newer server")

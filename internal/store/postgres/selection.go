@@ -2,11 +2,26 @@ package postgres
 
 import (
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/tandemdb/tandem/internal/store/row"
 )
 
 const unexpired = `(expiry IS NULL OR expiry > $1) AND `
+
+// bound compares IDs with any text, of which the server takes no part from a zero byte on. IDs have none, so
+// what follows it makes the text greater than the ID that it begins with.
+func bound(operator, text string, arg func(any) string) string {
+	if before, _, has := strings.Cut(text, "\x00"); has {
+		text = before
+		operator = map[string]string{`>=`: `>`, `>`: `>`, `<`: `<=`}[operator]
+	}
+	if utf8.ValidString(text) {
+		return `id ` + operator + ` ` + arg(text)
+	}
+	return `convert_to(id, 'UTF8') ` + operator + ` ` + arg([]byte(text))
+}
 
 // selection returns the condition, the order and the arguments of a listing.
 func selection(l row.Listing) (sql string, args []any) {
@@ -21,9 +36,9 @@ func selection(l row.Listing) (sql string, args []any) {
 	case row.Backwards:
 		sql = unexpired + `seq > ` + arg(l.Since) + ` AND seq < ` + arg(l.Before) + ` ORDER BY seq DESC`
 	case row.ByID, row.ByIDBackwards:
-		sql = unexpired + `id >= ` + arg(l.From)
+		sql = unexpired + bound(`>=`, l.From, arg)
 		if l.To != "" {
-			sql += ` AND id < ` + arg(l.To)
+			sql += ` AND ` + bound(`<`, l.To, arg)
 		}
 		if l.Live {
 			sql += ` AND flags & 1 = 0`
@@ -33,7 +48,7 @@ func selection(l row.Listing) (sql string, args []any) {
 			sql += ` DESC`
 		}
 	case row.ConflictsByID:
-		sql = unexpired + `flags & 2 <> 0 AND id > ` + arg(l.From) + ` ORDER BY id`
+		sql = unexpired + `flags & 2 <> 0 AND ` + bound(`>`, l.From, arg) + ` ORDER BY id`
 	case row.CandidatesOf:
 		sql = unexpired + `flags & 12 <> 0 AND flags & 1 = 0 AND seq > ` + arg(l.Since) +
 			` AND (strpos(body, ` + arg(l.Digest) + `) > 0 OR strpos(body, '\') > 0) ORDER BY seq`

@@ -99,6 +99,17 @@ func (s *Postgres) In(schema string) string {
 	return u.String()
 }
 
+// Backup writes a schema to a file. Restore puts it back, while nodes have it open.
+func (s *Postgres) Backup(schema string) (file string, err error) {
+	file = filepath.Join(s.folder, schema+".dump")
+	return file, s.run("pg_dump", "-d", s.Base(), "-n", schema, "-Fc", "-f", file)
+}
+
+// Restore puts a schema back to what Backup has written.
+func (s *Postgres) Restore(file string) error {
+	return s.run("pg_restore", "-d", s.Base(), "--clean", "--single-transaction", file)
+}
+
 // Base returns the URL without a schema.
 func (s *Postgres) Base() string { return s.base.String() }
 
