@@ -79,6 +79,27 @@ func (g *PeerGroup) Records() (texts [][]byte) {
 	return texts
 }
 
+// NoteMember writes down a member that was seen at a time.
+func (g *PeerGroup) NoteMember(ctx context.Context, chain []*x509.Certificate, seen time.Time) error {
+	return g.update(ctx, func(tx *store.Tx) error {
+		return g.writeMember(tx, memberRow{Chain: group.DERs(chain), Seen: seen.Unix()})
+	})
+}
+
+// TidyMembers forgets members as a running one does now and then.
+func (g *PeerGroup) TidyMembers(ctx context.Context) error { return g.tidyMembers(ctx) }
+
+// MaxMembersOf is how many members of one inviter are kept.
+const MaxMembersOf = maxMembersOf
+
+// Granted returns how many records of removals a joiner is sent at once, and their size in bytes.
+func (m *MultipeerReplicator) Granted() (count, size int) {
+	for _, text := range m.run.desk.granted(nil).Removals {
+		count, size = count+1, size+len(text)
+	}
+	return count, size
+}
+
 // Renewed returns the certificate that a member gets in the place of an old one.
 func (g *PeerGroup) Renewed(old []*x509.Certificate) (*x509.Certificate, error) {
 	chain, err := g.renewed(old)

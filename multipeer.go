@@ -3,7 +3,6 @@ package tandem
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/mesh"
@@ -93,9 +92,9 @@ func (m *MultipeerReplicator) begin() error {
 }
 
 func (m *MultipeerReplicator) chooseIdentity() (*TLSIdentity, error) {
-	id, now := m.cfg.Identity, time.Now()
+	id := m.cfg.Identity
 	if g := m.cfg.Group; g != nil {
-		id, now = g.Identity(), g.now()
+		id = g.Identity()
 		if err := g.removedHere(); err != nil {
 			return nil, err
 		}
@@ -106,7 +105,7 @@ func (m *MultipeerReplicator) chooseIdentity() (*TLSIdentity, error) {
 			return nil, err
 		}
 	}
-	if err := id.Check(ServerUsage|ClientUsage, now); err != nil {
+	if err := id.Check(ServerUsage|ClientUsage, m.now()); err != nil {
 		return nil, err
 	}
 	return id, m.cfg.Authenticator.checkOwn(m.cfg.PeerGroupID, id)

@@ -48,6 +48,10 @@ type answered struct {
 	until time.Time
 }
 
+// maxGranted bounds the records that a joiner is sent at once, in bytes: the message has a bound. Its
+// first neighbour sends it the others.
+const maxGranted = 2 << 20
+
 // toldFor is how long after they were made codes are answered for.
 const toldFor = time.Hour
 
@@ -374,7 +378,7 @@ func (d *joinDesk) admit(tx *store.Tx, row *invitationRow, joiner *x509.Certific
 
 func (d *joinDesk) granted(chain [][]byte) *joining.Grant {
 	grant := &joining.Grant{Group: d.g.name, Chain: chain, Now: d.g.now().Unix()}
-	for _, r := range d.g.removals.All() {
+	for _, r := range d.g.removals.First(group.MaxRemovals, maxGranted) {
 		grant.Removals = append(grant.Removals, json.RawMessage(r.Text()))
 	}
 	return grant

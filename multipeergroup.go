@@ -52,9 +52,9 @@ func (run *meshRun) greeting() []*blip.Message {
 	if g == nil {
 		return nil
 	}
-	digest, all := g.removals.Digest(), g.removals.All()
+	digest := g.removals.Digest()
 	r := groupRecords{Digest: digest[:]}
-	for _, removal := range all[:min(len(all), recordsAtOnce)] {
+	for _, removal := range g.removals.First(recordsAtOnce, recordsAtOnce*group.MaxRemoval) {
 		r.Removals = append(r.Removals, removal.Text())
 	}
 	return []*blip.Message{r.message()}
@@ -86,7 +86,7 @@ func (run *meshRun) hearRecords(l *mesh.Link, body []byte) {
 func (run *meshRun) exchangeRecords() {
 	ticker := time.NewTicker(noteEvery)
 	defer ticker.Stop()
-	noted, asked, risen := make(map[PeerID]string), time.Time{}, time.Now()
+	noted, asked, risen, tidied := make(map[PeerID]string), time.Time{}, time.Now(), -1
 	for {
 		var err error
 		select {
@@ -98,8 +98,13 @@ func (run *meshRun) exchangeRecords() {
 			if links := run.node.Links(); len(links) > 0 && time.Since(asked) > renewEvery {
 				asked = time.Now()
 				run.askToRenew()
+				run.notify() // of a certificate that ends soon
 			}
 			err = run.noteMembers(noted)
+			if tidied != len(noted)/membersAtOnce {
+				tidied = len(noted) / membersAtOnce
+				err = errors.Join(err, run.m.cfg.Group.tidyMembers(run.ctx))
+			}
 			if time.Since(risen) > floorEvery {
 				risen = time.Now()
 				err = errors.Join(err, run.m.cfg.Group.update(run.ctx, func(*store.Tx) error { return nil }))

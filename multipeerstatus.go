@@ -22,6 +22,11 @@ type MultipeerStatus struct {
 	// WrongProofs counts the devices that have tried to join without a right code.
 	WrongProofs uint64
 
+	// Warning says, for people, that the certificate of this member ends within a month and no inviter that
+	// it was connected with has renewed it, or what else is wrong with it, in a form that continues "the
+	// certificate …". It is empty if nothing is, and while the member is not running.
+	Warning string
+
 	// Progress is the sum over all neighbours, those of the past included.
 	Progress ReplicatorProgress
 
@@ -108,13 +113,21 @@ func (m *MultipeerReplicator) Status() MultipeerStatus {
 			s.Online++
 		}
 	}
-	s.Troubles = len(m.Troubles())
+	s.Troubles, s.Warning = len(m.Troubles()), run.identity.Load().Warning(m.now())
 	if run.desk != nil {
 		s.WrongProofs = run.desk.limit.Wrong()
 	}
 	sum.Busy = s.Activity == Busy
 	s.Progress = publicProgress(sum)
 	return s
+}
+
+// now is the time by which certificates are judged.
+func (m *MultipeerReplicator) now() time.Time {
+	if m.cfg.Group != nil {
+		return m.cfg.Group.now()
+	}
+	return time.Now()
 }
 
 func (run *meshRun) infoOf(p mesh.Peer) PeerInfo {

@@ -220,6 +220,11 @@ func (g *PeerGroup) MayInvite() bool {
 	return err == nil
 }
 
+// Warning says, for people, that the certificate of this member ends within a month, or what else is
+// wrong with it, in a form that continues "the certificate …". It is empty if nothing is. Members that
+// may invite renew certificates from two thirds of their life on, when the two are connected.
+func (g *PeerGroup) Warning() string { return g.Identity().Warning(g.now()) }
+
 // now is this device's time, if it is not before what is known to have passed.
 func (g *PeerGroup) now() time.Time {
 	now := g.clock()

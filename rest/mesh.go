@@ -44,6 +44,7 @@ type meshState struct {
 	Status    string     `json:"status"`
 	MayInvite bool       `json:"may_invite"`
 	Wrong     uint64     `json:"wrong_codes,omitempty"` // devices that have tried to join with a wrong code
+	Warning   string     `json:"warning,omitempty"`     // of this member's certificate
 	Error     *taskError `json:"error,omitempty"`
 	meshCounts
 	Members     []meshMember     `json:"members"`
@@ -98,7 +99,7 @@ func getMesh(c *call) error {
 	cfg, s := m.Config(), m.Status()
 	shown := meshState{
 		Group: cfg.PeerGroupID, ID: m.PeerID().String(), Name: cfg.Name, Addresses: orEmpty(m.Addresses()), Status: statusText(s.Activity),
-		Wrong: s.WrongProofs, Error: errorOfTask(s.Err), meshCounts: meshCountsOf(s.Progress), Members: []meshMember{},
+		Wrong: s.WrongProofs, Warning: s.Warning, Error: errorOfTask(s.Err), meshCounts: meshCountsOf(s.Progress), Members: []meshMember{},
 	}
 	for _, p := range m.Peers() {
 		shown.Members = append(shown.Members, memberOf(p))

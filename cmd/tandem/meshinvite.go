@@ -93,9 +93,13 @@ func (a *app) peerGroup(ctx context.Context, db *tandem.Database, name string) (
 
 // warnMember warns a month before the certificate of this member ends, which no inviter has renewed.
 func (a *app) warnMember(g *tandem.PeerGroup) {
-	if warning := g.Identity().Warning(time.Now()); warning != "" {
-		a.note("warning: this member's certificate %s; a member that may invite renews it when the two are connected", warning)
+	if warning := g.Warning(); warning != "" {
+		a.note("%s", certificateWarning(warning))
 	}
+}
+
+func certificateWarning(warning string) string {
+	return "warning: this member's certificate " + warning + "; a member that may invite renews it when the two are connected"
 }
 
 func quoted(names []string) (text string) {

@@ -84,9 +84,10 @@ func (v *meshEvents) status(s tandem.MultipeerStatus) {
 		Neighbors int    `json:"neighbors"`
 		Online    int    `json:"online"`
 		Wrong     uint64 `json:"wrongCodes,omitempty"`
+		Warning   string `json:"warning,omitempty"` // of this member's certificate
 		Error     string `json:"error,omitempty"`
 		meshCounts
-	}{"status", s.Activity.String(), s.Neighbors, s.Online, s.WrongProofs, errorText(s.Err), meshCountsOf(s.Progress)})
+	}{"status", s.Activity.String(), s.Neighbors, s.Online, s.WrongProofs, s.Warning, errorText(s.Err), meshCountsOf(s.Progress)})
 }
 
 func (v *meshEvents) documents(r tandem.PeerDocumentReplication) {

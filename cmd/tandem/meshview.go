@@ -25,6 +25,7 @@ type meshLines struct {
 	said  string
 	erred string            // the error of the status
 	told  map[string]string // addresses that do not answer, and why
+	warned string           // of this member's certificate
 	wrong uint64            // attempts to join with a wrong code, when they were told last
 }
 
@@ -84,6 +85,11 @@ func (v *meshLines) status(s tandem.MultipeerStatus) {
 		v.erred = text
 		if text != "" {
 			v.a.note("%s", oneLine(text))
+		}
+	}
+	if s.Warning != v.warned {
+		if v.warned = s.Warning; s.Warning != "" {
+			v.a.note("%s", certificateWarning(s.Warning))
 		}
 	}
 	if s.WrongProofs >= max(1, 10*v.wrong) {
@@ -227,6 +233,9 @@ func (v *meshTable) text() string {
 	_ = table.Flush() // into memory
 	if s.WrongProofs > 0 {
 		fmt.Fprintf(&out, "devices that have tried to join with a wrong code: %d\n", s.WrongProofs)
+	}
+	if s.Warning != "" {
+		fmt.Fprintln(&out, certificateWarning(s.Warning))
 	}
 	for address, why := range v.member.Troubles() {
 		fmt.Fprintf(&out, "%s does not lead to a member: %s\n", address, oneLine(why))

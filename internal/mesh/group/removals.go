@@ -94,6 +94,25 @@ func (s *Removals) All() []*Removal {
 	return slices.SortedFunc(maps.Values(s.all), func(a, b *Removal) int { return bytes.Compare(a.text, b.text) })
 }
 
+// First returns records for who takes only so many, and so many bytes of them: those of the group's key
+// before others, of each the newest first, since these are the least known.
+func (s *Removals) First(count, size int) (first []*Removal) {
+	all := s.All()
+	slices.SortStableFunc(all, func(a, b *Removal) int {
+		if a.own != b.own {
+			return map[bool]int{true: -1, false: 1}[a.own]
+		}
+		return int(min(1, max(-1, b.body.Time-a.body.Time)))
+	})
+	for _, r := range all[:min(len(all), count)] {
+		if size -= len(r.text); size < 0 {
+			break
+		}
+		first = append(first, r)
+	}
+	return first
+}
+
 // Digest is the same for two sets of the same records.
 func (s *Removals) Digest() [sha256.Size]byte {
 	h := sha256.New()

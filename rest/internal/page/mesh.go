@@ -26,6 +26,7 @@ type databaseMesh struct {
 	Status      string           `json:"status"`
 	MayInvite   bool             `json:"may_invite"`
 	Wrong       uint64           `json:"wrong_codes"`
+	Warning     string           `json:"warning"` // of the member's certificate
 	Error       *taskFailed      `json:"error"`
 	Members     []meshMember     `json:"members"`
 	Troubles    []meshTrouble    `json:"troubles"`
