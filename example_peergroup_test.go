@@ -94,7 +94,7 @@ func ExampleOpenPeerGroup() {
 		if id, err := tandem.ParsePeerID("the text that the user has typed"); err == nil {
 			return group.Remove(ctx, id, tandem.RemoveOptions{}) // and all whom it has invited
 		}
-		fmt.Println(group.Authenticator() != nil)
+		fmt.Println(group.Authenticator() != nil, group.Warning())
 		mesh.Stop()
 		return group.Leave(ctx)
 	}

@@ -32,8 +32,8 @@ type MultipeerReplicatorConfiguration struct {
 	// Authenticator decides which peers belong to the group.
 	Authenticator *MultipeerAuthenticator
 
-	// Collections are shared; at least one, all of one open database, none twice. Every member must
-	// share the same ones.
+	// Collections are shared; at least one, all of one open database, none twice. Every member should
+	// share the same ones: two members sync those that both share. See [PeerInfo].
 	Collections []MultipeerCollectionConfiguration
 
 	// Name tells people which device this is. It may be empty, and is cut to 64 bytes.

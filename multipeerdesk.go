@@ -378,6 +378,9 @@ func (d *joinDesk) admit(tx *store.Tx, row *invitationRow, joiner *x509.Certific
 
 func (d *joinDesk) granted(chain [][]byte) *joining.Grant {
 	grant := &joining.Grant{Group: d.g.name, Chain: chain, Now: d.g.now().Unix()}
+	for _, c := range d.run.m.cfg.Collections[:min(len(d.run.m.cfg.Collections), maxUnshared)] {
+		grant.Shares = append(grant.Shares, c.Collection.FullName())
+	}
 	for _, r := range d.g.removals.First(group.MaxRemovals, maxGranted) {
 		grant.Removals = append(grant.Removals, json.RawMessage(r.Text()))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
@@ -24,7 +25,8 @@ type meshLink struct {
 	peer    PeerID
 	runner  *replication.Runner
 	session *replication.Session
-	sentAll int // times that all records of the group were sent; guarded by the run
+	sentAll int      // times that all records of the group were sent; guarded by the run
+	only    []string // collections that one of the two shares alone; guarded by the run
 }
 
 func (l *meshLink) send(m *blip.Message) error {
@@ -126,10 +128,33 @@ func (run *meshRun) common(l *mesh.Link, protocol string) replication.Common {
 		Mesh: &replication.Mesh{
 			Remote: remoteOf(peer), Collections: run.options(peer), Fetches: &run.m.fetches,
 			Greeting: func() []*blip.Message { return run.greeting() },
+			Unshared: func(collections []string) { run.leaveOut(peer, collections) },
 			Handle:   func(req *blip.Request) bool { return run.handle(l, req) },
 		},
 	}
 }
+
+// leaveOut notes which collections are not synced with a neighbour. What a peer says is bounded.
+func (run *meshRun) leaveOut(peer PeerID, collections []string) {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	if l := run.links[mesh.ID(peer)]; l != nil {
+		l.only = nil
+		for _, name := range collections[:min(len(collections), maxUnshared)] {
+			l.only = append(l.only, name[:min(len(name), maxUnshared)])
+		}
+	}
+	run.notify()
+}
+
+func (run *meshRun) unshared(l *meshLink) []string {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	return slices.Clone(l.only)
+}
+
+// maxUnshared bounds the names of collections that are kept of a neighbour, and each of them.
+const maxUnshared = 256
 
 // handle takes what a neighbour says beside documents.
 func (run *meshRun) handle(l *mesh.Link, req *blip.Request) bool {

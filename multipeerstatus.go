@@ -2,6 +2,7 @@ package tandem
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/mesh"
@@ -50,6 +51,10 @@ type PeerInfo struct {
 	// Status is that of the replication with a neighbour. Its activity is [Stopped] for others. Progress
 	// counts the earlier connections, too.
 	Status ReplicatorStatus
+
+	// Unshared are collections, as scope.collection, that this member or the neighbour shares alone, as far
+	// as is known here. They are not synced with it.
+	Unshared []string
 
 	LastSeen time.Time // when the last connection began or ended; zero for none
 	Trouble  string    // why it could not be reached the last time, for people; "" if it could
@@ -143,6 +148,7 @@ func (run *meshRun) infoOf(p mesh.Peer) PeerInfo {
 	if l := run.link(p.ID); l != nil {
 		info.Status = l.status()
 		sum.Add(l.progress())
+		info.Unshared = run.unshared(l)
 	}
 	info.Status.Progress = publicProgress(sum)
 	return info
@@ -215,7 +221,7 @@ func (s MultipeerStatus) same(o MultipeerStatus) bool {
 func (p PeerInfo) same(o PeerInfo) bool {
 	return p.Name == o.Name && p.Online == o.Online && p.Neighbor == o.Neighbor && p.Dialled == o.Dialled &&
 		p.Discovered == o.Discovered && p.Trouble == o.Trouble && len(p.Neighbors) == len(o.Neighbors) &&
-		len(p.Addresses) == len(o.Addresses) && p.Status.same(o.Status)
+		len(p.Addresses) == len(o.Addresses) && slices.Equal(p.Unshared, o.Unshared) && p.Status.same(o.Status)
 }
 
 // Troubles returns the addresses of the configuration at which no member was found yet, each with the

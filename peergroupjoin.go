@@ -40,6 +40,10 @@ type JoinedPeerGroup struct {
 	// ClockOff is how far this device's clock is from the inviter's: positive if it is ahead. Tell the
 	// user from a few minutes on.
 	ClockOff time.Duration
+
+	// Collections are those that the inviter shares, as scope.collection, so that this device can share
+	// the same ones. The database may lack some of them.
+	Collections []string
 }
 
 // JoinPeerGroup makes a database a member of the group that a code leads to. It looks for the inviter
@@ -303,7 +307,7 @@ func (f joinFound) enter(ctx context.Context, db *Database, key crypto.Signer, o
 	if err := g.enter(ctx, key, chain, row, removals); err != nil {
 		return nil, err
 	}
-	return &JoinedPeerGroup{g, time.Since(now).Round(time.Second)}, nil
+	return &JoinedPeerGroup{g, time.Since(now).Round(time.Second), grant.Shares}, nil
 }
 
 func sameKey(cert *x509.Certificate, key crypto.Signer) bool {

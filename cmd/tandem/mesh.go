@@ -110,7 +110,7 @@ func addGroupFlag(c *cobra.Command, group *string) {
 func (f *memberFlags) add(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringArrayVar(&f.collections, "collection", nil,
-		"`scope.collection` to share, the same ones on all members; repeatable (default _default._default)")
+		"`scope.collection` to share, the same ones on all members; repeatable (default all that the database has)")
 	flags.StringArrayVar(&f.peers, "peer", nil, "`host:port` of a member, tried for ever; repeatable")
 	flags.Uint16Var(&f.port, "port", 0, "TCP `port`; 0 chooses a free one")
 	flags.StringVar(&f.networkAddress, "interface", "", "IP `address` or name of the network interface (default all)")

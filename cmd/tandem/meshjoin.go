@@ -25,9 +25,10 @@ func newMeshJoin(a *app) *cobra.Command {
 		Use:   "join DB [CODE]",
 		Short: "Join a group by a code, and stay",
 		Long: "join makes the database a member of the group that a code leads to, and keeps it in sync until\n" +
-			"it is stopped; tandem mesh DB goes on later. It creates the database if it does not exist. CODE\n" +
-			"is what tandem mesh invite has printed on a member, or the text of its QR picture. Case and\n" +
-			"hyphens do not matter, and a typing error is noticed here.\n\n" +
+			"it is stopped; tandem mesh DB goes on later. It creates the database and the collections that\n" +
+			"the inviter shares, if they do not exist. CODE is what tandem mesh invite has printed on a\n" +
+			"member, or the text of its QR picture. Case and hyphens do not matter, and a typing error is\n" +
+			"noticed here.\n\n" +
 			"The inviter is found on the local network; elsewhere, name its address by --peer.\n\n" +
 			"Others on this machine can see command lines. Without CODE, join asks for it, and --code-file\n" +
 			"reads it from a file or from standard input.",
@@ -96,11 +97,27 @@ func (a *app) join(ctx context.Context, db *tandem.Database, code string, f *joi
 	if off := g.ClockOff; off.Abs() > clockTolerance {
 		a.note("warning: this device's clock differs from the inviter's by %s: set it", off.Abs().Round(time.Minute))
 	}
+	if err := a.createShared(ctx, db, g.Collections, f); err != nil {
+		return err
+	}
 	hooks := memberHooks{}
 	if f.once {
 		hooks.until = func(ctx context.Context, m *tandem.MultipeerReplicator) error { return m.Wait(ctx) }
 	}
 	return a.meshOf(ctx, db, g.PeerGroup, &f.memberFlags, hooks)
+}
+
+// createShared makes the collections that the inviter shares, unless others were named.
+func (a *app) createShared(ctx context.Context, db *tandem.Database, names []string, f *joinFlags) error {
+	if len(f.collections) > 0 {
+		return nil
+	}
+	for _, name := range names {
+		if _, err := a.createCollection(ctx, db, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // clockTolerance is how far the clocks of two devices may differ without a warning.

@@ -69,11 +69,12 @@ func (v *meshEvents) peer(p tandem.PeerInfo) {
 		Activity   string   `json:"activity"`
 		Addresses  []string `json:"addresses"`
 		Neighbors  []string `json:"neighbors"`
+		Unshared   []string `json:"unshared,omitempty"` // collections that one of the two has alone
 		Trouble    string   `json:"trouble,omitempty"`
 		meshCounts
 	}{
 		"peer", p.ID.String(), p.Name, p.Online, p.Neighbor, p.Dialled, p.Discovered, p.Status.Activity.String(),
-		p.Addresses, neighbors, p.Trouble, meshCountsOf(p.Status.Progress),
+		p.Addresses, neighbors, p.Unshared, p.Trouble, meshCountsOf(p.Status.Progress),
 	})
 }
 

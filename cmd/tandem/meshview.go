@@ -52,6 +52,9 @@ func (v *meshLines) peer(p tandem.PeerInfo) {
 	case p.Online == before.Online && p.Trouble != "" && p.Trouble != before.Trouble:
 		v.a.note("member %s: not reached%s", name, because(p.Trouble))
 	}
+	if len(p.Unshared) > 0 && !slices.Equal(p.Unshared, before.Unshared) {
+		v.a.note("%s", unsharedLine(p))
+	}
 	if p.Online != before.Online && !p.Neighbor { // a neighbour that leaves may go offline at once
 		v.a.note("member %s: %s", name, map[bool]string{true: "online", false: "offline"}[p.Online])
 	}
@@ -63,6 +66,12 @@ func (v *meshLines) invitation(i tandem.InvitationInfo) {
 	if line := invitationLine(i); line != "" {
 		v.a.note("%s", line)
 	}
+}
+
+// unsharedLine says which collections are not synced with a neighbour.
+func unsharedLine(p tandem.PeerInfo) string {
+	return fmt.Sprintf("not synced with %s: %s: only one of the two has it; create it with tandem collection create, and start again",
+		meshName(p), oneLine(strings.Join(p.Unshared, ", ")))
 }
 
 func because(why string) string {
@@ -233,6 +242,11 @@ func (v *meshTable) text() string {
 	_ = table.Flush() // into memory
 	if s.WrongProofs > 0 {
 		fmt.Fprintf(&out, "devices that have tried to join with a wrong code: %d\n", s.WrongProofs)
+	}
+	for _, p := range peers {
+		if len(p.Unshared) > 0 {
+			fmt.Fprintln(&out, unsharedLine(p))
+		}
 	}
 	if s.Warning != "" {
 		fmt.Fprintln(&out, certificateWarning(s.Warning))

@@ -41,6 +41,9 @@ func (l *leader) meet(ctx context.Context) error {
 		return fmt.Errorf("agree on collections: %w", wire.FromPeer(err))
 	}
 	for i, x := range all {
+		if x == nil {
+			continue
+		}
 		var body []byte
 		rev := ""
 		if string(theirs[i]) != "{}" {
@@ -68,7 +71,8 @@ func (l *leader) exchange(index int, opts CollectionOptions) *exchange {
 	return x
 }
 
-// askCollections sends getCollections. It fails unless the peer shares each collection.
+// askCollections sends getCollections. It fails unless the peer shares each collection or, in a mesh,
+// one of them: those that it does not share become nil in all.
 func (l *leader) askCollections(ctx context.Context, all []*exchange) ([]json.RawMessage, error) {
 	var wanted wire.CollectionsRequest
 	for _, x := range all {
@@ -103,14 +107,23 @@ func (l *leader) askCollections(ctx context.Context, all []*exchange) ([]json.Ra
 		return nil, err
 	}
 	mirrors := readMirrors(reply.Properties.Value(wire.PropMirror), len(all))
+	var missing []string
 	for i, entry := range theirs {
 		all[i].mirror = mirrors[i]
 		if entry == nil {
-			return nil, fault.NotFoundRemotely.
-				Says("collection %q not found on the remote", all[i].store().FullName()).
-				Try("share the collection on the peer, or leave it out of the replication")
+			missing = append(missing, all[i].store().FullName())
 		}
 	}
+	if len(missing) > 0 && (l.cfg.Mesh == nil || len(missing) == len(all)) {
+		return nil, fault.NotFoundRemotely.Says("collection %q not found on the remote", missing[0]).
+			Try("share the collection on the peer, or leave it out of the replication")
+	}
+	for i := range all {
+		if theirs[i] == nil {
+			all[i] = nil
+		}
+	}
+	l.cfg.Mesh.leaveOut(missing)
 	return theirs, nil
 }
 

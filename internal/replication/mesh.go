@@ -17,9 +17,20 @@ type Mesh struct {
 	// Greeting returns requests that each session sends before all others. Nil sends none.
 	Greeting func() []*blip.Message
 
+	// Unshared is told the collections that only one of the two shares, which the session leaves out: by
+	// the active peer, those that the other lacks. Nil is told nothing. It must not block.
+	Unshared func(collections []string)
+
 	// Handle takes the requests that are not of the protocol, and reports whether it has answered. It
 	// must not block. Nil takes none.
 	Handle func(req *blip.Request) bool
+}
+
+// leaveOut tells of collections that a session leaves out.
+func (m *Mesh) leaveOut(collections []string) {
+	if m != nil && m.Unshared != nil {
+		m.Unshared(collections)
+	}
 }
 
 // handles passes a request on to the mesh.

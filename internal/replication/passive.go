@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,6 +95,7 @@ func (h *host) getCollections(req *blip.Request) error {
 		return err
 	}
 	h.share(all)
+	h.leaveOut(wanted.Collections)
 	reply := &blip.Message{Body: text}
 	h.s.greets(&reply.Properties)
 	if mirrors != nil {
@@ -101,6 +103,22 @@ func (h *host) getCollections(req *blip.Request) error {
 	}
 	req.Reply(reply)
 	return nil
+}
+
+// leaveOut tells the mesh which collections only one of the two shares.
+func (h *host) leaveOut(wanted []string) {
+	if h.cfg.Mesh == nil {
+		return
+	}
+	left := slices.Clone(wanted)
+	for _, shared := range h.cfg.Collections {
+		if i := slices.Index(left, shared.FullName()); i >= 0 {
+			left = slices.Delete(left, i, i+1)
+		} else {
+			left = append(left, shared.FullName())
+		}
+	}
+	h.cfg.Mesh.leaveOut(left)
 }
 
 // rememberPeer gives the peer of a mesh its number in the database.

@@ -26,8 +26,9 @@ type Grant struct {
 	Group    string            `json:"group,omitempty"`
 	Chain    [][]byte          `json:"chain,omitempty"` // certificates in DER: the joiner's, then its issuers', the authority's last
 	Removals []json.RawMessage `json:"removals,omitempty"`
-	Now      int64             `json:"now,omitempty"` // the inviter's time, in seconds since 1970
-	Inviter  [32]byte          `json:"-"`             // the SHA-256 of its public key, which it has proved
+	Shares   []string          `json:"collections,omitempty"` // of the inviter, as scope.collection
+	Now      int64             `json:"now,omitempty"`         // the inviter's time, in seconds since 1970
+	Inviter  [32]byte          `json:"-"`                     // the SHA-256 of its public key, which it has proved
 }
 
 // The bounds of messages, in bytes.
