@@ -20,13 +20,13 @@ type meshLines struct {
 	a      *app
 	member *tandem.MultipeerReplicator
 
-	mu    sync.Mutex // guards the following, and the output
-	known map[tandem.PeerID]tandem.PeerInfo
-	said  string
-	erred string            // the error of the status
-	told  map[string]string // addresses that do not answer, and why
-	warned string           // of this member's certificate
-	wrong uint64            // attempts to join with a wrong code, when they were told last
+	mu     sync.Mutex // guards the following, and the output
+	known  map[tandem.PeerID]tandem.PeerInfo
+	said   string
+	erred  string            // the error of the status
+	told   map[string]string // addresses that do not answer, and why
+	warned string            // of this member's certificate
+	wrong  uint64            // attempts to join with a wrong code, when they were told last
 }
 
 func (v *meshLines) begun() error {
