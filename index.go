@@ -114,6 +114,11 @@ type IndexInfo struct {
 	Language      string
 	IgnoreAccents bool
 	Vector        *VectorIndex // nil if it is no VectorIndex; without Progress
+
+	// LeftOut is how many documents are not in a VectorIndex although its Expression has a value in
+	// them, other than null: another number of dimensions, a number that float32 cannot hold, no
+	// base64. It is 0 for other indexes, and for one that is Lazy.
+	LeftOut int64
 }
 
 // CreateIndex creates an index and replaces any other index of the same name. It does nothing if
@@ -157,6 +162,9 @@ func (c *Collection) Indexes(ctx context.Context) (all []IndexInfo, err error) {
 		for _, i := range found {
 			info := IndexInfo{Name: i.Name, Path: i.Array, Expressions: i.Expressions, Where: i.Where}
 			info.Vector = vectorIndexOf(i)
+			if err == nil {
+				info.LeftOut, err = tx.LeftOut(c.coll, i.Name)
+			}
 			if i.Text != nil {
 				info.FullText, info.Language, info.IgnoreAccents = true, i.Text.Language, i.Text.IgnoreAccents
 			}

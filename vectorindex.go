@@ -46,13 +46,14 @@ type VectorIndex struct {
 	// the most. Zero means no lists: searches look at all vectors and are exact.
 	Centroids int
 
-	// Probes is how many lists a search looks into, unless the query says it. Zero means a
-	// tenth of Centroids, and 8 at least.
+	// Probes is how many lists a search looks into, unless the query says it. Zero means an
+	// eighth of Centroids, and 8 at least.
 	Probes int
 
 	// MinTraining is how many vectors there are before lists are made; until then searches are
 	// exact. MaxTraining is how many of the vectors the lists are derived from, at most. Zero means
-	// 25 and 32 for each of Centroids.
+	// 25 and 32 for each of Centroids. A search that finds four times as many vectors as the lists
+	// were derived for has them made anew, in the background.
 	MinTraining, MaxTraining int
 
 	// Lazy leaves it to the program to make the vectors, out of the values of Expression: see

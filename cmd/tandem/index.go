@@ -36,6 +36,9 @@ func newIndexCreate(a *app) *cobra.Command {
 				err := a.withBar("index", ofDocuments, func(show func(done, total uint64)) error {
 					return coll.CreateIndex(ctx, args[1], flags.index(show))
 				})
+				if err == nil {
+					err = a.noteLeftOut(ctx, coll, args[1])
+				}
 				return marked(flags.only(), invalidSetting(err))
 			})
 		}),
@@ -51,9 +54,9 @@ func newIndexCreate(a *app) *cobra.Command {
 	c.Flags().IntVar(&flags.vector.Dimensions, "dimensions", 0, "how many numbers a vector has, 2 to 4096 (with --vector)")
 	c.Flags().StringVar(&flags.metric, "metric", "", "euclideanSquared (the default), euclidean, cosine or dot (with --vector)")
 	c.Flags().IntVar(&flags.vector.Centroids, "centroids", 0, "how many lists the vectors are divided into, for quicker and approximate searches; 0 for exact ones (with --vector)")
-	c.Flags().IntVar(&flags.vector.Probes, "probes", 0, "how many of the lists a search looks into (with --centroids; default: a tenth, and 8 at least)")
+	c.Flags().IntVar(&flags.vector.Probes, "probes", 0, "how many of the lists a search looks into (with --centroids; default: an eighth, and 8 at least)")
 	c.Flags().IntVar(&flags.vector.MinTraining, "min-training", 0, "how many vectors there are before they are divided into lists (with --centroids; default: 25 for each)")
-	c.Flags().IntVar(&flags.vector.MaxTraining, "max-training", 0, "how many of the vectors the lists are derived from, at most (with --centroids; default: 64 for each)")
+	c.Flags().IntVar(&flags.vector.MaxTraining, "max-training", 0, "how many of the vectors the lists are derived from, at most (with --centroids; default: 32 for each)")
 	c.Flags().BoolVar(&flags.vector.Lazy, "lazy", false, "a program sets the vectors (with --vector)")
 	c.Flags().StringVar(&flags.where, "where", "", "`EXPR`: only documents for which it is true")
 	oneOf(c, "value", "array", "fulltext", "vector")
@@ -77,6 +80,20 @@ func newIndexCreate(a *app) *cobra.Command {
 		return nil
 	})
 	return c
+}
+
+// noteLeftOut tells of documents that are not in a vector index.
+func (a *app) noteLeftOut(ctx context.Context, coll *tandem.Collection, name string) error {
+	all, err := coll.Indexes(ctx)
+	if err != nil {
+		return err
+	}
+	for _, i := range all {
+		if i.Name == name && i.LeftOut > 0 {
+			a.note("%d documents have a value that is no vector of %d dimensions, and are not in the index", i.LeftOut, i.Vector.Dimensions)
+		}
+	}
+	return nil
 }
 
 // indexFlags describe the index to create.
@@ -150,6 +167,7 @@ type listedIndex struct {
 	Centroids     int      `json:"centroids,omitempty"`
 	Probes        int      `json:"probes,omitempty"`
 	Lazy          bool     `json:"lazy,omitempty"`
+	LeftOut       int64    `json:"leftOut,omitempty"`
 	Where         string   `json:"where,omitempty"`
 }
 
@@ -165,7 +183,7 @@ func (a *app) listIndexes(ctx context.Context, coll *tandem.Collection) error {
 		case i.Vector != nil:
 			v := i.Vector
 			line.Value, line.Vector, line.Dimensions, line.Metric = nil, v.Expression, v.Dimensions, string(v.Metric)
-			line.Centroids, line.Probes, line.Lazy = v.Centroids, v.Probes, v.Lazy
+			line.Centroids, line.Probes, line.Lazy, line.LeftOut = v.Centroids, v.Probes, v.Lazy, i.LeftOut
 		case i.FullText:
 			line.Value, line.FullText = nil, i.Expressions
 		case i.Path != "":

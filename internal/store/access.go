@@ -115,7 +115,11 @@ func (db *DB) connect(ctx context.Context) (*conn, error) {
 	if db.access.failed != nil {
 		return nil, db.access.failed
 	}
-	return openConn(ctx, db.path, db.access.vfs, db.options)
+	c, err := openConn(ctx, db.path, db.access.vfs, db.options)
+	if err == nil {
+		c.queries.ShareLists(db.vectors.share)
+	}
+	return c, err
 }
 
 // sealedReserve is the number of bytes that SQLite leaves unused at the end of each page of an

@@ -116,6 +116,7 @@ func start(path string, o Options, a *access, c *conn, m meta) *DB {
 	db.readers = newReaders(db)
 	db.writer = newWriter(db, c)
 	db.vectors.limit = o.VectorCache
+	c.queries.ShareLists(db.vectors.share)
 	expirer := newExpirer(db)
 	db.signals.expiry = expirer.wake
 	db.work.Go(db.writer.run)

@@ -102,18 +102,18 @@ func (tx *Tx) Replanned() (times int) {
 	return times
 }
 
-// Trained reports whether all vectors of an index are in lists.
-func Trained(tx *Tx, c *Collection, name string) (bool, error) {
+// Trained returns the token of the centroids that searches use, "" if not all vectors are in lists.
+func Trained(tx *Tx, c *Collection, name string) (string, error) {
 	i, err := tx.Index(c, name)
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	x, err := i.vectors(c)
 	if err != nil {
-		return false, err
+		return "", err
 	}
-	token, err := tx.trained(x)
-	return token != "", err
+	t, err := tx.trained(x)
+	return t.token, err
 }
 
 // AwaitTraining waits until no index is trained.
@@ -129,6 +129,13 @@ func (db *DB) CachedVectors() (n int) {
 		v.mu.Unlock()
 	}
 	return n
+}
+
+// CentroidBytes returns how many bytes the centroids take that connections share.
+func (db *DB) CentroidBytes() int64 {
+	db.vectors.mu.Lock()
+	defer db.vectors.mu.Unlock()
+	return db.vectors.shared()
 }
 
 // HoldVectors lets nobody read vectors into the cache until release is called.

@@ -32,6 +32,23 @@ func (i Index) equal(other Index) bool {
 		reflect.DeepEqual(i.Text, other.Text) && reflect.DeepEqual(i.Vector, other.Vector)
 }
 
+// rebuilt reports whether the index has to be built anew to become another one. The numbers for searches and training are only
+// noted.
+func (i Index) rebuilt(other Index) bool {
+	if i.Vector == nil || other.Vector == nil {
+		return !i.equal(other)
+	}
+	was, is := *i.Vector, *other.Vector
+	was.Probes, was.MinTraining, was.MaxTraining = is.Probes, is.MinTraining, is.MaxTraining
+	i.Vector = &was
+	return !i.equal(other)
+}
+
+// keeps reports whether another definition of a lazy index can keep the vectors that the program has set.
+func (i Index) keeps(other Index) bool {
+	return i.Vector != nil && other.Vector != nil && i.Vector.Lazy && other.Vector.Lazy && i.Vector.Dimensions == other.Vector.Dimensions
+}
+
 // inSteps reports whether the index is built in steps, between which others write.
 func (i Index) inSteps() bool { return i.Array != "" || i.Text != nil || i.Vector != nil }
 

@@ -44,3 +44,47 @@ func (tx *Tx) IndexState(c *Collection) (string, error) {
 	})
 	return string(text), err
 }
+
+// redefine gives a vector index another definition without giving up its vectors, and reports whether that can be.
+func (tx *Tx) redefine(c *Collection, i Index) (bool, error) {
+	if i.Vector == nil {
+		return false, nil
+	}
+	if _, err := i.vectors(c); err != nil {
+		return false, err
+	}
+	r, err := tx.indexRecord(c, i.Name)
+	if err != nil || r == nil || r.equal(i) || r.Built != r.versions() {
+		return false, err
+	}
+	if !r.rebuilt(i) {
+		r.Index = i
+		return true, tx.saveIndex(c, *r)
+	}
+	if !r.keeps(i) {
+		return false, nil
+	}
+	kept, err := tx.keepLazy(c, indexRecord{Index: i})
+	if err == nil && !kept {
+		err = tx.DeleteIndex(c, i.Name)
+	}
+	return kept, err
+}
+
+// LeftOut returns how many documents have a value that is no vector of an index, and so are not in it. It returns 0 for an index that
+// is lazy, is not built, or has no vectors.
+func (tx *Tx) LeftOut(c *Collection, name string) (int64, error) {
+	r, err := tx.indexRecord(c, name)
+	if err != nil || r == nil || r.Vector == nil || r.Vector.Lazy || r.Built != r.versions() {
+		return 0, err
+	}
+	x, err := r.vectors(c)
+	if err != nil {
+		return 0, err
+	}
+	state, err := tx.vectorState(x)
+	if damage := ""; readable(err, &damage) == nil { // which a check tells
+		return state.empty, nil
+	}
+	return 0, err
+}

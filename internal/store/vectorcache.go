@@ -3,43 +3,50 @@ package store
 import (
 	"context"
 	"slices"
-	"sort"
 	"sync"
 	"sync/atomic"
 
 	"github.com/tandemdb/tandem/internal/query/vector"
 )
 
-// vectorCache keeps the vectors of indexes in memory, up to a number of bytes. It is shared by all queries.
+// vectorCache keeps the vectors of indexes in memory, up to a number of bytes: all of an index, or those of the lists that
+// searches have looked into. It is shared by all queries.
 //
 // The vector of a number never changes, and a later commit gives it a larger number. So a transaction may use all vectors up
 // to the largest number that was there in an earlier state of the index, reads those after it, and leaves out the
-// numbers that it does not have.
+// numbers that it does not have. The list of a number does not change either, for the same centroids.
 type vectorCache struct {
-	limit int64 // bytes; 0 keeps nothing
+	limit int64 // bytes; 0 keeps no vectors
 
-	mu    sync.Mutex // guards the following
-	all   map[string]*cachedVectors
-	used  int64
-	turns uint64
+	mu        sync.Mutex // guards the following
+	all       map[cacheKey]*cachedVectors
+	centroids []sharedLists
+	used      int64
+	turns     uint64
 }
 
-// cachedVectors are the vectors of one index. Its slices only grow, so that what was there can be read while others append.
+// cacheKey names what is in the cache together: the vectors of an index, or of one list.
+type cacheKey struct {
+	index   string // its token
+	trained string // the token of the centroids; "" for all vectors of the index
+	list    int
+}
+
+// cachedVectors are some vectors of one index. Its slices only grow, so that what was there can be read while others append.
 type cachedVectors struct {
+	key    cacheKey
 	metric vector.Metric
 
 	loading chan struct{} // has room for one, who reads further vectors
 	gone    atomic.Bool   // the cache has given the vectors up, and counts them no more
 
-	mu       sync.Mutex // guards the following
-	known    []knownState
-	vectors  vectorSet
-	trained  string    // the token of the centroids that the lists belong to
-	byList   [][]int32 // places in vectors
-	listed   int       // how many vectors are in lists
-	listedAt int64     // the version of the index at which the last of them were read
-	size     int64     // bytes, as counted in the cache
-	turn     uint64    // of the last use
+	size int64  // bytes, as counted in the cache, whose mutex guards this and the following
+	turn uint64 // of the last use
+
+	mu      sync.Mutex // guards the following
+	known   []knownState
+	vectors vectorSet
+	most    int // vectors that the cache has counted
 }
 
 // knownState is the largest number at a version of the index.
@@ -49,134 +56,101 @@ type knownState struct {
 }
 
 // mostStates bounds the states that are remembered: transactions older than all of them read the vectors from the file.
-const mostStates = 64
-
-// vectorSet has vectors by ascending numbers.
-type vectorSet struct {
-	dimensions int
-	numbers    []int64
-	blocks     [][]float32 // of blockVectors vectors each
-	norms      []float32   // with the metric Cosine
-}
-
-// blockVectors is how many vectors a block has.
-const blockVectors = 256
-
-func (s *vectorSet) at(i int) []float32 {
-	start := i % blockVectors * s.dimensions
-	return s.blocks[i/blockVectors][start : start+s.dimensions : start+s.dimensions]
-}
-
-// add appends a vector as it is in the file.
-func (s *vectorSet) add(n int64, blob []byte, m vector.Metric) {
-	if len(s.numbers)%blockVectors == 0 {
-		s.blocks = append(s.blocks, make([]float32, 0, blockVectors*s.dimensions))
-	}
-	last := &s.blocks[len(s.blocks)-1]
-	*last = vector.FromBytes(*last, blob[:min(len(blob), 4*s.dimensions)])
-	for len(*last) < (len(s.numbers)%blockVectors+1)*s.dimensions { // the blob was damaged
-		*last = append(*last, 0)
-	}
-	s.numbers = append(s.numbers, n)
-	if m == vector.Cosine {
-		s.norms = append(s.norms, m.Norm(s.at(len(s.numbers)-1)))
-	}
-}
-
-// upTo returns the vectors whose numbers are not above one. Either the result or s may be added to afterwards, not both.
-func (s *vectorSet) upTo(number int64) vectorSet {
-	n := s.count(number)
-	set := vectorSet{dimensions: s.dimensions, numbers: s.numbers[:n], blocks: slices.Clone(s.blocks[:(n+blockVectors-1)/blockVectors])}
-	if rest := n % blockVectors; rest > 0 {
-		last := &set.blocks[len(set.blocks)-1]
-		*last = (*last)[:rest*s.dimensions]
-	}
-	if s.norms != nil {
-		set.norms = s.norms[:n]
-	}
-	return set
-}
-
-// count returns how many vectors have a number that is not above one.
-func (s *vectorSet) count(number int64) int {
-	return sort.Search(len(s.numbers), func(i int) bool { return s.numbers[i] > number })
-}
-
-// norm returns the length of a vector, or 0 if it is not known.
-func (s *vectorSet) norm(i int) float32 {
-	if s.norms == nil {
-		return 0
-	}
-	return s.norms[i]
-}
+const mostStates = 16
 
 // vectorBytes is how many bytes a vector takes besides its numbers.
 const vectorBytes = 24
 
 func cachedSize(n int64, dimensions int) int64 { return n * int64(4*dimensions+vectorBytes) }
 
-// of returns the vectors that are kept of an index, nil if there is no room for so many.
-func (c *vectorCache) of(state vectorState, o VectorOptions) *cachedVectors {
-	size := cachedSize(state.live+state.live/deadPart, o.Dimensions)
+// find returns the vectors that are in the cache under a key, nil if there are none. It counts as use.
+func (c *vectorCache) find(key cacheKey) *cachedVectors {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if state.live > c.limit || size > c.limit { // a count from a file can be any
-		c.forget(state.token)
-		return nil
-	}
-	c.turns++
-	v := c.all[state.token]
-	if v == nil {
-		v = &cachedVectors{loading: make(chan struct{}, 1), metric: o.metric(), vectors: vectorSet{dimensions: o.Dimensions}}
-		if c.all == nil {
-			c.all = map[string]*cachedVectors{}
-		}
-		c.all[state.token] = v
-	}
-	v.turn = c.turns
-	c.used += size - v.size
-	v.size = size
-	for c.used > c.limit {
-		c.forgetOldest()
+	v := c.all[key]
+	if v != nil {
+		c.turns++
+		v.turn = c.turns
 	}
 	return v
 }
 
-func (c *vectorCache) forgetOldest() {
-	oldest := ""
-	for token, v := range c.all {
-		if oldest == "" || v.turn < c.all[oldest].turn {
-			oldest = token
+// of returns the vectors that are kept under a key, which are to be so many now. It returns nil if there is no room for them.
+func (c *vectorCache) of(key cacheKey, n int64, o VectorOptions) *cachedVectors {
+	most := n + n/deadPart
+	size := cachedSize(most, o.Dimensions)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n < 0 || n > c.limit || size > c.limit-c.shared() { // a count from a file can be any
+		c.forget(key)
+		return nil
+	}
+	v := c.all[key]
+	if v == nil {
+		v = &cachedVectors{key: key, loading: make(chan struct{}, 1), metric: o.metric()}
+		v.vectors = vectorSet{dimensions: o.Dimensions, expected: int(n)}
+		if c.all == nil {
+			c.all = map[cacheKey]*cachedVectors{}
 		}
+		c.all[key] = v
 	}
-	c.forget(oldest)
-}
-
-func (c *vectorCache) forget(token string) {
-	if v := c.all[token]; v != nil {
-		c.used -= v.size
-		v.gone.Store(true)
-		delete(c.all, token)
-	}
-}
-
-// renew forgets the vectors of an index if many of them are gone from it.
-func (c *vectorCache) renew(state vectorState, v *cachedVectors) {
+	c.turns++
+	v.turn = c.turns
+	c.used += size - v.size
+	v.size = size
 	v.mu.Lock()
-	dead := int64(len(v.vectors.numbers)) - state.live
+	v.most = int(most) + uncounted
 	v.mu.Unlock()
-	if dead > state.live/deadPart+1000 {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.forget(state.token)
-	}
+	c.shrink()
+	return v
 }
+
+// uncounted is how many vectors more than it counts the cache accepts, so that a few that are gone do not matter.
+const uncounted = 64
 
 // deadPart is which part of the vectors may be gone.
 const deadPart = 4
 
-// fullAt returns how many vectors are more than an index of a state can have in the cache. Its count may be wrong.
-func fullAt(state vectorState) int { return int(state.live + state.live/deadPart + 2000) }
+// shrink forgets what was used the longest ago until the rest has room.
+func (c *vectorCache) shrink() {
+	for c.used > c.limit-c.shared() && len(c.all) > 0 {
+		var oldest *cachedVectors
+		for _, v := range c.all {
+			if oldest == nil || v.turn < oldest.turn {
+				oldest = v
+			}
+		}
+		c.forget(oldest.key)
+	}
+}
+
+func (c *vectorCache) forget(key cacheKey) {
+	if v := c.all[key]; v != nil {
+		c.used -= v.size
+		v.gone.Store(true)
+		delete(c.all, key)
+	}
+}
+
+// forgetOthers forgets what an index has in the cache, but for the lists of some centroids.
+func (c *vectorCache) forgetOthers(index, trained string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key := range c.all {
+		if key.index == index && key.trained != trained {
+			c.forget(key)
+		}
+	}
+}
+
+// drop forgets vectors that have grown beyond what the cache has counted. A later search counts anew.
+func (c *vectorCache) drop(v *cachedVectors) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all[v.key] == v {
+		c.forget(v.key)
+	}
+}
 
 // load waits until nobody else reads further vectors. done ends the own reading.
 func (v *cachedVectors) load(ctx context.Context) (done func(), err error) {
@@ -204,4 +178,14 @@ func (v *cachedVectors) know(s knownState) {
 	if len(v.known) > mostStates {
 		v.known = slices.Delete(v.known, 0, 1)
 	}
+}
+
+// usable returns the vectors that a transaction of a version may use, up to the number of a known state.
+func (v *cachedVectors) usable(version int64) (s vectorSet, known knownState, ok bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if known, ok = v.before(version); ok {
+		s = v.vectors.upTo(known.number)
+	}
+	return s, known, ok
 }

@@ -32,8 +32,11 @@ const (
 	minTrainingEach = 25
 	maxTrainingEach = 32
 	leastProbes     = 8
-	probedPart      = 10
+	probedPart      = 8
 )
+
+// retrainGrowth is how many times as many vectors as before make it worth to divide them into lists anew.
+const retrainGrowth = 4
 
 // minTraining returns how many vectors the index has before it is trained.
 func (o VectorOptions) minTraining() int64 {
@@ -182,9 +185,9 @@ func (tx *Tx) wrongCount(x sql.VectorIndex) (what string, err error) {
 	if err != nil {
 		return "", err
 	}
-	err = tx.once(`SELECT count(vector) FROM `+sqlite3.QuoteIdentifier(x.Rows()), func(s *sqlite3.Stmt) error {
-		if n := s.ColumnInt64(0); n != state.live {
-			what = fmt.Sprintf("it has %d vectors, and says that it has %d", n, state.live)
+	err = tx.once(`SELECT count(vector), count(*) - count(vector) FROM `+sqlite3.QuoteIdentifier(x.Rows()), func(s *sqlite3.Stmt) error {
+		if n, empty := s.ColumnInt64(0), s.ColumnInt64(1); n != state.live || empty != state.empty {
+			what = fmt.Sprintf("it has %d vectors and %d documents without one, and says that it has %d and %d", n, empty, state.live, state.empty)
 		}
 		return nil
 	})
@@ -193,16 +196,22 @@ func (tx *Tx) wrongCount(x sql.VectorIndex) (what string, err error) {
 
 func (tx *Tx) unlisted(x sql.VectorIndex) (what string, err error) {
 	tx.c.queries.ForgetLists()
-	token, err := tx.trained(x)
-	if err != nil || token == "" {
+	tx.db.vectors.forgetShared()
+	t, err := tx.trained(x)
+	if err != nil {
 		return "", err
 	}
-	if _, err := tx.c.queries.Lists(x, token); errors.Is(err, queries.ErrCentroids) {
-		return err.Error(), nil
+	for _, token := range []string{t.token, t.next} {
+		if token == "" {
+			continue
+		}
+		if _, err := tx.c.queries.Lists(x, token); errors.Is(err, queries.ErrCentroids) {
+			return err.Error(), nil
+		}
 	}
-	err = tx.once(x.Unlisted(), func(s *sqlite3.Stmt) error {
+	err = tx.once(x.Unlisted(t.slot), func(s *sqlite3.Stmt) error {
 		if n := s.ColumnInt64(0); n > 0 {
-			what = fmt.Sprintf("%d vectors are in a wrong list, or in none", n)
+			what = fmt.Sprintf("%d vectors are in a wrong list or in none, or are gone", n)
 		}
 		return nil
 	})
@@ -214,24 +223,51 @@ type vectorState struct {
 	token   string
 	version int64
 	live    int64
+	empty   int64 // documents whose value is no vector
 }
 
 func (tx *Tx) vectorState(x sql.VectorIndex) (v vectorState, err error) {
-	err = tx.once(`SELECT token, version, live FROM `+sqlite3.QuoteIdentifier(x.State()), func(s *sqlite3.Stmt) error {
-		v = vectorState{s.ColumnText(0), s.ColumnInt64(1), max(0, s.ColumnInt64(2))}
+	err = tx.once(`SELECT token, version, live, empty FROM `+sqlite3.QuoteIdentifier(x.State()), func(s *sqlite3.Stmt) error {
+		v = vectorState{s.ColumnText(0), s.ColumnInt64(1), max(0, s.ColumnInt64(2)), max(0, s.ColumnInt64(3))}
 		return nil
 	})
 	return v, err
 }
 
-// trained returns the token and the number of the centroids that all vectors have lists of, "" if there are none yet.
-func (tx *Tx) trained(x sql.VectorIndex) (token string, err error) {
+// trainedState is what an index has of lists.
+type trainedState struct {
+	token string // of the centroids that all vectors have lists of; "" if there are none yet
+	slot  int    // of these
+	size  int64  // vectors that there were when they were found
+	next  string // the token of the centroids that are to take their place; "" for none
+}
+
+func (tx *Tx) trained(x sql.VectorIndex) (t trainedState, err error) {
 	if !x.Lists {
-		return "", nil
+		return t, nil
 	}
-	err = tx.once(`SELECT token FROM `+sqlite3.QuoteIdentifier(x.Trained())+` WHERE position IS NULL`, func(s *sqlite3.Stmt) error {
-		token = s.ColumnText(0)
+	err = tx.once(`SELECT token, slot, size, position IS NULL FROM `+sqlite3.QuoteIdentifier(x.Trained()), func(s *sqlite3.Stmt) error {
+		if !s.ColumnBool(3) {
+			t.next = s.ColumnText(0)
+			return nil
+		}
+		t.token, t.slot, t.size = s.ColumnText(0), s.ColumnInt(1), s.ColumnInt64(2)
 		return nil
 	})
-	return token, err
+	if t.slot < 0 || t.slot >= sql.Slots {
+		return t, damaged().In("run query", x.Trained())
+	}
+	return t, err
+}
+
+// isDue reports whether the vectors of an index are to be divided into lists: for the first time, or anew since there are many
+// more than before. A division that was cut off goes on.
+func (o VectorOptions) isDue(state vectorState, t trainedState) bool {
+	switch {
+	case o.Centroids == 0:
+		return false
+	case t.token == "":
+		return state.live >= o.minTraining()
+	}
+	return t.next != "" || state.live/retrainGrowth >= max(1, t.size)
 }

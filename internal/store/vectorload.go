@@ -2,65 +2,85 @@ package store
 
 import (
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/tandemdb/tandem/internal/query/vector"
 )
 
-// keptVectors returns the vectors in memory that the transaction may use, up to the number of a known state. It reads those that are new, unless
-// the transaction may still undo them. It returns nil if there is no room, or the transaction is too old.
-func (tx *Tx) keptVectors(s nearestSearch, state vectorState) (v *cachedVectors, known knownState, err error) {
-	if v = tx.db.vectors.of(state, s.options); v == nil {
-		return nil, known, nil
+// reading is what reads the vectors of an index, or of a list, that have numbers above one.
+type reading func(after int64, row func(*sqlite3.Stmt) error) error
+
+// readAll reads all vectors of an index.
+func (tx *Tx) readAll(s nearestSearch) reading {
+	text := "SELECT n, vector FROM " + sqlite3.QuoteIdentifier(s.index.Rows()) + " WHERE n > ? AND vector IS NOT NULL ORDER BY n"
+	return func(after int64, row func(*sqlite3.Stmt) error) error {
+		return tx.onceTo("run query", text, row, after)
 	}
-	tx.db.vectors.renew(state, v)
-	if tx.group == nil {
-		err := tx.loadVectors(s, state, v)
+}
+
+// kept returns the vectors that the cache has under a key, and which others read has to read from the file. n
+// tells how many there are; it is called if the cache has none.
+func (tx *Tx) kept(s nearestSearch, key cacheKey, state vectorState, n func() (int64, error), read reading) (set vectorSet, rest restOf, err error) {
+	rest = restOf{read: read, any: true}
+	v := tx.db.vectors.find(key)
+	if v == nil || key.trained == "" {
+		live, err := n()
+		if err != nil {
+			return set, rest, err
+		}
+		if v = tx.db.vectors.of(key, live, s.options); v == nil {
+			return set, rest, nil
+		}
+	}
+	if tx.group == nil { // others may not see yet what the transaction does
+		err := tx.loadVectors(state.version, v, read)
 		if errors.Is(err, errNoRoom) {
-			return nil, known, nil
+			tx.db.vectors.drop(v)
+			return set, rest, nil
 		}
 		if err != nil {
-			return nil, known, err
+			return set, rest, err
 		}
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	known, ok := v.before(state.version)
-	if !ok {
-		return nil, known, nil
+	set, known, ok := v.usable(state.version)
+	if ok {
+		rest.after, rest.any = known.number, known.version < state.version
 	}
-	return v, known, nil
+	return set, rest, nil
+}
+
+// restOf are the vectors that have to be read from the file: those above a number, if there are any.
+type restOf struct {
+	read  reading
+	after int64
+	any   bool
 }
 
 // errNoRoom ends the reading of vectors that the cache does not count.
 var errNoRoom = errors.New("no room in the cache")
 
 // loadVectors reads the vectors that have come since the latest state.
-func (tx *Tx) loadVectors(s nearestSearch, state vectorState, v *cachedVectors) error {
+func (tx *Tx) loadVectors(version int64, v *cachedVectors, read reading) error {
 	done, err := v.load(tx.ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	known, newer := v.resume(state.version)
+	known, newer := v.resume(version)
 	if !newer {
 		return nil
 	}
-	full := fullAt(state)
-	err = tx.onceTo("run query", vectorsAfter(s), func(row *sqlite3.Stmt) error {
+	err = read(known.number, func(row *sqlite3.Stmt) error {
 		v.mu.Lock()
 		defer v.mu.Unlock()
-		if v.gone.Load() || len(v.vectors.numbers) >= full {
+		if v.gone.Load() || len(v.vectors.numbers) >= v.most {
 			return errNoRoom
 		}
 		known.number = row.ColumnInt64(0)
 		v.vectors.add(known.number, row.ColumnRawBlob(1), v.metric)
 		return nil
-	}, known.number)
+	})
 	if err != nil {
 		return err
 	}
@@ -86,112 +106,66 @@ func (v *cachedVectors) resume(version int64) (known knownState, newer bool) {
 	return known, true
 }
 
-func vectorsAfter(s nearestSearch) string {
-	return "SELECT n, vector FROM " + sqlite3.QuoteIdentifier(s.index.Rows()) + " WHERE n > ? AND vector IS NOT NULL ORDER BY n"
-}
-
-// measureAfter measures the vectors in the file after a number.
-func (tx *Tx) measureAfter(s nearestSearch, from vector.From, after int64, f *measured) error {
-	return tx.measureRows(s, from, f, vectorsAfter(s), after)
-}
-
-// measureLists measures the vectors in the file that belong to lists.
-func (tx *Tx) measureLists(s nearestSearch, from vector.From, lists []int, f *measured) error {
-	*f = measured{}
-	numbers := strings.Trim(strings.ReplaceAll(fmt.Sprint(lists), " ", ","), "[]")
-	return tx.measureRows(s, from, f, "SELECT v.n, v.vector FROM "+sqlite3.QuoteIdentifier(s.index.Members())+" AS m CROSS JOIN "+
-		sqlite3.QuoteIdentifier(s.index.Rows())+" AS v ON v.n = m.n WHERE m.list IN ("+numbers+") AND v.vector IS NOT NULL")
-}
-
-func (tx *Tx) measureRows(s nearestSearch, from vector.From, f *measured, text string, args ...any) error {
+// measureRest measures the vectors that are read from the file.
+func measureRest(s nearestSearch, from vector.From, f *measured, r restOf) error {
+	if !r.any {
+		return nil
+	}
 	v := make([]float32, 0, s.options.Dimensions)
 	f.numbers = f.numbers[:len(f.numbers):len(f.numbers)] // they may be those of the cache
-	return tx.onceTo("run query", text, func(row *sqlite3.Stmt) error {
+	return r.read(r.after, func(row *sqlite3.Stmt) error {
 		if v = vector.FromBytes(v[:0], row.ColumnRawBlob(1)); len(v) != s.options.Dimensions {
 			return damaged().In("run query", s.index.Rows())
 		}
 		f.numbers = append(f.numbers, row.ColumnInt64(0))
 		f.distances = append(f.distances, from.Raw(v, 0))
 		return nil
-	}, args...)
-}
-
-// ofLists measures the vectors in memory up to a number that belong to lists, and those whose lists are not known in memory. It reports false
-// if the lists in memory are of other centroids, or of a later state than the version: they lack what that no longer has.
-func (tx *Tx) ofLists(s nearestSearch, from vector.From, kept *cachedVectors, known knownState, token string, lists []int) (f measured, there bool, err error) {
-	if err := tx.loadLists(s, kept, known, token); err != nil {
-		return f, false, err
-	}
-	kept.mu.Lock()
-	if kept.trained != token || kept.listedAt > known.version {
-		kept.mu.Unlock()
-		return f, false, nil
-	}
-	set := kept.vectors.upTo(known.number)
-	var places [][]int32
-	for _, list := range lists {
-		places = append(places, kept.byList[list][:len(kept.byList[list]):len(kept.byList[list])])
-	}
-	listed := kept.listed
-	kept.mu.Unlock()
-	all := slices.Concat(places...)
-	for at := listed; at < len(set.numbers); at++ {
-		all = append(all, int32(at))
-	}
-	return set.measured(from, all), true, nil
-}
-
-// measured measures the vectors at some places, with all processors.
-func (s *vectorSet) measured(from vector.From, places []int32) measured {
-	places = slices.DeleteFunc(places, func(at int32) bool { return int(at) >= len(s.numbers) })
-	f := measured{numbers: make([]int64, len(places)), distances: make([]float64, len(places))}
-	vector.Parallel(len(places), func(first, last int) {
-		for i := first; i < last; i++ {
-			at := int(places[i])
-			f.numbers[i], f.distances[i] = s.numbers[at], from.Raw(s.at(at), s.norm(at))
-		}
 	})
-	return f
 }
 
-// loadLists reads which of the vectors in memory belong to which list.
-func (tx *Tx) loadLists(s nearestSearch, v *cachedVectors, known knownState, token string) error {
-	if tx.group != nil {
-		return nil
+// measureLists measures the vectors of lists. Only these are read into memory.
+func (tx *Tx) measureLists(s nearestSearch, from vector.From, state vectorState, t trainedState, lists []int) (f measured, err error) {
+	count := "SELECT count(*) FROM " + sqlite3.QuoteIdentifier(s.index.Members(t.slot)) + " WHERE list = ?"
+	if err := tx.alive(); err != nil {
+		return f, err
 	}
-	done, err := v.load(tx.ctx)
+	listed, _, err := tx.c.Prepare(s.index.Listed(t.slot))
 	if err != nil {
-		return err
+		return f, sqlFault(err, "run query", tx.db.path)
 	}
-	defer done()
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.trained != token {
-		all, err := tx.c.queries.Lists(s.index, token)
+	defer listed.Close()
+	var sets []vectorSet
+	var rests []restOf
+	for _, list := range lists {
+		n := func() (n int64, err error) {
+			err = tx.onceTo("run query", count, func(row *sqlite3.Stmt) error { n = row.ColumnInt64(0); return nil }, int64(list))
+			return n, err
+		}
+		read := func(after int64, row func(*sqlite3.Stmt) error) error {
+			return sqlFault(query(listed, row, int64(list), after), "run query", tx.db.path)
+		}
+		set, rest, err := tx.kept(s, cacheKey{state.token, t.token, list}, state, n, read)
 		if err != nil {
-			return err
+			return f, err
 		}
-		v.trained, v.byList, v.listed, v.listedAt = token, make([][]int32, all.Count()), 0, known.version
+		sets, rests = append(sets, set), append(rests, rest)
 	}
-	numbers := v.vectors.numbers[:v.vectors.count(known.number)]
-	at := v.listed
-	if at >= len(numbers) {
-		return nil
+	f = measureSets(from, sets)
+	for _, rest := range rests {
+		if err := measureRest(s, from, &f, rest); err != nil {
+			return f, err
+		}
 	}
-	err = tx.onceTo("run query", "SELECT n, list FROM "+sqlite3.QuoteIdentifier(s.index.Members())+" WHERE n >= ? ORDER BY n", func(row *sqlite3.Stmt) error {
-		n, list := row.ColumnInt64(0), row.ColumnInt(1)
-		for at < len(numbers) && numbers[at] < n { // it is gone
-			at++
-		}
-		if at < len(numbers) && numbers[at] == n && list >= 0 && list < len(v.byList) {
-			v.byList[list] = append(v.byList[list], int32(at))
-		}
-		return nil
-	}, numbers[at])
+	return f, nil
+}
+
+// measureAll measures all vectors of an index.
+func (tx *Tx) measureAll(s nearestSearch, from vector.From, state vectorState) (f measured, err error) {
+	set, rest, err := tx.kept(s, cacheKey{index: state.token}, state, func() (int64, error) { return state.live, nil }, tx.readAll(s))
 	if err != nil {
-		v.trained = ""
-		return err
+		return f, err
 	}
-	v.listed, v.listedAt = len(numbers), known.version
-	return nil
+	f = measured{numbers: set.numbers, distances: make([]float64, len(set.numbers))}
+	vector.Parallel(len(set.numbers), func(first, last int) { set.measureInto(f.distances, from, first, last) })
+	return f, measureRest(s, from, &f, rest)
 }

@@ -139,61 +139,34 @@ func (tx *Tx) measured(s nearestSearch, n *queries.Nearest) (f measured, err err
 	if err != nil {
 		return f, err
 	}
-	lists, token, err := tx.closest(s)
+	t, err := tx.trained(s.index)
 	if err != nil {
 		return f, err
 	}
-	n.Partial = lists != nil
-	if s.index.Lists && token == "" && tx.group == nil && state.live >= s.options.minTraining() {
+	lists, err := tx.closest(s, t)
+	if err != nil {
+		return f, err
+	}
+	if tx.group == nil && s.options.isDue(state, t) {
 		tx.db.trainer.ask(tx.db, s.of, s.record, state)
 	}
-	kept, known, err := tx.keptVectors(s, state)
-	there := kept != nil
-	if err == nil && there {
-		if lists == nil {
-			f = kept.measured(n.From, known.number)
-		} else {
-			f, there, err = tx.ofLists(s, n.From, kept, knownState{state.version, known.number}, token, lists)
-		}
+	if n.Partial = lists != nil; n.Partial {
+		return tx.measureLists(s, n.From, state, t, lists)
 	}
-	switch {
-	case err != nil:
-	case there && known.version < state.version:
-		err = tx.measureAfter(s, n.From, known.number, &f)
-	case !there && lists != nil:
-		err = tx.measureLists(s, n.From, lists, &f)
-	case !there:
-		err = tx.measureAfter(s, n.From, 0, &f)
-	}
-	return f, err
+	return tx.measureAll(s, n.From, state)
 }
 
 // closest returns the lists that an approximate search looks into, nil if it looks at all vectors.
-func (tx *Tx) closest(s nearestSearch) (lists []int, token string, err error) {
-	token, err = tx.trained(s.index)
-	if err != nil || token == "" {
-		return nil, "", err
+func (tx *Tx) closest(s nearestSearch, t trainedState) ([]int, error) {
+	if t.token == "" {
+		return nil, nil
 	}
-	all, err := tx.c.queries.Lists(s.index, token)
+	all, err := tx.c.queries.Lists(s.index, t.token)
 	if errors.Is(err, queries.ErrCentroids) { // until the index is repaired, a search looks at all vectors
-		return nil, token, nil
+		return nil, nil
 	}
 	if err != nil || s.probes >= all.Count() {
-		return nil, token, err
+		return nil, err
 	}
-	return all.Closest(s.target, s.probes), token, nil
-}
-
-// measured measures all vectors up to a number, with all processors.
-func (v *cachedVectors) measured(from vector.From, upTo int64) measured {
-	v.mu.Lock()
-	s := v.vectors.upTo(upTo)
-	v.mu.Unlock()
-	f := measured{numbers: s.numbers, distances: make([]float64, len(s.numbers))}
-	vector.Parallel(len(s.numbers), func(first, last int) {
-		for i := first; i < last; i++ {
-			f.distances[i] = from.Raw(s.at(i), s.norm(i))
-		}
-	})
-	return f
+	return all.Closest(s.target, s.probes), nil
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -18,8 +19,9 @@ import (
 // trainingRounds is how often the centroids move to the middle of their vectors.
 const trainingRounds = 5
 
-// trainIndex finds the centroids of an approximate index, and puts all vectors into lists, if the index has enough vectors and
-// no lists yet. So many goroutines work on it. Both are worked out beside other transactions; the lists are written in steps.
+// trainIndex finds the centroids of an approximate index, and puts all vectors into lists, if that is due. So many goroutines work
+// on it. Both are worked out beside other transactions; the lists are written in steps. Until the last one, searches go on with the
+// lists that there were.
 func (db *DB) trainIndex(ctx context.Context, c *Collection, i Index, workers int) error {
 	if i.Vector == nil || i.Vector.Centroids == 0 {
 		return nil
@@ -42,6 +44,7 @@ func (db *DB) trainIndex(ctx context.Context, c *Collection, i Index, workers in
 			return err
 		}
 	}
+	db.vectors.forgetOthers(t.of, t.token)
 	return nil
 }
 
@@ -54,8 +57,11 @@ type training struct {
 	batch      int
 	workers    int
 
-	token    string
-	lists    *vector.Lists // nil if there are none yet
+	of       string // the token of the index
+	token    string // of the centroids
+	slot     int
+	lists    *vector.Lists // nil if the centroids are to be found
+	size     int64         // vectors that there are when they are found
 	position int64         // up to which vectors have lists
 	done     bool          // or there is nothing to do
 
@@ -75,22 +81,35 @@ func (t *training) look(tx *Tx) error {
 	if t.done = !there; err != nil || t.done {
 		return err
 	}
-	err = tx.once(`SELECT token, centroids, position FROM `+sqlite3.QuoteIdentifier(t.x.Trained()), func(s *sqlite3.Stmt) error {
-		t.token, t.lists = s.ColumnText(0), queries.ParseLists(s.ColumnRawBlob(1))
-		t.position, t.done = s.ColumnInt64(2), s.ColumnType(2) == sqlite3.NULL
-		return nil
-	})
-	if err != nil || t.lists != nil {
-		return err
-	}
 	state, err := tx.vectorState(t.x)
 	if err != nil {
 		return err
 	}
-	if t.done = state.live < t.index.Vector.minTraining(); t.done {
+	now, err := tx.trained(t.x)
+	if err != nil {
+		return err
+	}
+	t.of = state.token
+	if t.done = !t.index.Vector.isDue(state, now); t.done {
 		return nil
 	}
+	if now.next != "" {
+		return t.resume(tx, now.next)
+	}
+	if now.token != "" {
+		t.slot = (now.slot + 1) % sql.Slots
+	}
 	return t.sample(tx, state.live)
+}
+
+// resume goes on with centroids that were found before.
+func (t *training) resume(tx *Tx, token string) error {
+	err := tx.once(`SELECT centroids, position, slot FROM `+sqlite3.QuoteIdentifier(t.x.Trained())+` WHERE token = ?`, func(s *sqlite3.Stmt) error {
+		t.token, t.lists, t.position, t.slot = token, queries.ParseLists(s.ColumnRawBlob(0)), s.ColumnInt64(1), s.ColumnInt(2)
+		return nil
+	}, token)
+	t.done = t.lists == nil // they are damaged, which a check finds
+	return err
 }
 
 // leastSample is how many bytes the vectors to train with may take, however few [Options].VectorCache allows.
@@ -100,6 +119,7 @@ const leastSample = 64 << 20
 func (t *training) sample(tx *Tx, live int64) error {
 	room := max(t.db.vectors.limit, leastSample) / int64(4*t.x.Dimensions)
 	wanted := min(live, t.index.Vector.maxTraining(), room)
+	t.size = live
 	seen, taken := int64(0), int64(0)
 	return tx.once(`SELECT vector FROM `+sqlite3.QuoteIdentifier(t.x.Rows())+` WHERE vector IS NOT NULL`, func(s *sqlite3.Stmt) error {
 		seen++
@@ -130,12 +150,15 @@ func (t *training) begin(ctx context.Context) error {
 			if err := tx.beginWrite(more); err != nil {
 				return err
 			}
-			err = tx.once(`INSERT INTO `+sqlite3.QuoteIdentifier(t.x.Trained())+` SELECT ?, ?, 0 WHERE NOT EXISTS (SELECT 1 FROM `+
-				sqlite3.QuoteIdentifier(t.x.Trained())+`)`, nil, token, blob)
-			if tx.c.Changes() > 0 { // nobody else has trained it meanwhile
-				t.token, t.lists = token, lists
+			now, err := tx.trained(t.x)
+			if err != nil || now.next != "" || now.token != "" && now.slot == t.slot { // somebody else has trained it meanwhile
+				return err
 			}
-			return err
+			t.token, t.lists = token, lists
+			return errors.Join(
+				tx.once(`DELETE FROM `+sqlite3.QuoteIdentifier(t.x.Members(t.slot)), nil),
+				tx.once(`INSERT INTO `+sqlite3.QuoteIdentifier(t.x.Trained())+` VALUES (?, ?, ?, 0, ?)`, nil, int64(t.slot), token, blob, t.size),
+			)
 		})
 	})
 }
@@ -179,7 +202,7 @@ func (t *training) enlist(tx *Tx, lists []int) error {
 	if err := tx.beginWrite(more); err != nil {
 		return err
 	}
-	insert := `INSERT INTO ` + sqlite3.QuoteIdentifier(t.x.Members()) + ` SELECT n, ?2 FROM ` + sqlite3.QuoteIdentifier(t.x.Rows()) +
+	insert := `INSERT INTO ` + sqlite3.QuoteIdentifier(t.x.Members(t.slot)) + ` SELECT n, ?2 FROM ` + sqlite3.QuoteIdentifier(t.x.Rows()) +
 		` WHERE n = ?1 AND vector IS NOT NULL ON CONFLICT DO NOTHING`
 	s, _, err := tx.c.Prepare(insert)
 	if err != nil {
@@ -192,8 +215,20 @@ func (t *training) enlist(tx *Tx, lists []int) error {
 		}
 		t.position = n
 	}
-	t.done = len(t.numbers) < t.batch
-	return tx.once(`UPDATE `+sqlite3.QuoteIdentifier(t.x.Trained())+` SET position = iif(?, NULL, ?)`, nil, t.done, t.position)
+	if t.done = len(t.numbers) < t.batch; t.done {
+		return t.finish(tx)
+	}
+	return tx.once(`UPDATE `+sqlite3.QuoteIdentifier(t.x.Trained())+` SET position = ? WHERE slot = ?`, nil, t.position, int64(t.slot))
+}
+
+// finish has searches use the new lists, and removes those before.
+func (t *training) finish(tx *Tx) error {
+	trained := sqlite3.QuoteIdentifier(t.x.Trained())
+	return errors.Join(
+		tx.once(`DELETE FROM `+trained+` WHERE slot <> ?`, nil, int64(t.slot)),
+		tx.once(`UPDATE `+trained+` SET position = NULL`, nil),
+		tx.once(`DELETE FROM `+sqlite3.QuoteIdentifier(t.x.Members((t.slot+1)%sql.Slots)), nil),
+	)
 }
 
 // trainer trains indexes that searches have found to have enough vectors. Its zero value is ready to use.

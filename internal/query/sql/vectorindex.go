@@ -10,9 +10,10 @@ import (
 // VectorIndex is an index of vectors: a table of the vectors of documents by the IDs of these. A vector that changes gets
 // another number, which no vector had before. So the vector of a number never changes, and can be kept in memory.
 //
-// A table of one row has a token that no other index has, a version that each change raises, and how many vectors there are.
-// With Lists, a further table tells to which list each vector belongs, once the centroids of the lists are known. With
-// Lazy the program sets the vectors, and a further table has the IDs of documents whose vectors it has to set.
+// A document whose value is no vector has a row without one. A table of one row has a token that no other index has, a version
+// that each change raises, how many vectors there are, and how many rows without one. With Lists, further tables tell to which
+// list each vector belongs, once the centroids of the lists are known. With Lazy the program sets the vectors, and a further table
+// has the IDs of documents whose vectors it has to set.
 type VectorIndex struct {
 	Name       string    // the names of its tables begin with it
 	Docs       string    // the table of the documents
@@ -24,17 +25,20 @@ type VectorIndex struct {
 }
 
 // VectorTriggerVersion changes with the text of [VectorIndex.Create].
-const VectorTriggerVersion = "3"
+const VectorTriggerVersion = "4"
 
 // Rows returns the table of the vectors: n, id and vector. That of a lazy index has a hash of what each vector was made of,
 // and may know that a document has no vector.
 func (x VectorIndex) Rows() string { return x.Name + " vectors" }
 
-// Members returns the table of the vectors' lists: n and list.
-func (x VectorIndex) Members() string { return x.Name + " members" }
+// Slots is how many divisions into lists an index may have: one that searches use, and one that is about to take its place.
+const Slots = 2
 
-// Trained returns the table of the centroids, which has a row once they are known: a token that no other centroids have, the
-// centroids, and the number up to which vectors have a list, NULL if all have one.
+// Members returns the table of the vectors' lists in a slot: n and list.
+func (x VectorIndex) Members(slot int) string { return fmt.Sprintf("%s members %d", x.Name, slot) }
+
+// Trained returns the table of the centroids: their slot, a token that no other centroids have, the centroids, the number up to
+// which vectors have a list, NULL if all have one, and how many vectors there were when they were found.
 func (x VectorIndex) Trained() string { return x.Name + " lists" }
 
 // State returns the table with the token, the version and the number of vectors.
@@ -43,7 +47,7 @@ func (x VectorIndex) State() string { return x.Name + " state" }
 // Waiting returns the table of the documents whose vectors a lazy index lacks.
 func (x VectorIndex) Waiting() string { return x.Name + " waiting" }
 
-func (x VectorIndex) byList() string { return x.Name + " list" }
+func (x VectorIndex) byList(slot int) string { return fmt.Sprintf("%s list %d", x.Name, slot) }
 
 func (x VectorIndex) triggers() []string {
 	names := []string{x.Name + " insert", x.Name + " update", x.Name + " delete", x.Name + " come", x.Name + " go"}
@@ -57,7 +61,10 @@ func (x VectorIndex) triggers() []string {
 func (x VectorIndex) Parts() []string {
 	names := append(x.triggers(), x.Rows(), x.State())
 	if x.Lists {
-		names = append(names, x.Members(), x.byList(), x.Trained())
+		names = append(names, x.Trained())
+		for slot := range Slots {
+			names = append(names, x.Members(slot), x.byList(slot))
+		}
 	}
 	if x.Lazy {
 		names = append(names, x.Waiting())
@@ -91,7 +98,7 @@ func (x VectorIndex) createRest() string {
 		when += x.source("OLD") + " IS NOT " + x.source("NEW")
 	}
 	insert, remove := x.Enter("NEW", "")+"; ", x.forget("OLD.id")
-	change := fmt.Sprintf("DELETE FROM %s WHERE id = OLD.id AND vector IS NOT (%s); ", identifier(x.Rows()), x.vectorOf("NEW"))
+	change := fmt.Sprintf("DELETE FROM %s WHERE id = OLD.id AND ifnull(vector, x'') IS NOT (%s); ", identifier(x.Rows()), x.vectorOf("NEW"))
 	if x.Lazy {
 		change = remove
 	}
@@ -112,33 +119,41 @@ func (x VectorIndex) CreateRows() string {
 
 func (x VectorIndex) createState() string {
 	names := x.triggers()
-	return fmt.Sprintf(`CREATE TABLE %[2]s (token TEXT NOT NULL, version INTEGER NOT NULL, live INTEGER NOT NULL);
-INSERT INTO %[2]s SELECT hex(randomblob(8)), 0, count(vector) FROM %[1]s;
-CREATE TRIGGER %[3]s AFTER INSERT ON %[1]s BEGIN UPDATE %[2]s SET version = version + 1, live = live + (NEW.vector IS NOT NULL); END;
-CREATE TRIGGER %[4]s AFTER DELETE ON %[1]s BEGIN UPDATE %[2]s SET version = version + 1, live = live - (OLD.vector IS NOT NULL); END;
+	return fmt.Sprintf(`CREATE TABLE %[2]s (token TEXT NOT NULL, version INTEGER NOT NULL, live INTEGER NOT NULL, empty INTEGER NOT NULL);
+INSERT INTO %[2]s SELECT hex(randomblob(8)), 0, count(vector), count(*) - count(vector) FROM %[1]s;
+CREATE TRIGGER %[3]s AFTER INSERT ON %[1]s BEGIN UPDATE %[2]s SET version = version + 1, live = live + (NEW.vector IS NOT NULL), empty = empty + (NEW.vector IS NULL); END;
+CREATE TRIGGER %[4]s AFTER DELETE ON %[1]s BEGIN UPDATE %[2]s SET version = version + 1, live = live - (OLD.vector IS NOT NULL), empty = empty - (OLD.vector IS NULL); END;
 `, identifier(x.Rows()), identifier(x.State()), identifier(names[3]), identifier(names[4]))
 }
 
 func (x VectorIndex) createLists() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "CREATE TABLE %s (slot INTEGER PRIMARY KEY, token TEXT NOT NULL, centroids BLOB NOT NULL, position INTEGER, size INTEGER NOT NULL);\n",
+		identifier(x.Trained()))
+	enlist, unlist := "", ""
+	for slot := range Slots {
+		members := identifier(x.Members(slot))
+		fmt.Fprintf(&b, "CREATE TABLE %[1]s (n INTEGER PRIMARY KEY, list INTEGER NOT NULL);\nCREATE INDEX %[2]s ON %[1]s (list);\n",
+			members, identifier(x.byList(slot)))
+		enlist += x.enlist(slot) + "; "
+		unlist += "DELETE FROM " + members + " WHERE n = OLD.n; "
+	}
 	names := x.triggers()
-	return fmt.Sprintf(`CREATE TABLE %[1]s (n INTEGER PRIMARY KEY, list INTEGER NOT NULL);
-CREATE INDEX %[2]s ON %[1]s (list);
-CREATE TABLE %[3]s (token TEXT NOT NULL, centroids BLOB NOT NULL, position INTEGER);
-CREATE TRIGGER %[4]s AFTER INSERT ON %[6]s BEGIN %[7]s; END;
-CREATE TRIGGER %[5]s AFTER DELETE ON %[6]s BEGIN DELETE FROM %[1]s WHERE n = OLD.n; END;
-`, identifier(x.Members()), identifier(x.byList()), identifier(x.Trained()), identifier(names[5]), identifier(names[6]),
-		identifier(x.Rows()), x.enlist("SELECT NEW.n AS n, NEW.vector AS vector"))
+	fmt.Fprintf(&b, "CREATE TRIGGER %s AFTER INSERT ON %s BEGIN %sEND;\n", identifier(names[5]), identifier(x.Rows()), enlist)
+	fmt.Fprintf(&b, "CREATE TRIGGER %s AFTER DELETE ON %s BEGIN %sEND;\n", identifier(names[6]), identifier(x.Rows()), unlist)
+	return b.String()
 }
 
-// enlist returns the SQL that puts vectors into their lists.
-func (x VectorIndex) enlist(rows string) string {
-	return fmt.Sprintf("INSERT INTO %s SELECT n, list FROM (SELECT v.n AS n, tandem_list(%s, t.token, v.vector) AS list FROM (%s) AS v, %s AS t WHERE v.vector IS NOT NULL LIMIT -1) WHERE list IS NOT NULL ON CONFLICT DO NOTHING",
-		identifier(x.Members()), quoted(x.Trained()), rows, identifier(x.Trained()))
+// enlist returns the SQL that puts the vector of NEW into its list of a slot, if that has centroids.
+func (x VectorIndex) enlist(slot int) string {
+	return fmt.Sprintf("INSERT INTO %s SELECT NEW.n, list FROM (SELECT tandem_list(%s, token, NEW.vector) AS list FROM %s WHERE slot = %d AND NEW.vector IS NOT NULL LIMIT -1) WHERE list IS NOT NULL ON CONFLICT DO NOTHING",
+		identifier(x.Members(slot)), quoted(x.Trained()), identifier(x.Trained()), slot)
 }
 
-// Enlist returns the SQL that puts the vectors with numbers above ?1 and up to ?2 into their lists.
-func (x VectorIndex) Enlist() string {
-	return x.enlist("SELECT n, vector FROM " + identifier(x.Rows()) + " WHERE n > ?1 AND n <= ?2")
+// Listed returns the SQL that reads the vectors of the list ?1 of a slot, with numbers above ?2, by these.
+func (x VectorIndex) Listed(slot int) string {
+	return fmt.Sprintf("SELECT v.n, v.vector FROM %s AS m CROSS JOIN %s AS v ON v.n = m.n WHERE m.list = ?1 AND m.n > ?2 AND v.vector IS NOT NULL ORDER BY m.n",
+		identifier(x.Members(slot)), identifier(x.Rows()))
 }
 
 // Drop returns the SQL that removes what Create has created.
@@ -153,7 +168,7 @@ func (x VectorIndex) dropRest() string {
 	for _, name := range x.triggers() {
 		b.WriteString("DROP TRIGGER IF EXISTS " + identifier(name) + "; ")
 	}
-	for _, name := range []string{x.Members(), x.Trained(), x.Waiting(), x.State()} {
+	for _, name := range []string{x.Members(0), x.Members(1), x.Trained(), x.Waiting(), x.State()} {
 		b.WriteString("DROP TABLE IF EXISTS " + identifier(name) + "; ")
 	}
 	return b.String()
@@ -173,7 +188,7 @@ func (x VectorIndex) Enter(doc, condition string) string {
 			identifier(x.Waiting()), doc, from, and(x.indexed(doc), condition), x.source(doc), identifier(x.Rows()))
 	}
 	// The LIMIT keeps SQLite from reading the vector twice.
-	return fmt.Sprintf("INSERT INTO %s (id, vector) SELECT id, vector FROM (SELECT %s.id AS id, %s AS vector%s WHERE %s LIMIT -1) WHERE vector IS NOT NULL ON CONFLICT DO NOTHING",
+	return fmt.Sprintf("INSERT INTO %s (id, vector) SELECT id, nullif(vector, x'') FROM (SELECT %s.id AS id, %s AS vector%s WHERE %s LIMIT -1) WHERE vector IS NOT NULL ON CONFLICT DO NOTHING",
 		identifier(x.Rows()), doc, x.vector(doc), from, and(x.indexed(doc), condition))
 }
 
@@ -193,7 +208,7 @@ func and(a, b string) string {
 	return a + " AND " + b
 }
 
-// vector returns the vector of a document, as a blob, or NULL.
+// vector returns the vector of a document, as a blob, which is empty for another value. It is NULL if there is no value.
 func (x VectorIndex) vector(doc string) string {
 	w := documentWriter(doc + ".")
 	if p, ok := x.Vector.(*plan.Property); ok && len(p.Path) > 0 {
@@ -221,7 +236,7 @@ func (x VectorIndex) Differs() string {
 	if x.Lazy {
 		return x.lazyDiffers()
 	}
-	return fmt.Sprintf("SELECT d.id FROM %s AS d WHERE (%s) IS NOT (SELECT vector FROM %s WHERE id = d.id)",
+	return fmt.Sprintf("SELECT d.id FROM %s AS d WHERE (%s) IS NOT (SELECT ifnull(vector, x'') FROM %s WHERE id = d.id)",
 		x.Docs, x.vectorOf("d"), identifier(x.Rows()))
 }
 
@@ -234,10 +249,11 @@ func (x VectorIndex) Strays() string {
 	return fmt.Sprintf("SELECT id FROM (%s) WHERE id NOT IN (SELECT id FROM %s)", rows, x.Docs)
 }
 
-// Unlisted returns the SQL that counts the vectors whose list is missing or, of the first 1000 ones, wrong.
-func (x VectorIndex) Unlisted() string {
-	return fmt.Sprintf(`SELECT count(*) FROM %[1]s AS v, %[2]s AS t LEFT JOIN %[3]s AS m ON m.n = v.n
-WHERE t.position IS NULL AND v.vector IS NOT NULL
+// Unlisted returns the SQL that counts the vectors whose list in a slot is missing or, of the first 1000 ones, wrong, and the entries
+// of lists without a vector.
+func (x VectorIndex) Unlisted(slot int) string {
+	return fmt.Sprintf(`SELECT (SELECT count(*) FROM %[3]s WHERE n NOT IN (SELECT n FROM %[1]s)) + count(*) FROM %[1]s AS v, %[2]s AS t LEFT JOIN %[3]s AS m ON m.n = v.n
+WHERE t.slot = %[5]d AND t.position IS NULL AND v.vector IS NOT NULL
 AND (m.n IS NULL OR v.n <= 1000 AND m.list IS NOT tandem_list(%[4]s, t.token, v.vector))`,
-		identifier(x.Rows()), identifier(x.Trained()), identifier(x.Members()), quoted(x.Trained()))
+		identifier(x.Rows()), identifier(x.Trained()), identifier(x.Members(slot)), quoted(x.Trained()), slot)
 }

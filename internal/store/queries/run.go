@@ -11,6 +11,7 @@ import (
 	"github.com/tandemdb/tandem/internal/query/function"
 	"github.com/tandemdb/tandem/internal/query/sql"
 	"github.com/tandemdb/tandem/internal/query/value"
+	"github.com/tandemdb/tandem/internal/query/vector"
 )
 
 // Runner runs queries on one connection.
@@ -25,10 +26,12 @@ type Runner struct {
 	grouped groupedRows
 	another bool // statement has to take the place of the last one, which has failed
 
-	fullText bool             // FTS5 is there
-	changed  map[string]bool  // the full-text indexes that have to follow changes
-	hits     []int64          // of the phrase that Totals counts, by column
-	lists    map[string]lists // the centroids of vector indexes, by their tables
+	fullText bool            // FTS5 is there
+	changed  map[string]bool // the full-text indexes that have to follow changes
+	hits     []int64         // of the phrase that Totals counts, by column
+
+	lists map[string]*vector.Lists // the centroids of vector indexes, by their tables and tokens
+	share func(token string, read func() (*vector.Lists, error)) (*vector.Lists, error)
 }
 
 // The bounds of the statements that a connection keeps.

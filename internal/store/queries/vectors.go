@@ -30,12 +30,6 @@ type Nearest struct {
 // errTooFew makes another statement take the place of one whose nearest vectors do not suffice.
 var errTooFew = errors.New("too few of the nearest documents fit")
 
-// lists has centroids that a connection has read, by a token that no others have.
-type lists struct {
-	token string
-	*vector.Lists
-}
-
 // lastVector is the vector that was read last. A trigger reads one several times.
 type lastVector struct {
 	text       []byte
@@ -45,11 +39,11 @@ type lastVector struct {
 
 // registerVectors registers what triggers of vector indexes and searches call.
 func (r *Runner) registerVectors(c *sqlite3.Conn, paths pathCache) error {
-	r.lists = map[string]lists{}
+	r.lists = map[string]*vector.Lists{}
 	var last lastVector
 	return errors.Join(
 		scalar(c, "tandem_vector_at", 3, func(ctx sqlite3.Context, a []sqlite3.Value) {
-			if text := paths.of(a[1]).Find(a[0].RawText()); text != nil {
+			if text := paths.of(a[1]).Find(a[0].RawText()); text != nil && string(text) != "null" {
 				giveVector(ctx, last.read(text, a[2].Int()))
 			}
 			if r.watch != nil {
@@ -57,10 +51,15 @@ func (r *Runner) registerVectors(c *sqlite3.Conn, paths pathCache) error {
 			}
 		}),
 		scalar(c, "tandem_vector", 2, func(ctx sqlite3.Context, a []sqlite3.Value) {
-			v, err := vector.Of(decode(a[0]), a[1].Int())
-			if err == nil {
-				ctx.ResultBlob(vector.AppendBytes(nil, v))
+			of := decode(a[0])
+			if of.Kind() == value.Missing || of.Kind() == value.Null {
+				return
 			}
+			var blob []byte
+			if v, err := vector.Of(of, a[1].Int()); err == nil {
+				blob = vector.AppendBytes(nil, v)
+			}
+			giveVector(ctx, blob)
 		}),
 		scalar(c, "tandem_distance", 2, distance),
 		scalar(c, "tandem_source", 1, func(ctx sqlite3.Context, a []sqlite3.Value) {
@@ -89,10 +88,13 @@ func SourceHash(json []byte) []byte {
 	return hash[:16]
 }
 
+// giveVector returns a vector, or an empty blob for what is none.
 func giveVector(ctx sqlite3.Context, blob []byte) {
-	if blob != nil {
-		ctx.ResultBlob(blob)
+	if blob == nil {
+		ctx.ResultZeroBlob(0)
+		return
 	}
+	ctx.ResultBlob(blob)
 }
 
 // mostRemembered bounds the text of a vector that is remembered, in bytes.
@@ -136,32 +138,51 @@ func (r *Runner) Lists(x sql.VectorIndex, token string) (*vector.Lists, error) {
 	return r.listsOf(x.Trained(), token)
 }
 
-// ForgetLists has the centroids of all indexes read again.
+// ForgetLists has the centroids of all indexes asked for again.
 func (r *Runner) ForgetLists() { clear(r.lists) }
 
+// ShareLists has the centroids come from a function, which may have those of a token, and else reads them. Connections can share
+// one.
+func (r *Runner) ShareLists(share func(token string, read func() (*vector.Lists, error)) (*vector.Lists, error)) {
+	r.share = share
+}
+
 // listsOf returns the centroids in a table, which have a token.
-func (r *Runner) listsOf(table, token string) (*vector.Lists, error) {
-	if l := r.lists[table]; l.token == token && l.Lists != nil {
-		return l.Lists, nil
+func (r *Runner) listsOf(table, token string) (found *vector.Lists, err error) {
+	at := table + "\x00" + token
+	if l := r.lists[at]; l != nil {
+		return l, nil
 	}
-	var read *vector.Lists
-	s, _, err := r.c.Prepare("SELECT centroids FROM " + sqlite3.QuoteIdentifier(table))
+	read := func() (*vector.Lists, error) { return r.readLists(table, token) }
+	if r.share == nil {
+		found, err = read()
+	} else {
+		found, err = r.share(token, read)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if s.Step() {
+	if len(r.lists) >= maxLists {
+		clear(r.lists)
+	}
+	r.lists[at] = found
+	return found, nil
+}
+
+func (r *Runner) readLists(table, token string) (read *vector.Lists, err error) {
+	s, _, err := r.c.Prepare("SELECT centroids FROM " + sqlite3.QuoteIdentifier(table) + " WHERE token = ?")
+	if err != nil {
+		return nil, err
+	}
+	if err = s.BindText(1, token); err == nil && s.Step() {
 		read = ParseLists(s.ColumnRawBlob(0))
 	}
-	if err := s.Close(); err != nil {
+	if err := errors.Join(err, s.Close()); err != nil {
 		return nil, err
 	}
 	if read == nil {
 		return nil, fmt.Errorf("%w in %q", ErrCentroids, table)
 	}
-	if len(r.lists) >= maxLists {
-		clear(r.lists)
-	}
-	r.lists[table] = lists{token, read}
 	return read, nil
 }
 
