@@ -110,7 +110,11 @@ microbench: ## run the Go benchmarks, or those that match BENCH
 
 .PHONY: bench-query
 bench-query: ## compare queries over 100,000 documents with SQL of SQLite's own that asks the same, full-text searches with plain FTS5, and searches of vectors with a scan, in five minutes
-	@go test -count=1 -run '^Test(Search|Vector)?Ratios$$' -v ./internal/store -ratios 100000 | grep -v INFO
+	@go test -count=1 -run '^Test(Search|Vector|RandomVector)?Ratios$$' -v ./internal/store -ratios 100000 | grep -v INFO
+
+.PHONY: bench-vectors
+bench-vectors: ## the part of bench-query that searches 100,000 vectors, in two minutes
+	@CGO_ENABLED=0 go test -count=1 -run '^Test(Random)?VectorRatios$$' -v ./internal/store -ratios 100000 | grep -v INFO
 
 .PHONY: bench-live
 bench-live: ## measure what live queries cost those who write, and how soon they tell of a change, in two minutes
