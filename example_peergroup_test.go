@@ -94,7 +94,10 @@ func ExampleOpenPeerGroup() {
 		if id, err := tandem.ParsePeerID("the text that the user has typed"); err == nil {
 			return group.Remove(ctx, id, tandem.RemoveOptions{}) // and all whom it has invited
 		}
-		fmt.Println(group.Authenticator() != nil, group.Warning())
+		if err := group.Rename(ctx, "kitchen"); err != nil {
+			return err
+		}
+		fmt.Println(group.DeviceName(), group.Authenticator() != nil, group.Warning())
 		mesh.Stop()
 		return group.Leave(ctx)
 	}

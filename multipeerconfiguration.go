@@ -11,6 +11,7 @@ import (
 	"github.com/tandemdb/tandem/internal/mesh"
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/transport"
 )
 
 // MultipeerReplicatorConfiguration says what a member of a mesh shares, with whom and where.
@@ -36,7 +37,8 @@ type MultipeerReplicatorConfiguration struct {
 	// share the same ones: two members sync those that both share. See [PeerInfo].
 	Collections []MultipeerCollectionConfiguration
 
-	// Name tells people which device this is. It may be empty, and is cut to 64 bytes.
+	// Name tells people which device this is, and is cut to 64 bytes. Empty means the name that the member
+	// has in its Group, see [PeerGroup.Rename], or none.
 	Name string
 
 	// Peers are addresses of members, host:port, that are tried for ever. One of them that answers is
@@ -55,6 +57,10 @@ type MultipeerReplicatorConfiguration struct {
 	// MaxLinks limits the neighbours at once, at least 3. Zero means 8. One more is accepted where the
 	// link is a peer's only way to the others.
 	MaxLinks int
+
+	// MaxBytesPerSecond bounds what this member sends to all others, and what it receives from them, at
+	// least 8,192. Zero means no bound.
+	MaxBytesPerSecond int
 
 	// Logger receives connections and refusals. At level Debug it logs each message of the protocol.
 	// Nil logs nothing.
@@ -105,6 +111,8 @@ func (c MultipeerReplicatorConfiguration) Validate() error {
 		"set Authenticator to MultipeerRoots of the group's authority", "nothing decides which peers belong to the group")
 	check(c.Identity == nil || len(c.Identity.Certificates()) > 0, "leave Identity nil for the anonymous one", "the identity is empty")
 	check(c.MaxLinks == 0 || c.MaxLinks >= 3, "leave MaxLinks 0 for 8", "%d links are too few, want 3 or more", c.MaxLinks)
+	check(c.MaxBytesPerSecond == 0 || c.MaxBytesPerSecond >= transport.MinPace,
+		"leave MaxBytesPerSecond 0 for no bound", "%d bytes a second are too few, want %d or more", c.MaxBytesPerSecond, transport.MinPace)
 	for _, address := range c.Peers {
 		check(mesh.IsAddress(address), "write host:port, such as 192.0.2.7:4984", "the address %q cannot be dialled", address)
 	}

@@ -1,10 +1,10 @@
 package tandem
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -204,6 +204,7 @@ func (run *meshRun) groupChanged() {
 		run.m.removed = err
 		run.m.mu.Unlock()
 	}
+	run.node.SetName(run.m.name())
 	run.tellOthers(nil, run.untold(g.removals.All()))
 	signalTo(run.removed)
 	run.notify()
@@ -294,28 +295,40 @@ func (run *meshRun) withInviter(known []mesh.Past) []mesh.Past {
 	return append(known, mesh.Past{ID: id, Addresses: g.row.At})
 }
 
-// noteMembers writes down the neighbours whose certificate was not written down in this run.
+// namesOfNeighbours returns what the neighbours call themselves.
+func (run *meshRun) namesOfNeighbours() map[mesh.ID]string {
+	names := make(map[mesh.ID]string)
+	for _, p := range run.node.Peers() {
+		if p.Linked {
+			names[p.ID] = mesh.CleanName(p.Name)
+		}
+	}
+	return names
+}
+
+// noteMembers writes down the neighbours whose certificate and name were not written down in this run.
 func (run *meshRun) noteMembers(noted map[PeerID]string) error {
 	g := run.m.cfg.Group
-	var fresh [][]*x509.Certificate
+	var fresh []memberRow
+	names := run.namesOfNeighbours()
 	for _, l := range run.node.Links() {
 		conn, ok := l.Conn.(*meshConn)
 		if !ok || len(conn.PeerCertificates()) > group.MaxChain {
 			continue
 		}
 		chain := conn.PeerCertificates()
-		if mark := Fingerprint(chain[0]); noted[conn.peer] != mark && len(noted) < maxPast {
+		name := cmp.Or(names[l.Peer()], mesh.CleanName(chain[0].Subject.CommonName))
+		if mark := Fingerprint(chain[0]) + name; noted[conn.peer] != mark && len(noted) < maxPast {
 			noted[conn.peer] = mark
-			fresh = append(fresh, chain)
+			fresh = append(fresh, memberRow{Name: name, Chain: group.DERs(chain), Seen: g.now().Unix()})
 		}
 	}
 	if len(fresh) == 0 {
 		return nil
 	}
 	return g.update(run.ctx, func(tx *store.Tx) error {
-		for _, chain := range fresh {
-			name := mesh.CleanName(chain[0].Subject.CommonName)
-			if err := g.writeMember(tx, memberRow{Name: name, Chain: group.DERs(chain), Seen: g.now().Unix()}); err != nil {
+		for _, row := range fresh {
+			if err := g.writeMember(tx, row); err != nil {
 				return err
 			}
 		}

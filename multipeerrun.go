@@ -27,6 +27,7 @@ type meshRun struct {
 	desk     *joinDesk // nil without a group that is joined by codes
 	server   *transport.Server
 	node     *mesh.Node
+	pace     *transport.Pace
 	product  string         // names this run to the others
 	changed  chan struct{}  // capacity 1
 	removed  chan struct{}  // capacity 1: some member may have been removed
@@ -84,6 +85,9 @@ func newMeshRun(m *MultipeerReplicator, id *TLSIdentity) (*meshRun, error) {
 		links: make(map[mesh.ID]*meshLink), invitations: make(map[string]InvitationState), told: make(map[[sha256.Size]byte]bool),
 		product: userAgent + " (" + rand.Text()[:16] + ")",
 	}
+	if most := m.cfg.MaxBytesPerSecond; most > 0 {
+		run.pace = transport.NewPace(most)
+	}
 	run.identity.Store(id)
 	run.ctx, run.cancel = context.WithCancel(context.Background())
 	if m.cfg.Group != nil {
@@ -103,6 +107,7 @@ func newMeshRun(m *MultipeerReplicator, id *TLSIdentity) (*meshRun, error) {
 		}),
 		Aside:     run.aside(),
 		Heartbeat: meshHeartbeat,
+		Pace:      run.pace,
 		Limits:    transport.Limits{Connections: meshConnections, PerAddress: meshPerAddress},
 		Product:   run.product,
 		Logger:    m.cfg.Logger,
@@ -117,7 +122,7 @@ func newMeshRun(m *MultipeerReplicator, id *TLSIdentity) (*meshRun, error) {
 		return nil, errors.Join(err, run.server.Close(run.ctx))
 	}
 	run.node = mesh.New(mesh.Config{
-		Self: mesh.ID(run.self), Name: m.cfg.Name, MaxLinks: m.cfg.MaxLinks, Addresses: run.addresses,
+		Self: mesh.ID(run.self), Name: m.name(), MaxLinks: m.cfg.MaxLinks, Addresses: run.addresses,
 		Hand: m.cfg.Peers, Known: run.withInviter(known), Dial: run.dial, Serve: run.serve, Changed: run.notify, Log: m.cfg.Logger,
 	})
 	return run, nil
@@ -253,6 +258,7 @@ func (run *meshRun) dial(ctx context.Context, address string) (mesh.Conn, error)
 		UserAgent:         run.product,
 		Proxy:             noProxy(),
 		Connect:           run.m.network.dialer(),
+		Pace:              run.pace,
 	})
 	if err != nil {
 		return nil, err

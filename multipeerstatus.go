@@ -127,6 +127,13 @@ func (m *MultipeerReplicator) Status() MultipeerStatus {
 	return s
 }
 
+func (m *MultipeerReplicator) name() string {
+	if m.cfg.Name == "" && m.cfg.Group != nil {
+		return m.cfg.Group.DeviceName()
+	}
+	return m.cfg.Name
+}
+
 // now is the time by which certificates are judged.
 func (m *MultipeerReplicator) now() time.Time {
 	if m.cfg.Group != nil {

@@ -1,6 +1,7 @@
 package tandem
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/hex"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/mesh"
 	"github.com/tandemdb/tandem/internal/mesh/group"
 	"github.com/tandemdb/tandem/internal/store"
 )
@@ -17,7 +19,7 @@ import (
 // MemberInfo is what this device knows of a member.
 type MemberInfo struct {
 	ID        PeerID
-	Name      string // as the inviter has written it; may be empty for one that was removed
+	Name      string // as it was invited, or as it has called itself since; may be empty for one that was removed
 	Self      bool   // this member
 	MayInvite bool
 	Inviter   PeerID    // who has signed its certificate; of the group's own key, it is not a member's
@@ -47,7 +49,7 @@ func (g *PeerGroup) Members(ctx context.Context) (all []MemberInfo, err error) {
 		return nil, err
 	}
 	if own := g.Identity(); !known[PeerIDOf(own.Leaf())] { // the process has ended that stored the key
-		add(memberRow{Name: own.Leaf().Subject.CommonName}, own.Certificates())
+		add(memberRow{Name: g.DeviceName()}, own.Certificates())
 	}
 	for _, r := range g.removals.All() {
 		if id := PeerID(r.Member()); !known[id] {
@@ -159,6 +161,39 @@ func (g *PeerGroup) certificateFor(ctx context.Context, peer PeerID) (cert *x509
 		return cert, err
 	}
 	return x509.ParseCertificate(issued)
+}
+
+// DeviceName returns what this member is called.
+func (g *PeerGroup) DeviceName() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return cmp.Or(g.row.Name, g.identity.Leaf().Subject.CommonName)
+}
+
+// Rename changes what this member is called, to a name of 1 to 64 bytes that can be shown on one line;
+// another one is [ErrInvalid]. A running member tells its neighbours within seconds, unless
+// [MultipeerReplicatorConfiguration].Name is set. The name in its certificate stays.
+func (g *PeerGroup) Rename(ctx context.Context, name string) error {
+	if name == "" || mesh.CleanName(name) != name {
+		return fault.Invalid.In("rename member", g.name).Says("%q is no name of a device", name).
+			Try("choose one of 1 to 64 bytes that can be shown on one line")
+	}
+	own := group.DERs(g.Identity().Certificates())
+	err := g.update(ctx, func(tx *store.Tx) error {
+		row, err := readJSON[groupRow](tx, groupSpace, g.name)
+		if err != nil || row == nil {
+			return err
+		}
+		row.Name = name
+		if err := writeJSON(tx, groupSpace, g.name, *row); err != nil {
+			return err
+		}
+		return g.writeMember(tx, memberRow{Name: name, Chain: own})
+	})
+	if err != nil {
+		return err
+	}
+	return g.reread(ctx)
 }
 
 // Leave ends this database's membership: its key is deleted. Stop the [MultipeerReplicator] first. The

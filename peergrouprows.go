@@ -37,6 +37,7 @@ type groupRow struct {
 	Founded bool     `json:"founded,omitempty"` // here
 	Inviter string   `json:"inviter,omitempty"` // its ID, hexadecimal
 	At      []string `json:"at,omitempty"`      // its addresses
+	Name    string   `json:"name,omitempty"`    // of this device; empty for that of its certificate
 	Leaving bool     `json:"leaving,omitempty"` // the keys are being deleted, and the rows after them
 }
 
@@ -131,9 +132,18 @@ func (g *PeerGroup) readChanges(tx *store.Tx) (int64, error) {
 	return n, nil
 }
 
-// reread reads the removals that other processes have written.
+// reread reads the removals that other processes have written, and the name of this device.
 func (g *PeerGroup) reread(ctx context.Context) error {
 	return g.db.view(ctx, func(tx *store.Tx) error {
+		row, err := readJSON[groupRow](tx, groupSpace, g.name)
+		if err != nil {
+			return err
+		}
+		if row != nil {
+			g.mu.Lock()
+			g.row.Name = row.Name
+			g.mu.Unlock()
+		}
 		return tx.Infos(removalSpace+g.name, func(_ string, text []byte) error {
 			r, err := group.ParseRemoval(g.name, g.root, text)
 			if err != nil {

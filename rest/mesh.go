@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -109,6 +110,7 @@ func getMesh(c *call) error {
 		shown.Troubles = append(shown.Troubles, meshTrouble{address, troubles[address]})
 	}
 	if g := cfg.Group; g != nil {
+		shown.Name = cmp.Or(cfg.Name, g.DeviceName())
 		shown.Group, shown.MayInvite = g.Name(), g.MayInvite()
 		list, err := g.Invitations(c.r.Context())
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +30,8 @@ type memberFlags struct {
 	name           string
 	noDiscovery    bool
 	maxLinks       int
+	maxRate        int // kB per second
+	every          time.Duration
 	asJSON         bool
 }
 
@@ -47,6 +50,8 @@ func newMesh(a *app) *cobra.Command {
 			"there to type a code, members prove themselves by certificates that an authority of the group\n" +
 			"has signed: make one with `tandem identity create LABEL --issuer CA --group NAME`, and name the\n" +
 			"authority's own certificate by --ca.\n\n" +
+			"With --every, the member is connected now and then alone, for at least ten seconds and until it is\n" +
+			"in sync, for up to a minute if it finds nobody. It answers for no codes meanwhile.\n\n" +
 			"On a terminal, mesh shows a table of the members; otherwise it prints a line for each that\n" +
 			"comes, goes or fails. With --json it prints one object per line: event (listening, peer,\n" +
 			"document or status) and what belongs to it.",
@@ -68,12 +73,12 @@ func newMesh(a *app) *cobra.Command {
 				return err
 			}
 			return a.withOptions(ctx, args[0], tandem.Options{}, func(db *tandem.Database) error {
-				return a.mesh(ctx, db, cfg, &f.memberFlags, memberHooks{})
+				return a.mesh(ctx, db, cfg, &f.memberFlags, f.hooks(a))
 			})
 		}),
 	}
 	f.add(c)
-	c.AddCommand(newMeshInvite(a), newMeshJoin(a), newMeshMembers(a), newMeshRemove(a), newMeshStatus(a), newMeshLeave(a))
+	c.AddCommand(newMeshInvite(a), newMeshJoin(a), newMeshMembers(a), newMeshRename(a), newMeshRemove(a), newMeshStatus(a), newMeshLeave(a))
 	return c
 }
 
@@ -90,7 +95,7 @@ func (a *app) meshAgain(ctx context.Context, path string, f *meshFlags) error {
 		if err != nil {
 			return err
 		}
-		return a.meshOf(ctx, db, g, &f.memberFlags, memberHooks{})
+		return a.meshOf(ctx, db, g, &f.memberFlags, f.hooks(a))
 	})
 }
 
@@ -100,6 +105,7 @@ func (f *meshFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.identity, "identity", "", "`label` of the member's TLS identity (see tandem identity), in a group with an authority")
 	flags.StringVar(&f.ca, "ca", "", "admit members with a certificate of one of the roots in this PEM `file`")
 	flags.BoolVar(&f.anyGroup, "any-of-authority", false, "admit them even if their certificates do not name the group")
+	flags.DurationVar(&f.every, "every", 0, "be connected once in this `time` alone, such as 15m, until all is in sync, to save the battery (default always)")
 	f.memberFlags.add(c)
 }
 
@@ -114,9 +120,10 @@ func (f *memberFlags) add(c *cobra.Command) {
 	flags.StringArrayVar(&f.peers, "peer", nil, "`host:port` of a member, tried for ever; repeatable")
 	flags.Uint16Var(&f.port, "port", 0, "TCP `port`; 0 chooses a free one")
 	flags.StringVar(&f.networkAddress, "interface", "", "IP `address` or name of the network interface (default all)")
-	flags.StringVar(&f.name, "name", "", "`name` of this device for the others (default that of its certificate)")
+	flags.StringVar(&f.name, "name", "", "`name` of this device for the others (default see tandem mesh rename)")
 	flags.BoolVar(&f.noDiscovery, "no-discovery", false, "do not look for members on the local network, nor be found there")
 	flags.IntVar(&f.maxLinks, "max-links", 0, "most `neighbours` at once (default 8)")
+	flags.IntVar(&f.maxRate, "max-rate", 0, "most `kB` per second that this member sends, and that it receives (default no limit)")
 	flags.BoolVar(&f.asJSON, "json", false, "one JSON object per line")
 	before(c, func() error { return checkCollections(f.collections...) })
 }
@@ -158,8 +165,8 @@ type memberHooks struct {
 func (a *app) meshOf(ctx context.Context, db *tandem.Database, g *tandem.PeerGroup, f *memberFlags, hooks memberHooks) error {
 	cfg := f.member(a)
 	cfg.Group = g
-	if cfg.Name == "" {
-		cfg.Name = g.Identity().Leaf().Subject.CommonName
+	if cfg.Name == g.DeviceName() {
+		cfg.Name = "" // so that it can be renamed while it runs
 	}
 	return a.mesh(ctx, db, cfg, f, hooks)
 }
@@ -168,7 +175,7 @@ func (a *app) meshOf(ctx context.Context, db *tandem.Database, g *tandem.PeerGro
 func (f *memberFlags) member(a *app) tandem.MultipeerReplicatorConfiguration {
 	return tandem.MultipeerReplicatorConfiguration{
 		Name: f.name, Peers: f.peers, DisableDiscovery: f.noDiscovery, Port: f.port,
-		NetworkInterface: f.networkAddress, MaxLinks: f.maxLinks, Logger: a.logger(),
+		NetworkInterface: f.networkAddress, MaxLinks: f.maxLinks, MaxBytesPerSecond: 1000 * f.maxRate, Logger: a.logger(),
 	}
 }
 

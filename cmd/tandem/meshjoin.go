@@ -93,7 +93,7 @@ func (a *app) join(ctx context.Context, db *tandem.Database, code string, f *joi
 		return err
 	}
 	a.tellCreated()
-	a.note("joined group %s as %s", oneLine(g.Name()), g.Identity().Leaf().Subject.CommonName)
+	a.note("joined group %s as %s", oneLine(g.Name()), g.DeviceName())
 	if off := g.ClockOff; off.Abs() > clockTolerance {
 		a.note("warning: this device's clock differs from the inviter's by %s: set it", off.Abs().Round(time.Minute))
 	}

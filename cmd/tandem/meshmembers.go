@@ -94,6 +94,23 @@ func remarksOn(m tandem.MemberInfo) (remarks []string) {
 	return remarks
 }
 
+func newMeshRename(a *app) *cobra.Command {
+	var group string
+	c := &cobra.Command{
+		Use:   "rename DB NAME",
+		Short: "Change what this device is called in a group",
+		Long: "rename changes what this device is called. A member that runs on the database tells the others\n" +
+			"within seconds, unless it was started with --name.",
+		Example: "  tandem mesh rename sales till7",
+		Args:    cobra.ExactArgs(2),
+		RunE: a.do(func(ctx context.Context, args []string) error {
+			return a.withGroup(ctx, args[0], group, func(g *tandem.PeerGroup) error { return g.Rename(ctx, args[1]) })
+		}),
+	}
+	addGroupFlag(c, &group)
+	return c
+}
+
 func newMeshRemove(a *app) *cobra.Command {
 	var group, issuedAfter string
 	c := &cobra.Command{
@@ -208,7 +225,7 @@ func (a *app) showGroup(ctx context.Context, g *tandem.PeerGroup, asJSON bool) e
 		HasGroupKey bool      `json:"hasGroupKey"`
 		Expires     time.Time `json:"expires"`
 		Removed     bool      `json:"removed"`
-	}{g.Name(), g.PeerID().String(), leaf.Subject.CommonName, g.MayInvite(), g.Founded(), leaf.NotAfter.UTC(), false}
+	}{g.Name(), g.PeerID().String(), g.DeviceName(), g.MayInvite(), g.Founded(), leaf.NotAfter.UTC(), false}
 	for _, m := range all {
 		facts.Removed = facts.Removed || m.Self && !m.Removed.IsZero()
 	}

@@ -89,7 +89,7 @@ func (f *serveMeshFlags) startMember(ctx context.Context, a *app, db *tandem.Dat
 		return err
 	}
 	cfg := tandem.MultipeerReplicatorConfiguration{
-		Group: g, Name: g.Identity().Leaf().Subject.CommonName, Peers: f.peers, Port: f.port, NetworkInterface: networkAddress, Logger: a.logger(),
+		Group: g, Peers: f.peers, Port: f.port, NetworkInterface: networkAddress, Logger: a.logger(),
 	}
 	for _, coll := range collections {
 		cfg.Collections = append(cfg.Collections, tandem.MultipeerCollectionConfiguration{Collection: coll})

@@ -170,6 +170,14 @@ func (n *Node) doLocked(ctx context.Context, a overlay.Action) {
 	}
 }
 
+// SetName changes what people call this peer, and tells the others.
+func (n *Node) SetName(name string) {
+	n.mu.Lock()
+	n.o.SetName(name)
+	n.mu.Unlock()
+	n.poke()
+}
+
 func (n *Node) poke() {
 	select {
 	case n.wake <- struct{}{}:

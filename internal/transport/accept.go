@@ -60,8 +60,9 @@ func (s *Server) pause(d time.Duration) bool {
 // serve serves one client from handshake to end. leave takes it off the list of clients that have
 // sent no request.
 func (s *Server) serve(tcp net.Conn, leave func()) {
-	defer tcp.Close()
 	limitUnsent(tcp)
+	tcp = s.cfg.Pace.of(tcp)
+	defer tcp.Close()
 	from := throttle.AddressOf(tcp.RemoteAddr())
 	nc, request, br := s.meet(tcp, from, leave)
 	if request == nil {

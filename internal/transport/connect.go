@@ -29,6 +29,7 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 		return nil, netFault(err)
 	}
 	limitUnsent(nc)
+	nc = d.cfg.Pace.of(nc)
 	stop := context.AfterFunc(ctx, func() { _ = nc.Close() })
 	defer stop()
 	if proxy != nil {

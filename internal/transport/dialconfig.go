@@ -46,6 +46,8 @@ type DialConfig struct {
 	// Connect, unless nil, opens connections in place of the system: NetworkInterface then has no
 	// effect.
 	Connect func(ctx context.Context, address string) (net.Conn, error)
+	// Pace bounds what this connection and others move. Nil bounds nothing.
+	Pace *Pace
 	// UserAgent names this program. Empty means "Tandem".
 	UserAgent string
 	// Proxy is an HTTP proxy to tunnel through: http://[user:password@]host[:port]. Nil uses the

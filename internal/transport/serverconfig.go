@@ -45,6 +45,8 @@ type ServerConfig struct {
 	// Listener, unless nil, is used in place of a port that is opened: Port and Interface then have no
 	// effect. Its address is a *net.TCPAddr.
 	Listener net.Listener
+	// Pace bounds what the clients that come by the port move, and others that have it. Nil bounds nothing.
+	Pace *Pace
 	// Certificate turns on TLS. Nil means clear text.
 	Certificate *tls.Certificate
 	// Authenticator decides which clients are accepted. Nil accepts everybody.

@@ -72,6 +72,15 @@ func New(cfg Config) *Overlay {
 	}
 }
 
+// SetName says what people call this peer.
+func (o *Overlay) SetName(name string) {
+	if name = CleanName(name); name != o.own.Name {
+		own := *o.own
+		own.Name = name
+		o.own, o.changed = &own, true
+	}
+}
+
 // SetAddresses says where others can reach this peer, best first.
 func (o *Overlay) SetAddresses(addresses []string) {
 	addresses = cleanAddresses(addresses)
