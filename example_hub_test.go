@@ -23,6 +23,18 @@ func ExampleEngine() {
 	fmt.Println("open:", db.Name())
 }
 
+// The pool of connections to the server is the place to look when a node is slow.
+func ExampleDatabase_NodeStatistics() {
+	tasks, remove := exampleTasks()
+	defer remove()
+	if s, ok := tasks.Database().NodeStatistics(); ok {
+		fmt.Println(s.BusyConnections, "of", s.MaxConnections, "connections are in use")
+	} else {
+		fmt.Println("a database in a folder has no server")
+	}
+	// Output: a database in a folder has no server
+}
+
 // A batch of many documents says which ones they are, so that they are read from the server at once.
 func ExampleBatch_Expect() {
 	coll, remove := exampleTasks()

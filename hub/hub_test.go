@@ -80,14 +80,7 @@ func node(t testing.TB, at string) (m member, endpoint string) {
 func device(t testing.TB, endpoint string) member {
 	t.Helper()
 	m := open(t, filepath.Join(t.TempDir(), "device"), tandem.Options{})
-	e, err := tandem.NewURLEndpoint(endpoint)
-	check(t, err)
-	r, err := tandem.NewReplicator(tandem.ReplicatorConfiguration{
-		Endpoint: e, Continuous: true, Collections: []tandem.CollectionConfiguration{{Collection: m.coll}},
-	})
-	check(t, err)
-	check(t, r.Start())
-	t.Cleanup(r.Close)
+	replicator(t, m, endpoint, true)
 	return m
 }
 
@@ -161,4 +154,68 @@ func TestARestoredBackupLosesNothingThatDevicesHave(t *testing.T) {
 	one.save(t, "before 1", 1000)
 	two.save(t, "before 2", 1000)
 	agree(t, 41, a, b, one, two)
+}
+
+// TestOneNodeReplicates starts the same replicator on two nodes: one runs it, and the other takes over.
+func TestOneNodeReplicates(t *testing.T) {
+	at := server(t).URL()
+	far := open(t, filepath.Join(t.TempDir(), "far"), tandem.Options{})
+	l, err := tandem.NewURLEndpointListener(tandem.URLEndpointListenerConfiguration{
+		Collections: []*tandem.Collection{far.coll}, DisableTLS: true, NetworkInterface: "127.0.0.1",
+	})
+	check(t, err)
+	check(t, l.Start())
+	t.Cleanup(l.Stop)
+	var nodes []member
+	var replicators []*tandem.Replicator
+	for range 2 {
+		m := open(t, at, tandem.Options{Engine: hub.PostgreSQL()})
+		nodes = append(nodes, m)
+		replicators = append(replicators, replicator(t, m, l.URLs()[0], true))
+	}
+	far.save(t, "far", 1)
+	nodes[0].save(t, "a", 1)
+	nodes[1].save(t, "b", 1)
+	agree(t, 3, far, nodes[0], nodes[1])
+	if n := l.Status().ConnectionCount; n != 1 {
+		t.Errorf("%d nodes replicate, want one", n)
+	}
+	running, waiting := 0, 1
+	if errors.Is(replicators[0].Status().Err, tandem.ErrBusy) {
+		running, waiting = 1, 0
+	}
+	once := replicator(t, nodes[waiting], l.URLs()[0], false)
+	_ = once.Wait(t.Context())
+	if err := once.Status().Err; !errors.Is(err, tandem.ErrBusy) {
+		t.Errorf("a replicator that another node runs ends with %v", err)
+	}
+	if err := replicators[waiting].Status().Err; !errors.Is(err, tandem.ErrBusy) {
+		t.Errorf("the replicator that waits says %v", err)
+	}
+	replicators[running].Close()
+	far.save(t, "later", 1)
+	nodes[running].save(t, "c", 1)
+	agree(t, 5, far, nodes[0], nodes[1])
+}
+
+func replicator(t testing.TB, m member, endpoint string, continuous bool) *tandem.Replicator {
+	t.Helper()
+	e, err := tandem.NewURLEndpoint(endpoint)
+	check(t, err)
+	r, err := tandem.NewReplicator(tandem.ReplicatorConfiguration{
+		Endpoint: e, Continuous: continuous, Collections: []tandem.CollectionConfiguration{{Collection: m.coll}},
+	})
+	check(t, err)
+	check(t, r.Start())
+	t.Cleanup(r.Close)
+	return r
+}
+
+func TestStatisticsOfANode(t *testing.T) {
+	m := open(t, server(t).URL(), tandem.Options{Engine: hub.PostgreSQL(hub.MaxConns(3))})
+	m.save(t, "a", 1)
+	s, ok := m.db.NodeStatistics()
+	if !ok || s.MaxConnections != 3 || s.Connections < 1 || s.Connections > 3 || s.Commits == 0 || s.Incarnation != 1 {
+		t.Errorf("got %+v, %v", s, ok)
+	}
 }

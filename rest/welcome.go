@@ -1,8 +1,10 @@
 package rest
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/tandemdb/tandem"
 )
@@ -36,10 +38,15 @@ func getPing(c *call) error {
 	return err
 }
 
+// readyTime bounds the answer of a database that is ready.
+const readyTime = 3 * time.Second
+
 // getReady says whether the storage of all databases answers.
 func getReady(c *call) error {
+	ctx, cancel := context.WithTimeout(c.r.Context(), readyTime)
+	defer cancel()
 	for _, name := range c.h.names {
-		if _, err := c.h.served[name].DefaultCollection(c.r.Context()); err != nil {
+		if _, err := c.h.served[name].DefaultCollection(ctx); err != nil {
 			c.log(slog.LevelWarn, "a database does not answer", "database", name, "error", err)
 			return refuse(http.StatusServiceUnavailable, "a database does not answer")
 		}

@@ -21,7 +21,7 @@ import (
 func (a *app) restConfiguration(s *restServer, dbs []*tandem.Database, f *serveFlags, listener *tandem.URLEndpointListener) (cfg rest.Configuration, err error) {
 	cfg = rest.Configuration{
 		Sync: listener, Log: a.log, Logger: a.logger(),
-		Hosts: append(hostsOf(listener), f.rest.hosts...), Page: f.rest.page, Metrics: metrics{listener},
+		Hosts: append(hostsOf(listener), f.rest.hosts...), Page: f.rest.page, Metrics: metrics{listener, dbs, &f.leaving},
 	}
 	if err := f.rest.openStatic(s, &cfg); err != nil {
 		return cfg, err

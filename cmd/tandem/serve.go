@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -34,6 +35,7 @@ type serveFlags struct {
 	drain          bool
 	rest           restFlags
 	mesh           serveMeshFlags
+	leaving        atomic.Bool // serve is at its end
 }
 
 func newServe(a *app) *cobra.Command {
@@ -77,7 +79,7 @@ func (f *serveFlags) add(c *cobra.Command) {
 	flags.BoolVar(&f.advertise, "advertise", false, "let peers on the local network find this one (tandem discover)")
 	flags.StringVar(&f.name, "name", "", "`name` to advertise (default database@host)")
 	flags.IntVar(&f.maxConnections, "max-connections", 0, "most `peers` at once (default 1000)")
-	flags.StringVar(&f.metrics, "metrics", "", "answer Prometheus at this `host:port`; without a host on this machine only")
+	flags.StringVar(&f.metrics, "metrics", "", "answer Prometheus, and load balancers at /_ready, at this `host:port`; without a host on this machine only")
 	flags.BoolVar(&f.drain, "drain", false, "at the end wait for peers that are replicating")
 	f.rest.add(c)
 	f.mesh.add(c)
@@ -122,7 +124,7 @@ func (a *app) serve(ctx context.Context, dbs []*tandem.Database, f *serveFlags) 
 	}
 	defer listener.Stop()
 	if f.metrics != "" {
-		url, stop, err := serveMetrics(ctx, f.metrics, listener)
+		url, stop, err := serveMetrics(ctx, f.metrics, metrics{listener, dbs, &f.leaving})
 		if err != nil {
 			return err
 		}
@@ -153,6 +155,7 @@ func (a *app) serve(ctx context.Context, dbs []*tandem.Database, f *serveFlags) 
 	if err := errors.Join(listener.Err(), server.failure()); err != nil {
 		return err
 	}
+	f.leaving.Store(true)
 	return a.stopServing(ctx, listener, f.drain)
 }
 

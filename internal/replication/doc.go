@@ -23,7 +23,7 @@
 // From top to bottom; a file uses what stands below it. internal/house checks that, and names the few
 // exceptions.
 //
-//	runner.go, asking.go                         keep a session going
+//	runner.go, runnerduty.go, asking.go           keep a session going
 //	explain.go                                   where a document stands, without a session
 //	active.go, meeting.go, passive.go            the roles: what one side does, and the other not
 //	session.go, dispatch.go, watch.go            one conversation

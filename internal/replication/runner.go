@@ -187,7 +187,7 @@ func (r *Runner) RetryNow() {
 func (r *Runner) loop(ctx context.Context) error {
 	for attempt := 1; ; attempt++ {
 		r.set(func(s *Status) { s.Activity, s.Attempt, s.NextRetry = Connecting, attempt, time.Time{} })
-		connected, err := r.attempt(ctx)
+		connected, err := r.cfg.onDuty(ctx, r.standBy, r.attempt)
 		r.cfg.StartedOver = errors.Is(err, ErrStartOver)
 		switch {
 		case ctx.Err() != nil:
@@ -211,6 +211,9 @@ func (r *Runner) loop(ctx context.Context) error {
 		}
 	}
 }
+
+// standBy says why the runner does nothing for now.
+func (r *Runner) standBy(err error) { r.set(func(s *Status) { s.Activity, s.Err = Offline, err }) }
 
 // attempt holds one session, after a session for due revisions if there are any. good means that
 // the connection was of use.

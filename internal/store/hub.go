@@ -32,6 +32,14 @@ func (db *DB) Reborn() <-chan struct{} {
 	return db.hub.reborn
 }
 
+// NodeStats counts what this node does with the engine; ok is false for a database in a folder.
+func (db *DB) NodeStats() (stats row.Stats, ok bool) {
+	if db.hub == nil {
+		return row.Stats{}, false
+	}
+	return db.hub.rows.Stats(), true
+}
+
 // renew closes the channel of [DB.Reborn].
 func (h *hub) renew() {
 	h.mu.Lock()

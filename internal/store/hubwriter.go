@@ -258,8 +258,3 @@ func (w *hubWriter) changed(g *hubGroup, due duties) []int64 {
 	}
 	return changed
 }
-
-// hasDuty reports whether this node does what one node does for all. In a folder every process does it.
-func (db *DB) hasDuty(ctx context.Context, duty string) bool {
-	return db.hub == nil || db.hub.rows.Lease(ctx, duty)
-}

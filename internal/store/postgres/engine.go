@@ -70,6 +70,7 @@ type life struct {
 	format      int
 	line        string       // an expression for the server's line: see lineOf
 	seen        atomic.Int64 // the commits of all nodes
+	commits     atomic.Int64 // of this node
 	incarnation atomic.Int64
 	adopting    sync.Mutex
 	reborn      chan struct{} // capacity 1: after a new incarnation

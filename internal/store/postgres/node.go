@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/tandemdb/tandem/internal/store/row"
 )
 
 // Leases. The server's clock alone counts.
@@ -116,4 +118,22 @@ func (db *database) Lease(ctx context.Context, duty string) bool {
 		WHERE duty.until < clock_timestamp() OR duty.node = excluded.node AND duty.epoch = excluded.epoch RETURNING 1`,
 		duty, now.number, now.epoch, leaseTime).Scan(&held)
 	return err == nil
+}
+
+// EndLease leaves a duty to other nodes at once.
+func (db *database) EndLease(ctx context.Context, duty string) {
+	ctx, cancel := context.WithTimeout(ctx, newsTime)
+	defer cancel()
+	now := db.node.lease()
+	_, _ = db.exec(ctx, `DELETE FROM @duty WHERE name = $1 AND node = $2 AND epoch = $3`, duty, now.number, now.epoch) // or it ends by itself
+}
+
+// Stats counts what the node does with the server.
+func (db *database) Stats() row.Stats {
+	pool := db.pool.Stat()
+	return row.Stats{
+		Connections: int(pool.TotalConns()), Busy: int(pool.AcquiredConns()), Most: int(pool.MaxConns()),
+		Waits: pool.EmptyAcquireCount(), Waited: pool.EmptyAcquireWaitTime(),
+		Commits: db.commits.Load(), Incarnation: db.incarnation.Load(),
+	}
 }

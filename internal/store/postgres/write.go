@@ -260,6 +260,7 @@ func (w *writer) Commit(b *row.Batch) error {
 	if err != nil {
 		return wrapped(err)
 	}
+	w.db.commits.Add(1)
 	w.db.raise(w.state.Commits)
 	w.db.sawSequences(b.Counters)
 	if w.dropped {

@@ -212,6 +212,15 @@ type Identity struct {
 	Versioning      string
 }
 
+// Stats are counts of a node.
+type Stats struct {
+	Connections, Busy, Most int           // of the pool: open, of these in use, and allowed
+	Waits                   int64         // for a free connection
+	Waited                  time.Duration // in all
+	Commits                 int64         // of this node
+	Incarnation             int64         // of the database
+}
+
 // Database is a database of an engine, open for one node. Its methods are safe for concurrent use.
 type Database interface {
 	// Name returns the name that peers and people know the database by.
@@ -231,6 +240,10 @@ type Database interface {
 	Watch(ctx context.Context, changed, reborn func())
 	// Lease reports whether this node holds, and renews, a duty that one node has at a time.
 	Lease(ctx context.Context, duty string) bool
+	// EndLease leaves a duty to other nodes.
+	EndLease(ctx context.Context, duty string)
+	// Stats counts what the node does with the engine.
+	Stats() Stats
 	Blobs
 	// Close gives up the node's lease and its connections.
 	Close()
