@@ -12,6 +12,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // inConflict makes two peers that have both edited each document since they were in sync.
@@ -233,7 +234,7 @@ func TestEditsInQuickSuccessionLeaveNoConflict(t *testing.T) {
 		l := connect(t, a, p, func(active *replication.Active, _ *replication.Passive) {
 			active.Continuous, active.Documents = true, log.add
 		})
-		for n := range 500 {
+		for n := range testsize.Pick(100, 500) {
 			a.put("doc", fmt.Sprintf(`{"a":%d}`, n))
 			p.put("doc", fmt.Sprintf(`{"p":%d}`, n))
 		}

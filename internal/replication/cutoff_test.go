@@ -38,7 +38,7 @@ func TestASessionThatIsStoppedAnywhereLeavesNoHalf(t *testing.T) {
 		t.Run(side, func(t *testing.T) {
 			t.Parallel()
 			eachKind(t, func(t *testing.T, v store.Versioning) {
-				for n := 1; stopAt(t, v, side, n); n += testsize.Pick(9, 1) {
+				for n := 1; stopAt(t, v, side, n); n += testsize.Pick(17, 1) {
 					if t.Failed() {
 						t.Fatalf("stopped in transaction %d", n)
 					}

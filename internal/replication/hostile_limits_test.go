@@ -17,6 +17,7 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // oddities are revisions that look strange, and are taken all the same. @ stands for a
@@ -124,6 +125,7 @@ func TestFloodOfRevisionsIsStored(t *testing.T) {
 
 // TestRevisionsWaitingForBlobsAreBounded sends many whose blobs never come.
 func TestRevisionsWaitingForBlobsAreBounded(t *testing.T) {
+	testsize.Whole(t)
 	p := newPeer(t, store.RevTrees)
 	asked := make(chan struct{}, 1_000)
 	s := meet(t, func(pipe blip.Pipe) *replication.Session {

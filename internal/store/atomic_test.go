@@ -45,7 +45,7 @@ func eachOperation(
 // ignores the error, as functions do that continue with the next document.
 func TestAnOperationThatIsCutOffLeavesNothing(t *testing.T) {
 	eachSound := testsize.Pick(8, 1) // a full check costs more than a comparison of all rows
-	eachOperation(t, allVersionings, func(t *testing.T, s *stage, run func(*store.Tx) error) {
+	eachOperation(t, testsize.Pick(bothVersionings[1:], allVersionings), func(t *testing.T, s *stage, run func(*store.Tx) error) {
 		before := dump(t, s.db)
 		for n := 2; ; n++ { // question 1 decides whether the transaction begins
 			ctx := &lateContext{Context: storetest.EndAt(background, n), s: s}

@@ -181,6 +181,7 @@ func commitsWhileCopying(t *testing.T, o store.Options) {
 
 // TestCommitsWaitForADiskThatIsTooSlow writes the log faster than it is copied.
 func TestCommitsWaitForADiskThatIsTooSlow(t *testing.T) {
+	testsize.Whole(t)
 	t.Parallel()
 	testsize.Bubble(t, func(t *testing.T) {
 		g := newGate(t)

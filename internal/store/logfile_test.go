@@ -46,14 +46,14 @@ func largePieces(t *testing.T, o store.Options) {
 
 // TestATransactionLargerThanTheCache writes pages to the log before the commit, and some of them anew:
 // SQLite then computes the checksums of the log anew, too. The power is cut after the commit.
-func TestATransactionLargerThanTheCache(t *testing.T) { atRest(t, largerThanTheCache) }
+func TestATransactionLargerThanTheCache(t *testing.T) {
+	testsize.Whole(t)
+	atRest(t, largerThanTheCache)
+}
 
 func largerThanTheCache(t *testing.T, o store.Options) {
 	for _, full := range []bool{false, true} {
 		t.Run(fmt.Sprintf("full sync %v", full), func(t *testing.T) {
-			if o.Secret != nil && !full {
-				testsize.Whole(t)
-			}
 			t.Parallel()
 			const documents = 1_000 // 10 MB
 			d, o := newDisk(t), o

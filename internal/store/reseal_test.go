@@ -154,7 +154,7 @@ func TestPowerCutsInAChange(t *testing.T) {
 	for name, secrets := range directions(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			by := testsize.Pick(37, 3)
+			by := testsize.Pick(97, 3)
 			if *cutAll || name == "change" { // the change has few steps
 				by = 1
 			}

@@ -11,11 +11,15 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/store/queries"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // The temporary files of a query have no name, and show what is sorted only if the database does too.
 func TestTemporaryFilesAreAsSecretAsTheDatabase(t *testing.T) {
 	atRest(t, func(t *testing.T, o store.Options) {
+		if o.Secret == nil {
+			testsize.Whole(t)
+		}
 		folder := t.TempDir()
 		t.Setenv("SQLITE_TMPDIR", folder)
 		db := textual(t, 40, 24_000, o)
