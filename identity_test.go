@@ -20,6 +20,7 @@ import (
 
 	"github.com/tandemdb/tandem"
 	"github.com/tandemdb/tandem/internal/identity"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // quickStore is a store of ours that derives keys in fewer rounds.
@@ -349,6 +350,7 @@ func TestPKCS12FilesAreImportedOrRefused(t *testing.T) {
 
 // I-16: one file with two entries, each found by its alias.
 func TestAnAliasChoosesAmongSeveralPKCS12Entries(t *testing.T) {
+	testsize.Whole(t)
 	path := filepath.Join(t.TempDir(), "two.p12")
 	file := tandem.PKCS12IdentityStore(path, "pw")
 	for _, name := range []string{"one", "two"} {

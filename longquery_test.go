@@ -7,11 +7,13 @@ import (
 	"testing"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // TestNoQueryTakesForever takes texts that could cost far more than their length. A mistake here does not fail the
 // test: it does not end.
 func TestNoQueryTakesForever(t *testing.T) {
+	testsize.Whole(t)
 	t.Parallel()
 	db := fruits(t)
 	repeat := strings.Repeat

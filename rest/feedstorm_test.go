@@ -31,7 +31,7 @@ func unlimited(cfg *rest.Configuration) {
 func TestReconnectStorm(t *testing.T) {
 	s := serve(t, unlimited)
 	const writers = 4
-	changes := testsize.Pick(300, 1000) // of each writer
+	changes := testsize.Pick(100, 1000) // of each writer
 	var all sync.WaitGroup
 	for i := range testsize.Pick(20, 100) {
 		all.Go(func() { s.followThroughCuts([]string{"sse", "continuous"}[i%2], writers, changes) })
@@ -134,10 +134,11 @@ func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
 // Clients that never read hold up neither the others nor Close, whatever is on its way to them.
 func TestStuckClientsHarmNobody(t *testing.T) {
 	s := serve(t, unlimited)
-	for range 10 {
+	stuck := testsize.Pick(3, 10)
+	for range stuck {
 		s.neverRead("/shop/_changes?feed=sse&include_docs=true")
 	}
-	s.awaitFeeds(10)
+	s.awaitFeeds(stuck)
 	f := s.listen("/shop/_changes?feed=sse&include_docs=true")
 	large := map[string]string{"text": strings.Repeat("x", 500_000)}
 	for i := range 40 { // 20 MB: more than the sockets take

@@ -16,14 +16,15 @@ import (
 
 // Rounds of all kinds of requests leave no more behind than the first ones did.
 func TestMemoryStaysFlat(t *testing.T) {
+	testsize.Whole(t)
 	s := serve(t, func(cfg *rest.Configuration) {
 		unlimited(cfg)
 		cfg.Databases[0].Queries = map[string]rest.NamedQuery{"all": {Text: "SELECT META().id FROM _"}}
 	})
 	c := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
-	w := &work{s: s, client: c, documents: testsize.Pick(300, 20_000), requests: testsize.Pick(20, 60)}
+	w := &work{s: s, client: c, documents: 20_000, requests: 60}
 	const warm = 5 // rounds that fill the ring which feeds read from
-	rounds := testsize.Pick(9, 13)
+	const rounds = 13
 	var after []uint64
 	for n := range rounds {
 		w.round(n)

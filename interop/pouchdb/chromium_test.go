@@ -17,11 +17,12 @@ import (
 // TestPouchDBInChromium serves the test's page and the example app from the server that they sync with, and
 // waits for the page's report, which is a document.
 func TestPouchDBInChromium(t *testing.T) {
+	testsize.Whole(t)
 	browser, err := exec.LookPath("chromium")
 	if err != nil {
 		skip(t, "there is no Chromium here")
 	}
-	count := testsize.Pick(200, 2_000) // the page of the example shows them all, anew with each change
+	count := 2_000 // the page of the example shows them all, anew with each change
 	app := appFolder(t)
 	root, err := os.OpenRoot(app)
 	check(t, err)
