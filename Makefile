@@ -120,6 +120,10 @@ bench-vectors: ## the part of bench-query that searches 100,000 vectors, in two 
 bench-live: ## measure what live queries cost those who write, and how soon they tell of a change, in two minutes
 	@CGO_ENABLED=0 go test -count=1 -run '^TestLiveFigures$$' -v . -livefigures 500ms | grep 'quer'
 
+.PHONY: bench-hub
+bench-hub: ## measure nodes over one PostgreSQL, with COPY into an equal table beside, in two minutes (BENCHFLAGS=-profiles=DIR: profiles of the nodes)
+	@CGO_ENABLED=0 go test -count=1 -timeout 30m -run '^TestFigures$$' -v ./hub -figures 100000 $(BENCHFLAGS) | grep -v INFO
+
 .PHONY: bench-rest
 bench-rest: ## measure requests to the REST server, its feeds and its page, and SQLite alone beside it, in two minutes
 	@CGO_ENABLED=0 go test -count=1 -run '^Test(Feed|Page)?Figures$$' ./rest -figures 3s -v | grep -E '/s|listener|settled|page of|overview'

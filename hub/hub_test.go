@@ -18,6 +18,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if at := os.Getenv(nodeVariable); at != "" {
+		os.Exit(nodeChild(at))
+	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
 		storetest.StopPostgres()
 		os.Exit(status)

@@ -23,12 +23,18 @@ type Postgres struct {
 	folder  string // "" of one that the environment names
 	bin     string
 	port    int
+	durable bool // it writes to the disk at each commit
 	base    url.URL
 	schemas atomic.Int64
 }
 
 // StartPostgres starts a server in a temporary folder, on a free port. The variable TANDEM_POSTGRES may name one that runs already: a URL without a schema.
-func StartPostgres() (*Postgres, error) {
+func StartPostgres() (*Postgres, error) { return startPostgres(false) }
+
+// StartDurablePostgres is StartPostgres for a server that writes to the disk at each commit, as those of users do.
+func StartDurablePostgres() (*Postgres, error) { return startPostgres(true) }
+
+func startPostgres(durable bool) (*Postgres, error) {
 	if text := os.Getenv("TANDEM_POSTGRES"); text != "" {
 		base, err := url.Parse(text)
 		if err != nil {
@@ -44,7 +50,7 @@ func StartPostgres() (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Postgres{folder: folder, bin: bin}
+	s := &Postgres{folder: folder, bin: bin, durable: durable}
 	if err := errors.Join(os.Chmod(folder, 0o755), give(folder)); err != nil {
 		return nil, err
 	}
@@ -67,7 +73,7 @@ func StartPostgres() (*Postgres, error) {
 
 // Resume starts the server again after Pause.
 func (s *Postgres) Resume() error {
-	options := fmt.Sprintf("-p %d -k %s -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200", s.port, s.folder)
+	options := fmt.Sprintf("-p %d -k %s -c listen_addresses=127.0.0.1 -c fsync=%t -c max_connections=200", s.port, s.folder, s.durable)
 	return s.run("pg_ctl", "-D", filepath.Join(s.folder, "data"), "-o", options, "-l", filepath.Join(s.folder, "log"), "-w", "start")
 }
 
