@@ -81,6 +81,7 @@ func (d *joinDesk) attach() {
 // work looks for invitations and removals until ctx ends, which ends the invitations, too.
 func (d *joinDesk) work(ctx context.Context) {
 	g := d.g
+	d.report(d.passOver(ctx))
 	d.report(d.begin(ctx))
 	d.report(d.refresh(ctx)) // so that those with an ended code are told so
 	ticker := time.NewTicker(lookEvery)
@@ -105,6 +106,19 @@ func (d *joinDesk) report(err error) {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		d.log.Warn("mesh: the group's records cannot be read or written", "group", d.g.name, "error", err)
 	}
+}
+
+// passOver notes the invitations that have ended before this run, of which listeners are not told.
+func (d *joinDesk) passOver(ctx context.Context) error {
+	return d.g.db.view(ctx, func(tx *store.Tx) error {
+		all, err := d.g.invitations(tx)
+		for _, row := range all {
+			if row.State != InvitationNew && row.State != InvitationOpen {
+				d.run.invitations[row.id] = row.State
+			}
+		}
+		return err
+	})
 }
 
 // begin says that this run answers, and ends what an earlier run has left.

@@ -2,6 +2,7 @@ package tandem
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -108,11 +109,17 @@ func (run *meshRun) ended(l *mesh.Link, link *meshLink, err error) {
 	if _, known := run.m.past[link.peer]; known || len(run.m.past) < maxPast {
 		run.m.past[link.peer] = past
 	}
-	if err != nil && !fault.IsTransient(err) {
+	if err != nil && !fault.IsTransient(err) && !saidGoodbye(err) {
 		run.m.lastErr = fmt.Errorf("sync with member %s: %w", link.peer, err)
 	}
 	run.m.mu.Unlock()
 	run.notify()
+}
+
+// saidGoodbye reports that the neighbour has ended the link in order: it stops, or has too many.
+func saidGoodbye(err error) bool {
+	var closed *blip.CloseError
+	return errors.As(err, &closed) && (closed.Code == 1000 || closed.Code == 1001)
 }
 
 // maxPast bounds the peers whose progress is kept.

@@ -94,9 +94,12 @@ const (
 
 // Invite makes a code for one device. A running [MultipeerReplicator] of the group on this database,
 // in this process or another one, answers for it within a second; without any, the code leads
-// nowhere. It fails with [ErrForbidden] if this member may not invite.
+// nowhere. It fails with [ErrForbidden] if this member may not invite, or was removed.
 func (g *PeerGroup) Invite(ctx context.Context, o InvitationOptions) (*Invitation, error) {
 	signer, err := g.signer()
+	if err == nil {
+		err = g.removedHere()
+	}
 	if err != nil {
 		return nil, err
 	}
