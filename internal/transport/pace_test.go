@@ -6,15 +6,16 @@ import (
 	"io"
 	"net"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // Two connections together keep to the pace, in each direction, and lose nothing.
 func TestConnectionsKeepToOnePace(t *testing.T) {
 	for name, receives := range map[string]bool{"sent": false, "received": true} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { //nolint:thelper // the test
+			testsize.Bubble(t, func(t *testing.T) {
 				const size, perSecond = 100_000, 20_000
 				pace := NewPace(perSecond)
 				text := bytes.Repeat([]byte("0123456789"), size/10)
@@ -54,7 +55,7 @@ func TestConnectionsKeepToOnePace(t *testing.T) {
 
 // A connection that is closed stops waiting for its turn.
 func TestAClosedConnectionDoesNotWait(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		paced := NewPace(1).of(ours)
 		go func() { _, _ = io.Copy(io.Discard, theirs) }()
