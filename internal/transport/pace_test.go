@@ -64,7 +64,7 @@ func TestAClosedConnectionDoesNotWait(t *testing.T) {
 			_, err := paced.Write(make([]byte, 1<<30))
 			ended <- err
 		}()
-		time.Sleep(time.Second)
+		time.Sleep(time.Second + time.Millisecond) // between two turns
 		_ = paced.Close()
 		if err := <-ended; !errors.Is(err, net.ErrClosed) {
 			t.Errorf("the write ends with %v", err)

@@ -50,7 +50,7 @@ func shapes() []shape {
 // TestNetworksOfBothGenerationsComeToRest plays random networks and holds them to the rates of the design.
 func TestNetworksOfBothGenerationsComeToRest(t *testing.T) {
 	t.Parallel()
-	seeds := testsize.Pick(300, 3000)
+	seeds := testsize.Pick(100, 3000)
 	if *simSeeds > 0 {
 		seeds = *simSeeds
 	}
