@@ -2,11 +2,14 @@ package replication_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/replication"
+	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/revision/both"
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/testsize"
 )
@@ -53,6 +56,57 @@ func TestOursSayThatTheyHaveNothingToPush(t *testing.T) {
 		b.put("a", `{"n":1}`)
 		if got := took(t, a, b); got >= 2*time.Second || len(a.contents()) != 1 {
 			t.Errorf("it waits for %v, and has %v", got, a.contents())
+		}
+	})
+}
+
+// A client may want a revision by the alias that we announce, late. It is told that there is none: it would wait.
+func TestAWantedAliasIsAnsweredThoughAllElseIsDone(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
+		ours := newPeerInBubble(t, store.Both)
+		if err := ours.db.NoteMet(t.Context(), store.Third); err != nil {
+			t.Fatal(err)
+		}
+		ours.put("d", `{"n":1}`)
+		var alias, now revision.ID
+		if err := ours.db.Update(t.Context(), func(tx *store.Tx) error {
+			d, err := tx.Head(ours.coll, "d")
+			if err != nil {
+				return err
+			}
+			alias, now = d.TreeID(), both.Embed(5, d.Rev.ID)
+			return tx.Learn(ours.coll, "d", now, 0)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		told := make(chan string, 2)
+		cfg := replication.Passive{
+			Common:      replication.Common{DB: ours.db, Protocol: replication.CBMobile3, ReplyTimeout: patience, Log: testLog(t)},
+			Collections: []*store.Collection{ours.coll},
+		}
+		s := meet(t, func(pipe blip.Pipe) *replication.Session { return replication.NewPassive(pipe, cfg) }, func(r *blip.Request) {
+			switch {
+			case r.Profile() == "norev":
+				told <- r.Properties.Value("rev")
+			case r.Profile() == "changes" && strings.Contains(string(r.Body), string(now)):
+				r.Reply(&blip.Message{Body: fmt.Appendf(nil, `[["%s"]]`, alias)})
+			case r.Profile() == "changes" && strings.Contains(string(r.Body), string(alias)):
+				time.AfterFunc(time.Second, func() { r.Reply(&blip.Message{Body: []byte(`[[]]`)}) })
+			case !r.NoReply:
+				r.Reply(&blip.Message{})
+			}
+		})
+		s.mustAsk("[{}]", "getCollections", "", oneCollection)
+		s.mustAsk("", "subChanges", "collection=0", "")
+		for _, want := range []revision.ID{now, alias} {
+			select {
+			case got := <-told:
+				if got != string(want) {
+					t.Errorf("told that there is no %s, want %s", got, want)
+				}
+			case <-time.After(time.Minute):
+				t.Fatalf("not told that there is no %s", want)
+			}
 		}
 	})
 }

@@ -38,8 +38,15 @@ func (p *pusher) remoteMoved(id string) { p.notice(func() { p.box.Moved(id) }) }
 // peerHas says that the peer has announced our revision or an older one.
 func (p *pusher) peerHas(n news) { p.notice(func() { p.box.PeerHas(n.ID, n.ours, n.Rev.ID) }) }
 
-// remind announces our revision of a document once more.
-func (p *pusher) remind(id string) { p.notice(func() { p.box.Remind(id) }) }
+// remind announces our revision of a document once more. A one-shot push goes on to the last change: that may be
+// the document's.
+func (p *pusher) remind(id string) {
+	p.post(p.inbox, func() error {
+		p.box.Remind(id)
+		_, err := p.extend(p.c.s.work)
+		return err
+	})
+}
 
 // pullMet says that the pull has met the peer's revision of a document without storing it.
 func (p *pusher) pullMet(id string) { p.notice(func() { p.box.Met(id) }) }

@@ -35,6 +35,7 @@ type pusher struct {
 	counted  outbox.Counts // the outbox's counts that the collection's counters include
 	unread   uint64        // changes that the feed has yet to give
 	accepted bool          // the peer has answered an announcement
+	aliases  int           // announced aliases without an answer
 }
 
 func newPusher(c *collection, side pushSide, opts pushOptions) *pusher {
@@ -61,7 +62,10 @@ func (p *pusher) begin(ctx context.Context) error {
 		Batch: batch, Announcements: announcementsInWork, Wanted: 3 * changesPerBatch,
 		Revs: sendRevs, Bytes: sendBytes, UnansweredRevs: revsAwaiting, UnansweredBytes: revBytesAwaiting,
 		Attempts: maxResolveAttempts,
-	}, outbox.Selection{IDs: p.opts.docIDs, LiveOnly: p.opts.liveOnly, Fresh: outbox.Sequence(fresh)})
+	}, outbox.Selection{
+		IDs: p.opts.docIDs, LiveOnly: p.opts.liveOnly, Fresh: outbox.Sequence(fresh),
+		After: outbox.Sequence(p.feed.cursor),
+	})
 	if _, err = p.extend(ctx); err != nil {
 		return err
 	}
@@ -132,7 +136,7 @@ func (p *pusher) push(ctx context.Context) error {
 			return nil
 		case err != nil:
 			return err
-		case p.box.CaughtUp() && !p.opts.continuous && p.box.Idle():
+		case p.box.CaughtUp() && !p.opts.continuous && p.hasNothingToDo():
 			return nil // the feed is finished; the peer may subscribe again
 		}
 		select {
@@ -186,9 +190,11 @@ func (p *pusher) work(ctx context.Context) error {
 	if err := p.countUnmet(ctx); err != nil {
 		return err
 	}
-	p.setIdle(p.box.Idle())
+	p.setIdle(p.hasNothingToDo())
 	return nil
 }
+
+func (p *pusher) hasNothingToDo() bool { return p.box.Idle() && p.aliases == 0 }
 
 // setIdle publishes whether the push has work.
 func (p *pusher) setIdle(idle bool) {

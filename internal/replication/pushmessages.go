@@ -57,14 +57,20 @@ func (p *pusher) announceAlias(it *outbox.Item, alias revision.ID) error {
 	named := *it
 	named.Rev = revision.Rev{ID: alias}
 	m.Body = append(p.side.appendEntry([]byte{'['}, &named), ']')
+	p.aliases++
 	return p.say(m, func(reply *blip.Reply, err error) {
-		if err != nil {
-			return
-		}
-		if answers, err := wire.ParseAnswers(reply.Body, 1); err == nil && answers[0].Send { // it has just lost it
-			named.Asked = alias
-			_ = p.say(p.composer.noRev(&named, &withheld{404, "the document was changed", nil}).message, nil)
-		}
+		p.inbox.put(func() error {
+			p.aliases--
+			if err != nil {
+				return nil
+			}
+			answers, err := wire.ParseAnswers(reply.Body, 1)
+			if err != nil || !answers[0].Send {
+				return nil //nolint:nilerr // the peer has it by this name, and whatever it says is fine
+			}
+			named.Asked = alias // it has just lost it
+			return p.say(p.composer.noRev(&named, &withheld{404, "the document was changed", nil}).message, nil)
+		})
 	})
 }
 

@@ -31,7 +31,11 @@ func (w *world) event() {
 	case n < 93:
 		w.peerEdits(d)
 	case n < 97:
-		if w.offers {
+		if w.offers && w.chance(4) {
+			w.note("remind of %s", d.id)
+			w.reminded[d.id] = true
+			w.box.Remind(d.id)
+		} else if w.offers {
 			w.receive(d)
 		} else if w.pulls {
 			w.pull(d)

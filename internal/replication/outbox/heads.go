@@ -35,6 +35,7 @@ func (o *Outbox) Changed(head Head, passes Filter) {
 // changes.
 func (o *Outbox) Reached(through Sequence, exhausted bool) {
 	o.ledger.LookedAt(through)
+	o.reached = through
 	if o.exhausted = exhausted; exhausted {
 		o.echo.age()
 	}
@@ -63,6 +64,10 @@ func (o *Outbox) Looked(it *Item, head *Head, passes Filter) {
 
 // renew updates the item to head, if head is for the peer.
 func (o *Outbox) renew(it *Item, head Head, passes Filter) {
+	if it.news.reminds && head.Sequence > o.reached {
+		o.drop(it) // the feed brings it, in its turn
+		return
+	}
 	theirs := it.news.about(head)
 	chosen := o.chosen
 	if it.news.reminds {
@@ -192,7 +197,8 @@ func (o *Outbox) PeerHas(id string, ours, theirs revision.ID) {
 }
 
 // Remind announces the head of a document to a peer whose revision was refused. The peer may have heard of the
-// head before.
+// head before. A change that the feed has yet to bring is left to the feed: the checkpoint of a peer that heard of
+// it before its turn would pass over the changes between.
 func (o *Outbox) Remind(id string) {
 	if last := o.newest[id]; last == nil {
 		o.enter(&Item{Head: Head{ID: id}, news: news{reminds: true}}, Noted)

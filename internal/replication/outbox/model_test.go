@@ -91,10 +91,12 @@ func (w *world) session(plant plant, length int) {
 		role = outbox.Offers{Continuous: true}
 	}
 	w.chosen.Fresh, w.cursor, w.target = w.last, w.ledger.begin(), true
+	w.chosen.After = w.cursor
 	w.announced, w.sent, w.marking, w.caughtUp = nil, nil, nil, false
 	w.asked, w.forbidden = make(map[*outbox.Item]bool), make(map[*outbox.Item]int)
 	w.told, w.toldItems = make(map[outbox.Sequence]outbox.End), make(map[*outbox.Item]bool)
 	w.isDelta = make(map[*outbox.Item]bool)
+	w.shown, w.front, w.reminded = make(map[outbox.Sequence]bool), 0, make(map[string]bool)
 	w.box = plant(outbox.New(role, w.ledger, w.limits, w.chosen), w)
 	w.note("session: offers %v, pulls %v, strict %v, benign %v, from %d", w.offers, w.pulls, w.strict, w.benign, w.cursor)
 	for range length {

@@ -19,6 +19,7 @@ type Outbox struct {
 	answers   int       // announcements without an answer
 	unreplied int       // bytes of revisions without a reply
 	marking   bool      // a Mark has not been answered
+	reached   Sequence  // the feed has been read up to here
 	exhausted bool      // the last read reached the end of the feed
 	paused    bool      // see Pause
 	caughtUp  bool      // the peer has been told that it is caught up
@@ -41,6 +42,7 @@ type Selection struct {
 	IDs      map[string]bool // nil means all documents
 	LiveOnly bool            // skip tombstones up to Fresh
 	Fresh    Sequence        // the last sequence before this session
+	After    Sequence        // the feed begins after it
 }
 
 // Ledger tracks sequences. A sequence is complete when the peer has its revision, has refused it
@@ -93,7 +95,7 @@ type Counts struct {
 func New(role Role, ledger Ledger, limits Limits, chosen Selection) *Outbox {
 	return &Outbox{
 		register: register{ledger: ledger, newest: make(map[string]*Item), held: make(map[*Item]struct{})},
-		role:     role, limits: limits, chosen: chosen,
+		role:     role, limits: limits, chosen: chosen, reached: chosen.After,
 		echo: newEchoes(role),
 	}
 }

@@ -27,6 +27,7 @@ type box interface {
 	Refeed()
 	Moved(id string)
 	Met(id string)
+	Remind(id string)
 	PeerHas(id string, ours, theirs revision.ID)
 	Received(id string, rev revision.ID)
 	PutBack(items []*outbox.Item)
@@ -142,6 +143,9 @@ type world struct {
 	sent      []*outbox.Item
 	marking   []*outbox.Item
 	caughtUp  bool
+	shown     map[outbox.Sequence]bool // announced in this session
+	front     outbox.Sequence          // the last one of these
+	reminded  map[string]bool          // documents that may be announced again
 
 	asked     map[*outbox.Item]bool // the peer wants it, and has not got it
 	isDelta   map[*outbox.Item]bool
@@ -375,6 +379,7 @@ func (w *world) announce(items []*outbox.Item) {
 				w.fail("%s is announced at %d while %d is under way", it.ID, it.Sequence, other.Sequence)
 			}
 		}
+		w.checkOrder(it)
 		if it.Conflicted || w.document(it.ID).seq == it.Sequence && it.Rev.ID != w.document(it.ID).is.id() {
 			w.fail("%s is announced at %d as %s", it.ID, it.Sequence, it.Rev.ID)
 		}
@@ -383,6 +388,21 @@ func (w *world) announce(items []*outbox.Item) {
 	if len(w.announced) > w.limits.Announcements {
 		w.fail("%d announcements are not answered", len(w.announced))
 	}
+}
+
+// checkOrder objects to an announcement before its turn to a peer that subscribes: the peer's checkpoint passes over
+// what it has not heard of by then.
+func (w *world) checkOrder(it *outbox.Item) {
+	if !w.offers {
+		return
+	}
+	switch {
+	case it.Sequence > w.cursor:
+		w.fail("%s is announced at %d, and the feed has come to %d", it.ID, it.Sequence, w.cursor)
+	case it.Sequence < w.front && !w.shown[it.Sequence] && !w.reminded[it.ID]:
+		w.fail("%s is announced at %d, after %d", it.ID, it.Sequence, w.front)
+	}
+	w.shown[it.Sequence], w.front = true, max(w.front, it.Sequence)
 }
 
 // underWay returns what the peer has not answered or not got.
