@@ -22,6 +22,14 @@ func Receive(local Rev, localDeleted bool, remoteKnown ID, incoming Rev) Order {
 	return Conflict
 }
 
+// IsAfterEncoded reports whether local is an encoded tree ID, and incoming has seen a later one. For Couchbase
+// Lite 4, incoming then is newer. [Compare] finds a conflict instead, since the two may come from different branches.
+// A client that pushes incoming has decided by its own rule, and would push in vain for ever.
+func IsAfterEncoded(local, incoming Rev) bool {
+	return local.ID.Source() == LegacySource && incoming.ID.IsVersion() && !local.Contains(incoming.ID) &&
+		incoming.timeOf(LegacySource) > local.ID.Time()
+}
+
 // IsUpgradeOf reports whether incoming is only another name of a revision that local descends from.
 // A Sync Gateway gives each document that it received as a tree revision a version of its own, and
 // sends that version with the tree ID as its first ancestor. The content is the same. Taken for an

@@ -79,6 +79,32 @@ func TestWantedAsksForWhatMayBeNew(t *testing.T) {
 	}
 }
 
+// Couchbase Lite 4 orders encoded tree IDs of all branches, and goes by that.
+func TestAVersionOverALaterEncodedTreeIDComesAfterAnEarlierOne(t *testing.T) {
+	two, three := revision.ID("2-b").Encoded(), revision.ID("3-c").Encoded()
+	for name, x := range map[string]struct {
+		local, incoming revision.Rev
+		want            bool
+	}{
+		"over a later one":         {vector(two), vector(a1, three), true},
+		"over an earlier one":      {vector(three), vector(a1, two), false},
+		"over none":                {vector(two), vector(a1, b1), false},
+		"each has seen the other":  {vector(two, a1), vector(a1, three), false},
+		"a tree revision":          {tree("2-b"), vector(a1, three), false},
+		"over a version":           {vector(b1, two), vector(a1, three), false},
+		"over the same":            {vector(two), vector(a1, two), false},
+		"the later tree ID itself": {vector(two), vector(three), true},
+		"the earlier one":          {vector(three), vector(two), false},
+		"over the greater of two":  {vector(revision.ID("3-a").Encoded()), vector(a1, three), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := revision.IsAfterEncoded(x.local, x.incoming); got != x.want {
+				t.Errorf("IsAfterEncoded(%v, %v) = %t, want %t", x.local, x.incoming, got, x.want)
+			}
+		})
+	}
+}
+
 // A Sync Gateway's version of a tree revision is that revision. Its first ancestor names it.
 func TestAGatewaysVersionOfAnAncestorIsOlder(t *testing.T) {
 	for name, x := range map[string]struct {

@@ -166,6 +166,7 @@ func (tx *Tx) receiveOver(c *Collection, next *Document, in Incoming) (Outcome, 
 		return tx.receiveBoth(c, head, next, in)
 	}
 	order := receivedOrder(head, next, in.Remote)
+	refuses := in.Remote == 0 || in.RefuseConflict
 	if order == revision.Conflict {
 		merge, err := tx.sameMerge(c, head, next)
 		if err != nil {
@@ -174,6 +175,9 @@ func (tx *Tx) receiveOver(c *Collection, next *Document, in Incoming) (Outcome, 
 		if merge != nil {
 			return Stored, tx.storeSameMerge(c, merge, next, in.Remote)
 		}
+		if refuses && revision.IsAfterEncoded(head.Rev, next.Rev) {
+			order = revision.Newer
+		}
 	}
 	switch order {
 	case revision.Newer:
@@ -181,7 +185,7 @@ func (tx *Tx) receiveOver(c *Collection, next *Document, in Incoming) (Outcome, 
 	case revision.Same, revision.Older:
 		return AlreadyKnown, tx.acknowledge(c, head, in.Remote, in.Rev)
 	default:
-		if in.Remote == 0 || in.RefuseConflict {
+		if refuses {
 			return 0, fault.Conflict.In("receive document", in.ID).
 				Says("revision %s is in conflict with %s", in.Rev.ID, head.Rev.ID)
 		}

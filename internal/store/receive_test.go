@@ -38,6 +38,41 @@ func remote(t testing.TB, db *store.DB, url string) (r store.Remote) {
 	return r
 }
 
+// A client that pushes goes by the order of encoded tree IDs, and would push in vain. Whoever pulls resolves the
+// conflict.
+func TestAPushOverALaterEncodedTreeIDIsTaken(t *testing.T) {
+	local, theirs := rev(t, "2bb00000000@Revision+Tree+Encoding", ""),
+		rev(t, "18a3f2c1d5e10000@AbCdEf0123456789+/abcA", "3cc00000000@Revision+Tree+Encoding")
+	for name, x := range map[string]struct {
+		first, then revision.Rev
+		pulls       bool
+		want        store.Outcome
+		refused     bool
+	}{
+		"pushed":           {local, theirs, false, store.Stored, false},
+		"pulled":           {local, theirs, true, store.Conflicted, false},
+		"the other way on": {rev(t, "4dd00000000@Revision+Tree+Encoding", ""), theirs, false, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := open(t, store.Options{})
+			c := defaults(t, db)
+			in := store.Incoming{ID: "a", Rev: x.first, Body: []byte(`{"n":1}`)}
+			if _, err := receive(db, c, in); err != nil {
+				t.Fatal(err)
+			}
+			in.Rev, in.Body = x.then, []byte(`{"n":2}`)
+			if x.pulls {
+				in.Remote = remote(t, db, "ws://peer/db")
+			}
+			got, err := receive(db, c, in)
+			if got != x.want || errors.Is(err, fault.Conflict) != x.refused {
+				t.Errorf("got %v, %v, want %v, refused %t", got, err, x.want, x.refused)
+			}
+			sound(t, db)
+		})
+	}
+}
+
 // A push's answer may be noted after a pull has brought a later revision.
 func TestMarkTakenKeepsWhatIsNewer(t *testing.T) {
 	pushed, pulled := rev(t, "1-aa", ""), rev(t, "2-bb", "1-aa")
