@@ -138,6 +138,10 @@ bench-mesh: ## print the figures of meshes with their bounds: members in one pro
 converge: ## let SEEDS random meshes of peers converge
 	@go test -count=1 -timeout 30m ./internal/replication/converge -converge.seeds $(SEEDS)
 
+.PHONY: fleet
+fleet: ## let SEEDS random networks of both generations come to rest, of each of eleven shapes
+	@go test -count=1 -timeout 0 ./internal/replication/fleet -fleet.seeds $(SEEDS)
+
 .PHONY: model
 model: ## play STEPS random steps of a push against its model
 	@go test -count=1 -timeout 30m ./internal/replication/outbox -outbox.steps $(STEPS)
