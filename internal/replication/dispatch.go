@@ -12,7 +12,7 @@ import (
 // handle passes an incoming request to its handler. It runs on the connection's reader, so no
 // handler may block for long.
 func (s *Session) handle(req *blip.Request) {
-	if s.traced {
+	if s.traced() {
 		s.trace("received", req.Properties, req.Body)
 	}
 	if err := s.dispatch(req); err != nil {

@@ -58,7 +58,6 @@ func newEngine(common Common, closeCode int) *engine {
 func (e *engine) begin(ctx context.Context) {
 	e.work, e.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	e.life, e.over = e.work, e.work
-	e.traced = e.log.Enabled(ctx, slog.LevelDebug)
 }
 
 // endWith cancels the session's goroutines; err is the cause.

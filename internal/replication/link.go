@@ -11,15 +11,17 @@ import (
 
 // link is the connection with a log of its messages.
 type link struct {
-	conn   *blip.Conn
-	log    *slog.Logger
-	traced bool            // the log level includes messages
-	life   context.Context //nolint:containedctx // spans Run: for the log
+	conn *blip.Conn
+	log  *slog.Logger
+	life context.Context //nolint:containedctx // spans Run: for the log
 }
+
+// traced reports whether the log takes messages now.
+func (l *link) traced() bool { return l.log.Enabled(l.life, slog.LevelDebug) }
 
 // send sends a message, and logs the message and its reply.
 func (l *link) send(m *blip.Message, replied func(*blip.Reply, error)) error {
-	if !l.traced {
+	if !l.traced() {
 		return l.conn.Send(m, replied)
 	}
 	l.trace("sent", m.Properties, m.Body)
@@ -37,7 +39,7 @@ func (l *link) send(m *blip.Message, replied func(*blip.Reply, error)) error {
 
 // call is send that waits for the reply.
 func (l *link) call(ctx context.Context, m *blip.Message) (*blip.Reply, error) {
-	if !l.traced {
+	if !l.traced() {
 		return l.conn.Call(ctx, m)
 	}
 	l.trace("sent", m.Properties, m.Body)
