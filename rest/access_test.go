@@ -113,6 +113,9 @@ var everyEndpoint = []struct {
 	{"GET /_identities", "", [5]int{401, 403, 403, 501, 403}},
 	{"POST /_identities", `{"label":"x"}`, [5]int{401, 403, 403, 501, 403}},
 	{"POST /_page_link", "", [5]int{401, 501, 501, 501, 501}},
+	{"POST /_replicate/9/push", "{}", [5]int{401, 403, 404, 404, 403}},
+	{"GET /_log/level", "", [5]int{401, 403, 403, 501, 403}},
+	{"PUT /_log/level", "{}", [5]int{401, 403, 403, 501, 403}},
 	{"GET /_log", "", [5]int{401, 403, 403, 501, 403}},
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,7 +12,8 @@ import (
 const logRecords = 2000
 
 // Log is a [slog.Handler] that keeps the last 2,000 records from level Info, for GET /_log, and passes
-// all of them on. Make it with [NewLog]; its methods are safe for concurrent use.
+// all of them on. PUT /_log/level has it keep those of level Debug, too, for a while. Make it with
+// [NewLog]; its methods are safe for concurrent use.
 type Log struct {
 	next slog.Handler // nil for none
 	ring *logRing
@@ -30,12 +32,19 @@ func (l *Log) To(next slog.Handler) *Log { return &Log{next: next, ring: l.ring}
 
 // Enabled implements [slog.Handler].
 func (l *Log) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= slog.LevelInfo || l.next != nil && l.next.Enabled(ctx, level)
+	return l.keeps(level) || l.next != nil && l.next.Enabled(ctx, level)
+}
+
+// keeps reports whether records of a level are kept.
+func (l *Log) keeps(level slog.Level) bool {
+	return level >= slog.LevelInfo || level >= slog.LevelDebug && !l.ring.debugging().IsZero()
 }
 
 // Handle implements [slog.Handler].
 func (l *Log) Handle(ctx context.Context, r slog.Record) error {
-	l.ring.add(l.record(r))
+	if l.keeps(r.Level) {
+		l.ring.add(l.record(r))
+	}
 	if l.next == nil || !l.next.Enabled(ctx, r.Level) {
 		return nil
 	}
@@ -123,6 +132,8 @@ func shortened(text string) string {
 
 // logRing keeps the last records.
 type logRing struct {
+	debug atomic.Int64 // until when those of level Debug are kept, in Unix nanoseconds; 0 for not at all
+
 	mu      sync.Mutex // guards the following
 	records [logRecords]logRecord
 	next    uint64        // the number of the next record; they count up from 0
@@ -151,3 +162,15 @@ func (l *logRing) since(number uint64) (records []logRecord, next uint64, more <
 	}
 	return records, l.next, l.added
 }
+
+// debugging returns until when debug records are kept; the zero time if they are not.
+func (l *logRing) debugging() time.Time {
+	until := l.debug.Load()
+	if until == 0 || time.Now().UnixNano() >= until {
+		return time.Time{}
+	}
+	return time.Unix(0, until).UTC()
+}
+
+// debugFor keeps debug records from now on.
+func (l *logRing) debugFor(d time.Duration) { l.debug.Store(time.Now().Add(d).UnixNano()) }

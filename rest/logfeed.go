@@ -10,13 +10,63 @@ import (
 func logRoutes() []route {
 	return []route{
 		{method: "GET", pattern: "/_log", needs: admin, do: getLog, lasting: true},
+		{method: "GET", pattern: "/_log/level", needs: admin, do: getLogLevel},
+		{method: "PUT", pattern: "/_log/level", needs: admin, do: putLogLevel},
 	}
+}
+
+// keptLog returns the log that the server keeps.
+func (c *call) keptLog() (*Log, error) {
+	if c.h.cfg.Log == nil {
+		return nil, refuse(http.StatusNotImplemented, "this server keeps no log")
+	}
+	return c.h.cfg.Log, nil
+}
+
+// logLevel says until when debug records are kept.
+type logLevel struct {
+	Until *time.Time `json:"debug_until,omitempty"`
+}
+
+func getLogLevel(c *call) error {
+	l, err := c.keptLog()
+	if err != nil {
+		return err
+	}
+	var answer logLevel
+	if until := l.ring.debugging(); !until.IsZero() {
+		answer.Until = &until
+	}
+	return c.answer(http.StatusOK, answer)
+}
+
+// longestDebug is for how long debug records are kept at most: they push others out.
+const longestDebug = 60 // minutes
+
+func putLogLevel(c *call) error {
+	l, err := c.keptLog()
+	if err != nil {
+		return err
+	}
+	var wanted struct {
+		Minutes *int `json:"minutes"`
+	}
+	if err := c.decode(&wanted); err != nil {
+		return err
+	}
+	if wanted.Minutes == nil || *wanted.Minutes < 0 || *wanted.Minutes > longestDebug {
+		return refuse(http.StatusBadRequest, "minutes has to be a number from 0 to %d", longestDebug)
+	}
+	l.ring.debugFor(time.Duration(*wanted.Minutes) * time.Minute)
+	c.audit(auditAdmin, "debug_minutes", *wanted.Minutes)
+	return getLogLevel(c)
 }
 
 // getLog streams the records that are kept, and then each one as it comes.
 func getLog(c *call) error {
-	if c.h.cfg.Log == nil {
-		return refuse(http.StatusNotImplemented, "this server keeps no log")
+	kept, err := c.keptLog()
+	if err != nil {
+		return err
 	}
 	var lowest slog.Level
 	if text := c.param("level"); text != "" {
@@ -26,7 +76,6 @@ func getLog(c *call) error {
 	}
 	follow := true
 	if c.has("follow") {
-		var err error
 		if follow, err = c.flag("follow"); err != nil {
 			return err
 		}
@@ -38,14 +87,14 @@ func getLog(c *call) error {
 	if c.r.Method == http.MethodHead {
 		return nil
 	}
-	return c.followLog(lowest, follow)
+	return c.followLog(kept, lowest, follow)
 }
 
-func (c *call) followLog(lowest slog.Level, follow bool) error {
+func (c *call) followLog(kept *Log, lowest slog.Level, follow bool) error {
 	beat := time.NewTicker(accessInterval)
 	defer beat.Stop()
 	for number := uint64(0); ; {
-		records, next, more := c.h.cfg.Log.ring.since(number)
+		records, next, more := kept.ring.since(number)
 		if err := c.writeLog(records, next-uint64(len(records)), lowest); err != nil || !follow {
 			return nil //nolint:nilerr // the client has left
 		}

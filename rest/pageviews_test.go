@@ -184,6 +184,53 @@ func TestTheLogIsDownloaded(t *testing.T) {
 	}
 }
 
+func TestDebugRecordsAreKeptForAWhile(t *testing.T) {
+	log := rest.NewLog(nil)
+	logger := slog.New(log)
+	s := servePage(t, func(cfg *rest.Configuration) { cfg.Log, cfg.Logger = log, logger })
+	v := visitAs(t, s, "ann")
+	logger.Debug("before")
+	v.shows(v.get("log"), "Keep debug records")
+	v.shows(v.post("log", "minutes", "many"), "this is no number of minutes", "from 1 to 60")
+	v.shows(v.post("log", "minutes", "61"), "minutes has to be a number from 0 to 60")
+	got := v.post("log", "minutes", "10")
+	v.shows(got, "Debug records, too, are kept until", "No longer")
+	logger.Debug("meanwhile")
+	if got = v.get("log?level=debug"); strings.Contains(got.html, "before") {
+		t.Error("a record from before is shown")
+	}
+	v.shows(got, "meanwhile", "DEBUG")
+	v.post("log", "minutes", "0")
+	logger.Debug("afterwards")
+	if got = v.get("log?level=debug"); strings.Contains(got.html, "afterwards") {
+		t.Error("a record from afterwards is shown")
+	}
+	v.shows(got, "meanwhile", "Keep debug records")
+	bob := visitAs(t, s, "bob")
+	bob.shows(bob.post("log", "minutes", "10"), "needs the role admin")
+}
+
+func TestADocumentIsPushedByThePage(t *testing.T) {
+	p := newPeer(t)
+	s := servePage(t, nil)
+	v := visitAs(t, s, "ann")
+	v.put("a/b", `{"n":1}`)
+	v.shows(v.post("replications", "do", "begin", "database", "shop", "direction", "push", "peer", p.url, "user", "sue", "password", "sesame"), p.url)
+	eventually(t, "the first push", func() bool { _, err := p.coll.Document(t.Context(), "a/b"); return err == nil })
+	eventually(t, "the end of the replication", func() bool { return strings.Contains(v.get("replications").html, "Stopped") })
+	v.put("a/b", `{"n":2}`)
+	v.shows(v.get("sync/shop/a%2Fb"), "Push it now", "to "+p.url, "pending")
+	v.shows(v.post("sync/shop/a%2Fb", "do", "push", "n", "1"), "The peer has this revision now.", "synced")
+	v.shows(v.post("sync/shop/a%2Fb", "do", "push", "n", "1"), "The peer has this revision already.")
+	if doc, err := p.coll.Document(t.Context(), "a/b"); err != nil || string(doc.Body()) != `{"n":2}` {
+		t.Errorf("the peer has %v, %v", doc, err)
+	}
+	v.shows(v.post("sync/shop/a%2Fb", "do", "push", "n", "9"), "there is no task 9")
+	if got := visitAs(t, s, "bob").get("sync/shop/a%2Fb"); strings.Contains(got.html, "Push it now") {
+		t.Error("a user without the role replicate is offered a push")
+	}
+}
+
 func TestDocumentsOfDotsHaveViews(t *testing.T) {
 	v := visitAs(t, servePage(t, nil), "ann")
 	for _, id := range []string{".", "..", "..;", ".;"} {

@@ -18,6 +18,7 @@ func replicateRoutes() []route {
 		{method: "POST", pattern: "/_replicate/_test", needs: replicates, do: testReplication},
 		{method: "GET", pattern: "/_replicate/{n}", needs: replicates, do: getReplication},
 		{method: "DELETE", pattern: "/_replicate/{n}", needs: replicates, do: deleteReplication},
+		{method: "POST", pattern: "/_replicate/{n}/push", needs: replicates, do: pushOne},
 		{method: "POST", pattern: "/_replicate/{n}/{action}", needs: replicates, do: postReplicationAction},
 	}
 }

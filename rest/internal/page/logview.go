@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -16,6 +17,7 @@ import (
 type logView struct {
 	Level   string
 	Records []logRecord
+	Debug   time.Time // until when debug records are kept; zero if they are not
 }
 
 type logRecord struct {
@@ -43,6 +45,13 @@ func showLog(l *look) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	var level struct {
+		Until time.Time `json:"debug_until"`
+	}
+	if err := l.get(&level, "/_log/level"); err != nil {
+		return nil, err
+	}
+	v.Debug = level.Until
 	for _, line := range lines {
 		var r logRecord
 		if json.Unmarshal(line, &r) == nil {
@@ -52,6 +61,22 @@ func showLog(l *look) (any, error) {
 	slices.Reverse(v.Records)
 	v.Records = v.Records[:min(len(v.Records), recordsShown)]
 	return v, nil
+}
+
+// keepDebug has the server keep debug records for some minutes, or no longer.
+func keepDebug(l *look) (string, error) {
+	minutes, err := strconv.Atoi(l.form.Get("minutes"))
+	if err != nil {
+		return "", &Problem{Status: http.StatusBadRequest, Reason: "this is no number of minutes", Hint: "write a number from 1 to 60"}
+	}
+	body := strconv.AppendInt([]byte(`{"minutes":`), int64(minutes), 10)
+	if err := l.send(nil, Request{Method: http.MethodPut, Path: "/_log/level", Body: append(body, '}')}); err != nil {
+		return "", err
+	}
+	if minutes == 0 {
+		return "/_tandem/log", nil
+	}
+	return "/_tandem/log?level=debug", nil
 }
 
 // logMost bounds the log: a record has up to some kB.
@@ -87,7 +112,7 @@ func downloadLog(w http.ResponseWriter, r *http.Request, v Visit) {
 // levelOf returns the least level of records to show.
 func levelOf(r *http.Request) string {
 	switch level := r.URL.Query().Get("level"); level {
-	case "warn", "error":
+	case "debug", "warn", "error":
 		return level
 	}
 	return "info"

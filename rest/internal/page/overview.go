@@ -1,5 +1,7 @@
 package page
 
+import "strings"
+
 // overview is what the first view shows.
 type overview struct {
 	Databases     []databaseCard
@@ -82,6 +84,14 @@ type replicationRow struct {
 type taskFailed struct {
 	Reason string `json:"reason"`
 	Hint   string `json:"hint"`
+}
+
+// Peer returns the URL of the other side.
+func (r replicationRow) Peer() string {
+	if strings.Contains(r.Source, "://") {
+		return r.Source
+	}
+	return r.Target
 }
 
 // Arrow tells the direction of a replication.

@@ -54,13 +54,13 @@ func views() []view {
 		{path: "docs/{ks}", name: "documents", title: "Documents", show: showDocuments, act: deleteSelected},
 		{path: "new/{ks}", name: "document", title: "New document", show: showNew, act: saveNew},
 		{path: "docs/{ks}/{id}", name: "document", title: "Document", show: showDocument, act: changeDocument},
-		{path: "sync/{ks}/{id}", name: "sync", title: "Sync of a document", show: showSync, act: setExpiry},
+		{path: "sync/{ks}/{id}", name: "sync", title: "Sync of a document", show: showSync, act: changeSync},
 		{path: "conflicts", name: "conflicts", title: "Conflicts", show: showConflicts, act: settleConflict},
 		{path: "replications", name: "replications", title: "Replications", show: showReplications, act: changeReplication},
 		{path: "network", name: "network", title: "Network", show: showNetwork, act: forgetServer},
 		{path: "mesh", name: "mesh", title: "Mesh", show: showMesh, act: changeMesh},
 		{path: "identities", name: "identities", title: "Identities", show: showIdentities, act: makeIdentity},
-		{path: "log", name: "log", title: "Log", show: showLog},
+		{path: "log", name: "log", title: "Log", show: showLog, act: keepDebug},
 		{path: "query", name: "query", title: "Query", show: showQuery, act: runQuery},
 	}
 }

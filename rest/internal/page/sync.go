@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -13,8 +15,10 @@ type syncState struct {
 	KS, ID  string
 	Peers   []explanation
 	History []pastRevision
-	Expires time.Time // zero for never
-	Set     bool      // the expiry was just set
+	Expires time.Time        // zero for never
+	Set     bool             // the expiry was just set
+	Pushes  []replicationRow // that push the collection
+	Pushed  string           // how many documents were just pushed, "0" or "1"; "" if none was to be
 	Problem *Problem
 }
 
@@ -66,7 +70,7 @@ func (p pastRevision) Text() string {
 const historyMost = 64 << 20
 
 func showSync(l *look) (any, error) {
-	s := &syncState{KS: l.vars["ks"], ID: l.vars["id"], Set: l.form.Has("set")}
+	s := &syncState{KS: l.vars["ks"], ID: l.vars["id"], Set: l.form.Has("set"), Pushed: l.form.Get("pushed")}
 	return s, l.addSync(s)
 }
 
@@ -86,7 +90,49 @@ func (l *look) addSync(s *syncState) error {
 		err = nil
 	}
 	s.Expires = expiry.At
+	if err == nil {
+		err = l.addPushes(s)
+	}
 	return err
+}
+
+// addPushes finds the replications that push the collection.
+func (l *look) addPushes(s *syncState) error {
+	if !l.Replicates {
+		return nil
+	}
+	var all []replicationRow
+	if err := l.get(&all, "/_replicate"); err != nil {
+		return err
+	}
+	database, collection := splitKS(s.KS)
+	for _, r := range all {
+		local, pushes := r.Source, true
+		if strings.Contains(local, "://") {
+			local, pushes = r.Target, r.Bidirectional
+		}
+		if of, _ := splitKS(local); pushes && of == database && slices.Contains(r.Collections, collection) {
+			s.Pushes = append(s.Pushes, r)
+		}
+	}
+	return nil
+}
+
+// splitKS returns the database of a keyspace, and its collection as scope.name.
+func splitKS(ks string) (database, collection string) {
+	parts := strings.Split(ks, ".")
+	for i := range parts {
+		if text, err := url.PathUnescape(parts[i]); err == nil {
+			parts[i] = text
+		}
+	}
+	switch len(parts) {
+	case 1:
+		return parts[0], "_default._default"
+	case 2:
+		return parts[0], "_default." + parts[1]
+	}
+	return parts[0], parts[1] + "." + parts[2]
 }
 
 // Deleted reports whether the document is deleted.
@@ -101,9 +147,37 @@ var expiryUnits = map[string]time.Duration{"minutes": time.Minute, "hours": time
 // expiryMost bounds the number of units, so that every time has a year of four digits.
 const expiryMost = 100_000
 
-// setExpiry sets when the document is purged.
-func setExpiry(l *look) (string, error) {
+// changeSync pushes the document at once, or sets when it is purged.
+func changeSync(l *look) (string, error) {
 	s := &syncState{KS: l.vars["ks"], ID: l.vars["id"]}
+	if l.form.Get("do") == "push" {
+		return l.pushNow(s)
+	}
+	return l.setExpiry(s)
+}
+
+// pushNow pushes the document to the peer of a replication.
+func (l *look) pushNow(s *syncState) (string, error) {
+	_, collection := splitKS(s.KS)
+	body, _ := json.Marshal(map[string]string{"collection": collection, "id": s.ID}) // strings have a form
+	var result struct {
+		Written uint64      `json:"docs_written"`
+		Error   *taskFailed `json:"error"`
+	}
+	err := l.send(&result, Request{Method: http.MethodPost, Path: "/_replicate/" + url.PathEscape(l.form.Get("n")) + "/push", Body: body})
+	if err != nil {
+		return "", l.syncAgain(s, problemOf(err))
+	}
+	if result.Error != nil {
+		return "", l.syncAgain(s, &Problem{Status: http.StatusBadGateway, Reason: result.Error.Reason, Hint: result.Error.Hint})
+	}
+	return s.path() + "?pushed=" + strconv.FormatUint(result.Written, 10), nil
+}
+
+func (s *syncState) path() string { return "/_tandem/sync/" + s.KS + "/" + shownID(s.ID) }
+
+// setExpiry sets when the document is purged.
+func (l *look) setExpiry(s *syncState) (string, error) {
 	body := []byte(`{"_exp":null}`)
 	if l.form.Get("do") != "never" {
 		n, err := strconv.Atoi(l.form.Get("in"))
@@ -117,7 +191,7 @@ func setExpiry(l *look) (string, error) {
 	if err := l.send(nil, Request{Method: http.MethodPut, Path: "/" + s.KS + "/_expiry/" + id, Body: body}); err != nil {
 		return "", l.syncAgain(s, problemOf(err))
 	}
-	return "/_tandem/sync/" + s.KS + "/" + shownID(s.ID) + "?set", nil
+	return s.path() + "?set", nil
 }
 
 // syncAgain shows the view with a problem.
