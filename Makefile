@@ -167,9 +167,11 @@ browser: ## test the page in Chromium, with axe-core (needs chromium, node and n
 	@cd browser && go vet ./... && TANDEM_BROWSER=required go test -count=1 -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: pictures
-pictures: ## make the pictures of the page for docs/
-	@mkdir -p bin/page docs/page
-	@cd browser && go test -count=1 -run TestEachView -pictures $(CURDIR)/bin/page ./... && cp $(CURDIR)/bin/page/{overview,document,conflict,replications,mesh}-light-1440.png $(CURDIR)/bin/page/{overview,conflict}-dark-360.png $(CURDIR)/docs/page/
+pictures: ## make the pictures of the page for docs/: each view, and what it says when something is wrong
+	@rm -rf bin/page && mkdir -p bin/page docs/page
+	@cd browser && TANDEM_BROWSER=required go test -count=1 -run 'Test(EachView|Strange|Large|NothingTyped|Selected|AnExpiry|AConnection|Earlier|ADevice|AServer)' -pictures $(CURDIR)/bin/page ./...
+	@rm -f docs/page/* && cp bin/page/*-{light-1440,dark-360,light-360}.webp docs/page/
+	@cd docs/page && for view in $$(ls *-dark-360.webp | sed 's/-dark-360.webp//'); do rm -f $$view-light-360.webp; done; du -sh .
 
 .PHONY: fmt
 fmt: $(GOFUMPT) ## format the code

@@ -8,8 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/heapprofiler"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
@@ -100,9 +104,9 @@ func (b *tab) picture(name string) {
 	if *pictures == "" {
 		return
 	}
-	text, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
-	check(b.t, err)
-	check(b.t, os.WriteFile(filepath.Join(*pictures, name+".png"), text, 0o600))
+	quality := int64(75)
+	taken := call(b, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatWebp, Quality: &quality})
+	check(b.t, os.WriteFile(filepath.Join(*pictures, name+".webp"), taken.Data, 0o600))
 }
 
 func TestTheFirstViewIsSmall(t *testing.T) {
@@ -123,6 +127,7 @@ func TestTheFirstViewIsSmall(t *testing.T) {
 		t.Errorf("the first view takes %d requests and %.0f bytes: %v", len(requests), bytes, requests)
 	}
 	paint := b.firstPaint()
+	t.Logf("it can be used after %.0f ms", value[float64](b, `performance.getEntriesByType("navigation")[0].domContentLoadedEventEnd`))
 	b.expect("favicon.ico") // which the next page does not name
 	b.run(chromedp.Navigate(w.url + "/_ping"))
 	t.Logf("the first paint comes after %.0f ms, that of a page with a word after %.0f ms", paint, b.firstPaint())
@@ -372,6 +377,27 @@ func TestTheLogIsLive(t *testing.T) {
 	before := value[int](b, `document.querySelectorAll("#log tr").length`)
 	w.request("/shop") // without a login, which the log tells
 	b.waitFor(`document.querySelectorAll("#log tr").length > ` + jsonText(before))
+}
+
+// A log that stays open for long holds no more than its last records.
+func TestALiveLogKeepsItsHeap(t *testing.T) {
+	w := newWorld(t)
+	b := w.open(browserOf(t), looks["light-1440"])
+	b.visit(w.url, "log")
+	after := func(records int) (heap float64) {
+		for i := range records {
+			w.logger.Info("a record "+strings.Repeat("of some length ", 10), "number", i)
+		}
+		w.logger.Info("last of " + jsonText(records))
+		b.waitFor(`document.querySelector("#log").rows[0].innerText.includes("last of ` + jsonText(records) + `")`)
+		call(b, heapprofiler.CollectGarbage, cdp.Empty{})
+		return call(b, runtime.GetHeapUsage, cdp.Empty{}).UsedSize
+	}
+	first, last := after(2000), after(12_000)
+	t.Logf("the heap has %.0f kB after 2,000 records, and %.0f kB after 14,000", first/1e3, last/1e3)
+	if last > first+1e6 {
+		t.Errorf("the heap has grown from %.0f to %.0f bytes", first, last)
+	}
 }
 
 func jsonText(v any) string {

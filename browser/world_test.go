@@ -30,6 +30,7 @@ type world struct {
 	member  *tandem.MultipeerReplicator
 	handler *rest.Handler
 	web     *httptest.Server
+	logger  *slog.Logger
 }
 
 // names have text that a page could get wrong.
@@ -154,9 +155,10 @@ func (w *world) serve(l *tandem.URLEndpointListener) {
 	gone := nobody.Addr().String()
 	check(w.t, nobody.Close())
 	log := rest.NewLog(nil)
+	w.logger = slog.New(log)
 	w.handler, err = rest.NewHandler(rest.Configuration{
 		Databases: []rest.Database{{Database: w.shop, ClientWrites: true, Mesh: w.member}}, Users: users, Sync: l, Page: true,
-		Identities: w.identities(), Log: log, Logger: slog.New(log),
+		Identities: w.identities(), Log: log, Logger: w.logger,
 		Replications: []rest.Replication{{Source: "shop", Target: "ws://" + gone + "/cloud", Continuous: true}},
 	})
 	check(w.t, err)
