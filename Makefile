@@ -87,8 +87,13 @@ test: ## run the tests, a sample of the costly ones, with the race detector if t
 	go test -json $(TESTBUILD) -p $(PACKAGES) -vet=off -timeout 30m $(TESTFLAGS) ./... 2>&1 | bin/testprogress
 
 .PHONY: test-all
-test-all: ## run every test in full
+test-all: ## run every test in full, and those of the store and the replication over PostgreSQL
 	@TANDEM_TESTS=all $(MAKE) --no-print-directory test TESTFLAGS='-timeout 90m $(TESTFLAGS)'
+	@$(MAKE) --no-print-directory test-postgres
+
+.PHONY: test-postgres
+test-postgres: ## run the tests of the store and the replication over PostgreSQL, where that is installed
+	@CGO_ENABLED=0 TANDEM_TEST_ENGINE=postgres go test -count=1 -timeout 15m ./internal/store ./internal/replication
 
 .PHONY: test-speed
 test-speed: ## run the tests that need the true speed of the machine, and so no race detector

@@ -51,6 +51,7 @@ func twoInSync(t *testing.T, v store.Versioning) (a, p *peer) {
 
 // A copy, also one of a copy, goes on where its original was, and has a checkpoint of its own from then on.
 func TestTheFirstSyncOfACopyMovesNothing(t *testing.T) {
+	inFolders(t)
 	eachKind(t, func(t *testing.T, v store.Versioning) {
 		a, p := twoInSync(t, v)
 		for _, c := range []*peer{copyOf(t, a), copyOf(t, copyOf(t, a))} {
@@ -68,6 +69,7 @@ func TestTheFirstSyncOfACopyMovesNothing(t *testing.T) {
 
 // The original goes on, so that the peer's copy of the checkpoint tells of more than the database copied has.
 func TestACopyMissesNothingOfWhatCameAfterIt(t *testing.T) {
+	inFolders(t)
 	eachKind(t, func(t *testing.T, v store.Versioning) {
 		a, p := twoInSync(t, v)
 		c := copyOf(t, a)
@@ -91,6 +93,7 @@ func TestACopyMissesNothingOfWhatCameAfterIt(t *testing.T) {
 
 // The checkpoint of the original counts no more where the peer has none, or where it is to be forgotten.
 func TestACopyBeginsAnewWhereBothSidesDoNotAgree(t *testing.T) {
+	inFolders(t)
 	eachKind(t, func(t *testing.T, v store.Versioning) {
 		a, p := twoInSync(t, v)
 		c, empty := copyOf(t, a), newPeer(t, v)

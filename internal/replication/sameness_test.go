@@ -58,6 +58,7 @@ func restored(t *testing.T, p *peer) (renamed, inPlace *peer) {
 // The edits of both databases are of one source: the later would pass for one that has seen the
 // other. The two refuse each other, in whatever role, and no edit is touched.
 func TestADatabaseOfTheSameSourceIsRefused(t *testing.T) {
+	inFolders(t)
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		a := newPeer(t, v)
 		a.put("d", `{"n":1}`)
@@ -115,6 +116,7 @@ func keepingBoth(active *replication.Active, _ *replication.Passive) {
 // Whether the copies of a database's files meet or share a peer alone, neither edit replaces the
 // other unseen.
 func TestNoEditOfACopyIsLost(t *testing.T) {
+	inFolders(t)
 	for name, meet := range map[string]func(t *testing.T, v store.Versioning, a, b *peer){
 		"directly":          func(t *testing.T, _ store.Versioning, a, b *peer) { sync(t, a, b, keepingBoth) },
 		"in the other role": func(t *testing.T, _ store.Versioning, a, b *peer) { sync(t, b, a, keepingBoth) },
@@ -149,6 +151,7 @@ func TestNoEditOfACopyIsLost(t *testing.T) {
 // Copies of the files go on from the same checkpoint and write it in turn, yet each sends and gets
 // all that is new.
 func TestCopiesThatShareACheckpointMissNothing(t *testing.T) {
+	inFolders(t)
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		a, third := twoInSync(t, v)
 		b := copied(t, a)
@@ -175,6 +178,7 @@ func TestCopiesThatShareACheckpointMissNothing(t *testing.T) {
 
 // A database that is called by itself, through a name or a proxy that it does not know, is no copy.
 func TestADatabaseMayCallItself(t *testing.T) {
+	inFolders(t)
 	eachVersioning(t, func(t *testing.T, v store.Versioning) {
 		a := newPeer(t, v)
 		a.put("d", `{"n":1}`)

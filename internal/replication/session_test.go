@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -14,10 +15,16 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/store/postgres"
 	"github.com/tandemdb/tandem/internal/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
+		storetest.StopPostgres()
+		os.Exit(status)
+	}))
+}
 
 // peer is a database with its default collection.
 type peer struct {
@@ -41,19 +48,41 @@ func newPeerInBubble(t testing.TB, versioning store.Versioning) *peer {
 
 func openPeer(t testing.TB, options store.Options) *peer {
 	t.Helper()
+	if os.Getenv("TANDEM_TEST_ENGINE") == "postgres" && options.Disk == nil && options.Secret == nil && options.Versioning != store.Both {
+		return openPeerOnPostgres(t, options)
+	}
 	return openPeerAt(t, filepath.Join(t.TempDir(), "peer.tandem"), options)
+}
+
+// openPeerOnPostgres opens a peer in a schema of its own. Peers with other settings stay in folders.
+func openPeerOnPostgres(t testing.TB, options store.Options) *peer {
+	t.Helper()
+	server, err := storetest.SharedPostgres()
+	if errors.Is(err, storetest.ErrNoPostgres) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.OpenHub(t.Context(), postgres.Engine{}, server.URL(), options)
+	return asPeer(t, db, err)
 }
 
 func openPeerAt(t testing.TB, path string, options store.Options) *peer {
 	t.Helper()
 	db, err := store.Open(t.Context(), path, options)
+	return asPeer(t, db, err)
+}
+
+func asPeer(t testing.TB, db *store.DB, err error) *peer {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		problems, err := db.Check(context.Background())
 		if err != nil && !errors.Is(err, fault.NotOpen) || len(problems) > 0 {
-			t.Errorf("%s is not sound: %v, %v", path, problems, err)
+			t.Errorf("%s is not sound: %v, %v", db.Path(), problems, err)
 		}
 		if err := db.Close(); err != nil {
 			t.Error(err)
@@ -295,4 +324,12 @@ func TestConflictsAreResolvedAndPushedInTheSameRun(t *testing.T) {
 			t.Errorf("resolved %d conflicts, want 20", got)
 		}
 	})
+}
+
+// inFolders skips a test of what only databases in folders have.
+func inFolders(t testing.TB) {
+	t.Helper()
+	if os.Getenv("TANDEM_TEST_ENGINE") == "postgres" {
+		t.Skip("databases in folders alone")
+	}
 }

@@ -51,6 +51,7 @@ func readBlob(t testing.TB, db *store.DB, digest string) string {
 }
 
 func TestABlobIsStoredOnceUnderItsDigest(t *testing.T) {
+	inFolders(t)
 	db := open(t, store.Options{})
 	const digest = "sha1-ArH2IhJgRp/90GRqSAdAfa750BE="
 	if db.HasBlob(digest) {
@@ -110,6 +111,7 @@ func TestBlobWriterKeepsNothingUnfinished(t *testing.T) {
 }
 
 func TestCompactRemovesOrphansOnly(t *testing.T) {
+	inFolders(t)
 	now := time.Now()
 	db := open(t, store.Options{Versioning: store.RevTrees, Now: func() time.Time { return now }})
 	c, peer := defaults(t, db), remote(t, db, "wss://peer/db")
@@ -158,6 +160,7 @@ func TestCompactRemovesOrphansOnly(t *testing.T) {
 }
 
 func TestCompactGivesSpaceBack(t *testing.T) {
+	inFolders(t)
 	db := open(t, store.Options{})
 	c := defaults(t, db)
 	for i := range 500 {
@@ -195,6 +198,7 @@ func TestCompactGivesSpaceBack(t *testing.T) {
 }
 
 func TestCheckFindsDamage(t *testing.T) {
+	inFolders(t)
 	db := open(t, store.Options{})
 	c := defaults(t, db)
 	lost, damaged := putBlob(t, db, "lost"), putBlob(t, db, "damaged")
@@ -227,6 +231,7 @@ func TestCheckFindsDamage(t *testing.T) {
 }
 
 func TestACopyIsAnotherDatabaseWithTheSameContent(t *testing.T) {
+	inFolders(t)
 	db := open(t, store.Options{Versioning: store.RevTrees})
 	c := defaults(t, db)
 	digest := putBlob(t, db, "content")

@@ -65,6 +65,7 @@ func TestWhoKeepsABlob(t *testing.T) {
 
 // TestBlobsAgreeWithAModel stores blobs and documents at random, and compacts a day later or at once.
 func TestBlobsAgreeWithAModel(t *testing.T) {
+	inFolders(t)
 	testsize.Check(t, func(rt *rapid.T) {
 		wall := newWallClock()
 		db := open(t, store.Options{Now: wall.now})

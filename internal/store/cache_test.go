@@ -10,6 +10,7 @@ import (
 
 // A connection has more memory for pages only once it has read many of them again.
 func TestACacheGrowsWithItsMisses(t *testing.T) {
+	inFolders(t)
 	db := open(t, store.Options{})
 	c := defaults(t, db)
 	body := []byte(`{"text":"` + strings.Repeat("x", 64<<10) + `"}`)

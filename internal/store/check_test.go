@@ -9,6 +9,7 @@ import (
 
 // TestCheckNamesEachDamage damages a row in each way that Check reports.
 func TestCheckNamesEachDamage(t *testing.T) {
+	inFolders(t)
 	for name, tt := range map[string]struct{ sql, where, what string }{
 		"an ID":              {`UPDATE docs_1 SET id = '_a' WHERE id = 'plain'`, "_default._default/_a", "ID"},
 		"a revision":         {`UPDATE docs_1 SET rev = 'nonsense' WHERE id = 'plain'`, "_default._default/plain", "nonsense"},

@@ -147,6 +147,7 @@ func scribble(t *testing.T, path string, from, to int) {
 }
 
 func TestDamageWhileReadingIsReported(t *testing.T) {
+	inFolders(t)
 	db := open(t, store.Options{})
 	c := defaults(t, db)
 	for i := range 50 {

@@ -172,6 +172,7 @@ func TestNothingShowsInAnEncryptedFolder(t *testing.T) {
 // TestTheScanFindsWhatIsThere checks that the scan of the test above finds the secrets in plain
 // files.
 func TestTheScanFindsWhatIsThere(t *testing.T) {
+	inFolders(t)
 	db := open(t, store.Options{})
 	s := fillSecretly(t, db)
 	if err := db.Compact(background); err != nil {
@@ -189,6 +190,7 @@ func TestTheScanFindsWhatIsThere(t *testing.T) {
 }
 
 func TestTheKeyMustFit(t *testing.T) {
+	inFolders(t)
 	right, wrong := rawKey(t, testKey), rawKey(t, make([]byte, 32))
 	text, err := seal.Passphrase("swordfish")
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 
 // A read-only database writes no byte, even if it was not closed properly before.
 func TestADatabaseIsReadWithoutWriting(t *testing.T) {
+	inFolders(t)
 	atRest(t, func(t *testing.T, o store.Options) {
 		for name, closed := range map[string]bool{"closed": true, "with a log": false} {
 			t.Run(name, func(t *testing.T) {

@@ -80,6 +80,7 @@ func inOneGroup(t *testing.T, db *store.DB, ctx context.Context, fns ...func(*st
 // TestADocumentThatCannotBeInsertedIsNotTakenForStored damages the count of sequences, so that the
 // next sequence belongs to another document already.
 func TestADocumentThatCannotBeInsertedIsNotTakenForStored(t *testing.T) {
+	inFolders(t)
 	for name, write := range map[string]func(tx *store.Tx, c *store.Collection) error{
 		"save": func(tx *store.Tx, c *store.Collection) error {
 			_, err := tx.Save(c, store.Edit{ID: "new"})

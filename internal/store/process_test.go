@@ -116,7 +116,10 @@ func (p *process) save(id string) {
 	}
 }
 
-func TestTwoProcessesWriteAtOnce(t *testing.T) { atRest(t, twoProcesses) }
+func TestTwoProcessesWriteAtOnce(t *testing.T) {
+	inFolders(t)
+	atRest(t, twoProcesses)
+}
 
 func twoProcesses(t *testing.T, o store.Options) {
 	each := testsize.Pick(50, 300)
@@ -156,6 +159,7 @@ func twoProcesses(t *testing.T, o store.Options) {
 }
 
 func TestCommitsOfAnotherProcessAreNoticed(t *testing.T) {
+	inFolders(t)
 	db := open(t, store.Options{})
 	p := startChild(t, db)
 	sub := db.Subscribe()
@@ -179,7 +183,10 @@ func TestCommitsOfAnotherProcessAreNoticed(t *testing.T) {
 	t.Errorf("commits are noticed after %v, want 100ms at most", median)
 }
 
-func TestCompactSparesAnotherProcessesBlobs(t *testing.T) { atRest(t, compactBesideAnother) }
+func TestCompactSparesAnotherProcessesBlobs(t *testing.T) {
+	inFolders(t)
+	atRest(t, compactBesideAnother)
+}
 
 func compactBesideAnother(t *testing.T, o store.Options) {
 	db := open(t, o)

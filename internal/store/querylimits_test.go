@@ -78,6 +78,7 @@ const tight = 32 << 20 // bytes
 
 // The rows that are sorted, grouped and compared are larger than the memory that they may take.
 func TestSortingAndGroupingTakeLittleMemory(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	const n, size = 40, 24_000 // documents and their bytes; the queries join all with all
 	pairs := n * n
@@ -109,6 +110,7 @@ func TestSortingAndGroupingTakeLittleMemory(t *testing.T) {
 }
 
 func TestAQueryStaysWithinItsLimits(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	const documents = 100
 	db := textual(t, documents, 8000, store.Options{})

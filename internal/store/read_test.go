@@ -219,6 +219,7 @@ func sameList(t *rapid.T, what string, got []*store.Document, err error, want []
 // TestStatementsAreNotPlannedAnew reads lists of different lengths: planning a statement takes longer
 // than reading a few rows.
 func TestStatementsAreNotPlannedAnew(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)

@@ -150,6 +150,7 @@ func TestSlowViewsHaveOneMoreConnectionOpened(t *testing.T) {
 }
 
 func TestReadersForgetDeletedCollections(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	read := func(c *store.Collection) (prepared int) {

@@ -32,6 +32,7 @@ func directions(t *testing.T) map[string][2]*seal.Secret {
 }
 
 func TestTheEncryptionChanges(t *testing.T) {
+	inFolders(t)
 	for name, secrets := range directions(t) {
 		t.Run(name, func(t *testing.T) {
 			db := open(t, store.Options{Secret: secrets[0]})
@@ -64,6 +65,7 @@ func TestTheEncryptionChanges(t *testing.T) {
 }
 
 func TestRemovingTheEncryptionOfNothing(t *testing.T) {
+	inFolders(t)
 	db := open(t, store.Options{})
 	if err := db.ChangeKey(background, nil); err != nil || db.Encrypted() {
 		t.Errorf("got %v, encrypted %v", err, db.Encrypted())
@@ -289,6 +291,7 @@ func TestARecoveryThatIsCutOffAnywhere(t *testing.T) {
 }
 
 func TestTheEncryptionOfADatabaseInUseStays(t *testing.T) {
+	inFolders(t)
 	key := rawKey(t, testKey)
 	db := open(t, store.Options{})
 	s := fillSecretly(t, db)
@@ -375,6 +378,7 @@ func (c *canceller) Step(store.Step, string, string) error {
 // TestWorkGoesOnAroundAChange saves, reads and opens blobs while the encryption is switched on and
 // off.
 func TestWorkGoesOnAroundAChange(t *testing.T) {
+	inFolders(t)
 	db := open(t, store.Options{})
 	c := defaults(t, db)
 	digest := putBlob(t, db, "content")
@@ -431,6 +435,7 @@ func TestWorkGoesOnAroundAChange(t *testing.T) {
 }
 
 func TestASubscriptionOutlivesAChange(t *testing.T) {
+	inFolders(t)
 	db := open(t, store.Options{})
 	sub := db.Subscribe()
 	defer sub.Close()

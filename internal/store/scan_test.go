@@ -10,6 +10,7 @@ import (
 // TestE21AScanCostsWhatItReads checks that the number of SQLite's steps depends neither on the
 // place of the range nor on the size of the collection.
 func TestE21AScanCostsWhatItReads(t *testing.T) {
+	inFolders(t)
 	const page = 10
 	ranges := map[string]store.Range{
 		"first":       {},

@@ -49,6 +49,7 @@ func TestTemporaryFilesAreAsSecretAsTheDatabase(t *testing.T) {
 
 // A connection that has run out of memory is replaced, and closed as a whole.
 func TestNoFileStaysOpenAfterAQueryWithoutMemory(t *testing.T) {
+	inFolders(t)
 	db := textual(t, 10, 8000, store.Options{})
 	open := func() int {
 		all, err := filepath.Glob("/proc/self/fd/*")

@@ -60,6 +60,7 @@ func matches(t testing.TB, db *store.DB, index, text string, want ...string) {
 }
 
 func TestAFullTextIndexHasTheWordsOfItsDocuments(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := library(t)
 	c := defaults(t, db)
@@ -87,6 +88,7 @@ func TestAFullTextIndexHasTheWordsOfItsDocuments(t *testing.T) {
 
 // A transaction finds what it has written, and leaves nothing when it fails after it has searched.
 func TestATransactionSearchesWhatItHasWritten(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := library(t)
 	c := defaults(t, db)
@@ -119,6 +121,7 @@ func TestATransactionSearchesWhatItHasWritten(t *testing.T) {
 
 // The functions of one commit each undo their own changes alone, and those of others are indexed.
 func TestTransactionsThatShareACommitAreIndexed(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := library(t)
 	c := defaults(t, db)
@@ -158,6 +161,7 @@ func together(t *testing.T, db *store.DB, n int, fn func(i int, tx *store.Tx) er
 }
 
 func TestRankIsTheShareOfAllHits(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -206,6 +210,7 @@ func TestRankIsTheShareOfAllHits(t *testing.T) {
 }
 
 func TestADamagedFullTextIndexIsFoundByCheckAndRepairedByCompact(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	for name, damage := range map[string]string{
 		"a word is missing":        `DELETE FROM "text_1_texts index" WHERE rowid = 1; INSERT INTO "text_1_texts index" (rowid, c0, c1) VALUES (1, 'run', 'runners')`,
@@ -263,6 +268,7 @@ func damageText(t *testing.T, db *store.DB, text string) {
 }
 
 func TestOthersWriteWhileAFullTextIndexIsBuilt(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := many(t)
 	c := defaults(t, db)
@@ -293,6 +299,7 @@ func TestOthersWriteWhileAFullTextIndexIsBuilt(t *testing.T) {
 }
 
 func TestAnUnusableFullTextIndexIsRefused(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	for what, i := range map[string]store.Index{
@@ -315,6 +322,7 @@ func TestAnUnusableFullTextIndexIsRefused(t *testing.T) {
 
 // A query that was compiled before its index was deleted fails, and so does one that names it again.
 func TestASearchWithoutItsIndexFails(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := library(t)
 	c := defaults(t, db)
@@ -339,6 +347,7 @@ func TestASearchWithoutItsIndexFails(t *testing.T) {
 
 // A document that has expired is not found, although it is in the index until it is purged.
 func TestASearchLeavesOutExpiredDocuments(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	var late atomic.Int64
 	db := open(t, store.Options{Now: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }})
@@ -359,6 +368,7 @@ func TestASearchLeavesOutExpiredDocuments(t *testing.T) {
 
 // The bounds of a query hold while the hits of all documents are counted for its ranks.
 func TestTheEndOfAContextEndsTheCountForRanks(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := library(t)
 	ctx, cancel := context.WithCancel(background)
@@ -377,6 +387,7 @@ func TestTheEndOfAContextEndsTheCountForRanks(t *testing.T) {
 }
 
 func TestFullTextIndexesMayHaveOddNames(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -400,6 +411,7 @@ func TestFullTextIndexesMayHaveOddNames(t *testing.T) {
 }
 
 func TestAReadOnlyDatabaseIsSearched(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := library(t)
 	if err := db.Close(); err != nil {
@@ -412,6 +424,7 @@ func TestAReadOnlyDatabaseIsSearched(t *testing.T) {
 
 // What an index of another version cannot find is refused, until the database is opened for writing.
 func TestAFullTextIndexOfAnotherVersionIsBuiltAnew(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := library(t)
 	damageText(t, db, `UPDATE info SET value = CAST(replace(value, 'words', 'w') AS BLOB) WHERE key = 'texts'`)
@@ -434,6 +447,7 @@ func TestAFullTextIndexOfAnotherVersionIsBuiltAnew(t *testing.T) {
 }
 
 func TestAWriteThatADamagedFullTextIndexCannotFollowSaysWhatHelps(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := library(t)
 	c := defaults(t, db)
@@ -453,6 +467,7 @@ func TestAWriteThatADamagedFullTextIndexCannotFollowSaysWhatHelps(t *testing.T) 
 
 // A document for which a function of an index fails is not in the index, and can be saved: it may come from a peer.
 func TestADocumentThatAnIndexCannotTakeIsSaved(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -482,6 +497,7 @@ func TestADocumentThatAnIndexCannotTakeIsSaved(t *testing.T) {
 
 // Two versions of Tandem may have a database open. The one whose words are others writes no words.
 func TestAnIndexOfAnotherTokenizerIsNotWritten(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := library(t)
 	c := defaults(t, db)
@@ -500,6 +516,7 @@ func TestAnIndexOfAnotherTokenizerIsNotWritten(t *testing.T) {
 }
 
 func TestManyEqualPrefixesAreCountedOnce(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := library(t)
 	found, _ := find(t, db, "SELECT RANK(texts) > 0 FROM _ WHERE MATCH(texts, '"+strings.Repeat("r* ", 200)+"')")

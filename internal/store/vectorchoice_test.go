@@ -9,6 +9,7 @@ import (
 )
 
 func TestAQueryChoosesAmongVectorIndexes(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -47,6 +48,7 @@ const (
 
 // The transaction cannot read lists into memory, and finds what others have committed since that was done.
 func TestATransactionSearchesWhatIsInNoListYet(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -69,6 +71,7 @@ func TestATransactionSearchesWhatIsInNoListYet(t *testing.T) {
 
 // The lists in memory may have been read after the snapshot, and lack what has been purged since.
 func TestAnOldSnapshotSearchesItsLists(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)

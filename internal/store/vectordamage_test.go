@@ -13,6 +13,7 @@ import (
 
 // Documents are more important than an index: damaged centroids keep nobody from saving or searching.
 func TestDamagedCentroidsStopNobody(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -31,6 +32,7 @@ func TestDamagedCentroidsStopNobody(t *testing.T) {
 }
 
 func TestTheCountOfVectorsInAFileIsNotBelieved(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	for _, live := range []string{"-5", "9223372036854775807"} {
 		db := open(t, store.Options{})
@@ -43,6 +45,7 @@ func TestTheCountOfVectorsInAFileIsNotBelieved(t *testing.T) {
 }
 
 func TestAVectorIndexFollowsWhatMetaTells(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -65,6 +68,7 @@ func TestAVectorIndexFollowsWhatMetaTells(t *testing.T) {
 }
 
 func TestNamesOfIndexesDifferByMoreThanCase(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -80,6 +84,7 @@ func TestNamesOfIndexesDifferByMoreThanCase(t *testing.T) {
 }
 
 func TestAnIndexHasNoMoreInTheCacheThanItCounts(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -94,6 +99,7 @@ func TestAnIndexHasNoMoreInTheCacheThanItCounts(t *testing.T) {
 }
 
 func TestASearchThatWaitsForVectorsEndsWithItsContext(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)

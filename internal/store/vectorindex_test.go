@@ -48,6 +48,7 @@ func ranks(t testing.TB, db *store.DB, text string, want ...string) {
 }
 
 func TestAVectorIndexHasTheVectorsOfItsDocuments(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -79,6 +80,7 @@ func TestAVectorIndexHasTheVectorsOfItsDocuments(t *testing.T) {
 }
 
 func TestAVectorIndexMayHaveACondition(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -112,6 +114,7 @@ func refuses(t testing.TB, db *store.DB, text, complaint string) {
 
 // A transaction measures what it has written, and others never see what it has undone.
 func TestATransactionMeasuresWhatItHasWritten(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -142,6 +145,7 @@ func TestATransactionMeasuresWhatItHasWritten(t *testing.T) {
 
 // An old snapshot has what was deleted after it, whatever later ones have put into the cache.
 func TestAnOldSnapshotHasItsVectors(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -170,6 +174,7 @@ func TestAnOldSnapshotHasItsVectors(t *testing.T) {
 // TestSearchesOfVectorsFindWhatAModelFinds after all kinds of changes, with and without memory, within transactions and
 // outside.
 func TestSearchesOfVectorsFindWhatAModelFinds(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	testsize.Check(t, func(rt *rapid.T) {
 		o := store.Options{VectorCache: rapid.SampledFrom([]int64{0, -1, 2000}).Draw(rt, "cache")}
@@ -302,6 +307,7 @@ var inLists = vectorIndex("lists", store.VectorOptions{Dimensions: 32, Metric: "
 
 // TestAnApproximateIndexFindsNearlyAll prints its recall.
 func TestAnApproximateIndexFindsNearlyAll(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	for _, cache := range []int64{0, -1} {
 		db := open(t, store.Options{VectorCache: cache})
@@ -392,6 +398,7 @@ func (m *meanings) document() []byte {
 
 // An index that gets its vectors later is trained by a search.
 func TestASearchHasAnIndexTrained(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -414,6 +421,7 @@ func TestASearchHasAnIndexTrained(t *testing.T) {
 }
 
 func TestCheckFindsADamagedVectorIndex(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	for what, damage := range map[string]string{
 		"a vector is gone":   `DELETE FROM "vector_1_lists vectors" WHERE n = 3`,
@@ -457,6 +465,7 @@ func TestCheckFindsADamagedVectorIndex(t *testing.T) {
 }
 
 func TestVectorIndexesThatCannotBeAreRefused(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -482,6 +491,7 @@ func TestVectorIndexesThatCannotBeAreRefused(t *testing.T) {
 }
 
 func TestQueriesThatCannotMeasureAreRefused(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	createIndex(t, db, flat)
@@ -522,6 +532,7 @@ func TestQueriesThatCannotMeasureAreRefused(t *testing.T) {
 }
 
 func TestAVectorIndexSurvivesAnExpiry(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)

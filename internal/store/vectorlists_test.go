@@ -16,6 +16,7 @@ func trained(t testing.TB, db *store.DB, c *store.Collection, name string) (toke
 
 // An index with four times as many vectors as its lists were made for gets others, beside searches and writers.
 func TestAGrownIndexIsDividedAnew(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -48,6 +49,7 @@ func TestAGrownIndexIsDividedAnew(t *testing.T) {
 
 // A division that was cut off is gone on with by a later search, and its lists have what came meanwhile.
 func TestADivisionThatWasCutOffGoesOn(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -71,6 +73,7 @@ func TestADivisionThatWasCutOffGoesOn(t *testing.T) {
 
 // A search reads the vectors of its lists into memory, and no others.
 func TestASearchReadsTheVectorsOfItsLists(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -87,6 +90,7 @@ func TestASearchReadsTheVectorsOfItsLists(t *testing.T) {
 
 // The cache counts centroids, which take the room of vectors.
 func TestCentroidsCountInTheCache(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	const centroids = 16 * 33 * 4
 	for room, want := range map[int64]bool{centroids: false, centroids + 3000*(4*32+24): true} {
@@ -110,6 +114,7 @@ func TestCentroidsCountInTheCache(t *testing.T) {
 
 // The index counts documents whose value is no vector.
 func TestDocumentsThatAreLeftOutAreCounted(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	for what, of := range map[string]store.Index{
 		"a property": flat, "an expression": {Name: "flat", Expressions: []string{"IFMISSING(v, NULL)"}, Vector: flat.Vector},
@@ -151,6 +156,7 @@ func TestDocumentsThatAreLeftOutAreCounted(t *testing.T) {
 
 // Other numbers for searches and training do not build an index anew, and nothing takes the vectors of a lazy one away.
 func TestAnIndexKeepsItsVectorsThroughANewDefinition(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
