@@ -62,6 +62,7 @@ func TestADocumentLeftForLaterHoldsUpNoOther(t *testing.T) {
 // one's documents wait for so many blobs that nothing more is asked for: they get their
 // answer when the blobs are there.
 func TestBlobsOfOneCollectionDoNotStrandAnother(t *testing.T) {
+	inFolders(t)
 	const documents = 200
 	a := newPeer(t, store.RevTrees)
 	other, err := a.db.CreateCollection(t.Context(), "_default", "other")

@@ -17,6 +17,7 @@ type hub struct {
 	watching context.Context    //nolint:containedctx // of the watch, which ends with Close
 
 	hold   holdTimes     // of the lock of all nodes
+	mail   chan struct{} // capacity 1: the inbox has letters
 	mu     sync.Mutex    // guards reborn
 	reborn chan struct{} // closed and replaced when the engine has lost commits
 }
@@ -81,19 +82,24 @@ func startHub(rows row.Database, o Options) *DB {
 	}
 	db.versioning.Store(&versioning)
 	db.met.Store(new(string))
-	db.hub = &hub{rows: rows, hold: usualHold, reborn: make(chan struct{})}
+	db.hub = &hub{rows: rows, hold: usualHold, mail: make(chan struct{}, 1), reborn: make(chan struct{})}
 	db.hub.watching, db.hub.stop = context.WithCancel(context.Background())
 	db.hub.writer = newHubWriter(db)
 	expirer := newExpirer(db)
 	db.signals.expiry = expirer.wake
 	db.work.Go(db.hub.writer.run)
 	db.work.Go(func() {
-		rows.Watch(db.hub.watching, func() {
-			db.signals.notifyAll()
-			db.signals.wakeExpirer()
-		}, db.hub.renew)
+		rows.Watch(db.hub.watching, row.News{
+			Changed: func() {
+				db.signals.notifyAll()
+				db.signals.wakeExpirer()
+			},
+			Reborn: db.hub.renew,
+			Mail:   func() { signal(db.hub.mail) },
+		})
 	})
 	if !o.ReadOnly {
+		db.work.Go(func() { takeMail(db) })
 		db.work.Go(expirer.run)
 	}
 	return db

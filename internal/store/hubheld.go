@@ -224,6 +224,15 @@ func (h *held) PruneConflicts(entries, bytes int64) error {
 	return h.write(func(w row.Writer) error { return w.PruneConflicts(entries, bytes) })
 }
 
+func (h *held) TakeLetters(limit int) (all []row.Letter, err error) {
+	err = h.write(func(w row.Writer) error { all, err = w.TakeLetters(limit); return err })
+	return all, err
+}
+
+func (h *held) AnswerLetters(all []row.Letter) error {
+	return h.write(func(w row.Writer) error { return w.AnswerLetters(all) })
+}
+
 func (h *held) Collections() (all []row.Collection, err error) {
 	err = h.read(func(r row.Reader) error { all, err = r.Collections(); return err })
 	return all, err

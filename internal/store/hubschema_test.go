@@ -13,6 +13,7 @@ import (
 
 // older are the statements that bring a schema back to an older format.
 var older = []string{
+	`DROP TABLE inbox, inbox_failed`, `DROP FUNCTION inbox_news`,
 	`ALTER TABLE hub DROP incarnation, DROP line`,
 	`DROP TABLE dropped`,
 	`UPDATE hub SET format = 1`,
@@ -45,7 +46,7 @@ func TestAnOlderSchemaIsUpgraded(t *testing.T) {
 	if is := get(t, db, defaults(t, db), "a"); is == nil || is.Rev.ID != d.Rev.ID {
 		t.Errorf("the document is %+v after the upgrade, want %+v", is, d)
 	}
-	if n := bySQL[int](t, url, `SELECT format FROM hub`); n != 2 {
+	if n := bySQL[int](t, url, `SELECT format FROM hub`); n != 3 {
 		t.Errorf("the format is %d", n)
 	}
 	checked(t, openOnce(t, url, store.Options{ReadOnly: true}))
@@ -64,7 +65,7 @@ func TestAnUpgradeEndsOlderPrograms(t *testing.T) {
 	if !errors.Is(err, fault.TooNew) || get(t, db, c, "b") != nil {
 		t.Errorf("got %v, want too new", err)
 	}
-	run(t, url, `UPDATE hub SET format = 2`)
+	run(t, url, `UPDATE hub SET format = 3`)
 }
 
 func TestAnAlteredSchemaIsRefused(t *testing.T) {

@@ -124,31 +124,31 @@ func (db *database) sawSequences(all []row.Collection) {
 	}
 }
 
-// look reports whether others have committed since the last look.
-func (db *database) look(ctx context.Context) bool {
+// look reports whether others have committed since the last look, and whether the inbox has letters.
+func (db *database) look(ctx context.Context) (changed, mail bool) {
 	ctx, cancel := context.WithTimeout(ctx, newsTime)
 	defer cancel()
 	before := db.seen.Load() // a commit of this node may raise it meanwhile
 	var commits, incarnation int64
 	var all []row.Collection
-	rows, err := db.pool.Query(ctx, db.in(`SELECT commits, incarnation, coalesce(number, 0), coalesce(last, 0)
+	rows, err := db.pool.Query(ctx, db.in(`SELECT commits, incarnation, coalesce(number, 0), coalesce(last, 0), EXISTS (SELECT FROM @inbox)
 		FROM @hub LEFT JOIN @collection ON true`))
 	if err == nil {
 		err = eachRow(rows, func(rows pgx.Rows) error {
 			var c row.Collection
-			err := rows.Scan(&commits, &incarnation, &c.Number, &c.Last)
+			err := rows.Scan(&commits, &incarnation, &c.Number, &c.Last, &mail)
 			all = append(all, c)
 			return err
 		})
 	}
 	if err != nil {
-		return false
+		return false, false
 	}
 	if commits < before || incarnation != db.incarnation.Load() {
-		return db.mend(ctx, incarnation)
+		return db.mend(ctx, incarnation), mail
 	}
 	db.sawSequences(all)
-	return db.raise(commits)
+	return db.raise(commits), mail
 }
 
 // mend goes over to a new incarnation, and begins one if nobody has.

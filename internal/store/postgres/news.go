@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/tandemdb/tandem/internal/store/row"
 )
 
 const (
@@ -48,7 +50,7 @@ func (db *database) spread(ctx context.Context) {
 }
 
 // Watch looks for commits of other nodes when it is told of some, and now and then.
-func (db *database) Watch(ctx context.Context, changed, reborn func()) {
+func (db *database) Watch(ctx context.Context, n row.News) {
 	told := make(chan struct{}, 1)
 	interval := lookInterval
 	if db.engine.Polling {
@@ -63,14 +65,18 @@ func (db *database) Watch(ctx context.Context, changed, reborn func()) {
 		case <-ctx.Done():
 			return
 		case <-db.reborn:
-			reborn()
-			changed()
+			n.Reborn()
+			n.Changed()
 			continue
 		case <-told:
 		case <-ticker.C:
 		}
-		if db.look(ctx) {
-			changed()
+		changed, mail := db.look(ctx)
+		if changed {
+			n.Changed()
+		}
+		if mail {
+			n.Mail()
 		}
 	}
 }

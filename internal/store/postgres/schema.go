@@ -17,7 +17,7 @@ import (
 )
 
 // format is the version of the schema that this program makes and needs.
-const format = 2
+const format = 3
 
 // oldest is the oldest server that is known to have all that is used.
 const oldest = 120000

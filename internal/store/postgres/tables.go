@@ -87,6 +87,33 @@ CREATE TABLE @chunk (
 	PRIMARY KEY (upload, n)
 );
 ALTER TABLE @chunk ALTER data SET STORAGE EXTERNAL;
+` + inboxOf
+
+// inboxOf are the tables by which SQL asks for edits, and what tells the nodes of them.
+const inboxOf = `
+CREATE TABLE @inbox (
+	id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	collection   text NOT NULL DEFAULT '_default._default',
+	doc_id       text NOT NULL,
+	body         json,
+	deleted      boolean NOT NULL DEFAULT false,
+	expected_rev text
+);
+CREATE TABLE @inbox_failed (
+	id           bigint PRIMARY KEY,
+	collection   text NOT NULL,
+	doc_id       text NOT NULL,
+	body         json,
+	deleted      boolean NOT NULL,
+	expected_rev text,
+	reason       text NOT NULL,
+	failed       timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE FUNCTION @inbox_news() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	PERFORM pg_notify('tandem_' || TG_TABLE_SCHEMA, '');
+	RETURN NULL;
+END $$;
+CREATE TRIGGER news AFTER INSERT ON @inbox FOR EACH STATEMENT EXECUTE FUNCTION @inbox_news();
 `
 
 // tableOf is the table of one collection, {} its name, and the view of its live documents. # is the number of
@@ -123,11 +150,12 @@ var upgrades = []string{
 		tab    text NOT NULL UNIQUE,
 		waits  boolean NOT NULL DEFAULT true
 	);`,
+	inboxOf,
 }
 
 var (
 	tableText  = regexp.MustCompile(`(?s)CREATE TABLE @(\w+) \((.*?)\);\n`)
-	columnText = regexp.MustCompile(`([a-z_]+) +(boolean|integer|bigint|text|bytea|timestamptz|jsonb)\b`)
+	columnText = regexp.MustCompile(`([a-z_]+) +(boolean|integer|bigint|text|bytea|timestamptz|jsonb|json)\b`)
 )
 
 // typeNames are the names that the server gives to types.

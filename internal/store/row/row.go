@@ -195,6 +195,10 @@ type Writer interface {
 	DropValuesUpTo(space string, value []byte) error
 	// PruneConflicts shortens the log to so many entries and bytes of bodies.
 	PruneConflicts(entries, bytes int64) error
+	// TakeLetters reads the oldest edits of the inbox.
+	TakeLetters(limit int) ([]Letter, error)
+	// AnswerLetters removes edits from the inbox, and keeps those that have a reason among the failed ones.
+	AnswerLetters(all []Letter) error
 	// Failed returns why the transaction cannot be committed any more.
 	Failed() error
 	// Commit writes a batch and commits. After nil everything is committed, and after an error nothing is, unless it
@@ -205,11 +209,29 @@ type Writer interface {
 // ErrUnknown says that a transaction may have been committed or not.
 var ErrUnknown = errors.New("nobody knows whether the transaction was committed")
 
+// Letter is an edit that was asked for by other means than a node.
+type Letter struct {
+	Number     int64
+	Collection string // its full name
+	ID         string
+	Body       []byte
+	Deleted    bool
+	Expected   *string // the revision that must be the present one, "" for none; nil accepts any
+	Reason     string  // why it failed
+}
+
 // Identity is what a database is.
 type Identity struct {
 	Public, Private [16]byte
 	Source          [16]byte // of this node
 	Versioning      string
+}
+
+// News are called by Watch, one at a time. They must not block.
+type News struct {
+	Changed func() // after commits of other nodes
+	Reborn  func() // when commits were lost that clients may know
+	Mail    func() // when the inbox has letters
 }
 
 // Stats are counts of a node.
@@ -235,9 +257,8 @@ type Database interface {
 	Read(ctx context.Context) (Reader, error)
 	// Write waits for the lock of all writers.
 	Write(ctx context.Context) (Writer, State, error)
-	// Watch calls changed after commits of other nodes, and reborn when commits were lost that clients may know,
-	// until ctx is done.
-	Watch(ctx context.Context, changed, reborn func())
+	// Watch tells of news until ctx is done.
+	Watch(ctx context.Context, n News)
 	// Lease reports whether this node holds, and renews, a duty that one node has at a time.
 	Lease(ctx context.Context, duty string) bool
 	// EndLease leaves a duty to other nodes.
