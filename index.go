@@ -59,7 +59,8 @@ type FullTextIndex struct {
 
 	// Language has other forms of a word found ("run" finds "runs"), and the most common words
 	// left out. The languages are da, de, en, es, fi, fr, hu, it, nl, no, pt, ro, ru, sv and tr, by
-	// these names or longer ones such as "en_US". Another language counts as none, which is "".
+	// these names or longer ones such as "en_US". Another language counts as none, which is "", and
+	// is logged.
 	Language string
 
 	// IgnoreAccents makes letters with and without accents the same, in Latin and Greek.

@@ -36,9 +36,6 @@ func newIndexCreate(a *app) *cobra.Command {
 				err := a.withBar("index", ofDocuments, func(show func(done, total uint64)) error {
 					return coll.CreateIndex(ctx, args[1], flags.index(show))
 				})
-				if err == nil {
-					err = a.noteLeftOut(ctx, coll, args[1])
-				}
 				return marked(flags.only(), invalidSetting(err))
 			})
 		}),
@@ -80,20 +77,6 @@ func newIndexCreate(a *app) *cobra.Command {
 		return nil
 	})
 	return c
-}
-
-// noteLeftOut tells of documents that are not in a vector index.
-func (a *app) noteLeftOut(ctx context.Context, coll *tandem.Collection, name string) error {
-	all, err := coll.Indexes(ctx)
-	if err != nil {
-		return err
-	}
-	for _, i := range all {
-		if i.Name == name && i.LeftOut > 0 {
-			a.note("%d documents have a value that is no vector of %d dimensions, and are not in the index", i.LeftOut, i.Vector.Dimensions)
-		}
-	}
-	return nil
 }
 
 // indexFlags describe the index to create.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"log/slog"
 	"runtime"
 	"strings"
 
@@ -57,27 +56,13 @@ func (db *DB) fillIndex(ctx context.Context, c *Collection, i Index, progress Pr
 		done += n
 		if n < indexStep {
 			progress.tell(done, done)
-			if err := db.tellLeftOut(ctx, c, i); err != nil {
+			if err := db.tellDoubts(ctx, c, i); err != nil {
 				return err
 			}
 			return db.trainIndex(ctx, c, i, runtime.GOMAXPROCS(0))
 		}
 		progress.tell(done, max(live, done))
 	}
-}
-
-// tellLeftOut logs that documents are not in a vector index though they have a value.
-func (db *DB) tellLeftOut(ctx context.Context, c *Collection, i Index) error {
-	var n int64
-	err := db.View(ctx, func(tx *Tx) (err error) {
-		n, err = tx.LeftOut(c, i.Name)
-		return err
-	})
-	if n > 0 {
-		db.options.Logger.Warn("documents are not in a vector index, since their values are no vectors of it",
-			slog.String("index", i.Name+" of "+c.FullName()), slog.Int64("documents", n), slog.Int("dimensions", i.Vector.Dimensions))
-	}
-	return err
 }
 
 func (p Progress) tell(done, total int64) {

@@ -1,8 +1,12 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
 	"strconv"
+
+	"github.com/tandemdb/tandem/internal/query/fulltext"
 )
 
 // tellIndex has the commit tell live queries of an index, unless that changes no result.
@@ -87,4 +91,23 @@ func (tx *Tx) LeftOut(c *Collection, name string) (int64, error) {
 		return state.empty, nil
 	}
 	return 0, err
+}
+
+// tellDoubts logs what is odd about an index that has been built, and is no error.
+func (db *DB) tellDoubts(ctx context.Context, c *Collection, i Index) error {
+	name := slog.String("index", i.Name+" of "+c.FullName())
+	if i.Text != nil && i.Text.Language != "" && fulltext.Language(i.Text.Language) == "" {
+		db.options.Logger.Warn("nothing is known of the language of a full-text index, which finds words only as they are",
+			name, slog.String("language", i.Text.Language))
+	}
+	var n int64
+	err := db.View(ctx, func(tx *Tx) (err error) {
+		n, err = tx.LeftOut(c, i.Name)
+		return err
+	})
+	if n > 0 {
+		db.options.Logger.Warn("documents are not in a vector index, since their values are no vectors of it",
+			name, slog.Int64("documents", n), slog.Int("dimensions", i.Vector.Dimensions))
+	}
+	return err
 }

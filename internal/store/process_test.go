@@ -67,7 +67,7 @@ func childSave(db *store.DB, c *store.Collection, id string) error {
 		body = blobBody(digest)
 	}
 	if body == "" {
-		body = `{"words":"of the child"}`
+		body = `{"words":"of the child","v":[2,1]}`
 	}
 	_, err := trySave(db, c, store.Edit{ID: id, Body: []byte(body)})
 	return err
@@ -126,7 +126,8 @@ func twoProcesses(t *testing.T, o store.Options) {
 	db := open(t, o)
 	c := defaults(t, db)
 	createIndex(t, db, store.Index{Name: "words", Expressions: []string{"words"}, Text: &fulltext.Options{}})
-	createIndex(t, db, vectorIndex("near", store.VectorOptions{Dimensions: 2, Metric: "dot", Centroids: 2}))
+	near := vectorIndex("near", store.VectorOptions{Dimensions: 2, Metric: "dot", Centroids: 2, MinTraining: 2, Probes: 1})
+	createIndex(t, db, near)
 	p := startChild(t, db)
 	var both sync.WaitGroup
 	both.Go(func() {
@@ -137,6 +138,9 @@ func twoProcesses(t *testing.T, o store.Options) {
 	both.Go(func() {
 		for i := range each {
 			save(t, db, c, fmt.Sprint("parent-", i), `{"words":"of the parent","v":[1,2]}`)
+			if i == 3 || i == 30 { // divides the vectors into lists, and anew
+				createIndex(t, db, near)
+			}
 		}
 	})
 	both.Wait()
@@ -156,6 +160,9 @@ func twoProcesses(t *testing.T, o store.Options) {
 		return err
 	})
 	sound(t, db)
+	if trained(t, db, c, "near") == "" {
+		t.Error("the vectors are in no lists")
+	}
 }
 
 func TestCommitsOfAnotherProcessAreNoticed(t *testing.T) {
