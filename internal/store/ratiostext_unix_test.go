@@ -83,9 +83,10 @@ func searchRatios(t *testing.T) {
 		{"a column", "title:" + common, "title:" + common},
 	} {
 		for how, text := range map[string][2]string{
-			"":              {"SELECT title FROM _default WHERE MATCH(texts, '%s')", "SELECT title FROM raw_texts WHERE raw_texts MATCH '%s'"},
-			", counted":     {"SELECT count(*) FROM _default WHERE MATCH(texts, '%s')", "SELECT count(*) FROM raw_texts WHERE raw_texts MATCH '%s'"},
-			", the best 10": {"SELECT title FROM _default WHERE MATCH(texts, '%s') ORDER BY RANK(texts) DESC LIMIT 10", "SELECT title FROM raw_texts WHERE raw_texts MATCH '%s' ORDER BY rank LIMIT 10"},
+			"":                        {"SELECT title FROM _default WHERE MATCH(texts, '%s')", "SELECT title FROM raw_texts WHERE raw_texts MATCH '%s'"},
+			", counted":               {"SELECT count(*) FROM _default WHERE MATCH(texts, '%s')", "SELECT count(*) FROM raw_texts WHERE raw_texts MATCH '%s'"},
+			", the best 10 of a half": {"SELECT title FROM _default WHERE MATCH(texts, '%s') AND title > 'm' ORDER BY RANK(texts) DESC LIMIT 10", "SELECT title FROM raw_texts WHERE raw_texts MATCH '%s' AND title > 'm' ORDER BY rank LIMIT 10"},
+			", the best 10":           {"SELECT title FROM _default WHERE MATCH(texts, '%s') ORDER BY RANK(texts) DESC LIMIT 10", "SELECT title FROM raw_texts WHERE raw_texts MATCH '%s' ORDER BY rank LIMIT 10"},
 		} {
 			ours, theirs := r.compare(fmt.Sprintf(text[0], tt.match), fmt.Sprintf(text[1], tt.raw))
 			t.Logf("%-40s %6.2f   (most: 1.2)   %v against %v", tt.what+how, float64(ours)/float64(theirs), ours, theirs)

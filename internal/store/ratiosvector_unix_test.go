@@ -110,13 +110,6 @@ func recall(t *testing.T, db *store.DB, some []string) float64 {
 	return float64(found) / float64(10*len(some))
 }
 
-// ask returns the first column of a query.
-func ask(t *testing.T, db *store.DB, text string) (found []string) {
-	t.Helper()
-	view(t, db, func(tx *store.Tx) (err error) { found, err = search(tx, text); return err })
-	return found
-}
-
 // middle returns the median of how many milliseconds queries take.
 func middle(t *testing.T, db *store.DB, some []string, query func(string) string) float64 {
 	t.Helper()

@@ -85,7 +85,7 @@ func Translate(q *plan.Query, tables func(plan.Collection) Table, local *time.Lo
 	if !ok {
 		return nil, syntax.Errorf(0, "the query is too large").Try("repeat long expressions less often")
 	}
-	for _, quick := range []func(*writer) bool{(*writer).grouped, (*writer).nearestFirst} {
+	for _, quick := range []func(*writer) bool{(*writer).grouped, (*writer).nearestFirst, (*writer).bestFirst} {
 		if quicker, ok := write(quick); ok {
 			quicker.Sorting = s
 			return quicker, nil

@@ -73,13 +73,42 @@ func (w *writer) rankedRows(number int) {
 // best reports whether the query has the rows of its only search in the order of their rank alone, and no more than a number
 // of them. Then no other documents need to be read.
 func (w *writer) best() bool {
+	_, all := w.q.Where.(*plan.Match)
+	return all && w.byRank()
+}
+
+// byRank reports whether the query has rows of its only search in the order of their rank alone, and no more than a number of them.
+func (w *writer) byRank() bool {
 	q := w.q
 	if len(q.Matches) != 1 || len(q.Sources) != 1 || q.Grouped || q.Distinct || q.Limit == nil || len(q.OrderBy) != 1 || q.OrderBy[0].Nulls != syntax.NullsOrdered {
 		return false
 	}
-	_, all := q.Where.(*plan.Match)
 	_, ranked := q.OrderBy[0].X.(*plan.Rank)
-	return all && ranked
+	return ranked && len(q.Nearest) == 0
+}
+
+// bestFirst writes a query for the documents of the best ranks that satisfy other conditions, and reports whether the query is one.
+// It reads documents in the order of their ranks, and no more of them than it needs.
+func (w *writer) bestFirst() bool {
+	if !w.byRank() || w.best() || !w.leading(0) {
+		return false
+	}
+	name, docs := w.searchName(0), w.tables(w.q.Sources[0].Collection).Name
+	order := func() {
+		w.put(" ORDER BY ", name, ".rank")
+		if w.q.OrderBy[0].Desc {
+			w.put(" DESC")
+		}
+	}
+	w.selected()
+	w.put(" FROM (SELECT ", name, ".seq, ", name, ".rank FROM (SELECT seq, rank FROM ", func() { w.rankedRows(0) }, " AS ", name, order,
+		" LIMIT -1) AS ", name, " CROSS JOIN ", docs, " AS d0 WHERE ", func() { w.present(0) }, " AND ")
+	w.searches = searches(w.q.Where)
+	w.key(w.q.Where)
+	w.searches = nil
+	w.limits()
+	w.put(") AS ", name, " CROSS JOIN ", docs, " AS d0 ON d0.seq = ", name, ".seq", order)
+	return true
 }
 
 // match writes the condition that a search finds a document.
