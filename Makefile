@@ -134,10 +134,10 @@ bench-rest: ## measure requests to the REST server, its feeds and its page, and 
 	@CGO_ENABLED=0 go test -count=1 -run '^Test(Feed|Page)?Figures$$' ./rest -figures 3s -v | grep -E '/s|listener|settled|page of|overview'
 
 .PHONY: bench-mesh
-bench-mesh: ## print the figures of meshes with their bounds: members in one process, in simulated time, and PEERS (1000) simulated ones
-	@TANDEM_TESTS=all go test -count=1 -timeout 60m -run '^TestMesh' -mesh.hour -v . | grep -E '^(---|ok|FAIL)|_test.go' | sed 's/^ *[a-z]*_test.go:[0-9]*: figure: //'
+bench-mesh: ## print the figures of meshes with their bounds: members in one process and in one each, in simulated time, and PEERS (1000) simulated ones
+	@TANDEM_TESTS=all go test -count=1 -timeout 60m -run '^TestMesh' -mesh.hour -v . | grep -E '^(---|ok|FAIL)|_test.go' | sed 's/^ *[a-z_]*_test.go:[0-9]*: figure: //'
 	@TANDEM_TESTS=all go test -count=1 -timeout 60m -run '^Test(AMesh|ALargeMesh|FewLinks|Halves|Firewalls|AHostile)' -v ./internal/mesh/overlay -overlay.peers $(PEERS) -overlay.known 4096 -overlay.lying 10m | \
-		grep -E '^(---|ok|FAIL)|_test.go' | sed 's/^ *[a-z]*_test.go:[0-9]*: figure: //'
+		grep -E '^(---|ok|FAIL)|_test.go' | sed 's/^ *[a-z_]*_test.go:[0-9]*: figure: //'
 
 .PHONY: converge
 converge: ## let SEEDS random meshes of peers converge
