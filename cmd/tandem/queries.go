@@ -43,12 +43,12 @@ func (s *querySession) runAll(ctx context.Context, from io.Reader) error {
 			return err
 		}
 		isLast := err != nil
-		if isLast && !prompt.IsBlank(statements.rest+line) {
-			line += "\n;"
-		}
 		all, err := statements.add(line)
 		if err != nil {
 			return err
+		}
+		if isLast && !prompt.IsBlank(statements.rest) { // a string or comment in it may be open, which its error tells
+			all = append(all, strings.TrimSpace(statements.rest))
 		}
 		for _, text := range all {
 			if s.last != "" && !strings.HasPrefix(text, ".") && !s.f.asJSON && !s.f.asCSV {
