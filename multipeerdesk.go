@@ -32,6 +32,8 @@ type joinDesk struct {
 	wake chan struct{}
 	log  *slog.Logger
 
+	others map[string]bool // runs of other processes that were seen; of work
+
 	limit joining.Limit
 
 	mu   sync.Mutex // guards the following
@@ -61,6 +63,7 @@ const lookEvery = time.Second
 func newJoinDesk(run *meshRun, g *PeerGroup) *joinDesk {
 	d := &joinDesk{
 		run: run, g: g, id: rand.Text(), wake: make(chan struct{}, 1), log: run.m.cfg.Logger, ends: make(map[string]time.Time),
+		others: make(map[string]bool),
 	}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
@@ -153,6 +156,12 @@ func (d *joinDesk) change(ctx context.Context, do func(*store.Tx, *namedInvitati
 				}
 			}
 		}
+		if answers == nil {
+			running, err := tx.Info(groupRunningSpace, d.g.name)
+			if err != nil || string(running) != d.id { // another one runs, too
+				return err
+			}
+		}
 		return tx.SetInfo(groupRunningSpace, d.g.name, answers)
 	})
 }
@@ -174,6 +183,9 @@ func (d *joinDesk) look(ctx context.Context) error {
 		return nil
 	}
 	if err := d.g.reread(ctx); err != nil {
+		return err
+	}
+	if err := d.checkAlone(ctx); err != nil {
 		return err
 	}
 	d.run.groupChanged()

@@ -1,6 +1,7 @@
 package tandem_test
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -56,4 +57,31 @@ func TestOldCodesAreNoNews(t *testing.T) {
 	if slices.Contains(told, old) {
 		t.Errorf("told of %q, of which %s had ended before", told, old)
 	}
+}
+
+// The same member runs in two processes, as a service and by hand: both say so. A process that has ended is none.
+func TestAMemberThatRunsTwiceSaysSo(t *testing.T) {
+	one := newJoiner(t, "one")
+	g := one.found(t, testGroup)
+	m := one.run(t, g)
+	beside := *one
+	beside.db = openAt(t, one.db.Path(), tandem.Options{})
+	g2, err := tandem.OpenPeerGroup(t.Context(), beside.db, testGroup, one.options())
+	check(t, err)
+	m2 := beside.run(t, g2)
+	eventually(t, func() bool {
+		return errors.Is(m.Status().Err, tandem.ErrInvalid) && errors.Is(m2.Status().Err, tandem.ErrInvalid)
+	})
+	m2.Stop()
+	i, err := g2.Invite(t.Context(), tandem.InvitationOptions{})
+	check(t, err)
+	eventually(t, func() bool { // the first one answers still
+		answered, err := g2.AwaitAnswering(t.Context(), i)
+		check(t, err)
+		return answered
+	})
+	m.Stop()
+	m = one.run(t, g)
+	invite(t, g, tandem.InvitationOptions{})
+	check(t, m.Status().Err)
 }
