@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store"
@@ -123,5 +124,50 @@ func TestAStandbyThatLagsBeginsAnIncarnation(t *testing.T) {
 	again := save(t, one, c, "lost 0", `{"n":2}`)
 	if one.Source() == was || again.Rev.ID == lost[0].Rev.ID {
 		t.Errorf("the node goes on under the source %v of the lost tail", was)
+	}
+}
+
+// TestACancelledWaitForTheStandbyIsNoCommit cancels the wait of a COMMIT for the synchronous standby: the server then says that it has
+// committed, with a warning, and the caller must not be told before the standby has it.
+func TestACancelledWaitForTheStandbyIsNoCommit(t *testing.T) {
+	primary := ownServer(t)
+	b, one, _ := standby(t, primary)
+	c := defaults(t, one)
+	save(t, one, c, "warm", `{}`)
+	run(t, primary.URL(), `ALTER SYSTEM SET synchronous_standby_names = '*'`)
+	bySQL[bool](t, primary.URL(), `SELECT pg_reload_conf()`)
+	save(t, one, c, "with the standby", `{}`)
+	if err := b.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan error, 1)
+	go func() {
+		told <- one.Update(background, func(tx *store.Tx) error {
+			_, err := tx.Save(c, store.Edit{ID: "a"})
+			return err
+		})
+	}()
+	waiting := func(query string) {
+		t.Helper()
+		const sql = `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE $1`
+		for deadline := time.Now().Add(time.Minute); bySQL[int](t, primary.URL(), sql, query) == 0; time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("no %q waits for the standby", query)
+			}
+		}
+	}
+	waiting("COMMIT%")
+	bySQL[bool](t, primary.URL(), `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE 'COMMIT%'`)
+	waiting("%FOR UPDATE%")
+	select {
+	case err := <-told:
+		t.Errorf("the caller was told %v before the standby had the commit", err)
+	default:
+	}
+	if err := b.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-told; err != nil {
+		t.Error(err)
 	}
 }

@@ -54,6 +54,7 @@ type database struct {
 	tables   tables
 	node     node
 	news     chan struct{}
+	warnings warnings
 	life
 	tasks
 }
@@ -87,12 +88,8 @@ func (e Engine) Open(ctx context.Context, text string, o row.Options) (row.Datab
 	if err != nil {
 		return nil, err
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, problem(err).In(op, place)
-	}
 	db := &database{
-		pool: pool, schema: schema, place: place, engine: e, log: cmp.Or(o.Logger, slog.Default()),
+		schema: schema, place: place, engine: e, log: cmp.Or(o.Logger, slog.Default()),
 		news: make(chan struct{}, 1), readOnly: o.ReadOnly,
 	}
 	db.reborn = make(chan struct{}, 1)
@@ -101,8 +98,13 @@ func (e Engine) Open(ctx context.Context, text string, o row.Options) (row.Datab
 	if schema != defaultSchema {
 		db.name = schema
 	}
+	config.ConnConfig.OnNotice = db.warnings.note
+	config.BeforeClose = func(c *pgx.Conn) { db.warnings.take(c.PgConn()) }
+	if db.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return nil, problem(err).In(op, place)
+	}
 	if err := db.start(ctx, o); err != nil {
-		pool.Close()
+		db.pool.Close()
 		return nil, fault.About(wrapped(err), op, place)
 	}
 	return db, nil

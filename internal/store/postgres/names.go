@@ -26,9 +26,6 @@ func (n *names) in(sql string) string {
 	return made
 }
 
-// of returns the name of a table for SQL.
-func (n *names) of(table string) string { return n.prefix + pgx.Identifier{table}.Sanitize() }
-
 // exec runs a statement on a connection of the pool.
 func (db *database) exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
 	return db.pool.Exec(ctx, db.in(sql), args...)

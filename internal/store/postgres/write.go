@@ -246,15 +246,20 @@ func (w *writer) Flush(b *row.Batch) error {
 // whether the commit has arrived.
 func (w *writer) Commit(b *row.Batch) error {
 	defer w.abandon()
+	on := w.conn.Conn().PgConn()
+	w.db.warnings.take(on) // of what came before
 	err := w.commit(b)
-	if err != nil && isLoss(err) {
+	if warned := w.db.warnings.take(on); err == nil && warned || err != nil && isLoss(err) {
 		arrived, asking := w.ask()
 		if asking != nil {
 			return fault.ConnectionLost.Says("the connection to the database server was lost during a commit, and it cannot be known whether it was stored").
 				Because(errors.Join(row.ErrUnknown, asking)).Try("look whether the change was stored, and try again")
 		}
-		if arrived {
+		switch {
+		case arrived:
 			err = nil
+		case err == nil:
+			err = fault.Unexpected.Says("the database server has committed, and has lost it")
 		}
 	}
 	if err != nil {
@@ -301,8 +306,8 @@ func (w *writer) commit(b *row.Batch) error {
 	return err
 }
 
-// ask finds out whether the commit of this batch has arrived. The row's lock makes it wait for an old
-// transaction that still runs on the server. Once another node has the lease, its batches count on, and the
+// ask finds out whether the commit of this batch has arrived, also at the synchronous standby. The row's lock makes it
+// wait for an old transaction that still runs on the server, and is a change that has to reach the standby itself. Once another node has the lease, its batches count on, and the
 // answer is lost.
 func (w *writer) ask() (arrived bool, err error) {
 	w.abandon()
