@@ -106,6 +106,35 @@ func TestAHundredTabs(t *testing.T) {
 	w.wantBody("h-0002", `{"tabs":100}`)
 }
 
+// A server that has gone when one saves, and comes back, has cost no text: neither in the page, nor in one
+// that is opened later.
+func TestNothingTypedIsLostWhenTheServerIsGone(t *testing.T) {
+	w := newWorld(t)
+	b := w.open(browserOf(t), looks["light-360"])
+	b.expect("ERR_")
+	b.expect("Failed to fetch")
+	b.visit(w.url, "docs/shop/h-0002")
+	b.typeText(`{"name": "Mine"}`)
+	address := w.web.Listener.Addr().String()
+	check(t, w.web.Listener.Close())
+	w.web.CloseClientConnections()
+	b.run(chromedp.Click("button[value=save]"))
+	b.waitFor(`!document.querySelector("#away").hidden`)
+	b.picture("gone-light-360")
+	if top := value[float64](b, `document.querySelector("#away").getBoundingClientRect().top`); top < 0 {
+		t.Errorf("what it says is %.0f pixels above the window", -top)
+	}
+	if text := value[string](b, `document.querySelector("textarea[name=text]").value`); text != `{"name": "Mine"}` {
+		t.Errorf("the editor has %q", text)
+	}
+	w.serveAgain(address)
+	b.run(chromedp.Click("button[value=save]"), chromedp.WaitVisible(".done"))
+	w.wantBody("h-0002", `{"name":"Mine"}`)
+	if kept := value[int](b, `Object.keys(sessionStorage).filter(k => k.startsWith("draft-")).length`); kept > 0 {
+		t.Errorf("%d drafts are left", kept)
+	}
+}
+
 // A conflict of a document that somebody deletes while it is edited loses nothing either.
 func TestNothingTypedIsLostWhenSomebodyDeletes(t *testing.T) {
 	w := newWorld(t)

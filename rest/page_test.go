@@ -265,6 +265,22 @@ func TestADocumentIsEditedWithoutLoss(t *testing.T) {
 	}
 }
 
+// Text of an encrypted database is not for the files of the browser.
+func TestDraftsAreNotKeptOfAnEncryptedDatabase(t *testing.T) {
+	s := servePage(t, func(cfg *rest.Configuration) {
+		key, err := tandem.NewEncryptionKey(make([]byte, tandem.EncryptionKeySize))
+		check(t, err)
+		cfg.Databases = append(cfg.Databases, rest.Database{Database: open(t, "vault", tandem.Options{EncryptionKey: key}), ClientWrites: true})
+	})
+	v := visitAs(t, s, "ann")
+	v.shows(v.get("new/shop"), " data-drafts")
+	got := v.get("new/vault")
+	v.shows(got, "New document")
+	if strings.Contains(got.html, "data-drafts") {
+		t.Error("drafts of an encrypted database are kept")
+	}
+}
+
 func TestAPartThatFailsIsNoWholePage(t *testing.T) {
 	v := visitAs(t, servePage(t, nil), "ann")
 	got := v.get("docs/shop/none?part=changed")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // document is the editor of a document.
@@ -19,8 +20,18 @@ type document struct {
 	Blobs    []blobRow
 	Saved    bool
 	Changed  bool // since the revision that the editor began with
+	Drafts   bool // the browser may keep what is typed
 	Problem  *Problem
 	Merge    *merge // when somebody else has saved meanwhile
+}
+
+// drafts reports whether the browser may keep what is typed: its files are not encrypted as a database may be.
+func (l *look) drafts() bool {
+	var info struct {
+		Encrypted *bool `json:"encrypted"`
+	}
+	database, _, _ := strings.Cut(l.vars["ks"], ".")
+	return l.get(&info, "/"+database) == nil && info.Encrypted != nil && !*info.Encrypted
 }
 
 type blobRow struct {
@@ -40,7 +51,7 @@ const (
 var ownMembers = []string{"_id", "_rev", "_cv"}
 
 func showNew(l *look) (any, error) {
-	return &document{KS: l.vars["ks"], ID: l.form.Get("id"), New: true, Text: "{\n  \n}"}, nil
+	return &document{KS: l.vars["ks"], ID: l.form.Get("id"), New: true, Text: "{\n  \n}", Drafts: l.drafts()}, nil
 }
 
 func showDocument(l *look) (any, error) {
@@ -55,7 +66,7 @@ func showDocument(l *look) (any, error) {
 
 // document reads the document that the path names.
 func (l *look) document() (*document, error) {
-	d := &document{KS: l.vars["ks"], ID: l.vars["id"]}
+	d := &document{KS: l.vars["ks"], ID: l.vars["id"], Drafts: l.drafts()}
 	answer := l.Ask(Request{Path: d.path(), Most: documentMost})
 	if p := answer.Problem(); p != nil {
 		return nil, p
@@ -103,6 +114,7 @@ func blobsOf(d *document, text []byte) (all []blobRow) {
 func changeDocument(l *look) (string, error) {
 	d := &document{
 		KS: l.vars["ks"], ID: l.vars["id"], Revision: l.form.Get("rev"), Text: l.form.Get("text"), Base: l.form.Get("base"),
+		Drafts: l.drafts(),
 	}
 	switch l.form.Get("do") {
 	case "delete":

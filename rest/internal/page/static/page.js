@@ -62,12 +62,15 @@ document.addEventListener("click", (event) => {
   if (asks && !confirm(asks.dataset.confirm)) event.preventDefault();
 });
 
-// The editor: checks JSON while one types, keeps a draft, and warns before leaving.
+// The editor: checks JSON while one types, keeps a draft until it is saved, and warns before leaving.
 const editor = $("#editor");
 const text = editor?.querySelector("textarea[name=text]");
-let unsaved = false;
+const key = editor?.dataset.key && "draft-" + editor.dataset.key;
+const drop = (name) => sessionStorage.removeItem(name);
+let unsaved = false, present = false;
 if (text) {
-  const name = editor.dataset.draft && "draft-" + editor.dataset.draft;
+  const name = "drafts" in editor.dataset && key;
+  if ("saved" in editor.dataset) { drop(key); drop(key.slice(0, key.indexOf("/") + 1)); } // which may have been a new one
   const draft = name && sessionStorage.getItem(name);
   if (draft && draft !== text.value && confirm("There is an unsaved draft of this document. Take it?")) { text.value = draft; unsaved = true; }
   text.addEventListener("input", () => {
@@ -85,8 +88,19 @@ if (text) {
     text.setRangeText("\n" + indent, text.selectionStart, text.selectionEnd, "end");
     text.dispatchEvent(new Event("input"));
   });
-  editor.addEventListener("submit", () => { unsaved = false; if (name) sessionStorage.removeItem(name); });
-  addEventListener("beforeunload", (event) => { if (unsaved && editor.dataset.draft) event.preventDefault(); });
+  editor.addEventListener("submit", (event) => {
+    if (present) { // the server has answered just now
+      unsaved = present = false;
+      if (key && event.submitter?.value === "delete") drop(key);
+      return;
+    }
+    event.preventDefault(); // a page that cannot be reached would take the place of the text
+    const button = event.submitter;
+    fetch("/_ping", { cache: "no-store" }).then(() => { present = true; away(false); editor.requestSubmit(button); },
+      () => { away(true); $("#away").textContent = "The server does not answer. Nothing is lost: try again when it is back."; });
+  });
+  $("[data-drop]")?.addEventListener("click", () => { unsaved = false; drop(key); });
+  addEventListener("beforeunload", (event) => { if (unsaved && key) event.preventDefault(); });
 }
 // A choice shows in the result at once.
 editor?.addEventListener("change", (event) => {
