@@ -71,6 +71,9 @@ func (g *PeerGroup) Hear(ctx context.Context, record []byte) error {
 	return err
 }
 
+// PathOf returns the name of the database in the URLs of a running member.
+func PathOf(m *MultipeerReplicator) string { return m.run.path() }
+
 // Records returns the records of the group as neighbours send them.
 func (g *PeerGroup) Records() (texts [][]byte) {
 	for _, r := range g.removals.All() {

@@ -4,6 +4,7 @@ package tandem_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -37,21 +38,28 @@ type memberProcess struct {
 	said map[string][]string // the last words after each first word
 }
 
-// startProcess starts a member that has so many documents of its own, and is told when it has all.
-func startProcess(t *testing.T, a *groupOwner, name string, own, all int) *memberProcess {
+// folderFor returns a folder with the identity of a member.
+func folderFor(t *testing.T, a *groupOwner, name string) string {
 	t.Helper()
 	dir := t.TempDir()
 	key, err := a.identity(name, testGroup).ExportPEM("")
 	check(t, err)
 	check(t, os.WriteFile(filepath.Join(dir, "key.pem"), key, 0o600))
 	check(t, os.WriteFile(filepath.Join(dir, "root.pem"), a.issuer.CertificatesPEM(), 0o600))
+	return dir
+}
+
+// startProcess starts a member that has so many documents of its own more than its folder has, and tells when it has all.
+func startProcess(t *testing.T, dir, name string, own, all int) *memberProcess {
+	t.Helper()
 	p := &memberProcess{name: name, said: make(map[string][]string)}
 	p.news = sync.NewCond(&p.mu)
 	p.cmd = exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMeshOfProcesses$") //nolint:gosec // this program
 	p.cmd.Env = append(os.Environ(), processFolder+"="+dir, fmt.Sprintf("TANDEM_TEST_DOCUMENTS=%s %d %d", name, own, all))
 	p.cmd.Stderr = os.Stderr
-	p.in, err = p.cmd.StdinPipe()
+	in, err := p.cmd.StdinPipe()
 	check(t, err)
+	p.in = in
 	out, err := p.cmd.StdoutPipe()
 	check(t, err)
 	check(t, p.cmd.Start())
@@ -157,8 +165,14 @@ func runMember(t *testing.T, dir string) {
 		defer mu.Unlock()
 		fmt.Printf(format+"\n", args...)
 	}
-	tellOfDocuments(t, coll, all-own, say)
+	have, err := coll.Count(t.Context())
+	check(t, err)
+	tellOfDocuments(t, coll, all-int(have), say) //nolint:gosec // few
 	m := memberOfFiles(t, dir, name, coll)
+	ctx, cancel := context.WithCancel(t.Context())
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	defer cancel()
 	say("ready yes")
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		switch word, rest, _ := strings.Cut(lines.Text(), " "); word {
@@ -171,6 +185,13 @@ func runMember(t *testing.T, dir string) {
 			check(t, m.Start())
 			defer m.Close()
 			say("at %s", m.Addresses()[0])
+			started := m
+			waiting.Go(func() {
+				if started.Wait(ctx) == nil {
+					say("idle yes")
+					say("third yes") // there may be nothing left to come
+				}
+			})
 		case "save":
 			begun := time.Now().UnixNano()
 			save(t, coll, rest, `{"n":1}`)
@@ -183,7 +204,7 @@ func runMember(t *testing.T, dir string) {
 	}
 }
 
-// tellOfDocuments says when all documents of others are here, and each change that arrives.
+// tellOfDocuments says when a third of the missing documents and all of them have come, and each change.
 func tellOfDocuments(t *testing.T, coll *tandem.Collection, missing int, say func(string, ...any)) {
 	t.Helper()
 	arrived := make(map[string]bool)
@@ -193,7 +214,11 @@ func tellOfDocuments(t *testing.T, coll *tandem.Collection, missing int, say fun
 			if strings.HasPrefix(id, "change-") {
 				say("%s %d", id, now)
 			} else if !arrived[id] {
-				if arrived[id] = true; len(arrived) == missing {
+				arrived[id] = true
+				if len(arrived) == (missing+2)/3 {
+					say("third %d", now)
+				}
+				if len(arrived) == missing {
 					say("complete %d", now)
 				}
 			}

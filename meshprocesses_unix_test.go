@@ -3,14 +3,17 @@
 package tandem_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/tandemdb/tandem"
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
@@ -73,12 +76,71 @@ func TestMeshOfProcessesFromOneAddress(t *testing.T) {
 	endProcesses(t, all)
 }
 
+// TestMeshOutlivesKills kills a member in the middle of a sync, again and again, and then has it end: it has all documents,
+// deletions and blobs, each sound.
+func TestMeshOutlivesKills(t *testing.T) {
+	a := newGroupOwner(t)
+	from, to := folderFor(t, a, "host"), folderFor(t, a, "guest")
+	documents, kills := testsize.Pick(300, 3000), testsize.Pick(2, 6)
+	db := openAt(t, filepath.Join(from, "host"), tandem.Options{})
+	coll := defaultIn(t, db)
+	for j := range documents {
+		doc := newDocument(t, fmt.Sprintf("doc-%d", j), body(0, j))
+		if j%10 == 0 {
+			check(t, doc.SetBlob("blob", tandem.NewBlob("text/plain", bytes.Repeat([]byte(doc.ID()), 2000))))
+		}
+		check(t, coll.Save(t.Context(), doc))
+		if j%10 == 5 {
+			check(t, coll.Delete(t.Context(), doc))
+		}
+	}
+	left, err := coll.Count(t.Context())
+	check(t, err)
+	check(t, db.Close())
+	host := startProcess(t, from, "host", 0, documents)
+	host.hear(t, "ready", nil)
+	host.tell(t, "start")
+	at := host.hear(t, "at", nil)[0]
+	for i := range kills + 1 {
+		guest := startProcess(t, to, "guest", 0, int(left)) //nolint:gosec // few
+		guest.hear(t, "ready", nil)
+		guest.tell(t, "start %s", at)
+		if i == kills {
+			guest.hear(t, "idle", nil)
+			guest.end(t)
+			break
+		}
+		guest.hear(t, "third", nil)
+		check(t, guest.cmd.Process.Kill())
+		_ = guest.cmd.Wait()
+	}
+	host.end(t)
+	wantSameContents(t, memberAt(t, from, "host"), memberAt(t, to, "guest"))
+}
+
+// memberAt opens the database of a process that has ended, and reads its blobs.
+func memberAt(t *testing.T, dir, name string) *member {
+	t.Helper()
+	m := &member{coll: defaultIn(t, openAt(t, filepath.Join(dir, name), tandem.Options{}))}
+	for doc, err := range m.coll.All(t.Context()) {
+		check(t, err)
+		if blob := doc.Blob("blob"); blob != nil {
+			content, err := blob.Content()
+			check(t, err)
+			if want := bytes.Repeat([]byte(doc.ID()), 2000); !bytes.Equal(content, want) {
+				t.Errorf("%s: the blob of %s has %d bytes, want %d", name, doc.ID(), len(content), len(want))
+			}
+		}
+	}
+	return m
+}
+
 // startProcesses starts members that have so many documents each, and know the address of the first one.
 func startProcesses(t *testing.T, members, each int) (all []*memberProcess) {
 	t.Helper()
 	a := newGroupOwner(t)
 	for i := range members {
-		all = append(all, startProcess(t, a, fmt.Sprintf("m%d", i), each, members*each))
+		all = append(all, startProcess(t, folderFor(t, a, fmt.Sprintf("m%d", i)), fmt.Sprintf("m%d", i), each, members*each))
 	}
 	for _, p := range all {
 		p.hear(t, "ready", nil)
