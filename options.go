@@ -64,8 +64,9 @@ type Options struct {
 
 	// VectorCache is how many bytes of vectors a database keeps in memory, for the searches of its
 	// vector indexes: 4 for each dimension, and 24 for each vector. The vectors of an index that
-	// does not fit are read from the file by each search. Zero means 256 MiB; a negative number
-	// means none.
+	// does not fit are read from the file by each search; of an index with Centroids the lists that
+	// fit are kept. Centroids are always kept, and take their room first. Zero means 256 MiB; a
+	// negative number means no vectors.
 	VectorCache int64
 
 	// SlowQuery is the shortest duration of a run that is logged as slow, with a hint if an index

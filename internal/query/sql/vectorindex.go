@@ -168,7 +168,8 @@ func (x VectorIndex) dropRest() string {
 	for _, name := range x.triggers() {
 		b.WriteString("DROP TRIGGER IF EXISTS " + identifier(name) + "; ")
 	}
-	for _, name := range []string{x.Members(0), x.Members(1), x.Trained(), x.Waiting(), x.State()} {
+	older := x.Name + " members" // of version 3
+	for _, name := range []string{older, x.Members(0), x.Members(1), x.Trained(), x.Waiting(), x.State()} {
 		b.WriteString("DROP TABLE IF EXISTS " + identifier(name) + "; ")
 	}
 	return b.String()
