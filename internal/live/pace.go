@@ -7,7 +7,7 @@ import "time"
 // as [Pause] lets them, and a thousand take a small share of one processor.
 const (
 	fewQueries  = 8                     // so many waiting queries cost no rest
-	mostRest    = 32                    // times as long as the run
+	mostRest    = 48                    // times as long as the run
 	leastRest   = time.Millisecond      // shorter ones are added up
 	busyWindow  = 50 * time.Millisecond // commits are counted for so long at most
 	busyCommits = 4                     // in a window make writers busy
