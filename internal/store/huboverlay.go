@@ -37,6 +37,7 @@ type headEntry struct {
 	doc   *Document
 	body  bool // doc has its body
 	dirty bool
+	given bool // the group has given the sequence of doc
 }
 
 // keptEntry lists the revisions kept beside a head.
@@ -92,13 +93,10 @@ func (o *overlay) back(to int) {
 // undone afterwards.
 func (o *overlay) shift(was, is row.State) {
 	moved := func(collection int64, d *Document) {
-		before := of(was, collection).Last
-		if int64(d.Sequence) > before {
-			d.Sequence += Sequence(of(is, collection).Last - before)
-		}
+		d.Sequence += Sequence(of(is, collection).Last - of(was, collection).Last)
 	}
 	for key, h := range o.heads {
-		if h.dirty && h.doc != nil {
+		if h.given {
 			moved(key.collection, h.doc)
 		}
 	}

@@ -72,7 +72,7 @@ func (h *hubRows) document(c *Collection, id string, part extent) (*Document, er
 	if part == headOnly {
 		d.Body = nil
 	}
-	if e.dirty {
+	if e.given {
 		h.o.seen.given[&d] = c.id
 	}
 	return &d, nil

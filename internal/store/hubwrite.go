@@ -106,7 +106,7 @@ func (h *hubRows) store(c *Collection, seq Sequence, d *Document, at place) erro
 	stored := *d
 	stored.Sequence = seq
 	h.o.seen.given[d] = c.id // its caller gets the sequence, too
-	put(h.o, h.o.heads, docKey{c.id, d.ID}, headEntry{doc: &stored, body: true, dirty: true})
+	put(h.o, h.o.heads, docKey{c.id, d.ID}, headEntry{doc: &stored, body: true, dirty: true, given: true})
 	return nil
 }
 
@@ -124,7 +124,7 @@ func (h *hubRows) mark(c *Collection, d *Document, at place) error {
 	marked := *e.doc
 	marked.setFlags(d.flags)
 	marked.remote, marked.Expiry = d.remote, d.Expiry
-	put(h.o, h.o.heads, docKey{c.id, d.ID}, headEntry{doc: &marked, body: true, dirty: true})
+	put(h.o, h.o.heads, docKey{c.id, d.ID}, headEntry{doc: &marked, body: true, dirty: true, given: e.given})
 	return nil
 }
 
