@@ -187,7 +187,7 @@ func (r *Runner) RetryNow() {
 func (r *Runner) loop(ctx context.Context) error {
 	for attempt := 1; ; attempt++ {
 		r.set(func(s *Status) { s.Activity, s.Attempt, s.NextRetry = Connecting, attempt, time.Time{} })
-		connected, err := r.cfg.onDuty(ctx, r.standBy, r.attempt)
+		connected, err := r.cfg.duty().do(ctx, r.standBy, r.attempt)
 		r.cfg.StartedOver = errors.Is(err, ErrStartOver)
 		switch {
 		case ctx.Err() != nil:

@@ -4,37 +4,88 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
 )
 
-// onDuty does work while this node has the duty of the replication. Other nodes of the database may run the same one;
-// waiting is called while one does.
-func (cfg *Active) onDuty(
+// duty is what one node of a database does at a time.
+type duty struct {
+	db    dutyHolder
+	name  string
+	waits bool // for its turn
+}
+
+// dutyHolder is what a duty needs of a store.DB.
+type dutyHolder interface {
+	IsShared() bool
+	HoldDuty(ctx context.Context, name string, lost func()) (release func(), err error)
+}
+
+// duty names the replication by its checkpoints.
+func (cfg *Active) duty() duty {
+	d := duty{db: cfg.DB, waits: cfg.Continuous}
+	if !cfg.DB.IsShared() {
+		return d
+	}
+	var ids []string
+	for i := range cfg.Collections {
+		ids = append(ids, checkpointID(cfg.DB.PrivateUUID(), cfg.Remote, &cfg.Collections[i]))
+	}
+	slices.Sort(ids) // configurations may list the same collections in any order
+	h := sha256.New()
+	for _, id := range ids {
+		_, _ = io.WriteString(h, id)
+	}
+	d.name = "replicator " + base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+	return d
+}
+
+// do does work while this node has the duty. Before it waits, it calls waiting with the reason.
+func (d duty) do(
 	ctx context.Context, waiting func(error), work func(ctx context.Context) (good bool, err error),
 ) (good bool, err error) {
-	if !cfg.DB.IsShared() {
+	if !d.db.IsShared() {
 		return work(ctx)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	release, ok := cfg.DB.HoldDuty(ctx, cfg.duty(), cancel)
-	for !ok {
-		if !cfg.Continuous {
-			return false, errOtherNode
-		}
-		waiting(errOtherNode)
-		select {
-		case <-ctx.Done():
-			return false, nil
-		case <-time.After(dutyWait):
-		}
-		release, ok = cfg.DB.HoldDuty(ctx, cfg.duty(), cancel)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	release, err := d.take(ctx, func() { cancel(errDutyLost) }, waiting)
+	if release == nil {
+		return false, err
 	}
 	defer release()
-	return work(ctx)
+	good, err = work(ctx)
+	if errors.Is(context.Cause(ctx), errDutyLost) {
+		err = errDutyLost
+	}
+	return good, err
+}
+
+// take waits for the duty if d does. release is nil without it.
+func (d duty) take(ctx context.Context, lost func(), waiting func(error)) (release func(), err error) {
+	told := ""
+	for {
+		release, err := d.db.HoldDuty(ctx, d.name, lost)
+		if err == nil && release == nil {
+			err = errOtherNode
+		}
+		if err == nil || !d.waits || ctx.Err() != nil {
+			return release, err
+		}
+		if why := err.Error(); why != told {
+			told = why
+			waiting(err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(dutyWait):
+		}
+	}
 }
 
 // dutyWait is the time between two looks whether another node has left the replication to this one.
@@ -43,11 +94,6 @@ const dutyWait = time.Second
 var errOtherNode = fault.Busy.Says("another node of the database runs this replicator").
 	Try("let it run there; this node takes over when that one ends")
 
-// duty names the replication by its checkpoints.
-func (cfg *Active) duty() string {
-	h := sha256.New()
-	for i := range cfg.Collections {
-		_, _ = io.WriteString(h, checkpointID(cfg.DB.PrivateUUID(), cfg.Remote, &cfg.Collections[i]))
-	}
-	return "replicator " + base64.RawURLEncoding.EncodeToString(h.Sum(nil))
-}
+// errDutyLost has the runner try again, which waits for its turn or finds out who has it.
+var errDutyLost = fault.ConnectionLost.Says("the node has lost its turn to run this replicator").
+	Try("check the connection to the database server")

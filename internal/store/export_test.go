@@ -15,6 +15,11 @@ import (
 // HoldFor sets how long a group may keep the lock of all nodes. Nobody may write meanwhile.
 func (db *DB) HoldFor(short, long time.Duration) { db.hub.hold = holdTimes{short, long} }
 
+// RenewDuties sets how often a duty is renewed, and for how long it may fail. Nobody may hold one meanwhile.
+func (db *DB) RenewDuties(every, unsure time.Duration) {
+	db.hub.duties.renewal, db.hub.duties.unsure = every, unsure
+}
+
 // SealedFile wraps file as the database file of an encrypted database.
 func SealedFile(file vfs.File, keys *seal.Keys) vfs.File {
 	return &sealedFile{File: file, sectors: keys.Sectors("database")}

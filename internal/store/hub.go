@@ -16,7 +16,8 @@ type hub struct {
 	stop     context.CancelFunc // of the watch
 	watching context.Context    //nolint:containedctx // of the watch, which ends with Close
 
-	hold   holdTimes     // of the lock of all nodes
+	hold   holdTimes // of the lock of all nodes
+	duties nodeDuties
 	mail   chan struct{} // capacity 1: the inbox has letters
 	mu     sync.Mutex    // guards reborn
 	reborn chan struct{} // closed and replaced when the engine has lost commits
@@ -83,6 +84,7 @@ func startHub(rows row.Database, o Options) *DB {
 	db.versioning.Store(&versioning)
 	db.met.Store(new(string))
 	db.hub = &hub{rows: rows, hold: usualHold, mail: make(chan struct{}, 1), reborn: make(chan struct{})}
+	db.hub.duties = nodeDuties{renewal: dutyRenewal, unsure: dutyUnsure, holders: make(map[string]int)}
 	db.hub.watching, db.hub.stop = context.WithCancel(context.Background())
 	db.hub.writer = newHubWriter(db)
 	expirer := newExpirer(db)

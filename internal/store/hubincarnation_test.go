@@ -83,3 +83,33 @@ func TestANodeThatHasSeenMoreRaisesTheSequences(t *testing.T) {
 		t.Errorf("the sequence %d follows %d on the other node", next.Sequence, d.Sequence)
 	}
 }
+
+// TestANodeThatCannotTellTheLineLeavesIt has a role without the right to ask for the server's line write beside one that has
+// it.
+func TestANodeThatCannotTellTheLineLeavesIt(t *testing.T) {
+	url := postgresURL(t)
+	_, schema := schemaOf(t, url)
+	database, role := "mute_"+schema, "mute_"+schema
+	run(t, url, `CREATE ROLE `+role+` LOGIN`, `CREATE DATABASE `+database+` OWNER `+role)
+	url = as(url, "tandem", database)
+	run(t, url, `REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC`)
+	mute := openNode(t, as(url, role, database), store.Options{})
+	of := defaults(t, mute)
+	save(t, mute, of, "first", `{}`)
+	telling := openNode(t, url, store.Options{})
+	c := defaults(t, telling)
+	for range 2 {
+		save(t, telling, c, "a", `{}`)
+		save(t, mute, of, "b", `{}`)
+	}
+	if n, line := bySQL[int](t, url, `SELECT incarnation FROM hub`), bySQL[string](t, url, `SELECT line FROM hub`); n != 1 || line == "" {
+		t.Errorf("the nodes are in incarnation %d of the line %q, want the first of a known line", n, line)
+	}
+	bySQL[int](t, url, `UPDATE hub SET commits = commits - 1 RETURNING 1`)
+	told := mute.Reborn()
+	save(t, mute, of, "c", `{}`)
+	wantReborn(t, told)
+	if line := bySQL[string](t, url, `SELECT line FROM hub`); line == "" {
+		t.Error("the node that cannot tell the line has forgotten it")
+	}
+}

@@ -72,8 +72,11 @@ func refusal(e *pgconn.PgError) *fault.Error {
 	}
 }
 
-// undefinedTable is the code for a table that does not exist.
-const undefinedTable = "42P01"
+// Codes for what does not exist.
+const (
+	undefinedTable    = "42P01"
+	undefinedFunction = "42883"
+)
 
 // isLoss reports whether nothing more can be done on the connection, and the outcome of a commit is unknown.
 func isLoss(err error) bool {

@@ -22,8 +22,8 @@ const sequenceGap = 1_000_000
 const lineOf = `(SELECT system_identifier::text FROM pg_control_system()) || ' ' ||
 	substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)`
 
-// recall reads the incarnation, and finds out whether the server tells its line. On others a loss is unnoticed if as
-// many commits were made meanwhile.
+// recall reads the incarnation, and finds out whether the server tells its line to a node that writes. If it has no
+// such functions, or the role no right to them, a loss is unnoticed once as many commits were made.
 func (db *database) recall(ctx context.Context) error {
 	var incarnation int64
 	if err := db.queryRow(ctx, `SELECT incarnation FROM @hub`).Scan(&incarnation); err != nil {
@@ -31,11 +31,19 @@ func (db *database) recall(ctx context.Context) error {
 	}
 	db.incarnation.Store(incarnation)
 	db.line = `''`
+	if db.readOnly { // a standby does not tell it
+		return nil
+	}
 	var line string
-	if err := db.pool.QueryRow(ctx, `SELECT `+lineOf).Scan(&line); err == nil && line != "" {
+	err := db.pool.QueryRow(ctx, `SELECT `+lineOf).Scan(&line)
+	switch sqlState(err) {
+	case undefinedFunction, "42501": // the latter is a lack of rights
+		return nil
+	}
+	if line != "" {
 		db.line = lineOf
 	}
-	return nil
+	return wrapped(err)
 }
 
 // rebirth begins a new incarnation in a transaction that holds the lock of all nodes, and ends it.
@@ -47,11 +55,11 @@ func (w *writer) rebirth(ctx context.Context, hub hubRow) error {
 		numbers, lasts = append(numbers, number), append(lasts, seq)
 	}
 	q := &queue{names: &w.db.names}
-	q.add(`UPDATE @hub SET incarnation = incarnation + 1, commits = greatest(commits, $1), line = $2`, seen+1, hub.present)
+	q.add(`UPDATE @hub SET incarnation = incarnation + 1, commits = greatest(commits, $1), line = coalesce(nullif($2, ''), line)`, seen+1, hub.present)
 	q.add(`UPDATE @collection SET last = $3 + greatest(last, coalesce(
 		(SELECT max(l) FROM unnest($1::bigint[], $2::bigint[]) AS seen (n, l) WHERE n = number), 0))`, numbers, lasts, int64(sequenceGap))
 	q.add(`DELETE FROM @node`)
-	q.add(`DELETE FROM @duty`)
+	q.add(`UPDATE @duty SET node = 0`) // of nobody: whoever has it finds that out before another may take it
 	q.add(`COMMIT`)
 	if err := w.conn.SendBatch(ctx, &q.Batch).Close(); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store/row"
 )
 
@@ -110,14 +111,21 @@ func (n *node) release(db *database) {
 }
 
 // Lease takes or renews a duty.
-func (db *database) Lease(ctx context.Context, duty string) bool {
+func (db *database) Lease(ctx context.Context, duty string) (held bool, err error) {
+	bounded, cancel := context.WithTimeout(ctx, newsTime)
+	defer cancel()
 	now := db.node.lease()
-	var held int
-	err := db.queryRow(ctx, `INSERT INTO @duty VALUES ($1, $2, $3, clock_timestamp() + $4::interval)
+	err = db.queryRow(bounded, `INSERT INTO @duty VALUES ($1, $2, $3, clock_timestamp() + $4::interval)
 		ON CONFLICT (name) DO UPDATE SET node = excluded.node, epoch = excluded.epoch, until = excluded.until
-		WHERE duty.until < clock_timestamp() OR duty.node = excluded.node AND duty.epoch = excluded.epoch RETURNING 1`,
+		WHERE duty.until < clock_timestamp() OR duty.node = excluded.node AND duty.epoch = excluded.epoch RETURNING true`,
 		duty, now.number, now.epoch, leaseTime).Scan(&held)
-	return err == nil
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return false, nil
+	case bounded.Err() != nil && ctx.Err() == nil:
+		return false, fault.ConnectionLost.Says("the database server does not answer").Because(err).Try("check that it runs")
+	}
+	return held, wrapped(err)
 }
 
 // EndLease leaves a duty to other nodes at once.

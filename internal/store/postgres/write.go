@@ -118,7 +118,7 @@ func (w *writer) check(ctx context.Context, hub hubRow, leased bool) error {
 	case hub.incarnation != db.incarnation.Load():
 		w.abandon()
 		return again(db.adopt(ctx, hub.incarnation))
-	case hub.line != "" && hub.line != hub.present || w.state.Commits <= db.seen.Load(): // this commit would be the one after all others
+	case hub.present != "" && hub.line != "" && hub.line != hub.present || w.state.Commits <= db.seen.Load(): // this commit would be the one after all others
 		return again(w.rebirth(ctx, hub))
 	case !leased:
 		w.abandon()

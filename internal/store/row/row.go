@@ -259,8 +259,8 @@ type Database interface {
 	Write(ctx context.Context) (Writer, State, error)
 	// Watch tells of news until ctx is done.
 	Watch(ctx context.Context, n News)
-	// Lease reports whether this node holds, and renews, a duty that one node has at a time.
-	Lease(ctx context.Context, duty string) bool
+	// Lease reports whether this node holds, and renews, a duty that one node has at a time. It takes seconds at most.
+	Lease(ctx context.Context, duty string) (held bool, err error)
 	// EndLease leaves a duty to other nodes.
 	EndLease(ctx context.Context, duty string)
 	// Stats counts what the node does with the engine.
