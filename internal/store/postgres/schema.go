@@ -154,8 +154,16 @@ func (db *database) upgrade(ctx context.Context, o row.Options) error {
 		return fault.NotWriteable.Says("the database has format %d, and is to be upgraded to %d", db.format, format).
 			Try("open it for writing once")
 	}
-	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		if err := tx.QueryRow(ctx, db.in(`SELECT format FROM @hub FOR UPDATE`)).Scan(&db.format); err != nil {
+	return wrapped(retrying(ctx, func() error { return pgx.BeginFunc(ctx, db.pool, db.upgradeIn(ctx)) }))
+}
+
+func (db *database) upgradeIn(ctx context.Context) func(pgx.Tx) error {
+	return func(tx pgx.Tx) error {
+		// The strongest lock comes first: writers that wait have one on the table already, and it cannot be raised.
+		if _, err := tx.Exec(ctx, db.in(`LOCK TABLE @hub IN ACCESS EXCLUSIVE MODE`)); err != nil {
+			return err
+		}
+		if err := tx.QueryRow(ctx, db.in(`SELECT format FROM @hub`)).Scan(&db.format); err != nil {
 			return err
 		}
 		if db.format > format {
@@ -168,27 +176,16 @@ func (db *database) upgrade(ctx context.Context, o row.Options) error {
 		}
 		_, err := tx.Exec(ctx, db.in(`UPDATE @hub SET format = $1`), format)
 		return err
-	})
-	return wrapped(err)
+	}
 }
 
 // checkColumns finds tables and columns that somebody has removed or altered.
 func (db *database) checkColumns(ctx context.Context) error {
-	rows, err := db.pool.Query(ctx, `SELECT relname || '.' || attname || ' ' || format_type(atttypid, NULL)
+	var found, tabs []string // by one statement: another node may make or drop a collection
+	err := db.queryRow(ctx, `SELECT ARRAY(SELECT relname || '.' || attname || ' ' || format_type(atttypid, NULL)
 		FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
-		WHERE relnamespace = to_regnamespace($1) AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped`,
-		pgx.Identifier{db.schema}.Sanitize())
-	if err != nil {
-		return wrapped(err)
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return wrapped(err)
-	}
-	if rows, err = db.pool.Query(ctx, db.in(`SELECT tab FROM @collection`)); err != nil {
-		return wrapped(err)
-	}
-	tabs, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		WHERE relnamespace = to_regnamespace($1) AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped),
+		ARRAY(SELECT tab FROM @collection)`, pgx.Identifier{db.schema}.Sanitize()).Scan(&found, &tabs)
 	if err != nil {
 		return wrapped(err)
 	}
