@@ -162,7 +162,9 @@ func (h Head) lists(id revision.ID) bool {
 }
 
 func (h Head) listsVersion(v revision.ID) bool {
-	is := func(id revision.ID) bool { return !IsFiller(id) && (VersionOf(id) == v || id.Encoded() == v) }
+	is := func(id revision.ID) bool {
+		return !IsFiller(id) && (VersionOf(id) == v || id.Encoded() == v || h.versionOf(id) == v)
+	}
 	return slices.ContainsFunc(h.chain, is) || slices.ContainsFunc(h.superseded, is)
 }
 
@@ -271,6 +273,7 @@ func (h Head) above(before vector, old []revision.ID) []revision.ID {
 	if t := h.encoded(); t > before.encoded() && generationOf(t) > top {
 		add(h.known(revision.NewVersion(t, revision.LegacySource), old))
 	}
+	top = max(top, generationOf(h.encoded())) // a name of a lower generation may stand for it in the chain
 	seen := h.vector.sortedByAge()
 	for _, v := range seen {
 		if v.Source() != revision.LegacySource && v.Time() > before.time(v.Source()) && !told(chain, v) {

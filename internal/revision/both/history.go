@@ -48,7 +48,7 @@ func (h Head) History(known []revision.ID, limit int) []revision.ID {
 	w := historyWriter{h: h, untold: h.untold(list), generation: h.chain[0].Generation(), limit: limit}
 	for _, id := range list {
 		if !w.add(id, id == end) {
-			return w.list
+			return w.cutAt(end)
 		}
 	}
 	for end == "" && w.generation > 1 && len(w.untold) > 0 && len(w.list) < limit {
@@ -104,6 +104,14 @@ func (w *historyWriter) add(id revision.ID, isEnd bool) bool {
 	w.list = append(w.list, id)
 	w.generation = id.Generation()
 	return true
+}
+
+// cutAt returns the list, which has no room for what lies between, with its end: a gap is allowed there.
+func (w *historyWriter) cutAt(end revision.ID) []revision.ID {
+	if end != "" && len(w.list) < w.limit && !slices.Contains(w.list, end) {
+		w.list = append(w.list, end)
+	}
+	return w.list
 }
 
 // fill adds one generation, with a version if one is left to tell.

@@ -85,7 +85,7 @@ func (h Head) receiveTree(in Incoming) Result {
 		case gaveUp && !h.Is(id):
 			return h.flipped(theirs)
 		case follows && !h.Is(id) && h.yields(theirs.vector, id):
-			return Result{Replaced, h.takenBy(theirs), false}
+			return Result{Replaced, h.takenBy(theirs).lifted(), false}
 		}
 		return h.learnt(theirs.chain)
 	}
@@ -141,7 +141,7 @@ func (h Head) followedBy(theirs Head) Head {
 	} else if next.chain[0].Generation() <= top.Generation() {
 		return next.bump(top.Generation())
 	}
-	return next
+	return next.lifted()
 }
 
 func revisionTime(t revision.Time) string {
@@ -202,7 +202,7 @@ func (h Head) receiveVector(in Incoming) Result {
 	has, seen := h.includes(v.cv), v.includes(h.cv)
 	apart := false
 	if len(in.Tree) > 0 {
-		theirs := incomingHead(in, Head{})
+		theirs := incomingHead(in, Head{names: h.names})
 		has, seen = h.exactly(v.cv), theirs.exactly(h.cv)
 	} else if h.isTree() && seen && !has && v.encoded() > h.cv.Time() && generationOf(v.encoded()) == generationOf(h.cv.Time()) {
 		seen, apart = false, true // of two revisions of one generation neither descends from the other

@@ -61,7 +61,7 @@ func Resolve(local, remote Head, winner Winner, same bool) (head Head, renew boo
 	case !same && head.chain[0].Generation() <= least:
 		return head.bump(least), false, 0
 	}
-	return head, false, 0
+	return head.lifted(), false, 0
 }
 
 func joinNames(a, b []revision.Name) []revision.Name {
