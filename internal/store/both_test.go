@@ -42,6 +42,7 @@ func receiveBoth(t *testing.T, db *store.DB, in store.Incoming) (outcome store.O
 // The stages of a document that both generations edit in turn: one revision per edit, each a descendant in
 // both worlds.
 func TestBothGenerationsEditInTurn(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := bothDB(t, store.Third, store.Fourth)
 	c := defaults(t, db)
@@ -124,6 +125,7 @@ func TestADatabaseOfEitherGenerationServesBoth(t *testing.T) {
 
 // Before a peer of the third generation comes, rows are those of version vectors.
 func TestRowsHoldNoTreeIDsBeforeTheThirdGenerationComes(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db, vectors := bothDB(t, store.Fourth), open(t, store.Options{})
 	for _, x := range []*store.DB{db, vectors} {
@@ -144,6 +146,7 @@ func TestRowsHoldNoTreeIDsBeforeTheThirdGenerationComes(t *testing.T) {
 
 // What a peer says must be storable, and must leave room.
 func TestNamesThatCannotBeKeptAreRefused(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := bothDB(t, store.Third)
 	future := revision.NewVersion(revision.Next(0, time.Now().Add(time.Hour)), revision.SourceFrom([16]byte{9}))
@@ -168,6 +171,7 @@ func TestNamesThatCannotBeKeptAreRefused(t *testing.T) {
 // The same content under another name is no edit: a client of the third generation that has made it gets no
 // other revision for it.
 func TestTheSameContentIsNoEdit(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := bothDB(t, store.Third)
 	c := defaults(t, db)
@@ -186,6 +190,7 @@ func TestTheSameContentIsNoEdit(t *testing.T) {
 
 // A conflict of an edit of each generation is kept, and its outcome has seen both.
 func TestAConflictOfBothGenerationsIsResolved(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	for name, winner := range map[string]store.Winner{"local": store.LocalWins, "remote": store.RemoteWins, "merge": store.Merged} {
 		t.Run(name, func(t *testing.T) {
@@ -225,6 +230,7 @@ func TestAConflictOfBothGenerationsIsResolved(t *testing.T) {
 
 // Another name of the head is noted without an edit; only a higher one is told to others.
 func TestNamesAreLearnt(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := bothDB(t, store.Third)
 	c := defaults(t, db)

@@ -82,6 +82,7 @@ func withConflict(t *testing.T) *store.DB {
 }
 
 func TestCheckStopsAtItsBound(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)

@@ -193,6 +193,7 @@ func TestADeletedCollectionIsRefusedByName(t *testing.T) {
 
 // TestADeletedCollectionLetsGoOfItsBlobs deletes the only collection that refers to a blob.
 func TestADeletedCollectionLetsGoOfItsBlobs(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c, err := db.CreateCollection(background, "shop", "items")

@@ -63,6 +63,7 @@ func TestADatabaseIsReadWithoutWriting(t *testing.T) {
 }
 
 func TestOnlyADatabaseNobodyWritesIsReadSo(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	_, err := store.Open(background, db.Path(), store.Options{ReadOnly: true})

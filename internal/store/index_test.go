@@ -110,6 +110,7 @@ func asAnother(t testing.TB, db *store.DB, text string) {
 }
 
 func TestADamagedIndexIsFoundByCheckAndRepairedByCompact(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	const dropTriggers = `DROP TRIGGER "items_1_byTag insert"; DROP TRIGGER "items_1_byTag update"; DROP TRIGGER "items_1_byTag delete";
 		DROP TRIGGER "items_1_byPhone insert"; DROP TRIGGER "items_1_byPhone update"; DROP TRIGGER "items_1_byPhone delete";`
@@ -152,6 +153,7 @@ func TestADamagedIndexIsFoundByCheckAndRepairedByCompact(t *testing.T) {
 
 // TestCompactRepairsAnIndexBehindAnotherWithManyFaults where SQLite has told of a hundred before.
 func TestCompactRepairsAnIndexBehindAnotherWithManyFaults(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)
@@ -178,6 +180,7 @@ func TestCompactRepairsAnIndexBehindAnotherWithManyFaults(t *testing.T) {
 }
 
 func TestAnIndexOfAnotherVersionIsBuiltAnewWhenTheDatabaseIsOpened(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := indexed(t)
 	asAnother(t, db, `DELETE FROM items_1_byTag; DROP INDEX query_1_byName; CREATE INDEX query_1_byName ON docs_1 (tandem_key(body, '.4:name'));
@@ -199,6 +202,7 @@ func TestAnIndexOfAnotherVersionIsBuiltAnewWhenTheDatabaseIsOpened(t *testing.T)
 }
 
 func TestAnIndexThatThisVersionCannotBuildKeepsTheDatabaseClosed(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := indexed(t)
 	asAnother(t, db, `UPDATE info SET value = CAST('{"expressions":["of_the_future(name)"],"built":"later"}' AS BLOB) WHERE key = 'byName'`)
@@ -230,6 +234,7 @@ func many(t testing.TB) *store.DB {
 }
 
 func TestOthersWriteWhileAnArrayIndexIsBuilt(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := many(t)
 	c := defaults(t, db)
@@ -256,6 +261,7 @@ func TestOthersWriteWhileAnArrayIndexIsBuilt(t *testing.T) {
 
 // An edit, a deletion and a purge take as many steps of SQLite in a large array index as in a small one.
 func TestAnArrayIndexIsKeptUpWithoutReadingItWhole(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	small, large := arrayIndexSteps(t, 100), arrayIndexSteps(t, 2000)
 	if small[0] == 0 || !slices.Equal(small, large) {
@@ -322,6 +328,7 @@ func TestBuildingAnArrayIndexGoesOnWhereItWasCutOff(t *testing.T) {
 }
 
 func TestAnIndexThatSomebodyDeletesWhileItIsBuiltIsNotFound(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := many(t)
 	c := defaults(t, db)
@@ -335,6 +342,7 @@ func TestAnIndexThatSomebodyDeletesWhileItIsBuiltIsNotFound(t *testing.T) {
 }
 
 func TestBuildingAValueIndexTellsItsProgressAndEndsWithItsContext(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := many(t)
 	c := defaults(t, db)
@@ -359,6 +367,7 @@ func TestBuildingAValueIndexTellsItsProgressAndEndsWithItsContext(t *testing.T) 
 }
 
 func TestAProgressThatPanicsLeavesTheDatabaseInUse(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := many(t)
 	c := defaults(t, db)
@@ -376,6 +385,7 @@ func TestAProgressThatPanicsLeavesTheDatabaseInUse(t *testing.T) {
 
 // What a write costs depends on the tables, indexes and triggers there are.
 func TestADatabaseWithoutIndexesPaysNothingForThem(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	objects := func(db *store.DB) (all []string) {
 		c, err := sqlite3.Open(filepath.Join(db.Path(), "db.sqlite3"))
@@ -411,6 +421,7 @@ func TestADatabaseWithoutIndexesPaysNothingForThem(t *testing.T) {
 }
 
 func TestTheIndexesOfADeletedCollectionGoWithIt(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c, err := db.CreateCollection(background, "shop", "fruits")

@@ -29,6 +29,7 @@ func formatOf(t *testing.T, db *store.DB) (format int64) {
 }
 
 func TestTheFirstIndexRaisesTheFormat(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	value := store.Index{Name: "v", Expressions: []string{"n"}}
 	for what, tt := range map[string]struct {

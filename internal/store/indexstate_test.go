@@ -32,6 +32,7 @@ func (l *logged) take() string {
 }
 
 func TestTheLogTellsWhatIsOddAboutAnIndex(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	var l logged
 	db := open(t, store.Options{Logger: slog.New(slog.NewTextHandler(&l, &slog.HandlerOptions{Level: slog.LevelWarn}))})

@@ -39,6 +39,7 @@ func waiting(t testing.TB, db *store.DB, c *store.Collection, most int) (ids []s
 }
 
 func TestALazyIndexIsUpdatedWhileItIsBuilt(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	for how, goOn := range map[string]func(db *store.DB, c *store.Collection) error{
 		"create": func(db *store.DB, c *store.Collection) error { return db.CreateIndex(background, c, lazy, nil) },
@@ -71,6 +72,7 @@ func TestALazyIndexIsUpdatedWhileItIsBuilt(t *testing.T) {
 
 // A vector of a lazy index may have been paid for, so it goes only with what it was made of.
 func TestALazyIndexThatIsBuiltAnewKeepsVectors(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	for what, damage := range map[string]string{
 		"another version":   `UPDATE info SET value = CAST(replace(CAST(value AS TEXT), 'functions ', 'functions 0') AS BLOB) WHERE space = 'index/1'`,
@@ -111,6 +113,7 @@ func TestALazyIndexThatIsBuiltAnewKeepsVectors(t *testing.T) {
 }
 
 func TestSkippedDocumentsWaitBehindTheOthers(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)

@@ -13,6 +13,7 @@ import (
 
 // The best few documents that satisfy other conditions are the first ones of all of them, by their rank.
 func TestTheBestFewAreTheFirstOfAll(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{})
 	c := defaults(t, db)

@@ -141,7 +141,7 @@ func (w *writer) AddCollection(scope, name string) (row.Collection, error) {
 
 // DropCollection removes a collection. Its table goes after the commit: whoever reads it would make all writers wait.
 func (w *writer) DropCollection(number int64) error {
-	w.dropped = true
+	w.dropped = append(w.dropped, number)
 	err := w.exec(`INSERT INTO @dropped SELECT number, scope, name, tab FROM @collection WHERE number = $1`, number)
 	if err != nil {
 		return err

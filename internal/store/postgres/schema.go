@@ -259,7 +259,16 @@ func tableName(scope, name string) string {
 // tables remembers the names of the collections' tables, which never change.
 type tables struct {
 	mu    sync.Mutex
-	names map[int64]string // quoted, for names.in
+	names map[int64]string // quoted, for names.in; "" for a collection that this node has deleted
+}
+
+// forget notes that collections were deleted, whose tables may stay for a moment.
+func (t *tables) forget(collections []int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, number := range collections {
+		t.names[number] = ""
+	}
 }
 
 func (t *tables) note(collection int64, table string) string {
@@ -278,6 +287,9 @@ func (db *database) table(ctx context.Context, on executor, collection int64) (s
 	db.tables.mu.Lock()
 	name, ok := db.tables.names[collection]
 	db.tables.mu.Unlock()
+	if ok && name == "" {
+		return "", wasDeleted()
+	}
 	if ok {
 		return name, nil
 	}

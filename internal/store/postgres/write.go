@@ -29,8 +29,8 @@ type writer struct {
 	state   row.State
 	born    int64 // the database's incarnation
 	lease   lease
-	batch   int64 // of the node's commits
-	dropped bool  // a collection is to be swept away after the commit
+	batch   int64   // of the node's commits
+	dropped []int64 // collections that are to be swept away after the commit
 }
 
 // Write waits for the lock. It tries again while the server cannot be used, until ctx is done.
@@ -268,7 +268,8 @@ func (w *writer) Commit(b *row.Batch) error {
 	w.db.commits.Add(1)
 	w.db.raise(w.state.Commits)
 	w.db.sawSequences(b.Counters)
-	if w.dropped {
+	if len(w.dropped) > 0 {
+		w.db.tables.forget(w.dropped)
 		w.db.work.Go(func() { w.db.sweep(w.db.background) })
 	}
 	w.db.tell()
