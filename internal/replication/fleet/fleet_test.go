@@ -42,8 +42,8 @@ func shapes() []shape {
 		{name: "upgrade", bridges: 2, linked: true, upgrade: true, allowed: 4},
 		{name: "upgrade serial", bridges: 2, linked: true, upgrade: true, serial: true},
 		{name: "roam", bridges: 3, linked: true, roams: true, allowed: 20},
-		{name: "roam serial", bridges: 3, linked: true, roams: true, serial: true, allowed: 6},
-		{name: "unlinked serial", bridges: 3, roams: true, serial: true, allowed: 20},
+		{name: "roam serial", bridges: 3, linked: true, roams: true, serial: true, allowed: 15},
+		{name: "unlinked serial", bridges: 3, roams: true, serial: true, allowed: 40},
 	}
 }
 
