@@ -322,13 +322,17 @@ func signerOf(id *TLSIdentity) (group.Signer, error) {
 // signer returns who signs on this device.
 func (g *PeerGroup) signer() (group.Signer, error) {
 	g.mu.Lock()
-	authority, own := g.authority, g.identity
+	authority, own, founded := g.authority, g.identity, g.row.Founded
 	g.mu.Unlock()
 	switch {
 	case authority != nil:
 		return signerOf(authority)
 	case group.MayInvite(own.Leaf()):
 		return signerOf(own)
+	case founded:
+		return group.Signer{}, fault.Forbidden.In("use group", g.name).
+			Says("the group's key was made here, and is in the identity store no longer: %s", g.AuthorityLabel()).
+			Try("bring its backup back with tandem identity import; without one, make a new group")
 	}
 	return group.Signer{}, fault.Forbidden.In("use group", g.name).Says("the group's key is not on this device, and it may not invite").
 		Try("do it on the device that made the group, or on one that was invited with --may-invite")
