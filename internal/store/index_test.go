@@ -303,6 +303,7 @@ func arrayIndexSteps(t *testing.T, n int) (steps []int) {
 }
 
 func TestBuildingAnArrayIndexGoesOnWhereItWasCutOff(t *testing.T) {
+	inFolders(t)
 	t.Parallel()
 	for name, goOn := range map[string]func(*store.DB) error{
 		"by the same":     func(db *store.DB) error { return db.CreateIndex(background, defaults(t, db), byTag, nil) },
