@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,11 @@ type relay struct {
 	// passes all.
 	toServer, toNode atomic.Int64
 
+	// silent has connections go dead without a word from when the node sends a text, as a firewall does.
+	silent atomic.Pointer[string]
+	died   chan struct{} // closed then
+	ended  chan struct{}
+
 	mu    sync.Mutex // guards conns
 	conns map[net.Conn]bool
 }
@@ -40,12 +46,13 @@ func newRelay(t testing.TB, database string) *relay {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relay{listener: listener, server: u.Host, conns: make(map[net.Conn]bool)}
+	r := &relay{listener: listener, server: u.Host, conns: make(map[net.Conn]bool), died: make(chan struct{}), ended: make(chan struct{})}
 	r.toServer.Store(-1)
 	r.toNode.Store(-1)
 	r.work.Go(r.accept)
 	t.Cleanup(func() {
 		_ = listener.Close()
+		close(r.ended)
 		r.cutAll()
 		r.work.Wait()
 	})
@@ -64,8 +71,9 @@ func (r *relay) accept() {
 			continue
 		}
 		r.note(node, server)
-		r.work.Go(func() { r.pass(server, node, &r.toServer) })
-		r.work.Go(func() { r.pass(node, server, &r.toNode) })
+		dead := new(atomic.Bool)
+		r.work.Go(func() { r.pass(server, node, &r.toServer, dead) })
+		r.work.Go(func() { r.pass(node, server, &r.toNode, dead) })
 	}
 }
 
@@ -78,12 +86,21 @@ func (r *relay) note(conns ...net.Conn) {
 }
 
 // pass passes messages on until the count of left ones is used up.
-func (r *relay) pass(to, from net.Conn, left *atomic.Int64) {
+func (r *relay) pass(to, from net.Conn, left *atomic.Int64, dead *atomic.Bool) {
 	defer to.Close()
 	defer from.Close()
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
+		if text := r.silent.Load(); text != nil && bytes.Contains(buffer[:n], []byte(*text)) {
+			r.silent.Store(nil)
+			dead.Store(true)
+			close(r.died)
+		}
+		if dead.Load() {
+			<-r.ended
+			return
+		}
 		if left.Load() >= 0 && left.Add(-1) < 0 {
 			left.Store(-1) // one cut, then all passes
 			return

@@ -51,8 +51,7 @@ func (h *held) overdue(respite time.Duration) {
 		h.timer = time.AfterFunc(respite, func() { h.overdue(0) })
 	default:
 		h.letGo()
-		h.failed = fault.Busy.In("write to database", h.path).Says("the transaction held the lock of all nodes for too long, and was undone").
-			Try("change fewer documents in one batch, and list documents before the first change")
+		h.failed = fault.About(row.ErrTooLong, "write to database", h.path)
 	}
 }
 
@@ -115,7 +114,7 @@ func (h *held) readAnyway(do func(row.Reader) error) error {
 			err = do(r)
 			r.End()
 		}
-		if err == nil || !mayRepeat(err) {
+		if err == nil || h.failed != nil || !mayRepeat(err) {
 			return err
 		}
 		select {
@@ -124,6 +123,7 @@ func (h *held) readAnyway(do func(row.Reader) error) error {
 		case <-time.After(time.Second / 10):
 		}
 		if time.Now().After(deadline) {
+			h.failed = err // or each of many reads would wait for as long
 			return err
 		}
 	}
@@ -164,7 +164,7 @@ func (h *held) regain(check func(row.Writer, row.State) error) (*row.State, erro
 	if h.w != nil || h.flushed {
 		return nil, nil
 	}
-	w, found, err := h.rows.Write(context.Background())
+	w, found, err := h.rows.Write(context.Background(), repeatTime)
 	if err != nil {
 		return nil, err
 	}

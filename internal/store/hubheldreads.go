@@ -7,6 +7,7 @@ func (h *held) once(do func(r row.Reader, yielded func()) error) error {
 	some := false
 	return h.read(func(r row.Reader) error {
 		if some {
+			h.failed = errLockLost
 			return errLockLost
 		}
 		return do(r, func() { some = true })

@@ -1,9 +1,12 @@
 package store_test
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store"
 )
 
@@ -66,5 +69,100 @@ func TestAMarkWithoutTheLockMovesNoSequence(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestAListingThatIsCutRunsAgain cuts the connection after the first row of a listing: its function begins anew.
+func TestAListingThatIsCutRunsAgain(t *testing.T) {
+	url := postgresURL(t)
+	r := newRelay(t, url)
+	node := openNode(t, through(t, url, r.listener.Addr().String()), store.Options{})
+	c := defaults(t, node)
+	const values = 1000
+	update(t, node, func(tx *store.Tx) (err error) {
+		for i := range values {
+			err = errors.Join(err, tx.SetInfo("space", fmt.Sprint(i), make([]byte, 10_000)))
+		}
+		return err
+	})
+	runs := 0
+	err := node.Update(background, func(tx *store.Tx) error {
+		runs++
+		if runs == 1 {
+			r.toNode.Store(20) // of hundreds of messages
+		}
+		n := 0
+		err := tx.Infos("space", func(string, []byte) error { n++; return nil })
+		if err == nil && n != values {
+			t.Errorf("the listing has %d values", n)
+		}
+		for i := 0; err != nil && i < 100; i++ { // as one who keeps the errors of many documents
+			_, _ = tx.Document(c, fmt.Sprint(i))
+		}
+		_, err = tx.Save(c, store.Edit{ID: "a"})
+		return err
+	})
+	if err != nil || runs != 2 || get(t, node, c, "a") == nil {
+		t.Errorf("after %d runs: %v", runs, err)
+	}
+}
+
+// TestAReadThatTakesLongLetsOtherNodesWrite has a read under the lock wait until another node has written.
+func TestAReadThatTakesLongLetsOtherNodesWrite(t *testing.T) {
+	for _, flushed := range []bool{false, true} {
+		t.Run(fmt.Sprint("flushed ", flushed), func(t *testing.T) {
+			dbs, url := nodes(t, 2, store.Options{})
+			a, b := dbs[0], dbs[1]
+			a.HoldFor(time.Hour, time.Second)
+			c, of := defaults(t, a), defaults(t, b)
+			blocker := transaction(t, url, `LOCK TABLE value IN ACCESS EXCLUSIVE MODE`)
+			result := make(chan error, 1)
+			go func() {
+				result <- a.UpdateOnce(background, func(tx *store.Tx) error {
+					if _, err := tx.Save(c, store.Edit{ID: "mine"}); err != nil {
+						return err
+					}
+					if flushed {
+						if _, err := tx.Changes(c, 0, 9, store.Select{}); err != nil {
+							return err
+						}
+					}
+					_, err := tx.Info("space", "key")
+					return err
+				})
+			}()
+			untilBlocking(t, url, blocker)
+			save(t, b, of, "other", `{}`)
+			obey(t, blocker, `COMMIT`)
+			if err := <-result; flushed != errors.Is(err, fault.Busy) || flushed != (get(t, b, of, "mine") == nil) {
+				t.Errorf("the long transaction ends with %v", err)
+			}
+		})
+	}
+}
+
+// TestASilentLinkKeepsNobodyWaiting has the link die when a transaction is to be undone.
+func TestASilentLinkKeepsNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	url := postgresURL(t)
+	r := newRelay(t, url)
+	node := openOnce(t, through(t, url, r.listener.Addr().String()), store.Options{})
+	rollback := "ROLLBACK"
+	r.silent.Store(&rollback)
+	no := errors.New("no")
+	if err := node.Update(background, func(*store.Tx) error { return no }); !errors.Is(err, no) {
+		t.Error(err)
+	}
+	<-r.died
+	bySQL[bool](t, url, `SELECT bool_and(pg_terminate_backend(pid)) FROM pg_locks WHERE relation = 'hub'::regclass`) // which nobody hears of
+	closed := make(chan error, 1)
+	go func() { closed <- node.Close() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(5 * time.Minute):
+		t.Fatal("the node waits for the dead link")
 	}
 }

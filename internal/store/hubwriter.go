@@ -145,7 +145,7 @@ func (w *hubWriter) begin(ctx context.Context, g *hubGroup) error {
 	if g.w != nil {
 		return nil
 	}
-	tx, found, err := w.db.hub.rows.Write(ctx)
+	tx, found, err := w.db.hub.rows.Write(ctx, w.db.hub.hold.long)
 	if err != nil {
 		return err
 	}

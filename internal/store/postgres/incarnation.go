@@ -164,7 +164,7 @@ func (db *database) mend(ctx context.Context, incarnation int64) bool {
 	if db.readOnly {
 		return db.adopt(ctx, incarnation) == nil
 	}
-	w, _, err := db.Write(ctx) // which does all
+	w, _, err := db.Write(ctx, statementTime) // which does all
 	if err != nil {
 		return false
 	}

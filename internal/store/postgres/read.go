@@ -72,7 +72,11 @@ type pgxConn = *pgx.Conn
 func (c beside) Conn() *pgx.Conn { return c.pgxConn }
 
 // Release closes the connection.
-func (c beside) Release() { _ = c.Close(context.Background()) } // it has nothing to save
+func (c beside) Release() {
+	ctx, cancel := context.WithTimeout(context.Background(), newsTime)
+	defer cancel()
+	_ = c.Close(ctx) // it has nothing to save
+}
 
 const beginRead = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
 
@@ -135,6 +139,9 @@ func (r *reader) note(err error) error {
 	if its, ok := err.(callersError); ok { //nolint:errorlint // nobody wraps it
 		return its.error
 	}
+	if err != nil && context.Cause(r.ctx) == error(row.ErrTooLong) { //nolint:errorlint // nobody wraps it
+		err = row.ErrTooLong
+	}
 	if sqlState(err) == undefinedTable { // the columns were checked when the database was opened
 		err = wasDeleted()
 	}
@@ -169,9 +176,11 @@ func (r *reader) End() {
 		return
 	}
 	if r.begun && !r.conn.Conn().IsClosed() {
-		if _, err := r.conn.Exec(context.WithoutCancel(r.ctx), `ROLLBACK`); err != nil {
-			_ = r.conn.Conn().Close(context.WithoutCancel(r.ctx)) // err says that it is lost already
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), newsTime)
+		if _, err := r.conn.Exec(ctx, `ROLLBACK`); err != nil {
+			_ = r.conn.Conn().Close(ctx) // err says that it is lost already
 		}
+		cancel()
 	}
 	r.conn.Release()
 	r.conn = nil

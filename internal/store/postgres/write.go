@@ -31,16 +31,24 @@ type writer struct {
 	lease   lease
 	batch   int64   // of the node's commits
 	dropped []int64 // collections that are to be swept away after the commit
+	stop    context.CancelFunc
 }
 
 // Write waits for the lock. It tries again while the server cannot be used, until ctx is done.
-func (db *database) Write(ctx context.Context) (row.Writer, row.State, error) {
-	w := &writer{reader: reader{db: db, ctx: context.Background()}}
+func (db *database) Write(ctx context.Context, longest time.Duration) (row.Writer, row.State, error) {
+	w := &writer{reader: reader{db: db, ctx: context.Background()}, stop: func() {}}
 	err := retrying(ctx, w.begin)
 	if err != nil {
 		return nil, row.State{}, wrapped(err)
 	}
+	w.ctx, w.stop = context.WithTimeoutCause(context.Background(), longest, row.ErrTooLong)
 	return w, w.state, nil
+}
+
+// End is that of the reader.
+func (w *writer) End() {
+	w.reader.End()
+	w.stop()
 }
 
 // retrying calls try until it succeeds, fails for good, or has failed for too long.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/tandemdb/tandem/internal/fault"
 )
 
 // Doc is the row of a document.
@@ -209,6 +211,10 @@ type Writer interface {
 // ErrUnknown says that a transaction may have been committed or not.
 var ErrUnknown = errors.New("nobody knows whether the transaction was committed")
 
+// ErrTooLong says that a transaction has lost the lock of all writers, since others wait for it.
+var ErrTooLong = fault.Busy.Says("the transaction held the lock of all nodes for too long, and was undone").
+	Try("change fewer documents in one batch, and list documents before the first change")
+
 // Letter is an edit that was asked for by other means than a node.
 type Letter struct {
 	Number     int64
@@ -255,8 +261,8 @@ type Database interface {
 	Source() [16]byte
 	// Read begins to read a snapshot.
 	Read(ctx context.Context) (Reader, error)
-	// Write waits for the lock of all writers.
-	Write(ctx context.Context) (Writer, State, error)
+	// Write waits for the lock of all writers. A read under it fails with ErrTooLong once it is held for longest.
+	Write(ctx context.Context, longest time.Duration) (Writer, State, error)
 	// Watch tells of news until ctx is done.
 	Watch(ctx context.Context, n News)
 	// Lease reports whether this node holds, and renews, a duty that one node has at a time. It takes seconds at most.
