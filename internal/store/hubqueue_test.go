@@ -96,3 +96,27 @@ func TestACollectionMadeMeanwhileIsNoDamage(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAReaderOfAnOldViewStopsNoWriter makes a collection anew while SQL reads the view of the old one.
+func TestAReaderOfAnOldViewStopsNoWriter(t *testing.T) {
+	t.Parallel()
+	dbs, url := nodes(t, 1, store.Options{})
+	db := dbs[0]
+	if _, err := db.CreateCollection(background, "shop", "items"); err != nil {
+		t.Fatal(err)
+	}
+	reader := transaction(t, url, `SELECT count(*) FROM "shop.items live"`)
+	if err := db.DeleteCollection(background, "shop", "items"); err != nil {
+		t.Fatal(err)
+	}
+	result := make(chan error, 1)
+	go func() { _, err := db.CreateCollection(background, "shop", "items"); result <- err }()
+	untilTrue(t, url, `SELECT count(*) > 0 FROM pg_stat_activity
+		WHERE query LIKE '%CREATE OR REPLACE VIEW%' AND $1 = ANY (pg_blocking_pids(pid))`, int32(reader.PgConn().PID()))
+	writer := transaction(t, url, `SET LOCAL lock_timeout = '30s'`, `UPDATE hub SET commits = commits`)
+	obey(t, writer, `ROLLBACK`)
+	obey(t, reader, `COMMIT`)
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+}

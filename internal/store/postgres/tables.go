@@ -136,8 +136,10 @@ CREATE UNIQUE INDEX docs_#_seq ON {} (seq);
 CREATE INDEX docs_#_expiry ON {} (expiry) WHERE expiry IS NOT NULL;
 CREATE INDEX docs_#_conflicts ON {} (id) WHERE flags & 2 <> 0;
 CREATE INDEX docs_#_blobs ON {} (seq) WHERE flags & 12 <> 0;
+SET LOCAL lock_timeout = '1s'; -- whoever reads the view of an older collection must not make all writers wait
 CREATE OR REPLACE VIEW {live} AS SELECT id, seq, rev, doc, body FROM {} WHERE flags & 1 = 0 AND
 	(expiry IS NULL OR expiry > extract(epoch FROM now()) * 1000);
+SET LOCAL lock_timeout = DEFAULT;
 `
 
 // upgrades are the statements that lead from each format to the next, the first one from format 1.
