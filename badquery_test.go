@@ -29,7 +29,7 @@ func TestABadQueryIsAQueryErrorAndWritesNothing(t *testing.T) {
 		{"SELECT name FROM _ WEHRE TRUE", nil, 25, "expected", "WHERE"},
 		{"SELECT lengthh(name) FROM _", nil, 7, `no function "lengthh"`, "length()"},
 		{"SELECT length() FROM _", nil, 7, "takes 1 argument", ""},
-		{"SELECT name FROM fruits", nil, 17, `no collection "fruits"`, ""},
+		{"SELECT name FROM fruits", nil, 17, `no collection "fruits"`, "Database.Collections"},
 		{"SELECT name FROM _ WHERE MATCH(byName, 'x')", nil, 31, `no full-text index "byName"`, "create one"},
 		{"SELECT name FROM _ a JOIN _ b ON a.n = b.n", nil, 7, `"name" belongs to no source`, "a.name"},
 		{"SELECT name FROM _; DELETE FROM docs_1", nil, 20, "expected", ""},

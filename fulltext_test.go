@@ -149,4 +149,9 @@ func TestAWrongSearchIsAQueryError(t *testing.T) {
 		}
 		break
 	}
+	q = query(t, db, "SELECT name FROM _ WHERE MATCH(words, 'apple')")
+	check(t, defaultIn(t, db).DeleteIndex(t.Context(), "words"))
+	if _, err := q.Execute(t.Context()); !strings.Contains(tandem.HintOf(err), "Collection.CreateIndex") {
+		t.Errorf("without the index: got %v with the hint %q, want one that names CreateIndex", err, tandem.HintOf(err))
+	}
 }

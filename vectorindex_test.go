@@ -92,6 +92,9 @@ func TestAWrongTargetIsAQueryError(t *testing.T) {
 			t.Errorf("%v: got %v, want a QueryError with %q", tt.target, err, tt.want)
 		}
 	}
+	if _, err := q.Execute(t.Context()); err == nil || !strings.Contains(err.Error(), "it is missing, as a parameter") {
+		t.Errorf("without a target: got %v, want that it is missing", err)
+	}
 	if _, err := q.Execute(t.Context(), tandem.Parameters{"t": packed(1, 2)}); err != nil {
 		t.Errorf("a target in base64: got %v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"strconv"
+	"strings"
 
 	"github.com/tandemdb/tandem/internal/query/fulltext"
 )
@@ -98,7 +99,7 @@ func (db *DB) tellDoubts(ctx context.Context, c *Collection, i Index) error {
 	name := slog.String("index", i.Name+" of "+c.FullName())
 	if i.Text != nil && i.Text.Language != "" && fulltext.Language(i.Text.Language) == "" {
 		db.options.Logger.Warn("nothing is known of the language of a full-text index, which finds words only as they are",
-			name, slog.String("language", i.Text.Language))
+			name, slog.String("language", i.Text.Language), slog.String("known", strings.Join(fulltext.Languages(), " ")))
 	}
 	var n int64
 	err := db.View(ctx, func(tx *Tx) (err error) {

@@ -48,8 +48,8 @@ func TestTheLogTellsWhatIsOddAboutAnIndex(t *testing.T) {
 		t.Errorf("got the log %q, want nothing", got)
 	}
 	createIndex(t, db, text("klingon"))
-	if got := l.take(); !strings.Contains(got, "klingon") {
-		t.Errorf("got the log %q, want the unknown language", got)
+	if got := l.take(); !strings.Contains(got, "klingon") || !strings.Contains(got, "known=\"da de en ") {
+		t.Errorf("got the log %q, want the unknown language, and those that are known", got)
 	}
 	save(t, db, c, "b", `{"v":[1]}`)
 	createIndex(t, db, vectorIndex("flat", store.VectorOptions{Dimensions: 2, Metric: "dot"}))

@@ -52,7 +52,8 @@ func (tx *Tx) textIndex(of plan.Collection, name string) (*indexRecord, sql.Text
 	switch {
 	case err != nil:
 	case r == nil || r.Text == nil:
-		err = syntax.Failed("there is no full-text index %q in %s", name, c.FullName())
+		err = syntax.Failed("there is no full-text index %q in %s", name, c.FullName()).
+			Try("create one with Collection.CreateIndex, or tandem index create --fulltext")
 	default:
 		err = r.ready("full-text")
 	}

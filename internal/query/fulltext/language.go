@@ -2,6 +2,8 @@ package fulltext
 
 import (
 	"embed"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -56,6 +58,9 @@ var languages = map[string]*language{
 	"sv": languageOf("sv", swedish.Stem),
 	"tr": languageOf("tr", turkish.Stem),
 }
+
+// Languages returns the two letters of each language that this package knows, sorted.
+func Languages() []string { return slices.Sorted(maps.Keys(languages)) }
 
 // Language returns the two letters of the language that a name such as "en", "en_US" or "pt-BR"
 // means, or "" for a language that this package does not know.

@@ -25,7 +25,7 @@ func (b *binder) call(x *syntax.Call, s scope) (Expr, error) {
 		if near := syntax.Nearest(x.Function, slices.Concat(function.Names(), aggregates, []string{"match", "rank", approximate})); near != "" {
 			return nil, err.Try("did you mean " + near + "()?")
 		}
-		return nil, err
+		return nil, err.Try("docs/queries.md lists the functions")
 	}
 	if x.Star || x.Distinct {
 		return nil, syntax.Errorf(x.Pos(), "%s() takes neither * nor DISTINCT", x.Function)

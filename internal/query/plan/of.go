@@ -137,7 +137,7 @@ func (b *binder) noCollection(from syntax.Source) error {
 			return err.Try("did you mean " + full + "?")
 		}
 	}
-	return err
+	return err.Try("see the collections with Database.Collections, or tandem collection list")
 }
 
 func (b *binder) addItems(j syntax.Join) error {

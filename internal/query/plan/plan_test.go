@@ -31,6 +31,8 @@ func TestWhatANameCannotMeanIsSaid(t *testing.T) {
 	}{
 		"SELECT x FROM airlines":                                              {14, `no collection "airlines"`, "airlines?"},
 		"SELECT x FROM travel.airlins":                                        {14, `no collection "travel.airlins"`, "travel.airlines?"},
+		"SELECT x FROM nowhere.quitefar":                                      {14, `no collection "nowhere.quitefar"`, "tandem collection list"},
+		"SELECT substr(x) FROM one":                                           {7, `no function "substr"`, "lists the functions"},
 		"SELECT lengt(x) FROM one":                                            {7, `no function "lengt"`, "length()?"},
 		"SELECT upper(x, x) FROM one":                                         {7, "takes 1 argument, and is given 2", ""},
 		"SELECT x FROM one a JOIN one b ON a.x = b.x":                         {7, `"x" belongs to no source`, "a.x"},

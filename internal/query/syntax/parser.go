@@ -20,6 +20,9 @@ func TooMany(at int, of string, most int) *Error {
 	return Errorf(at, "the query has more than %d %s", most, of)
 }
 
+// aClause is what follows a whole clause.
+const aClause = "a clause or the end"
+
 // Parse parses a statement. Its error is an [*Error].
 func Parse(query string) (*Select, error) {
 	p, err := newParser(query)
@@ -31,7 +34,7 @@ func Parse(query string) (*Select, error) {
 		return nil, err
 	}
 	p.accept(";")
-	return s, p.end("a clause or the end")
+	return s, p.end(aClause)
 }
 
 // ParseExpressions parses expressions with commas between them. Its error is an [*Error].
@@ -143,6 +146,9 @@ func (p *parser) fail(expected string, keywords ...string) error {
 		if near := nearest(t, keywords); near != "" {
 			return err.Try("did you mean " + near + " instead of " + t.text + "?")
 		}
+	}
+	if advice := habit(p.tok, expected); advice != "" {
+		return err.Try(advice)
 	}
 	if p.tok.kind == word && isReserved(p.tok.text) {
 		return err.Try(strings.ToUpper(p.tok.text) + " is a reserved word: write it in backquotes if it is a name")

@@ -25,11 +25,16 @@ func Of(v value.Value, dimensions int) ([]float32, error) {
 		return fromBase64(v.Text(), dimensions)
 	case value.Array:
 		return FromJSON([]byte(v.Text()), dimensions)
+	case value.Missing:
+		return nil, errMissing
 	}
 	return nil, errNoVector
 }
 
-var errNoVector = errors.New("it is neither an array of numbers nor a string")
+var (
+	errNoVector = errors.New("it is neither an array of numbers nor a string")
+	errMissing  = errors.New("it is missing, as a parameter without a value is")
+)
 
 // FromJSON returns the vector that a valid JSON text has, as [Of] does.
 func FromJSON(text []byte, dimensions int) ([]float32, error) {
