@@ -72,11 +72,19 @@ type statements struct {
 }
 
 // add adds a line with its break, and returns the statements that are whole now. A line that begins
-// with a dot, where no statement has begun, is a command, and whole by itself.
+// with a dot, where no statement has begun, is a command, and whole by itself. So are help, quit and
+// exit, with which no query begins.
 func (t *statements) add(line string) (all []string, err error) {
-	if command := strings.TrimSpace(line); prompt.IsBlank(t.rest) && strings.HasPrefix(command, ".") {
+	command := strings.TrimSpace(strings.TrimRight(line, "; \r\n"))
+	switch word := strings.ToLower(command); word {
+	case "help", "quit", "exit":
+		if strings.TrimSpace(t.rest) == "" { // it does not stand in a comment
+			command = "." + word
+		}
+	}
+	if prompt.IsBlank(t.rest) && strings.HasPrefix(command, ".") {
 		t.rest = ""
-		return []string{strings.TrimSpace(strings.TrimRight(command, "; \n"))}, nil
+		return []string{command}, nil
 	}
 	if t.rest += line; len(t.rest) > maxStatement {
 		t.rest = ""
@@ -113,7 +121,7 @@ const promptHelp = `A query ends with a semicolon, and may go over several lines
   .export FILE [QUERY]  write the rows to a file: CSV if its name ends in .csv, else JSON lines
   .param NAME=JSON      set the parameter $NAME for the queries to come
   .help                 show this
-  .quit                 end, as Ctrl-D does
+  .quit                 end, as quit, exit and Ctrl-D do
 Tab completes words, Ctrl-R searches the history, Ctrl-C ends a running query.
 A line that begins with a space is not kept in the history.
 `
@@ -137,6 +145,9 @@ func (s *querySession) command(ctx context.Context, line string) error {
 		}
 		return s.withLast(strings.TrimSpace(text), func(text string) error { return s.export(ctx, file, text) })
 	case ".param":
+		if rest == "" {
+			return usageError{text: ".param needs NAME=JSON", hint: `write .param city="London"`}
+		}
 		params, err := parseParams([]string{rest})
 		for name, value := range params {
 			s.params[name] = value

@@ -123,6 +123,12 @@ func TestAConversationAtThePrompt(t *testing.T) {
 	c.types("SELECT nam, 日本 FROM _;\r")
 	c.shows(`invalid query: `)
 	c.shows(`\n {2,}\^`)
+	c.types("help\r")
+	c.shows(`\.quit +end`)
+	c.types(".param\r")
+	c.shows(`hint: write \.param city="London"`)
+	c.types("/* of\rquit\r*/ SELECT 1 + 1 AS two FROM _ LIMIT 1;\r")
+	c.shows(`two\r\n2\r\n`)
 	c.types("SELECT price + $x AS more FROM _ LIMIT 1;\r.param x=70\r")
 	c.types("SELECT price + $x AS more FROM _ WHERE price = 5;\r")
 	c.shows(`more\r\n75\r\n`)
@@ -188,7 +194,7 @@ func TestCtrlCEndsAStatementAndNotThePrompt(t *testing.T) {
 			t.Fatalf("the next statement does not run:\n%s", c.screen.String())
 		}
 	}
-	c.types(".quit\r")
+	c.types("quit;\r")
 	if <-c.ended; c.err != nil {
 		t.Errorf("the prompt ended with %v", c.err)
 	}
