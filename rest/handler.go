@@ -37,7 +37,8 @@ type Handler struct {
 
 	audit *auditor
 	shared
-	life life
+	life    life
+	leaving atomic.Bool
 }
 
 // NewHandler makes a handler. The error is that of [Configuration.Validate].
@@ -106,6 +107,10 @@ func (c *call) serve() {
 		c.fail(err)
 	}
 }
+
+// Leave has GET /_ready answer 503 from now on, so that a load balancer sends new clients elsewhere. All
+// else is served until Close.
+func (h *Handler) Leave() { h.leaving.Store(true) }
 
 // Close ends feeds and other lasting answers, and waits for the requests under way until ctx ends. New
 // requests are answered 503. The error is that of ctx.

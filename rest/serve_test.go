@@ -109,6 +109,14 @@ func TestAServerThatClosesSaysSo(t *testing.T) {
 	}
 }
 
+func TestAServerThatLeavesIsNotReady(t *testing.T) {
+	s := serve(t, nil)
+	s.want(s.do("GET /_ready", "", "As: "), 200, "")
+	s.handler.Leave()
+	s.want(s.do("GET /_ready", "", "As: "), 503, "")
+	s.want(s.do("GET /shop/_all_docs", ""), 200, "")
+}
+
 func TestADatabaseThatClosesIsUnavailable(t *testing.T) {
 	s := serve(t, nil)
 	check(t, s.shop.Close())

@@ -41,8 +41,11 @@ func getPing(c *call) error {
 // readyTime bounds the answer of a database that is ready.
 const readyTime = 3 * time.Second
 
-// getReady says whether the storage of all databases answers.
+// getReady says whether new clients may come: the storage of all databases answers, and nobody has called Leave.
 func getReady(c *call) error {
+	if c.h.leaving.Load() {
+		return refuse(http.StatusServiceUnavailable, "the server is leaving")
+	}
 	ctx, cancel := context.WithTimeout(c.r.Context(), readyTime)
 	defer cancel()
 	for _, name := range c.h.names {

@@ -208,6 +208,13 @@ func (s *restServer) stop(ctx context.Context) {
 	<-s.served
 }
 
+// leave tells load balancers to send new clients elsewhere.
+func (s *restServer) leave() {
+	if s != nil {
+		s.handler.Leave()
+	}
+}
+
 // ended returns a channel that is closed when the server has ended; nil without one.
 func (s *restServer) ended() <-chan struct{} {
 	if s == nil {

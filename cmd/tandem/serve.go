@@ -156,6 +156,7 @@ func (a *app) serve(ctx context.Context, dbs []*tandem.Database, f *serveFlags) 
 		return err
 	}
 	f.leaving.Store(true)
+	server.leave()
 	return a.stopServing(ctx, listener, f.drain)
 }
 

@@ -242,7 +242,7 @@ func (w *writer) sync() error {
 	if log == nil {
 		return nil // nothing was committed since the file was opened
 	}
-	return sqlFault(log.Sync(vfs.SYNC_NORMAL), "sync", w.db.path)
+	return sqlFault(log.Sync(vfs.SYNC_FULL), "sync", w.db.path)
 }
 
 // announce reports a commit to subscribers and to the expirer.

@@ -66,7 +66,7 @@ func (l *logCopier) copyBeside() (all bool, err error) {
 		if all, err = l.copyOn(tx.c); err != nil {
 			return err
 		}
-		return tx.c.scratch.database.Sync(vfs.SYNC_NORMAL)
+		return tx.c.scratch.database.Sync(vfs.SYNC_FULL)
 	})
 	return all, err
 }

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"strings"
-	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -13,18 +12,10 @@ import (
 // session knows the schema: statements write @hub for the table hub of the schema.
 type names struct {
 	prefix string // the schema's quoted name and a dot
-	texts  sync.Map
 }
 
-// in returns a statement with the names of the schema. Statements are constants, so each is made once.
-func (n *names) in(sql string) string {
-	if made, ok := n.texts.Load(sql); ok {
-		return made.(string)
-	}
-	made := strings.ReplaceAll(sql, "@", n.prefix)
-	n.texts.Store(sql, made)
-	return made
-}
+// in returns a statement with the names of the schema.
+func (n *names) in(sql string) string { return strings.ReplaceAll(sql, "@", n.prefix) }
 
 // exec runs a statement on a connection of the pool.
 func (db *database) exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
