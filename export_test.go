@@ -82,11 +82,13 @@ func (g *PeerGroup) Records() (texts [][]byte) {
 	return texts
 }
 
-// NoteMember writes down a member that was seen at a time.
-func (g *PeerGroup) NoteMember(ctx context.Context, chain []*x509.Certificate, seen time.Time) error {
-	return g.update(ctx, func(tx *store.Tx) error {
-		return g.writeMember(tx, memberRow{Chain: group.DERs(chain), Seen: seen.Unix()})
-	})
+// NoteMember writes down a member that shows these certificates now.
+func (g *PeerGroup) NoteMember(ctx context.Context, chain []*x509.Certificate) error {
+	row, err := g.met(chain, x509.ExtKeyUsageClientAuth, "")
+	if err != nil {
+		return err
+	}
+	return g.update(ctx, func(tx *store.Tx) error { return g.writeMember(tx, row) })
 }
 
 // TidyMembers forgets members as a running one does now and then.
@@ -104,13 +106,32 @@ func (m *MultipeerReplicator) Granted() (count, size int) {
 }
 
 // Renewed returns the certificate that a member gets in the place of an old one.
-func (g *PeerGroup) Renewed(old []*x509.Certificate) (*x509.Certificate, error) {
-	chain, err := g.renewed(old)
+func (g *PeerGroup) Renewed(old []*x509.Certificate) ([]*x509.Certificate, error) {
+	return g.renewed(old)
+}
+
+// RenewedBy returns the certificates that a signer without a device gives a member in the place of its own.
+func (g *PeerGroup) RenewedBy(by group.Signer) ([]*x509.Certificate, error) {
+	own := g.Identity().Certificates()
+	earlier, err := group.Earlier(g.name, g.root, own, g.now())
 	if err != nil {
 		return nil, err
 	}
-	return chain[0], nil
+	return group.Issue(by, own[0].PublicKey, group.Member{Group: g.name, Now: g.now(), Earlier: earlier})
 }
+
+// LeaveBehind writes rows of a group as a process has left them that has not noticed its end.
+func LeaveBehind(ctx context.Context, db *Database, name string, r *group.Removal, member []*x509.Certificate) error {
+	return db.store.UpdateDurable(ctx, func(tx *store.Tx) error {
+		if err := tx.SetInfo(removalSpace+name, r.ID(), r.Text()); err != nil || member == nil {
+			return err
+		}
+		return writeJSON(tx, memberSpace+name, hexOf(PeerIDOf(member[0])), memberRow{Chain: group.DERs(member)})
+	})
+}
+
+// AskToRenew has a running member ask for a new certificate, if one is due.
+func (m *MultipeerReplicator) AskToRenew() { m.run.askToRenew() }
 
 // EndCodes lets the time of all codes be over for which a running member answers.
 func (m *MultipeerReplicator) EndCodes() {

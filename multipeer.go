@@ -54,7 +54,8 @@ func (m *MultipeerReplicator) Config() MultipeerReplicatorConfiguration { return
 // nothing. It fails with [ErrAddressInUse] and [ErrUnknownHost] for port and interface, with
 // [ErrNotOpen] when the database is closed, with [ErrCertExpired] or [ErrCrypto] for an identity that
 // is not valid now, or not for server and client, with [ErrCertUntrusted] for one that the other
-// members would not admit, and with [ErrForbidden] if this member was removed from its [PeerGroup].
+// members would not admit, with [ErrForbidden] if this member was removed from its [PeerGroup], and with
+// [ErrNotFound] if the database has left it.
 func (m *MultipeerReplicator) Start() error {
 	m.starting.Lock()
 	defer m.starting.Unlock()
@@ -94,10 +95,10 @@ func (m *MultipeerReplicator) begin() error {
 func (m *MultipeerReplicator) chooseIdentity() (*TLSIdentity, error) {
 	id := m.cfg.Identity
 	if g := m.cfg.Group; g != nil {
-		id = g.Identity()
-		if err := g.removedHere(); err != nil {
+		if err := g.standing(); err != nil {
 			return nil, err
 		}
+		id = g.Identity()
 	}
 	if id == nil {
 		var err error
@@ -117,10 +118,16 @@ func (m *MultipeerReplicator) chooseIdentity() (*TLSIdentity, error) {
 func (m *MultipeerReplicator) Stop() {
 	m.starting.Lock()
 	defer m.starting.Unlock()
-	m.end()
 	m.mu.Lock()
+	slept := m.paused
 	m.paused = false
 	m.mu.Unlock()
+	m.end()
+	if slept && m.cfg.Group != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		_ = m.cfg.Group.endPause(ctx) // at worst an invitation warns in vain
+		cancel()
+	}
 	m.db.unregister(m)
 	m.statusNews.call(m.Status())
 }

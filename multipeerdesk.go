@@ -106,7 +106,7 @@ func (d *joinDesk) work(ctx context.Context) {
 }
 
 func (d *joinDesk) report(err error) {
-	if err != nil && !errors.Is(err, context.Canceled) {
+	if err != nil && !errors.Is(err, context.Canceled) && !d.g.left.Load() {
 		d.log.Warn("mesh: the group's records cannot be read or written", "group", d.g.name, "error", err)
 	}
 }
@@ -132,9 +132,15 @@ func (d *joinDesk) begin(ctx context.Context) error {
 }
 
 func (d *joinDesk) endAll(ctx context.Context) error {
+	var left []byte
+	d.run.m.mu.Lock()
+	if d.run.m.paused {
+		left = []byte(pausedRun)
+	}
+	d.run.m.mu.Unlock()
 	return d.change(ctx, func(_ *store.Tx, row *namedInvitation) bool {
 		return row.State == InvitationOpen && row.Run == d.id && row.end(InvitationExpired)
-	}, nil)
+	}, left)
 }
 
 func (r *namedInvitation) end(state InvitationState) bool {
@@ -156,7 +162,7 @@ func (d *joinDesk) change(ctx context.Context, do func(*store.Tx, *namedInvitati
 				}
 			}
 		}
-		if answers == nil {
+		if string(answers) != d.id { // it ends
 			running, err := tx.Info(groupRunningSpace, d.g.name)
 			if err != nil || string(running) != d.id { // another one runs, too
 				return err
@@ -173,6 +179,12 @@ func (d *joinDesk) look(ctx context.Context) error {
 		return err
 	}
 	changed := now != d.seen
+	if changed {
+		if err := d.g.reread(ctx); err != nil {
+			d.run.groupChanged() // the database may have left the group
+			return err
+		}
+	}
 	if d.anyOver() || changed && d.anyNew(ctx) {
 		if err := d.takeAndEnd(ctx); err != nil {
 			return err
@@ -181,9 +193,6 @@ func (d *joinDesk) look(ctx context.Context) error {
 	}
 	if !changed {
 		return nil
-	}
-	if err := d.g.reread(ctx); err != nil {
-		return err
 	}
 	if err := d.checkAlone(ctx); err != nil {
 		return err
@@ -399,7 +408,7 @@ func (d *joinDesk) admit(tx *store.Tx, row *invitationRow, joiner *x509.Certific
 	if err != nil {
 		return nil, err
 	}
-	return chain, d.g.writeMember(tx, memberRow{Name: name, Chain: group.DERs(chain), Issued: chain[0].Raw, Invited: now.Unix()})
+	return chain, d.g.writeMember(tx, memberRow{Name: name, As: name, Chain: group.DERs(chain), Issued: chain[0].Raw, Invited: now.Unix()})
 }
 
 func (d *joinDesk) granted(chain [][]byte) *joining.Grant {

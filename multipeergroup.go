@@ -2,9 +2,9 @@ package tandem
 
 import (
 	"cmp"
-	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem/blip"
-	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/mesh"
 	"github.com/tandemdb/tandem/internal/mesh/group"
 	"github.com/tandemdb/tandem/internal/store"
@@ -139,41 +138,6 @@ func (run *meshRun) heed(r recordsOf) error {
 	return nil
 }
 
-// addRemovals stores records that are new, and adds them.
-func (g *PeerGroup) addRemovals(ctx context.Context, texts []json.RawMessage) (news []*group.Removal, err error) {
-	var fresh group.Removals // of two about one member the one that stays
-	for _, text := range texts[:min(len(texts), recordsAtOnce)] {
-		r, err := group.ParseRemoval(g.name, g.root, text)
-		if err == nil && g.removals.Wants(r) {
-			fresh.Add(r)
-		}
-	}
-	news = fresh.All()
-	if len(news) == 0 {
-		return nil, nil
-	}
-	return news, g.keepRemovals(ctx, news)
-}
-
-// keepRemovals writes records before they count: one that cannot be written is new when it comes again.
-func (g *PeerGroup) keepRemovals(ctx context.Context, news []*group.Removal) error {
-	err := g.update(ctx, func(tx *store.Tx) error {
-		for _, r := range news {
-			if err := tx.SetInfo(removalSpace+g.name, r.ID(), r.Text()); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, r := range news {
-		g.removals.Add(r)
-	}
-	return nil
-}
-
 func (run *meshRun) tellOthers(from *mesh.Link, news []*group.Removal) {
 	for _, l := range run.node.Links() {
 		if from == nil || l.Peer() != from.Peer() {
@@ -199,10 +163,17 @@ func (run *meshRun) sendRemovals(to mesh.ID, all []*group.Removal) {
 // groupChanged acts on what was written about the group, here or by another process.
 func (run *meshRun) groupChanged() {
 	g := run.m.cfg.Group
-	if err := g.removedHere(); err != nil {
+	before := g.Identity()
+	err := g.standing()
+	if isOut := errors.Is(err, ErrForbidden) || errors.Is(err, ErrNotFound); isOut || err == nil {
 		run.m.mu.Lock()
 		run.m.removed = err
 		run.m.mu.Unlock()
+	} else {
+		run.desk.report(err)
+	}
+	if g.Identity() != before {
+		run.useIdentity()
 	}
 	run.node.SetName(run.m.name())
 	run.tellOthers(nil, run.untold(g.removals.All()))
@@ -215,8 +186,8 @@ func (run *meshRun) untold(all []*group.Removal) (news []*group.Removal) {
 	run.mu.Lock()
 	defer run.mu.Unlock()
 	for _, r := range all {
-		if mark := sha256.Sum256(r.Text()); !run.told[mark] {
-			run.told[mark] = true
+		if run.told[r.ID()] != r {
+			run.told[r.ID()] = r
 			news = append(news, r)
 		}
 	}
@@ -234,21 +205,6 @@ func (run *meshRun) mayHaveAll(l *mesh.Link) bool {
 	}
 	link.sentAll++
 	return true
-}
-
-// removedHere says that this member was removed, if it was.
-func (g *PeerGroup) removedHere() error {
-	chain := g.Identity().Certificates()
-	r, _ := g.removals.Removes(chain)
-	if r == nil {
-		return nil
-	}
-	says := "this device was removed from the group"
-	if r.Member() != group.KeyOf(chain[0]) {
-		says = "who has invited this device, or renewed its certificate, was removed from the group, and with it this device"
-	}
-	return fault.Forbidden.In("sync group", g.name).Says("%s", says).
-		Try("what it has stays; to belong to the group again it joins by a new code, with a new key")
 }
 
 func signalTo(c chan struct{}) {
@@ -313,14 +269,16 @@ func (run *meshRun) noteMembers(noted map[PeerID]string) error {
 	names := run.namesOfNeighbours()
 	for _, l := range run.node.Links() {
 		conn, ok := l.Conn.(*meshConn)
-		if !ok || len(conn.PeerCertificates()) > group.MaxChain {
+		if !ok {
 			continue
 		}
 		chain := conn.PeerCertificates()
 		name := cmp.Or(names[l.Peer()], mesh.CleanName(chain[0].Subject.CommonName))
 		if mark := Fingerprint(chain[0]) + name; noted[conn.peer] != mark && len(noted) < maxPast {
 			noted[conn.peer] = mark
-			fresh = append(fresh, memberRow{Name: name, Chain: group.DERs(chain), Seen: g.now().Unix()})
+			if row, err := g.met(chain, usageOf(l.Dialled), name); err == nil {
+				fresh = append(fresh, row)
+			} // otherwise it was removed just now
 		}
 	}
 	if len(fresh) == 0 {
@@ -334,4 +292,10 @@ func (run *meshRun) noteMembers(noted map[PeerID]string) error {
 		}
 		return nil
 	})
+}
+
+// met is the row of a member that has shown these certificates.
+func (g *PeerGroup) met(chain []*x509.Certificate, use x509.ExtKeyUsage, name string) (memberRow, error) {
+	way, err := g.admit(chain, use)
+	return memberRow{Name: name, Chain: group.DERs(way), Seen: g.now().Unix()}, err
 }

@@ -3,7 +3,6 @@ package tandem
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"net"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/mesh"
+	"github.com/tandemdb/tandem/internal/mesh/group"
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/transport"
 )
@@ -38,11 +38,12 @@ type meshRun struct {
 	cancel context.CancelFunc
 	group  sync.WaitGroup
 
-	mu      sync.Mutex // guards the following
-	links   map[mesh.ID]*meshLink
-	reached []string // addresses of this member
-	asked   time.Time
-	told    map[[sha256.Size]byte]bool // the SHA-256 of the removals that neighbours were told
+	mu       sync.Mutex // guards the following
+	links    map[mesh.ID]*meshLink
+	renewing bool     // a new certificate was asked for
+	reached  []string // addresses of this member
+	asked    time.Time
+	told     map[string]*group.Removal // by ID: what neighbours were told
 
 	invitations map[string]InvitationState // that listeners were told; of the desk's goroutine
 }
@@ -82,7 +83,7 @@ func newMeshRun(m *MultipeerReplicator, id *TLSIdentity) (*meshRun, error) {
 	run := &meshRun{
 		m: m, self: PeerIDOf(id.Leaf()), changed: make(chan struct{}, 1),
 		removed: make(chan struct{}, 1), renewed: make(chan struct{}, 1), records: make(chan recordsOf, maxRecordsWaiting),
-		links: make(map[mesh.ID]*meshLink), invitations: make(map[string]InvitationState), told: make(map[[sha256.Size]byte]bool),
+		links: make(map[mesh.ID]*meshLink), invitations: make(map[string]InvitationState), told: make(map[string]*group.Removal),
 		product: userAgent + " (" + rand.Text()[:16] + ")",
 	}
 	if most := m.cfg.MaxBytesPerSecond; most > 0 {
@@ -166,14 +167,18 @@ func (run *meshRun) recheck() {
 		case <-run.removed:
 		}
 		run.node.Cut(func(conn mesh.Conn, dialled bool) bool {
-			use := x509.ExtKeyUsageClientAuth
-			if dialled {
-				use = x509.ExtKeyUsageServerAuth
-			}
 			chain := conn.(*meshConn).PeerCertificates()
-			return run.m.cfg.Authenticator.admits(run.m.cfg.PeerGroupID, chain, use) == nil
+			return run.m.cfg.Authenticator.admits(run.m.cfg.PeerGroupID, chain, usageOf(dialled)) == nil
 		})
 	}
+}
+
+// usageOf returns what the certificate of a peer is for, which this one has dialled or which has dialled.
+func usageOf(dialled bool) x509.ExtKeyUsage {
+	if dialled {
+		return x509.ExtKeyUsageServerAuth
+	}
+	return x509.ExtKeyUsageClientAuth
 }
 
 // discover finds members on the local networks, and lets them find this one.

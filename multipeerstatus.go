@@ -17,7 +17,7 @@ type MultipeerStatus struct {
 	Paused    bool
 	Neighbors int  // peers connected now
 	Online    int  // peers that can be reached, the neighbours included
-	Removed   bool // this member was removed from the group: see Err
+	Removed   bool // this member was removed from the group, or has left it: see Err
 	Troubles  int  // addresses of the configuration that have not led to a member: see [MultipeerReplicator.Troubles]
 
 	// WrongProofs counts the devices that have tried to join without a right code.

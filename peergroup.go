@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -31,8 +32,9 @@ type PeerGroup struct {
 	authenticator *MultipeerAuthenticator
 
 	removals group.Removals
-	loaded   time.Time // of the row, with the monotonic clock
-	floor    time.Time // no earlier time is believed of this device's clock
+	loaded   time.Time   // of the row, with the monotonic clock
+	floor    time.Time   // no earlier time is believed of this device's clock
+	left     atomic.Bool // the database has left the group
 	clock    func() time.Time
 
 	mu        sync.Mutex   // guards the following
@@ -173,14 +175,20 @@ func (g *PeerGroup) load(ctx context.Context, row groupRow) (err error) {
 	if err != nil {
 		return err
 	}
-	g.authority, err = g.store.Load(g.AuthorityLabel())
-	if errors.Is(err, ErrNotFound) {
-		g.authority, err = nil, nil
-	}
-	if err != nil {
+	if g.authority, err = g.loadAuthority(); err != nil {
 		return err
 	}
 	return g.reread(ctx)
+}
+
+// loadAuthority returns the group's key, nil if it is not here. One that has no member was left when the
+// making of another group was cut off.
+func (g *PeerGroup) loadAuthority() (*TLSIdentity, error) {
+	authority, err := g.store.Load(g.AuthorityLabel())
+	if errors.Is(err, ErrNotFound) || err == nil && !authority.Leaf().Equal(g.root) {
+		return nil, nil //nolint:nilnil // it is not here
+	}
+	return authority, err
 }
 
 // label names the member's key in the store. It goes by what a copy of the database does not share.
@@ -243,7 +251,8 @@ func authenticatorOf(g *PeerGroup) *MultipeerAuthenticator {
 	return &MultipeerAuthenticator{
 		roots: []*x509.Certificate{g.root},
 		admits: func(_ string, chain []*x509.Certificate, use x509.ExtKeyUsage) error {
-			return g.removals.Admits(g.name, g.root, chain, use, g.now())
+			_, err := g.admit(chain, use)
+			return err
 		},
 	}
 }

@@ -184,6 +184,35 @@ func TestAGroupIsLeftWholeOrNotAtAll(t *testing.T) {
 	})
 }
 
+// A founding that was cut off leaves no key that would count in another's group of the same name.
+func TestACutFoundingMakesNoFounderElsewhere(t *testing.T) {
+	inviter := newJoiner(t, "inviter")
+	g := inviter.found(t, testGroup)
+	at := inviter.run(t, g).Addresses()[0]
+	found := func(b *brittle) error {
+		_, err := tandem.CreatePeerGroup(context.Background(), b.db, testGroup, b.options())
+		return err
+	}
+	cutEverywhere(t, func(*brittle) {}, found, func(b *brittle, _ bool) {
+		if b.membership(t) != nil {
+			return
+		}
+		joined, err := b.join(t.Context(), invite(t, g, tandem.InvitationOptions{}).Code(), at)
+		check(t, err)
+		for _, mine := range []*tandem.PeerGroup{joined, b.membership(t)} {
+			if mine.Founded() || mine.MayInvite() {
+				t.Errorf("who has joined has founded the group: %t, may invite: %t", mine.Founded(), mine.MayInvite())
+			}
+		}
+		labels, err := b.store.Labels()
+		check(t, err)
+		if len(labels) != 1 {
+			t.Errorf("%d keys are left, want the member's: %q", len(labels), labels)
+		}
+		b.starts(t, joined)
+	})
+}
+
 func TestADeviceJoinsWholeOrNotAtAll(t *testing.T) {
 	inviter := newJoiner(t, "inviter")
 	g := inviter.found(t, testGroup)
@@ -246,8 +275,11 @@ func TestAnInviterAdmitsWholeOrNotAtAll(t *testing.T) {
 		check(t, err)
 		codes, err := g.Invitations(t.Context())
 		check(t, err)
+		if len(codes) != 1 {
+			t.Fatalf("there are %d codes, want the one", len(codes))
+		}
 		used := codes[0].State == tandem.InvitationUsed
-		if len(codes) != 1 || used != (len(all) == 2) || joined && !used {
+		if used != (len(all) == 2) || joined && !used {
 			t.Errorf("there are %d members, the code is %s, and the device has joined %t", len(all), codes[0].State, joined)
 		}
 		m := b.run(t, g)

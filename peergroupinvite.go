@@ -98,7 +98,7 @@ const (
 func (g *PeerGroup) Invite(ctx context.Context, o InvitationOptions) (*Invitation, error) {
 	signer, err := g.signer()
 	if err == nil {
-		err = g.removedHere()
+		err = g.standing()
 	}
 	if err != nil {
 		return nil, err
@@ -215,7 +215,8 @@ func (g *PeerGroup) CancelInvitation(ctx context.Context, id string) error {
 }
 
 // AwaitAnswering waits until a running member answers for an invitation, and reports whether one
-// does. It gives up at once if none is said to run on the database, and when ctx ends.
+// does. It gives up at once if none is said to run on the database, and when ctx ends; with [ErrBusy] if one
+// is paused there: another one beside it would have the same identity.
 func (g *PeerGroup) AwaitAnswering(ctx context.Context, i *Invitation) (bool, error) {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
@@ -237,6 +238,9 @@ func (g *PeerGroup) AwaitAnswering(ctx context.Context, i *Invitation) (bool, er
 			return true, nil
 		case running == nil && !g.runsHere():
 			return false, nil
+		case string(running) == pausedRun:
+			return false, fault.Busy.In("invite", g.name).Says("a member on this database is quiet, and answers for no code now").
+				Try("stop it: two at once have the same identity")
 		}
 		select {
 		case <-ctx.Done():
@@ -244,6 +248,20 @@ func (g *PeerGroup) AwaitAnswering(ctx context.Context, i *Invitation) (bool, er
 		case <-ticker.C:
 		}
 	}
+}
+
+// pausedRun stands in the place of the run of a member that is paused.
+const pausedRun = "paused"
+
+// endPause says that a member that was paused has stopped.
+func (g *PeerGroup) endPause(ctx context.Context) error {
+	return g.update(ctx, func(tx *store.Tx) error {
+		running, err := tx.Info(groupRunningSpace, g.name)
+		if err != nil || string(running) != pausedRun { // another one runs
+			return err
+		}
+		return tx.SetInfo(groupRunningSpace, g.name, nil)
+	})
 }
 
 // runsHere reports whether a member of the group runs in this process.

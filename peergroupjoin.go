@@ -42,7 +42,7 @@ type JoinedPeerGroup struct {
 	ClockOff time.Duration
 
 	// Collections are those that the inviter shares, as scope.collection, so that this device can share
-	// the same ones. The database may lack some of them.
+	// the same ones: 256 at most. The database may lack some of them.
 	Collections []string
 }
 
@@ -273,13 +273,15 @@ func (f joinFound) enter(ctx context.Context, db *Database, key crypto.Signer, o
 		return nil, err
 	}
 	now, root := time.Unix(grant.Now, 0), chain[len(chain)-1]
-	if !sameKey(chain[0], key) || len(chain) < 2 {
+	if !sameKey(chain[0], key) {
 		return nil, bad.Says("the inviter has sent a certificate of another key")
 	}
-	for _, use := range []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth} {
-		if _, err := group.Chains(grant.Group, root, chain, use, now); err != nil {
-			return nil, bad.Says("the inviter has sent a certificate that is not valid").Because(err)
-		}
+	way, err := group.Way(grant.Group, root, chain, x509.ExtKeyUsageServerAuth, now)
+	if err == nil {
+		way, err = group.Way(grant.Group, root, chain, x509.ExtKeyUsageClientAuth, now)
+	}
+	if err != nil {
+		return nil, bad.Says("the inviter has sent a certificate that is not valid").Because(err)
 	}
 	g, err := newPeerGroup(db, grant.Group, o.Identities)
 	if err != nil {
@@ -303,11 +305,28 @@ func (f joinFound) enter(ctx context.Context, db *Database, key crypto.Signer, o
 	if err := g.settle(ctx); err != nil {
 		return nil, err
 	}
-	row := groupRow{Floor: grant.Now, At: []string{f.address}, Inviter: hexOf(grant.Inviter)}
-	if err := g.enter(ctx, key, chain, row, removals); err != nil {
+	if err := g.dropAuthority(); err != nil {
 		return nil, err
 	}
-	return &JoinedPeerGroup{g, time.Since(now).Round(time.Second), grant.Shares}, nil
+	row := groupRow{Floor: grant.Now, At: []string{f.address}, Inviter: hexOf(grant.Inviter)}
+	if old != nil {
+		row.Name = old.Name // as it was renamed
+	}
+	if err := g.enter(ctx, key, way, row, removals); err != nil {
+		return nil, err
+	}
+	return &JoinedPeerGroup{g, time.Since(now).Round(time.Second), grant.Shares[:min(len(grant.Shares), maxUnshared)]}, nil
+}
+
+// dropAuthority deletes the key of a group that was not made in the end.
+func (g *PeerGroup) dropAuthority() error {
+	if authority, err := g.loadAuthority(); err != nil || authority != nil {
+		return err
+	}
+	if err := g.store.Delete(g.AuthorityLabel()); err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return nil
 }
 
 func sameKey(cert *x509.Certificate, key crypto.Signer) bool {

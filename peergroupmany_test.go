@@ -37,14 +37,28 @@ func TestKnownMembersAreBounded(t *testing.T) {
 	inviter, err := group.Issue(own, key.Public(), group.Member{Group: testGroup, MayInvite: true, Now: now})
 	check(t, err)
 	hostile := group.Signer{Key: key, Chain: inviter}
-	friend, ended := newMember(t, own, group.Member{Now: now}), newMember(t, own, group.Member{Now: now.AddDate(-1, -2, 0)})
-	check(t, g.NoteMember(t.Context(), friend, now.AddDate(0, -6, 0)))
-	check(t, g.NoteMember(t.Context(), ended, now.AddDate(0, -6, 0)))
-	first := newMember(t, hostile, group.Member{Now: now})
-	check(t, g.NoteMember(t.Context(), first, now.Add(-time.Minute)))
-	for range tandem.MaxMembersOf {
-		check(t, g.NoteMember(t.Context(), newMember(t, hostile, group.Member{Now: now}), now))
+	friend := newMember(t, own, group.Member{Now: now})
+	ended := append([]*x509.Certificate{handMade(t, own, newMember(t, own, group.Member{Now: now})[0].PublicKey, false, now, time.Hour)}, own.Chain...)
+	noteAt := func(chain []*x509.Certificate, at time.Time) {
+		t.Helper()
+		g.SetClock(func() time.Time { return at })
+		check(t, g.NoteMember(t.Context(), chain))
 	}
+	noteAt(ended, now)
+	noteAt(friend, now.Add(-2*time.Minute))
+	first := newMember(t, hostile, group.Member{Now: now})
+	noteAt(first, now.Add(-time.Minute))
+	for i := range tandem.MaxMembersOf {
+		chain := newMember(t, hostile, group.Member{Now: now})
+		switch i % 3 {
+		case 0: // it pretends to be of the group's key
+			chain[1], chain[2] = chain[2], chain[1]
+		case 1:
+			chain = chain[:2]
+		}
+		noteAt(chain, now)
+	}
+	g.SetClock(func() time.Time { return now.AddDate(0, 0, 40) })
 	check(t, g.TidyMembers(t.Context()))
 	all, err := g.Members(t.Context())
 	check(t, err)

@@ -1,6 +1,7 @@
 package tandem
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/x509"
@@ -20,6 +21,7 @@ import (
 type MemberInfo struct {
 	ID        PeerID
 	Name      string // as it was invited, or as it has called itself since; may be empty for one that was removed
+	InvitedAs string // what it was called when this device has invited it; "" if another one has
 	Self      bool   // this member
 	MayInvite bool
 	Inviter   PeerID    // who has signed its certificate; of the group's own key, it is not a member's
@@ -36,8 +38,11 @@ func (g *PeerGroup) Members(ctx context.Context) (all []MemberInfo, err error) {
 	if err := g.reread(ctx); err != nil {
 		return nil, err
 	}
-	known := make(map[PeerID]bool)
+	known, own := make(map[PeerID]bool), g.Identity().Certificates()
 	add := func(row memberRow, chain []*x509.Certificate) {
+		if PeerIDOf(chain[0]) == PeerIDOf(own[0]) {
+			chain = own // which was renewed since
+		}
 		m := g.memberInfo(row, chain)
 		if r, _ := g.removals.Removes(chain); r != nil {
 			m.Removed = r.Time()
@@ -48,8 +53,8 @@ func (g *PeerGroup) Members(ctx context.Context) (all []MemberInfo, err error) {
 	if err := g.eachMember(ctx, add); err != nil {
 		return nil, err
 	}
-	if own := g.Identity(); !known[PeerIDOf(own.Leaf())] { // the process has ended that stored the key
-		add(memberRow{Name: g.DeviceName()}, own.Certificates())
+	if !known[PeerIDOf(own[0])] { // the process has ended that stored the key
+		add(memberRow{Name: g.DeviceName()}, own)
 	}
 	for _, r := range g.removals.All() {
 		if id := PeerID(r.Member()); !known[id] {
@@ -90,7 +95,7 @@ func (g *PeerGroup) eachMember(ctx context.Context, do func(row memberRow, chain
 
 func (g *PeerGroup) memberInfo(row memberRow, chain []*x509.Certificate) MemberInfo {
 	m := MemberInfo{
-		ID: PeerIDOf(chain[0]), Name: row.Name, MayInvite: group.MayInvite(chain[0]), Expires: chain[0].NotAfter,
+		ID: PeerIDOf(chain[0]), Name: row.Name, InvitedAs: row.As, MayInvite: group.MayInvite(chain), Expires: chain[0].NotAfter,
 	}
 	m.Self = m.ID == g.PeerID()
 	if len(chain) > 1 {
@@ -114,11 +119,12 @@ type RemoveOptions struct {
 	IssuedAfter time.Time
 }
 
-// Remove removes a member for good: its key is never admitted again. With an inviter go those whom it
-// has invited, and whose certificates it has renewed, however often others have renewed them since; see
-// [RemoveOptions]. Running members cut all of them off within seconds of hearing of it, and each tells
-// its neighbours. What a removed device has, it keeps. The group's key removes every member; another
-// inviter those for whom it has signed, otherwise Remove fails with [ErrForbidden]. The member itself cannot be removed here: see [PeerGroup.Leave].
+// Remove removes a member for good. With an inviter go those whom it has invited, and whose certificates
+// it has renewed, however often others have renewed them since; see [RemoveOptions]. Running members cut all of them off within
+// seconds of hearing of it, and each tells its neighbours. What a removed device has, it keeps. The group's key removes every
+// member, and its key is never admitted again. Another inviter removes those whom it has invited itself, otherwise
+// Remove fails with [ErrForbidden]; such a one is out until another inviter invites the same key anew. The member itself
+// cannot be removed here: see [PeerGroup.Leave].
 func (g *PeerGroup) Remove(ctx context.Context, peer PeerID, o RemoveOptions) error {
 	if peer == g.PeerID() {
 		return fault.Invalid.In("remove member", peer.String()).Says("that is this device itself").Try("leave the group instead")
@@ -127,14 +133,10 @@ func (g *PeerGroup) Remove(ctx context.Context, peer PeerID, o RemoveOptions) er
 	if err != nil {
 		return err
 	}
-	if err := g.reread(ctx); err != nil {
+	if err := cmp.Or(g.reread(ctx), g.standing()); err != nil {
 		return err
 	}
-	target := group.Target{Key: group.Key(peer), IssuedAfter: o.IssuedAfter}
-	if target.Certificate, err = g.certificateFor(ctx, peer); err != nil {
-		return err
-	}
-	r, err := group.Remove(signer, g.name, target, g.now())
+	r, err := g.signRemoval(ctx, signer, peer, o)
 	if err != nil {
 		return fault.About(err, "remove member", peer.String())
 	}
@@ -148,19 +150,37 @@ func (g *PeerGroup) Remove(ctx context.Context, peer PeerID, o RemoveOptions) er
 	return g.keepRemovals(ctx, []*group.Removal{r})
 }
 
-// certificateFor returns the certificate by which this device may remove a member: the one that it has
-// signed, or else the last one that it has seen. It is nil if there is none.
-func (g *PeerGroup) certificateFor(ctx context.Context, peer PeerID) (cert *x509.Certificate, err error) {
-	var issued []byte
-	err = g.eachMember(ctx, func(row memberRow, chain []*x509.Certificate) {
-		if PeerIDOf(chain[0]) == peer {
-			cert, issued = chain[0], row.Issued
-		}
+// signRemoval signs a record that removes a member, and that counts against its certificate.
+func (g *PeerGroup) signRemoval(ctx context.Context, signer group.Signer, peer PeerID, o RemoveOptions) (*group.Removal, error) {
+	var row *memberRow
+	err := g.db.view(ctx, func(tx *store.Tx) (err error) {
+		row, err = readJSON[memberRow](tx, memberSpace+g.name, hexOf(peer))
+		return err
 	})
-	if err != nil || issued == nil {
-		return cert, err
+	if err != nil {
+		return nil, err
 	}
-	return x509.ParseCertificate(issued)
+	target := group.Target{Key: group.Key(peer), IssuedAfter: o.IssuedAfter}
+	if row != nil && row.Issued != nil {
+		if target.Certificate, err = x509.ParseCertificate(row.Issued); err != nil {
+			return nil, err
+		}
+	}
+	r, err := group.Remove(signer, g.name, target, g.now())
+	if err != nil || len(signer.Chain) == 1 {
+		return r, err
+	}
+	chain, err := group.ParseChain(row.Chain)
+	if err != nil {
+		return nil, err
+	}
+	var alone group.Removals
+	alone.Add(r)
+	if counts, _ := alone.Removes(chain); counts == nil {
+		return nil, fault.Forbidden.Says("another inviter has invited that member anew").
+			Try("remove it on the device that made the group")
+	}
+	return r, nil
 }
 
 // DeviceName returns what this member is called.
@@ -180,8 +200,8 @@ func (g *PeerGroup) Rename(ctx context.Context, name string) error {
 	}
 	own := group.DERs(g.Identity().Certificates())
 	err := g.update(ctx, func(tx *store.Tx) error {
-		row, err := readJSON[groupRow](tx, groupSpace, g.name)
-		if err != nil || row == nil {
+		row, err := g.current(tx)
+		if err != nil {
 			return err
 		}
 		row.Name = name
@@ -196,14 +216,18 @@ func (g *PeerGroup) Rename(ctx context.Context, name string) error {
 	return g.reread(ctx)
 }
 
-// Leave ends this database's membership: its key is deleted. Stop the [MultipeerReplicator] first. The
+// Leave ends this database's membership: its key is deleted. A [MultipeerReplicator] that still runs, in
+// this process or another one, loses its neighbours within seconds, and says so as if it were removed; stop it first. The
 // documents stay. The device that made the group deletes the group's key with it: nobody can be
 // invited or removed any more, unless others may invite; back the key up before, or do not leave.
 func (g *PeerGroup) Leave(ctx context.Context) error {
-	err := g.update(ctx, func(tx *store.Tx) error {
+	err := g.write(ctx, func(tx *store.Tx) error {
 		row, err := readJSON[groupRow](tx, groupSpace, g.name)
 		if err != nil || row == nil {
 			return err
+		}
+		if !bytes.Equal(row.Root, g.root.Raw) {
+			return g.errLeft() // and it is in another one of this name
 		}
 		row.Leaving = true
 		return writeJSON(tx, groupSpace, g.name, *row)
@@ -221,19 +245,8 @@ func (g *PeerGroup) finishLeaving(ctx context.Context) error {
 			return err
 		}
 	}
-	return g.update(ctx, func(tx *store.Tx) error {
-		for _, space := range []string{memberSpace, removalSpace, invitationSpace} {
-			var keys []string
-			if err := tx.Infos(space+g.name, func(key string, _ []byte) error { keys = append(keys, key); return nil }); err != nil {
-				return err
-			}
-			for _, key := range keys {
-				if err := tx.SetInfo(space+g.name, key, nil); err != nil {
-					return err
-				}
-			}
-		}
-		if err := tx.SetInfo(groupRunningSpace, g.name, nil); err != nil {
+	return g.write(ctx, func(tx *store.Tx) error {
+		if err := g.clearRows(tx); err != nil {
 			return err
 		}
 		return tx.SetInfo(groupSpace, g.name, nil)

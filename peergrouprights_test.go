@@ -3,6 +3,8 @@ package tandem_test
 import (
 	"context"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"math/big"
@@ -103,7 +105,7 @@ func TestRenewalGivesNoRights(t *testing.T) {
 	forged := handMade(t, group.Signer{Key: other.Key, Chain: between}, key, true, time.Now().Add(-time.Hour), 24*time.Hour)
 	renewed, err := g.Renewed(append([]*x509.Certificate{forged}, between...))
 	check(t, err)
-	if named, err := group.Named(renewed); err != nil || len(named) != 1 || named[0].By != group.KeyOf(between[0]) {
+	if named, err := group.Named(renewed[0]); err != nil || len(named) != 1 || named[0].By != group.KeyOf(between[0]) {
 		t.Errorf("the renewed certificate names %v as who has signed the one before (%v)", named, err)
 	}
 	for leaf, want := range map[*x509.Certificate]bool{inviter[0]: true, forged: false} {
@@ -174,31 +176,60 @@ func TestARemovalThatWasNotWrittenIsWrittenLater(t *testing.T) {
 	}
 }
 
-// A certificate for which nobody has asked, and one that is valid for long, are not taken.
+// A certificate for which nobody has asked, one that is valid for long, and one without the right to invite
+// in the place of one that has it, are not taken.
 func TestOnlyADueRenewalIsTaken(t *testing.T) {
-	one := newJoiner(t, "one")
-	g := one.found(t, testGroup)
-	own, key := signerIn(t, one, g.AuthorityLabel()), g.Identity().Leaf().PublicKey
-	m := one.run(t, g)
-	take := func(chain []*x509.Certificate, want bool, what string) {
-		t.Helper()
-		check(t, m.TakeRenewed(chain))
-		if taken := g.Identity().Leaf().Equal(chain[0]); taken != want {
-			t.Errorf("%s: taken %t, want %t", what, taken, want)
-		}
+	for name, mayInvite := range map[string]bool{"a member": false, "an inviter": true} {
+		t.Run(name, func(t *testing.T) {
+			one, two := newJoiner(t, "one"), newJoiner(t, "two")
+			g1 := one.found(t, testGroup)
+			m1 := one.run(t, g1)
+			g, err := two.join(t.Context(), invite(t, g1, tandem.InvitationOptions{MayInvite: mayInvite}).Code(), m1.Addresses()[0])
+			check(t, err)
+			m1.Stop()
+			own, key := signerIn(t, one, g1.AuthorityLabel()), g.Identity().Leaf().PublicKey
+			other := newInviter(t, own, time.Now())
+			later := time.Now().AddDate(0, 0, 300)
+			g.SetClock(func() time.Time { return later })
+			m := two.run(t, g)
+			take := func(chain []*x509.Certificate, want bool, what string) {
+				t.Helper()
+				check(t, m.TakeRenewed(chain))
+				if taken := g.Identity().Leaf().Equal(chain[0]); taken != want {
+					t.Errorf("%s: taken %t, want %t", what, taken, want)
+				}
+			}
+			issue := func(by group.Signer, mayInvite bool) []*x509.Certificate {
+				t.Helper()
+				chain, err := group.Issue(by, key, group.Member{Group: testGroup, Now: later, MayInvite: mayInvite})
+				check(t, err)
+				return chain
+			}
+			take(issue(own, mayInvite), false, "nobody has asked")
+			m.AskToRenew()
+			long := handMade(t, own, key, mayInvite, later.Add(-time.Hour), 2*group.MemberLife)
+			take(append([]*x509.Certificate{long}, own.Chain...), false, "for two years")
+			take(issue(own, !mayInvite), false, "with other rights")
+			if mayInvite {
+				forged := handMade(t, other, key, true, later.Add(-time.Hour), 80*24*time.Hour)
+				take(append([]*x509.Certificate{forged}, other.Chain...), false, "an authority of another inviter")
+				take(issue(other, false), false, "of another inviter")
+			}
+			take(issue(own, mayInvite), true, "due")
+			take(issue(own, mayInvite), false, "once more")
+			if g.MayInvite() != mayInvite {
+				t.Errorf("the renewed member may invite: %t", !mayInvite)
+			}
+		})
 	}
-	issue := func(now time.Time) []*x509.Certificate {
-		t.Helper()
-		chain, err := group.Issue(own, key, group.Member{Group: testGroup, Now: now})
-		check(t, err)
-		return chain
-	}
-	take(issue(time.Now().Add(30*time.Minute)), false, "before it is due")
-	m.Stop()
-	later := time.Now().AddDate(0, 0, 300)
-	g.SetClock(func() time.Time { return later })
-	check(t, m.Start())
-	long := handMade(t, own, key, false, later.Add(-time.Hour), 2*group.MemberLife)
-	take(append([]*x509.Certificate{long}, own.Chain...), false, "for two years")
-	take(issue(later), true, "due")
+}
+
+// newInviter is who may invite, without a device.
+func newInviter(t testing.TB, own group.Signer, now time.Time) group.Signer {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(t, err)
+	chain, err := group.Issue(own, key.Public(), group.Member{Group: testGroup, MayInvite: true, Now: now})
+	check(t, err)
+	return group.Signer{Key: key, Chain: chain}
 }

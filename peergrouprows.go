@@ -38,14 +38,16 @@ type groupRow struct {
 	Inviter string   `json:"inviter,omitempty"` // its ID, hexadecimal
 	At      []string `json:"at,omitempty"`      // its addresses
 	Name    string   `json:"name,omitempty"`    // of this device; empty for that of its certificate
+	Former  [][]byte `json:"former,omitempty"`  // the certificates before a renewal; see [PeerGroup.standing]
 	Leaving bool     `json:"leaving,omitempty"` // the keys are being deleted, and the rows after them
 }
 
 // memberRow is what the database has of a member.
 type memberRow struct {
-	Name    string   `json:"name,omitempty"`
-	Chain   [][]byte `json:"chain"`
-	Issued  []byte   `json:"issued,omitempty"`  // the last certificate that this device has signed for it
+	Name    string   `json:"name,omitempty"`    // what it calls itself
+	As      string   `json:"as,omitempty"`      // what it was called when this device has invited it
+	Chain   [][]byte `json:"chain"`             // a [group.Way]
+	Issued  []byte   `json:"issued,omitempty"`  // the certificate by which this device has invited it
 	Invited int64    `json:"invited,omitempty"` // by this device: when, in seconds since 1970
 	Seen    int64    `json:"seen,omitempty"`
 }
@@ -70,7 +72,7 @@ func (g *PeerGroup) membership(ctx context.Context) (*groupRow, error) {
 
 // settle has the database outlive a loss of power: keys are stored under labels that go by its source.
 func (g *PeerGroup) settle(ctx context.Context) error {
-	return g.update(ctx, func(*store.Tx) error { return nil })
+	return g.write(ctx, func(*store.Tx) error { return nil })
 }
 
 // readJSON returns nil for a missing value.
@@ -94,8 +96,19 @@ func writeJSON(tx *store.Tx, space, key string, value any) error {
 	return tx.SetInfo(space, key, text)
 }
 
-// update changes rows of the group, durably, and counts that for other processes.
+// update changes rows of the group. Once the database has left the group it fails: a member that still
+// runs brings no rows back.
 func (g *PeerGroup) update(ctx context.Context, change func(tx *store.Tx) error) error {
+	return g.write(ctx, func(tx *store.Tx) error {
+		if _, err := g.current(tx); err != nil {
+			return err
+		}
+		return change(tx)
+	})
+}
+
+// write changes rows of the group, durably, and counts that for other processes.
+func (g *PeerGroup) write(ctx context.Context, change func(tx *store.Tx) error) error {
 	if g.db.readOnly {
 		return fault.NotWriteable.In("change group", g.name).Says("the database was opened read-only")
 	}
@@ -130,29 +143,6 @@ func (g *PeerGroup) readChanges(tx *store.Tx) (int64, error) {
 	}
 	n, _ := strconv.ParseInt(string(text), 10, 64)
 	return n, nil
-}
-
-// reread reads the removals that other processes have written, and the name of this device.
-func (g *PeerGroup) reread(ctx context.Context) error {
-	return g.db.view(ctx, func(tx *store.Tx) error {
-		row, err := readJSON[groupRow](tx, groupSpace, g.name)
-		if err != nil {
-			return err
-		}
-		if row != nil {
-			g.mu.Lock()
-			g.row.Name = row.Name
-			g.mu.Unlock()
-		}
-		return tx.Infos(removalSpace+g.name, func(_ string, text []byte) error {
-			r, err := group.ParseRemoval(g.name, g.root, text)
-			if err != nil {
-				return fault.CorruptData.In("read group", g.name).Because(err)
-			}
-			g.removals.Add(r)
-			return nil
-		})
-	})
 }
 
 // countChanges returns how often rows of the group were written.
@@ -193,20 +183,42 @@ func (g *PeerGroup) enter(
 	}
 	row.Root, g.authenticator = g.root.Raw, authenticatorOf(g)
 	g.row, g.floor = row, time.Unix(row.Floor, 0)
-	for _, r := range removals {
-		g.removals.Add(r)
-	}
-	return g.update(ctx, func(tx *store.Tx) error {
+	err = g.write(ctx, func(tx *store.Tx) error {
+		before, err := readJSON[groupRow](tx, groupSpace, g.name)
+		if err == nil && before == nil {
+			err = g.clearRows(tx) // of another group, which a process has left behind
+		}
+		if err != nil {
+			return err
+		}
 		if err := writeJSON(tx, groupSpace, g.name, row); err != nil {
 			return err
 		}
-		for _, r := range g.removals.All() {
-			if err := tx.SetInfo(removalSpace+g.name, r.ID(), r.Text()); err != nil {
-				return err
-			}
+		if err := g.writeRemovals(tx, removals); err != nil {
+			return err
 		}
 		return g.writeMember(tx, memberRow{Chain: group.DERs(chain), Name: chain[0].Subject.CommonName})
 	})
+	if err != nil {
+		return err
+	}
+	return g.reread(ctx)
+}
+
+// clearRows deletes what the database has of the group but the row of the group itself.
+func (g *PeerGroup) clearRows(tx *store.Tx) error {
+	for _, space := range []string{memberSpace, removalSpace, invitationSpace} {
+		var keys []string
+		if err := tx.Infos(space+g.name, func(key string, _ []byte) error { keys = append(keys, key); return nil }); err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if err := tx.SetInfo(space+g.name, key, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return tx.SetInfo(groupRunningSpace, g.name, nil)
 }
 
 // saveIdentity keeps this member's key and certificates, in the place of former ones.
@@ -242,9 +254,7 @@ func (g *PeerGroup) writeMember(tx *store.Tx, row memberRow) error {
 	}
 	if old != nil {
 		row.Invited, row.Seen = max(row.Invited, old.Invited), max(row.Seen, old.Seen)
-		if row.Name == "" {
-			row.Name = old.Name
-		}
+		row.Name, row.As = cmp.Or(row.Name, old.Name), cmp.Or(row.As, old.As)
 		if row.Issued == nil {
 			row.Issued = old.Issued
 		}
@@ -327,7 +337,7 @@ func (g *PeerGroup) signer() (group.Signer, error) {
 	switch {
 	case authority != nil:
 		return signerOf(authority)
-	case group.MayInvite(own.Leaf()):
+	case group.MayInvite(own.Certificates()):
 		return signerOf(own)
 	case founded:
 		return group.Signer{}, fault.Forbidden.In("use group", g.name).

@@ -8,6 +8,7 @@ import (
 	"encoding/asn1"
 	"encoding/json"
 	"math/big"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +58,8 @@ func TestARecordDoesNotOutgrowItsBound(t *testing.T) {
 func padded(t testing.TB, by, m group.Signer, padding int) *x509.Certificate {
 	t.Helper()
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(3), NotBefore: start, NotAfter: start.Add(time.Hour),
+		SerialNumber: big.NewInt(3), NotBefore: start, NotAfter: start.Add(time.Hour), BasicConstraintsValid: true,
+		ExtKeyUsage: m.Chain[0].ExtKeyUsage, URIs: []*url.URL{group.URI(tills)},
 		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3}, Value: make([]byte, padding)}},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, by.Chain[0], m.Key.Public(), by.Key)

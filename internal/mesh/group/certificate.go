@@ -101,9 +101,11 @@ type Key = [sha256.Size]byte
 // KeyOf returns the key of a certificate's owner.
 func KeyOf(cert *x509.Certificate) Key { return sha256.Sum256(cert.RawSubjectPublicKeyInfo) }
 
-// MayInvite reports whether the owner of a member's certificate may sign others.
-func MayInvite(cert *x509.Certificate) bool {
-	return cert.BasicConstraintsValid && cert.IsCA && cert.KeyUsage&x509.KeyUsageCertSign != 0
+// MayInvite reports whether the member at the beginning of a way may sign others: only the group's key
+// gives that right.
+func MayInvite(way []*x509.Certificate) bool {
+	leaf := way[0]
+	return len(way) == 2 && leaf.BasicConstraintsValid && leaf.IsCA && leaf.KeyUsage&x509.KeyUsageCertSign != 0
 }
 
 // RenewalDue reports whether two thirds of a certificate's life are over.
@@ -111,12 +113,19 @@ func RenewalDue(cert *x509.Certificate, now time.Time) bool {
 	return now.After(cert.NotBefore.Add(cert.NotAfter.Sub(cert.NotBefore) / 3 * 2))
 }
 
-// Chains verifies a member's certificates, leaf first, and returns the ways to the authority.
-func Chains(name string, root *x509.Certificate, chain []*x509.Certificate, use x509.ExtKeyUsage, now time.Time) ([][]*x509.Certificate, error) {
-	if len(chain) == 0 {
-		return nil, fmt.Errorf("it has no certificate")
-	}
-	if !Names(chain[0], name) {
+// Way verifies certificates that somebody has shown, leaf first and the others in any order, as those of
+// a client or server. It returns the member's, that of who has signed it unless the group's key has, and
+// the authority's; it leaves out all else. Of several certificates of one signer it takes any: they
+// differ in their times alone.
+func Way(
+	name string, root *x509.Certificate, chain []*x509.Certificate, use x509.ExtKeyUsage, now time.Time,
+) ([]*x509.Certificate, error) {
+	switch {
+	case len(chain) == 0 || len(chain) > MaxChain:
+		return nil, fmt.Errorf("it shows %d certificates, want 1 to %d", len(chain), MaxChain)
+	case len(chain[0].Raw) > MaxCertificate:
+		return nil, fmt.Errorf("its certificate has %d bytes, more than %d", len(chain[0].Raw), MaxCertificate)
+	case !Names(chain[0], name):
 		return nil, fmt.Errorf("its certificate does not name the group %q", name)
 	}
 	trusted, between := x509.NewCertPool(), x509.NewCertPool() // never the system's roots
@@ -124,13 +133,23 @@ func Chains(name string, root *x509.Certificate, chain []*x509.Certificate, use 
 	for _, cert := range chain[1:] {
 		between.AddCert(cert)
 	}
-	return chain[0].Verify(x509.VerifyOptions{
+	ways, err := chain[0].Verify(x509.VerifyOptions{
 		Roots: trusted, Intermediates: between, KeyUsages: []x509.ExtKeyUsage{use}, CurrentTime: now,
 	})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(ways[0]) < 2:
+		return nil, fmt.Errorf("its certificate is the group's own")
+	}
+	return ways[0], nil
 }
 
-// MaxChain bounds the certificates of a member: its own, that of who has invited it, the authority's.
-const MaxChain = 3
+// Bounds of what a member shows.
+const (
+	MaxChain       = 3       // certificates: its own, that of who has invited it, the authority's
+	MaxCertificate = 8 << 10 // bytes of its own; others sign no longer ones, see [MaxSignings]
+)
 
 // ParseChain reads certificates in DER.
 func ParseChain(ders [][]byte) ([]*x509.Certificate, error) {

@@ -5,7 +5,7 @@
 //	…
 //	record, err := group.Remove(signer, "tills", group.Target{Key: peer}, now)
 //	removals.Add(record)
-//	err = removals.Admits("tills", root, chain, x509.ExtKeyUsageClientAuth, now)
+//	way, err := removals.Admits("tills", root, chain, x509.ExtKeyUsageClientAuth, now)
 //
 // The group's key signs certificates of members. A member that may invite has a certificate of an
 // authority, below which there is none further, and signs certificates, too.

@@ -82,8 +82,8 @@ func remove(t testing.TB, by group.Signer, target group.Target, at time.Time) *g
 
 // admits reports whether a set admits a member, as a server and as a client.
 func admits(s *group.Removals, root *x509.Certificate, m group.Signer, at time.Time) bool {
-	server := s.Admits(tills, root, m.Chain, x509.ExtKeyUsageServerAuth, at)
-	client := s.Admits(tills, root, m.Chain, x509.ExtKeyUsageClientAuth, at)
+	_, server := s.Admits(tills, root, m.Chain, x509.ExtKeyUsageServerAuth, at)
+	_, client := s.Admits(tills, root, m.Chain, x509.ExtKeyUsageClientAuth, at)
 	return server == nil && client == nil
 }
 
@@ -211,11 +211,14 @@ func TestAnInviterRemovesThoseWhomItHasInvited(t *testing.T) {
 	if _, err := group.ParseRemoval(tills, root(a), forged); err == nil {
 		t.Error("a record with the witness of another member is taken")
 	}
-	// What a removed inviter signs later does not count.
-	s.Add(remove(t, a, group.Target{Key: keyOf(two), IssuedAfter: start}, start))
-	s.Add(remove(t, two, group.Target{Key: keyOf(yours), Certificate: yours.Chain[0]}, start.Add(time.Minute)))
-	if !admits(&s, root(a), yours, start) {
-		t.Error("a removed inviter removes members")
+	// Whom an inviter has removed stays out when the inviter itself is removed.
+	s.Add(remove(t, a, group.Target{Key: keyOf(one), IssuedAfter: start.Add(time.Hour)}, start.Add(time.Hour)))
+	if admits(&s, root(a), mine, start) {
+		t.Error("a removed member is back after its inviter was removed")
+	}
+	record := remove(t, two, group.Target{Key: keyOf(yours), Certificate: yours.Chain[0]}, start)
+	if _, err := group.ParseRemoval(tills, root(a), edit(t, record, "after", 5)); err == nil || !strings.Contains(err.Error(), "has no moment") {
+		t.Errorf("an inviter's record with a moment is read: %v", err)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 type Target struct {
 	Key Key
 	// IssuedAfter is the moment from which on what the member has signed is removed, too. Zero removes
-	// all of it.
+	// all of it. It is for a signer that is the group's key: others remove no inviters.
 	IssuedAfter time.Time
 	// Certificate is the member's, for a signer that is not the group's key.
 	Certificate *x509.Certificate
@@ -55,7 +55,7 @@ func (b removalBody) signed() []byte {
 // Remove signs a record.
 func Remove(by Signer, name string, t Target, now time.Time) (*Removal, error) {
 	b := removalBody{Group: name, Member: t.Key[:], Time: now.Unix()}
-	if !t.IssuedAfter.IsZero() {
+	if !t.IssuedAfter.IsZero() && len(by.Chain) == 1 {
 		b.After = min(b.Time, max(0, t.IssuedAfter.Unix()))
 	}
 	root := by.Chain[len(by.Chain)-1]
@@ -87,6 +87,9 @@ func ParseRemoval(name string, root *x509.Certificate, text []byte) (*Removal, e
 		return nil, bad("it cannot be read")
 	}
 	b := &r.body
+	if len(b.Signer) > 0 && b.After > 0 { // whom an inviter removes has signed nothing
+		return nil, bad("an inviter's record has no moment")
+	}
 	if b.Group != name || len(b.Member) != len(Key{}) || b.Time < 0 || b.After < 0 || b.After > b.Time {
 		return nil, bad("it is of another group, or does not fit together")
 	}
@@ -120,7 +123,7 @@ func (b *removalBody) inviter(name string, root *x509.Certificate) (*x509.Certif
 		return nil, err
 	}
 	switch {
-	case len(chain) != 1 || !MayInvite(chain[0]) || !Names(chain[0], name):
+	case len(chain) != 1 || !MayInvite([]*x509.Certificate{chain[0], root}) || !Names(chain[0], name):
 		return nil, fmt.Errorf("the signer may not invite to this group")
 	case chain[0].CheckSignatureFrom(root) != nil:
 		return nil, fmt.Errorf("the signer is not of this group")
@@ -135,6 +138,10 @@ func (r *Removal) Member() Key { return Key(r.body.Member) }
 
 // Time returns when the member was removed, by the signer's clock.
 func (r *Removal) Time() time.Time { return time.Unix(r.body.Time, 0) }
+
+// RemovesMore reports whether a record takes the place of another one of the same signer about the same
+// member. Records that differ in their times alone are one and the same: the first one stays.
+func (r *Removal) RemovesMore(old *Removal) bool { return r.body.After < old.body.After }
 
 // Text returns the record as it is kept and sent.
 func (r *Removal) Text() []byte { return r.text }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -26,10 +27,10 @@ type Removals struct {
 	all map[removalKey]*Removal
 }
 
-// removalKey is by whom who is removed. Of several such records the least one stays.
+// removalKey is by whom who is removed. Of several such records the one that removes more stays.
 type removalKey struct{ signer, member Key }
 
-// Add adds a record. It reports false if the set has that one already, a lesser one, or no room.
+// Add adds a record. It reports false if the set has one that removes as much, or no room.
 func (s *Removals) Add(r *Removal) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,20 +53,9 @@ func (s *Removals) Wants(r *Removal) bool {
 
 func (s *Removals) wantsLocked(r *Removal) bool {
 	if old := s.all[removalKey{r.key, r.Member()}]; old != nil {
-		return compareRemovals(r, old) < 0
+		return r.RemovesMore(old)
 	}
 	return s.hasRoomLocked(r)
-}
-
-// compareRemovals puts the one that removes more before the other.
-func compareRemovals(a, b *Removal) int {
-	switch {
-	case a.body.After != b.body.After:
-		return int(min(1, max(-1, a.body.After-b.body.After)))
-	case a.body.Time != b.body.Time:
-		return int(min(1, max(-1, a.body.Time-b.body.Time)))
-	}
-	return bytes.Compare(a.text, b.text)
 }
 
 func (s *Removals) hasRoomLocked(r *Removal) bool {
@@ -87,11 +77,24 @@ func (s *Removals) hasRoomLocked(r *Removal) bool {
 	return ofSigner < maxOfInviter && (inviters[r.key] || len(inviters) < maxInviters)
 }
 
-// All returns the records, in the order of their texts.
+// Has reports whether the set has a record of this [Removal.ID] with this text.
+func (s *Removals) Has(id string, text []byte) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var key removalKey
+	both, err := hex.DecodeString(id)
+	if err != nil || copy(key.signer[:], both)+copy(key.member[:], both[min(len(both), len(Key{})):]) != 2*len(Key{}) {
+		return false
+	}
+	r := s.all[key]
+	return r != nil && bytes.Equal(r.text, text)
+}
+
+// All returns the records, in the order of their IDs.
 func (s *Removals) All() []*Removal {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return slices.SortedFunc(maps.Values(s.all), func(a, b *Removal) int { return bytes.Compare(a.text, b.text) })
+	return slices.SortedFunc(maps.Values(s.all), func(a, b *Removal) int { return strings.Compare(a.ID(), b.ID()) })
 }
 
 // First returns records for who takes only so many, and so many bytes of them: those of the group's key
@@ -113,12 +116,11 @@ func (s *Removals) First(count, size int) (first []*Removal) {
 	return first
 }
 
-// Digest is the same for two sets of the same records.
+// Digest is the same for two sets that remove the same.
 func (s *Removals) Digest() [sha256.Size]byte {
 	h := sha256.New()
 	for _, r := range s.All() {
-		sum := sha256.Sum256(r.text)
-		h.Write(sum[:])
+		fmt.Fprintf(h, "%s %d\n", r.ID(), r.body.After)
 	}
 	return [sha256.Size]byte(h.Sum(nil))
 }
@@ -137,59 +139,31 @@ func (s *Removals) Of(member Key, signers ...Key) *Removal {
 	var found *Removal
 	for key, r := range s.all {
 		mine := r.own || slices.Contains(signers, key.signer)
-		if key.member == member && mine && s.countsLocked(r) && (found == nil || compareRemovals(r, found) < 0) {
+		if key.member == member && mine && (found == nil || r.RemovesMore(found)) {
 			found = r
 		}
 	}
 	return found
 }
 
-// countsLocked reports whether the signer of a record had the right to sign at the time: the group's
-// key always has, an inviter until it is removed itself.
-func (s *Removals) countsLocked(r *Removal) bool {
-	if r.own {
-		return true
-	}
-	for key, other := range s.all {
-		if key.member == r.key && other.own && other.body.Time < r.body.Time {
-			return false
-		}
-	}
-	return true
-}
-
-// Admits verifies a member's certificates, leaf first, as those of a client or server, and that no
-// record removes it, or who has invited it.
+// Admits verifies that no record removes a member, or who has signed for it, and what [Way] verifies. It
+// returns that way.
 func (s *Removals) Admits(
 	name string, root *x509.Certificate, chain []*x509.Certificate, use x509.ExtKeyUsage, now time.Time,
-) error {
-	ways, err := Chains(name, root, chain, use, now)
-	if err != nil {
-		return err
+) ([]*x509.Certificate, error) {
+	way, err := Way(name, root, chain, use, now)
+	if err == nil {
+		_, err = s.Removes(way)
 	}
-	for _, way := range ways {
-		if _, err = s.objectsTo(way); err == nil {
-			return nil
-		}
-	}
-	return err
+	return way, err
 }
 
-// Removes returns the record that removes the member of a chain, or one who has signed for it, and why
-// for people; nil if none does. Unlike [Removals.Admits] it does not verify the chain.
-func (s *Removals) Removes(chain []*x509.Certificate) (*Removal, error) {
-	if len(chain) < 2 {
-		return nil, nil //nolint:nilnil // the group's own
-	}
-	return s.objectsTo(chain)
-}
-
-// objectsTo reports which record removes the member at the beginning of a way, or an inviter that has
-// signed for it. Nobody removes the authority.
-func (s *Removals) objectsTo(way []*x509.Certificate) (*Removal, error) {
+// Removes returns the record that removes the member at the beginning of a [Way], or an inviter that has
+// signed for it, and why for people; nil if none does. Nobody removes the authority.
+func (s *Removals) Removes(way []*x509.Certificate) (*Removal, error) {
 	last := len(way) - 1
 	if last < 1 {
-		return nil, fmt.Errorf("its certificate is the group's own")
+		return nil, nil //nolint:nilnil // the group's own
 	}
 	signings, err := Signings(way)
 	if err != nil {

@@ -78,19 +78,14 @@ func latest(all []Signing) []Signing {
 	return slices.CompactFunc(all, func(a, b Signing) bool { return a.By == b.By })
 }
 
-// Earlier returns what the next certificate of a member names: the signings of all ways from its
-// present one to the authority.
+// Earlier returns what the next certificate of a member names: the signings of its present one.
 func Earlier(name string, root *x509.Certificate, chain []*x509.Certificate, now time.Time) (all []Signing, err error) {
-	ways, err := Chains(name, root, chain, x509.ExtKeyUsageClientAuth, now)
+	way, err := Way(name, root, chain, x509.ExtKeyUsageClientAuth, now)
+	if err == nil {
+		all, err = Signings(way)
+	}
 	if err != nil {
 		return nil, fault.CertUntrusted.In("renew certificate", name).Because(err)
 	}
-	for _, way := range ways {
-		some, err := Signings(way)
-		if err != nil {
-			return nil, fault.CertUntrusted.In("renew certificate", name).Because(err)
-		}
-		all = append(all, some...)
-	}
-	return latest(all), nil
+	return all, nil
 }

@@ -103,8 +103,18 @@ func TestAnInvitersRemovalOutlastsRenewal(t *testing.T) {
 	if admits(&s, root(a), renew(t, y, m, start), start) {
 		t.Error("a removed member is admitted with a certificate of another inviter")
 	}
+	if admits(&s, root(a), m, start) || admits(&s, root(a), renew(t, y, renew(t, a, m, start), start), start) {
+		t.Error("a removed member is admitted with an older certificate, or one that was renewed twice")
+	}
 	if !admits(&s, root(a), renew(t, y, member(t, y, group.Member{}), start), start) {
 		t.Error("another member is not admitted")
+	}
+	// Who has renewed a certificate alone does not remove its owner, who has the one before.
+	other := member(t, a, group.Member{})
+	renewed := renew(t, x, other, start)
+	s.Add(remove(t, x, group.Target{Key: keyOf(other), Certificate: renewed.Chain[0]}, start))
+	if admits(&s, root(a), renewed, start) || !admits(&s, root(a), other, start) {
+		t.Error("with the new certificate the member is admitted, or with the one before it is not")
 	}
 }
 
