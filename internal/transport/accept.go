@@ -101,6 +101,7 @@ func (s *Server) meet(
 		s.serveAside(t, from)
 		return nil, nil, nil
 	}
+	begin(tcp) // strangers have gone, or have not got through the handshake
 	br = bufio.NewReader(&headReader{r: nc, left: maxHead})
 	if request, err = http.ReadRequest(br); err != nil {
 		s.noRequest(nc, err)

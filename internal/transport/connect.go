@@ -39,6 +39,7 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 		}
 	}
 	if !d.to.Secure() {
+		begin(nc)
 		return nc, nil
 	}
 	secure := tls.Client(nc, d.tlsConfig())
@@ -46,6 +47,7 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 		_ = nc.Close()
 		return nil, tlsFault(err)
 	}
+	begin(nc)
 	return secure, nil
 }
 

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"net"
+	"sync/atomic"
 
 	"golang.org/x/time/rate"
 )
@@ -25,7 +26,8 @@ func NewPace(bytesPerSecond int) *Pace {
 	return &Pace{out: limit(), in: limit(), chunk: chunk}
 }
 
-// of returns a connection at this pace.
+// of returns a connection that is at this pace from [begin] on: strangers, whose handshakes are bounded
+// anyway, do not stand in the queue of those that are known.
 func (p *Pace) of(nc net.Conn) net.Conn {
 	if p == nil {
 		return nc
@@ -34,16 +36,27 @@ func (p *Pace) of(nc net.Conn) net.Conn {
 	return &pacedConn{Conn: nc, pace: p, open: open, closed: closed}
 }
 
+// begin has the pace count for a connection, if it has one. The other end has proved who it is.
+func begin(nc net.Conn) {
+	if c, ok := nc.(*pacedConn); ok {
+		c.counts.Store(true)
+	}
+}
+
 // pacedConn waits for its turn before it writes, and after it has read. Deadlines are noticed once the
 // turn has come.
 type pacedConn struct {
 	net.Conn
 	pace   *Pace
+	counts atomic.Bool
 	open   context.Context //nolint:containedctx // until the connection is closed
 	closed context.CancelFunc
 }
 
 func (c *pacedConn) Write(p []byte) (written int, err error) {
+	if !c.counts.Load() {
+		return c.Conn.Write(p)
+	}
 	for len(p) > 0 && err == nil {
 		part := p[:min(len(p), c.pace.chunk)]
 		if c.pace.out.WaitN(c.open, len(part)) != nil {
@@ -58,7 +71,7 @@ func (c *pacedConn) Write(p []byte) (written int, err error) {
 
 func (c *pacedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p[:min(len(p), c.pace.chunk)])
-	if n > 0 && err == nil && c.pace.in.WaitN(c.open, n) != nil {
+	if n > 0 && err == nil && c.counts.Load() && c.pace.in.WaitN(c.open, n) != nil {
 		err = net.ErrClosed
 	}
 	return n, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ func TestConnectionsKeepToOnePace(t *testing.T) {
 				for range 2 {
 					ours, theirs := net.Pipe()
 					paced := pace.of(ours)
+					begin(paced)
 					from, to := paced, theirs
 					if receives {
 						from, to = theirs, paced
@@ -53,11 +55,47 @@ func TestConnectionsKeepToOnePace(t *testing.T) {
 	}
 }
 
+// Strangers that send what they like do not keep one that is known from being heard, nor from sending.
+func TestStrangersTakeNoTurns(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
+		pace := NewPace(20_000)
+		var all sync.WaitGroup
+		pair := func() (paced, far net.Conn) {
+			ours, theirs := net.Pipe()
+			return pace.of(ours), theirs
+		}
+		for range 20 {
+			stranger, far := pair()
+			all.Go(func() { _, _ = io.CopyN(far, endless{}, 1<<20); _ = far.Close() })
+			all.Go(func() { _, _ = io.Copy(io.Discard, stranger) })
+		}
+		member, far := pair()
+		begin(member)
+		begun := time.Now()
+		all.Go(func() { _, _ = far.Write([]byte("ping")); _, _ = io.ReadFull(far, make([]byte, 4)) })
+		if _, err := io.ReadFull(member, make([]byte, 4)); err != nil {
+			t.Error(err)
+		}
+		if _, err := member.Write([]byte("pong")); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("a member is heard and answered after %v", took)
+		}
+		all.Wait()
+	})
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
+
 // A connection that is closed stops waiting for its turn.
 func TestAClosedConnectionDoesNotWait(t *testing.T) {
 	testsize.Bubble(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		paced := NewPace(1).of(ours)
+		begin(paced)
 		go func() { _, _ = io.Copy(io.Discard, theirs) }()
 		ended := make(chan error)
 		go func() {
