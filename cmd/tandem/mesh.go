@@ -32,6 +32,7 @@ type memberFlags struct {
 	maxLinks       int
 	maxRate        int // kB per second
 	every          time.Duration
+	everyLeast     time.Duration
 	asJSON         bool
 }
 
@@ -51,7 +52,8 @@ func newMesh(a *app) *cobra.Command {
 			"has signed: make one with `tandem identity create LABEL --issuer CA --group NAME`, and name the\n" +
 			"authority's own certificate by --ca.\n\n" +
 			"With --every, the member is connected now and then alone, for at least ten seconds and until it is\n" +
-			"in sync, for up to a minute if it finds nobody. It answers for no codes meanwhile.\n\n" +
+			"in sync, for up to a minute if it finds nobody. It answers for codes only while it is connected,\n" +
+			"and they end when it sleeps: stop it before tandem mesh invite.\n\n" +
 			"On a terminal, mesh shows a table of the members; otherwise it prints a line for each that\n" +
 			"comes, goes or fails. With --json it prints one object per line: event (listening, peer,\n" +
 			"document or status) and what belongs to it.",
@@ -105,7 +107,10 @@ func (f *meshFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.identity, "identity", "", "`label` of the member's TLS identity (see tandem identity), in a group with an authority")
 	flags.StringVar(&f.ca, "ca", "", "admit members with a certificate of one of the roots in this PEM `file`")
 	flags.BoolVar(&f.anyGroup, "any-of-authority", false, "admit them even if their certificates do not name the group")
-	flags.DurationVar(&f.every, "every", 0, "be connected once in this `time` alone, such as 15m, until all is in sync, to save the battery (default always)")
+	flags.DurationVar(&f.every, "every", 0, "be connected once in this `time` alone, such as 15m, until all is in sync, to save the battery; 30s or more (default always)")
+	flags.DurationVar(&f.everyLeast, "every-least", quietLeast, "least `time` that --every may be, for tests")
+	_ = flags.MarkHidden("every-least") // it is there
+	before(c, f.checkEvery)
 	f.memberFlags.add(c)
 }
 

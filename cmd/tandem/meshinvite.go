@@ -138,6 +138,10 @@ func (a *app) invite(ctx context.Context, db *tandem.Database, f *inviteFlags) e
 	limited, cancel := context.WithTimeout(ctx, answerPatience)
 	defer cancel()
 	answered, err := g.AwaitAnswering(limited, i)
+	if errors.Is(err, tandem.ErrBusy) {
+		a.note("warning: %s", oneLine(err.Error()))
+		err = nil
+	}
 	switch {
 	case err != nil:
 		return err
@@ -232,7 +236,7 @@ func invitationFactsOf(i tandem.InvitationInfo) invitationFacts {
 func invitationLine(i tandem.InvitationInfo) string {
 	switch i.State {
 	case tandem.InvitationUsed:
-		return fmt.Sprintf("%s (%s) has joined", i.Name, i.Joined.String()[:11])
+		return fmt.Sprintf("%s (%s) has joined", oneLine(i.Name), i.Joined.String()[:11])
 	case tandem.InvitationExpired:
 		return "the code " + i.ID + " has expired"
 	case tandem.InvitationCancelled:

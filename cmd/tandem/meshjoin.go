@@ -93,13 +93,11 @@ func (a *app) join(ctx context.Context, db *tandem.Database, code string, f *joi
 		return err
 	}
 	a.tellCreated()
-	a.note("joined group %s as %s", oneLine(g.Name()), g.DeviceName())
+	a.note("joined group %s as %s", oneLine(g.Name()), oneLine(g.DeviceName()))
 	if off := g.ClockOff; off.Abs() > clockTolerance {
 		a.note("warning: this device's clock differs from the inviter's by %s: set it", off.Abs().Round(time.Minute))
 	}
-	if err := a.createShared(ctx, db, g.Collections, f); err != nil {
-		return err
-	}
+	a.createShared(ctx, db, g.Collections, f)
 	hooks := memberHooks{}
 	if f.once {
 		hooks.until = func(ctx context.Context, m *tandem.MultipeerReplicator) error { return m.Wait(ctx) }
@@ -107,17 +105,17 @@ func (a *app) join(ctx context.Context, db *tandem.Database, code string, f *joi
 	return a.meshOf(ctx, db, g.PeerGroup, &f.memberFlags, hooks)
 }
 
-// createShared makes the collections that the inviter shares, unless others were named.
-func (a *app) createShared(ctx context.Context, db *tandem.Database, names []string, f *joinFlags) error {
+// createShared makes the collections that the inviter shares, unless others were named. One that cannot be
+// made is told, and left out: the device is a member already.
+func (a *app) createShared(ctx context.Context, db *tandem.Database, names []string, f *joinFlags) {
 	if len(f.collections) > 0 {
-		return nil
+		return
 	}
 	for _, name := range names {
 		if _, err := a.createCollection(ctx, db, name); err != nil {
-			return err
+			a.note("warning: the collection %s of the inviter is not shared: %s", oneLine(name), oneLine(err.Error()))
 		}
 	}
-	return nil
 }
 
 // clockTolerance is how far the clocks of two devices may differ without a warning.

@@ -41,6 +41,7 @@ func newMeshMembers(a *app) *cobra.Command {
 type memberFacts struct {
 	PeerID    string     `json:"peerID"`
 	Name      string     `json:"name"`
+	InvitedAs string     `json:"invitedAs,omitempty"` // by this device
 	Self      bool       `json:"self,omitempty"`
 	MayInvite bool       `json:"mayInvite,omitempty"`
 	Invited   *time.Time `json:"invited,omitempty"` // by this device
@@ -51,7 +52,7 @@ type memberFacts struct {
 
 func memberFactsOf(m tandem.MemberInfo) memberFacts {
 	return memberFacts{
-		PeerID: m.ID.String(), Name: m.Name, Self: m.Self, MayInvite: m.MayInvite,
+		PeerID: m.ID.String(), Name: m.Name, InvitedAs: m.InvitedAs, Self: m.Self, MayInvite: m.MayInvite,
 		Invited: timeOrNil(m.Invited), Seen: timeOrNil(m.Seen), Expires: timeOrNil(m.Expires), Removed: timeOrNil(m.Removed),
 	}
 }
@@ -91,6 +92,7 @@ func remarksOn(m tandem.MemberInfo) (remarks []string) {
 	add(!m.Removed.IsZero(), "removed "+m.Removed.Format(time.DateOnly))
 	add(m.Removed.IsZero() && !m.Expires.IsZero(), "until "+m.Expires.Format(time.DateOnly))
 	add(!m.Seen.IsZero() && !m.Self, "seen "+m.Seen.Format(time.RFC3339))
+	add(m.InvitedAs != "" && m.InvitedAs != m.Name, "invited as "+oneLine(m.InvitedAs))
 	return remarks
 }
 
@@ -178,11 +180,22 @@ func findMember(ctx context.Context, g *tandem.PeerGroup, text string) (id tande
 	if err != nil {
 		return id, err
 	}
-	var found []tandem.MemberInfo
+	return chooseMember(all, text)
+}
+
+// chooseMember finds the one that a text means: of several, those that were removed before are not meant.
+func chooseMember(all []tandem.MemberInfo, text string) (id tandem.PeerID, err error) {
+	var found, gone []tandem.MemberInfo
 	for _, m := range all {
-		if m.Name == text || len(text) >= 5 && strings.HasPrefix(m.ID.String(), strings.ToUpper(text)) {
+		switch is := m.Name == text || m.InvitedAs == text || len(text) >= 5 && strings.HasPrefix(m.ID.String(), strings.ToUpper(text)); {
+		case is && m.Removed.IsZero():
 			found = append(found, m)
+		case is:
+			gone = append(gone, m)
 		}
+	}
+	if len(found) == 0 {
+		found = gone
 	}
 	switch len(found) {
 	case 1:
@@ -247,8 +260,9 @@ func newMeshLeave(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "leave DB",
 		Short: "Leave a group",
-		Long: "leave deletes this member's key; the documents stay. The others are not told: have a member that\n" +
-			"may invite remove this one, so that a copy of the key is of no use.",
+		Long: "leave deletes this member's key; the documents stay. A member that runs on the database ends\n" +
+			"within seconds. The others are not told: have a member that may invite remove this one, so that a\n" +
+			"copy of the key is of no use.",
 		Args: cobra.ExactArgs(1),
 		RunE: a.do(func(ctx context.Context, args []string) error {
 			return a.withGroup(ctx, args[0], group, func(g *tandem.PeerGroup) error {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/tandemdb/tandem"
@@ -9,13 +11,26 @@ import (
 
 // The times of a member that is connected now and then.
 const (
+	quietLeast    = 30 * time.Second // from one wake to the next
 	quietAwake    = 10 * time.Second // at least, so that several neighbours find it; less in a short time
-	quietPatience = time.Minute      // for a neighbour
+	quietPatience = time.Minute      // for a neighbour; less in a short time
+	quietRetry    = 30 * time.Second // after a wake that has failed; less in a short time
 )
+
+// checkEvery checks --every.
+func (f *memberFlags) checkEvery() error {
+	if f.every == 0 || f.every >= f.everyLeast {
+		return nil
+	}
+	return usageError{
+		text: fmt.Sprintf("--every %s is too short, want %s or more", f.every, f.everyLeast),
+		hint: "without --every, the member is always connected",
+	}
+}
 
 // hooks are those of a member that runs as the flags say.
 func (f *memberFlags) hooks(a *app) memberHooks {
-	if f.every <= 0 {
+	if f.every == 0 {
 		return memberHooks{}
 	}
 	return memberHooks{until: func(ctx context.Context, m *tandem.MultipeerReplicator) error {
@@ -23,8 +38,16 @@ func (f *memberFlags) hooks(a *app) memberHooks {
 	}}
 }
 
+// sleeper is a member that may be paused.
+type sleeper interface {
+	Pause()
+	Resume() error
+	Wait(ctx context.Context) error
+	Status() tandem.MultipeerStatus
+}
+
 // connectNowAndThen has a member connected until it is in sync, once in a time, until ctx ends.
-func (a *app) connectNowAndThen(ctx context.Context, m *tandem.MultipeerReplicator, every time.Duration) error {
+func (a *app) connectNowAndThen(ctx context.Context, m sleeper, every time.Duration) error {
 	for ctx.Err() == nil {
 		begun := time.Now()
 		waitInSync(ctx, m, every)
@@ -34,19 +57,43 @@ func (a *app) connectNowAndThen(ctx context.Context, m *tandem.MultipeerReplicat
 		}
 		m.Pause()
 		a.note("quiet until %s", begun.Add(every).Format(time.TimeOnly))
-		wait(ctx, left)
-		if err := m.Resume(); err != nil {
+		if err := a.wakeAfter(ctx, m, left, min(quietRetry, every)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// wakeAfter wakes a member after a pause. What may pass, such as a network that is not up yet, is told, and
+// tried again.
+func (a *app) wakeAfter(ctx context.Context, m sleeper, pause, retry time.Duration) error {
+	for wait(ctx, pause); ctx.Err() == nil; wait(ctx, retry) {
+		err := m.Resume()
+		if err == nil || staysAsleep(err) {
+			return err
+		}
+		a.note("cannot connect, tried again in %s: %s", retry, oneLine(err.Error()))
+	}
+	return nil
+}
+
+// staysAsleep reports that a member can be woken no more: it is none now, or its database is closed.
+func staysAsleep(err error) bool {
+	for _, final := range []error{
+		tandem.ErrForbidden, tandem.ErrNotFound, tandem.ErrNotOpen, tandem.ErrCrypto, tandem.ErrCertExpired, tandem.ErrCertUntrusted,
+	} {
+		if errors.Is(err, final) {
+			return true
+		}
+	}
+	return false
+}
+
 // waitInSync waits until a member has neighbours and nothing to send or fetch, or finds none for long.
-func waitInSync(ctx context.Context, m *tandem.MultipeerReplicator, every time.Duration) {
-	wait(ctx, min(quietAwake, every/2))
-	patient, cancel := context.WithTimeout(ctx, quietPatience)
+func waitInSync(ctx context.Context, m sleeper, every time.Duration) {
+	patient, cancel := context.WithTimeout(ctx, min(quietPatience, every/2))
 	defer cancel()
+	wait(ctx, min(quietAwake, every/2))
 	for ctx.Err() == nil {
 		if m.Wait(patient) == nil || m.Status().Neighbors == 0 {
 			return
