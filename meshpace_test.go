@@ -15,32 +15,12 @@ func TestAMemberKeepsToItsPace(t *testing.T) {
 	const perSecond, documents = 10_000, 100
 	for name, paced := range map[string]int{"the one that dials": 0, "the one that is dialled": 1, "nobody": -1} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
 			testsize.Bubble(t, func(t *testing.T) {
-				w, a := newAirwaves(), newGroupOwner(t)
-				var all []*member
-				for i := range 2 {
-					db, err := tandem.OpenOn(t.Context(), filepath.Join(dir, fmt.Sprint(i)), plainDisk{})
-					check(t, err)
-					cfg := tandem.MultipeerReplicatorConfiguration{
-						PeerGroupID: testGroup, Identity: a.identity(fmt.Sprint(i), testGroup), DisableDiscovery: true,
-						Authenticator: tandem.MultipeerRoots(a.root()),
-						Collections:   []tandem.MultipeerCollectionConfiguration{{Collection: defaultIn(t, db)}},
-					}
-					if i == 0 {
-						cfg.Peers = []string{airHost(1) + ":4984"}
-					}
+				all := airMembers(t, newAirwaves(), 2, func(i int, cfg *tandem.MultipeerReplicatorConfiguration) {
 					if i == paced {
 						cfg.MaxBytesPerSecond = perSecond
 					}
-					m, err := tandem.NewMultipeerReplicator(cfg)
-					check(t, err)
-					at := func() string { return airHost(i) }
-					m.UseNetwork(w.listen(at), w.dial(at))
-					all = append(all, &member{m, cfg.Collections[0].Collection})
-					defer func() { check(t, db.Close()) }()
-					defer m.Close()
-				}
+				})
 				size := 0
 				for i := range documents {
 					text := body(0, i)
@@ -61,4 +41,34 @@ func TestAMemberKeepsToItsPace(t *testing.T) {
 			})
 		})
 	}
+}
+
+// airMembers are members of a simulated network, not started, of which all but the last one know the last
+// one's address. They end with the test.
+func airMembers(t *testing.T, w *airwaves, count int, set func(i int, cfg *tandem.MultipeerReplicatorConfiguration)) (all []*member) {
+	t.Helper()
+	a, dir := newGroupOwner(t), t.TempDir()
+	for i := range count {
+		db, err := tandem.OpenOn(t.Context(), filepath.Join(dir, fmt.Sprint(i)), plainDisk{})
+		check(t, err)
+		cfg := tandem.MultipeerReplicatorConfiguration{
+			PeerGroupID: testGroup, Identity: a.identity(fmt.Sprint(i), testGroup), DisableDiscovery: true,
+			Authenticator: tandem.MultipeerRoots(a.root()),
+			Collections:   []tandem.MultipeerCollectionConfiguration{{Collection: defaultIn(t, db)}},
+		}
+		if i < count-1 {
+			cfg.Peers = []string{airHost(count-1) + ":4984"}
+		}
+		set(i, &cfg)
+		m, err := tandem.NewMultipeerReplicator(cfg)
+		check(t, err)
+		at := func() string { return airHost(i) }
+		m.UseNetwork(w.listen(at), w.dial(at))
+		all = append(all, &member{m, cfg.Collections[0].Collection})
+		t.Cleanup(func() {
+			m.Close()
+			check(t, db.Close())
+		})
+	}
+	return all
 }

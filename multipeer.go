@@ -20,6 +20,7 @@ type MultipeerReplicator struct {
 
 	peerNews     listeners[PeerInfo]
 	statusNews   listeners[MultipeerStatus]
+	looks        listeners[MultipeerStatus] // after each look, also if listeners know that status
 	documentNews listeners[PeerDocumentReplication]
 	inviteNews   listeners[InvitationInfo]
 
@@ -222,25 +223,26 @@ func (m *MultipeerReplicator) Addresses() []string {
 // Wait waits until this member has neighbours and nothing to push to them or pull from them. When ctx
 // ends first, it returns ctx's error. Others may still have documents to come by way of neighbours.
 func (m *MultipeerReplicator) Wait(ctx context.Context) error {
-	changed := make(chan struct{}, 1)
-	token := m.statusNews.add(func(MultipeerStatus) {
-		select {
-		case changed <- struct{}{}:
-		default:
+	inSync := func(s MultipeerStatus) bool { return s.Neighbors > 0 && s.Activity == Idle }
+	told := make(chan struct{}, 1)
+	token := m.looks.add(func(s MultipeerStatus) {
+		if inSync(s) {
+			signalTo(told)
 		}
 	})
 	defer token.Remove()
 	if run := m.running(); run != nil {
 		run.lookAgain()
+		run.notify()
 	}
 	for {
-		if s := m.Status(); s.Neighbors > 0 && s.Activity == Idle {
-			return nil
-		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-changed:
+		case <-told:
+			if inSync(m.Status()) { // still, and after having looked again
+				return nil
+			}
 		}
 	}
 }

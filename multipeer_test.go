@@ -131,3 +131,22 @@ func TestTwoMembersByHand(t *testing.T) {
 		t.Errorf("neighbours of the first: %+v, want the second, which has dialled", n)
 	}
 }
+
+// Who waits while all are in sync, and so has nothing to be told of, is not kept waiting.
+func TestWaitingInSyncEnds(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
+		all := airMembers(t, newAirwaves(), 2, func(int, *tandem.MultipeerReplicatorConfiguration) {})
+		for _, m := range all {
+			check(t, m.Start())
+		}
+		for range 20 {
+			time.Sleep(10 * time.Second)
+			begun := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			if err := all[0].Wait(ctx); err != nil || time.Since(begun) > 10*time.Second {
+				t.Errorf("waited %v: %v", time.Since(begun), err)
+			}
+			cancel()
+		}
+	})
+}

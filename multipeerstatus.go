@@ -194,10 +194,12 @@ func (run *meshRun) tell() {
 		case <-run.changed:
 		}
 		run.tellPeers(told)
-		if s := run.m.Status(); !s.same(said) {
+		s := run.m.Status()
+		if !s.same(said) {
 			said = s
 			run.m.statusNews.call(s)
 		}
+		run.m.looks.call(s)
 		select {
 		case <-run.ctx.Done():
 			return
