@@ -91,14 +91,14 @@ func staysAsleep(err error) bool {
 
 // waitInSync waits until a member has neighbours and nothing to send or fetch, or finds none for long.
 func waitInSync(ctx context.Context, m sleeper, every time.Duration) {
-	patient, cancel := context.WithTimeout(ctx, min(quietPatience, every/2))
-	defer cancel()
 	wait(ctx, min(quietAwake, every/2))
-	for ctx.Err() == nil {
-		if m.Wait(patient) == nil || m.Status().Neighbors == 0 {
+	for ctx.Err() == nil { // a long sync goes on
+		patient, cancel := context.WithTimeout(ctx, min(quietPatience, every/2))
+		err := m.Wait(patient)
+		cancel()
+		if err == nil || m.Status().Neighbors == 0 {
 			return
 		}
-		wait(ctx, time.Second) // a long sync goes on
 	}
 }
 
