@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/x509"
-	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -94,8 +93,16 @@ func newMeshRun(m *MultipeerReplicator, id *TLSIdentity) (*meshRun, error) {
 	if m.cfg.Group != nil {
 		run.desk = newJoinDesk(run, m.cfg.Group)
 	}
+	known, err := run.recall()
+	if err != nil {
+		run.cancel()
+		return nil, err
+	}
+	run.node = mesh.New(mesh.Config{
+		Self: mesh.ID(run.self), Name: m.name(), MaxLinks: m.cfg.MaxLinks, Addresses: run.addresses,
+		Hand: m.cfg.Peers, Known: run.withInviter(known), Dial: run.dial, Serve: run.serve, Changed: run.notify, Log: m.cfg.Logger,
+	})
 	cert := id.TLSCertificate()
-	var err error
 	run.server, err = transport.Listen(run.ctx, transport.ServerConfig{
 		Databases:   []transport.Database{{Name: run.path(), Protocols: run.protocols()}},
 		Handler:     run.accept,
@@ -117,15 +124,6 @@ func newMeshRun(m *MultipeerReplicator, id *TLSIdentity) (*meshRun, error) {
 		run.cancel()
 		return nil, err
 	}
-	known, err := run.recall()
-	if err != nil {
-		run.cancel()
-		return nil, errors.Join(err, run.server.Close(run.ctx))
-	}
-	run.node = mesh.New(mesh.Config{
-		Self: mesh.ID(run.self), Name: m.name(), MaxLinks: m.cfg.MaxLinks, Addresses: run.addresses,
-		Hand: m.cfg.Peers, Known: run.withInviter(known), Dial: run.dial, Serve: run.serve, Changed: run.notify, Log: m.cfg.Logger,
-	})
 	return run, nil
 }
 
