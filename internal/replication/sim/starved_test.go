@@ -67,7 +67,7 @@ func TestAFullDiskAtEachStep(t *testing.T) {
 		for _, versioning := range versionings() {
 			t.Run(fmt.Sprintf("%s/%s", victim, versioning), func(t *testing.T) {
 				dir := t.TempDir()
-				stride := testsize.Pick(8, 4)
+				stride := testsize.Pick(4, 2)
 				if *everyStep {
 					stride = 1
 				}
@@ -81,7 +81,7 @@ func TestAFullDiskAtEachStep(t *testing.T) {
 				if t.Failed() {
 					t.Fatalf("full from step %d", step-stride)
 				}
-				if t.Logf("%d steps", tried); tried*stride < 16 {
+				if t.Logf("%d steps", tried); tried*stride < 12 {
 					t.Errorf("only %d steps were tried", tried)
 				}
 			})
