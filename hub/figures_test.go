@@ -17,6 +17,7 @@ import (
 
 	"github.com/tandemdb/tandem"
 	"github.com/tandemdb/tandem/internal/store/storetest"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 var (
@@ -32,6 +33,7 @@ const clients = 8
 func TestFigures(t *testing.T) {
 	n := *figures
 	if n == 0 {
+		testsize.Whole(t)
 		n = 400
 	}
 	s, err := storetest.StartDurablePostgres()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // TestAMarkWithoutTheLockMovesNoSequence marks a document that another node has written since the batch lost the lock. The
@@ -143,6 +144,7 @@ func TestAReadThatTakesLongLetsOtherNodesWrite(t *testing.T) {
 
 // TestASilentLinkKeepsNobodyWaiting has the link die when a transaction is to be undone.
 func TestASilentLinkKeepsNobodyWaiting(t *testing.T) {
+	testsize.Whole(t)
 	t.Parallel()
 	url := postgresURL(t)
 	r := newRelay(t, url)
