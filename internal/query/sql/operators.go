@@ -145,6 +145,13 @@ func (w *writer) in(x *plan.In) {
 	w.put("))")
 }
 
+// condition writes the condition of WHERE. An index serves its X IN $param.
+func (w *writer) condition() {
+	w.searches = searches(w.q.Where)
+	w.key(w.q.Where)
+	w.searches = nil
+}
+
 // searches finds the conditions X IN $param among those that all rows have to satisfy. An index on X serves them.
 func searches(where plan.Expr) map[*plan.In]bool {
 	found := map[*plan.In]bool{}

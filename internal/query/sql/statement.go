@@ -356,9 +356,7 @@ func (w *writer) from() {
 	w.vectors()
 	w.put(" WHERE ", func() { w.present(0) })
 	if w.q.Where != nil {
-		w.searches = searches(w.q.Where)
-		w.put(" AND ", func() { w.key(w.q.Where) })
-		w.searches = nil
+		w.put(" AND ", w.condition)
 	}
 	w.throughArrays()
 }

@@ -77,14 +77,21 @@ func (w *writer) best() bool {
 	return all && w.byRank()
 }
 
+// firstBy returns the only term of ORDER BY, and reports whether the query has no more than a number of documents
+// of one source in the order of it.
+func (w *writer) firstBy() (o plan.Order, ok bool) {
+	q := w.q
+	if len(q.Sources) != 1 || q.Grouped || q.Distinct || q.Limit == nil || len(q.OrderBy) != 1 {
+		return plan.Order{}, false
+	}
+	return q.OrderBy[0], q.OrderBy[0].Nulls == syntax.NullsOrdered
+}
+
 // byRank reports whether the query has rows of its only search in the order of their rank alone, and no more than a number of them.
 func (w *writer) byRank() bool {
-	q := w.q
-	if len(q.Matches) != 1 || len(q.Sources) != 1 || q.Grouped || q.Distinct || q.Limit == nil || len(q.OrderBy) != 1 || q.OrderBy[0].Nulls != syntax.NullsOrdered {
-		return false
-	}
-	_, ranked := q.OrderBy[0].X.(*plan.Rank)
-	return ranked && len(q.Nearest) == 0
+	first, ok := w.firstBy()
+	_, ranked := first.X.(*plan.Rank)
+	return ok && ranked && len(w.q.Matches) == 1 && len(w.q.Nearest) == 0
 }
 
 // bestFirst writes a query for the documents of the best ranks that satisfy other conditions, and reports whether the query is one.
@@ -103,9 +110,7 @@ func (w *writer) bestFirst() bool {
 	w.selected()
 	w.put(" FROM (SELECT ", name, ".seq, ", name, ".rank FROM (SELECT seq, rank FROM ", func() { w.rankedRows(0) }, " AS ", name, order,
 		" LIMIT -1) AS ", name, " CROSS JOIN ", docs, " AS d0 WHERE ", func() { w.present(0) }, " AND ")
-	w.searches = searches(w.q.Where)
-	w.key(w.q.Where)
-	w.searches = nil
+	w.condition()
 	w.limits()
 	w.put(") AS ", name, " CROSS JOIN ", docs, " AS d0 ON d0.seq = ", name, ".seq", order)
 	return true

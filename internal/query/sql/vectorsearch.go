@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/tandemdb/tandem/internal/query/plan"
-	"github.com/tandemdb/tandem/internal/query/syntax"
 )
 
 // vectorIndex returns the index that a search of the query uses.
@@ -48,11 +47,9 @@ func (w *writer) vectors() {
 // query needs. It fails if too few satisfy the conditions; the rows are then found by these.
 func (w *writer) nearestFirst() bool {
 	q := w.q
-	if len(q.Nearest) != 1 || len(q.Sources) != 1 || len(q.Matches) > 0 || q.Grouped || q.Distinct || q.Limit == nil || len(q.OrderBy) != 1 {
-		return false
-	}
-	o := q.OrderBy[0]
-	if _, first := o.X.(*plan.Distance); !first || o.Desc || o.Nulls != syntax.NullsOrdered {
+	first, ok := w.firstBy()
+	_, near := first.X.(*plan.Distance)
+	if !ok || !near || first.Desc || len(q.Nearest) != 1 || len(q.Matches) > 0 {
 		return false
 	}
 	w.nearest = true
