@@ -140,17 +140,15 @@ type namedInvitation struct {
 }
 
 func (g *PeerGroup) invitations(tx *store.Tx) (all []namedInvitation, err error) {
-	var ids []string
-	err = tx.Infos(invitationSpace+g.name, func(id string, _ []byte) error { ids = append(ids, id); return nil })
-	for _, id := range ids {
-		row, failed := readJSON[invitationRow](tx, invitationSpace+g.name, id)
-		if failed != nil {
-			return nil, failed
-		}
+	err = eachJSON(tx, invitationSpace+g.name, func(id string, row *invitationRow) error {
 		all = append(all, namedInvitation{id, *row})
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(all, func(a, b namedInvitation) int { return int(min(1, max(-1, a.Created-b.Created))) })
-	return all, err
+	return all, nil
 }
 
 // tidyInvitations forgets those that nobody asks for any more.

@@ -73,23 +73,14 @@ func (g *PeerGroup) Members(ctx context.Context) (all []MemberInfo, err error) {
 
 func (g *PeerGroup) eachMember(ctx context.Context, do func(row memberRow, chain []*x509.Certificate)) error {
 	return g.db.view(ctx, func(tx *store.Tx) error {
-		var ids []string
-		err := tx.Infos(memberSpace+g.name, func(id string, _ []byte) error { ids = append(ids, id); return nil })
-		if err != nil {
-			return err
-		}
-		for _, id := range ids {
-			row, err := readJSON[memberRow](tx, memberSpace+g.name, id)
-			if err != nil {
-				return err
-			}
+		return eachJSON(tx, memberSpace+g.name, func(_ string, row *memberRow) error {
 			chain, err := group.ParseChain(row.Chain)
 			if err != nil {
 				return fault.CorruptData.In("read group", g.name).Because(err)
 			}
 			do(*row, chain)
-		}
-		return nil
+			return nil
+		})
 	})
 }
 

@@ -81,6 +81,21 @@ func readJSON[T any](tx *store.Tx, space, key string) (*T, error) {
 	if err != nil || text == nil {
 		return nil, err
 	}
+	return parseRow[T](key, text)
+}
+
+// eachJSON calls yield for each value of a space, in the order of the keys.
+func eachJSON[T any](tx *store.Tx, space string, yield func(key string, value *T) error) error {
+	return tx.Infos(space, func(key string, text []byte) error {
+		value, err := parseRow[T](key, text)
+		if err != nil {
+			return err
+		}
+		return yield(key, value)
+	})
+}
+
+func parseRow[T any](key string, text []byte) (*T, error) {
 	value := new(T)
 	if err := json.Unmarshal(text, value); err != nil {
 		return nil, fault.CorruptData.In("read group", key).Because(err)
@@ -208,14 +223,9 @@ func (g *PeerGroup) enter(
 // clearRows deletes what the database has of the group but the row of the group itself.
 func (g *PeerGroup) clearRows(tx *store.Tx) error {
 	for _, space := range []string{memberSpace, removalSpace, invitationSpace} {
-		var keys []string
-		if err := tx.Infos(space+g.name, func(key string, _ []byte) error { keys = append(keys, key); return nil }); err != nil {
+		err := tx.Infos(space+g.name, func(key string, _ []byte) error { return tx.SetInfo(space+g.name, key, nil) })
+		if err != nil {
 			return err
-		}
-		for _, key := range keys {
-			if err := tx.SetInfo(space+g.name, key, nil); err != nil {
-				return err
-			}
 		}
 	}
 	return tx.SetInfo(groupRunningSpace, g.name, nil)
