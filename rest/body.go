@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/tandemdb/tandem/internal/plainjson"
 )
 
 // readJSON reads a body of JSON whole. A longer one is answered 413, one of another type 415.
@@ -39,6 +41,19 @@ func (c *call) decode(v any) error {
 	}
 	if err := unmarshal(text, v); err != nil {
 		return refuse(http.StatusBadRequest, "the body does not fit: %v", err)
+	}
+	return nil
+}
+
+// decodeExactly reads a body of JSON into what v points to, and refuses members that v lacks. The error
+// begins with misfit.
+func (c *call) decodeExactly(v any, limit int64, misfit string) error {
+	text, err := c.readJSON(limit)
+	if err != nil {
+		return err
+	}
+	if err := plainjson.Decode(text, v); err != nil {
+		return refuse(http.StatusBadRequest, "%s: %v", misfit, err)
 	}
 	return nil
 }

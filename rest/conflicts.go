@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
-	"github.com/tandemdb/tandem/internal/plainjson"
 )
 
 func conflictRoutes() []route {
@@ -159,13 +158,9 @@ type resolution struct {
 }
 
 func postConflict(c *call) error {
-	text, err := c.readJSON(c.h.cfg.Limits.DocumentBytes)
-	if err != nil {
-		return err
-	}
 	var wanted resolution
-	if err := plainjson.Decode(text, &wanted); err != nil {
-		return refuse(http.StatusBadRequest, "the body is no resolution: %v", err)
+	if err := c.decodeExactly(&wanted, c.h.cfg.Limits.DocumentBytes, "the body is no resolution"); err != nil {
+		return err
 	}
 	if (wanted.Take != "") == (len(wanted.Body) > 0) || wanted.Take != "" && wanted.Take != "local" && wanted.Take != "remote" {
 		return refuse(http.StatusBadRequest, `give either "take": "local" or "remote", or "body"`)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
-	"github.com/tandemdb/tandem/internal/plainjson"
 )
 
 func queryRoutes() []route {
@@ -56,13 +55,9 @@ func postQuery(c *call) error {
 	if err := c.mayQuery(); err != nil {
 		return err
 	}
-	text, err := c.readJSON(maxRequest)
-	if err != nil {
-		return err
-	}
 	var wanted queryRequest
-	if err := plainjson.Decode(text, &wanted); err != nil {
-		return refuse(http.StatusBadRequest, "the body is no query: %v", err)
+	if err := c.decodeExactly(&wanted, maxRequest, "the body is no query"); err != nil {
+		return err
 	}
 	if strings.TrimSpace(wanted.Query) == "" {
 		return refuse(http.StatusBadRequest, "query is missing")

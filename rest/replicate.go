@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
-	"github.com/tandemdb/tandem/internal/plainjson"
 	"github.com/tandemdb/tandem/internal/users"
 )
 
@@ -238,13 +237,9 @@ func (h *Handler) stopForbidden() {
 }
 
 func postReplicate(c *call) error {
-	text, err := c.readJSON(maxRequest)
-	if err != nil {
-		return err
-	}
 	var what Replication
-	if err := plainjson.Decode(text, &what); err != nil {
-		return refuse(http.StatusBadRequest, "the body is no replication: %v", err)
+	if err := c.decodeExactly(&what, maxRequest, "the body is no replication"); err != nil {
+		return err
 	}
 	e, err := c.h.replicate(c.r.Context(), c.who, what)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
-	"github.com/tandemdb/tandem/internal/plainjson"
 )
 
 // pushTime bounds the push of one document.
@@ -33,13 +32,9 @@ func pushOne(c *call) error {
 	if err != nil {
 		return err
 	}
-	text, err := c.readJSON(maxRequest)
-	if err != nil {
-		return err
-	}
 	var what onePush
-	if err := plainjson.Decode(text, &what); err != nil {
-		return refuse(http.StatusBadRequest, `the body does not fit: want {"collection": name, "id": ID}: %v`, err)
+	if err := c.decodeExactly(&what, maxRequest, `the body does not fit: want {"collection": name, "id": ID}`); err != nil {
+		return err
 	}
 	if !isAdmin(c.who.user) && !t.isAllowed(c.who.user) {
 		return refuse(http.StatusForbidden, "you have no access any more to what task %d replicates", t.entry.number)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
-	"github.com/tandemdb/tandem/internal/plainjson"
 )
 
 // testTime bounds the test of a connection.
@@ -22,17 +21,13 @@ type connectionTest struct {
 // testReplication connects to the peer of a replication and logs in, as the replication would, and hangs
 // up. It needs what the replication needs.
 func testReplication(c *call) error {
-	text, err := c.readJSON(maxRequest)
-	if err != nil {
-		return err
-	}
 	var what Replication
-	if err := plainjson.Decode(text, &what); err != nil {
-		return refuse(http.StatusBadRequest, "the body is no replication: %v", err)
+	if err := c.decodeExactly(&what, maxRequest, "the body is no replication"); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(c.r.Context(), testTime)
 	defer cancel()
-	what, err = findPeer(ctx, c.who, what)
+	what, err := findPeer(ctx, c.who, what)
 	if err != nil {
 		return err
 	}
