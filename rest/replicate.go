@@ -118,6 +118,14 @@ func (t *replication) isAllowed(u *users.User) bool {
 	}) == nil
 }
 
+// mayRun checks that a user may have the replication run.
+func (t *replication) mayRun(u *users.User) error {
+	if !isAdmin(u) && !t.isAllowed(u) {
+		return refuse(http.StatusForbidden, "you have no access any more to what task %d replicates", t.entry.number)
+	}
+	return nil
+}
+
 // replicate begins a replication. who is the zero value for one of the configuration.
 func (h *Handler) replicate(ctx context.Context, who caller, what Replication) (*entry, error) {
 	forAdmin := what.Peer != "" || len(h.cfg.ReplicationTargets) == 0
@@ -314,8 +322,10 @@ func postReplicationAction(c *call) error {
 	if act == nil {
 		return refuse(http.StatusNotFound, "there is no action %.40q, only start, stop, reset and retry", c.vars[1])
 	}
-	if c.vars[1] != "stop" && !isAdmin(c.who.user) && !t.isAllowed(c.who.user) {
-		return refuse(http.StatusForbidden, "you have no access any more to what task %d replicates", t.entry.number)
+	if c.vars[1] != "stop" {
+		if err := t.mayRun(c.who.user); err != nil {
+			return err
+		}
 	}
 	if err := act(); err != nil {
 		return err

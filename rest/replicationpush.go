@@ -36,8 +36,8 @@ func pushOne(c *call) error {
 	if err := c.decodeExactly(&what, maxRequest, `the body does not fit: want {"collection": name, "id": ID}`); err != nil {
 		return err
 	}
-	if !isAdmin(c.who.user) && !t.isAllowed(c.who.user) {
-		return refuse(http.StatusForbidden, "you have no access any more to what task %d replicates", t.entry.number)
+	if err := t.mayRun(c.who.user); err != nil {
+		return err
 	}
 	cfg, err := t.onlyPushing(what)
 	if err != nil {
