@@ -54,7 +54,6 @@ type database struct {
 	tables   tables
 	node     node
 	news     chan struct{}
-	warnings warnings
 	life
 	tasks
 }
@@ -98,8 +97,7 @@ func (e Engine) Open(ctx context.Context, text string, o row.Options) (row.Datab
 	if schema != defaultSchema {
 		db.name = schema
 	}
-	config.ConnConfig.OnNotice = db.warnings.note
-	config.BeforeClose = func(c *pgx.Conn) { db.warnings.take(c.PgConn()) }
+	config.ConnConfig.OnNotice = noteWarning
 	if db.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, problem(err).In(op, place)
 	}

@@ -1,35 +1,21 @@
 package postgres
 
-import (
-	"sync"
+import "github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/jackc/pgx/v5/pgconn"
-)
+// warned is the key of a connection's own data under which it notes that the server has given a warning.
+const warned = "warned"
 
-// warnings are the connections on which the server has given a warning since take. A COMMIT that succeeds with one may
-// not have reached the synchronous standby: somebody has cancelled the wait for it.
-type warnings struct {
-	mu    sync.Mutex
-	given map[*pgconn.PgConn]bool
+// noteWarning notes a warning of the server on its connection. A COMMIT that succeeds with one may not have reached the
+// synchronous standby: somebody has cancelled the wait for it.
+func noteWarning(on *pgconn.PgConn, n *pgconn.Notice) {
+	if n.SeverityUnlocalized == "WARNING" {
+		on.CustomData()[warned] = true
+	}
 }
 
-func (w *warnings) note(on *pgconn.PgConn, n *pgconn.Notice) {
-	if n.SeverityUnlocalized != "WARNING" {
-		return
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.given == nil {
-		w.given = make(map[*pgconn.PgConn]bool)
-	}
-	w.given[on] = true
-}
-
-// take reports whether there was a warning, and forgets it.
-func (w *warnings) take(on *pgconn.PgConn) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	given := w.given[on]
-	delete(w.given, on)
-	return given
+// takeWarning reports whether there was a warning since the last call.
+func takeWarning(on *pgconn.PgConn) bool {
+	_, was := on.CustomData()[warned]
+	delete(on.CustomData(), warned)
+	return was
 }

@@ -114,8 +114,11 @@ func (w *writer) begin() error {
 type hubRow struct {
 	format        int
 	incarnation   int64
-	line, present string // of the server's history: what is noted, and what is
+	line, present string // of the server's history: what is noted, and what is; "" for what nobody knows
 }
+
+// isElsewhere reports whether the server goes on from another history than the one that was noted.
+func (h *hubRow) isElsewhere() bool { return h.line != "" && h.present != "" && h.line != h.present }
 
 // check looks whether the node may write at all, and mends what it can; errAgain says that it has.
 func (w *writer) check(ctx context.Context, hub hubRow, leased bool) error {
@@ -126,7 +129,7 @@ func (w *writer) check(ctx context.Context, hub hubRow, leased bool) error {
 	case hub.incarnation != db.incarnation.Load():
 		w.abandon()
 		return again(db.adopt(ctx, hub.incarnation))
-	case hub.present != "" && hub.line != "" && hub.line != hub.present || w.state.Commits <= db.seen.Load(): // this commit would be the one after all others
+	case hub.isElsewhere(), w.state.Commits <= db.seen.Load(): // this commit would be the one after all others
 		return again(w.rebirth(ctx, hub))
 	case !leased:
 		w.abandon()
@@ -255,9 +258,9 @@ func (w *writer) Flush(b *row.Batch) error {
 func (w *writer) Commit(b *row.Batch) error {
 	defer w.abandon()
 	on := w.conn.Conn().PgConn()
-	w.db.warnings.take(on) // of what came before
+	takeWarning(on) // of what came before
 	err := w.commit(b)
-	if warned := w.db.warnings.take(on); err == nil && warned || err != nil && isLoss(err) {
+	if warned := takeWarning(on); err == nil && warned || err != nil && isLoss(err) {
 		arrived, asking := w.ask()
 		if asking != nil {
 			return fault.ConnectionLost.Says("the connection to the database server was lost during a commit, and it cannot be known whether it was stored").
@@ -315,9 +318,9 @@ func (w *writer) commit(b *row.Batch) error {
 	return err
 }
 
-// ask finds out whether the commit of this batch has arrived, also at the synchronous standby. The row's lock makes it
-// wait for an old transaction that still runs on the server, and is a change that has to reach the standby itself. Once another node has the lease, its batches count on, and the
-// answer is lost.
+// ask finds out whether the commit of this batch has arrived, also at the synchronous standby. The row's lock makes ask
+// wait for the old transaction where the server still runs it. The lock is a change, which has to reach the standby itself.
+// Once another node has the lease, that node's batches count on, and the answer is lost.
 func (w *writer) ask() (arrived bool, err error) {
 	w.abandon()
 	err = retrying(context.Background(), func() error {
