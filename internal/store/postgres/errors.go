@@ -49,7 +49,7 @@ func refusal(e *pgconn.PgError) *fault.Error {
 			Try("give the password by PGPASSWORD, a passfile or a service file, and check pg_hba.conf")
 	case "3D000":
 		return fault.NotFound.Says("the server has no such database").Try("create it there: createdb NAME")
-	case "42501":
+	case noRight:
 		return fault.NotWriteable.Says("the role lacks a right: %s", e.Message).
 			Try("grant the role CREATE on the database, or make it the owner of the schema")
 	case "53300":
@@ -72,10 +72,11 @@ func refusal(e *pgconn.PgError) *fault.Error {
 	}
 }
 
-// Codes for what does not exist.
+// Codes for what does not exist, or is not the role's to use.
 const (
 	undefinedTable    = "42P01"
 	undefinedFunction = "42883"
+	noRight           = "42501"
 )
 
 // isLoss reports whether nothing more can be done on the connection, and the outcome of a commit is unknown.

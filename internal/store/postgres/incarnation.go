@@ -12,7 +12,7 @@ import (
 
 // A database is born again when its server has lost commits that nodes have seen: by a fail-over to a standby that
 // lags, or a backup that was restored. Clients may know what was lost. So all nodes take new sources, which give no
-// version twice, and sequences go on above all that were given. The server's line tells of it before anybody writes.
+// version twice, and sequences go on above all that were given. A node compares the server's line before it writes.
 
 // sequenceGap is how far sequences go on above the last that is known: nobody knows how many were lost.
 const sequenceGap = 1_000_000
@@ -37,7 +37,7 @@ func (db *database) recall(ctx context.Context) error {
 	var line string
 	err := db.pool.QueryRow(ctx, `SELECT `+lineOf).Scan(&line)
 	switch sqlState(err) {
-	case undefinedFunction, "42501": // the latter is a lack of rights
+	case undefinedFunction, noRight:
 		return nil
 	}
 	if line != "" {

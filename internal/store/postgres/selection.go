@@ -10,8 +10,8 @@ import (
 
 const unexpired = `(expiry IS NULL OR expiry > $1) AND `
 
-// bound compares IDs with any text, of which the server takes no part from a zero byte on. IDs have none, so
-// what follows it makes the text greater than the ID that it begins with.
+// bound compares IDs with any text. The server takes no zero byte, so bound leaves out the text from its first one on. IDs
+// have no zero byte: a text with one is greater than the ID that it begins with.
 func bound(operator, text string, arg func(any) string) string {
 	if before, _, has := strings.Cut(text, "\x00"); has {
 		text = before

@@ -18,13 +18,6 @@ CREATE TABLE @hub (
 	line        text NOT NULL DEFAULT ''
 );
 COMMENT ON TABLE @hub IS 'Tandem database';
-CREATE TABLE @dropped (
-	number bigint PRIMARY KEY,
-	scope  text NOT NULL COLLATE "C",
-	name   text NOT NULL COLLATE "C",
-	tab    text NOT NULL UNIQUE,
-	waits  boolean NOT NULL DEFAULT true
-);
 CREATE TABLE @node (
 	number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	source bytea NOT NULL,
@@ -87,7 +80,18 @@ CREATE TABLE @chunk (
 	PRIMARY KEY (upload, n)
 );
 ALTER TABLE @chunk ALTER data SET STORAGE EXTERNAL;
-` + inboxOf
+` + droppedOf + inboxOf
+
+// droppedOf is the table of deleted collections, whose tables may wait for their end.
+const droppedOf = `
+CREATE TABLE @dropped (
+	number bigint PRIMARY KEY,
+	scope  text NOT NULL COLLATE "C",
+	name   text NOT NULL COLLATE "C",
+	tab    text NOT NULL UNIQUE,
+	waits  boolean NOT NULL DEFAULT true
+);
+`
 
 // inboxOf are the tables by which SQL asks for edits, and what tells the nodes of them.
 const inboxOf = `
@@ -144,14 +148,7 @@ SET LOCAL lock_timeout = DEFAULT;
 
 // upgrades are the statements that lead from each format to the next, the first one from format 1.
 var upgrades = []string{
-	`ALTER TABLE @hub ADD incarnation bigint NOT NULL DEFAULT 1, ADD line text NOT NULL DEFAULT '';
-	CREATE TABLE @dropped (
-		number bigint PRIMARY KEY,
-		scope  text NOT NULL COLLATE "C",
-		name   text NOT NULL COLLATE "C",
-		tab    text NOT NULL UNIQUE,
-		waits  boolean NOT NULL DEFAULT true
-	);`,
+	`ALTER TABLE @hub ADD incarnation bigint NOT NULL DEFAULT 1, ADD line text NOT NULL DEFAULT '';` + droppedOf,
 	inboxOf,
 }
 
