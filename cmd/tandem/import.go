@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -131,7 +130,7 @@ type importer struct {
 
 // lines stores all lines of in, or none, unless other nodes share the database: see steps.
 func (im *importer) lines(ctx context.Context, in io.Reader) error {
-	if strings.Contains(im.db.Path(), "://") {
+	if isURL(im.db.Path()) {
 		return im.steps(ctx, in)
 	}
 	return im.db.InBatch(ctx, func(b *tandem.Batch) error {

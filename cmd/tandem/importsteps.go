@@ -9,8 +9,8 @@ import (
 	"github.com/tandemdb/tandem"
 )
 
-// steps stores lines in batches, each of which all nodes have to wait for. After an error some are stored; they change
-// nothing when the import is done again.
+// steps stores lines in small batches: all nodes wait while one lasts. After an error some lines are stored. When the import
+// is done again, these change nothing.
 func (im *importer) steps(ctx context.Context, in io.Reader) error {
 	if !im.flags.all {
 		if _, err := im.collection(ctx, im.flags.collection.name); err != nil {
