@@ -36,11 +36,7 @@ func TestFigures(t *testing.T) {
 		testsize.Whole(t)
 		n = 400
 	}
-	s, err := storetest.StartDurablePostgres()
-	if err != nil {
-		t.Skip(err)
-	}
-	t.Cleanup(s.Stop)
+	s := storetest.StartDurablePostgres(t)
 	copied := figureOfCopy(t, s, n)
 	loaded := figureOfLoad(t, s, n)
 	t.Logf("COPY into an equal table: %.0f documents/s", copied)

@@ -27,16 +27,6 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-func server(t testing.TB) *storetest.Postgres {
-	t.Helper()
-	s, err := storetest.SharedPostgres()
-	if errors.Is(err, storetest.ErrNoPostgres) {
-		t.Skip(err)
-	}
-	check(t, err)
-	return s
-}
-
 func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -129,7 +119,7 @@ func agree(t testing.TB, n int, all ...member) {
 // TestARestoredBackupLosesNothingThatDevicesHave puts a database back to its backup, while two nodes and their devices go on: the
 // devices bring what was lost, and no sequence is given twice.
 func TestARestoredBackupLosesNothingThatDevicesHave(t *testing.T) {
-	s := server(t)
+	s := storetest.SharedPostgres(t)
 	if s.Runs() {
 		t.Skip("the server of TANDEM_POSTGRES has no folder for backups")
 	}
@@ -161,7 +151,7 @@ func TestARestoredBackupLosesNothingThatDevicesHave(t *testing.T) {
 
 // TestOneNodeReplicates starts the same replicator on two nodes: one runs it, and the other takes over.
 func TestOneNodeReplicates(t *testing.T) {
-	at := server(t).URL()
+	at := storetest.SharedPostgres(t).URL()
 	far := open(t, filepath.Join(t.TempDir(), "far"), tandem.Options{})
 	l, err := tandem.NewURLEndpointListener(tandem.URLEndpointListenerConfiguration{
 		Collections: []*tandem.Collection{far.coll}, DisableTLS: true, NetworkInterface: "127.0.0.1",
@@ -215,7 +205,7 @@ func replicator(t testing.TB, m member, endpoint string, continuous bool) *tande
 }
 
 func TestStatisticsOfANode(t *testing.T) {
-	m := open(t, server(t).URL(), tandem.Options{Engine: hub.PostgreSQL(hub.MaxConns(3))})
+	m := open(t, storetest.SharedPostgres(t).URL(), tandem.Options{Engine: hub.PostgreSQL(hub.MaxConns(3))})
 	m.save(t, "a", 1)
 	s, ok := m.db.NodeStatistics()
 	if !ok || s.MaxConnections != 3 || s.Connections < 1 || s.Connections > 3 || s.Commits == 0 || s.Incarnation != 1 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tandemdb/tandem"
 	"github.com/tandemdb/tandem/hub"
+	"github.com/tandemdb/tandem/internal/store/storetest"
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
@@ -84,7 +85,7 @@ func (b *balancer) accept() {
 // common ones: nothing is lost, nothing is there twice, and all agree.
 func TestNodesAreKilledUnderTheirDevices(t *testing.T) {
 	devices, kills, edits := testsize.Pick(5, 30), testsize.Pick(3, 15), testsize.Pick(10, 40)
-	at := server(t).URL()
+	at := storetest.SharedPostgres(t).URL()
 	witness := open(t, at, tandem.Options{Engine: hub.PostgreSQL()})
 	b := newBalancer(t)
 	nodes := []*process{startNode(t, at, ""), startNode(t, at, ""), startNode(t, at, "")}

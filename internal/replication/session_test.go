@@ -57,14 +57,7 @@ func openPeer(t testing.TB, options store.Options) *peer {
 // openPeerOnPostgres opens a peer in a schema of its own. Peers with other settings stay in folders.
 func openPeerOnPostgres(t testing.TB, options store.Options) *peer {
 	t.Helper()
-	server, err := storetest.SharedPostgres()
-	if errors.Is(err, storetest.ErrNoPostgres) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := store.OpenHub(t.Context(), postgres.Engine{}, server.URL(), options)
+	db, err := store.OpenHub(t.Context(), postgres.Engine{}, storetest.SharedPostgres(t).URL(), options)
 	return asPeer(t, db, err)
 }
 

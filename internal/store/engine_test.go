@@ -26,14 +26,7 @@ func inFolders(t testing.TB) {
 // postgresURL returns the URL of a new schema on the server of this run.
 func postgresURL(t testing.TB) string {
 	t.Helper()
-	server, err := storetest.SharedPostgres()
-	if errors.Is(err, storetest.ErrNoPostgres) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return server.URL()
+	return storetest.SharedPostgres(t).URL()
 }
 
 // openNode opens a database in PostgreSQL, and closes it at the end of the test.

@@ -18,14 +18,7 @@ import (
 // ownServer starts a server for one test.
 func ownServer(t testing.TB) *storetest.Postgres {
 	t.Helper()
-	server, err := storetest.StartPostgres()
-	if errors.Is(err, storetest.ErrNoPostgres) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
+	server := storetest.StartPostgres(t)
 	if server.Runs() {
 		t.Skip("the server of TANDEM_POSTGRES is not this test's to stop")
 	}

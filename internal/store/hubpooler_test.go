@@ -14,11 +14,7 @@ import (
 // know the schema, or a prepared statement.
 func TestNodesWorkThroughAPooler(t *testing.T) {
 	url := postgresURL(t)
-	server, err := storetest.SharedPostgres()
-	if err != nil {
-		t.Fatal(err)
-	}
-	address, stop, err := server.StartPooler()
+	address, stop, err := storetest.SharedPostgres(t).StartPooler()
 	if errors.Is(err, storetest.ErrNoPooler) {
 		t.Skip(err)
 	}

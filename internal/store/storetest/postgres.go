@@ -13,10 +13,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing"
 )
 
-// ErrNoPostgres reports that PostgreSQL is not installed.
-var ErrNoPostgres = errors.New("PostgreSQL is not installed here: apt-get install postgresql")
+var errNoPostgres = errors.New("PostgreSQL is not installed here: apt-get install postgresql")
 
 // Postgres is a running server of PostgreSQL.
 type Postgres struct {
@@ -28,11 +28,38 @@ type Postgres struct {
 	schemas atomic.Int64
 }
 
-// StartPostgres starts a server in a temporary folder, on a free port. The variable TANDEM_POSTGRES may name one that runs already: a URL without a schema.
-func StartPostgres() (*Postgres, error) { return startPostgres(false) }
+// StartPostgres starts a server in a temporary folder, on a free port, and ends it after the test. The variable TANDEM_POSTGRES
+// may name one that runs already: a URL without a schema. Where PostgreSQL is not installed, the test is skipped.
+func StartPostgres(t testing.TB) *Postgres {
+	t.Helper()
+	return started(t, func() (*Postgres, error) { return startPostgres(false) })
+}
 
 // StartDurablePostgres is StartPostgres for a server that writes to the disk at each commit, as those of users do.
-func StartDurablePostgres() (*Postgres, error) { return startPostgres(true) }
+func StartDurablePostgres(t testing.TB) *Postgres {
+	t.Helper()
+	return started(t, func() (*Postgres, error) { return startPostgres(true) })
+}
+
+func started(t testing.TB, start func() (*Postgres, error)) *Postgres {
+	t.Helper()
+	s, err := start()
+	s = needed(t, s, err)
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// needed skips a test where PostgreSQL is not installed, and fails one where it does not start.
+func needed(t testing.TB, s *Postgres, err error) *Postgres {
+	t.Helper()
+	if errors.Is(err, errNoPostgres) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
 
 func startPostgres(durable bool) (*Postgres, error) {
 	if text := os.Getenv("TANDEM_POSTGRES"); text != "" {
@@ -146,7 +173,7 @@ func binaries() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
 		return filepath.Dir(path), nil
 	}
-	return "", ErrNoPostgres
+	return "", errNoPostgres
 }
 
 func freePort() (int, error) {
@@ -165,10 +192,12 @@ var shared struct {
 	err    error
 }
 
-// SharedPostgres returns the server of this test binary, and starts it at first. StopPostgres ends it.
-func SharedPostgres() (*Postgres, error) {
-	shared.once.Do(func() { shared.server, shared.err = StartPostgres() })
-	return shared.server, shared.err
+// SharedPostgres returns the server of this test binary, and starts it at first. StopPostgres ends it. Where PostgreSQL is not
+// installed, the test is skipped.
+func SharedPostgres(t testing.TB) *Postgres {
+	t.Helper()
+	shared.once.Do(func() { shared.server, shared.err = startPostgres(false) })
+	return needed(t, shared.server, shared.err)
 }
 
 // StopPostgres ends the server of this test binary, if it was started.
