@@ -142,7 +142,7 @@ func TestAReadThatTakesLongLetsOtherNodesWrite(t *testing.T) {
 	}
 }
 
-// TestASilentLinkKeepsNobodyWaiting has the link die when a transaction is to be undone.
+// TestASilentLinkKeepsNobodyWaiting lets the link die as the node sends the ROLLBACK of a transaction.
 func TestASilentLinkKeepsNobodyWaiting(t *testing.T) {
 	testsize.Whole(t)
 	t.Parallel()

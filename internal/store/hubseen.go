@@ -17,7 +17,7 @@ type seen struct {
 	heads  map[docKey]headSeen
 	kept   map[docKey][]keptSeen
 	values map[valueKey][]byte
-	lists  map[int64]bool // collections of which documents were listed or counted
+	lists  map[int64]bool // collections whose documents were listed or counted
 	wide   bool           // values or conflicts were listed
 
 	given map[*Document]int64 // documents that have got a sequence, and the numbers of their collections

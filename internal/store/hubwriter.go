@@ -58,8 +58,8 @@ func (w *hubWriter) serve(first *request) {
 // repeatTime is how long what failed is done again before its callers are told.
 const repeatTime = 30 * time.Second
 
-// repeat runs requests again of which nothing was stored. If the server refuses what they have written, it finds out
-// by halves whose fault that is.
+// repeat runs failed requests again, of which nothing was stored. If the server refuses what they write, repeat finds the
+// culprit by halves.
 func (w *hubWriter) repeat(failed []*request, err error, deadline time.Time) {
 	if len(failed) == 0 {
 		return

@@ -263,7 +263,7 @@ type Database interface {
 	Read(ctx context.Context) (Reader, error)
 	// Write waits for the lock of all writers. A read under it fails with ErrTooLong once it is held for longest.
 	Write(ctx context.Context, longest time.Duration) (Writer, State, error)
-	// Watch tells of news until ctx is done.
+	// Watch calls the functions of its News until ctx is done.
 	Watch(ctx context.Context, n News)
 	// Lease reports whether this node holds, and renews, a duty that one node has at a time. It takes seconds at most.
 	Lease(ctx context.Context, duty string) (held bool, err error)
