@@ -86,12 +86,18 @@ type taskFailed struct {
 	Hint   string `json:"hint"`
 }
 
+// sides returns the keyspace of this server, the URL of the peer, and whether the replication pushes.
+func (r replicationRow) sides() (local, peer string, pushes bool) {
+	if strings.Contains(r.Source, "://") {
+		return r.Target, r.Source, r.Bidirectional
+	}
+	return r.Source, r.Target, true
+}
+
 // Peer returns the URL of the other side.
 func (r replicationRow) Peer() string {
-	if strings.Contains(r.Source, "://") {
-		return r.Source
-	}
-	return r.Target
+	_, peer, _ := r.sides()
+	return peer
 }
 
 // Arrow tells the direction of a replication.

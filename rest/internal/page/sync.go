@@ -107,10 +107,7 @@ func (l *look) addPushes(s *syncState) error {
 	}
 	database, collection := splitKS(s.KS)
 	for _, r := range all {
-		local, pushes := r.Source, true
-		if strings.Contains(local, "://") {
-			local, pushes = r.Target, r.Bidirectional
-		}
+		local, _, pushes := r.sides()
 		if of, _ := splitKS(local); pushes && of == database && slices.Contains(r.Collections, collection) {
 			s.Pushes = append(s.Pushes, r)
 		}
