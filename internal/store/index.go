@@ -50,7 +50,10 @@ func (i Index) keeps(other Index) bool {
 }
 
 // inSteps reports whether the index is built in steps, between which others write.
-func (i Index) inSteps() bool { return i.Array != "" || i.Text != nil || i.Vector != nil }
+func (i Index) inSteps() bool { return i.Array != "" || i.forSearches() }
+
+// forSearches reports whether queries search words or vectors in the index.
+func (i Index) forSearches() bool { return i.Text != nil || i.Vector != nil }
 
 // versions names the versions of what the index is built with.
 func (i Index) versions() string {
@@ -166,7 +169,7 @@ func (tx *Tx) forgetIndexes(c *Collection) error {
 // arrayIndexes returns the indexes of c that serve queries of the items of arrays.
 func (tx *Tx) arrayIndexes(c *Collection) (all []sql.ArrayIndex, err error) {
 	err = tx.eachIndex(c, func(r indexRecord) error {
-		if r.Array == "" || r.Position != nil || r.Built != r.versions() {
+		if r.Array == "" || !r.usable() {
 			return nil
 		}
 		x, err := r.arrays(c)

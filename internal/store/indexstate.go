@@ -12,7 +12,7 @@ import (
 
 // tellIndex has the commit tell live queries of an index, unless that changes no result.
 func (tx *Tx) tellIndex(c *Collection, i Index) {
-	if i.Text != nil || i.Vector != nil {
+	if i.forSearches() {
 		tx.tellIndexes(c)
 	}
 }
@@ -27,14 +27,14 @@ func (tx *Tx) tellIndexes(c *Collection) {
 func (tx *Tx) IndexState(c *Collection) (string, error) {
 	var text []byte
 	err := tx.eachIndex(c, func(r indexRecord) error {
-		if r.Text == nil && r.Vector == nil {
+		if !r.forSearches() {
 			return nil
 		}
 		definition, err := json.Marshal(r.Index)
 		if err != nil {
 			return err
 		}
-		ready := r.ready("") == nil
+		ready := r.usable()
 		text = strconv.AppendBool(append(strconv.AppendQuote(text, r.Name), definition...), ready)
 		if r.Vector == nil || !r.Vector.Lazy || !ready {
 			return nil

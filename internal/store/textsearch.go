@@ -64,6 +64,9 @@ func (tx *Tx) textIndex(of plan.Collection, name string) (*indexRecord, sql.Text
 	return r, x, err
 }
 
+// usable reports whether queries can use the index: it is built, and by this version of Tandem.
+func (r *indexRecord) usable() bool { return r.Position == nil && r.Built == r.versions() }
+
 // ready refuses an index that queries cannot use.
 func (r *indexRecord) ready(kind string) error {
 	switch {

@@ -72,7 +72,7 @@ type training struct {
 // there reports whether the index is still the one to be trained.
 func (t *training) there(tx *Tx) (bool, error) {
 	r, err := tx.indexRecord(t.collection, t.index.Name)
-	return err == nil && r != nil && r.equal(t.index) && r.Position == nil && r.Built == r.versions(), err
+	return err == nil && r != nil && r.equal(t.index) && r.usable(), err
 }
 
 // look reads what there is of the lists, or a sample of the vectors.
