@@ -439,11 +439,7 @@ func TestCheckFindsADamagedVectorIndex(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			db := open(t, store.Options{})
-			c := defaults(t, db)
-			m := newMeanings(32)
-			saveDrawn(t, db, c, 0, 450, m.document)
-			createIndex(t, db, inLists)
+			db, _, m := divided(t, store.Options{}, 450)
 			sound(t, db)
 			damageText(t, db, damage)
 			if found := problems(t, db); len(found) == 0 {

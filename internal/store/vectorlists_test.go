@@ -14,15 +14,22 @@ func trained(t testing.TB, db *store.DB, c *store.Collection, name string) (toke
 	return token
 }
 
+// divided opens a database with so many vectors, whose index is divided into lists.
+func divided(t testing.TB, o store.Options, n int) (*store.DB, *store.Collection, *meanings) {
+	t.Helper()
+	db := open(t, o)
+	c := defaults(t, db)
+	m := newMeanings(32)
+	saveDrawn(t, db, c, 0, n, m.document)
+	createIndex(t, db, inLists)
+	return db, c, m
+}
+
 // An index with four times as many vectors as its lists were made for gets others, beside searches and writers.
 func TestAGrownIndexIsDividedAnew(t *testing.T) {
 	inFolders(t)
 	t.Parallel()
-	db := open(t, store.Options{})
-	c := defaults(t, db)
-	m := newMeanings(32)
-	saveDrawn(t, db, c, 0, 400, m.document)
-	createIndex(t, db, inLists)
+	db, c, m := divided(t, store.Options{}, 400)
 	query := nearest(m.vector(), "", 5)
 	first := trained(t, db, c, "lists")
 	saveDrawn(t, db, c, 400, 1500, m.document)
@@ -51,11 +58,7 @@ func TestAGrownIndexIsDividedAnew(t *testing.T) {
 func TestADivisionThatWasCutOffGoesOn(t *testing.T) {
 	inFolders(t)
 	t.Parallel()
-	db := open(t, store.Options{})
-	c := defaults(t, db)
-	m := newMeanings(32)
-	saveDrawn(t, db, c, 0, 1200, m.document)
-	createIndex(t, db, inLists)
+	db, c, m := divided(t, store.Options{}, 1200)
 	damageText(t, db, `INSERT INTO "vector_1_lists lists" SELECT 1, 'next', centroids, 0, size FROM "vector_1_lists lists"`)
 	saveDrawn(t, db, c, 1200, 1300, m.document)
 	update(t, db, func(tx *store.Tx) error { return tx.Purge(c, "7") })
@@ -75,11 +78,7 @@ func TestADivisionThatWasCutOffGoesOn(t *testing.T) {
 func TestASearchReadsTheVectorsOfItsLists(t *testing.T) {
 	inFolders(t)
 	t.Parallel()
-	db := open(t, store.Options{})
-	c := defaults(t, db)
-	m := newMeanings(32)
-	saveDrawn(t, db, c, 0, 1600, m.document)
-	createIndex(t, db, inLists)
+	db, _, m := divided(t, store.Options{}, 1600)
 	for range 3 { // the same ones
 		find(t, db, nearest(m.vector(), "", 5))
 		if n := db.CachedVectors(); n == 0 || n > 1200 {
@@ -94,11 +93,7 @@ func TestCentroidsCountInTheCache(t *testing.T) {
 	t.Parallel()
 	const centroids = 16 * 33 * 4
 	for room, want := range map[int64]bool{centroids: false, centroids + 3000*(4*32+24): true} {
-		db := open(t, store.Options{VectorCache: room})
-		c := defaults(t, db)
-		m := newMeanings(32)
-		saveDrawn(t, db, c, 0, 500, m.document)
-		createIndex(t, db, inLists)
+		db, _, m := divided(t, store.Options{VectorCache: room}, 500)
 		query := nearest(m.vector(), "", 5)
 		for range 3 {
 			view(t, db, func(*store.Tx) error { find(t, db, query); return nil }) // on more than one connection
