@@ -20,7 +20,8 @@ func setVector(t *testing.T, c *tandem.Collection, v []float32) {
 	check(t, u.Finish(t.Context()))
 }
 
-// A live query tells of vectors that a program sets, in this database or in another process.
+// A live query gives its new result after a program has set vectors, through the same database or through
+// another one that is open on the same folder.
 func TestALiveQueryTellsOfLazyVectors(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lazy")

@@ -24,9 +24,9 @@ type QueryChange struct {
 // Changes runs the query again and again. It gives the current result first, even without rows.
 // After this process or another has changed a collection that the query reads, or a full-text or
 // vector index that it searches, it gives the new result, unless the rows and their order are the
-// same. Runs for changes begin at least 250 ms
-// apart, and later while writers are busy and dozens of live queries wait for their turn. A loop
-// that is slower than the changes gets the newest result and misses others.
+// same. Runs for changes begin at least 250 ms apart, and later while writers are busy and dozens
+// of live queries wait for their turn. A loop that is slower than the changes gets the newest
+// result and misses others.
 //
 // The given parameters override those of [Query.SetParameters], which gives the result with new
 // parameters. Equal queries with equal parameters and options run once for all who follow them in a

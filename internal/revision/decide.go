@@ -24,7 +24,7 @@ func Receive(local Rev, localDeleted bool, remoteKnown ID, incoming Rev) Order {
 
 // IsAfterEncoded reports whether local is an encoded tree ID, and incoming has seen a later one. For Couchbase
 // Lite 4, incoming then is newer. [Compare] finds a conflict instead, since the two may come from different branches.
-// A client that pushes incoming has decided by its own rule, and would push in vain for ever.
+// A client that pushes incoming sees no conflict to resolve, and would push it again after each refusal.
 func IsAfterEncoded(local, incoming Rev) bool {
 	return local.ID.Source() == LegacySource && incoming.ID.IsVersion() && !local.Contains(incoming.ID) &&
 		incoming.timeOf(LegacySource) > local.ID.Time()

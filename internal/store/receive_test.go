@@ -38,8 +38,8 @@ func remote(t testing.TB, db *store.DB, url string) (r store.Remote) {
 	return r
 }
 
-// A client that pushes goes by the order of encoded tree IDs, and would push in vain. Whoever pulls resolves the
-// conflict.
+// A revision that has seen a later encoded tree ID than the local one is stored when a client pushes it: the
+// client sees no conflict, and would push it again after each refusal. When it is pulled, it is a conflict.
 func TestAPushOverALaterEncodedTreeIDIsTaken(t *testing.T) {
 	local, theirs := rev(t, "2bb00000000@Revision+Tree+Encoding", ""),
 		rev(t, "18a3f2c1d5e10000@AbCdEf0123456789+/abcA", "3cc00000000@Revision+Tree+Encoding")

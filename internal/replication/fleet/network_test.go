@@ -158,8 +158,9 @@ func (n *network) upgrade() {
 	}
 }
 
-// editSome edits a document, deletes it or creates it anew. Where nothing is to be in conflict, a peer that has
-// the newest content edits; there is none if an edit is lost.
+// editSome has p edit a document, delete it or create it anew. In a serial shape, which has no conflicts, a peer
+// with the newest content of the document does so instead of p. If no peer has that content, an edit is lost: the
+// network complains, and nobody edits.
 func (n *network) editSome(p *peer) {
 	id := fmt.Sprintf("doc%d", n.random.IntN(documents))
 	if n.shape.serial {
