@@ -210,10 +210,8 @@ func figureOfIdle(t *testing.T, s *storetest.Postgres, n int) (kB int, connectio
 		all = append(all, r)
 	}
 	for _, r := range all {
-		for deadline := time.Now().Add(time.Minute); r.Status().Activity != tandem.Idle; time.Sleep(5 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("a client is %v", r.Status())
-			}
+		if !testsize.Eventually(time.Minute, func() bool { return r.Status().Activity == tandem.Idle }) {
+			t.Fatalf("a client is %v", r.Status())
 		}
 	}
 	answer := node.ask(t, "memory")

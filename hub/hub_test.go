@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/tandemdb/tandem"
 	"github.com/tandemdb/tandem/hub"
 	"github.com/tandemdb/tandem/internal/store/storetest"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 func TestMain(m *testing.M) {
@@ -96,23 +99,20 @@ func (m member) contents(t testing.TB) map[string]string {
 // agree waits until members have the same so many documents.
 func agree(t testing.TB, n int, all ...member) {
 	t.Helper()
-	var last string
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	agreed := testsize.Eventually(2*time.Minute, func() bool {
 		first := all[0].contents(t)
 		same := len(first) == n
 		for _, m := range all[1:] {
-			same = same && fmt.Sprint(m.contents(t)) == fmt.Sprint(first)
+			same = same && maps.Equal(m.contents(t), first)
 		}
-		if same {
-			return
+		return same
+	})
+	if !agreed {
+		var last strings.Builder
+		for _, m := range all {
+			fmt.Fprintf(&last, "\n%s: %v", m.db.Name(), m.contents(t))
 		}
-		last = fmt.Sprint(len(first))
-		if time.Now().After(deadline) {
-			for _, m := range all {
-				last += fmt.Sprintf("\n%s: %v", m.db.Name(), m.contents(t))
-			}
-			t.Fatalf("no agreement on %d documents: %s", n, last)
-		}
+		t.Fatalf("no agreement on %d documents:%s", n, &last)
 	}
 }
 

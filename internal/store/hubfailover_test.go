@@ -5,7 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store"
@@ -149,12 +148,7 @@ func TestACancelledWaitForTheStandbyIsNoCommit(t *testing.T) {
 	}()
 	waiting := func(query string) {
 		t.Helper()
-		const sql = `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE $1`
-		for deadline := time.Now().Add(time.Minute); bySQL[int](t, primary.URL(), sql, query) == 0; time.Sleep(5 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("no %q waits for the standby", query)
-			}
-		}
+		untilTrue(t, primary.URL(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE $1)`, query)
 	}
 	waiting("COMMIT%")
 	bySQL[bool](t, primary.URL(), `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE 'COMMIT%'`)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/store/postgres"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
 // transaction begins one of a connection of its own, with some statements.
@@ -31,10 +32,8 @@ func obey(t *testing.T, conn *pgx.Conn, statements ...string) {
 // untilTrue asks by SQL until the answer is true.
 func untilTrue(t *testing.T, url, sql string, args ...any) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !bySQL[bool](t, url, sql, args...); {
-		if time.Now().After(deadline) {
-			t.Fatalf("it does not become true: %s", sql)
-		}
+	if !testsize.Eventually(time.Minute, func() bool { return bySQL[bool](t, url, sql, args...) }) {
+		t.Fatalf("it does not become true: %s %v", sql, args)
 	}
 }
 
