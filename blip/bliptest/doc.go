@@ -1,4 +1,5 @@
-// Package bliptest reads recorded BLIP conversations, and plays one side of a connection frame by frame, for tests.
+// Package bliptest reads recorded BLIP conversations, plays one side of a connection frame by frame, and cuts
+// connections, for tests.
 //
 //	events, err := bliptest.Load("testdata/v3-01-push-pull.jsonl")
 //	…

@@ -10,10 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/tandemdb/tandem/blip"
+	"github.com/tandemdb/tandem/blip/bliptest"
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication"
@@ -251,7 +251,7 @@ func (m *mesh) sync(link [2]int, cut int64) (moved uint64) {
 	}
 	pipeA, pipeP := blip.NewPipePair()
 	if cut > 0 {
-		pipeA = &cutPipe{Pipe: pipeA, left: cut}
+		pipeA = bliptest.Cut(pipeA, cut)
 	}
 	active := replication.NewActive(pipeA, replication.Active{
 		Common:      replication.Common{DB: a.db, Protocol: protocol, Deltas: true},
@@ -276,20 +276,6 @@ func (m *mesh) sync(link [2]int, cut int64) (moved uint64) {
 	m.over[link] = errors.Is(err, replication.ErrStartOver)
 	progress := active.Progress()
 	return progress.Push.Documents + progress.Pull.Documents
-}
-
-// cutPipe breaks after a number of frames.
-type cutPipe struct {
-	blip.Pipe
-	left int64
-}
-
-func (c *cutPipe) Write(ctx context.Context, frame []byte) error {
-	if atomic.AddInt64(&c.left, -1) < 0 {
-		_ = c.Abort()
-		return fault.ConnectionLost
-	}
-	return c.Pipe.Write(ctx, frame)
 }
 
 // settle syncs all links until no session moves a revision.

@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync/atomic"
 
 	"github.com/tandemdb/tandem/blip"
-	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/blip/bliptest"
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/store"
 )
@@ -26,7 +25,7 @@ func (l *link) sync(cut int64) (moved uint64) {
 	l.n.note("sync %s to %s, cut after %d", a.name, p.name, cut)
 	pipeA, pipeP := blip.NewPipePair()
 	if cut > 0 {
-		pipeA = &cutPipe{Pipe: pipeA, left: cut}
+		pipeA = bliptest.Cut(pipeA, cut)
 	}
 	protocol := a.protocol(p)
 	options := replication.CollectionOptions{Collection: a.coll, Push: true, Pull: true}
@@ -58,20 +57,6 @@ func (l *link) sync(cut int64) (moved uint64) {
 	l.over = errors.Is(err, replication.ErrStartOver)
 	progress := active.Progress()
 	return progress.Push.Documents + progress.Pull.Documents + progress.Conflicts
-}
-
-// cutPipe breaks after a number of frames.
-type cutPipe struct {
-	blip.Pipe
-	left int64
-}
-
-func (c *cutPipe) Write(ctx context.Context, frame []byte) error {
-	if atomic.AddInt64(&c.left, -1) < 0 {
-		_ = c.Abort()
-		return fault.ConnectionLost
-	}
-	return c.Pipe.Write(ctx, frame)
 }
 
 // merge resolves a conflict by a content with the edits of both sides. It is the same on every peer.
