@@ -124,7 +124,7 @@ func (run *meshRun) heed(r recordsOf) error {
 		run.tellOthers(r.link, run.untold(news))
 		run.groupChanged()
 	}
-	if own := g.removals.Digest(); len(r.Digest) == sha256.Size && [sha256.Size]byte(r.Digest) != own && run.mayHaveAll(r.link) {
+	if len(r.Digest) == sha256.Size && [sha256.Size]byte(r.Digest) != g.removals.Digest() && run.mayHaveAll(r.link) {
 		run.sendRemovals(r.link.Peer(), g.removals.All())
 	}
 	if r.Renew {

@@ -2,13 +2,13 @@ package group
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -94,7 +94,9 @@ func (s *Removals) Has(id string, text []byte) bool {
 func (s *Removals) All() []*Removal {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return slices.SortedFunc(maps.Values(s.all), func(a, b *Removal) int { return strings.Compare(a.ID(), b.ID()) })
+	return slices.SortedFunc(maps.Values(s.all), func(a, b *Removal) int {
+		return cmp.Or(bytes.Compare(a.key[:], b.key[:]), bytes.Compare(a.body.Member, b.body.Member))
+	})
 }
 
 // First returns records for who takes only so many, and so many bytes of them: those of the group's key
@@ -105,7 +107,7 @@ func (s *Removals) First(count, size int) (first []*Removal) {
 		if a.own != b.own {
 			return map[bool]int{true: -1, false: 1}[a.own]
 		}
-		return int(min(1, max(-1, b.body.Time-a.body.Time)))
+		return cmp.Compare(b.body.Time, a.body.Time)
 	})
 	for _, r := range all[:min(len(all), count)] {
 		if size -= len(r.text); size < 0 {
