@@ -1,6 +1,7 @@
 package tandem
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -147,7 +148,7 @@ func (g *PeerGroup) invitations(tx *store.Tx) (all []namedInvitation, err error)
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(all, func(a, b namedInvitation) int { return int(min(1, max(-1, a.Created-b.Created))) })
+	slices.SortStableFunc(all, func(a, b namedInvitation) int { return cmp.Compare(a.Created, b.Created) })
 	return all, nil
 }
 

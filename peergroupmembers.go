@@ -63,10 +63,7 @@ func (g *PeerGroup) Members(ctx context.Context) (all []MemberInfo, err error) {
 		}
 	}
 	slices.SortFunc(all, func(a, b MemberInfo) int {
-		if by := strings.Compare(a.Name, b.Name); by != 0 {
-			return by
-		}
-		return slices.Compare(a.ID[:], b.ID[:])
+		return cmp.Or(strings.Compare(a.Name, b.Name), slices.Compare(a.ID[:], b.ID[:]))
 	})
 	return all, nil
 }

@@ -2,6 +2,7 @@ package group
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
@@ -70,10 +71,7 @@ func Signings(way []*x509.Certificate) ([]Signing, error) {
 // stands before it.
 func latest(all []Signing) []Signing {
 	slices.SortFunc(all, func(a, b Signing) int {
-		if by := bytes.Compare(a.By[:], b.By[:]); by != 0 {
-			return by
-		}
-		return int(min(1, max(-1, b.Time-a.Time)))
+		return cmp.Or(bytes.Compare(a.By[:], b.By[:]), cmp.Compare(b.Time, a.Time))
 	})
 	return slices.CompactFunc(all, func(a, b Signing) bool { return a.By == b.By })
 }
