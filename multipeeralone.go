@@ -22,7 +22,7 @@ func (d *joinDesk) checkAlone(ctx context.Context) error {
 		d.others[other] = true
 		d.run.tellOfOther()
 	}
-	return d.change(ctx, func(*store.Tx, *namedInvitation) bool { return false }, []byte(d.id))
+	return d.change(ctx, func(*namedInvitation) bool { return false }, []byte(d.id))
 }
 
 // maxOthers bounds the runs of other processes that are told of.

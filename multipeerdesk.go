@@ -113,20 +113,18 @@ func (d *joinDesk) report(err error) {
 
 // passOver notes the invitations that have ended before this run, of which listeners are not told.
 func (d *joinDesk) passOver(ctx context.Context) error {
-	return d.g.db.view(ctx, func(tx *store.Tx) error {
-		all, err := d.g.invitations(tx)
-		for _, row := range all {
-			if row.State != InvitationNew && row.State != InvitationOpen {
-				d.run.invitations[row.id] = row.State
-			}
+	all, err := d.g.readInvitations(ctx)
+	for _, row := range all {
+		if row.State != InvitationNew && row.State != InvitationOpen {
+			d.run.invitations[row.id] = row.State
 		}
-		return err
-	})
+	}
+	return err
 }
 
 // begin says that this run answers, and ends what an earlier run has left.
 func (d *joinDesk) begin(ctx context.Context) error {
-	return d.change(ctx, func(tx *store.Tx, row *namedInvitation) bool {
+	return d.change(ctx, func(row *namedInvitation) bool {
 		return row.State == InvitationOpen && row.end(InvitationExpired)
 	}, []byte(d.id))
 }
@@ -138,7 +136,7 @@ func (d *joinDesk) endAll(ctx context.Context) error {
 		left = []byte(pausedRun)
 	}
 	d.run.m.mu.Unlock()
-	return d.change(ctx, func(_ *store.Tx, row *namedInvitation) bool {
+	return d.change(ctx, func(row *namedInvitation) bool {
 		return row.State == InvitationOpen && row.Run == d.id && row.end(InvitationExpired)
 	}, left)
 }
@@ -149,14 +147,14 @@ func (r *namedInvitation) end(state InvitationState) bool {
 }
 
 // change changes the invitations for which do returns true, and says who answers.
-func (d *joinDesk) change(ctx context.Context, do func(*store.Tx, *namedInvitation) bool, answers []byte) error {
+func (d *joinDesk) change(ctx context.Context, do func(*namedInvitation) bool, answers []byte) error {
 	return d.g.update(ctx, func(tx *store.Tx) error {
 		all, err := d.g.invitations(tx)
 		if err != nil {
 			return err
 		}
 		for _, row := range all {
-			if do(tx, &row) {
+			if do(&row) {
 				if err := writeJSON(tx, invitationSpace+d.g.name, row.id, row.invitationRow); err != nil {
 					return err
 				}
@@ -213,19 +211,15 @@ func (d *joinDesk) anyOver() bool {
 	return false
 }
 
-func (d *joinDesk) anyNew(ctx context.Context) (yes bool) {
-	err := d.g.db.view(ctx, func(tx *store.Tx) error {
-		all, err := d.g.invitations(tx)
-		yes = slices.ContainsFunc(all, func(row namedInvitation) bool { return row.State == InvitationNew })
-		return err
-	})
-	return yes || err != nil
+func (d *joinDesk) anyNew(ctx context.Context) bool {
+	all, err := d.g.readInvitations(ctx)
+	return err != nil || slices.ContainsFunc(all, func(row namedInvitation) bool { return row.State == InvitationNew })
 }
 
 // takeAndEnd writes which invitations this run answers for.
 func (d *joinDesk) takeAndEnd(ctx context.Context) error {
 	now := time.Now()
-	err := d.change(ctx, func(_ *store.Tx, row *namedInvitation) bool {
+	err := d.change(ctx, func(row *namedInvitation) bool {
 		switch age := time.Since(time.Unix(row.Created, 0)); {
 		case row.State == InvitationNew && (age > InvitationLife || age < -InvitationLife):
 			return row.end(InvitationExpired) // left by a process that has ended
@@ -272,11 +266,7 @@ func (d *joinDesk) isOver(id string, now time.Time) bool {
 
 // refresh reads the keys and tags of the invitations.
 func (d *joinDesk) refresh(ctx context.Context) error {
-	var all []namedInvitation
-	err := d.g.db.view(ctx, func(tx *store.Tx) (err error) {
-		all, err = d.g.invitations(tx)
-		return err
-	})
+	all, err := d.g.readInvitations(ctx)
 	if err != nil {
 		return err
 	}

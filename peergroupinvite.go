@@ -173,15 +173,19 @@ func (g *PeerGroup) tidyInvitations(tx *store.Tx) (left []namedInvitation, err e
 
 // Invitations lists the codes of the last day, the oldest first.
 func (g *PeerGroup) Invitations(ctx context.Context) (list []InvitationInfo, err error) {
+	all, err := g.readInvitations(ctx)
+	for _, row := range all {
+		list = append(list, row.info())
+	}
+	return list, err
+}
+
+func (g *PeerGroup) readInvitations(ctx context.Context) (all []namedInvitation, err error) {
 	err = g.db.view(ctx, func(tx *store.Tx) error {
-		all, err := g.invitations(tx)
-		for _, row := range all {
-			info := row.info()
-			list = append(list, info)
-		}
+		all, err = g.invitations(tx)
 		return err
 	})
-	return list, err
+	return all, err
 }
 
 func (r namedInvitation) info() InvitationInfo {
