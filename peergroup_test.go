@@ -45,6 +45,22 @@ func (d *joiner) join(ctx context.Context, code, address string) (*tandem.PeerGr
 	return g.PeerGroup, nil
 }
 
+// enter joins by a code of a member of a group, which runs at an address.
+func (d *joiner) enter(t testing.TB, inviter *tandem.PeerGroup, address string) *tandem.PeerGroup {
+	t.Helper()
+	g, err := d.join(t.Context(), invite(t, inviter, tandem.InvitationOptions{}).Code(), address)
+	check(t, err)
+	return g
+}
+
+// open finds the membership in the database.
+func (d *joiner) open(t testing.TB) *tandem.PeerGroup {
+	t.Helper()
+	g, err := tandem.OpenPeerGroup(t.Context(), d.db, testGroup, d.options())
+	check(t, err)
+	return g
+}
+
 // run starts a member of a group.
 func (d *joiner) run(t testing.TB, g *tandem.PeerGroup, peers ...string) *member {
 	t.Helper()
@@ -73,13 +89,11 @@ func TestADeviceJoinsByACode(t *testing.T) {
 	g1 := one.found(t, testGroup)
 	m1 := one.run(t, g1)
 	at := m1.Addresses()[0]
-	g2, err := two.join(t.Context(), invite(t, g1, tandem.InvitationOptions{}).Code(), at)
-	check(t, err)
+	g2 := two.enter(t, g1, at)
 	m2 := two.run(t, g2)
 	save(t, m1.coll, "milk", `{"litres":2}`)
 	waitSame(t, 1, m1, m2)
-	g3, err := three.join(t.Context(), invite(t, g1, tandem.InvitationOptions{}).Code(), at)
-	check(t, err)
+	g3 := three.enter(t, g1, at)
 	m3 := three.run(t, g3)
 	save(t, m3.coll, "bread", `{"loaves":1}`)
 	waitSame(t, 2, m1, m2, m3)

@@ -181,8 +181,7 @@ func TestARemovedInviterInvitesInVain(t *testing.T) {
 	if _, err := g2.Invite(t.Context(), tandem.InvitationOptions{MayInvite: true}); !errors.Is(err, tandem.ErrForbidden) {
 		t.Errorf("an inviter makes inviters: %v", err)
 	}
-	g3, err := three.join(t.Context(), invite(t, g2, tandem.InvitationOptions{}).Code(), at2)
-	check(t, err)
+	g3 := three.enter(t, g2, at2)
 	if _, err := g3.Invite(t.Context(), tandem.InvitationOptions{}); !errors.Is(err, tandem.ErrForbidden) || tandem.HintOf(err) == "" {
 		t.Errorf("a plain member invites: %v", err)
 	}
@@ -201,8 +200,7 @@ func TestARemovedInviterInvitesInVain(t *testing.T) {
 	// It does not know, and its clock is right: what it signs from now on is later.
 	g2.SetClock(func() time.Time { return time.Now().Add(time.Minute) })
 	check(t, m2.Start())
-	g4, err := four.join(t.Context(), invite(t, g2, tandem.InvitationOptions{}).Code(), m2.Addresses()[0])
-	check(t, err)
+	g4 := four.enter(t, g2, m2.Addresses()[0])
 	m4 := four.run(t, g4, at1)
 	save(t, m1.coll, "bread", `{}`)
 	waitSame(t, 2, m1, m3)
@@ -247,8 +245,7 @@ func TestAJoinerWithAWrongClock(t *testing.T) {
 	save(t, m.coll, "milk", `{}`)
 	waitSame(t, 1, m, m2)
 	m2.Close()
-	again, err := tandem.OpenPeerGroup(t.Context(), two.db, testGroup, two.options())
-	check(t, err)
+	again := two.open(t)
 	m2 = two.run(t, again)
 	save(t, m2.coll, "bread", `{}`)
 	waitSame(t, 2, m, m2)
@@ -267,8 +264,7 @@ func TestCertificatesAreRenewedOverTheMesh(t *testing.T) {
 	one, two := newJoiner(t, "one"), newJoiner(t, "two")
 	g1 := one.found(t, testGroup)
 	m1 := one.run(t, g1)
-	g2, err := two.join(t.Context(), invite(t, g1, tandem.InvitationOptions{}).Code(), m1.Addresses()[0])
-	check(t, err)
+	g2 := two.enter(t, g1, m1.Addresses()[0])
 	before1, before2, id := g1.Identity().Expiration(), g2.Identity().Expiration(), g2.PeerID()
 	m1.Stop()
 	later := func() time.Time { return time.Now().AddDate(0, 0, 300) }
@@ -283,8 +279,7 @@ func TestCertificatesAreRenewedOverTheMesh(t *testing.T) {
 		t.Errorf("the renewed member is %s, may invite %t", g2.PeerID(), g2.MayInvite())
 	}
 	m2.Close()
-	again, err := tandem.OpenPeerGroup(t.Context(), two.db, testGroup, two.options())
-	check(t, err)
+	again := two.open(t)
 	again.SetClock(later)
 	if !again.Identity().Expiration().Equal(g2.Identity().Expiration()) {
 		t.Error("the new certificate is not kept")
@@ -299,10 +294,8 @@ func TestARemovalReachesWhoComesLater(t *testing.T) {
 	g1 := one.found(t, testGroup)
 	m1 := one.run(t, g1)
 	at := m1.Addresses()[0]
-	g2, err := two.join(t.Context(), invite(t, g1, tandem.InvitationOptions{}).Code(), at)
-	check(t, err)
-	g3, err := three.join(t.Context(), invite(t, g1, tandem.InvitationOptions{}).Code(), at)
-	check(t, err)
+	g2 := two.enter(t, g1, at)
+	g3 := three.enter(t, g1, at)
 	check(t, g1.Remove(t.Context(), g3.PeerID(), tandem.RemoveOptions{})) // nobody else runs
 	check(t, g1.Remove(t.Context(), g3.PeerID(), tandem.RemoveOptions{})) // again
 	m2 := two.run(t, g2, at)
@@ -329,10 +322,8 @@ func TestAServiceAnswersForAnotherProcess(t *testing.T) {
 	m := one.run(t, one.found(t, testGroup))
 	beside := *one
 	beside.db = openAt(t, one.db.Path(), tandem.Options{})
-	g, err := tandem.OpenPeerGroup(t.Context(), beside.db, testGroup, one.options())
-	check(t, err)
-	g2, err := two.join(t.Context(), invite(t, g, tandem.InvitationOptions{}).Code(), m.Addresses()[0])
-	check(t, err)
+	g := beside.open(t)
+	g2 := two.enter(t, g, m.Addresses()[0])
 	m2 := two.run(t, g2)
 	save(t, m2.coll, "milk", `{}`)
 	waitSame(t, 1, m, m2)

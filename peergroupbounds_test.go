@@ -40,8 +40,7 @@ func TestARemovalIsToldAlthoughSomebodyReads(t *testing.T) {
 	one, two := newJoiner(t, "one"), newJoiner(t, "two")
 	g1 := one.found(t, testGroup)
 	m1 := one.run(t, g1)
-	g2, err := two.join(t.Context(), invite(t, g1, tandem.InvitationOptions{}).Code(), m1.Addresses()[0])
-	check(t, err)
+	g2 := two.enter(t, g1, m1.Addresses()[0])
 	m2 := two.run(t, g2)
 	save(t, m1.coll, "milk", `{}`)
 	waitSame(t, 1, m1, m2)
@@ -87,16 +86,14 @@ func TestTheFloorOfTimeRises(t *testing.T) {
 	one, two := newJoiner(t, "one"), newJoiner(t, "two")
 	g1 := one.found(t, testGroup)
 	m1 := one.run(t, g1)
-	g2, err := two.join(t.Context(), invite(t, g1, tandem.InvitationOptions{}).Code(), m1.Addresses()[0])
-	check(t, err)
+	g2 := two.enter(t, g1, m1.Addresses()[0])
 	old := func() time.Time { return time.Unix(100, 0) }
 	for days := 1; days < 4; days++ {
 		g2.SetClock(old)
 		g2.PassTime(24 * time.Hour)
 		m2 := two.run(t, g2)
 		m2.Close()
-		g2, err = tandem.OpenPeerGroup(t.Context(), two.db, testGroup, two.options())
-		check(t, err)
+		g2 = two.open(t)
 		g2.SetClock(old)
 		if passed := time.Until(g2.Now()).Round(time.Hour); passed != time.Duration(days)*24*time.Hour {
 			t.Errorf("after %d days the member believes that %v have passed", days, passed)

@@ -197,8 +197,7 @@ func TestACutFoundingMakesNoFounderElsewhere(t *testing.T) {
 		if b.membership(t) != nil {
 			return
 		}
-		joined, err := b.join(t.Context(), invite(t, g, tandem.InvitationOptions{}).Code(), at)
-		check(t, err)
+		joined := b.enter(t, g, at)
 		for _, mine := range []*tandem.PeerGroup{joined, b.membership(t)} {
 			if mine.Founded() || mine.MayInvite() {
 				t.Errorf("who has joined has founded the group: %t, may invite: %t", mine.Founded(), mine.MayInvite())

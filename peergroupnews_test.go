@@ -15,8 +15,7 @@ func TestAGoodbyeIsNoError(t *testing.T) {
 	g := one.found(t, testGroup)
 	m := one.run(t, g)
 	for range 3 { // whoever dials
-		g2, err := two.join(t.Context(), invite(t, g, tandem.InvitationOptions{}).Code(), m.Addresses()[0])
-		check(t, err)
+		g2 := two.enter(t, g, m.Addresses()[0])
 		m2 := two.run(t, g2, m.Addresses()[0])
 		waitSame(t, 0, m, m2)
 		eventually(t, func() bool { return len(m.Neighbors()) == 1 && len(m2.Neighbors()) == 1 })
@@ -66,8 +65,7 @@ func TestAMemberThatRunsTwiceSaysSo(t *testing.T) {
 	m := one.run(t, g)
 	beside := *one
 	beside.db = openAt(t, one.db.Path(), tandem.Options{})
-	g2, err := tandem.OpenPeerGroup(t.Context(), beside.db, testGroup, one.options())
-	check(t, err)
+	g2 := beside.open(t)
 	m2 := beside.run(t, g2)
 	eventually(t, func() bool {
 		return errors.Is(m.Status().Err, tandem.ErrInvalid) && errors.Is(m2.Status().Err, tandem.ErrInvalid)

@@ -123,8 +123,7 @@ func TestAMemberRestsAfterItsCodes(t *testing.T) {
 	one, two := newJoiner(t, "one"), newJoiner(t, "two")
 	g := one.found(t, testGroup)
 	m := one.run(t, g)
-	_, err := two.join(t.Context(), invite(t, g, tandem.InvitationOptions{}).Code(), m.Addresses()[0])
-	check(t, err)
+	two.enter(t, g, m.Addresses()[0])
 	cancelled := invite(t, g, tandem.InvitationOptions{})
 	check(t, g.CancelInvitation(t.Context(), cancelled.ID()))
 	changes := func() int64 {
@@ -169,8 +168,7 @@ func TestARemovalThatWasNotWrittenIsWrittenLater(t *testing.T) {
 	}
 	check(t, g.Hear(t.Context(), r.Text()))
 	check(t, g.Remove(t.Context(), asked, tandem.RemoveOptions{}))
-	again, err := tandem.OpenPeerGroup(t.Context(), one.db, testGroup, one.options())
-	check(t, err)
+	again := one.open(t)
 	if !removedTo(t, again, told) || !removedTo(t, again, asked) {
 		t.Error("a removal is forgotten by a restart")
 	}

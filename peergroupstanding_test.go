@@ -41,8 +41,7 @@ func TestTheFounderGoesWithNobody(t *testing.T) {
 	former, err := one.store.Load(label)
 	check(t, err)
 	check(t, one.store.Save(label, captured, former))
-	g, err = tandem.OpenPeerGroup(t.Context(), one.db, testGroup, one.options())
-	check(t, err)
+	g = one.open(t)
 	if !g.Identity().Leaf().Equal(chain[0]) {
 		t.Fatal("the founder does not have the thief's certificate")
 	}
@@ -77,8 +76,7 @@ func TestAMemberHasItsFormerCertificate(t *testing.T) {
 	g1 := one.found(t, testGroup)
 	own := signerIn(t, one, g1.AuthorityLabel())
 	m1 := one.run(t, g1)
-	g2, err := two.join(t.Context(), invite(t, g1, tandem.InvitationOptions{}).Code(), m1.Addresses()[0])
-	check(t, err)
+	g2 := two.enter(t, g1, m1.Addresses()[0])
 	m1.Stop()
 	later := time.Now().AddDate(0, 0, 300)
 	clock := func() time.Time { return later }
@@ -99,8 +97,7 @@ func TestAMemberHasItsFormerCertificate(t *testing.T) {
 	check(t, err)
 	take(chain)
 	m2.Stop()
-	again, err := tandem.OpenPeerGroup(t.Context(), two.db, testGroup, two.options())
-	check(t, err)
+	again := two.open(t)
 	again.SetClock(clock)
 	m2 = two.run(t, again)
 	r, err := group.Remove(own, testGroup, group.Target{Key: group.KeyOf(thief.Chain[0])}, later)
@@ -126,8 +123,7 @@ func TestRenewingGivesNoRightToRemove(t *testing.T) {
 	one, two, three := newJoiner(t, "one"), newJoiner(t, "two"), newJoiner(t, "three")
 	g1 := one.found(t, testGroup)
 	m1 := one.run(t, g1)
-	g3, err := three.join(t.Context(), invite(t, g1, tandem.InvitationOptions{}).Code(), m1.Addresses()[0])
-	check(t, err)
+	g3 := three.enter(t, g1, m1.Addresses()[0])
 	m1.Stop()
 	g1.SetClock(func() time.Time { return time.Now().AddDate(0, 0, 30) }) // the inviter's certificate ends later
 	check(t, m1.Start())
@@ -148,8 +144,7 @@ func TestRenewingGivesNoRightToRemove(t *testing.T) {
 	}
 	// One that it has invited it does remove, unless another inviter has invited the same key anew.
 	four := newJoiner(t, "four")
-	g4, err := four.join(t.Context(), invite(t, g2, tandem.InvitationOptions{}).Code(), m2.Addresses()[0])
-	check(t, err)
+	g4 := four.enter(t, g2, m2.Addresses()[0])
 	other := newInviter(t, signerIn(t, one, g1.AuthorityLabel()), time.Now())
 	anew, err := group.Issue(other, g4.Identity().Leaf().PublicKey, group.Member{Group: testGroup, Now: later})
 	check(t, err)
@@ -171,8 +166,7 @@ func TestLeavingEndsARunningMember(t *testing.T) {
 	one, two := newJoiner(t, "one"), newJoiner(t, "two")
 	g1 := one.found(t, testGroup)
 	m1 := one.run(t, g1)
-	g2, err := two.join(t.Context(), invite(t, g1, tandem.InvitationOptions{}).Code(), m1.Addresses()[0])
-	check(t, err)
+	g2 := two.enter(t, g1, m1.Addresses()[0])
 	m2 := two.run(t, g2)
 	save(t, m1.coll, "milk", `{}`)
 	waitSame(t, 1, m1, m2)
@@ -180,8 +174,7 @@ func TestLeavingEndsARunningMember(t *testing.T) {
 	check(t, err)
 	beside := *two
 	beside.db = openAt(t, two.db.Path(), tandem.Options{})
-	other, err := tandem.OpenPeerGroup(t.Context(), beside.db, testGroup, two.options())
-	check(t, err)
+	other := beside.open(t)
 	check(t, other.Leave(t.Context()))
 	eventually(t, func() bool { s := m2.Status(); return s.Removed && s.Neighbors == 0 })
 	wantError(t, "the status after leaving", m2.Status().Err, tandem.ErrNotFound)
@@ -194,8 +187,7 @@ func TestLeavingEndsARunningMember(t *testing.T) {
 	wantError(t, "leave another group of the name", g2.Leave(t.Context()), tandem.ErrNotFound)
 	m2.Stop()
 	wantError(t, "start after leaving", m2.Start(), tandem.ErrNotFound)
-	again, err := tandem.OpenPeerGroup(t.Context(), two.db, testGroup, two.options())
-	check(t, err)
+	again := two.open(t)
 	all, err := again.Members(t.Context())
 	check(t, err)
 	if len(all) != 1 || all[0].ID != made.PeerID() || !made.Founded() {
@@ -212,8 +204,7 @@ func TestAGroupBeginsEmpty(t *testing.T) {
 	check(t, tandem.LeaveBehind(t.Context(), one.db, testGroup, r, foreign.Identity().Certificates()))
 	one.found(t, testGroup)
 	check(t, tandem.LeaveBehind(t.Context(), one.db, testGroup, r, nil)) // a process of the time before
-	g, err := tandem.OpenPeerGroup(t.Context(), one.db, testGroup, one.options())
-	check(t, err)
+	g := one.open(t)
 	all, err := g.Members(t.Context())
 	check(t, err)
 	if len(all) != 1 || len(g.Records()) > 0 {
@@ -235,16 +226,13 @@ func TestAWeakerRecordTakesNoPlace(t *testing.T) {
 	}
 	strong, weak := record(time.Time{}, now), record(now.Add(-time.Hour), now)
 	m1 := one.run(t, g1)
-	g2, err := two.join(t.Context(), invite(t, g1, tandem.InvitationOptions{}).Code(), m1.Addresses()[0])
-	check(t, err)
-	late, err := tandem.OpenPeerGroup(t.Context(), two.db, testGroup, two.options())
-	check(t, err)
+	g2 := two.enter(t, g1, m1.Addresses()[0])
+	late := two.open(t)
 	check(t, g2.Hear(t.Context(), strong))
 	check(t, late.Hear(t.Context(), weak))
 	kept := func(what string) {
 		t.Helper()
-		g, err := tandem.OpenPeerGroup(t.Context(), two.db, testGroup, two.options())
-		check(t, err)
+		g := two.open(t)
 		if all := g.Records(); len(all) != 1 || !slices.Equal(all[0], strong) {
 			t.Errorf("%s: %d records are kept, the first one %s", what, len(all), all)
 		}
@@ -252,8 +240,7 @@ func TestAWeakerRecordTakesNoPlace(t *testing.T) {
 	kept("another process writes")
 	check(t, g1.Hear(t.Context(), weak))
 	check(t, g2.Rename(t.Context(), "till 2"))
-	joined, err := two.join(t.Context(), invite(t, g1, tandem.InvitationOptions{}).Code(), m1.Addresses()[0])
-	check(t, err)
+	joined := two.enter(t, g1, m1.Addresses()[0])
 	kept("the device joins again")
 	if joined.DeviceName() != "till 2" {
 		t.Errorf("who joins again is called %q, want as it was renamed", joined.DeviceName())
@@ -276,8 +263,7 @@ func TestTheInvitedNameStays(t *testing.T) {
 	one, two := newJoiner(t, "one"), newJoiner(t, "two")
 	g1 := one.found(t, testGroup)
 	m1 := one.run(t, g1)
-	g2, err := two.join(t.Context(), invite(t, g1, tandem.InvitationOptions{}).Code(), m1.Addresses()[0])
-	check(t, err)
+	g2 := two.enter(t, g1, m1.Addresses()[0])
 	check(t, g2.Rename(t.Context(), "one"))
 	two.name = "" // it says what it was renamed to
 	two.run(t, g2, m1.Addresses()[0])
