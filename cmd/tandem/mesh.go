@@ -15,10 +15,12 @@ import (
 // meshFlags are the flags of tandem mesh.
 type meshFlags struct {
 	memberFlags
-	group    string
-	identity string
-	ca       string
-	anyGroup bool
+	group      string
+	identity   string
+	ca         string
+	anyGroup   bool
+	every      time.Duration
+	everyLeast time.Duration
 }
 
 // memberFlags are the flags of all commands that run a member.
@@ -31,8 +33,6 @@ type memberFlags struct {
 	noDiscovery    bool
 	maxLinks       int
 	maxRate        int // kB per second
-	every          time.Duration
-	everyLeast     time.Duration
 	asJSON         bool
 }
 

@@ -18,7 +18,7 @@ const (
 )
 
 // checkEvery checks --every.
-func (f *memberFlags) checkEvery() error {
+func (f *meshFlags) checkEvery() error {
 	if f.every == 0 || f.every >= f.everyLeast {
 		return nil
 	}
@@ -29,7 +29,7 @@ func (f *memberFlags) checkEvery() error {
 }
 
 // hooks are those of a member that runs as the flags say.
-func (f *memberFlags) hooks(a *app) memberHooks {
+func (f *meshFlags) hooks(a *app) memberHooks {
 	if f.every == 0 {
 		return memberHooks{}
 	}
