@@ -108,11 +108,14 @@ type RemoveOptions struct {
 }
 
 // Remove removes a member for good. With an inviter go those whom it has invited, and whose certificates
-// it has renewed, however often others have renewed them since; see [RemoveOptions]. Running members cut all of them off within
-// seconds of hearing of it, and each tells its neighbours. What a removed device has, it keeps. The group's key removes every
-// member, and its key is never admitted again. Another inviter removes those whom it has invited itself, otherwise
-// Remove fails with [ErrForbidden]; such a one is out until another inviter invites the same key anew. The member itself
-// cannot be removed here: see [PeerGroup.Leave].
+// it has renewed, however often others have renewed them since; see [RemoveOptions]. Running members cut
+// all of them off within seconds of hearing of it, and each tells its neighbours. What a removed device
+// has, it keeps.
+//
+// The group's key removes every member: the key of that member is never admitted again. Another inviter
+// removes those whom it has invited itself, otherwise Remove fails with [ErrForbidden]; a member that it
+// has removed is out until another inviter invites the same key anew. This member itself cannot be
+// removed here: see [PeerGroup.Leave].
 func (g *PeerGroup) Remove(ctx context.Context, peer PeerID, o RemoveOptions) error {
 	if peer == g.PeerID() {
 		return fault.Invalid.In("remove member", peer.String()).Says("that is this device itself").Try("leave the group instead")
@@ -204,10 +207,11 @@ func (g *PeerGroup) Rename(ctx context.Context, name string) error {
 	return g.reread(ctx)
 }
 
-// Leave ends this database's membership: its key is deleted. A [MultipeerReplicator] that still runs, in
-// this process or another one, loses its neighbours within seconds, and says so as if it were removed; stop it first. The
-// documents stay. The device that made the group deletes the group's key with it: nobody can be
-// invited or removed any more, unless others may invite; back the key up before, or do not leave.
+// Leave ends this database's membership: its key is deleted. Stop a [MultipeerReplicator] of the group
+// first. One that still runs, in this process or another one, loses its neighbours within seconds, and
+// says so as if it were removed. The documents stay. The device that made the group deletes the group's
+// key with it: nobody can be invited or removed any more, unless others may invite. Back that key up
+// before, or do not leave.
 func (g *PeerGroup) Leave(ctx context.Context) error {
 	err := g.write(ctx, func(tx *store.Tx) error {
 		row, err := readJSON[groupRow](tx, groupSpace, g.name)

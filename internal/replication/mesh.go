@@ -26,7 +26,7 @@ type Mesh struct {
 	Handle func(req *blip.Request) bool
 }
 
-// leaveOut tells of collections that a session leaves out.
+// leaveOut tells the member which collections a session does not sync, since one of the two lacks them.
 func (m *Mesh) leaveOut(collections []string) {
 	if m != nil && m.Unshared != nil {
 		m.Unshared(collections)

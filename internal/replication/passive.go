@@ -105,7 +105,7 @@ func (h *host) getCollections(req *blip.Request) error {
 	return nil
 }
 
-// leaveOut tells the mesh which collections only one of the two shares.
+// leaveOut tells the member which collections it, or the active peer, shares alone.
 func (h *host) leaveOut(wanted []string) {
 	if h.cfg.Mesh == nil {
 		return

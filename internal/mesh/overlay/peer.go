@@ -144,8 +144,8 @@ func (p *peer) passedOver(now time.Time) bool {
 func (p *peer) linked() bool { return p.link != nil && !p.link.leaving }
 
 // renewAddresses puts together where a peer may be dialled: where it was seen, where it has said that
-// it is, and where others say. Never at an address of this peer. An address
-// of this machine alone counts only if this peer itself has no other.
+// it is, and where others say. An address of this peer itself never counts. A loopback address counts
+// if the peer was seen there, or if this peer has one, too.
 func (o *Overlay) renewAddresses(p *peer) {
 	p.at = cleanAddresses(append(slices.Clone(p.hints), p.said...))
 	if p.record != nil {
