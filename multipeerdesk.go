@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -362,7 +361,7 @@ func (d *joinDesk) grant(tx *store.Tx, id string, joiner *x509.Certificate, name
 	case row.Run != d.id || d.isOver(id, time.Now()) || row.State == InvitationExpired:
 		return &joining.Grant{Ended: joining.Expired}, nil
 	case again:
-		member, err := readJSON[memberRow](tx, memberSpace+d.g.name, hex.EncodeToString(spki[:]))
+		member, err := readJSON[memberRow](tx, memberSpace+d.g.name, hexOf(spki))
 		if err != nil || member == nil {
 			return &joining.Grant{Ended: joining.Expired}, err
 		}

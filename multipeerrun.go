@@ -204,12 +204,7 @@ func (run *meshRun) end() {
 	run.remember()
 }
 
-func (run *meshRun) notify() {
-	select {
-	case run.changed <- struct{}{}:
-	default:
-	}
-}
+func (run *meshRun) notify() { signalTo(run.changed) }
 
 // addresses returns where others reach this member, looked up now and then.
 func (run *meshRun) addresses() []string {

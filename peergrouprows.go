@@ -8,7 +8,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -256,8 +255,7 @@ func (g *PeerGroup) writeMember(tx *store.Tx, row memberRow) error {
 	if err != nil {
 		return err
 	}
-	id := group.KeyOf(leaf)
-	key := hex.EncodeToString(id[:])
+	key := hexOf(PeerIDOf(leaf))
 	old, err := readJSON[memberRow](tx, memberSpace+g.name, key)
 	if err != nil {
 		return err
