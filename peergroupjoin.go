@@ -137,7 +137,9 @@ func (j *joinSearch) search(ctx context.Context, addresses []string) (joinFound,
 			})
 			if err != nil {
 				j.trouble(ctx, "the local network", err)
-				j.end(ctx, len(addresses) == 0, fmt.Errorf("look for the inviter: %w", err))
+				if len(addresses) == 0 {
+					j.end(joinFound{err: fmt.Errorf("look for the inviter: %w", err)})
+				}
 			}
 		})
 	}
@@ -201,9 +203,9 @@ func (j *joinSearch) ask(ctx context.Context, address string) (refused bool) {
 		j.trouble(ctx, address, err)
 		return errors.As(err, &alert)
 	case grant.Ended == "":
-		j.end(ctx, true, nil, joinFound{grant: grant, address: address})
+		j.end(joinFound{grant: grant, address: address})
 	case grant.Ended.IsFinal():
-		j.end(ctx, true, grant.Ended.Err())
+		j.end(joinFound{err: grant.Ended.Err()})
 	default:
 		j.trouble(ctx, address, grant.Ended.Err())
 	}
@@ -217,19 +219,11 @@ func (j *joinSearch) trouble(ctx context.Context, address string, err error) {
 	}
 }
 
-// end ends the search, if it may.
-func (j *joinSearch) end(ctx context.Context, may bool, err error, found ...joinFound) {
-	if !may {
-		return
-	}
-	f := joinFound{err: err}
-	if len(found) > 0 {
-		f = found[0]
-	}
+// end ends the search, unless it has ended.
+func (j *joinSearch) end(found joinFound) {
 	select {
-	case j.found <- f:
-	case <-ctx.Done():
-	default: // another one has ended it
+	case j.found <- found:
+	default:
 	}
 }
 
@@ -256,7 +250,7 @@ func (j *joinSearch) refused(ctx context.Context, byHand bool) {
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
-			j.end(ctx, true, joining.Refused.Err())
+			j.end(joinFound{err: joining.Refused.Err()})
 		}
 	})
 }
