@@ -63,12 +63,14 @@ type pair struct {
 	remotes [2]store.Remote
 }
 
-// newPair opens both databases, which are checked and closed when rt ends.
-func newPair(t *testing.T, rt interface {
+// cleaning is a test of Go or of rapid.
+type cleaning interface {
 	rapid.TB
-	Cleanup(func())
-},
-) *pair {
+	Cleanup(f func())
+}
+
+// newPair opens both databases, which are checked and closed when rt ends.
+func newPair(t *testing.T, rt cleaning) *pair {
 	clock := time.UnixMilli(1_700_000_000_000)
 	o := store.Options{Versioning: store.RevTrees, Now: func() time.Time { return clock }}
 	folder, err := store.Open(background, filepath.Join(t.TempDir(), "a.tandem"), o)
