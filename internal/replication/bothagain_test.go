@@ -3,10 +3,13 @@ package replication_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/replication"
+	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/revision/both"
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/testsize"
 )
@@ -59,4 +62,35 @@ func TestARefusedClientHearsOfOurRevisionAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A client subscribes to the changes until now, and then proposes an older name of a document. Our revision gets a
+// later name by that, which moves it behind these changes: the client hears of it in this session all the same.
+func TestADocumentThatAProposalRenamesIsAnnounced(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
+		ours := newPeerInBubble(t, store.Both)
+		const first, second revision.ID = "0d234ccf00000000@AbCdEf0123456789+/abcA", "0d234ccf10000000@AbCdEf0123456789+/abcA"
+		ours.receive(revision.Rev{ID: second}, `{"n":2}`)
+		older, later := both.Embed(1, first), both.Embed(2, second)
+		told := make(chan string, 9)
+		cfg := replication.Passive{
+			Common:      replication.Common{DB: ours.db, Protocol: replication.CBMobile3, ReplyTimeout: patience, Log: testLog(t)},
+			Collections: []*store.Collection{ours.coll},
+		}
+		s := meet(t, func(pipe blip.Pipe) *replication.Session { return replication.NewPassive(pipe, cfg) }, func(r *blip.Request) {
+			if r.Profile() == "changes" {
+				told <- string(r.Body)
+			}
+			if !r.NoReply {
+				r.Reply(&blip.Message{Body: []byte("[]")})
+			}
+		})
+		s.mustAsk("[{}]", "getCollections", "", oneCollection)
+		s.mustAsk("", "subChanges", "collection=0 versioning=rev-trees", "")
+		synctest.Wait() // until it has come to the document
+		s.mustAsk("[304]", "proposeChanges", "collection=0", `[["doc","`+string(older)+`","",9]]`)
+		if got := <-told; !strings.Contains(got, string(later)) {
+			t.Errorf("the client hears of %s, want %s", got, later)
+		}
+	})
 }

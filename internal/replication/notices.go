@@ -41,9 +41,17 @@ func (p *pusher) peerHas(n news) { p.notice(func() { p.box.PeerHas(n.ID, n.ours,
 // remind announces our revision of a document once more. A one-shot push goes on to the last change: that may be
 // the document's.
 func (p *pusher) remind(id string) {
+	p.notice(func() { p.box.Remind(id) })
+	p.goOn()
+}
+
+// goOn lets a one-shot push go on to the last change.
+func (p *pusher) goOn() {
 	p.post(p.inbox, func() error {
-		p.box.Remind(id)
-		_, err := p.extend(p.c.s.work)
+		more, err := p.extend(p.c.s.work)
+		if more {
+			p.box.Refeed() // in this job: the push must not end before
+		}
 		return err
 	})
 }

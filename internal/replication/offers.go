@@ -42,8 +42,11 @@ func (p *puller) answerChanges(ctx context.Context, req *blip.Request) error {
 	for _, c := range d.unreadable {
 		p.side.unreadable(c)
 	}
-	if err := perform(ctx, p.c, d.effects); err != nil {
-		return err
+	if len(d.effects) > 0 {
+		if err := perform(ctx, p.c, d.effects); err != nil {
+			return err
+		}
+		p.push.goOn()
 	}
 	if err := p.noteUnsent(ctx, d.known, d.lost); err != nil {
 		return err

@@ -204,6 +204,7 @@ func (h *host) subChanges(x *exchange, req *blip.Request) error {
 		batch:        wanted.Batch,
 		replacements: wanted.Replacements,
 		awaitFirst:   func(ctx context.Context) { x.pull.awaitFirst(ctx, until) },
+		proposing:    x.pull.isAnswering,
 	})
 	x.push.set(push)
 	req.Reply(&blip.Message{})

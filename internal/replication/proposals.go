@@ -40,6 +40,7 @@ func (p *puller) answerProposals(ctx context.Context, req *blip.Request) error {
 		if err := perform(ctx, p.c, v.effects); err != nil {
 			return err
 		}
+		p.push.goOn()
 		if v.renewed() {
 			if v, err = p.judgeAll(ctx, ids, proposals, tellRev); err != nil { // the answers name the new versions
 				return err

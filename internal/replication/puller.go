@@ -114,6 +114,13 @@ func (p *puller) run(ctx context.Context) error {
 	}
 }
 
+// isAnswering reports whether an announcement waits for its answer.
+func (p *puller) isAnswering() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.queued > 0
+}
+
 func (p *puller) answer(ctx context.Context, req *blip.Request) error {
 	if err := p.side.mayAnnounce(req.Profile()); err != nil {
 		return err

@@ -269,6 +269,7 @@ func (p *pusher) publishCounts() {
 // read reads the heads of items and the next changes of the feed. It calls the filter outside of
 // any transaction, because the filter may be slow and may read.
 func (p *pusher) read(ctx context.Context, items []*outbox.Item, limit int) error {
+	answering := p.opts.proposing != nil && p.opts.proposing() // before the read: its answer may move documents
 	page, err := p.feed.read(ctx, items, limit, p.reach())
 	if err != nil {
 		return err
@@ -281,7 +282,7 @@ func (p *pusher) read(ctx context.Context, items []*outbox.Item, limit int) erro
 			p.box.Looked(it, nil, nil)
 		}
 	}
-	p.holdBack(&page)
+	p.holdBack(&page, answering)
 	p.haveRead(page)
 	for i := range page.changes {
 		doc := &page.changes[i]
@@ -293,23 +294,32 @@ func (p *pusher) read(ctx context.Context, items []*outbox.Item, limit int) erro
 	return p.sayNothing()
 }
 
-// holdBack ends a page before the first document that the client may know under another name. It does so until
-// the client has pushed; the rest of the feed follows then.
-func (p *pusher) holdBack(page *page) {
+// holdBack ends a page before the first document that the client may know under another name, or at its end if the
+// client's proposals are being answered. It does so until the client has pushed; the rest of the feed follows then,
+// with the documents that have other names since.
+func (p *pusher) holdBack(page *page, answering bool) {
 	if p.opts.awaitFirst == nil || !p.c.s.pushesFirst() {
 		return
 	}
 	for i := range page.changes {
 		head := p.feed.head(&page.changes[i])
-		if head.Names == nil || !head.Names.MayHaveAlias() {
-			continue
+		if head.Names != nil && head.Names.MayHaveAlias() {
+			p.feed.stepBack(page, i)
+			p.pause()
+			return
 		}
-		p.feed.stepBack(page, i)
-		p.box.Pause(true)
-		p.afterFirst(func() { p.box.Pause(false) })
-		p.opts.awaitFirst = nil
-		return
 	}
+	if page.exhausted && answering {
+		page.exhausted = false
+		p.pause()
+	}
+}
+
+// pause leaves the rest of the feed unread until the client has pushed.
+func (p *pusher) pause() {
+	p.box.Pause(true)
+	p.afterFirst(func() { p.box.Pause(false) })
+	p.opts.awaitFirst = nil
 }
 
 // afterFirst calls do, among the events of the push, when the client has pushed.

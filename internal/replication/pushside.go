@@ -64,6 +64,9 @@ type pushOptions struct {
 	// no document has to wait.
 	awaitFirst func(ctx context.Context)
 
+	// proposing reports whether a client waits for the answer to its proposals. It is nil on the active side.
+	proposing func() bool
+
 	// saysNothing makes the push tell a peer, once, that it has nothing to propose: the peer may wait for that.
 	saysNothing bool
 }

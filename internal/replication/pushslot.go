@@ -62,6 +62,9 @@ func (s *pushSlot) remind(id string) {
 	s.tell(func(push *pusher) { push.remind(id) })
 }
 
+// goOn lets a one-shot push go on to the last change: the answers to the peer have moved documents there.
+func (s *pushSlot) goOn() { s.tell((*pusher).goOn) }
+
 // remoteMoved says that the pull has learnt the peer's revision of a document.
 func (s *pushSlot) remoteMoved(id string) {
 	s.tell(func(push *pusher) { push.remoteMoved(id) })
