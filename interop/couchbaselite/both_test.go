@@ -1,177 +1,242 @@
 package couchbaselite
 
 import (
-	"encoding/json"
+	"encoding/base64"
 	"fmt"
-	"reflect"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/testsize"
 )
 
-// TestAReleasedAppAndTheFourthGenerationShareOneListener has an app with a released Couchbase Lite 3, and a
-// database of version vectors, which speaks the protocol of Couchbase Lite 4, sync with one database over one
-// listener. They create, edit, delete and create anew in turn, and edit the same.
-func TestAReleasedAppAndTheFourthGenerationShareOneListener(t *testing.T) {
+// eachNetwork runs a story with each released library.
+func eachNetwork(t *testing.T, tell func(n *network)) {
+	t.Helper()
 	for _, version := range versions(t) {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			f := newFleet(t, version)
-			f.inTurn()
-			f.conflicts()
-			f.blobs()
-			if got := fmt.Sprint(f.peer.db.MetGenerations()); got != "[3 4]" {
-				t.Errorf("has met the generations %s, want both", got)
-			}
+			tell(newNetwork(t, version))
 		})
 	}
 }
 
-// fleet is a story with an app of each generation.
-type fleet struct {
-	*story
-	fourth *tandem.Database
-	docs   *tandem.Collection
+// TestBothGenerationsShareOneListener has an app of each generation create, edit, delete and create anew
+// in turn with the bridge, and exchange blobs. Each edit is one revision, and none is in conflict.
+func TestBothGenerationsShareOneListener(t *testing.T) {
+	eachNetwork(t, func(n *network) {
+		bridge, own := n.addBridge(library)
+		third, fourth := n.addThird(), n.addOurs(tandem.VersionVectors)
+		n.link(third, bridge)
+		n.link(fourth, bridge)
+		n.inTurn([]device{third, own, fourth}, 7)
+		n.blobs(third, own, fourth)
+		if got := fmt.Sprint(bridge.db.MetGenerations()); got != "[3 4]" {
+			n.Errorf("has met the generations %s, want both", got)
+		}
+	})
 }
 
-func newFleet(t *testing.T, version string) *fleet {
-	t.Helper()
-	f := &fleet{story: &story{TB: t, version: version, app: startApp(t, version, t.TempDir()), db: "fleet"}}
-	f.peer = newPeer(t, library, false, tandem.BothGenerations)
-	f.peer.listen(t)
-	check(t, f.app.do("open", args{"db": f.db}, nil))
-	t.Cleanup(func() { check(t, f.app.do("close", args{"db": f.db}, nil)) })
-	var err error
-	f.fourth, err = tandem.Open(t.Context(), t.TempDir()+"/fourth", tandem.Options{Versioning: tandem.VersionVectors})
-	check(t, err)
-	t.Cleanup(func() { check(t, f.fourth.Close()) })
-	f.docs, err = f.fourth.DefaultCollection(t.Context())
-	check(t, err)
-	return f
-}
-
-// syncFourth syncs the database of the fourth generation once, and returns how many documents moved. What is
-// refused for a conflict is settled by the pull.
-func (f *fleet) syncFourth() (moved int) {
-	f.Helper()
-	endpoint, err := tandem.NewURLEndpoint(f.peer.url())
-	check(f, err)
-	cfg := tandem.ReplicatorConfiguration{Endpoint: endpoint}
-	cfg.AddCollection(f.docs)
-	r, err := tandem.NewReplicator(cfg)
-	check(f, err)
-	defer r.Close()
-	r.AddDocumentReplicationListener(func(e tandem.DocumentReplication) { moved += len(e.Documents) })
-	check(f, r.Start())
-	if err := r.Wait(f.Context()); err != nil {
-		f.Logf("the fourth generation: %v", err)
+// inTurn has each device make a document, which the others then edit, delete and make anew.
+func (n *network) inTurn(devices []device, edits int) {
+	n.Helper()
+	for i, d := range devices {
+		d.put(fmt.Sprint("turn", i), `{"round":0}`)
 	}
-	return moved
-}
-
-// documentsOfFourth gives the documents of the fourth generation by ID.
-func (f *fleet) documentsOfFourth() map[string]any {
-	f.Helper()
-	all := map[string]string{}
-	for d, err := range f.docs.All(f.Context()) {
-		check(f, err)
-		all[d.ID()] = string(d.Body())
-	}
-	return decoded(f, all)
-}
-
-// meet syncs all until nobody has news, and checks that one more round moves nothing.
-func (f *fleet) meet() {
-	f.Helper()
-	for range 3 {
-		f.trySync(nil)
-		f.syncFourth()
-	}
-	if r := f.sync(nil); len(r.Documents) > 0 {
-		f.Errorf("one more sync of the app moved %v, want nothing", r.Documents)
-	}
-	if n := f.syncFourth(); n > 0 {
-		f.Errorf("one more sync of the fourth generation moved %d documents, want none", n)
-	}
-	f.equal()
-	theirs := f.documentsOfFourth()
-	if ours := f.tandemDocuments(); !reflect.DeepEqual(theirs, ours) {
-		f.Errorf("the fourth generation has %v, Tandem %v", theirs, ours)
-	}
-	f.sound()
-}
-
-// inTurn has each side make a document, which the others then edit, delete and make anew.
-func (f *fleet) inTurn() {
-	sides := []struct {
-		put func(id, body string)
-		del func(id string)
-	}{
-		{f.put, f.del},
-		{f.save, f.remove},
-		{
-			func(id, body string) { check(f, f.docs.Put(f.Context(), id, json.RawMessage(body))) },
-			func(id string) {
-				d, err := f.docs.Document(f.Context(), id)
-				check(f, err)
-				check(f, f.docs.Delete(f.Context(), d))
-			},
-		},
-	}
-	for i, side := range sides {
-		side.put(fmt.Sprintf("turn%d", i), `{"round":0}`)
-	}
-	f.meet()
-	for round := 1; round < 7; round++ {
-		for i := range sides {
-			side, id := sides[(i+round)%3], fmt.Sprintf("turn%d", i)
+	n.noConflict(n.rest(nil))
+	for round := 1; round < edits; round++ {
+		for i := range devices {
+			d, id := devices[(i+round)%len(devices)], fmt.Sprint("turn", i)
 			if round%4 == 3 {
-				side.del(id)
+				d.del(id)
 			} else {
-				side.put(id, fmt.Sprintf(`{"round":%d}`, round))
+				d.put(id, fmt.Sprintf(`{"round":%d}`, round))
 			}
 		}
-		f.meet()
+		n.noConflict(n.rest(nil))
 	}
-	for i := range sides { // one revision for each edit
-		d, err := f.peer.docs.Document(f.Context(), fmt.Sprintf("turn%d", i))
-		check(f, err)
-		if !strings.HasPrefix(d.TreeRevisionID(), "7-") {
-			f.Errorf("turn%d: after 7 edits its tree revision is %s, want generation 7", i, d.TreeRevisionID())
+	for i := range devices {
+		n.wantTree(fmt.Sprint("turn", i), edits)
+	}
+}
+
+// blobs has blobs go from and to each device.
+func (n *network) blobs(app *third, own, fourth *ours) {
+	n.Helper()
+	const content = "from the app"
+	app.put("of the app", `{}`)
+	check(n, app.app.do("blob put", args{
+		"db": app.db, "id": "of the app", "property": "file", "type": "text/plain",
+		"content": base64.StdEncoding.EncodeToString([]byte(content)),
+	}, nil))
+	for _, d := range []*ours{own, fourth} {
+		check(n, d.docs.Put(n.Context(), "of "+d.name, map[string]any{"file": tandem.NewBlob("text/plain", []byte("from "+d.name))}))
+	}
+	n.rest(nil)
+	for _, d := range []*ours{own, fourth} {
+		doc, err := d.docs.Document(n.Context(), "of the app")
+		check(n, err)
+		if got, err := doc.Blob("file").Content(); err != nil || string(got) != content {
+			n.Errorf("the app's blob on %v: %q, %v", d, got, err)
+		}
+		var encoded string
+		check(n, app.app.do("blob get", args{"db": app.db, "id": "of " + d.name, "property": "file"}, &encoded))
+		if got, err := base64.StdEncoding.DecodeString(encoded); err != nil || string(got) != "from "+d.name {
+			n.Errorf("the blob of %v in the app: %q, %v", d, got, err)
 		}
 	}
 }
 
-// conflicts has both apps edit or delete the same documents.
-func (f *fleet) conflicts() {
-	for i := range 4 {
-		f.save(fmt.Sprintf("both%d", i), `{"by":"tandem"}`)
-	}
-	f.meet()
-	for i := range 4 {
-		id := fmt.Sprintf("both%d", i)
-		d, err := f.docs.Document(f.Context(), id)
-		check(f, err)
-		if i == 1 {
-			f.del(id)
-		} else {
-			f.put(id, `{"by":"the third"}`)
+// TestFirstSyncsInAnyOrder has an app of each generation use two bridges, which are linked to each other or not. All
+// have documents before, and sync first in random orders.
+func TestFirstSyncsInAnyOrder(t *testing.T) {
+	for _, version := range versions(t) {
+		for seed := range uint64(testsize.Pick(4, 30)) {
+			t.Run(fmt.Sprint(version, " ", seed), func(t *testing.T) {
+				random := rand.New(rand.NewPCG(seed, 0))
+				n := newNetwork(t, version)
+				first, own := n.addBridge(library)
+				second, _ := n.addBridge(library)
+				n.link(n.addThird(), first, second)
+				n.link(n.addOurs(tandem.VersionVectors), first, second)
+				if seed%2 == 0 {
+					n.link(own, second)
+				}
+				for i, d := range n.devices {
+					for edit := range 1 + random.IntN(3) {
+						d.put(fmt.Sprint("early", i), fmt.Sprintf(`{"edit":%d}`, edit))
+					}
+				}
+				random.Shuffle(len(n.links), func(i, j int) { n.links[i], n.links[j] = n.links[j], n.links[i] })
+				n.Logf("the order of links: %v", n.links)
+				if resolved := n.rest(nil); len(resolved) > 0 {
+					n.Errorf("conflicts were resolved in documents of one device each: %v", resolved)
+				}
+				n.inTurn(n.devices, 3)
+			})
 		}
-		if i == 2 {
-			check(f, f.docs.Delete(f.Context(), d))
-		} else {
-			check(f, f.docs.Put(f.Context(), id, json.RawMessage(`{"by":"the fourth"}`)))
-		}
 	}
-	f.meet()
 }
 
-// blobs has blobs go both ways.
-func (f *fleet) blobs() {
-	for name, docs := range map[string]*tandem.Collection{"the fourth": f.docs, "tandem": f.peer.docs} {
-		blob := tandem.NewBlob("text/plain", []byte("from "+name))
-		check(f, docs.Put(f.Context(), "blob of "+name, map[string]any{"file": blob}))
+// TestEveryConflictEndsAlike has two or three devices edit or delete the same documents, with each resolver of the
+// app, and each order of syncs.
+func TestEveryConflictEndsAlike(t *testing.T) {
+	for _, resolver := range []string{"default", "local", "remote", "merge"} {
+		for _, appFirst := range []bool{false, true} {
+			eachNetwork(t, func(n *network) {
+				bridge, own := n.addBridge(library)
+				app, fourth := n.addThird(), n.addOurs(tandem.VersionVectors)
+				c := conflicts{n, map[string]device{"third": app, "own": own, "fourth": fourth}, resolver, nil}
+				c.prepare()
+				n.link(app, bridge)
+				n.link(fourth, bridge)
+				if !appFirst {
+					slices.Reverse(n.links)
+				}
+				n.rest(nil) // of what all share
+				c.makeAll()
+				for id, times := range n.rest(args{"resolver": resolver}) {
+					most := 1
+					if strings.Contains(id, "own: edit") && strings.Count(id, ":") == 3 { // one may resolve what the other two have not synced yet
+						most = 3
+					}
+					if times > most {
+						n.Errorf("resolver %s: %s was resolved %d times", resolver, id, times)
+					}
+				}
+				c.decided(app, appFirst)
+				for _, id := range c.made { // life goes on
+					app.put(id, `{"after":true}`)
+				}
+				if resolved := n.rest(nil); len(resolved) > 0 {
+					n.Errorf("resolver %s: conflicts after the conflicts: %v", resolver, resolved)
+				}
+			})
+		}
 	}
-	f.meet()
+}
+
+// conflicts are documents that several devices change at once. Their IDs tell who does what.
+type conflicts struct {
+	*network
+	by       map[string]device
+	resolver string
+	made     []string
+}
+
+// acts are what a device does to a document that all have.
+func acts(d device, id, who, act string) {
+	switch act {
+	case "edit":
+		d.put(id, fmt.Sprintf(`{"by":%q,%q:1}`, who, who))
+	case "edit thrice":
+		for i := range 3 {
+			d.put(id, fmt.Sprintf(`{"by":%q,%q:%d}`, who, who, i))
+		}
+	case "edit alike":
+		d.put(id, `{"alike":1}`)
+	case "delete":
+		d.del(id)
+	case "delete and create":
+		d.del(id)
+		d.put(id, fmt.Sprintf(`{"anew by":%q}`, who))
+	}
+}
+
+var allActs = []string{"edit", "edit thrice", "edit alike", "delete", "delete and create"}
+
+// each calls do for two devices and their acts, and for the same with the third device's edit.
+func (c *conflicts) each(do func(id string, acting map[string]string)) {
+	pairs := [][2]string{{"third", "fourth"}, {"third", "own"}, {"own", "fourth"}}
+	for i, pair := range pairs {
+		for _, a := range allActs {
+			for _, b := range allActs {
+				id := fmt.Sprintf("%s: %s, %s: %s", pair[0], a, pair[1], b)
+				do(id, map[string]string{pair[0]: a, pair[1]: b})
+				if i == 0 {
+					do(id+", own: edit", map[string]string{pair[0]: a, pair[1]: b, "own": "edit"})
+				}
+			}
+		}
+	}
+}
+
+// prepare gives the app the documents that all share. Every fourth is new on each side instead.
+func (c *conflicts) prepare() {
+	c.each(func(id string, _ map[string]string) {
+		if c.made = append(c.made, id); len(c.made)%4 != 0 {
+			c.by["third"].put(id, `{"before":1}`)
+		}
+	})
+}
+
+func (c *conflicts) makeAll() {
+	i := 0
+	c.each(func(id string, acting map[string]string) {
+		i++
+		for who, act := range acting {
+			if i%4 == 0 {
+				act = "edit"
+			}
+			acts(c.by[who], id, who, act)
+		}
+	})
+}
+
+// decided checks the outcome of what the app alone decides: the app's edit against that of one other device, which has
+// synced before.
+func (c *conflicts) decided(app *third, appFirst bool) {
+	if appFirst {
+		return
+	}
+	docs := app.documents()
+	for _, who := range []string{"fourth", "own"} {
+		id := fmt.Sprintf("third: edit, %s: edit", who)
+		want := map[string]any{"local": "third", "remote": who, "merge": "third"}[c.resolver]
+		if got, _ := docs[id].(map[string]any); want != nil && got["by"] != want {
+			c.Errorf("resolver %s: %s ended as %v, want that of %v", c.resolver, id, got, want)
+		}
+	}
 }

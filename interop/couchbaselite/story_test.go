@@ -31,6 +31,7 @@ type replicated struct {
 	Activity  string
 	Ended     bool
 	Error     *fault
+	Conflicts []string // the documents for which the resolver was called
 	Documents []struct {
 		ID    string
 		Push  bool

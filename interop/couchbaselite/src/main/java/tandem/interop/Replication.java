@@ -2,6 +2,7 @@ package tandem.interop;
 
 import com.couchbase.lite.BasicAuthenticator;
 import com.couchbase.lite.Conflict;
+import com.couchbase.lite.ConflictResolver;
 import com.couchbase.lite.CouchbaseLiteException;
 import com.couchbase.lite.Database;
 import com.couchbase.lite.Document;
@@ -30,6 +31,7 @@ final class Replication {
   private final Replicator replicator;
   private final CountDownLatch stopped = new CountDownLatch(1);
   private final JSONArray documents = new JSONArray();
+  private final JSONArray conflicts = new JSONArray();
   private ReplicatorStatus last;
 
   Replication(Database db, JSONObject c) throws Exception {
@@ -50,7 +52,7 @@ final class Replication {
     replicator.start(c.optBoolean("reset"));
   }
 
-  private static ReplicatorConfiguration configuration(Database db, JSONObject c) throws Exception {
+  private ReplicatorConfiguration configuration(Database db, JSONObject c) throws Exception {
     ReplicatorConfiguration config = new ReplicatorConfiguration(db, new URLEndpoint(new URI(c.getString("url"))));
     config.setType(ReplicatorType.valueOf(c.optString("type", "push_and_pull").toUpperCase(Locale.ROOT)));
     config.setContinuous(c.optBoolean("continuous"));
@@ -73,10 +75,13 @@ final class Replication {
       String kind = c.getString("pullOnly");
       config.setPullFilter((doc, flags) -> flags.contains(DocumentFlag.DELETED) || kind.equals(doc.getString("kind")));
     }
-    if (c.has("resolver")) {
-      String which = c.getString("resolver");
-      config.setConflictResolver(conflict -> resolve(which, conflict));
-    }
+    String resolver = c.optString("resolver", "default");
+    config.setConflictResolver(conflict -> {
+      synchronized (this) {
+        conflicts.put(conflict.getDocumentId());
+      }
+      return resolve(resolver, conflict);
+    });
     return config;
   }
 
@@ -84,6 +89,8 @@ final class Replication {
     Document local = conflict.getLocalDocument();
     Document remote = conflict.getRemoteDocument();
     switch (which) {
+      case "default":
+        return ConflictResolver.DEFAULT.resolve(conflict);
       case "local":
         return local;
       case "remote":
@@ -131,6 +138,7 @@ final class Replication {
     ReplicatorStatus now = last == null ? replicator.getStatus() : last;
     JSONObject status = new JSONObject()
         .put("activity", now.getActivityLevel().toString().toLowerCase(Locale.ROOT))
+        .put("conflicts", new JSONArray(conflicts.toString()))
         .put("documents", new JSONArray(documents.toString()));
     if (now.getError() != null) {
       status.put("error", Errors.describe(now.getError()));
