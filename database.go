@@ -23,6 +23,7 @@ type Database struct {
 	noDeltas     bool         // of the options
 	readOnly     bool         // as above
 	queries      QueryOptions // as above
+	engine       Engine       // as above
 	slowQuery    time.Duration
 	logger       *slog.Logger
 	openResults  atomic.Int32 // of queries, that hold a connection
@@ -80,7 +81,7 @@ func openAt(ctx context.Context, url string, o Options) (*Database, error) {
 func newDatabase(opened *store.DB, o Options) *Database {
 	return &Database{
 		store: opened, noDeltas: o.DisableDeltaSync, readOnly: o.ReadOnly,
-		queries: o.Queries, slowQuery: cmp.Or(o.SlowQuery, defaultSlowQuery), logger: cmp.Or(o.Logger, slog.Default()),
+		queries: o.Queries, engine: o.Engine, slowQuery: cmp.Or(o.SlowQuery, defaultSlowQuery), logger: cmp.Or(o.Logger, slog.Default()),
 		live: live.New[liveResult](), seats: semaphore.NewWeighted(maxViews),
 	}
 }

@@ -26,10 +26,18 @@ func isURL(path string) bool { return strings.Contains(path, "://") }
 
 // openURL opens a database of an engine.
 func openURL(ctx context.Context, url string, o Options) (*store.DB, error) {
-	if o.Engine == nil || !o.Engine.Opens(url) {
-		scheme, _, _ := strings.Cut(url, "://")
-		return nil, fault.Unsupported.In("open database", "").Says("nothing here opens databases at %.20s:// URLs", scheme).
-			Try("set Options.Engine to hub.PostgreSQL(), of package github.com/tandemdb/tandem/hub, for postgres://")
+	if err := mayOpen(o.Engine, url); err != nil {
+		return nil, err
 	}
 	return store.OpenHub(ctx, o.Engine, url, o.forStore())
+}
+
+// mayOpen fails for a URL that is none of e.
+func mayOpen(e Engine, url string) error {
+	if e != nil && e.Opens(url) {
+		return nil
+	}
+	scheme, _, _ := strings.Cut(url, "://")
+	return fault.Unsupported.In("open database", "").Says("nothing here opens databases at %.20s:// URLs", scheme).
+		Try("set Options.Engine to hub.PostgreSQL(), of package github.com/tandemdb/tandem/hub, for postgres://")
 }

@@ -28,7 +28,18 @@ func (db *Database) Compact(ctx context.Context) error {
 // fails with [ErrInvalid] if something is there already. The copy has a UUID of its own, and
 // syncs on from where the database was with each peer. Other goroutines and processes may use the
 // database meanwhile.
+//
+// With Options.Engine, path may also be a URL, where there must be no database. A copy to or from a URL moves: it keeps the
+// UUID, and its edits are signed by another name nevertheless. It leaves out what belongs to the device: indexes for
+// queries, cookies, known servers and memberships in peer groups. If a copy to a URL fails, or its process ends, what
+// was written cannot be opened, and copying again begins anew.
 func (db *Database) Copy(ctx context.Context, path string) error {
+	if isURL(path) {
+		if err := mayOpen(db.engine, path); err != nil {
+			return err
+		}
+		return db.store.CopyToHub(ctx, db.engine, path)
+	}
 	folder, err := folderOf(path)
 	if err != nil {
 		return err

@@ -50,8 +50,8 @@ type Options struct {
 	// whole documents, whatever their own settings.
 	DisableDeltaSync bool
 
-	// Engine opens databases at URLs, such as postgres://…; nil means that databases are folders alone. See
-	// package hub.
+	// Engine opens databases at URLs, such as postgres://…, and [Database.Copy] copies to them; nil means that databases
+	// are folders alone. See package hub.
 	Engine Engine
 
 	// EncryptionKey opens an encrypted database, and encrypts a new one. Nil means no
@@ -95,5 +95,9 @@ func (o Options) forStore() store.Options {
 		Logger:     o.Logger,
 
 		VectorCache: o.VectorCache,
+		OwnSpaces:   ownSpaces,
 	}
 }
+
+// ownSpaces are the beginnings of the names of small values that belong to a device or a node.
+var ownSpaces = []string{cookieSpace, knownServerSpace, meshSpaces}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -18,11 +19,21 @@ func newCopy(a *app) *cobra.Command {
 		Long: "copy writes a snapshot of DB, with the content of its blobs, to the new database NEW. Others\n" +
 			"may use DB meanwhile. The copy of an encrypted database has the same key.\n\n" +
 			"The copy is an independent database: it has another UUID, which marks its edits. It continues\n" +
-			"to sync from the point where DB was with each peer.",
-		Example: "  tandem copy notes backup/notes-2026-11-29",
-		Args:    cobra.ExactArgs(2),
+			"to sync from the point where DB was with each peer.\n\n" +
+			"DB and NEW may be URLs of PostgreSQL. Such a copy moves the database: it has the UUID of DB, so that\n" +
+			"clients go on there from the point that they had reached. Indexes for queries, encryption,\n" +
+			"cookies, known servers and memberships in groups stay behind.",
+		Example: "  tandem copy notes backup/notes-2026-11-29\n" +
+			"  tandem copy notes postgres://tandem@db.example/notes\n" +
+			"  tandem copy postgres://tandem@db.example/notes backup/notes",
+		Args: cobra.ExactArgs(2),
 		RunE: a.do(func(ctx context.Context, args []string) error {
-			return a.with(ctx, args[0], func(db *tandem.Database) error { return a.copy(ctx, db, args[1]) })
+			return a.with(ctx, args[0], func(db *tandem.Database) error {
+				if isURL(args[0]) || isURL(args[1]) {
+					return a.move(ctx, db, args[1])
+				}
+				return a.copy(ctx, db, args[1])
+			})
 		}),
 	}
 }
@@ -38,6 +49,42 @@ func (a *app) copy(ctx context.Context, db *tandem.Database, path string) error 
 		a.note("created database %s", folderOf(path))
 	}
 	return err
+}
+
+// move copies from or to a URL.
+func (a *app) move(ctx context.Context, db *tandem.Database, to string) error {
+	a.warnOfPassword(to)
+	if isURL(to) && db.IsEncrypted() {
+		a.note("warning: the copy is encrypted only if the database server encrypts its disks")
+	}
+	err := a.withBar("copy", ofDocuments, func(show func(done, total uint64)) error {
+		return db.Copy(tandem.ContextWithProgress(ctx, show), to)
+	})
+	if err != nil {
+		return err
+	}
+	if isURL(to) {
+		a.note("created database %s", withoutPassword(to))
+	} else {
+		a.note("created database %s", folderOf(to))
+	}
+	return nil
+}
+
+// withoutPassword returns the URL of a database as people may see it.
+func withoutPassword(path string) string {
+	u, err := url.Parse(path)
+	if err != nil {
+		return "there"
+	}
+	if u.User != nil {
+		u.User = url.User(u.User.Username())
+	}
+	query := u.Query()
+	query.Del("password")
+	query.Del("sslpassword")
+	u.RawQuery = query.Encode()
+	return u.String()
 }
 
 // folderOf returns the folder of the database that the user calls path.

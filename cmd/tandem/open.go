@@ -32,9 +32,7 @@ func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do
 	if a.verbose == 0 {
 		o.SlowQuery = -1
 	}
-	if showsPassword(path) {
-		a.note("warning: other users of this machine can read the password in the URL; PGPASSWORD or a passfile hide it")
-	}
+	a.warnOfPassword(path)
 	existed, tellCreated := tandem.Exists(path) || isURL(path), func() {}
 	db, err := tandem.Open(ctx, path, o)
 	if errors.Is(err, tandem.ErrNotADatabase) && key == nil && tandem.IsEncrypted(path) {
@@ -56,6 +54,12 @@ func (a *app) withOptions(ctx context.Context, path string, o tandem.Options, do
 	}
 	tellCreated()
 	return errors.Join(err, db.Close())
+}
+
+func (a *app) warnOfPassword(path string) {
+	if showsPassword(path) {
+		a.note("warning: other users of this machine can read the password in the URL; PGPASSWORD or a passfile hide it")
+	}
 }
 
 // isURL reports whether a database is named by a URL.

@@ -20,19 +20,15 @@ const copyAttempts = 3
 // (fault.Invalid). The copy is an independent database with UUIDs of its own. It keeps the
 // checkpoints, so that its replications continue where the original's were. Others may use the
 // database meanwhile.
+//
+// The copy of a database in an engine keeps the public UUID; [DB.CopyToHub] says what it leaves out.
 func (db *DB) Copy(ctx context.Context, toPath string) error {
 	const op = "copy database"
-	if err := db.onlyInFolders(op, "back it up with pg_dump, or sync a new database in a folder from it"); err != nil {
+	unuse, err := db.use(ctx, op)
+	if err != nil {
 		return err
 	}
-	if err := db.enter(op); err != nil {
-		return err
-	}
-	defer db.leave()
-	if err := db.access.use(ctx); err != nil {
-		return err
-	}
-	defer db.access.unuse()
+	defer unuse()
 	if _, err := os.Lstat(toPath); err == nil {
 		return fault.Invalid.In(op, toPath).Says("there is something here already")
 	}
@@ -41,7 +37,11 @@ func (db *DB) Copy(ctx context.Context, toPath string) error {
 		return fileFault(err, op, toPath)
 	}
 	defer os.RemoveAll(part) //nolint:errcheck // gone already if all went well
-	if err := db.copyTo(ctx, part, toPath); err != nil {
+	write := db.copyTo
+	if db.hub != nil {
+		write = db.copyFromHub
+	}
+	if err := write(ctx, part, toPath); err != nil {
 		return interrupted(ctx, sqlFault(err, op, toPath))
 	}
 	if err := (files{}).syncFolder(part); err != nil {
@@ -51,6 +51,24 @@ func (db *DB) Copy(ctx context.Context, toPath string) error {
 		return fileFault(err, op, toPath)
 	}
 	return fileFault(files{}.syncFolder(filepath.Dir(toPath)), op, toPath)
+}
+
+// use keeps the database from being closed, and its encryption from being changed, until unuse is called.
+func (db *DB) use(ctx context.Context, op string) (unuse func(), err error) {
+	if err := db.enter(op); err != nil {
+		return nil, err
+	}
+	if db.hub != nil {
+		return db.leave, nil
+	}
+	if err := db.access.use(ctx); err != nil {
+		db.leave()
+		return nil, err
+	}
+	return func() {
+		db.access.unuse()
+		db.leave()
+	}, nil
 }
 
 // copyTo writes the copy into the folder path, which is renamed to toPath later.

@@ -61,16 +61,33 @@ func OpenHub(ctx context.Context, engine row.Engine, url string, o Options) (*DB
 			Try("leave the key out, and encrypt the disks of the database server")
 	}
 	o = o.withDefaults()
+	return openHub(ctx, engine, url, o, nil)
+}
+
+func openHub(ctx context.Context, engine row.Engine, url string, o Options, copyOf *[16]byte) (*DB, error) {
 	if o.Versioning == Both {
 		return nil, notInHub()
 	}
 	rows, err := engine.Open(ctx, url, row.Options{
-		Versioning: string(o.Versioning), MustExist: o.MustExist, ReadOnly: o.ReadOnly, Logger: o.Logger,
+		Versioning: string(o.Versioning), MustExist: o.MustExist, ReadOnly: o.ReadOnly, Logger: o.Logger, CopyOf: copyOf,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return startHub(rows, o), nil
+	db := startHub(rows, o)
+	if err := db.readPrevious(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// readPrevious reads which databases this one was copied from.
+func (db *DB) readPrevious(ctx context.Context) error {
+	return db.View(ctx, func(tx *Tx) error {
+		text, err := tx.Info(hubPrevious, hubPrevious)
+		db.meta.previous = previousIn(text)
+		return err
+	})
 }
 
 func startHub(rows row.Database, o Options) *DB {

@@ -432,7 +432,6 @@ func TestWhatOnlyFoldersCanDoSaysSo(t *testing.T) {
 	dbs, _ := nodes(t, 1, store.Options{})
 	db, c := dbs[0], defaults(t, dbs[0])
 	for name, err := range map[string]error{
-		"copy":       db.Copy(background, t.TempDir()+"/copy.tandem"),
 		"change key": db.ChangeKey(background, nil),
 		"index":      db.CreateIndex(background, c, store.Index{Name: "i", Expressions: []string{"n"}}, nil),
 		"scanned": db.View(background, func(tx *store.Tx) error {

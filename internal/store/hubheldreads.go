@@ -72,3 +72,19 @@ func (h *held) HasBlob(digest string) (has bool, err error) {
 	err = h.read(func(r row.Reader) error { has, err = r.HasBlob(digest); return err })
 	return has, err
 }
+
+func (h *held) KeptOf(collection int64, ids []string, each func(*row.Kept) error) error {
+	return h.once(func(r row.Reader, yielded func()) error {
+		return r.KeptOf(collection, ids, func(k *row.Kept) error { yielded(); return each(k) })
+	})
+}
+
+func (h *held) Spaces() (all []string, err error) {
+	err = h.read(func(r row.Reader) error { all, err = r.Spaces(); return err })
+	return all, err
+}
+
+func (h *held) Settings() (all map[string]int64, err error) {
+	err = h.read(func(r row.Reader) error { all, err = r.Settings(); return err })
+	return all, err
+}

@@ -19,6 +19,7 @@ const (
 	hubPeerCheckpoints  = "peer checkpoints"
 	hubLocalCheckpoints = "local checkpoints"
 	hubRemotes          = "remotes"
+	hubPrevious         = "copied from" // of one value, the previous UUIDs
 )
 
 // textKey returns a key that every engine can store as text.

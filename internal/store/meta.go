@@ -70,13 +70,26 @@ func (c *conn) rememberPrivate() error {
 	if err != nil {
 		return err
 	}
-	var text []byte
+	return c.set(metaPrevious, m.previousOfCopy())
+}
+
+// previousOfCopy returns the previous UUIDs of a copy.
+func (m meta) previousOfCopy() (text []byte) {
 	for i, uuid := range append([][16]byte{m.private}, m.previous...) {
 		if i < mostPrevious {
 			text = append(text, uuid[:]...)
 		}
 	}
-	return c.set(metaPrevious, text)
+	return text
+}
+
+func previousIn(text []byte) (all [][16]byte) {
+	for uuid := range slices.Chunk(text, 16) {
+		if len(uuid) == 16 {
+			all = append(all, [16]byte(uuid))
+		}
+	}
+	return all
 }
 
 func (c *conn) set(key string, value any) error {
@@ -124,13 +137,7 @@ func readMeta(c *conn) (m meta, err error) {
 }
 
 func readPrevious(c *conn) (all [][16]byte, err error) {
-	err = c.get(metaPrevious, func(s *sqlite3.Stmt) {
-		for uuid := range slices.Chunk(s.ColumnRawBlob(0), 16) {
-			if len(uuid) == 16 {
-				all = append(all, [16]byte(uuid))
-			}
-		}
-	})
+	err = c.get(metaPrevious, func(s *sqlite3.Stmt) { all = previousIn(s.ColumnRawBlob(0)) })
 	return all, err
 }
 

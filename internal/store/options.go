@@ -50,6 +50,10 @@ type Options struct {
 	// VectorCache is how many bytes of vectors stay in memory for searches. Zero means 256 MiB; a negative number keeps none.
 	VectorCache int64
 
+	// OwnSpaces are the beginnings of the names of the spaces of small values that belong to the device or the node, not to
+	// the database. A copy to or from an engine leaves them out.
+	OwnSpaces []string
+
 	// Logger receives warnings about the database as a whole. Nil means [slog.Default].
 	Logger *slog.Logger
 

@@ -18,6 +18,7 @@ type rows interface {
 	valueRows
 	peerRows
 	logRows
+	wholeRows
 	savepoints
 }
 
@@ -117,6 +118,18 @@ type logRows interface {
 	hasBlob(key blobKey) (bool, error)
 	addPending(digest string, until time.Time, at place) error
 	dropPending(digest string, at place) error
+}
+
+// wholeRows are what the copy to another engine reads besides.
+type wholeRows interface {
+	// settings returns the numbers that set has stored.
+	settings() (map[string]int64, error)
+	// spaces lists the spaces of small values.
+	spaces() ([]string, error)
+	peerCheckpoints(each func(client string, rev int64, body []byte)) error
+	localCheckpoints(each func(id string, body []byte)) error
+	// keptWithBodies yields the kept revisions of documents.
+	keptWithBodies(c *Collection, ids []string, each func(id string, k keptRow, body []byte)) error
 }
 
 // savepoints undo the changes of one operation.

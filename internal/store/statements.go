@@ -48,6 +48,9 @@ const (
 	sqlRemoteURL
 	sqlListRemotes
 	sqlDropLocalCheckpoint
+	sqlListSpaces
+	sqlListPeerCheckpoints
+	sqlListLocalCheckpoints
 	numStatements
 )
 
@@ -82,6 +85,9 @@ var statements = [numStatements]string{
 	sqlSetLocalCheckpoint: `INSERT INTO local_checkpoints VALUES (?, ?)
 		ON CONFLICT DO UPDATE SET body = excluded.body`,
 
+	sqlListPeerCheckpoints:  `SELECT client, rev, body FROM peer_checkpoints ORDER BY client`,
+	sqlListLocalCheckpoints: `SELECT id, body FROM local_checkpoints ORDER BY id`,
+
 	sqlDropLocalCheckpoint: `DELETE FROM local_checkpoints WHERE id = ?`,
 
 	sqlFindRemote: `SELECT id FROM remotes WHERE url = ?`,
@@ -95,6 +101,7 @@ var statements = [numStatements]string{
 	sqlNthInfo:      `SELECT value FROM info WHERE space = ? ORDER BY value LIMIT 1 OFFSET ?`,
 	sqlDropInfoUpTo: `DELETE FROM info WHERE space = ? AND value <= ?`,
 	sqlListInfo:     `SELECT key, value FROM info WHERE space = ? ORDER BY key`,
+	sqlListSpaces:   `SELECT DISTINCT space FROM info ORDER BY space`,
 
 	sqlAddPending: `INSERT INTO pending_blobs VALUES (?, ?)
 		ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`,

@@ -23,10 +23,8 @@ const (
 // Removals is the set of records of one group. Its zero value is empty and ready to use, from any
 // goroutine.
 type Removals struct {
-	mu       sync.RWMutex
-	all      map[removalKey]*Removal
-	own      int         // records of the group's key
-	inviters map[Key]int // records of each inviter
+	mu  sync.RWMutex
+	all map[removalKey]*Removal
 }
 
 // removalKey is by whom who is removed. Of several such records the one that removes more stays.
@@ -40,17 +38,9 @@ func (s *Removals) Add(r *Removal) bool {
 		return false
 	}
 	if s.all == nil {
-		s.all, s.inviters = make(map[removalKey]*Removal), make(map[Key]int)
+		s.all = make(map[removalKey]*Removal)
 	}
-	key := removalKey{r.key, r.Member()}
-	switch {
-	case s.all[key] != nil:
-	case r.own:
-		s.own++
-	default:
-		s.inviters[r.key]++
-	}
-	s.all[key] = r
+	s.all[removalKey{r.key, r.Member()}] = r
 	return true
 }
 
@@ -69,11 +59,22 @@ func (s *Removals) wantsLocked(r *Removal) bool {
 }
 
 func (s *Removals) hasRoomLocked(r *Removal) bool {
-	if r.own {
-		return s.own < MaxRemovals
+	own, ofSigner, inviters := 0, 0, make(map[Key]bool)
+	for key, old := range s.all {
+		switch {
+		case old.own:
+			own++
+		default:
+			inviters[key.signer] = true
+			if key.signer == r.key {
+				ofSigner++
+			}
+		}
 	}
-	n := s.inviters[r.key]
-	return n < maxOfInviter && (n > 0 || len(s.inviters) < maxInviters)
+	if r.own {
+		return own < MaxRemovals
+	}
+	return ofSigner < maxOfInviter && (inviters[r.key] || len(inviters) < maxInviters)
 }
 
 // Has reports whether the set has a record of this [Removal.ID] with this text.

@@ -68,6 +68,7 @@ type tasks struct {
 // life is what a node remembers of the database's history.
 type life struct {
 	format      int
+	copying     bool         // nobody else can open the database yet
 	line        string       // an expression for the server's line: see lineOf
 	seen        atomic.Int64 // the commits of all nodes
 	commits     atomic.Int64 // of this node
@@ -92,6 +93,7 @@ func (e Engine) Open(ctx context.Context, text string, o row.Options) (row.Datab
 		news: make(chan struct{}, 1), readOnly: o.ReadOnly,
 	}
 	db.reborn = make(chan struct{}, 1)
+	db.copying = o.CopyOf != nil
 	db.prefix = pgx.Identifier{schema}.Sanitize() + "."
 	db.name = cmp.Or(config.ConnConfig.Database, schema)
 	if schema != defaultSchema {

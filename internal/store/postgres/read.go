@@ -305,6 +305,22 @@ func (r *reader) KeptBody(k row.KeptKey) (body []byte, err error) {
 	return []byte(text), err
 }
 
+func (r *reader) KeptOf(collection int64, ids []string, each func(*row.Kept) error) error {
+	return r.each(`SELECT id, remote, rev, history, flags, base, body FROM @kept WHERE collection = $1 AND id = ANY($2) ORDER BY id, remote, rev`,
+		func(rows pgx.Rows) error {
+			k := row.Kept{KeptKey: row.KeptKey{Collection: collection}}
+			var body string
+			if err := rows.Scan(&k.ID, &k.Remote, &k.Rev, &k.History, &k.Flags, &k.Base, &body); err != nil {
+				return err
+			}
+			k.Body = []byte(body)
+			if err := each(&k); err != nil {
+				return callersError{err}
+			}
+			return nil
+		}, collection, texts(ids))
+}
+
 func (r *reader) KeptBlobs(collection int64, each func(body []byte) error) error {
 	return r.each(`SELECT body FROM @kept WHERE collection = $1 AND flags & 12 <> 0`, func(rows pgx.Rows) error {
 		var text string
@@ -333,6 +349,30 @@ func (r *reader) Values(space string, each func(key string, value []byte)) error
 		each(key, value)
 		return nil
 	}, space)
+}
+
+func (r *reader) Spaces() (all []string, err error) {
+	err = r.each(`SELECT DISTINCT space FROM @value ORDER BY space`, func(rows pgx.Rows) error {
+		var space string
+		err := rows.Scan(&space)
+		all = append(all, space)
+		return err
+	})
+	return all, err
+}
+
+func (r *reader) Settings() (map[string]int64, error) {
+	all := make(map[string]int64)
+	err := r.each(`SELECT key, value FROM @setting`, func(rows pgx.Rows) error { return scanSetting(rows, all) })
+	return all, err
+}
+
+func scanSetting(rows pgx.Rows, into map[string]int64) error {
+	var key string
+	var value int64
+	err := rows.Scan(&key, &value)
+	into[key] = value
+	return err
 }
 
 func (r *reader) NthValue(space string, n int) (value []byte, err error) {

@@ -46,6 +46,9 @@ func (db *database) prepare(ctx context.Context, o row.Options) error {
 	if err := db.upgrade(ctx, o); err != nil {
 		return err
 	}
+	if err := db.clear(ctx, o); err != nil {
+		return err
+	}
 	if err := db.checkColumns(ctx); err != nil {
 		return err
 	}
@@ -103,8 +106,8 @@ func (db *database) identify(ctx context.Context) (found bool, err error) {
 	if err != nil {
 		return false, wrapped(err)
 	}
-	if db.format > format {
-		return false, tooNew(db.format)
+	if err := db.admit(); err != nil {
+		return false, err
 	}
 	if copy(db.identity.Public[:], public) != 16 || copy(db.identity.Private[:], private) != 16 {
 		return false, fault.CorruptData.Says("the database has no UUIDs")
@@ -134,8 +137,11 @@ func (db *database) create(ctx context.Context, o row.Options) error {
 		}
 		uuids := make([]byte, 32)
 		rand.Read(uuids) // never fails
+		if o.CopyOf != nil {
+			copy(uuids, o.CopyOf[:])
+		}
 		_, err := tx.Exec(ctx, db.in(`INSERT INTO @hub (format, versioning, public, private) VALUES ($1, $2, $3, $4)`),
-			format, cmp.Or(o.Versioning, "version-vectors"), uuids[:16], uuids[16:])
+			db.formatOf(o), cmp.Or(o.Versioning, "version-vectors"), uuids[:16], uuids[16:])
 		if err == nil {
 			_, err = db.addCollection(ctx, tx, "_default", "_default")
 		}

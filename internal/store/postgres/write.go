@@ -123,8 +123,11 @@ func (h *hubRow) isElsewhere() bool { return h.line != "" && h.present != "" && 
 // check looks whether the node may write at all, and mends what it can; errAgain says that it has.
 func (w *writer) check(ctx context.Context, hub hubRow, leased bool) error {
 	db := w.db
+	if err := w.checkCopy(hub, leased); err != nil {
+		return err
+	}
 	switch {
-	case hub.format > format:
+	case hub.format > format && !db.copying:
 		return tooNew(hub.format)
 	case hub.incarnation != db.incarnation.Load():
 		w.abandon()
@@ -195,13 +198,7 @@ func (w *writer) readState(results pgx.BatchResults) (hub hubRow, leased bool, e
 	if rows, err = results.Query(); err != nil {
 		return hub, false, err
 	}
-	err = eachRow(rows, func(rows pgx.Rows) error {
-		var key string
-		var value int64
-		err := rows.Scan(&key, &value)
-		s.Settings[key] = value
-		return err
-	})
+	err = eachRow(rows, func(rows pgx.Rows) error { return scanSetting(rows, s.Settings) })
 	w.state = s
 	return hub, leased, err
 }

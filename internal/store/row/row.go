@@ -86,6 +86,7 @@ type State struct {
 type Batch struct {
 	Bases     []Base // copies of stored heads
 	DropKept  []KeptKey
+	DropOf    []DocKey // documents that lose all kept revisions
 	AddKept   []Kept
 	Delete    []DocKey
 	Put       map[int64][]Doc // by the number of the collection; a document of the same ID is replaced
@@ -158,6 +159,8 @@ type Reader interface {
 	Kept(collection int64, ids []string) ([]Kept, error)
 	// KeptBody reads the body of a kept revision.
 	KeptBody(k KeptKey) ([]byte, error)
+	// KeptOf yields the kept revisions of documents with bodies, by document, remote and revision.
+	KeptOf(collection int64, ids []string, each func(*Kept) error) error
 	// KeptBlobs yields the bodies of kept revisions that refer to blobs.
 	KeptBlobs(collection int64, each func(body []byte) error) error
 
@@ -165,6 +168,10 @@ type Reader interface {
 	Value(space, key string) ([]byte, error)
 	// Values yields the values of a space by key.
 	Values(space string, each func(key string, value []byte)) error
+	// Spaces lists the spaces that have values.
+	Spaces() ([]string, error)
+	// Settings returns the settings.
+	Settings() (map[string]int64, error)
 	// NthValue returns a value by its place in the order of values, nil if there are fewer.
 	NthValue(space string, n int) ([]byte, error)
 	// Conflicts reads the log of conflicts, the latest first.
@@ -270,6 +277,8 @@ type Database interface {
 	EndLease(ctx context.Context, duty string)
 	// Stats counts what the node does with the engine.
 	Stats() Stats
+	// CopyDone lets others open a copy.
+	CopyDone(ctx context.Context) error
 	Blobs
 	// Close gives up the node's lease and its connections.
 	Close()
@@ -304,6 +313,10 @@ type Options struct {
 	MustExist  bool
 	ReadOnly   bool
 	Logger     *slog.Logger
+
+	// CopyOf begins a copy of the database with this public UUID, and anew where one was cut off. Nobody else can open the
+	// copy before CopyDone. Nil opens a whole database.
+	CopyOf *[16]byte
 }
 
 // Engine opens databases by URL.

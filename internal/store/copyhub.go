@@ -1,0 +1,89 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+
+	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/store/row"
+)
+
+// CopyToHub writes a snapshot of the database to the URL of an engine, where there must be none (fault.Invalid). The copy
+// keeps the public UUID, revisions, histories, conflicts and their log, expiries, checkpoints and what is known of peers, and
+// its edits get sources of their own. It leaves out indexes for queries, and what Options.OwnSpaces names. A copy
+// that was cut off cannot be opened; to make it again begins it anew.
+func (db *DB) CopyToHub(ctx context.Context, engine row.Engine, url string) error {
+	const op = "copy database"
+	unuse, err := db.use(ctx, op)
+	if err != nil {
+		return err
+	}
+	defer unuse()
+	public := db.PublicUUID()
+	for attempt := 1; ; attempt++ {
+		o := Options{Versioning: db.Versioning(), Logger: db.options.Logger, Now: db.options.Now}.withDefaults()
+		to, err := openHub(ctx, engine, url, o, &public)
+		if err != nil {
+			return err
+		}
+		missing, err := db.copyRowsTo(ctx, to, attempt)
+		if err == nil && missing == 0 {
+			err = fault.About(to.hub.rows.CopyDone(ctx), op, to.path)
+		}
+		if err := errors.Join(err, to.Close()); err != nil || missing == 0 {
+			return err
+		}
+	}
+}
+
+// copyFromHub writes the copy into the folder path, which is renamed to toPath later.
+func (db *DB) copyFromHub(ctx context.Context, path, toPath string) error {
+	to, err := Open(ctx, path, Options{Versioning: db.Versioning(), Logger: db.options.Logger, Now: db.options.Now})
+	if err != nil {
+		return err
+	}
+	_, err = db.copyRowsTo(ctx, to, copyAttempts)
+	if err == nil {
+		err = db.identifyCopy(ctx, to, toPath)
+	}
+	return errors.Join(err, to.Close())
+}
+
+// identifyCopy makes a folder that is renamed to toPath later a copy of this database.
+func (db *DB) identifyCopy(ctx context.Context, to *DB, toPath string) error {
+	here, err := locationToBe(to.path, toPath)
+	if err != nil {
+		return err
+	}
+	public, source := db.PublicUUID(), make([]byte, 16)
+	rand.Read(source) // never fails
+	return to.UpdateDurable(ctx, func(tx *Tx) error {
+		return tx.atomic(func() error {
+			for key, value := range map[string]any{
+				metaPublic: public[:], metaSource: source, metaPrevious: db.meta.previousOfCopy(),
+				metaPath: here.path, metaInode: int64(here.inode), //nolint:gosec // any 64 bits
+			} {
+				if err := tx.rows.set(key, value, more); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// copyRowsTo writes a snapshot into an empty database. It returns how many contents of blobs a clean-up may have removed
+// meanwhile: in the last attempt 0, since those were missing before.
+func (db *DB) copyRowsTo(ctx context.Context, to *DB, attempt int) (missing int, err error) {
+	k := &copier{
+		from: db, to: to, ctx: ctx, collections: make(map[int64]*Collection), blobs: make(map[blobKey]bool),
+	}
+	if err := db.View(ctx, k.run); err != nil {
+		return 0, fault.About(err, "copy database", to.path)
+	}
+	if attempt == copyAttempts {
+		k.missing = 0
+	}
+	return k.missing, nil
+}
