@@ -71,6 +71,16 @@ func (c Collection) Push(ctx context.Context, all []Pushed) (failed []error, err
 	refused := slices.Clone(failed)
 	err = c.access.Update(ctx, func(tx *store.Tx) error {
 		copy(failed, refused)
+		err := tx.Expect(c.coll, func(yield func(string) bool) {
+			for i := range incoming {
+				if failed[i] == nil && !yield(incoming[i].ID) {
+					return
+				}
+			}
+		})
+		if err != nil {
+			return err
+		}
 		for i, in := range incoming {
 			if failed[i] == nil {
 				failed[i] = tx.Graft(c.coll, in)
