@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tandemdb/tandem/internal/plainjson"
@@ -83,6 +85,24 @@ func (c *call) checkCoding() error {
 // body returns the request's body, of at most limit bytes. A client that stops sending ends it.
 func (c *call) body(limit int64) io.Reader {
 	return bodyReader{http.MaxBytesReader(c.w, c.r.Body, limit), c.w}
+}
+
+// readerPool holds readers for what reads a body in small steps, each of which would cost a system call.
+type readerPool struct{ sync.Pool }
+
+func (p *readerPool) take(from io.Reader) *bufio.Reader {
+	r, _ := p.Get().(*bufio.Reader)
+	if r == nil {
+		return bufio.NewReaderSize(from, 64<<10)
+	}
+	r.Reset(from)
+	return r
+}
+
+// leave gives a reader back, without what it has read.
+func (p *readerPool) leave(r *bufio.Reader) {
+	r.Reset(nil)
+	p.Put(r)
 }
 
 // bodyReader gives errors that say what they are about.

@@ -72,7 +72,9 @@ func postBulk(c *call) error {
 	}
 	defer c.h.bulks.leave(who)
 	limits := c.h.cfg.Limits
-	b := &bulk{c: c, links: linkRights{c: c}, in: newBulkReader(c.body(limits.BulkBytes), limits.DocumentBytes)}
+	body := c.h.ahead.take(c.body(limits.BulkBytes))
+	defer c.h.ahead.leave(body)
+	b := &bulk{c: c, links: linkRights{c: c}, in: newBulkReader(body, limits.DocumentBytes)}
 	b.results.WriteByte('[')
 	for {
 		text, err := b.in.next()

@@ -73,6 +73,7 @@ type shared struct {
 	pendings
 	buffers bufferPool
 	zippers writerPool
+	ahead   readerPool
 }
 
 // readsPerProcessor bounds the reads of documents at once: each connection to a database warms a page

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -91,6 +92,7 @@ func (f *serveFlags) add(c *cobra.Command) {
 
 // serveAll opens the databases of the command line, or of the configuration file, and serves them.
 func (a *app) serveAll(ctx context.Context, args []string, f *serveFlags) error {
+	defer runtime.KeepAlive(roomForGarbage())
 	wanted, err := f.rest.databases(args)
 	if err != nil {
 		return err

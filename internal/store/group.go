@@ -183,6 +183,9 @@ func (w *writer) finish(g *group) error {
 	if !g.begun {
 		return nil
 	}
+	if g.dirty {
+		w.commits.Add(1)
+	}
 	var err error
 	if w.state.blobs { // blob file names must be on disk before a document that refers to them
 		err = w.db.blobs.syncNames()

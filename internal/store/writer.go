@@ -82,6 +82,7 @@ type writer struct {
 	requests chan *request // unbuffered, so that no accepted request is lost
 	poll     chan struct{} // capacity 1: asks for a look at other processes' commits
 	log      *logCopier
+	commits  atomic.Uint64 // that have begun to change the files
 
 	// Only the goroutine of run uses these fields.
 	//
