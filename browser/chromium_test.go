@@ -171,10 +171,11 @@ func (b *tab) shown() string {
 	return text
 }
 
-// visit goes to a view.
+// visit goes to a view, and waits for its scripts if there are any.
 func (b *tab) visit(home, path string) {
 	b.t.Helper()
 	b.run(chromedp.Navigate(home+"/_tandem/"+path), chromedp.WaitVisible("main h1, main .narrow"))
+	b.waitFor(`window.htmx || !document.documentElement.classList.contains("js")`)
 }
 
 // waitFor waits until an expression of JavaScript is true. The page may lead elsewhere meanwhile.

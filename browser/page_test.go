@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,11 +70,17 @@ func TestEachViewInEachLook(t *testing.T) {
 			if width := value[int64](b, "document.documentElement.scrollWidth"); width > as.width {
 				t.Errorf("%s in %s is %d pixels wide", view, name, width)
 			}
+			if wide := value[string](b, tooWide); wide != "" {
+				t.Errorf("%s in %s has tables that are scrolled sideways: %s", view, name, wide)
+			}
 			b.picture(view + "-" + name)
 			b.checkAccess(axe, view+" in "+name)
 		}
 	}
 }
+
+// tooWide lists tables of fixed columns, "" for none, that a narrow screen does not show without scrolling.
+const tooWide = `[...document.querySelectorAll(".scroll:has(table.rows)")].filter(t => t.scrollWidth > t.clientWidth).map(t => t.ariaLabel).join()`
 
 // axeScript is the source of axe-core, "" if it is not there: npm ci fetches it.
 func axeScript(t testing.TB) string {
@@ -126,11 +133,22 @@ func TestTheFirstViewIsSmall(t *testing.T) {
 	if len(requests) > 5 || bytes > 40_000 {
 		t.Errorf("the first view takes %d requests and %.0f bytes: %v", len(requests), bytes, requests)
 	}
-	paint := b.firstPaint()
 	t.Logf("it can be used after %.0f ms", value[float64](b, `performance.getEntriesByType("navigation")[0].domContentLoadedEventEnd`))
-	b.expect("favicon.ico") // which the next page does not name
-	b.run(chromedp.Navigate(w.url + "/_ping"))
-	t.Logf("the first paint comes after %.0f ms, that of a page with a word after %.0f ms", paint, b.firstPaint())
+	b.expect("favicon.ico") // which the page with a word does not name
+	var view, word []float64
+	for range 5 { // in turns: the first ones wait for fonts
+		b.run(chromedp.Navigate(w.url+"/_ping"))
+		word = append(word, b.firstPaint())
+		b.run(chromedp.Navigate("about:blank"))
+		b.visit(w.url, "")
+		view = append(view, b.firstPaint())
+	}
+	t.Logf("the first paint comes after %.0f ms, that of a page with a word after %.0f ms", median(view), median(word))
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
 }
 
 // firstPaint is when the page has first shown something, in milliseconds.

@@ -1,5 +1,6 @@
 // Keys, drafts, times, themes and the live log. Each view works without them.
 "use strict";
+const { later } = document.currentScript.dataset;
 const root = document.documentElement;
 root.classList.add("js");
 const $ = (selector) => document.querySelector(selector);
@@ -196,3 +197,15 @@ document.addEventListener("keydown", (event) => {
   }
   event.preventDefault();
 });
+
+// htmx comes behind the first paint, which it would hold up. What was searched for meanwhile counts.
+const enliven = () => {
+  const script = document.createElement("script");
+  script.src = later;
+  script.addEventListener("load", () => setTimeout(() => {
+    const search = $("input[type=search]");
+    if (search && search.value !== search.defaultValue) search.dispatchEvent(new Event("input", { bubbles: true }));
+  }));
+  document.head.append(script);
+};
+requestAnimationFrame(() => setTimeout(enliven));
