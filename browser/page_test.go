@@ -137,7 +137,7 @@ func TestTheFirstViewIsSmall(t *testing.T) {
 	b.expect("favicon.ico") // which the page with a word does not name
 	var view, word []float64
 	for range 5 { // in turns: the first ones wait for fonts
-		b.run(chromedp.Navigate(w.url+"/_ping"))
+		b.run(chromedp.Navigate(w.url + "/_ping"))
 		word = append(word, b.firstPaint())
 		b.run(chromedp.Navigate("about:blank"))
 		b.visit(w.url, "")

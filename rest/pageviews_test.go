@@ -242,3 +242,23 @@ func TestDocumentsOfDotsHaveViews(t *testing.T) {
 	v.shows(v.get("docs/shop/..;"), `"is": ".."`)
 	v.shows(v.get("sync/shop/.;"), "Sync and history of")
 }
+
+func TestATextForADocumentThatIsDeletedMeanwhileIsKeptWhole(t *testing.T) {
+	s := servePage(t, nil)
+	v := visitAs(t, s, "bob")
+	const base, typed = `{"name":"Anchor","stars":3}`, `{"name":"Harbour","stars":3}`
+	for _, do := range []string{"save", "choose"} {
+		v.put("a", base)
+		doc, err := s.coll.Document(t.Context(), "a")
+		check(t, err)
+		rev := doc.RevisionID()
+		check(t, s.coll.Delete(t.Context(), doc))
+		got := v.post("docs/shop/a", "do", do, "rev", rev, "base", base, "text", typed, "mine", typed)
+		v.shows(got, "somebody has deleted the document", "Leave it deleted", "Harbour")
+		if strings.Contains(got.html, "<table") || got.status != http.StatusConflict {
+			t.Errorf("%s: %d, with a choice of members of which there are none:\n%s", do, got.status, got.html)
+		}
+		v.shows(v.post("docs/shop/a", "do", "save", "rev", "", "base", "", "text", typed), "Saved.")
+		v.wantBody("a", typed)
+	}
+}

@@ -12,6 +12,7 @@ import (
 type document struct {
 	KS, ID   string
 	New      bool
+	Gone     bool // somebody has deleted it while it was edited
 	Revision string
 	Text     string // as it is shown, or was typed
 	Base     string // as it was when the editing began
@@ -156,10 +157,10 @@ func (l *look) put(d *document) error {
 // meet compares what was typed with what is stored now.
 func (l *look) meet(d *document) error {
 	now, err := l.document()
-	gone := isStatus(err, http.StatusNotFound)
-	if gone {
-		now = &document{Text: "{}"}
-	} else if err != nil {
+	if isStatus(err, http.StatusNotFound) {
+		return gone(d)
+	}
+	if err != nil {
 		return err
 	}
 	if now.TooLarge {
@@ -167,12 +168,19 @@ func (l *look) meet(d *document) error {
 	}
 	d.Revision = now.Revision
 	d.Problem = &Problem{Status: http.StatusConflict, Reason: "somebody has changed the document while you were editing it"}
-	if gone {
-		d.Problem.Reason, d.Problem.Hint = "somebody has deleted the document while you were editing it", "save to bring it back with your text"
-	}
 	m := mergeOf([]byte(d.Text), []byte(d.Base), []byte(now.Text))
 	m.MineName, m.TheirsName = "Yours", "Stored now"
 	d.Merge = &m
+	return &redo{d, d.Problem}
+}
+
+// gone keeps what was typed into a document that is deleted now: there is nothing to compare it with.
+func gone(d *document) error {
+	d.Gone, d.Revision, d.Base = true, "", ""
+	d.Problem = &Problem{
+		Status: http.StatusConflict, Reason: "somebody has deleted the document while you were editing it",
+		Hint: "nothing that you typed is lost: save to bring the document back with your text, or leave it",
+	}
 	return &redo{d, d.Problem}
 }
 
@@ -188,6 +196,9 @@ func tooLargeToCompare(d *document) error {
 // choose shows the result of the choices of a form.
 func (l *look) choose(d *document) error {
 	now, err := l.document()
+	if isStatus(err, http.StatusNotFound) {
+		return gone(d)
+	}
 	if err != nil {
 		return err
 	}
