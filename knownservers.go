@@ -28,6 +28,7 @@ const knownServerSpace = "known-servers"
 func (db *Database) KnownServers(ctx context.Context) ([]KnownServer, error) {
 	var known []KnownServer
 	err := db.view(ctx, func(tx *store.Tx) error {
+		known = nil
 		return tx.Infos(knownServerSpace, func(address string, text []byte) error {
 			server, err := parseKnownServer(address, text)
 			if err == nil {

@@ -142,6 +142,7 @@ func OpenPeerGroup(ctx context.Context, db *Database, name string, o PeerGroupOp
 // PeerGroups returns the names of the groups that a database is in by codes, sorted.
 func PeerGroups(ctx context.Context, db *Database) (names []string, err error) {
 	err = db.view(ctx, func(tx *store.Tx) error {
+		names = nil
 		return tx.Infos(groupSpace, func(name string, _ []byte) error { names = append(names, name); return nil })
 	})
 	return names, err

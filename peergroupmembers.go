@@ -69,16 +69,25 @@ func (g *PeerGroup) Members(ctx context.Context) (all []MemberInfo, err error) {
 }
 
 func (g *PeerGroup) eachMember(ctx context.Context, do func(row memberRow, chain []*x509.Certificate)) error {
-	return g.db.view(ctx, func(tx *store.Tx) error {
+	var rows []memberRow
+	err := g.db.view(ctx, func(tx *store.Tx) error {
+		rows = nil
 		return eachJSON(tx, memberSpace+g.name, func(_ string, row *memberRow) error {
-			chain, err := group.ParseChain(row.Chain)
-			if err != nil {
-				return fault.CorruptData.In("read group", g.name).Because(err)
-			}
-			do(*row, chain)
+			rows = append(rows, *row)
 			return nil
 		})
 	})
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		chain, err := group.ParseChain(row.Chain)
+		if err != nil {
+			return fault.CorruptData.In("read group", g.name).Because(err)
+		}
+		do(row, chain)
+	}
+	return nil
 }
 
 func (g *PeerGroup) memberInfo(row memberRow, chain []*x509.Certificate) MemberInfo {

@@ -78,7 +78,7 @@ func (db *Database) beginView(ctx context.Context) (*snapshot, error) {
 	begun := make(chan *store.Tx)
 	go func() {
 		defer close(s.over)
-		s.err = db.store.View(ctx, func(tx *store.Tx) error {
+		s.err = db.store.ViewOnce(ctx, func(tx *store.Tx) error {
 			if _, err := tx.Collections(); err != nil { // the first read takes the snapshot
 				return err
 			}

@@ -31,3 +31,9 @@ func MaxConns(n int) Option {
 func Polling() Option {
 	return func(e *postgres.Engine) { e.Polling = true }
 }
+
+// Portable has nodes do without what other servers that speak PostgreSQL's protocol lack: LISTEN, advisory locks, READ COMMITTED,
+// collations and triggers; it implies [Polling]. portable=true in the URL does the same.
+func Portable() Option {
+	return func(e *postgres.Engine) { e.Portable = true }
+}

@@ -27,6 +27,7 @@ type Missing struct {
 // left out.
 func (c Collection) Missing(ctx context.Context, asked []Asked) (all []Missing, err error) {
 	err = c.access.View(ctx, func(tx *store.Tx) error {
+		all = nil
 		for _, a := range asked {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -98,6 +99,7 @@ const portionBytes = 4 << 20
 // return fewer than are wanted, and at least one of them; call it again with the rest.
 func (c Collection) Revisions(ctx context.Context, wanted []Wanted, latest bool) (all []Revision, err error) {
 	err = c.access.View(ctx, func(tx *store.Tx) error {
+		all = nil
 		size := 0
 		for _, w := range wanted {
 			if err := ctx.Err(); err != nil {
@@ -157,7 +159,7 @@ func (c Collection) Leaves(ctx context.Context, id string) (all []string, err er
 	err = c.access.View(ctx, func(tx *store.Tx) error {
 		head, err := newest(tx, c.coll, id)
 		if err == nil && head != nil {
-			all = append(all, string(head.Rev.ID))
+			all = []string{string(head.Rev.ID)}
 			for _, rev := range head.Rev.Closings() {
 				all = append(all, string(rev))
 			}

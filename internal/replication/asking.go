@@ -17,6 +17,7 @@ func (cfg Active) asking(ctx context.Context) (*Active, []map[string]awaited, er
 	var collections []CollectionOptions
 	var asked []map[string]awaited
 	err := cfg.DB.View(ctx, func(tx *store.Tx) error {
+		collections, asked = nil, nil
 		remote, err := tx.RemoteFor(cfg.Remote)
 		if err != nil || remote == 0 {
 			return err

@@ -98,6 +98,7 @@ func (r *refusals) take() map[string]Refusal {
 // since.
 func (r *refusals) sequences(ctx context.Context) (all []uint64, err error) {
 	err = r.s.db.View(ctx, func(tx *store.Tx) error {
+		all = nil
 		return eachRefusal(tx, r.s.remote, r.store, func(id string, refusal Refusal) error {
 			head, err := tx.Head(r.store, id)
 			if err == nil && refusal.Push && string(head.Rev.ID) == refusal.Revision && head.Known(r.s.remote) != head.Rev.ID {

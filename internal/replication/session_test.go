@@ -48,7 +48,7 @@ func newPeerInBubble(t testing.TB, versioning store.Versioning) *peer {
 
 func openPeer(t testing.TB, options store.Options) *peer {
 	t.Helper()
-	if os.Getenv("TANDEM_TEST_ENGINE") == "postgres" && options.Disk == nil && options.Secret == nil && options.Versioning != store.Both {
+	if storetest.OnPostgres() && options.Disk == nil && options.Secret == nil && options.Versioning != store.Both {
 		return openPeerOnPostgres(t, options)
 	}
 	return openPeerAt(t, filepath.Join(t.TempDir(), "peer.tandem"), options)
@@ -322,7 +322,7 @@ func TestConflictsAreResolvedAndPushedInTheSameRun(t *testing.T) {
 // inFolders skips a test of what only databases in folders have.
 func inFolders(t testing.TB) {
 	t.Helper()
-	if os.Getenv("TANDEM_TEST_ENGINE") == "postgres" {
+	if storetest.OnPostgres() {
 		t.Skip("databases in folders alone")
 	}
 }

@@ -117,7 +117,11 @@ func (w *BlobWriter) commitHubIn(tx *Tx) (digest string, size int64, err error) 
 		return "", 0, err
 	}
 	if !has {
-		return w.commitHub(tx.ctx, "")
+		digest, size, err = w.commitHub(tx.ctx, "")
+		if h, ok := tx.rows.(*hubRows); ok && err == nil {
+			h.o.blobs[key] = true // the transaction's snapshot may be older
+		}
+		return digest, size, err
 	}
 	size = w.hub.Size()
 	w.Abort()

@@ -79,7 +79,7 @@ func (db *DB) copyRowsTo(ctx context.Context, to *DB, attempt int) (missing int,
 	k := &copier{
 		from: db, to: to, ctx: ctx, collections: make(map[int64]*Collection), blobs: make(map[blobKey]bool),
 	}
-	if err := db.View(ctx, k.run); err != nil {
+	if err := db.ViewOnce(ctx, k.run); err != nil {
 		return 0, fault.About(err, "copy database", to.path)
 	}
 	if attempt == copyAttempts {

@@ -3,7 +3,6 @@ package store_test
 import (
 	"errors"
 	"net/url"
-	"os"
 	"testing"
 
 	"github.com/tandemdb/tandem/internal/fault"
@@ -12,14 +11,22 @@ import (
 	"github.com/tandemdb/tandem/internal/store/storetest"
 )
 
-// onPostgres reports whether the tests of this run use databases in PostgreSQL: TANDEM_TEST_ENGINE=postgres.
-func onPostgres() bool { return os.Getenv("TANDEM_TEST_ENGINE") == "postgres" }
+// onPostgres reports whether the tests of this run use databases in PostgreSQL.
+func onPostgres() bool { return storetest.OnPostgres() }
 
 // inFolders skips a test of what only databases in folders have.
 func inFolders(t testing.TB) {
 	t.Helper()
 	if onPostgres() {
 		t.Skip("databases in folders alone")
+	}
+}
+
+// inPostgres skips a test of what portable nodes do without: the line of the server's history.
+func inPostgres(t testing.TB) {
+	t.Helper()
+	if storetest.Portable() {
+		t.Skip("nodes that are not portable alone")
 	}
 }
 
@@ -54,7 +61,7 @@ func checked(t testing.TB, db *store.DB) {
 // schemaOf splits the URL of a database into that of the server and the schema.
 func schemaOf(t testing.TB, text string) (server, schema string) {
 	t.Helper()
-	u, err := url.Parse(text)
+	u, err := url.Parse(storetest.Plain(text))
 	if err != nil {
 		t.Fatal(err)
 	}

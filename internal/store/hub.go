@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store/row"
@@ -128,7 +129,22 @@ func startHub(rows row.Database, o Options) *DB {
 func (h *hub) close() { h.rows.Close() }
 
 // view is [DB.View].
-func (h *hub) view(ctx context.Context, db *DB, fn func(*Tx) error) (err error) {
+func (h *hub) view(ctx context.Context, db *DB, fn func(*Tx) error) error {
+	for deadline := time.Now().Add(repeatTime); ; {
+		err := h.viewOnce(ctx, db, fn)
+		if !errors.Is(err, row.ErrUndone) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(repeatPause):
+		}
+	}
+}
+
+// viewOnce is [DB.ViewOnce].
+func (h *hub) viewOnce(ctx context.Context, db *DB, fn func(*Tx) error) (err error) {
 	r, err := h.rows.Read(ctx)
 	if err != nil {
 		return fault.About(err, "read database", db.path)

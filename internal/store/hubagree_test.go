@@ -78,6 +78,7 @@ func (p *pair) transaction(rt *rapid.T) {
 	for i, db := range p.dbs {
 		var told []string
 		err := db.Update(background, func(tx *store.Tx) error {
+			told = nil // of a run that was undone
 			for _, do := range steps {
 				text, err := do.do(tx, p.of[i], p.remotes[i])
 				told = append(told, fmt.Sprintf("%s: %s %v", do.name, text, kindOf(err)))

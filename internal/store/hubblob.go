@@ -71,8 +71,9 @@ func (h *hub) compact(ctx context.Context, db *DB) error {
 
 // check reads the whole database, as [DB.Check].
 func (h *hub) check(ctx context.Context, db *DB) ([]Problem, error) {
-	k := &checker{db: db, blobs: make(map[blobKey]string), absent: make(map[string]bool), progress: progressOf(ctx, 0)}
+	k := &checker{db: db, progress: progressOf(ctx, 0)}
 	err := db.View(ctx, func(tx *Tx) error {
+		k.problems, k.blobs, k.absent = nil, make(map[blobKey]string), make(map[string]bool)
 		err := tx.Infos(absentBlobs, func(digest string, _ []byte) error { k.absent[digest] = true; return nil })
 		if err != nil {
 			return err

@@ -29,6 +29,7 @@ func standby(t *testing.T, primary *storetest.Postgres) (b *storetest.Postgres, 
 // TestASynchronousStandbyLosesNothing kills the primary in the middle of work, and promotes its synchronous standby: what was
 // acknowledged is there, and nothing is there twice.
 func TestASynchronousStandbyLosesNothing(t *testing.T) {
+	inPostgres(t)
 	primary := ownServer(t)
 	b, one, two := standby(t, primary)
 	run(t, primary.URL(), `ALTER SYSTEM SET synchronous_standby_names = '*'`)

@@ -28,6 +28,9 @@ func TestALostTailIsNoticedByAllNodes(t *testing.T) {
 		"another line":            `UPDATE hub SET commits = commits + 100, line = 'another' RETURNING commits`,
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name == "another line" {
+				inPostgres(t)
+			}
 			dbs, url := nodes(t, 3, store.Options{})
 			a, b := dbs[0], dbs[1]
 			c, of := defaults(t, a), defaults(t, b)
@@ -87,6 +90,7 @@ func TestANodeThatHasSeenMoreRaisesTheSequences(t *testing.T) {
 // TestANodeThatCannotTellTheLineLeavesIt has a role without the right to ask for the server's line write beside one that has
 // it.
 func TestANodeThatCannotTellTheLineLeavesIt(t *testing.T) {
+	inPostgres(t)
 	url := postgresURL(t)
 	_, schema := schemaOf(t, url)
 	database, role := "mute_"+schema, "mute_"+schema

@@ -22,9 +22,12 @@ func TestNodesWorkThroughAPooler(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
-	pooled := through(t, url, address) + "&polling=true"
-	a, b := openNode(t, pooled, store.Options{}), openNode(t, pooled, store.Options{})
-	other := openNode(t, through(t, postgresURL(t), address)+"&polling=true", store.Options{}) // in another schema
+	pooled := func(url string) string { // a pooler does not let the settings of portable=true pass
+		server, schema := schemaOf(t, url)
+		return through(t, server, address) + "?polling=true&schema=" + schema
+	}
+	a, b := openNode(t, pooled(url), store.Options{}), openNode(t, pooled(url), store.Options{})
+	other := openNode(t, pooled(postgresURL(t)), store.Options{}) // in another schema
 	var work sync.WaitGroup
 	for i, db := range []*store.DB{a, b, other, a, b, other} {
 		work.Go(func() {

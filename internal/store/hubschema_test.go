@@ -13,7 +13,7 @@ import (
 
 // older are the statements that bring a schema back to an older format.
 var older = []string{
-	`DROP TABLE inbox, inbox_failed`, `DROP FUNCTION inbox_news`,
+	`DROP TABLE inbox, inbox_failed`, `DROP FUNCTION IF EXISTS inbox_news`,
 	`ALTER TABLE hub DROP incarnation, DROP line`,
 	`DROP TABLE dropped`,
 	`UPDATE hub SET format = 1`,

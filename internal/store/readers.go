@@ -15,15 +15,25 @@ import (
 
 // View runs fn with a snapshot of the database, on a connection of its own. A few views run at once
 // and others queue; none waits for the writer. fn may begin another view. When ctx is done, reads
-// of fn fail with the context's error.
+// of fn fail with the context's error. fn may run again, after an engine has undone its transaction.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
+	return db.viewBy(ctx, fn, (*hub).view)
+}
+
+// ViewOnce is View for a function that must not run again: it fails with fault.Busy if an engine has undone its
+// transaction, which only engines do that several nodes share.
+func (db *DB) ViewOnce(ctx context.Context, fn func(*Tx) error) error {
+	return db.viewBy(ctx, fn, (*hub).viewOnce)
+}
+
+func (db *DB) viewBy(ctx context.Context, fn func(*Tx) error, inHub func(*hub, context.Context, *DB, func(*Tx) error) error) error {
 	const op = "read database"
 	if err := db.enter(op); err != nil {
 		return err
 	}
 	defer db.leave()
 	if db.hub != nil {
-		return db.hub.view(ctx, db, fn)
+		return inHub(db.hub, ctx, db, fn)
 	}
 	if err := db.access.use(ctx); err != nil {
 		return err

@@ -24,7 +24,7 @@ func (db *database) PutChunk(ctx context.Context, upload int64, n int, data []by
 
 // EndBlob gives a content its digest, unless the database has the content already.
 func (db *database) EndBlob(ctx context.Context, upload int64, digest string, size int64) error {
-	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+	err := db.transact(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, db.in(`UPDATE @blob SET touched = clock_timestamp() WHERE digest = $1`), digest)
 		if err != nil {
 			return err
@@ -72,11 +72,8 @@ func (db *database) OldBlobs(ctx context.Context, age time.Duration) (digests []
 	if _, err := db.exec(ctx, `DELETE FROM @blob WHERE digest IS NULL AND touched < clock_timestamp() - $1::interval`, age); err != nil {
 		return nil, wrapped(err)
 	}
-	rows, err := db.pool.Query(ctx, db.in(`SELECT digest FROM @blob WHERE digest IS NOT NULL AND touched < clock_timestamp() - $1::interval`), age)
-	if err != nil {
-		return nil, wrapped(err)
-	}
-	digests, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	digests, err = collect(ctx, db, pgx.RowTo[string],
+		`SELECT digest FROM @blob WHERE digest IS NOT NULL AND touched < clock_timestamp() - $1::interval`, age)
 	return digests, wrapped(err)
 }
 

@@ -83,8 +83,8 @@ func (db *database) clearIn(ctx context.Context, o row.Options) func(pgx.Tx) err
 				return err
 			}
 		}
-		_, err = tx.Exec(ctx, db.in(`TRUNCATE @node, @duty, @setting, @collection, @kept, @value, @conflict, @dropped, @inbox, @inbox_failed
-			RESTART IDENTITY`))
+		_, err = tx.Exec(ctx, db.in(db.engine.ddl(`TRUNCATE @node, @duty, @setting, @collection, @kept, @value, @conflict, @dropped, @inbox, `+
+			`@inbox_failed`+restartOf)))
 		if err == nil {
 			_, err = db.addCollection(ctx, tx, "_default", "_default")
 		}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net/url"
 	"strconv"
@@ -25,7 +26,13 @@ type Engine struct {
 
 	// Polling leaves out LISTEN and NOTIFY, for engines and poolers that have none.
 	Polling bool
+
+	// Portable leaves out what other engines that speak the protocol lack: see [portable].
+	Portable bool
 }
+
+// polls reports whether nodes look for each other's commits without being told.
+func (e *Engine) polls() bool { return e.Polling || e.Portable }
 
 const (
 	defaultSchema  = "tandem"
@@ -124,14 +131,10 @@ func (e *Engine) parse(text string) (config *pgxpool.Config, schema, place strin
 		return nil, "", "", fault.Invalid.In("open database", place).Says("%.80q is no name for a schema of Tandem", schema).
 			Try("choose a name of at most 56 bytes that is not public and does not begin with pg_")
 	}
-	if polling := query.Get("polling"); polling != "" {
-		if e.Polling, err = strconv.ParseBool(polling); err != nil {
-			return nil, "", "", fault.Invalid.In("open database", place).Says("polling is %.20q, which is neither true nor false", polling).
-				Try("write ?polling=true for a pooler in transaction mode, or leave it out")
-		}
+	if err := errors.Join(takeSwitch(query, "polling", &e.Polling), takeSwitch(query, "portable", &e.Portable)); err != nil {
+		return nil, "", "", fault.About(err, "open database", place)
 	}
 	query.Del("schema")
-	query.Del("polling")
 	u.RawQuery = query.Encode()
 	config, err = pgxpool.ParseConfig(u.String())
 	if err != nil {
@@ -147,7 +150,22 @@ func (e *Engine) parse(text string) (config *pgxpool.Config, schema, place strin
 	if parameters["application_name"] == "" {
 		parameters["application_name"] = "tandem"
 	}
+	if e.Portable {
+		parameters["default_transaction_isolation"] = "serializable"
+	}
 	return config, schema, place, nil
+}
+
+// takeSwitch removes a parameter of our own from a URL's, and sets what it switches.
+func takeSwitch(query url.Values, name string, on *bool) (err error) {
+	if text := query.Get(name); text != "" {
+		if *on, err = strconv.ParseBool(text); err != nil {
+			return fault.Invalid.Says("%s is %.20q, which is neither true nor false", name, text).
+				Try("write ?" + name + "=true, or leave it out")
+		}
+	}
+	query.Del(name)
+	return nil
 }
 
 // placeOf returns a URL without its password.
@@ -178,7 +196,7 @@ func (db *database) start(ctx context.Context, o row.Options) error {
 		}
 		db.work.Go(func() { db.node.keep(background, db) })
 		db.work.Go(func() { db.sweep(background) })
-		if !db.engine.Polling {
+		if !db.engine.polls() {
 			db.work.Go(func() { db.spread(background) })
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/store/row"
 )
 
 // wrapped turns an error of the driver into a fault, and leaves faults and errors of contexts as they are.
@@ -27,6 +28,9 @@ func problem(err error) *fault.Error {
 	}
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
+		if isUndone(err) {
+			err = undone{err}
+		}
 		return refusal(refused).Because(err)
 	}
 	var unreachable *pgconn.ConnectError
@@ -58,7 +62,7 @@ func refusal(e *pgconn.PgError) *fault.Error {
 	case "25006":
 		return fault.NotWriteable.Says("the database server is read-only, perhaps a standby").
 			Try("name the primary, or add target_session_attrs=read-write to the URL")
-	case "40001", "40P01", "55P03":
+	case undoneByOrder, undoneByLocks, "55P03":
 		return fault.Busy.Says("another transaction was in the way").Try("try again")
 	case "57P03", "57P01", "57P02", "25P03":
 		return fault.Busy.Says("the database server is starting or stopping").Try("try again")
@@ -79,11 +83,32 @@ const (
 	noRight           = "42501"
 )
 
+// Codes for what the server has undone so that other transactions can go on.
+const (
+	undoneByOrder = "40001"
+	undoneByLocks = "40P01"
+)
+
+// undone is an error that is also row.ErrUndone.
+type undone struct{ error }
+
+func (u undone) Unwrap() []error { return []error{u.error, row.ErrUndone} }
+
+// isUndone reports whether the server has undone what failed, and another try may succeed.
+func isUndone(err error) bool {
+	code := sqlState(err)
+	return code == undoneByOrder || code == undoneByLocks
+}
+
 // isLoss reports whether nothing more can be done on the connection, and the outcome of a commit is unknown.
 func isLoss(err error) bool {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
-		return strings.HasPrefix(refused.Code, "57P") || strings.HasPrefix(refused.Code, "08") || refused.Code == "25P03"
+		switch refused.Code {
+		case "25P03", "40003": // idle for too long; and what other engines say where they do not know either
+			return true
+		}
+		return strings.HasPrefix(refused.Code, "57P") || strings.HasPrefix(refused.Code, "08")
 	}
 	return err != nil && fault.Of(err) == nil
 }
@@ -93,7 +118,7 @@ func mayPass(err error) bool {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
 		switch refused.Code {
-		case "40001", "40P01", "55P03", "25006", "53300", "57014":
+		case undoneByOrder, undoneByLocks, "55P03", "25006", "53300", "57014":
 			return true
 		}
 	}

@@ -31,11 +31,11 @@ func (db *database) recall(ctx context.Context) error {
 	}
 	db.incarnation.Store(incarnation)
 	db.line = `''`
-	if db.readOnly { // a standby does not tell it
+	if db.readOnly || db.engine.Portable { // a standby does not tell it, and on another engine each server may tell one of its own
 		return nil
 	}
 	var line string
-	err := db.pool.QueryRow(ctx, `SELECT `+lineOf).Scan(&line)
+	err := db.queryRow(ctx, `SELECT `+lineOf).Scan(&line)
 	switch sqlState(err) {
 	case undefinedFunction, noRight:
 		return nil
@@ -139,7 +139,7 @@ func (db *database) look(ctx context.Context) (changed, mail bool) {
 	before := db.seen.Load() // a commit of this node may raise it meanwhile
 	var commits, incarnation int64
 	var all []row.Collection
-	rows, err := db.pool.Query(ctx, db.in(`SELECT commits, incarnation, coalesce(number, 0), coalesce(last, 0), EXISTS (SELECT FROM @inbox)
+	rows, err := db.pool.Query(ctx, db.in(`SELECT commits, incarnation, coalesce(number, 0), coalesce(last, 0), EXISTS (SELECT 1 FROM @inbox)
 		FROM @hub LEFT JOIN @collection ON true`))
 	if err == nil {
 		err = eachRow(rows, func(rows pgx.Rows) error {

@@ -17,14 +17,42 @@ type names struct {
 // in returns a statement with the names of the schema.
 func (n *names) in(sql string) string { return strings.ReplaceAll(sql, "@", n.prefix) }
 
-// exec runs a statement on a connection of the pool.
-func (db *database) exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	return db.pool.Exec(ctx, db.in(sql), args...)
+// exec runs a statement on a connection of the pool. It runs it again if the server has undone it for another's sake.
+func (db *database) exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
+	err = repeating(ctx, func() error {
+		tag, err = db.pool.Exec(ctx, db.in(sql), args...)
+		return err
+	})
+	return tag, err
 }
 
-// queryRow runs a query of one row on a connection of the pool.
+// queryRow runs a query of one row on a connection of the pool, as exec does.
 func (db *database) queryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return db.pool.QueryRow(ctx, db.in(sql), args...)
+	return rowOfPool{func(into []any) error {
+		return repeating(ctx, func() error { return db.pool.QueryRow(ctx, db.in(sql), args...).Scan(into...) })
+	}}
+}
+
+type rowOfPool struct{ scan func(into []any) error }
+
+// Scan runs the query.
+func (r rowOfPool) Scan(into ...any) error { return r.scan(into) }
+
+// collect runs a query on a connection of the pool, as exec does, and returns its rows.
+func collect[T any](ctx context.Context, db *database, row pgx.RowToFunc[T], sql string, args ...any) (all []T, err error) {
+	err = repeating(ctx, func() error {
+		rows, err := db.pool.Query(ctx, db.in(sql), args...)
+		if err == nil {
+			all, err = pgx.CollectRows(rows, row)
+		}
+		return err
+	})
+	return all, err
+}
+
+// transact runs fn in a transaction, again if the server has undone it for another's sake.
+func (db *database) transact(ctx context.Context, fn func(pgx.Tx) error) error {
+	return repeating(ctx, func() error { return pgx.BeginFunc(ctx, db.pool, fn) })
 }
 
 // queue is a pipeline of statements.

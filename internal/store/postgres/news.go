@@ -53,7 +53,7 @@ func (db *database) spread(ctx context.Context) {
 func (db *database) Watch(ctx context.Context, n row.News) {
 	told := make(chan struct{}, 1)
 	interval := lookInterval
-	if db.engine.Polling {
+	if db.engine.polls() {
 		interval = fastLook
 	} else {
 		db.work.Go(func() { db.listen(ctx, told) })

@@ -78,10 +78,8 @@ func (c beside) Release() {
 	_ = c.Close(ctx) // it has nothing to save
 }
 
-const beginRead = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
-
-// each runs a query, which also begins the transaction, and calls row for each of its rows. A connection that was lost
-// before the transaction began is replaced once.
+// each runs a query, which also begins the transaction, and calls row for each of its rows. A transaction that the server
+// undoes at once begins again, and so does one, once, whose connection was lost before.
 func (r *reader) each(sql string, row func(pgx.Rows) error, args ...any) error {
 	if r.conn == nil { // it was lost, and there was no other
 		return r.failed
@@ -94,27 +92,37 @@ func (r *reader) each(sql string, row func(pgx.Rows) error, args ...any) error {
 		}
 		return r.note(err)
 	}
-	yielded := false
+	yielded, lost := false, false
 	counting := func(rows pgx.Rows) error {
 		yielded = true
 		return row(rows)
 	}
-	err := r.first(sql, counting, args)
-	if err != nil && !yielded && isLoss(err) && r.ctx.Err() == nil {
-		r.End()
-		r.begun = false
-		r.db.pool.Reset() // the others that were idle are lost, too
-		if r.conn, err = r.db.acquire(r.ctx); err == nil {
-			err = r.first(sql, counting, args)
-		}
+	again := func(err error) bool {
+		return !yielded && r.ctx.Err() == nil && (isUndone(err) || isLoss(err) && !lost)
 	}
-	return r.note(err)
+	return r.note(tryWhile(r.ctx, again, func() (err error) {
+		if r.conn == nil {
+			if r.conn, err = r.db.acquire(r.ctx); err != nil {
+				return err
+			}
+		}
+		err = r.first(sql, counting, args)
+		if err != nil && again(err) {
+			r.End()
+			r.begun = false
+			if !isUndone(err) {
+				lost = true
+				r.db.pool.Reset() // the others that were idle are lost, too
+			}
+		}
+		return err
+	}))
 }
 
 // first begins the transaction with a query.
 func (r *reader) first(sql string, row func(pgx.Rows) error, args []any) error {
 	batch := &pgx.Batch{}
-	batch.Queue(beginRead)
+	batch.Queue(r.db.engine.beginRead())
 	batch.Queue(sql, args...)
 	results := r.conn.SendBatch(r.ctx, batch)
 	_, err := results.Exec()
@@ -188,6 +196,9 @@ func (r *reader) End() {
 
 func (r *reader) table(collection int64) (string, error) {
 	name, err := r.db.table(r.ctx, r.conn, collection)
+	if isUndone(err) {
+		err = r.note(err)
+	}
 	return name, wrapped(err)
 }
 

@@ -61,17 +61,17 @@ func (db *database) prepare(ctx context.Context, o row.Options) error {
 
 func (db *database) checkServer(ctx context.Context) error {
 	var version int
-	var encoding string
-	err := db.queryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_encoding')`).
-		Scan(&version, &encoding)
+	var encoding, eager string
+	err := db.queryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),
+		coalesce(current_setting('autocommit_before_ddl', true), 'off')`).Scan(&version, &encoding, &eager)
 	if err != nil {
 		return wrapped(err)
 	}
-	return fits(version, encoding)
+	return fits(version, encoding, eager)
 }
 
 // fits fails for a server that cannot keep a database.
-func fits(version int, encoding string) error {
+func fits(version int, encoding, eager string) error {
 	switch {
 	case version < oldest:
 		return fault.Unsupported.Says("the server has version %d, and 12 or later is needed", version/10000).
@@ -79,6 +79,9 @@ func fits(version int, encoding string) error {
 	case encoding != "UTF8":
 		return fault.Unsupported.Says("the database of the server has the encoding %s, not UTF8", encoding).
 			Try("create it anew: createdb --encoding=UTF8 --template=template0 NAME")
+	case eager != "off":
+		return fault.Unsupported.Says("the server commits a transaction before each change of a table in it").
+			Try("add autocommit_before_ddl=off to the URL")
 	}
 	return nil
 }
@@ -123,14 +126,25 @@ func tooNew(found int) error {
 
 // create makes the schema. Of nodes that try at once, the later ones find it done.
 func (db *database) create(ctx context.Context, o row.Options) error {
-	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 7400))`, db.schema); err != nil {
+	if db.engine.Portable {
+		if err := db.checkOrder(ctx); err != nil {
 			return err
+		}
+	}
+	return wrapped(tryWhile(ctx, db.engine.hasRaced, func() error { return pgx.BeginFunc(ctx, db.pool, db.createIn(ctx, o)) }))
+}
+
+func (db *database) createIn(ctx context.Context, o row.Options) func(pgx.Tx) error {
+	return func(tx pgx.Tx) error {
+		if !db.engine.Portable {
+			if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 7400))`, db.schema); err != nil {
+				return err
+			}
 		}
 		if found, err := db.identify(ctx); err != nil || found {
 			return err
 		}
-		for _, sql := range []string{`CREATE SCHEMA IF NOT EXISTS ` + pgx.Identifier{db.schema}.Sanitize(), db.in(tablesOf)} {
+		for _, sql := range []string{`CREATE SCHEMA IF NOT EXISTS ` + pgx.Identifier{db.schema}.Sanitize(), db.in(db.engine.ddl(tablesOf))} {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return err
 			}
@@ -146,8 +160,7 @@ func (db *database) create(ctx context.Context, o row.Options) error {
 			_, err = db.addCollection(ctx, tx, "_default", "_default")
 		}
 		return err
-	})
-	return wrapped(err)
+	}
 }
 
 // upgrade brings an older schema to the present format, in one transaction that holds the lock of all writers. Older
@@ -165,8 +178,7 @@ func (db *database) upgrade(ctx context.Context, o row.Options) error {
 
 func (db *database) upgradeIn(ctx context.Context) func(pgx.Tx) error {
 	return func(tx pgx.Tx) error {
-		// The strongest lock comes first: writers that wait have one on the table already, and it cannot be raised.
-		if _, err := tx.Exec(ctx, db.in(`LOCK TABLE @hub IN ACCESS EXCLUSIVE MODE`)); err != nil {
+		if _, err := tx.Exec(ctx, db.in(db.engine.lockAll())); err != nil {
 			return err
 		}
 		if err := tx.QueryRow(ctx, db.in(`SELECT format FROM @hub`)).Scan(&db.format); err != nil {
@@ -176,7 +188,7 @@ func (db *database) upgradeIn(ctx context.Context) func(pgx.Tx) error {
 			return tooNew(db.format)
 		}
 		for _, sql := range upgrades[db.format-1:] {
-			if _, err := tx.Exec(ctx, db.in(sql)); err != nil {
+			if _, err := tx.Exec(ctx, db.in(db.engine.ddl(sql))); err != nil {
 				return err
 			}
 		}
@@ -203,10 +215,10 @@ func (db *database) checkColumns(ctx context.Context) error {
 	}
 	has := make(map[string]bool, len(found))
 	for _, column := range found {
-		has[column] = true
+		has[anyType(column)] = true
 	}
 	for _, column := range needed {
-		if !has[column] {
+		if !has[anyType(column)] {
 			return fault.CorruptData.Says("the schema was altered: there is no column %s", column).
 				Try("undo the change, or restore the schema from a backup")
 		}
@@ -240,7 +252,7 @@ func (db *database) addCollection(ctx context.Context, on executor, scope, name 
 		return c, err
 	}
 	sql := strings.NewReplacer("{}", "@"+pgx.Identifier{table}.Sanitize(), "{live}", "@"+pgx.Identifier{view}.Sanitize(),
-		"#", strconv.FormatInt(c.Number, 10)).Replace(tableOf)
+		"#", strconv.FormatInt(c.Number, 10)).Replace(db.engine.ddl(tableOf))
 	_, err = on.Exec(ctx, db.in(sql))
 	return c, err
 }

@@ -12,16 +12,18 @@ func TestAServerMustFit(t *testing.T) {
 	tests := map[string]struct {
 		version  int
 		encoding string
+		eager    string
 		says     string
 	}{
-		"new":              {170002, "UTF8", ""},
-		"the oldest":       {120000, "UTF8", ""},
-		"too old":          {110022, "UTF8", "version 11"},
-		"another encoding": {150000, "SQL_ASCII", "SQL_ASCII"},
+		"new":              {170002, "UTF8", "off", ""},
+		"the oldest":       {120000, "UTF8", "off", ""},
+		"too old":          {110022, "UTF8", "off", "version 11"},
+		"another encoding": {150000, "SQL_ASCII", "off", "SQL_ASCII"},
+		"eager":            {180000, "UTF8", "on", "before each change of a table"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := fits(test.version, test.encoding)
+			err := fits(test.version, test.encoding, test.eager)
 			if (err == nil) != (test.says == "") {
 				t.Fatalf("got %v", err)
 			}

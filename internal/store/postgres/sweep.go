@@ -9,7 +9,7 @@ import (
 
 // dropTable removes a table under the lock of all writers: a new collection of the name may take over the view.
 func (db *database) dropTable(ctx context.Context, number int64, tab string) error {
-	return pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+	return db.transact(ctx, func(tx pgx.Tx) error {
 		for _, sql := range []string{
 			`SET LOCAL lock_timeout = '1s'`, // whoever reads the table must not make all writers wait
 			`SELECT 1 FROM @hub FOR UPDATE`,
@@ -26,15 +26,11 @@ func (db *database) dropTable(ctx context.Context, number int64, tab string) err
 
 // sweep removes the tables of dropped collections and what was kept of them. What fails is left to a later call.
 func (db *database) sweep(ctx context.Context) {
-	rows, err := db.pool.Query(ctx, db.in(`SELECT number, tab FROM @dropped WHERE waits`))
-	if err != nil {
-		return
-	}
 	type dropped struct {
 		Number int64
 		Tab    string
 	}
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[dropped])
+	all, err := collect(ctx, db, pgx.RowToStructByPos[dropped], `SELECT number, tab FROM @dropped WHERE waits`)
 	for _, d := range all {
 		if err != nil {
 			break

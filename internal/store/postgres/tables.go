@@ -79,8 +79,11 @@ CREATE TABLE @chunk (
 	data   bytea NOT NULL,
 	PRIMARY KEY (upload, n)
 );
-ALTER TABLE @chunk ALTER data SET STORAGE EXTERNAL;
-` + droppedOf + inboxOf
+` + storageOf + droppedOf + inboxOf + inboxNewsOf
+
+// storageOf leaves out a compression that would be in vain.
+const storageOf = `ALTER TABLE @chunk ALTER data SET STORAGE EXTERNAL;
+`
 
 // droppedOf is the table of deleted collections, whose tables may wait for their end.
 const droppedOf = `
@@ -93,7 +96,7 @@ CREATE TABLE @dropped (
 );
 `
 
-// inboxOf are the tables by which SQL asks for edits, and what tells the nodes of them.
+// inboxOf are the tables by which SQL asks for edits.
 const inboxOf = `
 CREATE TABLE @inbox (
 	id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -113,6 +116,10 @@ CREATE TABLE @inbox_failed (
 	reason       text NOT NULL,
 	failed       timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+`
+
+// inboxNewsOf tells the nodes of letters.
+const inboxNewsOf = `
 CREATE FUNCTION @inbox_news() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	PERFORM pg_notify('tandem_' || TG_TABLE_SCHEMA, '');
 	RETURN NULL;
@@ -136,10 +143,10 @@ CREATE TABLE {} (
 	unfit   text, -- why body is not in doc
 	doc     jsonb GENERATED ALWAYS AS (CASE WHEN unfit IS NULL THEN body::jsonb END) STORED
 );
-CREATE UNIQUE INDEX docs_#_seq ON {} (seq);
-CREATE INDEX docs_#_expiry ON {} (expiry) WHERE expiry IS NOT NULL;
-CREATE INDEX docs_#_conflicts ON {} (id) WHERE flags & 2 <> 0;
-CREATE INDEX docs_#_blobs ON {} (seq) WHERE flags & 12 <> 0;
+CREATE UNIQUE INDEX docs_#_seq ON {} (seq ASC);
+CREATE INDEX docs_#_expiry ON {} (expiry ASC) WHERE expiry IS NOT NULL;
+CREATE INDEX docs_#_conflicts ON {} (id ASC) WHERE flags & 2 <> 0;
+CREATE INDEX docs_#_blobs ON {} (seq ASC) WHERE flags & 12 <> 0;
 SET LOCAL lock_timeout = '1s'; -- whoever reads the view of an older collection must not make all writers wait
 CREATE OR REPLACE VIEW {live} AS SELECT id, seq, rev, doc, body FROM {} WHERE flags & 1 = 0 AND
 	(expiry IS NULL OR expiry > extract(epoch FROM now()) * 1000);
@@ -149,7 +156,7 @@ SET LOCAL lock_timeout = DEFAULT;
 // upgrades are the statements that lead from each format to the next, the first one from format 1.
 var upgrades = []string{
 	`ALTER TABLE @hub ADD incarnation bigint NOT NULL DEFAULT 1, ADD line text NOT NULL DEFAULT '';` + droppedOf,
-	inboxOf,
+	inboxOf + inboxNewsOf,
 }
 
 var (

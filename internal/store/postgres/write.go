@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,6 +17,7 @@ const (
 	statementTime = time.Minute // of one exchange with the server
 	retryTime     = 30 * time.Second
 	firstPause    = 5 * time.Millisecond
+	shortPause    = 50 * time.Millisecond
 	longestPause  = time.Second
 
 	// idleTime is how long a node that hangs may hold the lock of all nodes; shorter than retryTime, so that
@@ -52,17 +54,26 @@ func (w *writer) End() {
 }
 
 // retrying calls try until it succeeds, fails for good, or has failed for too long.
-func retrying(ctx context.Context, try func() error) error {
+func retrying(ctx context.Context, try func() error) error { return tryWhile(ctx, mayPass, try) }
+
+// repeating is retrying for what the server has undone alone: nobody knows of anything else whether it was done.
+func repeating(ctx context.Context, try func() error) error { return tryWhile(ctx, isUndone, try) }
+
+func tryWhile(ctx context.Context, may func(error) bool, try func() error) error {
 	pause := firstPause
 	for deadline := time.Now().Add(retryTime); ; {
 		err := try()
-		if err == nil || !mayPass(err) || time.Now().After(deadline) {
+		if err == nil || !may(err) || time.Now().After(deadline) {
 			return err
+		}
+		wait := pause
+		if isUndone(err) { // the lock of all nodes may have been the cause: nodes must not stay away from it for long
+			wait = firstPause + rand.N(min(pause, shortPause))
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(pause):
+		case <-time.After(wait):
 		}
 		pause = min(2*pause, longestPause)
 	}
@@ -86,7 +97,7 @@ func (w *writer) begin() error {
 	w.conn = conn
 	w.lease = w.db.node.lease()
 	q := &queue{names: &w.db.names}
-	q.add(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`)
+	q.add(w.db.engine.beginWrite())
 	q.add(idleTime)
 	q.add(`UPDATE @hub SET commits = commits + 1 RETURNING commits, versioning, format, incarnation, line, ` + w.db.line)
 	q.add(`UPDATE @node SET batch = batch + 1, until = clock_timestamp() + $4::interval

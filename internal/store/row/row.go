@@ -214,6 +214,9 @@ type Writer interface {
 	Commit(b *Batch) error
 }
 
+// ErrUndone says that the engine has undone a transaction so that others can go on. The same one may succeed.
+var ErrUndone = errors.New("the engine has undone the transaction")
+
 // ErrUnknown says that a transaction may have been committed or not.
 var ErrUnknown = errors.New("nobody knows whether the transaction was committed")
 

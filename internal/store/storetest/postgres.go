@@ -26,6 +26,7 @@ type Postgres struct {
 	durable bool // it writes to the disk at each commit
 	base    url.URL
 	schemas atomic.Int64
+	between *Injector // nil where no statements fail
 }
 
 // StartPostgres starts a server in a temporary folder, on a free port, and ends it after the test. The variable TANDEM_POSTGRES
@@ -111,6 +112,9 @@ func (s *Postgres) Pause() error {
 
 // Stop ends the server and removes its files.
 func (s *Postgres) Stop() {
+	if s.between != nil {
+		s.between.stop()
+	}
 	if s.folder == "" {
 		return
 	}
@@ -128,8 +132,35 @@ func (s *Postgres) In(schema string) string {
 	u := s.base
 	query := u.Query()
 	query.Set("schema", schema)
+	if Portable() {
+		query.Set("portable", "true")
+	}
 	u.RawQuery = query.Encode()
+	if s.between != nil {
+		u.Host = s.between.listener.Addr().String()
+	}
 	return u.String()
+}
+
+// Plain returns the URL of a database for nodes that may use all that PostgreSQL has, and none of whose statements fails.
+func Plain(database string) string {
+	u, err := url.Parse(database)
+	if err != nil {
+		return database
+	}
+	query := u.Query()
+	query.Del("portable")
+	u.RawQuery = query.Encode()
+	u.Host = hostOf(u.Host)
+	return u.String()
+}
+
+// hostOf returns the host and port of the server that is behind the injector of this test binary, or host.
+func hostOf(host string) string {
+	if s := shared.server; s != nil && s.between != nil && host == s.between.listener.Addr().String() {
+		return s.base.Host
+	}
+	return host
 }
 
 // Backup writes a schema to a file. Restore puts it back, while nodes have it open.
@@ -196,7 +227,12 @@ var shared struct {
 // installed, the test is skipped.
 func SharedPostgres(t testing.TB) *Postgres {
 	t.Helper()
-	shared.once.Do(func() { shared.server, shared.err = startPostgres(false) })
+	shared.once.Do(func() {
+		shared.server, shared.err = startPostgres(false)
+		if shared.err == nil && Portable() {
+			shared.server.between, shared.err = startInjector(shared.server.base.Host, true)
+		}
+	})
 	return needed(t, shared.server, shared.err)
 }
 
@@ -204,6 +240,9 @@ func SharedPostgres(t testing.TB) *Postgres {
 func StopPostgres() {
 	if shared.server != nil {
 		shared.server.Stop()
+		if shared.server.between != nil {
+			fmt.Fprintf(os.Stderr, "%d statements were made to fail\n", shared.server.between.FailAt(0))
+		}
 	}
 }
 
