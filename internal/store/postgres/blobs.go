@@ -69,7 +69,7 @@ func (db *database) Chunk(ctx context.Context, upload int64, n int) (data []byte
 // OldBlobs lists contents that nobody has touched for so long. It removes uploads that were never finished.
 func (db *database) OldBlobs(ctx context.Context, age time.Duration) (digests []string, err error) {
 	db.sweep(ctx)
-	if _, err := db.exec(ctx, `DELETE FROM @blob WHERE digest IS NULL AND touched < clock_timestamp() - $1::interval`, age); err != nil {
+	if err := db.lasting(ctx, `DELETE FROM @blob WHERE digest IS NULL AND touched < clock_timestamp() - $1::interval`, age); err != nil {
 		return nil, wrapped(err)
 	}
 	digests, err = collect(ctx, db, pgx.RowTo[string],

@@ -122,7 +122,7 @@ func mayPass(err error) bool {
 			return true
 		}
 	}
-	return isLoss(err)
+	return isLoss(err) || errors.Is(err, errSilence)
 }
 
 // withoutSecrets keeps a password out of an error that repeats the URL.

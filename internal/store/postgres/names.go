@@ -20,16 +20,28 @@ func (n *names) in(sql string) string { return strings.ReplaceAll(sql, "@", n.pr
 // exec runs a statement on a connection of the pool. It runs it again if the server has undone it for another's sake.
 func (db *database) exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
 	err = repeating(ctx, func() error {
-		tag, err = db.pool.Exec(ctx, db.in(sql), args...)
-		return err
+		w := db.await(ctx)
+		tag, err = db.pool.Exec(w.ctx, db.in(sql), args...)
+		return w.end(err)
 	})
 	return tag, err
+}
+
+// lasting is exec for a statement that may keep the server busy for long.
+func (db *database) lasting(ctx context.Context, sql string, args ...any) error {
+	return repeating(ctx, func() error {
+		_, err := db.pool.Exec(ctx, db.in(sql), args...)
+		return err
+	})
 }
 
 // queryRow runs a query of one row on a connection of the pool, as exec does.
 func (db *database) queryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	return rowOfPool{func(into []any) error {
-		return repeating(ctx, func() error { return db.pool.QueryRow(ctx, db.in(sql), args...).Scan(into...) })
+		return repeating(ctx, func() error {
+			w := db.await(ctx)
+			return w.end(db.pool.QueryRow(w.ctx, db.in(sql), args...).Scan(into...))
+		})
 	}}
 }
 
@@ -41,11 +53,12 @@ func (r rowOfPool) Scan(into ...any) error { return r.scan(into) }
 // collect runs a query on a connection of the pool, as exec does, and returns its rows.
 func collect[T any](ctx context.Context, db *database, row pgx.RowToFunc[T], sql string, args ...any) (all []T, err error) {
 	err = repeating(ctx, func() error {
-		rows, err := db.pool.Query(ctx, db.in(sql), args...)
+		w := db.await(ctx)
+		rows, err := db.pool.Query(w.ctx, db.in(sql), args...)
 		if err == nil {
 			all, err = pgx.CollectRows(rows, row)
 		}
-		return err
+		return w.end(err)
 	})
 	return all, err
 }

@@ -86,11 +86,12 @@ func (r *reader) each(sql string, row func(pgx.Rows) error, args ...any) error {
 	}
 	sql = r.db.in(sql)
 	if r.begun {
-		rows, err := r.conn.Query(r.ctx, sql, args...)
+		w := r.db.await(r.ctx)
+		rows, err := r.conn.Query(w.ctx, sql, args...)
 		if err == nil {
-			err = eachRow(rows, row)
+			err = eachRow(rows, w.row(row))
 		}
-		return r.note(err)
+		return r.note(w.end(err))
 	}
 	yielded, lost := false, false
 	counting := func(rows pgx.Rows) error {
@@ -124,19 +125,20 @@ func (r *reader) first(sql string, row func(pgx.Rows) error, args []any) error {
 	batch := &pgx.Batch{}
 	batch.Queue(r.db.engine.beginRead())
 	batch.Queue(sql, args...)
-	results := r.conn.SendBatch(r.ctx, batch)
+	w := r.db.await(r.ctx)
+	results := r.conn.SendBatch(w.ctx, batch)
 	_, err := results.Exec()
 	if err == nil {
 		r.begun = true
 		var rows pgx.Rows
 		if rows, err = results.Query(); err == nil {
-			err = eachRow(rows, row)
+			err = eachRow(rows, w.row(row))
 		}
 	}
 	if closing := results.Close(); err == nil {
 		err = closing
 	}
-	return err
+	return w.end(err)
 }
 
 // callersError is the error of whoever is given rows: it ends no transaction.
@@ -195,8 +197,9 @@ func (r *reader) End() {
 }
 
 func (r *reader) table(collection int64) (string, error) {
-	name, err := r.db.table(r.ctx, r.conn, collection)
-	if isUndone(err) {
+	w := r.db.await(r.ctx)
+	name, err := r.db.table(w.ctx, r.conn, collection)
+	if err = w.end(err); isUndone(err) {
 		err = r.note(err)
 	}
 	return name, wrapped(err)

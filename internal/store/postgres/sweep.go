@@ -35,7 +35,7 @@ func (db *database) sweep(ctx context.Context) {
 		if err != nil {
 			break
 		}
-		if _, err = db.exec(ctx, `DELETE FROM @kept WHERE collection = $1`, d.Number); err == nil {
+		if err = db.lasting(ctx, `DELETE FROM @kept WHERE collection = $1`, d.Number); err == nil {
 			err = db.dropTable(ctx, d.Number, d.Tab)
 		}
 	}
