@@ -91,15 +91,26 @@ func obey(ctx context.Context, db *tandem.Database, coll *tandem.Collection, wor
 	case "memory":
 		runtime.GC()
 		debug.FreeOSMemory()
-		text, err := os.ReadFile("/proc/self/status")
-		if err != nil {
-			return err
-		}
-		_, after, _ := strings.Cut(string(text), "VmRSS:")
+		kB, err := ownStatus("VmRSS")
 		s, _ := db.NodeStatistics()
-		fmt.Println("memory", strings.Fields(after)[0], s.Connections+1)
+		fmt.Println("memory", kB, s.Connections+1)
+		return err
+	case "peak":
+		kB, err := ownStatus("VmHWM")
+		fmt.Println("peak", kB)
+		return err
 	}
 	return nil
+}
+
+// ownStatus returns a number of what the system says about this process.
+func ownStatus(name string) (number string, err error) {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return "", err
+	}
+	_, after, _ := strings.Cut(string(text), name+":")
+	return strings.Fields(after)[0], nil
 }
 
 // load saves documents in batches.
