@@ -93,22 +93,23 @@ func (r *reader) each(sql string, row func(pgx.Rows) error, args ...any) error {
 		}
 		return r.note(w.end(err))
 	}
-	yielded, lost := false, false
+	yielded, lost, again := false, false, false
 	counting := func(rows pgx.Rows) error {
 		yielded = true
 		return row(rows)
 	}
-	again := func(err error) bool {
-		return !yielded && r.ctx.Err() == nil && (isUndone(err) || isLoss(err) && !lost)
-	}
-	return r.note(tryWhile(r.ctx, again, func() (err error) {
+	return r.note(tryWhile(r.ctx, func(error) bool { return again }, func() (err error) {
+		again = false
 		if r.conn == nil {
 			if r.conn, err = r.db.acquire(r.ctx); err != nil {
 				return err
 			}
 		}
 		err = r.first(sql, counting, args)
-		if err != nil && again(err) {
+		if err == nil || yielded || r.ctx.Err() != nil {
+			return err
+		}
+		if again = isUndone(err) || isLoss(err) && !lost; again {
 			r.End()
 			r.begun = false
 			if !isUndone(err) {
