@@ -145,7 +145,7 @@ func (e *Engine) parse(text string) (config *pgxpool.Config, schema, place strin
 			Because(withoutSecrets(err, u)).Try("write it as postgres://user@host/database")
 	}
 	config.MaxConns = int32(min(max(cmp.Or(e.MaxConns, defaultConns), 2), 1000)) //nolint:gosec // in range
-	config.PingTimeout = newsTime // of a connection that was idle
+	config.PingTimeout = newsTime                                                // of a connection that was idle
 	config.ConnConfig.ConnectTimeout = cmp.Or(config.ConnConfig.ConnectTimeout, connectTimeout)
 	if e.Polling { // a pooler may run each transaction on another session, which knows no prepared statement
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
