@@ -21,25 +21,9 @@ import (
 func TestEnginesAgree(t *testing.T) {
 	postgresURL(t) // skips where there is no PostgreSQL
 	testsize.Check(t, func(rt *rapid.T) {
-		clock := time.UnixMilli(1_700_000_000_000)
-		o := store.Options{Versioning: store.RevTrees, Now: func() time.Time { return clock }}
-		folder, err := store.Open(background, filepath.Join(t.TempDir(), "a.tandem"), o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer folder.Close()
-		shared, err := store.OpenHub(background, postgres.Engine{MaxConns: 2}, postgresURL(t), o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer shared.Close()
-		p := pair{t: t, dbs: [2]*store.DB{folder, shared}}
-		for i, db := range p.dbs {
-			p.of[i] = defaults(t, db)
-			p.remotes[i] = remote(t, db, "wss://peer/db")
-		}
+		p := newPair(t, rt)
 		rt.Repeat(map[string]func(*rapid.T){
-			"":            p.compare,
+			"":            func(rt *rapid.T) { p.compare(rt) },
 			"transaction": p.transaction,
 			"bases": func(rt *rapid.T) {
 				keep := rapid.Bool().Draw(rt, "keep")
@@ -50,20 +34,65 @@ func TestEnginesAgree(t *testing.T) {
 				}
 			},
 		})
-		for _, db := range p.dbs {
-			if problems, err := db.Check(background); err != nil || len(problems) > 0 {
-				rt.Errorf("the check finds %v, %v", problems, err)
-			}
-		}
 	})
+}
+
+// TestARevisionKeptAgain keeps a conflict, replaces it and keeps it once more with another body, in one transaction.
+func TestARevisionKeptAgain(t *testing.T) {
+	p := newPair(t, t)
+	receive := func(rev, body string) step {
+		return func(tx *store.Tx, c *store.Collection, r store.Remote) (string, error) {
+			outcome, err := tx.Receive(c, store.Incoming{ID: "a", Rev: treeRev(rev), Body: []byte(body), Remote: r})
+			return fmt.Sprint(outcome), err
+		}
+	}
+	save := func(tx *store.Tx, c *store.Collection, _ store.Remote) (string, error) {
+		d, err := tx.Save(c, store.Edit{ID: "a", Body: []byte(`{}`)})
+		return show(d), err
+	}
+	p.do(t, false, namedStep{"save", save})
+	p.do(t, false, namedStep{"receive", receive("2-bb", `{"n":1}`)})
+	p.do(t, false, namedStep{"receive another", receive("2-cc", `{"n":2}`)}, namedStep{"receive again", receive("2-bb", `{"n":3}`)})
+	p.compare(t)
 }
 
 // pair is a database in a folder, and the same in PostgreSQL.
 type pair struct {
-	t       *testing.T
 	dbs     [2]*store.DB
 	of      [2]*store.Collection
 	remotes [2]store.Remote
+}
+
+// cleaning is a test of Go or of rapid.
+type cleaning interface {
+	rapid.TB
+	Cleanup(f func())
+}
+
+// newPair opens both databases, which are checked and closed when rt ends.
+func newPair(t *testing.T, rt cleaning) *pair {
+	clock := time.UnixMilli(1_700_000_000_000)
+	o := store.Options{Versioning: store.RevTrees, Now: func() time.Time { return clock }}
+	folder, err := store.Open(background, filepath.Join(t.TempDir(), "a.tandem"), o)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	shared, err := store.OpenHub(background, postgres.Engine{MaxConns: 2}, postgresURL(t), o)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	p := &pair{dbs: [2]*store.DB{folder, shared}}
+	for i, db := range p.dbs {
+		p.of[i] = defaults(t, db)
+		p.remotes[i] = remote(t, db, "wss://peer/db")
+		rt.Cleanup(func() {
+			defer db.Close()
+			if problems, err := db.Check(background); err != nil || len(problems) > 0 {
+				rt.Errorf("the check finds %v, %v", problems, err)
+			}
+		})
+	}
+	return p
 }
 
 // step is an operation on either database. Its text is what it returns.
@@ -72,7 +101,10 @@ type step func(tx *store.Tx, c *store.Collection, r store.Remote) (text string, 
 // transaction does some steps in one transaction, which fails at the end now and then.
 func (p *pair) transaction(rt *rapid.T) {
 	steps := rapid.SliceOfN(rapid.Custom(drawStep), 1, 5).Draw(rt, "steps")
-	cut := rapid.IntRange(0, 4).Draw(rt, "cut") == 0
+	p.do(rt, rapid.IntRange(0, 4).Draw(rt, "cut") == 0, steps...)
+}
+
+func (p *pair) do(rt rapid.TB, cut bool, steps ...namedStep) {
 	stop := errors.New("stop")
 	var outcomes [2]string
 	for i, db := range p.dbs {
@@ -259,7 +291,7 @@ func dumpRows(tx *store.Tx, c *store.Collection, r store.Remote) (string, error)
 }
 
 // compare compares all rows.
-func (p *pair) compare(rt *rapid.T) {
+func (p *pair) compare(rt rapid.TB) {
 	var seen [2]string
 	for i, db := range p.dbs {
 		err := db.View(background, func(tx *store.Tx) (err error) {

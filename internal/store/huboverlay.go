@@ -43,7 +43,7 @@ type headEntry struct {
 // keptEntry lists the revisions kept beside a head.
 type keptEntry struct {
 	rows   []keptItem
-	stored []row.KeptKey // what the engine has
+	stored map[int64]row.KeptKey // what the engine has, by the number of the row here
 	dirty  bool
 }
 
@@ -160,20 +160,23 @@ func (o *overlay) drain() *row.Batch {
 	return b
 }
 
+// drain adds what makes the engine's rows these. A revision that was dropped and kept again has a new number: what is
+// kept with it may have changed.
 func (k keptEntry) drain(key docKey, b *row.Batch) {
-	for _, was := range k.stored {
-		if !slices.ContainsFunc(k.rows, func(i keptItem) bool { return i.is(was) }) {
+	for number, was := range k.stored {
+		if !slices.ContainsFunc(k.rows, func(i keptItem) bool { return i.row == number }) {
 			b.DropKept = append(b.DropKept, was)
 		}
 	}
 	for _, i := range k.rows {
-		switch is := i.key(key); {
-		case slices.Contains(k.stored, is):
+		_, stored := k.stored[i.row]
+		switch {
+		case stored:
 		case i.ofHead != 0:
 			b.Bases = append(b.Bases, row.Base{Collection: key.collection, Sequence: int64(i.ofHead), Replaced: string(i.base)})
 		default:
 			b.AddKept = append(b.AddKept, row.Kept{
-				KeptKey: is, History: i.rev.History.String(), Flags: i.flags, Base: string(i.base), Body: i.body,
+				KeptKey: i.key(key), History: i.rev.History.String(), Flags: i.flags, Base: string(i.base), Body: i.body,
 			})
 		}
 	}
@@ -181,20 +184,16 @@ func (k keptEntry) drain(key docKey, b *row.Batch) {
 
 // clean returns the entry as it is once the engine has it.
 func (k keptEntry) clean(key docKey) keptEntry {
-	next := keptEntry{rows: slices.Clone(k.rows)}
+	next := keptEntry{rows: slices.Clone(k.rows), stored: make(map[int64]row.KeptKey, len(k.rows))}
 	for n := range next.rows {
 		next.rows[n].ofHead = 0
-		next.stored = append(next.stored, next.rows[n].key(key))
+		next.stored[next.rows[n].row] = next.rows[n].key(key)
 	}
 	return next
 }
 
 func (i keptItem) key(of docKey) row.KeptKey {
 	return row.KeptKey{Collection: of.collection, ID: of.id, Remote: int64(i.remote), Rev: string(i.rev.ID)}
-}
-
-func (i keptItem) is(k row.KeptKey) bool {
-	return int64(i.remote) == k.Remote && string(i.rev.ID) == k.Rev
 }
 
 func rowOf(d *Document) row.Doc {

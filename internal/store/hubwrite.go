@@ -169,7 +169,7 @@ func (h *hubRows) loadKept(c *Collection, ids []string) error {
 	}
 	h.o.seen.noteKept(c.id, ids, all)
 	for _, id := range ids {
-		h.o.kept[docKey{c.id, id}] = keptEntry{}
+		h.o.kept[docKey{c.id, id}] = keptEntry{stored: make(map[int64]row.KeptKey)}
 	}
 	for _, k := range all {
 		item, err := h.itemOf(k)
@@ -178,7 +178,7 @@ func (h *hubRows) loadKept(c *Collection, ids []string) error {
 		}
 		key := docKey{c.id, k.ID}
 		e := h.o.kept[key]
-		e.rows, e.stored = append(e.rows, item), append(e.stored, k.KeptKey)
+		e.rows, e.stored[item.row] = append(e.rows, item), k.KeptKey
 		h.o.kept[key] = e
 	}
 	return nil
@@ -335,7 +335,8 @@ func (h *hubRows) becomeBase(c *Collection, k keptRow, at place) error {
 	if err := h.dropKept(c, k, at); err != nil {
 		return err
 	}
-	item.remote, item.base, item.body, item.ofHead = 0, "", body, 0
+	h.o.nextRow++
+	item.row, item.remote, item.base, item.body, item.ofHead = h.o.nextRow, 0, "", body, 0
 	e := h.o.kept[key]
 	rows := slices.DeleteFunc(slices.Clone(e.rows), func(i keptItem) bool { return i.remote == 0 && i.rev.ID == item.rev.ID })
 	h.setKept(key, e, append(rows, item))

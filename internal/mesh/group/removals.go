@@ -23,8 +23,10 @@ const (
 // Removals is the set of records of one group. Its zero value is empty and ready to use, from any
 // goroutine.
 type Removals struct {
-	mu  sync.RWMutex
-	all map[removalKey]*Removal
+	mu       sync.RWMutex
+	all      map[removalKey]*Removal
+	own      int         // records of the group's key
+	inviters map[Key]int // records of each inviter
 }
 
 // removalKey is by whom who is removed. Of several such records the one that removes more stays.
@@ -38,9 +40,17 @@ func (s *Removals) Add(r *Removal) bool {
 		return false
 	}
 	if s.all == nil {
-		s.all = make(map[removalKey]*Removal)
+		s.all, s.inviters = make(map[removalKey]*Removal), make(map[Key]int)
 	}
-	s.all[removalKey{r.key, r.Member()}] = r
+	key := removalKey{r.key, r.Member()}
+	switch {
+	case s.all[key] != nil:
+	case r.own:
+		s.own++
+	default:
+		s.inviters[r.key]++
+	}
+	s.all[key] = r
 	return true
 }
 
@@ -59,22 +69,11 @@ func (s *Removals) wantsLocked(r *Removal) bool {
 }
 
 func (s *Removals) hasRoomLocked(r *Removal) bool {
-	own, ofSigner, inviters := 0, 0, make(map[Key]bool)
-	for key, old := range s.all {
-		switch {
-		case old.own:
-			own++
-		default:
-			inviters[key.signer] = true
-			if key.signer == r.key {
-				ofSigner++
-			}
-		}
-	}
 	if r.own {
-		return own < MaxRemovals
+		return s.own < MaxRemovals
 	}
-	return ofSigner < maxOfInviter && (inviters[r.key] || len(inviters) < maxInviters)
+	n := s.inviters[r.key]
+	return n < maxOfInviter && (n > 0 || len(s.inviters) < maxInviters)
 }
 
 // Has reports whether the set has a record of this [Removal.ID] with this text.

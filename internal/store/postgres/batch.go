@@ -8,6 +8,7 @@ import (
 
 // queue adds the statements that write b. Each takes all rows of its kind.
 func (w *writer) queue(to *queue, b *row.Batch) error {
+	queueDropKept(to, b)
 	for _, base := range b.Bases {
 		table, err := w.table(base.Collection)
 		if err != nil {
@@ -16,7 +17,7 @@ func (w *writer) queue(to *queue, b *row.Batch) error {
 		to.add(`INSERT INTO @kept SELECT $1, id, 0, rev, history, flags & 12, $2, body FROM `+table+` WHERE seq = $3
 			ON CONFLICT DO NOTHING`, base.Collection, base.Replaced, base.Sequence)
 	}
-	queueKept(to, b)
+	queueAddKept(to, b)
 	if err := w.queueDocs(to, b); err != nil {
 		return err
 	}
@@ -40,13 +41,13 @@ func (w *writer) queue(to *queue, b *row.Batch) error {
 	return nil
 }
 
-func queueKept(to *queue, b *row.Batch) {
+func queueDropKept(to *queue, b *row.Batch) {
 	for _, k := range b.DropKept {
 		to.add(`DELETE FROM @kept WHERE collection = $1 AND id = $2 AND remote = $3 AND rev = $4`, k.Collection, k.ID, k.Remote, k.Rev)
 	}
-	for _, d := range b.DropOf {
-		to.add(`DELETE FROM @kept WHERE collection = $1 AND id = $2`, d.Collection, d.ID)
-	}
+}
+
+func queueAddKept(to *queue, b *row.Batch) {
 	for _, k := range b.AddKept {
 		to.add(`INSERT INTO @kept VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
 			k.Collection, k.ID, k.Remote, k.Rev, k.History, k.Flags, k.Base, string(k.Body))

@@ -86,7 +86,6 @@ type State struct {
 type Batch struct {
 	Bases     []Base // copies of stored heads
 	DropKept  []KeptKey
-	DropOf    []DocKey // documents that lose all kept revisions
 	AddKept   []Kept
 	Delete    []DocKey
 	Put       map[int64][]Doc // by the number of the collection; a document of the same ID is replaced
