@@ -57,6 +57,12 @@ func showNew(l *look) (any, error) {
 
 func showDocument(l *look) (any, error) {
 	d, err := l.document()
+	if isStatus(err, http.StatusNotFound) {
+		return nil, &Problem{
+			Status: http.StatusNotFound, Reason: "there is no document with this ID in " + l.vars["ks"],
+			Hint: "it may have been deleted, here or on a peer: search for it in the list of the collection",
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
