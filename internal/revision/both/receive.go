@@ -202,7 +202,7 @@ func (h Head) receiveVector(in Incoming) Result {
 	has, seen := h.includes(v.cv), v.includes(h.cv)
 	apart := false
 	if len(in.Tree) > 0 {
-		theirs := incomingHead(in, Head{names: h.names})
+		theirs := incomingHead(in, Head{}) // our names tell nothing of what the sender has seen
 		has, seen = h.exactly(v.cv), theirs.exactly(h.cv)
 	} else if h.isTree() && seen && !has && v.encoded() > h.cv.Time() && generationOf(v.encoded()) == generationOf(h.cv.Time()) {
 		seen, apart = false, true // of two revisions of one generation neither descends from the other

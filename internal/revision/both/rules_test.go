@@ -264,6 +264,29 @@ func TestOutcomesOutrankTheLoserInBothGenerations(t *testing.T) {
 	}
 }
 
+// R9: a head whose version has moved on under its old tree ID is not taken back by a database of both that has an
+// older version with that ID in its tree.
+func TestAnOlderVersionWithTheTreeIDChangesNothing(t *testing.T) {
+	t.Parallel()
+	v, one, two, three := ruleVersion(1, 1), plain(1, "a"), plain(2, "d"), plain(3, "e")
+	for name, x := range map[string]struct {
+		before, old both.Head
+		moved       revision.ID
+	}{
+		"a version's":       {both.HeadOf(vectorRev(v)), both.HeadOf(vectorRev(v)), two.Encoded()},
+		"a tree revision's": {both.HeadOf(treeRev(one)), both.HeadOf(treeRev(one)).Next(v, 0), three.Encoded()},
+	} {
+		h := x.before.Receive(both.Incoming{Rev: vectorRev(x.moved, v), Same: true}).Head
+		if h.Rev().ID != x.moved || h.Chain()[0] != x.before.Chain()[0] {
+			t.Fatalf("%s: the head is %s %v, want %s under the old tree ID", name, h.Rev().ID, h.Chain(), x.moved)
+		}
+		old := both.Incoming{Rev: vectorAlone(x.old), Tree: x.old.Chain(), FromBoth: true}
+		if r := h.Receive(old); r.Outcome != both.Ignored {
+			t.Errorf("%s: the older version has outcome %v, and the head is %s", name, r.Outcome, r.Head.Rev().ID)
+		}
+	}
+}
+
 // I2: a head keeps all that its predecessors had seen, also where the sender tells less.
 func TestNothingThatWasSeenIsForgotten(t *testing.T) {
 	t.Parallel()
