@@ -62,7 +62,7 @@ func (e DatabaseEndpoint) check(cfg ReplicatorConfiguration) error {
 }
 
 // dial begins a session of the other database, which ends with the pipe or the database.
-func (e DatabaseEndpoint) dial(ctx context.Context, r *Replicator) (blip.Pipe, string, error) {
+func (e DatabaseEndpoint) dial(ctx context.Context, r *Replicator, _ *replication.Acquaintance) (blip.Pipe, string, error) {
 	protocol, err := e.protocol(r)
 	if err != nil {
 		return nil, "", err

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
@@ -17,7 +18,7 @@ type Endpoint interface {
 	check(cfg ReplicatorConfiguration) error
 
 	// dial opens a connection for the runner of r, which speaks the protocol that it returns.
-	dial(ctx context.Context, r *Replicator) (pipe blip.Pipe, protocol string, err error)
+	dial(ctx context.Context, r *Replicator, known *replication.Acquaintance) (pipe blip.Pipe, protocol string, err error)
 }
 
 var errNoEndpoint error = fault.Invalid.In("configure replicator", "").Says("there is no endpoint").
@@ -52,6 +53,6 @@ func (e URLEndpoint) check(ReplicatorConfiguration) error {
 	return nil
 }
 
-func (e URLEndpoint) dial(ctx context.Context, r *Replicator) (blip.Pipe, string, error) {
-	return r.dialURL(ctx)
+func (e URLEndpoint) dial(ctx context.Context, r *Replicator, known *replication.Acquaintance) (blip.Pipe, string, error) {
+	return r.dialURL(ctx, known)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/http"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
@@ -15,11 +16,41 @@ import (
 // userAgent names Tandem to the peer.
 const userAgent = "Tandem/" + Version
 
-// dialURL opens a connection to a [URLEndpoint] for the runner.
-func (r *Replicator) dialURL(ctx context.Context) (blip.Pipe, string, error) {
+const (
+	closeNormal = 1000 // a WebSocket close code
+	maxDials    = 3    // in a row: a remote of many servers may name itself otherwise each time
+)
+
+// dialURL opens a connection to a [URLEndpoint] for the runner. It dials again if the peer accepts a protocol that
+// it does not speak.
+func (r *Replicator) dialURL(ctx context.Context, known *replication.Acquaintance) (blip.Pipe, string, error) {
+	for try := 1; ; try++ {
+		conn, err := r.dialOnce(ctx, known)
+		if err != nil {
+			return nil, "", err
+		}
+		again, err := known.Met(ctx, conn.Protocol(), conn.ServerHeader())
+		if err == nil && (!again || try == maxDials) {
+			return conn, conn.Protocol(), nil
+		}
+		_ = conn.Close(closeNormal, "")
+		switch {
+		case errors.Is(err, replication.ErrSpeaksTrees):
+			return nil, "", r.versioningMismatch(fault.New(fault.WebSocket, http.StatusInternalServerError, ""))
+		case err != nil:
+			return nil, "", err
+		}
+	}
+}
+
+// dialOnce opens a connection to a [URLEndpoint].
+func (r *Replicator) dialOnce(ctx context.Context, known *replication.Acquaintance) (*transport.Conn, error) {
 	cfg, err := r.dialConfig(ctx)
 	if err != nil {
-		return nil, "", err
+		return nil, err
+	}
+	if cfg.Protocols, err = known.Offers(ctx, r.cfg.pulls()); err != nil {
+		return nil, err
 	}
 	conn, err := transport.Dial(ctx, cfg)
 	var failed *transport.DialError
@@ -29,19 +60,19 @@ func (r *Replicator) dialURL(ctx context.Context) (blip.Pipe, string, error) {
 	case errors.As(err, &failed):
 		r.saw(failed.Seen)
 		r.saveCookies(ctx)
-		return nil, "", r.explainVersioning(r.explain(ctx, failed.Err))
+		return nil, r.explainVersioning(r.explain(ctx, failed.Err))
 	default:
-		return nil, "", err
+		return nil, err
 	}
 	if err := r.remember(ctx, conn.PeerCertificates()); err != nil {
 		_ = conn.Abort()
-		return nil, "", err
+		return nil, err
 	}
 	r.saveCookies(ctx)
 	if r.cfg.Logger != nil {
 		r.cfg.Logger.Info("connected", "peer", r.cfg.Endpoint.String(), "id", conn.CorrelationID(), "protocol", conn.Protocol())
 	}
-	return conn, conn.Protocol(), nil
+	return conn, nil
 }
 
 func (r *Replicator) saw(seen transport.Seen) {

@@ -32,6 +32,7 @@ func newReplicatorRun(r *Replicator, o startOptions) *replicatorRun {
 		r: r, changed: make(chan struct{}, 1), documents: make(chan DocumentReplication, 64), done: make(chan struct{}),
 	}
 	run.ctx, run.cancel = context.WithCancel(context.Background())
+	known := replication.NewAcquaintance(r.db.store, r.cfg.Endpoint.String())
 	run.runner = replication.NewRunner(replication.Active{
 		Common: replication.Common{
 			DB:        r.db.store,
@@ -42,12 +43,14 @@ func newReplicatorRun(r *Replicator, o startOptions) *replicatorRun {
 		Collections: r.collectionOptions(),
 		Continuous:  r.cfg.Continuous,
 		Remote:      r.cfg.Endpoint.String(),
-		Reset:       o.reset,
-		KeepLost:    r.cfg.DisableAutoPurge,
+
+		Acquaintance: known,
+		Reset:        o.reset,
+		KeepLost:     r.cfg.DisableAutoPurge,
 
 		RetryRefused: r.cfg.RetryRefused,
 	}, func(ctx context.Context) (blip.Pipe, string, error) {
-		return r.cfg.Endpoint.dial(ctx, r)
+		return r.cfg.Endpoint.dial(ctx, r, known)
 	}, replication.Retry{
 		MaxAttempts: r.cfg.MaxAttempts,
 		MaxWait:     r.cfg.MaxAttemptWaitTime,

@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/replication/outbox"
@@ -29,15 +30,10 @@ func offered(rev revision.Rev, tree, parent revision.ID) both.Offer {
 }
 
 // rulingOf translates an answer of the rules of both generations.
-func rulingOf(a both.Answer, o both.Offer) ruling {
-	r := ruling{status: a.Status, known: a.Known, renew: a.Renew, order: revision.Newer}
+func rulingOf(a both.Answer) ruling {
+	r := ruling{status: a.Status, known: a.Known, renew: a.Renew, learn: a.Learn, order: revision.Newer}
 	if a.Status == revision.Known {
 		r.order = revision.Older
-	}
-	if a.Learn {
-		if r.learn = o.Rev.ID; o.Rev.ID.IsVersion() {
-			r.learn = o.Tree
-		}
 	}
 	return r
 }
@@ -49,13 +45,12 @@ func (ofBoth) stored(id revision.ID) revision.ID { return both.VersionOf(id) }
 
 func (ofBoth) tellsAgain() bool { return true }
 
-func (ofBoth) judge(ours *store.Document, p wire.Proposal, fromBoth bool) (ruling, both.Head) {
+func (ofBoth) judge(ours *store.Document, p wire.Proposal, from both.Sender) (ruling, both.Head) {
 	if ours == nil {
 		return ruling{}, both.Head{}
 	}
 	h := both.HeadOf(ours.Rev)
-	o := offered(p.Rev, p.Tree, p.Parent)
-	return rulingOf(h.Propose(o, fromBoth), o), h
+	return rulingOf(h.Propose(offered(p.Rev, p.Tree, p.Parent), from)), h
 }
 
 // thirdOfBoth speaks to peers of revision trees.
@@ -83,8 +78,7 @@ func (d thirdOfBoth) named(h *outbox.Head) {
 }
 
 func (thirdOfBoth) wants(ours *store.Document, _ revision.ID, c wire.Change) ruling {
-	o := offered(c.Rev, "", "")
-	r := rulingOf(both.HeadOf(ours.Rev).Want(o, false), o)
+	r := rulingOf(both.HeadOf(ours.Rev).Want(offered(c.Rev, "", ""), both.App))
 	if r.known == nil {
 		r.known = []revision.ID{} // the usual ones may be versions, which mean nothing to this peer
 	}
@@ -92,7 +86,7 @@ func (thirdOfBoth) wants(ours *store.Document, _ revision.ID, c wire.Change) rul
 }
 
 func (d thirdOfBoth) judges(ours *store.Document, p wire.Proposal) ruling {
-	r, h := d.judge(ours, p, false)
+	r, h := d.judge(ours, p, both.App)
 	if ours != nil {
 		r.current = h.Tree()
 	}
@@ -115,6 +109,8 @@ func (thirdOfBoth) history(it *outbox.Item, rev revision.Rev, limit int, _ looku
 	return revision.JoinIDs(it.Names.History(known, limit-1)), "", nil
 }
 
+func (thirdOfBoth) sends(_ *outbox.Item, rev revision.Rev) revision.Rev { return rev }
+
 func (thirdOfBoth) addTo(*blip.Message, *outbox.Item, revision.Rev) {}
 
 func (thirdOfBoth) alias(it *outbox.Item) revision.ID {
@@ -128,15 +124,25 @@ func (thirdOfBoth) alias(it *outbox.Item) revision.ID {
 // goes by the rules of the fourth alone, at no cost.
 type fourthOfBoth struct {
 	oneGeneration
-	both       ofBoth
-	db         *store.DB
-	peerIsBoth bool // set before the first announcement
+	both ofBoth
+	db   *store.DB
+	from atomic.Int32 // the peer's [both.Sender]
 }
 
+func (d *fourthOfBoth) peer() both.Sender { return both.Sender(d.from.Load()) }
+
 func (d *fourthOfBoth) greets(p *blip.Properties)         { p.Add(wire.PropRevTree, wire.Yes) }
-func (d *fourthOfBoth) met(p blip.Properties)             { d.peerIsBoth = p.Bool(wire.PropRevTree) }
 func (d *fourthOfBoth) stored(id revision.ID) revision.ID { return d.both.stored(id) }
 func (d *fourthOfBoth) tellsAgain() bool                  { return d.db.HasTrees() }
+
+func (d *fourthOfBoth) met(p blip.Properties) {
+	switch {
+	case p.Bool(wire.PropRevTree):
+		d.from.Store(int32(both.OfBoth))
+	case isFromGateway(p) || p.Bool(wire.PropClientSGR2):
+		d.from.Store(int32(both.Gateway))
+	}
+}
 
 func (*fourthOfBoth) begin(ctx context.Context, db *store.DB) error {
 	return db.NoteMet(ctx, store.Fourth)
@@ -158,7 +164,7 @@ func (d *fourthOfBoth) named(h *outbox.Head) {
 	if names.Is(h.Known) {
 		h.Known = h.Rev.ID
 	}
-	if d.peerIsBoth {
+	if d.peer() == both.OfBoth {
 		h.Tree = names.Chain()[0]
 	}
 }
@@ -167,15 +173,14 @@ func (d *fourthOfBoth) wants(ours *store.Document, known revision.ID, c wire.Cha
 	if !d.db.HasTrees() {
 		return d.oneGeneration.wants(ours, known, c)
 	}
-	o := offered(c.Rev, c.Tree, "")
-	return rulingOf(both.HeadOf(ours.Rev).Want(o, d.peerIsBoth), o)
+	return rulingOf(both.HeadOf(ours.Rev).Want(offered(c.Rev, c.Tree, ""), d.peer()))
 }
 
 func (d *fourthOfBoth) judges(ours *store.Document, p wire.Proposal) ruling {
 	if !d.db.HasTrees() {
 		return d.oneGeneration.judges(ours, p)
 	}
-	r, h := d.both.judge(ours, p, d.peerIsBoth)
+	r, h := d.both.judge(ours, p, d.peer())
 	if ours != nil {
 		r.current = h.Vector()
 	}
@@ -184,18 +189,54 @@ func (d *fourthOfBoth) judges(ours *store.Document, p wire.Proposal) ruling {
 
 func (d *fourthOfBoth) reads(in *store.Incoming, properties blip.Properties, claim revision.ID) {
 	in.Claim = claim
-	if d.peerIsBoth && in.Rev.ID.IsVersion() {
+	if !in.Rev.ID.IsVersion() {
+		return
+	}
+	switch d.peer() {
+	case both.App:
+	case both.OfBoth:
 		in.Tree = revision.ParseTreeIDs(properties.Value(wire.PropRevTree))
 		in.Rev.History.Superseded = revision.ParseTreeIDs(properties.Value(wire.PropSuperseded))
+	case both.Gateway:
+		in.FromGateway = true
+		if d.db.HasTrees() {
+			in.Tree, in.Rev.History.Ancestors = gatewayTree(in, properties), nil
+		}
 	}
 }
 
+// gatewayTree returns the tree that a Sync Gateway has sent with a version: to another one as a property of its
+// own, to those who have shown tree IDs alone in the history, where a Couchbase Lite has the ancestors.
+func gatewayTree(in *store.Incoming, properties blip.Properties) []revision.ID {
+	if tree := revision.ParseTreeIDs(properties.Value(wire.PropRevTree)); len(tree) > 0 {
+		return tree
+	}
+	return in.Rev.History.Ancestors
+}
+
 func (d *fourthOfBoth) history(it *outbox.Item, rev revision.Rev, limit int, shown lookup) (string, revision.ID, error) {
-	if d.peerIsBoth && it.Names != nil {
+	// A Sync Gateway that gets a tree ID which it lacks keeps its old body. What it has as a version needs none.
+	alone := d.peer() == both.OfBoth || d.peer() == both.Gateway && !it.Parent.IsTree()
+	if alone && it.Names != nil && rev.ID.IsVersion() {
 		rev.History.Ancestors = nil
 		return rev.VectorHistory("", "", 0), "", nil
 	}
 	return d.oneGeneration.history(it, rev, limit, shown)
+}
+
+// sends gives a tree revision of a document that a Sync Gateway lacks a form that it takes: it refuses the encoded
+// tree ID there.
+func (d *fourthOfBoth) sends(it *outbox.Item, rev revision.Rev) revision.Rev {
+	if d.peer() != both.Gateway || rev.ID.Source() != revision.LegacySource || it.Parent != "" || len(it.Theirs) > 0 || !d.db.HasTrees() {
+		return rev
+	}
+	h := both.HeadOf(rev)
+	if !h.IsPlain() {
+		return h.Copy()
+	}
+	tree := h.Tree()
+	tree.History.Ancestors = h.History(nil, revision.DefaultHistory-1) // without gaps: it passes them on
+	return tree
 }
 
 // hasUnsent looks for tree IDs: a client of the fourth generation that was upgraded lists the one that it had.
@@ -204,7 +245,7 @@ func (d *fourthOfBoth) hasUnsent(it *outbox.Item, known []revision.ID) bool {
 }
 
 func (d *fourthOfBoth) addTo(m *blip.Message, it *outbox.Item, rev revision.Rev) {
-	if !d.peerIsBoth || it.Names == nil {
+	if d.peer() != both.OfBoth || it.Names == nil {
 		return
 	}
 	m.Properties.Add(wire.PropRevTree, revision.JoinIDs(it.Names.Chain()))

@@ -9,26 +9,6 @@ import (
 	"github.com/tandemdb/tandem/internal/store"
 )
 
-// The application protocols that a session can speak, named as WebSocket subprotocols.
-const (
-	CBMobile3 = "BLIP_3+CBMobile_3" // revision trees
-	CBMobile4 = "BLIP_3+CBMobile_4" // version vectors
-)
-
-// Protocols lists the subprotocols that suit a database and the requested directions, best first.
-func Protocols(versioning store.Versioning, pull bool) []string {
-	switch {
-	case versioning == store.Both:
-		return []string{CBMobile4, CBMobile3}
-	case versioning == store.VersionVectors:
-		return []string{CBMobile4}
-	case pull:
-		return []string{CBMobile3}
-	default:
-		return []string{CBMobile4, CBMobile3}
-	}
-}
-
 // Common configures both roles. DB is mandatory.
 type Common struct {
 	DB *store.DB
@@ -70,6 +50,9 @@ type Active struct {
 
 	// Remote is the URL of the peer's endpoint. It keys the checkpoints and the remote ancestors.
 	Remote string
+
+	// Acquaintance, unless nil, is the one with Remote.
+	Acquaintance *Acquaintance
 
 	// Reset ignores the checkpoints and starts from the beginning.
 	Reset bool

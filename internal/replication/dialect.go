@@ -44,6 +44,9 @@ type dialect interface {
 	// reads completes an incoming revision from its message. claim is the parent for which it was proposed.
 	reads(in *store.Incoming, properties blip.Properties, claim revision.ID)
 
+	// sends returns an item's revision in the form in which the peer takes it.
+	sends(it *outbox.Item, rev revision.Rev) revision.Rev
+
 	// history returns the history of a revision for the peer ("" to send none), and the tree revision
 	// that the peer has ("" if it has none). limit is the peer's, which counts the revision too. shown
 	// looks up the tree revision that the peer has shown before.
@@ -91,6 +94,7 @@ func (oneGeneration) met(blip.Properties)                                 {}
 func (oneGeneration) named(*outbox.Head)                                  {}
 func (oneGeneration) tells(stored revision.Rev) revision.Rev              { return stored }
 func (oneGeneration) stored(id revision.ID) revision.ID                   { return id }
+func (oneGeneration) sends(_ *outbox.Item, rev revision.Rev) revision.Rev { return rev }
 func (oneGeneration) alias(*outbox.Item) revision.ID                      { return "" }
 func (oneGeneration) tellsAgain() bool                                    { return false }
 func (oneGeneration) pushesFirst() bool                                   { return false }

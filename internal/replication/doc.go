@@ -46,5 +46,6 @@
 //	engine.go, tasks.go, link.go, trouble.go     what all of a session share
 //	both.go, dialect.go                          how the peer names revisions
 //	access.go, filter.go, config.go, mesh.go, fetches.go, progress.go, gateway.go
+//	acquaintance.go                              what a remote speaks, whatever it accepts
 //	records.go, faults.go, limits.go, inbox.go, behind.go
 package replication

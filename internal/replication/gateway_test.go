@@ -54,6 +54,24 @@ func (g *gateway) put(id string, tree revision.ID, body string) {
 	g.docs[id] = gatewayDoc{seq: g.seq, tree: tree, rev: revision.Rev{ID: g.version(g.seq)}, body: body}
 }
 
+// pushed stores a tree revision with its ancestors, as a client of the third protocol pushes it. The gateway
+// stamps it with a version of its own.
+func (g *gateway) pushed(id, body string, tree ...revision.ID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.seq++
+	doc, exists := g.docs[id]
+	next := gatewayDoc{seq: g.seq, tree: tree[0], trees: tree[1:], rev: revision.Rev{ID: g.version(g.seq)}, body: body}
+	if exists {
+		if !slices.Contains(tree, doc.tree) {
+			g.t.Errorf("%s: a client pushes %v over %s", id, tree, doc.tree)
+		}
+		next.rev.History.Previous = append([]revision.ID{doc.rev.ID}, doc.rev.History.Previous...)
+		next.rev.History.Previous = slices.DeleteFunc(next.rev.History.Previous, func(v revision.ID) bool { return v.Source() == gatewaySource })
+	}
+	g.docs[id] = next
+}
+
 // contents maps the IDs of documents to their bodies; tombstones have body "-".
 func (g *gateway) contents() map[string]string {
 	g.mu.Lock()
@@ -142,7 +160,7 @@ func (g *gateway) send(l *listener, id string, doc gatewayDoc, known []any) {
 	history.Ancestors = nil
 	hasTree := slices.ContainsFunc(known, func(k any) bool { return !strings.Contains(fmt.Sprint(k), "@") })
 	if hasTree && doc.tree != "" {
-		history.Ancestors = []revision.ID{doc.tree}
+		history.Ancestors = append([]revision.ID{doc.tree}, doc.trees...)
 	}
 	m := &blip.Message{NoReply: true, Body: []byte(doc.body), Properties: withProps("rev", fmt.Sprintf(
 		"collection=0 id=%s rev=%s sequence=%d Content-Type=application/json", id, doc.rev.ID, doc.seq))}
@@ -226,14 +244,28 @@ func (g *gateway) take(r *blip.Request) {
 		doc.body, doc.deleted = string(r.Body), r.Properties.Bool("deleted")
 	}
 	g.seq++
-	doc.seq, doc.rev, doc.trees = g.seq, rev, append(slices.Clone(trees), append(doc.trees, doc.tree)...)
+	doc.seq, doc.rev = g.seq, rev
+	below := slices.Concat(trees, []revision.ID{doc.tree}, doc.trees)
 	if rev.ID.IsTree() {
 		doc.tree, doc.rev = rev.ID, revision.Rev{ID: rev.ID.Encoded()}
 	} else {
-		doc.tree = revision.NewTree(doc.tree.Generation()+1, fmt.Sprintf("%040x", g.seq))
+		doc.tree = revision.NewTree(doc.tree.Generation()+1, fmt.Sprintf("%032x", g.seq))
 	}
+	doc.trees = falling(doc.tree, below)
 	g.docs[id] = doc
 	r.Reply(nil)
+}
+
+// falling orders the ancestors of a tree revision by their generations, one of each.
+func falling(tree revision.ID, ids []revision.ID) (below []revision.ID) {
+	slices.SortStableFunc(ids, func(a, b revision.ID) int { return int(b.Generation()) - int(a.Generation()) })
+	last := tree.Generation()
+	for _, id := range ids {
+		if id != "" && id.Generation() < last {
+			below, last = append(below, id), id.Generation()
+		}
+	}
+	return below
 }
 
 // upgrade gives what clients have pushed as trees a version of the gateway's own, as it does when it is

@@ -169,7 +169,7 @@ func (l *leader) begin(ctx context.Context, x *exchange) error {
 }
 
 func (l *leader) push(ctx context.Context, x *exchange, since store.Sequence) error {
-	push := newPusher(x.collection, proposing{pulls: x.opts.Pull}, pushOptions{
+	push := newPusher(x.collection, proposing{pulls: x.opts.Pull, acquaintance: l.cfg.Acquaintance}, pushOptions{
 		since:        since,
 		continuous:   l.cfg.Continuous,
 		docIDs:       idSet(x.opts.DocIDs),

@@ -181,6 +181,7 @@ func (h *host) subChanges(x *exchange, req *blip.Request) error {
 	if x.writeOnly {
 		return mayNotRead()
 	}
+	h.s.met(req.Properties) // a Sync Gateway shows itself here
 	wanted := wire.ReadSubscription(req.Properties, req.Body, changesPerBatch)
 	if err := h.checkVersioning(cmp.Or(wanted.Versioning, versioningOf(h.cfg.Protocol))); err != nil {
 		return err

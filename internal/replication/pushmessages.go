@@ -96,6 +96,9 @@ func (p *pusher) answered(batch []*outbox.Item, reply *blip.Reply, err error) er
 	if err != nil {
 		return fault.Remote.Because(err)
 	}
+	if err := p.side.checkProtocol(p.c.s.work, batch, answers); err != nil {
+		return err
+	}
 	if err := p.c.noteListed(batch, answers); err != nil {
 		return err
 	}

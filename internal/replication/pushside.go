@@ -34,6 +34,9 @@ type pushSide interface {
 	// the cause.
 	refusal(c *collection, err error) (refusesAll bool, fatal error)
 
+	// checkProtocol returns an error if the peer turns out not to speak the protocol that it has accepted.
+	checkProtocol(ctx context.Context, batch []*outbox.Item, answers []wire.Answer) error
+
 	// withheld returns why a revision must not be sent, or nil if it may.
 	withheld(it *outbox.Item, rev revision.ID) *withheld
 
@@ -72,7 +75,10 @@ type pushOptions struct {
 }
 
 // proposing pushes revisions that the peer may refuse as conflicting. The checkpoint tracks them.
-type proposing struct{ pulls bool }
+type proposing struct {
+	pulls        bool
+	acquaintance *Acquaintance // nil for none
+}
 
 func (s proposing) role(pushOptions) outbox.Role { return outbox.Proposes{Pulls: s.pulls} }
 func (proposing) accepted(c *collection)         { c.refusals.forgetAll() }
@@ -107,6 +113,21 @@ func (proposing) refusal(c *collection, err error) (refusesAll bool, fatal error
 		c.refusals.rememberAll(err)
 	}
 	return true, fmt.Errorf("push %s: %w", c.store().FullName(), err)
+}
+
+// checkProtocol looks for a peer that knows nothing of versions: it refuses each.
+func (s proposing) checkProtocol(ctx context.Context, batch []*outbox.Item, answers []wire.Answer) error {
+	for i, it := range batch {
+		if !it.Rev.ID.IsVersion() || answers[i].Status != 400 {
+			s.acquaintance.isSound()
+			return nil
+		}
+	}
+	mistaken, err := s.acquaintance.isMistaken(ctx)
+	if mistaken && err == nil {
+		err = ErrSpeaksTrees
+	}
+	return err
 }
 
 func (proposing) withheld(*outbox.Item, revision.ID) *withheld { return nil }
@@ -149,6 +170,8 @@ func (offering) refusal(c *collection, err error) (refusesAll bool, fatal error)
 	}
 	return refusesAll, nil
 }
+
+func (offering) checkProtocol(context.Context, []*outbox.Item, []wire.Answer) error { return nil }
 
 func (offering) withheld(it *outbox.Item, rev revision.ID) *withheld {
 	if it.Parent == rev {

@@ -192,7 +192,7 @@ func (r *Runner) loop(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case r.cfg.StartedOver, errors.Is(err, errAskAgain):
+		case r.cfg.StartedOver, errors.Is(err, errAskAgain), errors.Is(err, ErrSpeaksTrees):
 			attempt = 0
 			continue
 		case err == nil && !r.cfg.Continuous:

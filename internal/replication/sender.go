@@ -114,7 +114,11 @@ func (w *composer) compose(tx *store.Tx, it *outbox.Item, body store.Body) (lett
 
 // fill writes the message of a rev.
 func (w *composer) fill(tx *store.Tx, l *letter, it *outbox.Item, body store.Body) error {
-	m, rev := l.message, l.rev
+	m, replaced := l.message, l.rev.ID != it.Asked
+	rev := w.c.s.sends(it, l.rev)
+	if rev.ID.IsVersion() {
+		l.rev = rev
+	}
 	if w.c.blobs != nil && (body.HasBlobs || bytes.Contains(body.Text, []byte("sha1-"))) {
 		w.c.blobs.note(body.Text)
 	}
@@ -138,10 +142,10 @@ func (w *composer) fill(tx *store.Tx, l *letter, it *outbox.Item, body store.Bod
 		w.side.addTo(m)
 	}
 	w.c.s.dialect.addTo(m, it, rev)
-	if rev.ID != it.Asked {
+	if replaced {
 		m.Properties.Add(wire.PropReplacedRev, string(it.Asked))
 	}
-	return w.putBody(tx, l, it, body)
+	return w.putBody(tx, l, it, body, rev.ID)
 }
 
 // deletedBranch returns the peer's tree revision on another branch that our revision replaces. It
@@ -170,8 +174,8 @@ func (w *composer) noRev(it *outbox.Item, why *withheld) letter {
 }
 
 // putBody adds the body to the message, as a delta if that is possible and shorter.
-func (w *composer) putBody(tx *store.Tx, l *letter, it *outbox.Item, of store.Body) error {
-	body, err := w.wireBody(of.Text, l.rev.ID, of.HasBlobs)
+func (w *composer) putBody(tx *store.Tx, l *letter, it *outbox.Item, of store.Body, rev revision.ID) error {
+	body, err := w.wireBody(of.Text, rev, of.HasBlobs)
 	if err != nil {
 		return err
 	}

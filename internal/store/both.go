@@ -139,9 +139,16 @@ func (tx *Tx) noteTrees(in Incoming) error {
 func incomingBoth(in Incoming, same bool) both.Incoming {
 	given := in.Rev.History.Superseded
 	in.Rev.History.Superseded = nil
+	from := both.App
+	switch {
+	case in.FromGateway:
+		from = both.Gateway
+	case len(in.Tree) > 0:
+		from = both.OfBoth
+	}
 	return both.Incoming{
 		Rev: in.Rev, Tree: in.Tree, Superseded: given, Claim: in.Claim, Same: same,
-		Passive: in.Remote == 0 || in.RefuseConflict, FromBoth: len(in.Tree) > 0,
+		Passive: in.Remote == 0 || in.RefuseConflict, From: from,
 	}
 }
 
@@ -320,6 +327,9 @@ func (tx *Tx) Learn(c *Collection, id string, tree revision.ID, remote Remote) e
 func (tx *Tx) markBoth(c *Collection, head *Document, remote Remote, rev revision.ID) error {
 	h := both.HeadOf(head.Rev)
 	has := head.remote.of(remote, head.Rev.ID)
+	if learnt := h.Learn(rev); rev.IsVersion() && learnt.Rev().ID != h.Rev().ID { // a copy for a Sync Gateway
+		return tx.rename(c, head, learnt, Incoming{ID: head.ID, Rev: revision.Rev{ID: rev}, Remote: remote})
+	}
 	if rev = ownName(head.Rev, rev); has == rev || h.Is(has) && h.Seen(rev) {
 		return nil
 	}

@@ -69,6 +69,9 @@ func (o *Outbox) Replied(it *Item, err error, now time.Time) {
 		o.counts.DeltasRefused++
 		it.Whole = true
 		o.move(it, Wanted)
+	case it.Parent != "" && it.Rev.ID.Source() == revision.LegacySource && fault.HasCode(err, fault.WebSocket, 500):
+		it.Parent, it.Theirs = "", nil // a Sync Gateway has lost the document, and takes it in another form
+		o.move(it, Wanted)
 	case early && it.Rev.ID.IsVersion():
 		o.tell(it, End{Err: err, Pending: true, Transient: true, TooEarly: true})
 	case fault.HasCode(err, fault.WebSocket, 403) && o.role.triesTwice() && !it.barred:

@@ -18,21 +18,32 @@ type Answer struct {
 	// settles that.
 	Renew bool
 
-	// Learn says that the offer shows another name of a revision that the head has seen: see
-	// [Head.Learn].
-	Learn bool
+	// Learn is another name of a revision that the head has seen, for [Head.Learn]; or "".
+	Learn revision.ID
 }
 
-// Propose answers a proposal. The sender has one of the two generations, or is a database of both.
-func (h Head) Propose(o Offer, fromBoth bool) Answer {
+// Sender is the kind of a peer.
+type Sender int
+
+// The senders.
+const (
+	App     Sender = iota // a program of one generation
+	OfBoth                // a database of both
+	Gateway               // a Sync Gateway over the fourth protocol: its documents have both names
+)
+
+// Propose answers a proposal.
+func (h Head) Propose(o Offer, from Sender) Answer {
 	if o.Rev.ID.IsTree() {
 		return h.proposeTree(o)
 	}
-	v := vectorOf(o.Rev)
+	v, fromBoth := vectorOf(o.Rev), from == OfBoth
 	has, seen := h.includes(v.cv), v.includes(h.cv)
 	switch {
+	case h.lacksCopy(v.cv):
+		return Answer{Status: revision.Known, Learn: v.cv}
 	case h.isVersion(v.cv):
-		return Answer{Status: revision.Known, Learn: o.Tree != ""}
+		return Answer{Status: revision.Known, Learn: o.Tree}
 	case fromBoth && !h.exactly(v.cv) && (has || seen && h.isTree()):
 		return Answer{} // its tree will tell
 	case has && !fromBoth && h.Is(o.Parent):
@@ -60,26 +71,40 @@ func (h Head) proposeTree(o Offer) Answer {
 	case h.Seen(id) && !h.Is(id) && h.Is(o.Parent):
 		return Answer{} // the peer has decided against our head, which it knows
 	case h.Seen(id):
-		return Answer{Status: revision.Known, Learn: !h.lists(id)}
+		return Answer{Status: revision.Known, Learn: h.unlisted(id)}
 	}
 	return Answer{}
 }
 
+// unlisted returns id unless h lists it.
+func (h Head) unlisted(id revision.ID) revision.ID {
+	if h.lists(id) {
+		return ""
+	}
+	return id
+}
+
 // Want answers an announcement, in whose reply the status [revision.Accept] asks for the revision.
-func (h Head) Want(o Offer, fromBoth bool) Answer {
+func (h Head) Want(o Offer, from Sender) Answer {
 	if o.Rev.ID.IsTree() {
 		if h.Seen(o.Rev.ID) {
-			return Answer{Status: revision.Known, Learn: !h.lists(o.Rev.ID)}
+			return Answer{Status: revision.Known, Learn: h.unlisted(o.Rev.ID)}
 		}
 		return Answer{Known: h.below(o.Rev.ID)}
 	}
-	v := vectorOf(o.Rev)
-	if !h.includes(v.cv) || fromBoth && !h.exactly(v.cv) {
+	v, fromBoth := vectorOf(o.Rev), from == OfBoth
+	switch {
+	case h.lacksCopy(v.cv):
+		return Answer{Status: revision.Known, Learn: v.cv}
+	case h.includes(v.cv) && (!fromBoth || h.exactly(v.cv)):
+	case from == Gateway:
+		return Answer{Known: h.chain[:1:1]} // a tree ID alone makes it send its own
+	default:
 		return Answer{Known: []revision.ID{h.cv}}
 	}
 	switch {
 	case h.isVersion(v.cv):
-		return Answer{Status: revision.Known, Learn: o.Tree != ""}
+		return Answer{Status: revision.Known, Learn: o.Tree}
 	case !v.includes(h.cv):
 		return Answer{Status: revision.Known}
 	case !fromBoth:

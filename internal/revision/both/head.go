@@ -132,8 +132,26 @@ func (h Head) isVersion(v revision.ID) bool {
 	return v == h.cv || v.Time() == h.cv.Time() && isEncodedOrCopy(v) && isEncodedOrCopy(h.cv)
 }
 
-func isEncodedOrCopy(v revision.ID) bool {
-	return v.Source() == revision.LegacySource || v.Source() == copySource
+func isEncodedOrCopy(v revision.ID) bool { return v.Source() == revision.LegacySource || isCopy(v) }
+
+// lacksCopy reports whether version is a copy, which h does not know, of a tree revision that h has seen.
+func (h Head) lacksCopy(version revision.ID) bool {
+	return isCopy(version) && !h.includes(version) && h.exactly(encodedOf(version))
+}
+
+// Copy returns the vector of h for a Sync Gateway that lacks the document: it refuses an encoded tree ID there. The
+// version is a copy of that, the same on every database.
+func (h Head) Copy() revision.Rev {
+	if !h.isTree() {
+		return h.rev()
+	}
+	return h.vector.next(revision.NewVersion(h.cv.Time(), copySource)).rev()
+}
+
+// IsPlain reports whether h is a tree revision, under the ID that its client has given to it, that has seen tree
+// revisions alone.
+func (h Head) IsPlain() bool {
+	return h.isTree() && len(h.merges) == 0 && len(h.before) == 0 && h.chain[0].Encoded() == h.cv
 }
 
 // Seen reports whether h is the revision id, of either form, or has taken it into account.
@@ -267,8 +285,8 @@ func (h Head) above(before vector, old []revision.ID) []revision.ID {
 		top = old[0].Generation()
 	}
 	add := func(id revision.ID) { chain, top = append([]revision.ID{id}, chain...), id.Generation() }
-	if h.isTree() {
-		return h.completed([]revision.ID{h.known(h.cv, old)}, old).chain
+	if isEncodedOrCopy(h.cv) {
+		return h.completed([]revision.ID{h.known(encodedOf(h.cv), old)}, old).chain
 	}
 	if t := h.encoded(); t > before.encoded() && generationOf(t) > top {
 		add(h.known(revision.NewVersion(t, revision.LegacySource), old))
@@ -276,7 +294,7 @@ func (h Head) above(before vector, old []revision.ID) []revision.ID {
 	top = max(top, generationOf(h.encoded())) // a name of a lower generation may stand for it in the chain
 	seen := h.vector.sortedByAge()
 	for _, v := range seen {
-		if v.Source() != revision.LegacySource && v.Time() > before.time(v.Source()) && !told(chain, v) {
+		if !isEncodedOrCopy(v) && v.Time() > before.time(v.Source()) && !told(chain, v) {
 			add(Embed(top+1, v))
 		}
 	}

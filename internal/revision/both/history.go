@@ -74,7 +74,7 @@ func (h Head) meets(known []revision.ID) revision.ID {
 func (h Head) untold(list []revision.ID) (ids []revision.ID) {
 	told := toldBy(append([]revision.ID{h.chain[0]}, list...))
 	for _, v := range h.all()[1:] {
-		if v.Source() != revision.LegacySource && !told.includes(v) {
+		if !isEncodedOrCopy(v) && !told.includes(v) {
 			ids = append(ids, v)
 		}
 	}

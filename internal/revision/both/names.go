@@ -24,6 +24,9 @@ const (
 // refuses the encoding as the version of a new document.
 const copySource revision.Source = "Tandem+Tree+Revision+g"
 
+// gatewayDigits is the length of the digest of a tree ID that a Sync Gateway has made, an MD5 sum.
+const gatewayDigits = 32
+
 // Embed names a version as a tree revision of a generation (from 1). [VersionOf] reads it back, unless
 // the version's source is no source of a database, 16 bytes in unpadded base64.
 func Embed(generation uint64, version revision.ID) revision.ID {
@@ -68,6 +71,17 @@ func isEmbedded(tree revision.ID) bool { return has(tree, embeddedMark, embedded
 
 // IsFiller reports whether a tree ID only fills a generation.
 func IsFiller(tree revision.ID) bool { return has(tree, fillerMark, fillerDigits) }
+
+func isCopy(version revision.ID) bool { return version.Source() == copySource }
+
+// encodedOf returns the encoded tree ID that a copy repeats.
+func encodedOf(copied revision.ID) revision.ID {
+	return revision.NewVersion(copied.Time(), revision.LegacySource)
+}
+
+func isGateways(tree revision.ID) bool {
+	return len(tree.Digest()) == gatewayDigits && isHex(tree.Digest())
+}
 
 func isMinted(tree revision.ID) bool { return has(tree, mintedMark, mintedDigits) }
 func isShort(tree revision.ID) bool {

@@ -71,7 +71,7 @@ func vectorAlone(h both.Head) revision.Rev {
 }
 
 func fromBoth(h both.Head) both.Incoming {
-	return both.Incoming{Rev: vectorAlone(h), Tree: h.Chain(), Superseded: h.Rev().History.Superseded, FromBoth: true}
+	return both.Incoming{Rev: vectorAlone(h), Tree: h.Chain(), Superseded: h.Rev().History.Superseded, From: both.OfBoth}
 }
 
 // keep adds what becomes of a head when a revision comes in.

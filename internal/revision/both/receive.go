@@ -9,12 +9,12 @@ import (
 // Incoming is a revision that a peer has sent.
 type Incoming struct {
 	Rev        revision.Rev  // a tree revision with its ancestors, or a version with its vector and legacy tail
-	Tree       []revision.ID // of a version from a database of both generations: its chain, its own ID first
+	Tree       []revision.ID // of a version from a sender with both names: its chain, its own ID first
 	Superseded []revision.ID // tree IDs that the sender has given up for the revision
 	Claim      revision.ID   // the parent for which the revision was proposed; "" if it was not
 	Same       bool          // content and deletion are the head's
 	Passive    bool          // the sender leads: conflicts are refused
-	FromBoth   bool          // the sender is a database of both generations
+	From       Sender
 }
 
 // Outcome tells what becomes of an incoming revision.
@@ -56,6 +56,9 @@ func incomingHead(in Incoming, h Head) Head {
 		n.chain = slices.Clip(in.Tree)
 		if !n.calls(in.Tree[0]) {
 			n = n.named(in.Tree[0], n.cv)
+			if in.From == Gateway && isGateways(in.Tree[0]) { // only those who learn the name know it
+				n = n.renamed(Embed(in.Tree[0].Generation()+1, n.cv))
+			}
 		}
 		return n.supersede(in.Superseded...)
 	}
@@ -163,10 +166,18 @@ func (h Head) alsoCalled(theirs Head) Result {
 	return Result{Named, next, false}
 }
 
-// Learn notes that a peer has the revision tree, which h has seen. It may return h. It ignores a generation
-// above [MaxAccepted].
+// Learn notes that a peer has a revision that h has seen under the name tree, a tree ID or a version that is a
+// copy of one: see [Head.Copy]. It may return h. It ignores a generation above [MaxAccepted].
 func (h Head) Learn(tree revision.ID) Head {
-	if tree.Generation() > MaxAccepted || !h.Seen(tree) {
+	if h.lacksCopy(tree) {
+		if h.cv == encodedOf(tree) {
+			h.vector = h.vector.next(tree)
+		} else {
+			h.vector = h.seeing(tree)
+		}
+		return h
+	}
+	if tree.IsVersion() || tree.Generation() > MaxAccepted || !h.Seen(tree) {
 		return h
 	}
 	return h.learnt([]revision.ID{tree}).Head
@@ -209,9 +220,11 @@ func (h Head) receiveVector(in Incoming) Result {
 	}
 	claimed := h.Is(in.Claim)
 	switch {
+	case h.lacksCopy(v.cv):
+		return Result{Named, h.Learn(v.cv), false}
 	case h.isVersion(v.cv):
 		return h.sameVersion(in)
-	case has && claimed && in.Passive && !in.FromBoth:
+	case has && claimed && in.Passive && in.From != OfBoth:
 		next := h
 		next.vector = h.seeing(v.all()...)
 		return Result{Replaced, next, true} // the peer has decided against h, which it knows
@@ -262,7 +275,7 @@ func (h Head) replacedByVersion(in Incoming, v vector) Result {
 		next.vector = v.seeing(h.all()...)
 		if len(in.Tree) > 0 {
 			next = next.named(in.Tree[0], v.cv)
-			if in.FromBoth && later(in.Tree[0], h.chain[0]) {
+			if in.From == OfBoth && later(in.Tree[0], h.chain[0]) {
 				next = next.completed(in.Tree, h.chain)
 			}
 		}
@@ -274,6 +287,9 @@ func (h Head) replacedByVersion(in Incoming, v vector) Result {
 		next.names = theirs.names
 	}
 	next.vector = v.seeing(h.all()...)
+	if in.From == Gateway && len(in.Tree) > 0 && !isGateways(in.Tree[0]) { // a client's: the version is but its stamp
+		next.vector = next.seeing(VersionOf(in.Tree[0]))
+	}
 	if top := h.chain[0]; next.isTree() && h.encoded() > v.cv.Time() { // who knows the later one would not take it
 		next = next.mint(top.Generation(), h.encoded(), string(next.chain[0])+",over,"+revisionTime(h.encoded()))
 	} else if next.chain[0].Generation() <= top.Generation() && !slices.Contains(next.chain, top) {

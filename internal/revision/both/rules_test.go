@@ -46,30 +46,30 @@ func TestProposalsAndAnnouncementsByTheRules(t *testing.T) {
 		got, want both.Answer
 	}{
 		"R1 an unknown tree revision is asked for, whatever its parent": {
-			overTree.Propose(proposed(treeRev(other), ""), false), both.Answer{},
+			overTree.Propose(proposed(treeRev(other), ""), both.App), both.Answer{},
 		},
 		"R1 what is seen is known": {
-			both.HeadOf(treeRev(two, one)).Propose(proposed(treeRev(one), ""), false), both.Answer{Status: revision.Known},
+			both.HeadOf(treeRev(two, one)).Propose(proposed(treeRev(one), ""), both.App), both.Answer{Status: revision.Known},
 		},
 		"R4 a tree revision that lost, over our head": {
-			beaten.Propose(proposed(treeRev(other), beaten.Chain()[0]), false), both.Answer{},
+			beaten.Propose(proposed(treeRev(other), beaten.Chain()[0]), both.App), both.Answer{},
 		},
 		"R4 a version that lost, over our head": {
-			mutual.Propose(proposed(vectorRev(v), w), false), both.Answer{},
+			mutual.Propose(proposed(vectorRev(v), w), both.App), both.Answer{},
 		},
 		"R5 an alias is learnt from a proposal": {
-			both.HeadOf(vectorRev(v)).Propose(proposed(treeRev(both.Embed(7, v)), ""), false),
-			both.Answer{Status: revision.Known, Learn: true},
+			both.HeadOf(vectorRev(v)).Propose(proposed(treeRev(both.Embed(7, v)), ""), both.App),
+			both.Answer{Status: revision.Known, Learn: both.Embed(7, v)},
 		},
 		"R5 and from an announcement": {
-			both.HeadOf(vectorRev(v)).Want(both.Offer{Rev: treeRev(both.Embed(7, v))}, false),
-			both.Answer{Status: revision.Known, Learn: true},
+			both.HeadOf(vectorRev(v)).Want(both.Offer{Rev: treeRev(both.Embed(7, v))}, both.App),
+			both.Answer{Status: revision.Known, Learn: both.Embed(7, v)},
 		},
 		"R10 each has seen the other, proposed": {
-			mutual.Propose(proposed(vectorRev(v, w), ""), false), both.Answer{Status: revision.Refuse, Renew: true},
+			mutual.Propose(proposed(vectorRev(v, w), ""), both.App), both.Answer{Status: revision.Refuse, Renew: true},
 		},
 		"R10 each has seen the other, announced": {
-			mutual.Want(both.Offer{Rev: vectorRev(v, w)}, false), both.Answer{Status: revision.Known, Renew: true},
+			mutual.Want(both.Offer{Rev: vectorRev(v, w)}, both.App), both.Answer{Status: revision.Known, Renew: true},
 		},
 	} {
 		if x.got.Status != x.want.Status || x.got.Renew != x.want.Renew || x.got.Learn != x.want.Learn {
@@ -157,7 +157,7 @@ func TestATreeRevisionOverALaterOneIsWrapped(t *testing.T) {
 	for name, in := range map[string]both.Incoming{
 		"a tree revision": {Rev: treeRev(plain(2, "b")), Claim: v},
 		"from a database of both": {
-			Rev: vectorRev(plain(2, "b").Encoded(), v), Tree: []revision.ID{plain(2, "b")}, Superseded: h.Chain(), FromBoth: true,
+			Rev: vectorRev(plain(2, "b").Encoded(), v), Tree: []revision.ID{plain(2, "b")}, Superseded: h.Chain(), From: both.OfBoth,
 		},
 	} {
 		r := h.Receive(in)
@@ -174,7 +174,7 @@ func TestADescendantsNameIsAboveTheHeads(t *testing.T) {
 	h := both.HeadOf(vectorRev(v)).Learn(both.Embed(5, v))
 	for name, in := range map[string]both.Incoming{
 		"a tree revision":           {Rev: treeRev(plain(2, "b")), Claim: v},
-		"from a database of both":   {Rev: vectorRev(w, v), Tree: []revision.ID{both.Embed(2, w), both.Embed(1, v)}, FromBoth: true},
+		"from a database of both":   {Rev: vectorRev(w, v), Tree: []revision.ID{both.Embed(2, w), both.Embed(1, v)}, From: both.OfBoth},
 		"of an app of versions":     {Rev: vectorRev(w, v)},
 		"a tree revision over ours": {Rev: treeRev(plain(2, "b"), both.Embed(1, v))},
 	} {
@@ -280,7 +280,7 @@ func TestAnOlderVersionWithTheTreeIDChangesNothing(t *testing.T) {
 		if h.Rev().ID != x.moved || h.Chain()[0] != x.before.Chain()[0] {
 			t.Fatalf("%s: the head is %s %v, want %s under the old tree ID", name, h.Rev().ID, h.Chain(), x.moved)
 		}
-		old := both.Incoming{Rev: vectorAlone(x.old), Tree: x.old.Chain(), FromBoth: true}
+		old := both.Incoming{Rev: vectorAlone(x.old), Tree: x.old.Chain(), From: both.OfBoth}
 		if r := h.Receive(old); r.Outcome != both.Ignored {
 			t.Errorf("%s: the older version has outcome %v, and the head is %s", name, r.Outcome, r.Head.Rev().ID)
 		}
@@ -310,12 +310,12 @@ func TestNothingThatWasSeenIsForgotten(t *testing.T) {
 func TestDatabasesOfBothTakeOverNames(t *testing.T) {
 	t.Parallel()
 	v, w, one, two := ruleVersion(1, 1), ruleVersion(2, 2), plain(1, "a"), plain(2, "b")
-	same := both.HeadOf(vectorRev(v)).Receive(both.Incoming{Rev: vectorRev(v), Tree: []revision.ID{both.Embed(7, v)}, FromBoth: true})
+	same := both.HeadOf(vectorRev(v)).Receive(both.Incoming{Rev: vectorRev(v), Tree: []revision.ID{both.Embed(7, v)}, From: both.OfBoth})
 	if same.Outcome != both.Named || same.Head.Chain()[0] != both.Embed(7, v) {
 		t.Errorf("the same version under a later name: outcome %v, %v", same.Outcome, same.Head.Chain())
 	}
 	h := both.HeadOf(treeRev(two, one)).Next(w, 0)
-	stamp := h.Receive(both.Incoming{Rev: vectorRev(v), Tree: []revision.ID{two, one}, FromBoth: true})
+	stamp := h.Receive(both.Incoming{Rev: vectorRev(v), Tree: []revision.ID{two, one}, From: both.OfBoth})
 	if stamp.Outcome != both.Named || !stamp.Head.Seen(v) || stamp.Head.Rev().ID != w {
 		t.Errorf("a version of what the head has seen: outcome %v, %s %s", stamp.Outcome, stamp.Head.Rev().ID, stamp.Head.Rev().History)
 	}

@@ -30,7 +30,10 @@ func newBridge(w *world, index int) *bridge {
 
 func (*bridge) kind() string               { return serveBoth }
 func (b *bridge) content() (content, bool) { return b.d, b.has }
-func (b *bridge) isBoth(other int) bool    { return b.w.peers[other].kind() == serveBoth }
+func (b *bridge) sender(other int) both.Sender {
+	return map[string]both.Sender{serveBoth: both.OfBoth, gateways: both.Gateway}[b.w.peers[other].kind()]
+}
+
 func (b *bridge) remotes(mode int) map[int]revision.ID {
 	if mode == 3 {
 		return b.trees
@@ -100,10 +103,8 @@ func (b *bridge) note(a both.Answer, o offer) {
 	switch {
 	case a.Renew:
 		b.renew(0)
-	case a.Learn && o.rev.ID.IsTree():
-		b.keep(b.Learn(o.rev.ID))
-	case a.Learn:
-		b.keep(b.Learn(o.tree))
+	case a.Learn != "":
+		b.keep(b.Learn(a.Learn))
 	}
 }
 
@@ -119,7 +120,7 @@ func (b *bridge) propose(mode, other int, o offer, parent revision.ID) (int, rev
 	if !b.has {
 		return revision.Accept, revision.Rev{}
 	}
-	a := b.Propose(both.Offer{Rev: o.rev, Tree: o.tree, Parent: parent}, b.isBoth(other))
+	a := b.Propose(both.Offer{Rev: o.rev, Tree: o.tree, Parent: parent}, b.sender(other))
 	b.note(a, o)
 	return a.Status, b.head(mode).rev
 }
@@ -129,7 +130,7 @@ func (b *bridge) want(mode, other int, o offer) (bool, []revision.ID) {
 	if !b.has {
 		return true, nil
 	}
-	a := b.Want(both.Offer{Rev: o.rev, Tree: o.tree}, b.isBoth(other))
+	a := b.Want(both.Offer{Rev: o.rev, Tree: o.tree}, b.sender(other))
 	b.note(a, o)
 	if a.Status == revision.Known {
 		b.setKnown(mode, other, o.rev.ID)
@@ -144,7 +145,7 @@ func (b *bridge) take(mode, other int, m message, passive bool) bool {
 	}
 	in := both.Incoming{
 		Rev: m.rev, Tree: m.tree, Superseded: m.gaveUp, Claim: m.claim,
-		Same: b.has && b.d.same(m.content), Passive: passive, FromBoth: m.fromBoth,
+		Same: b.has && b.d.same(m.content), Passive: passive, From: m.from,
 	}
 	if !b.has {
 		b.keep(both.First(in))
@@ -222,11 +223,27 @@ func (b *bridge) compose(mode, other int, known []revision.ID) message {
 	}
 	m := message{rev: b.Rev(), content: b.d}
 	m.rev.History = revision.History{Merges: m.rev.History.Merges, Previous: m.rev.History.Previous}
-	if b.isBoth(other) {
-		m.fromBoth, m.tree, m.gaveUp = true, b.Chain(), b.Rev().History.Superseded
+	if b.sender(other) == both.OfBoth {
+		m.from, m.tree, m.gaveUp = both.OfBoth, b.Chain(), b.Rev().History.Superseded
 		return m
 	}
+	if b.sender(other) == both.Gateway {
+		return b.composeForGateway(m, other)
+	}
 	m.rev.History.Ancestors = b.tail(other, known)
+	return m
+}
+
+// composeForGateway sends what a Sync Gateway lacks in a form that it takes, as the session does.
+func (b *bridge) composeForGateway(m message, other int) message {
+	if m.rev.ID.Source() != revision.LegacySource || b.w.peers[other].(*gateway).has() {
+		return m
+	}
+	if b.IsPlain() {
+		m.rev = revision.Rev{ID: b.Chain()[0], History: revision.History{Ancestors: b.History(nil, revision.DefaultHistory-1)}}
+		return m
+	}
+	m.rev = b.Copy()
 	return m
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tandemdb/tandem/internal/revision"
+	"github.com/tandemdb/tandem/internal/revision/both"
 )
 
 // The simulation: one document on model peers of both generations and on databases of both, which are
@@ -32,13 +33,13 @@ func (c content) same(o content) bool { return c.body == o.body && c.deleted == 
 
 // message is a rev message.
 type message struct {
-	rev      revision.Rev // the ancestors of a version are its legacy tail
-	tree     []revision.ID
-	gaveUp   []revision.ID // deleted_branch, superseded
-	claim    revision.ID   // the parent of the proposal
-	content  content
-	fromBoth bool
-	alias    revision.ID // nothing is sent: the receiver has the revision under this name
+	rev     revision.Rev // the ancestors of a version are its legacy tail
+	tree    []revision.ID
+	gaveUp  []revision.ID // deleted_branch, superseded
+	claim   revision.ID   // the parent of the proposal
+	content content
+	from    both.Sender
+	alias   revision.ID // nothing is sent: the receiver has the revision under this name
 }
 
 // offer is an item of changes or proposeChanges.
@@ -51,6 +52,7 @@ const (
 	treesOnly   = "3.x"
 	vectorsOnly = "4.x"
 	serveBoth   = "both"
+	gateways    = "gateway"
 )
 
 // peer is one database. mode is the protocol's number; other is the index of the peer on the other end.
@@ -81,6 +83,7 @@ type world struct {
 	pulled  map[[2]int]string // the checkpoint of a pull: what was pulled last
 	n       int               // edits so far
 	cut     bool
+	failed  bool // a gateway has answered an app with an error that no database of both can mend
 	settles bool
 	log     func(format string, args ...any)
 	verdict
@@ -216,7 +219,7 @@ func (w *world) deliver(l link, cuts bool, parent revision.ID, o offer) {
 	}
 	w.log("  refused")
 	w.announceAgain(l)
-	if b, is := a.(*bridge); is && l.mode == 4 && p.kind() != serveBoth {
+	if b, is := a.(*bridge); is && l.mode == 4 && p.kind() == vectorsOnly {
 		b.renew(0)
 	}
 }
@@ -242,7 +245,7 @@ func (w *world) pull(l link, cuts bool) {
 		return
 	}
 	announced := o
-	if p.kind() == vectorsOnly && w.Intn(2) == 0 {
+	if p.kind() == gateways || p.kind() == vectorsOnly && w.Intn(2) == 0 {
 		announced.rev.History = revision.History{}
 	}
 	send, known := a.want(l.mode, l.passive, announced)
