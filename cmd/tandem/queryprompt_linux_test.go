@@ -34,6 +34,7 @@ func converse(t *testing.T, state string, args ...string) *conversation {
 	if err := unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 60}); err != nil {
 		t.Fatal(err)
 	}
+	keepWhatIsWritten(t, terminal)
 	c := &conversation{t: t, keys: keys, ended: make(chan struct{})}
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "tandem", args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal, terminal, terminal
@@ -62,6 +63,20 @@ func converse(t *testing.T, state string, args ...string) *conversation {
 	})
 	c.shows("tandem> ")
 	return c
+}
+
+// keepWhatIsWritten has Ctrl-C send its signal alone: by default it also drops what was typed and what is not yet
+// on the screen, as the word that says that the statement was interrupted.
+func keepWhatIsWritten(t *testing.T, terminal *os.File) {
+	t.Helper()
+	mode, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mode.Lflag |= unix.NOFLSH
+	if err := unix.IoctlSetTermios(int(terminal.Fd()), unix.TCSETS, mode); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (c *conversation) types(keys string) {
@@ -159,45 +174,53 @@ func TestCtrlCEndsAStatementAndNotThePrompt(t *testing.T) {
 	c := converse(t, t.TempDir(), "query", newShop(t))
 	c.types("SELECT abandoned\r")
 	c.shows(`\.\.\.> `)
-	left := func() bool {
-		c.types("\x03") // what is typed before the prompt listens is lost
-		return strings.Contains(c.screen.String(), "^C")
-	}
-	if !testsize.Eventually(timeout, left) {
-		t.Fatalf("the statement is not left:\n%s", c.screen.String())
-	}
-	c.types(".live SELECT count(*) AS live FROM _\r")
-	c.shows(`live\r\n3\r\n`)
-	c.types("\x03")
-	c.shows(`interrupted\s+tandem> `) // what is typed before the prompt listens may be lost
+	c.interrupts("^C", 0)
+	ends := c.repeats(".live SELECT count(*) AS live FROM _\r", "live\r\n3\r\n")
+	c.interrupts("interrupted", ends)
 	endless := "SELECT count(*) AS endless FROM _ a"
 	for i := range 30 {
 		endless += " CROSS JOIN _ x" + strconv.Itoa(i)
 	}
+	ends = c.count("interrupted")
 	c.types(endless + ";\r")
 	c.shows(`x29;[^\n]*\n`)
-	interrupted := func() bool {
-		c.types("\x03") // it may still be about to run
-		return strings.Count(c.screen.String(), "interrupted") == 2
-	}
-	if !testsize.Eventually(timeout, interrupted) {
-		t.Fatalf("the statement goes on:\n%s", c.screen.String())
-	}
-	for after := false; !after; { // a signal that comes late may end a statement more
-		ends := strings.Count(c.screen.String(), "interrupted")
-		c.types("SELECT count(*) + 40 AS after FROM _;\r")
-		if !testsize.Eventually(timeout, func() bool {
-			screen := c.screen.String()
-			after = strings.Contains(screen, "after\r\n43\r\n")
-			return after || strings.Count(screen, "interrupted") > ends
-		}) {
-			t.Fatalf("the next statement does not run:\n%s", c.screen.String())
-		}
-	}
+	c.interrupts("interrupted", ends)
+	c.repeats("SELECT count(*) + 40 AS after FROM _;\r", "after\r\n43\r\n")
 	c.types("quit;\r")
 	if <-c.ended; c.err != nil {
 		t.Errorf("the prompt ended with %v", c.err)
 	}
+}
+
+func (c *conversation) count(text string) int { return strings.Count(c.screen.String(), text) }
+
+// interrupts types Ctrl-C until a text is on the screen more than so many times. One that comes before the
+// statement runs, or before the prompt listens, ends nothing.
+func (c *conversation) interrupts(text string, times int) {
+	c.t.Helper()
+	if !testsize.Eventually(timeout, func() bool {
+		c.types("\x03")
+		return c.count(text) > times
+	}) {
+		c.t.Fatalf("Ctrl-C does not lead to %q:\n%s", text, c.screen.String())
+	}
+}
+
+// repeats types a statement until its result is on the screen: a Ctrl-C that comes late may end it. It returns how
+// many were interrupted before the last.
+func (c *conversation) repeats(statement, result string) (ends int) {
+	c.t.Helper()
+	for done := false; !done; {
+		ends = c.count("interrupted")
+		c.types(statement)
+		if !testsize.Eventually(timeout, func() bool {
+			done = c.count(result) > 0
+			return done || c.count("interrupted") > ends
+		}) {
+			c.t.Fatalf("%q does not run:\n%s", statement, c.screen.String())
+		}
+	}
+	return ends
 }
 
 func TestASignalEndsThePrompt(t *testing.T) {
