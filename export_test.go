@@ -162,16 +162,8 @@ func (m *MultipeerReplicator) TakeRenewed(chain []*x509.Certificate) error {
 	return m.run.takeRenewed(group.DERs(chain))
 }
 
-// ForgetCodes lets the time be over in which joiners are told what became of their codes.
-func (m *MultipeerReplicator) ForgetCodes() {
-	m.EndCodes()
-	d := m.run.desk
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for key, a := range d.open {
-		d.open[key] = answered{id: a.id}
-	}
-}
+// CodesTold returns for how many codes a running member answers joiners, if only to tell them that it has ended.
+func (m *MultipeerReplicator) CodesTold() int { return len(m.run.desk.Keys()) }
 
 // CodeLeft returns for how long a running member answers for the only code.
 func (m *MultipeerReplicator) CodeLeft() (left time.Duration) {
