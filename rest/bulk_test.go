@@ -91,7 +91,7 @@ func TestABulkBodyCutAnywhereStoresNothing(t *testing.T) {
 // TestALongBulkRequestGetsItsResultsInOrder: while it is sent, from some size on.
 func TestALongBulkRequestGetsItsResultsInOrder(t *testing.T) {
 	s := serve(t, nil)
-	n := testsize.Pick(20_000, 60_000)
+	n := testsize.Pick(10_000, 60_000)
 	var body bytes.Buffer
 	body.WriteString(`{"docs":[`)
 	for i := range n {

@@ -141,7 +141,7 @@ func TestStuckClientsHarmNobody(t *testing.T) {
 	s.awaitFeeds(stuck)
 	f := s.listen("/shop/_changes?feed=sse&include_docs=true")
 	large := map[string]string{"text": strings.Repeat("x", 500_000)}
-	for i := range 40 { // 20 MB: more than the sockets take
+	for i := range testsize.Pick(24, 40) { // 12 MB: more than the sockets take
 		check(t, s.coll.Put(t.Context(), fmt.Sprint(i), large))
 		if e, ok := f.event(); !ok || e.data.ID != fmt.Sprint(i) {
 			t.Fatalf("got %+v, want the change of %d: %v", e, i, f.lines.Err())

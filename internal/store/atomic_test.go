@@ -22,9 +22,10 @@ var (
 	allVersionings  = append(bothVersionings[:2:2], store.Both)
 )
 
-// eachOperation runs test for each operation, each time with a new stage.
+// eachOperation runs test for each operation, each time with a new stage. A sample has every second one, from the first
+// (0) or the second (1).
 func eachOperation(
-	t *testing.T, versionings []store.Versioning, test func(t *testing.T, s *stage, run func(*store.Tx) error),
+	t *testing.T, half int, versionings []store.Versioning, test func(t *testing.T, s *stage, run func(*store.Tx) error),
 ) {
 	t.Parallel()
 	for _, v := range versionings {
@@ -32,7 +33,10 @@ func eachOperation(
 		if err := pattern.db.Close(); err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range slices.Sorted(maps.Keys(pattern.operations())) {
+		for i, name := range slices.Sorted(maps.Keys(pattern.operations())) {
+			if i%2 != half && !testsize.All() {
+				continue
+			}
 			t.Run(string(v)+"/"+name, func(t *testing.T) {
 				s := pattern.copied(t)
 				test(t, s, s.operations()[name])
@@ -45,7 +49,7 @@ func eachOperation(
 // ignores the error, as functions do that continue with the next document.
 func TestAnOperationThatIsCutOffLeavesNothing(t *testing.T) {
 	eachSound := testsize.Pick(8, 1) // a full check costs more than a comparison of all rows
-	eachOperation(t, testsize.Pick(bothVersionings[1:], allVersionings), func(t *testing.T, s *stage, run func(*store.Tx) error) {
+	eachOperation(t, 0, testsize.Pick(bothVersionings[1:], allVersionings), func(t *testing.T, s *stage, run func(*store.Tx) error) {
 		before := dump(t, s.db)
 		for n := 2; ; n++ { // question 1 decides whether the transaction begins
 			ctx := &lateContext{Context: storetest.EndAt(background, n), s: s}
@@ -74,7 +78,7 @@ func TestAnOperationThatIsCutOffLeavesNothing(t *testing.T) {
 // TestAnOperationThatFailsLeavesNothingAndTheOthersStand makes SQLite refuse each kind of statement in
 // each table, while the same transaction does other things before and after.
 func TestAnOperationThatFailsLeavesNothingAndTheOthersStand(t *testing.T) {
-	eachOperation(t, testsize.Pick(bothVersionings[:1], bothVersionings), func(t *testing.T, s *stage, run func(*store.Tx) error) {
+	eachOperation(t, 1, testsize.Pick(bothVersionings[:1], bothVersionings), func(t *testing.T, s *stage, run func(*store.Tx) error) {
 		for _, what := range []string{
 			"DELETE ON docs_1", "UPDATE ON docs_1", "INSERT ON kept_1", "UPDATE ON kept_1", "DELETE ON kept_1",
 			"INSERT ON info", "DELETE ON pending_blobs", "INSERT ON conflict_log",
@@ -127,7 +131,7 @@ func (s *stage) fails(t *testing.T, what string, run func(*store.Tx) error) {
 // TestATransactionThatSQLiteHasLostFails covers errors after which SQLite rolls everything back:
 // the function's later writes must not be committed on their own.
 func TestATransactionThatSQLiteHasLostFails(t *testing.T) {
-	eachOperation(t, testsize.Pick(bothVersionings[:1], bothVersionings), func(t *testing.T, s *stage, run func(*store.Tx) error) {
+	eachOperation(t, 0, testsize.Pick(bothVersionings[:1], bothVersionings), func(t *testing.T, s *stage, run func(*store.Tx) error) {
 		before := dump(t, s.db)
 		s.sql(t, `CREATE TRIGGER refuse AFTER UPDATE ON docs_1 BEGIN SELECT RAISE(ROLLBACK, 'refused'); END`)
 		var failed, then error

@@ -215,6 +215,7 @@ func TestCommitsWaitForADiskThatIsTooSlow(t *testing.T) {
 // TestTheLogIsBegunAnewAmidCommits commits during each pass over the log. Only the writer itself can
 // copy the last of it.
 func TestTheLogIsBegunAnewAmidCommits(t *testing.T) {
+	testsize.Whole(t)
 	t.Parallel()
 	testsize.Bubble(t, func(t *testing.T) {
 		g := newGate(t)

@@ -22,7 +22,7 @@ func TestTemporaryFilesAreAsSecretAsTheDatabase(t *testing.T) {
 		}
 		folder := t.TempDir()
 		t.Setenv("SQLITE_TMPDIR", folder)
-		db := textual(t, 40, 24_000, o)
+		db := textual(t, testsize.Pick(20, 40), 24_000, o)
 		const text = `SELECT concat("secret", a.text) AS text FROM _ AS a CROSS JOIN _ AS b ORDER BY concat("secret", b.n)`
 		view(t, db, func(tx *store.Tx) error {
 			q, err := planOf(tx, text)

@@ -313,7 +313,7 @@ func TestAnApproximateIndexFindsNearlyAll(t *testing.T) {
 		db := open(t, store.Options{VectorCache: cache})
 		c := defaults(t, db)
 		m := newMeanings(32)
-		half := testsize.Pick(1000, 3000)
+		half := testsize.Pick(600, 3000)
 		body := m.document
 		saveDrawn(t, db, c, 0, half, body)
 		createIndex(t, db, inLists)

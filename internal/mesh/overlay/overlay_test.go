@@ -65,7 +65,7 @@ var peers = flag.Int("overlay.peers", 0, "peers of the large mesh; 0 means as ma
 
 // TestALargeMeshStaysWhole lets a tenth of the peers leave, in silence, and others come, each minute.
 func TestALargeMeshStaysWhole(t *testing.T) {
-	size, minutes := testsize.Pick(45, 100), testsize.Pick(2, 3)
+	size, minutes := testsize.Pick(32, 100), testsize.Pick(2, 3)
 	if *peers > 0 {
 		size = *peers
 	}
@@ -135,7 +135,7 @@ func TestALargeMeshStaysWhole(t *testing.T) {
 
 // TestFewLinksChangeWithOnePeer counts the links among the others that change when one leaves or comes.
 func TestFewLinksChangeWithOnePeer(t *testing.T) {
-	size := testsize.Pick(40, 100)
+	size := testsize.Pick(30, 100)
 	w := newWorld(3, size)
 	w.start(w.all[0])
 	for _, n := range w.all[1:] {
