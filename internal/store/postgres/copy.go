@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 
@@ -102,14 +103,22 @@ func (w *writer) checkCopy(hub hubRow, leased bool) error {
 	return errCutOff
 }
 
-// CopyDone gives the copy its format.
+// CopyDone gives the copy its format, in a transaction like all others of the copy: it fails if a part was lost before.
 func (db *database) CopyDone(ctx context.Context) error {
-	return wrapped(retrying(ctx, func() error {
-		tag, err := db.exec(ctx, `UPDATE @hub SET format = $1 WHERE format IN ($1, $2) AND incarnation = $3`,
-			format, halfFormat+format, db.incarnation.Load())
-		if err == nil && tag.RowsAffected() == 0 {
-			return errCutOff
+	return tryWhile(ctx, isKnownToFail, func() error {
+		w, _, err := db.Write(ctx, statementTime)
+		if err != nil {
+			return err
 		}
-		return err
-	}))
+		defer w.End()
+		if err := w.(*writer).exec(`UPDATE @hub SET format = $1`, format); err != nil {
+			return err
+		}
+		return w.Commit(&row.Batch{})
+	})
+}
+
+// isKnownToFail reports whether a transaction has not been stored, and may be when it is tried again.
+func isKnownToFail(err error) bool {
+	return !errors.Is(err, row.ErrUnknown) && (mayPass(err) || errors.Is(err, fault.ConnectionLost))
 }
