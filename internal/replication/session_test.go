@@ -48,7 +48,7 @@ func newPeerInBubble(t testing.TB, versioning store.Versioning) *peer {
 
 func openPeer(t testing.TB, options store.Options) *peer {
 	t.Helper()
-	if storetest.OnPostgres() && options.Disk == nil && options.Secret == nil && options.Versioning != store.Both {
+	if storetest.OnPostgres() && options.Disk == nil && options.Secret == nil {
 		return openPeerOnPostgres(t, options)
 	}
 	return openPeerAt(t, filepath.Join(t.TempDir(), "peer.tandem"), options)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
@@ -32,11 +33,8 @@ const metaMet = "met"
 // ServeBoth makes the database serve peers of both generations, for good. Its documents stay as they are.
 // It does nothing if the database serves both already.
 func (db *DB) ServeBoth(ctx context.Context) error {
-	switch {
-	case db.Versioning() == Both:
+	if db.Versioning() == Both {
 		return nil
-	case db.hub != nil:
-		return notInHub()
 	}
 	trees := db.Versioning() == RevTrees
 	return db.Update(ctx, func(tx *Tx) error {
@@ -44,8 +42,10 @@ func (db *DB) ServeBoth(ctx context.Context) error {
 			if err := tx.beginWrite(more); err != nil {
 				return err
 			}
-			if err := tx.raiseFormat(bothFormat); err != nil {
-				return err
+			if db.hub == nil {
+				if err := tx.raiseFormat(bothFormat); err != nil {
+					return err
+				}
 			}
 			tx.state.settings = true
 			if trees { // whoever has the documents has them by their tree IDs
@@ -56,11 +56,6 @@ func (db *DB) ServeBoth(ctx context.Context) error {
 			return sqlFault(tx.rows.set(metaVersioning, string(Both), more), "set versioning", db.path)
 		})
 	})
-}
-
-func notInHub() error {
-	return fault.Unsupported.Says("a database whose rows are in an engine serves one generation").
-		Try("make a database of files for it")
 }
 
 // Met lists the generations of the peers that a database of both has synced with.
@@ -92,13 +87,22 @@ func (db *DB) NoteMet(ctx context.Context, g Generation) error {
 }
 
 func (tx *Tx) noteMet(g Generation) error {
-	text, err := readMet(tx.c)
+	text, err := tx.rows.met()
 	if err != nil || strings.Contains(text, g.mark()) {
 		return err
 	}
 	state := tx.state
 	state.settings, state.trees = true, state.trees || g == Third
 	return sqlFault(tx.rows.set(metaMet, text+g.mark(), more), "set "+metaMet, tx.db.path)
+}
+
+// setMet takes over whom the database has met, as an engine has it: as a number with the digits.
+func (db *DB) setMet(setting int64) {
+	text := ""
+	if setting != 0 {
+		text = strconv.FormatInt(setting, 10)
+	}
+	db.met.Store(&text)
 }
 
 func readMet(c *conn) (text string, err error) {

@@ -42,7 +42,6 @@ func receiveBoth(t *testing.T, db *store.DB, in store.Incoming) (outcome store.O
 // The stages of a document that both generations edit in turn: one revision per edit, each a descendant in
 // both worlds.
 func TestBothGenerationsEditInTurn(t *testing.T) {
-	inFolders(t)
 	t.Parallel()
 	db := bothDB(t, store.Third, store.Fourth)
 	c := defaults(t, db)
@@ -87,8 +86,11 @@ func TestADatabaseOfEitherGenerationServesBoth(t *testing.T) {
 	for _, v := range bothVersionings {
 		t.Run(string(v), func(t *testing.T) {
 			t.Parallel()
-			path := filepath.Join(t.TempDir(), "db"+store.Extension)
-			db := openAt(t, path, store.Options{Versioning: v})
+			at, openIt := filepath.Join(t.TempDir(), "db"+store.Extension), openAt
+			if onPostgres() {
+				at, openIt = postgresURL(t), openNode
+			}
+			db := openIt(t, at, store.Options{Versioning: v})
 			c := defaults(t, db)
 			save(t, db, c, "d", `{"n":1}`)
 			before := save(t, db, c, "d", `{"n":2}`)
@@ -114,7 +116,7 @@ func TestADatabaseOfEitherGenerationServesBoth(t *testing.T) {
 			if err := db.Close(); err != nil {
 				t.Fatal(err)
 			}
-			again := openAt(t, path, store.Options{})
+			again := openIt(t, at, store.Options{})
 			if again.Versioning() != store.Both || again.HasTrees() != wasTrees {
 				t.Errorf("read again: versioning %s, trees %t", again.Versioning(), again.HasTrees())
 			}
@@ -125,7 +127,6 @@ func TestADatabaseOfEitherGenerationServesBoth(t *testing.T) {
 
 // Before a peer of the third generation comes, rows are those of version vectors.
 func TestRowsHoldNoTreeIDsBeforeTheThirdGenerationComes(t *testing.T) {
-	inFolders(t)
 	t.Parallel()
 	db, vectors := bothDB(t, store.Fourth), open(t, store.Options{})
 	for _, x := range []*store.DB{db, vectors} {
@@ -146,7 +147,6 @@ func TestRowsHoldNoTreeIDsBeforeTheThirdGenerationComes(t *testing.T) {
 
 // What a peer says must be storable, and must leave room.
 func TestNamesThatCannotBeKeptAreRefused(t *testing.T) {
-	inFolders(t)
 	t.Parallel()
 	db := bothDB(t, store.Third)
 	future := revision.NewVersion(revision.Next(0, time.Now().Add(time.Hour)), revision.SourceFrom([16]byte{9}))
@@ -171,7 +171,6 @@ func TestNamesThatCannotBeKeptAreRefused(t *testing.T) {
 // The same content under another name is no edit: a client of the third generation that has made it gets no
 // other revision for it.
 func TestTheSameContentIsNoEdit(t *testing.T) {
-	inFolders(t)
 	t.Parallel()
 	db := bothDB(t, store.Third)
 	c := defaults(t, db)
@@ -190,7 +189,6 @@ func TestTheSameContentIsNoEdit(t *testing.T) {
 
 // A conflict of an edit of each generation is kept, and its outcome has seen both.
 func TestAConflictOfBothGenerationsIsResolved(t *testing.T) {
-	inFolders(t)
 	t.Parallel()
 	for name, winner := range map[string]store.Winner{"local": store.LocalWins, "remote": store.RemoteWins, "merge": store.Merged} {
 		t.Run(name, func(t *testing.T) {
@@ -230,7 +228,6 @@ func TestAConflictOfBothGenerationsIsResolved(t *testing.T) {
 
 // Another name of the head is noted without an edit; only a higher one is told to others.
 func TestNamesAreLearnt(t *testing.T) {
-	inFolders(t)
 	t.Parallel()
 	db := bothDB(t, store.Third)
 	c := defaults(t, db)

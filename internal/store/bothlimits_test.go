@@ -23,7 +23,6 @@ func after(id revision.ID, superseded ...revision.ID) revision.Rev {
 
 // What a peer has given up enters the vector: it must not carry times of the future into it.
 func TestGivenUpRevisionsOfTheFutureAreRefused(t *testing.T) {
-	inFolders(t)
 	t.Parallel()
 	db := bothDB(t, store.Third)
 	first := revision.NewTree(1, plainDigest)
@@ -56,7 +55,6 @@ func TestGivenUpRevisionsOfTheFutureAreRefused(t *testing.T) {
 
 // A generation that a peer sends leaves as much room for edits, in each form in which it may come.
 func TestGenerationsLeaveRoom(t *testing.T) {
-	inFolders(t)
 	t.Parallel()
 	db := bothDB(t, store.Third)
 	phone := revision.SourceFrom([16]byte{9})
@@ -93,7 +91,6 @@ func TestGenerationsLeaveRoom(t *testing.T) {
 
 // The chain that comes with a version is what it says, or is refused.
 func TestChainsThatDoNotFallAreRefused(t *testing.T) {
-	inFolders(t)
 	t.Parallel()
 	db := bothDB(t, store.Third)
 	long := make([]revision.ID, revision.DefaultHistory+1)
@@ -117,7 +114,6 @@ func TestChainsThatDoNotFallAreRefused(t *testing.T) {
 
 // The shortest history still has the head's tree ID, the parent's, and what remotes have.
 func TestTheShortestHistoryKeepsTheTreeIDs(t *testing.T) {
-	inFolders(t)
 	t.Parallel()
 	db := open(t, store.Options{Versioning: store.Both, MaxHistory: 1})
 	if err := db.NoteMet(background, store.Third); err != nil {
@@ -143,7 +139,6 @@ func TestTheShortestHistoryKeepsTheTreeIDs(t *testing.T) {
 
 // A database of both generations stays one.
 func TestUpgradeVersioningLeavesADatabaseOfBothAsItIs(t *testing.T) {
-	inFolders(t)
 	t.Parallel()
 	db := bothDB(t, store.Third)
 	if err := db.UpgradeVersioning(background); err != nil || db.Versioning() != store.Both {
@@ -153,7 +148,6 @@ func TestUpgradeVersioningLeavesADatabaseOfBothAsItIs(t *testing.T) {
 
 // A vector that has seen a tree revision shows that the third generation is about.
 func TestAVectorOverATreeRevisionShowsTheThirdGeneration(t *testing.T) {
-	inFolders(t)
 	t.Parallel()
 	db := bothDB(t, store.Fourth)
 	rev := revision.Rev{ID: revision.NewVersion(revision.Next(0, time.Now()), revision.SourceFrom([16]byte{9}))}

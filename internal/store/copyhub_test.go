@@ -25,7 +25,8 @@ const ownSpace = "known-servers"
 func rich(t testing.TB, db *store.DB) {
 	t.Helper()
 	first, second := remote(t, db, "wss://first/db"), remote(t, db, "wss://second/db")
-	if err := db.KeepBases(background, true); err != nil {
+	err := errors.Join(db.KeepBases(background, true), db.NoteMet(background, store.Fourth), db.NoteMet(background, store.Third))
+	if err != nil {
 		t.Fatal(err)
 	}
 	gone, err := db.CreateCollection(background, "shop", "gone")
@@ -134,7 +135,7 @@ func copyTo(t testing.TB, db *store.DB, toHub bool) *store.DB {
 
 func TestACopyAcrossEnginesHasAllRows(t *testing.T) {
 	inFolders(t)
-	for _, v := range []store.Versioning{store.VersionVectors, store.RevTrees} {
+	for _, v := range allVersionings {
 		t.Run(string(v), func(t *testing.T) {
 			db := openAt(t, filepath.Join(t.TempDir(), "db.tandem"), store.Options{Versioning: v, OwnSpaces: []string{ownSpace}})
 			rich(t, db)
@@ -149,6 +150,9 @@ func TestACopyAcrossEnginesHasAllRows(t *testing.T) {
 				db = copyTo(t, db, toHub)
 				if got := rowsOf(t, db); got != want {
 					t.Fatalf("copy %d: %s", i, firstDifference(got, want))
+				}
+				if met := len(db.Met()); (met == 2) != (v == store.Both) {
+					t.Errorf("copy %d has met %d generations", i, met)
 				}
 				if sources[db.Source()] {
 					t.Errorf("copy %d signs its edits as an earlier one", i)

@@ -66,9 +66,6 @@ func OpenHub(ctx context.Context, engine row.Engine, url string, o Options) (*DB
 }
 
 func openHub(ctx context.Context, engine row.Engine, url string, o Options, copyOf *[16]byte) (*DB, error) {
-	if o.Versioning == Both {
-		return nil, notInHub()
-	}
 	rows, err := engine.Open(ctx, url, row.Options{
 		Versioning: string(o.Versioning), MustExist: o.MustExist, ReadOnly: o.ReadOnly, Logger: o.Logger, CopyOf: copyOf,
 	})
@@ -76,17 +73,22 @@ func openHub(ctx context.Context, engine row.Engine, url string, o Options, copy
 		return nil, err
 	}
 	db := startHub(rows, o)
-	if err := db.readPrevious(ctx); err != nil {
+	if err := db.readPast(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }
 
-// readPrevious reads which databases this one was copied from.
-func (db *DB) readPrevious(ctx context.Context) error {
+// readPast reads which databases this one was copied from, and whom it has met.
+func (db *DB) readPast(ctx context.Context) error {
 	return db.View(ctx, func(tx *Tx) error {
 		text, err := tx.Info(hubPrevious, hubPrevious)
+		if err != nil {
+			return err
+		}
 		db.meta.previous = previousIn(text)
+		settings, err := tx.rows.settings()
+		db.setMet(settings[metaMet])
 		return err
 	})
 }

@@ -495,3 +495,25 @@ func TestViewsWithinViewsDoNotWaitForEachOther(t *testing.T) {
 	}
 	work.Wait()
 }
+
+// A database becomes one of both generations, and meets the third one, on one node: the others go by that.
+func TestNodesServeBothGenerations(t *testing.T) {
+	dbs, url := nodes(t, 2, store.Options{})
+	c := defaults(t, dbs[0])
+	save(t, dbs[1], c, "a", `{"n":1}`)
+	err := dbs[0].ServeBoth(background)
+	if err == nil {
+		err = dbs[0].NoteMet(background, store.Third)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := save(t, dbs[1], c, "a", `{"n":2}`)
+	if len(d.Rev.History.Ancestors) == 0 || !dbs[1].HasTrees() {
+		t.Errorf("another node has stored %v, of one generation", d.Rev)
+	}
+	later := openNode(t, url, store.Options{Versioning: store.Both})
+	if !later.HasTrees() || dbs[0].Versioning() != store.Both || dbs[1].Versioning() != store.Both {
+		t.Error("a node does not know that the database serves both generations")
+	}
+}

@@ -226,7 +226,12 @@ func (h *hubRows) set(key string, value any, at place) error {
 	switch v := value.(type) {
 	case int64:
 		put(h.o, h.o.settings, key, v)
-	case string: // the versioning alone
+	case string: // the versioning, or whom the database has met
+		if key == metaMet {
+			met, err := strconv.ParseInt(v, 10, 64)
+			put(h.o, h.o.settings, key, met)
+			return err
+		}
 		was := h.o.version
 		h.o.undo = append(h.o.undo, func() { h.o.version = was })
 		h.o.version = v

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"slices"
+	"strconv"
 
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store/row"
@@ -13,6 +14,18 @@ func (h *hubRows) settings() (map[string]int64, error) {
 		return nil, err
 	}
 	return h.r.Settings()
+}
+
+func (h *hubRows) met() (string, error) {
+	if err := h.tx.alive(); err != nil {
+		return "", err
+	}
+	if h.o != nil {
+		if met, ok := h.o.settings[metaMet]; ok {
+			return strconv.FormatInt(met, 10), nil
+		}
+	}
+	return *h.tx.db.met.Load(), nil
 }
 
 func (h *hubRows) spaces() (all []string, err error) {

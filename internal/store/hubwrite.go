@@ -111,6 +111,18 @@ func (h *hubRows) store(c *Collection, seq Sequence, d *Document, at place) erro
 }
 
 func (h *hubRows) mark(c *Collection, d *Document, at place) error {
+	return h.change(c, d, at, func(stored *Document) {
+		stored.setFlags(d.flags)
+		stored.remote, stored.Expiry = d.remote, d.Expiry
+	})
+}
+
+func (h *hubRows) rename(c *Collection, d *Document, at place) error {
+	return h.change(c, d, at, func(stored *Document) { stored.Rev.History, stored.remote = d.Rev.History, d.remote })
+}
+
+// change changes parts of a head, which stays at its sequence.
+func (h *hubRows) change(c *Collection, d *Document, at place, how func(stored *Document)) error {
 	e, err := h.entry(c, d.ID, withBody)
 	if err != nil {
 		return err
@@ -121,15 +133,11 @@ func (h *hubRows) mark(c *Collection, d *Document, at place) error {
 	if err := h.tx.beginWrite(at); err != nil {
 		return err
 	}
-	marked := *e.doc
-	marked.setFlags(d.flags)
-	marked.remote, marked.Expiry = d.remote, d.Expiry
-	put(h.o, h.o.heads, docKey{c.id, d.ID}, headEntry{doc: &marked, body: true, dirty: true, given: e.given})
+	changed := *e.doc
+	how(&changed)
+	put(h.o, h.o.heads, docKey{c.id, d.ID}, headEntry{doc: &changed, body: true, dirty: true, given: e.given})
 	return nil
 }
-
-// rename is never needed: a database in an engine serves one generation.
-func (*hubRows) rename(*Collection, *Document, place) error { return notInHub() }
 
 func (h *hubRows) markRun(c *Collection, k known, from, to Sequence, at place) (int64, error) {
 	if err := h.written(at); err != nil {

@@ -168,6 +168,7 @@ func (w *hubWriter) load(found row.State) {
 	w.db.versioning.Store(&versioning)
 	w.db.keepsBases.Store(found.Settings[metaKeepBases] != 0)
 	w.db.hasBranches.Store(found.Settings[metaBranches] != 0)
+	w.db.setMet(found.Settings[metaMet])
 	w.state = s
 }
 
@@ -242,6 +243,9 @@ func (w *hubWriter) applySettings(o *overlay) {
 	}
 	if v, ok := o.settings[metaBranches]; ok {
 		w.db.hasBranches.Store(v != 0)
+	}
+	if v, ok := o.settings[metaMet]; ok {
+		w.db.setMet(v)
 	}
 }
 

@@ -78,6 +78,8 @@ type collectionRows interface {
 	dropCollection(c *Collection, at place) error
 	// counters returns a zero value for a collection that was deleted.
 	counters(c *Collection) (counters, error)
+	// met returns the generations of peers that the database has met.
+	met() (string, error)
 	// set stores a setting under a key of meta.
 	set(key string, value any, at place) error
 }

@@ -3,7 +3,7 @@ package store
 import "github.com/ncruces/go-sqlite3"
 
 // numberSettings are the settings that are numbers.
-var numberSettings = [...]string{metaPurged, metaKeepBases, metaBranches}
+var numberSettings = [...]string{metaPurged, metaKeepBases, metaBranches, metaMet}
 
 func (r *sqliteRows) settings() (map[string]int64, error) {
 	all := make(map[string]int64)
@@ -15,6 +15,8 @@ func (r *sqliteRows) settings() (map[string]int64, error) {
 	}
 	return all, nil
 }
+
+func (r *sqliteRows) met() (string, error) { return readMet(r.c) }
 
 func (r *sqliteRows) spaces() (all []string, err error) {
 	err = r.each(sqlListSpaces, func(s *sqlite3.Stmt) { all = append(all, s.ColumnText(0)) })
