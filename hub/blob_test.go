@@ -40,7 +40,7 @@ func TestALargeBlobGoesThroughTwoNodes(t *testing.T) {
 	syncOnce(t, to, down.endpoint)
 	got, err := to.db.OpenBlob(blob.Digest())
 	check(t, err)
-	defer got.Close()  //nolint:errcheck // it is read only
+	defer got.Close()
 	read := sha1.New() //nolint:gosec // as above
 	n, err := io.Copy(read, got)
 	check(t, err)
