@@ -110,7 +110,7 @@ func (a *arrival) readProperties() error {
 	a.store.FromGateway = isFromGateway(props)
 	var claim revision.ID
 	if s.tellsAgain() {
-		claim = a.parents.take(a.store.ID)
+		claim = a.parents.parentOf(a.store.ID)
 	}
 	s.reads(&a.store, props, claim)
 	return nil

@@ -94,3 +94,54 @@ func TestADocumentThatAProposalRenamesIsAnnounced(t *testing.T) {
 		}
 	})
 }
+
+// A client that subscribes to the changes until now, and then pushes into a conflict, hears of our revision first and of
+// the end afterwards. It hears of nothing more then: Couchbase Lite 3.0 crashes.
+func TestAOneShotClientHearsOfItsRefusalBeforeTheEnd(t *testing.T) {
+	for _, proposes := range []bool{true, false} {
+		testsize.Bubble(t, func(t *testing.T) {
+			const tree = "1-cccccccccccccccccccccccccccccccccccccccc"
+			ours := newPeerInBubble(t, store.Both)
+			ours.put("d", `{"n":1}`)
+			ours.put("e", `{"n":1}`)
+			var told []string
+			cfg := replication.Passive{
+				Common:      replication.Common{DB: ours.db, Protocol: replication.CBMobile3, ReplyTimeout: patience, Log: testLog(t)},
+				Collections: []*store.Collection{ours.coll},
+			}
+			s := meet(t, func(pipe blip.Pipe) *replication.Session { return replication.NewPassive(pipe, cfg) }, func(r *blip.Request) {
+				if r.Profile() == "changes" {
+					told = append(told, string(r.Body))
+				}
+				if answer := func() { r.Reply(&blip.Message{Body: []byte("[]")}) }; string(r.Body) != "[]" {
+					time.AfterFunc(2*time.Second, answer) // so long the push goes on
+				} else if !r.NoReply {
+					answer()
+				}
+			})
+			s.mustAsk("[{}]", "getCollections", "", oneCollection)
+			s.mustAsk("", "subChanges", "collection=0 versioning=rev-trees since=2", "")
+			synctest.Wait()
+			if len(told) > 0 {
+				t.Errorf("before it pushes the client hears of %q, want nothing", told)
+			}
+			if proposes {
+				s.mustAsk("[]", "proposeChanges", "collection=0", `[["d","`+tree+`","",9]]`)
+				s.mustAsk("HTTP/409", "rev", "collection=0 id=d sequence=1 rev="+tree, `{"n":2}`)
+			} else {
+				time.Sleep(time.Second)
+			}
+			synctest.Wait()
+			if told[len(told)-1] != "[]" || strings.Contains(told[0], `"d"`) != proposes {
+				t.Errorf("a client that pushes (%t) hears of %q, want our revision if it pushes, and then the end", proposes, told)
+			}
+			before := len(told)
+			s.mustAsk("[]", "proposeChanges", "collection=0", `[["e","1-dd","",9]]`)
+			s.mustAsk("HTTP/409", "rev", "collection=0 id=e sequence=2 rev=1-dd", `{"n":3}`)
+			synctest.Wait()
+			if len(told) > before {
+				t.Errorf("after the end the client hears of %q, want nothing", told[before:])
+			}
+		})
+	}
+}

@@ -24,3 +24,10 @@ const (
 	maxResolveAttempts   = 10       // per conflict, when the document keeps changing
 	maxCheckpointRetries = 10       // 409 replies in a row
 )
+
+// How long a client that also pushes may take to begin with that: where documents wait for it, and where only the
+// end of a one-shot subscription does, for which a client that only pulls should not wait long.
+const (
+	firstProposals = 2 * time.Second
+	firstAtTheEnd  = 300 * time.Millisecond
+)

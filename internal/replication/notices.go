@@ -41,19 +41,36 @@ func (p *pusher) peerHas(n news) { p.notice(func() { p.box.PeerHas(n.ID, n.ours,
 // remind announces our revision of a document once more. A one-shot push goes on to the last change: that may be
 // the document's.
 func (p *pusher) remind(id string) {
-	p.notice(func() { p.box.Remind(id) })
-	p.goOn()
+	p.post(p.inbox, func() error {
+		if p.hasSaidAll() {
+			return nil
+		}
+		p.box.Remind(id)
+		return p.reachOn()
+	})
 }
 
 // goOn lets a one-shot push go on to the last change.
 func (p *pusher) goOn() {
 	p.post(p.inbox, func() error {
-		more, err := p.extend(p.c.s.work)
-		if more {
-			p.box.Refeed() // in this job: the push must not end before
+		if p.hasSaidAll() {
+			return nil
 		}
-		return err
+		return p.reachOn()
 	})
+}
+
+func (p *pusher) reachOn() error {
+	more, err := p.extend(p.c.s.work)
+	if more {
+		p.box.Refeed() // in this job: the push must not end before
+	}
+	return err
+}
+
+// hasSaidAll reports whether the client has heard that it is caught up, and must hear of nothing more.
+func (p *pusher) hasSaidAll() bool {
+	return !p.opts.continuous && p.c.s.pushesFirst() && p.box != nil && p.box.CaughtUp()
 }
 
 // pullMet says that the pull has met the peer's revision of a document without storing it.

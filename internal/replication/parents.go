@@ -10,22 +10,22 @@ import (
 // maxParents bounds the parents of accepted proposals that are remembered.
 const maxParents = 10_000
 
-// parents has, by document, the parents for which proposals were accepted whose revisions have yet to come; ""
+// parents has, by document, the parents for which proposals were accepted whose revisions have yet to be stored; ""
 // for those without one.
 type parents struct {
 	mu   sync.Mutex
 	of   map[string]revision.ID // guarded by mu
-	news chan struct{}          // of capacity 1: a revision has come; guarded by mu, nil until asked for
+	news chan struct{}          // of capacity 1: a revision has left; guarded by mu, nil until asked for
 }
 
-// waiting reports whether revisions have yet to come.
+// waiting reports whether revisions have yet to be stored.
 func (p *parents) waiting() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.of) > 0
 }
 
-// arrived returns a channel that gets a value after a revision has come.
+// arrived returns a channel that gets a value after a revision has left.
 func (p *parents) arrived() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -54,11 +54,17 @@ func (p *parents) note(proposals []wire.Proposal, answers []wire.Answer) {
 	}
 }
 
-// take returns the parent of an accepted proposal, and forgets it.
-func (p *parents) take(id string) revision.ID {
+// parentOf returns the parent of an accepted proposal.
+func (p *parents) parentOf(id string) revision.ID {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	parent := p.of[id]
+	return p.of[id]
+}
+
+// left forgets an accepted proposal: its revision is stored, refused or withdrawn.
+func (p *parents) left(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	delete(p.of, id)
 	if p.news != nil {
 		select {
@@ -66,5 +72,4 @@ func (p *parents) take(id string) revision.ID {
 		default:
 		}
 	}
-	return parent
 }

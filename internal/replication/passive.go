@@ -196,7 +196,7 @@ func (h *host) subChanges(x *exchange, req *blip.Request) error {
 	if err != nil {
 		since = 0 // the sequence is not ours: send everything
 	}
-	until := time.Now().Add(firstProposals)
+	began := time.Now()
 	push := newPusher(x.collection, offering{toGateway: wanted.Gateway, toTandem: h.servesTandem}, pushOptions{
 		since:        store.Sequence(since),
 		continuous:   wanted.Continuous,
@@ -204,8 +204,9 @@ func (h *host) subChanges(x *exchange, req *blip.Request) error {
 		docIDs:       idSet(wanted.DocIDs),
 		batch:        wanted.Batch,
 		replacements: wanted.Replacements,
-		awaitFirst:   func(ctx context.Context) { x.pull.awaitFirst(ctx, until) },
-		proposing:    x.pull.isAnswering,
+		awaitFirst: func(ctx context.Context, patience time.Duration) {
+			x.pull.awaitFirst(ctx, began.Add(patience))
+		},
 	})
 	x.push.set(push)
 	req.Reply(&blip.Message{})

@@ -114,13 +114,6 @@ func (p *puller) run(ctx context.Context) error {
 	}
 }
 
-// isAnswering reports whether an announcement waits for its answer.
-func (p *puller) isAnswering() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.queued > 0
-}
-
 func (p *puller) answer(ctx context.Context, req *blip.Request) error {
 	if err := p.side.mayAnnounce(req.Profile()); err != nil {
 		return err
@@ -133,9 +126,6 @@ func (p *puller) answer(ctx context.Context, req *blip.Request) error {
 }
 
 func (p *puller) hasProposed() { p.once.Do(func() { close(p.proposed) }) }
-
-// firstProposals is how long a client that also pushes may take to begin with that.
-const firstProposals = 2 * time.Second
 
 // awaitFirst waits until a client has made its first proposals and has sent what they offer, at most until a
 // time. A client that hears of our revisions before it has pushed may take the mere name of one for an edit
@@ -255,7 +245,7 @@ func (p *puller) withdrawn(req *blip.Request) error {
 	p.c.s.log.Info("the peer has withdrawn a revision", "document", id,
 		"error", req.Properties.Value(wire.PropError), "reason", req.Properties.Value(wire.PropReason))
 	p.c.s.claims.release(p.c.store().FullName(), id)
-	p.parents.take(id)
+	p.parents.left(id)
 	p.wanted.done(w)
 	req.Reply(&blip.Message{})
 	return nil

@@ -269,7 +269,6 @@ func (p *pusher) publishCounts() {
 // read reads the heads of items and the next changes of the feed. It calls the filter outside of
 // any transaction, because the filter may be slow and may read.
 func (p *pusher) read(ctx context.Context, items []*outbox.Item, limit int) error {
-	answering := p.opts.proposing != nil && p.opts.proposing() // before the read: its answer may move documents
 	page, err := p.feed.read(ctx, items, limit, p.reach())
 	if err != nil {
 		return err
@@ -282,7 +281,7 @@ func (p *pusher) read(ctx context.Context, items []*outbox.Item, limit int) erro
 			p.box.Looked(it, nil, nil)
 		}
 	}
-	p.holdBack(&page, answering)
+	p.holdBack(&page)
 	p.haveRead(page)
 	for i := range page.changes {
 		doc := &page.changes[i]
@@ -294,10 +293,11 @@ func (p *pusher) read(ctx context.Context, items []*outbox.Item, limit int) erro
 	return p.sayNothing()
 }
 
-// holdBack ends a page before the first document that the client may know under another name, or at its end if the
-// client's proposals are being answered. It does so until the client has pushed; the rest of the feed follows then,
-// with the documents that have other names since.
-func (p *pusher) holdBack(page *page, answering bool) {
+// holdBack ends a page before the first document that the client may know under another name. It does so until
+// the client has pushed; the rest of the feed follows then. Of a one-shot subscription the end is held back too:
+// what the client pushes may give documents other names, or be refused. A client that has heard that it is
+// caught up must hear of nothing more: Couchbase Lite 3.0 crashes.
+func (p *pusher) holdBack(page *page) {
 	if p.opts.awaitFirst == nil || !p.c.s.pushesFirst() {
 		return
 	}
@@ -305,28 +305,28 @@ func (p *pusher) holdBack(page *page, answering bool) {
 		head := p.feed.head(&page.changes[i])
 		if head.Names != nil && head.Names.MayHaveAlias() {
 			p.feed.stepBack(page, i)
-			p.pause()
+			p.pause(firstProposals)
 			return
 		}
 	}
-	if page.exhausted && answering {
+	if page.exhausted && !p.opts.continuous {
 		page.exhausted = false
-		p.pause()
+		p.pause(firstAtTheEnd)
 	}
 }
 
 // pause leaves the rest of the feed unread until the client has pushed.
-func (p *pusher) pause() {
+func (p *pusher) pause(patience time.Duration) {
 	p.box.Pause(true)
-	p.afterFirst(func() { p.box.Pause(false) })
+	p.afterFirst(patience, func() { p.box.Pause(false) })
 	p.opts.awaitFirst = nil
 }
 
 // afterFirst calls do, among the events of the push, when the client has pushed.
-func (p *pusher) afterFirst(do func()) {
+func (p *pusher) afterFirst(patience time.Duration, do func()) {
 	await := p.opts.awaitFirst
 	p.c.s.spawn(func(ctx context.Context) error {
-		await(ctx)
+		await(ctx, patience)
 		p.inbox.put(func() error {
 			do()
 			return nil

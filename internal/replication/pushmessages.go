@@ -116,7 +116,7 @@ func (p *pusher) answersLater(batch []*outbox.Item, answers []wire.Answer) bool 
 	}
 	for i, a := range answers {
 		if a.Send && p.c.s.hasUnsent(batch[i], a.Known) {
-			p.afterFirst(func() { p.box.Answered(batch, answers, time.Now()) })
+			p.afterFirst(firstProposals, func() { p.box.Answered(batch, answers, time.Now()) })
 			return true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
@@ -63,12 +64,9 @@ type pushOptions struct {
 	batch        int64           // changes in one message
 	replacements bool            // the peer accepts a newer revision than it asked for
 
-	// awaitFirst waits until a client has pushed, or for a while: see holdBack and answersLater. It is nil if
-	// no document has to wait.
-	awaitFirst func(ctx context.Context)
-
-	// proposing reports whether a client waits for the answer to its proposals. It is nil on the active side.
-	proposing func() bool
+	// awaitFirst waits until a client has pushed, or until a while after the subscription: see holdBack and
+	// answersLater. It is nil if no document has to wait.
+	awaitFirst func(ctx context.Context, patience time.Duration)
 
 	// saysNothing makes the push tell a peer, once, that it has nothing to propose: the peer may wait for that.
 	saysNothing bool

@@ -288,6 +288,7 @@ func finish(ctx context.Context, in *intake, batch []*arrival) {
 	in.c.report(events...)
 	for _, a := range batch {
 		in.c.s.claims.release(in.c.store().FullName(), a.store.ID)
+		in.parents.left(a.store.ID)
 	}
 	for _, a := range stored {
 		a.req.Reply(nil)
