@@ -153,8 +153,7 @@ func (db *Database) MetGenerations() (met []int) {
 
 // UpgradeVersioning switches new edits to [VersionVectors], permanently. Documents keep their
 // revisions until they are edited. On a database with version vectors, or of [BothGenerations], it does
-// nothing. Stop
-// replicators and listeners first: running ones continue with the old versioning.
+// nothing. Stop replicators and listeners first: running ones continue with the old versioning.
 func (db *Database) UpgradeVersioning(ctx context.Context) error {
 	if err := db.toChangeAlone(ctx, "upgrade database"); err != nil {
 		return err

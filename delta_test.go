@@ -81,3 +81,33 @@ func TestAnEditOfOneFieldMovesAsADelta(t *testing.T) { // D-01 D-02 D-03 D-04 D-
 		})
 	}
 }
+
+// TestAnEditCrossesTheGenerationsAsADelta has clients of either generation sync with a database of both: an edit of
+// each reaches the other as deltas.
+func TestAnEditCrossesTheGenerationsAsADelta(t *testing.T) {
+	ours := defaultIn(t, openTemp(t, "ours", tandem.Options{Versioning: tandem.BothGenerations}))
+	l := serve(t, tandem.URLEndpointListenerConfiguration{Collections: []*tandem.Collection{ours}, EnableDeltaSync: true})
+	third := defaultIn(t, openTemp(t, "third", tandem.Options{Versioning: tandem.RevTrees}))
+	fourth := defaultIn(t, openTemp(t, "fourth", tandem.Options{Versioning: tandem.VersionVectors}))
+	once := func(c *tandem.Collection) tandem.ReplicatorProgress {
+		return syncOnce(t, replicator(t, l.URLs()[0], c)).Progress
+	}
+	put(t, third, "manual", manual(0))
+	once(third)
+	once(fourth)
+	for edit := range 6 {
+		from, to := third, fourth
+		if edit%2 == 1 {
+			from, to = to, from
+		}
+		put(t, from, "manual", manual(edit+1))
+		pushed, pulled := once(from), once(to)
+		if pushed.DeltasSent != 1 || pulled.DeltasReceived != 1 || pushed.BytesSent > 2_000 || pulled.BytesReceived > 2_000 {
+			t.Errorf("edit %d: %d deltas sent in %d bytes, %d received in %d, want one each, under 2,000", edit,
+				pushed.DeltasSent, pushed.BytesSent, pulled.DeltasReceived, pulled.BytesReceived)
+		}
+		if d, err := to.Document(t.Context(), "manual"); err != nil || string(d.Body()) != manual(edit+1) {
+			t.Errorf("edit %d has not arrived as it was made: %v", edit, err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/tandemdb/tandem"
@@ -54,6 +55,10 @@ func TestADatabaseAndItsCollectionsAreDescribed(t *testing.T) {
 	s.want(s.do("DELETE /shop.inv.hotel", "", "As: ann"), 200, `{"ok":true}`)
 	s.want(s.do("GET /shop.inv.hotel", ""), 403, "")
 	s.want(s.do("GET /shop.inv.hotel/h1", ""), 403, "")
+	check(t, s.shop.ServeBothGenerations(t.Context()))
+	if got := s.do("GET /shop", ""); !strings.Contains(got.body, `"versioning":"both"`) {
+		t.Errorf("a database of both generations is %s", got.body)
+	}
 }
 
 func TestACollectionThatAnotherProcessMakesAnewIsFoundAgain(t *testing.T) {

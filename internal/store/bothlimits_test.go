@@ -144,6 +144,12 @@ func TestUpgradeVersioningLeavesADatabaseOfBothAsItIs(t *testing.T) {
 	if err := db.UpgradeVersioning(background); err != nil || db.Versioning() != store.Both {
 		t.Errorf("got %v and a database of %s, want one of %s", err, db.Versioning(), store.Both)
 	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.UpgradeVersioning(background); !errors.Is(err, fault.NotOpen) {
+		t.Errorf("a closed database: got %v, want that it is not open", err)
+	}
 }
 
 // A vector that has seen a tree revision shows that the third generation is about.
