@@ -149,6 +149,7 @@ func TestABatchStoresBlobs(t *testing.T) {
 	wantBlob(t, read(t, c, "a").Blob("b"), "content", "text/plain")
 	wantBlob(t, read(t, c, "c").Blob("again"), "content", "")
 	wantBlob(t, waiting, "of no document yet", "")
+	inFolders(t, "blobs in PostgreSQL stay for a day")
 	_, err = db.OpenBlob(doomed.Digest())
 	wantError(t, "the blob of a batch that failed", err, tandem.ErrNotFound)
 }

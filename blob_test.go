@@ -187,6 +187,7 @@ func TestDecodedBlobsCanBeOpenedWhereverTheyAre(t *testing.T) {
 }
 
 func TestCompactRemovesWhatNobodyRefersTo(t *testing.T) {
+	inFolders(t, "blobs in PostgreSQL stay for a day")
 	c := newCollection(t)
 	db := c.Database()
 	keep, gone := tandem.NewBlob("", []byte("keep")), tandem.NewBlob("", []byte("gone"))

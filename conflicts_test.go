@@ -36,10 +36,10 @@ func TestManyConflictsAreResolvedAndLogged(t *testing.T) { // C-02 C-03 C-05
 				ids[i] = fmt.Sprintf("doc%d", i)
 			}
 			theirs, ours, url := pair(t, tandem.Options{Versioning: versioning}, ids...)
-			for _, coll := range []*tandem.Collection{theirs, ours} {
+			for name, coll := range map[string]*tandem.Collection{"server": theirs, "client": ours} {
 				err := coll.Database().InBatch(t.Context(), func(b *tandem.Batch) error {
 					for _, id := range ids {
-						if err := b.Put(coll, id, map[string]string{"by": coll.Database().Name()}); err != nil {
+						if err := b.Put(coll, id, map[string]string{"by": name}); err != nil {
 							return err
 						}
 					}

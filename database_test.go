@@ -17,6 +17,7 @@ import (
 )
 
 func TestOpenAppendsTheExtension(t *testing.T) {
+	inFolders(t, "files")
 	for _, name := range []string{"notes", "notes.tandem", "notes/", "notes.tandem/", "./x/../notes"} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -266,6 +267,7 @@ func TestTheEndOfADatabaseEndsItsUsers(t *testing.T) {
 }
 
 func TestDeleteRemovesTheFolder(t *testing.T) {
+	inFolders(t, "files")
 	db := newDatabase(t, tandem.Options{})
 	save(t, defaultIn(t, db), "a", `{}`)
 	check(t, db.Delete())
@@ -276,6 +278,7 @@ func TestDeleteRemovesTheFolder(t *testing.T) {
 }
 
 func TestADatabaseThatIsOpenElsewhereIsNotDeleted(t *testing.T) {
+	inFolders(t, "files")
 	db := newDatabase(t, tandem.Options{})
 	save(t, defaultIn(t, db), "a", `{"n":1}`)
 	other, err := tandem.Open(t.Context(), db.Path(), tandem.Options{})
@@ -289,6 +292,7 @@ func TestADatabaseThatIsOpenElsewhereIsNotDeleted(t *testing.T) {
 }
 
 func TestACopyIsADatabaseOfItsOwn(t *testing.T) {
+	inFolders(t, "files")
 	db := newDatabase(t, tandem.Options{})
 	c := defaultIn(t, db)
 	d := newDocument(t, "a", `{"n":1}`)
@@ -315,6 +319,7 @@ func TestACopyIsADatabaseOfItsOwn(t *testing.T) {
 }
 
 func TestCheckFindsDamage(t *testing.T) {
+	inFolders(t, "files")
 	db := newDatabase(t, tandem.Options{})
 	d := newDocument(t, "a", `{}`)
 	check(t, d.SetBlob("b", tandem.NewBlob("", []byte("content"))))

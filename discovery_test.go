@@ -45,6 +45,7 @@ func withMulticast(t *testing.T) context.Context {
 
 // N-15: by host name, by IPv4 and by IPv6 address, without discovery.
 func TestKnownPeersAreReachedDirectly(t *testing.T) {
+	inFolders(t, "the name of the folder")
 	coll := newCollection(t)
 	put(t, coll, "theirs", `{"of":"the listener"}`)
 	l, err := tandem.NewURLEndpointListener(tandem.URLEndpointListenerConfiguration{
@@ -90,6 +91,7 @@ func TestThePortIsTheTrueOne(t *testing.T) {
 
 // N-16, R-02: found by name, pinned by fingerprint, and in sync; gone when it stops.
 func TestAnAdvertisedListenerIsFound(t *testing.T) {
+	inFolders(t, "the name of the folder")
 	ctx := withMulticast(t)
 	name := uniqueName("found")
 	l, theirs := share(t, advertised(name))

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/hub"
+	"github.com/tandemdb/tandem/internal/store/storetest"
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
@@ -19,8 +21,15 @@ func newDatabase(t testing.TB, o tandem.Options) *tandem.Database {
 	return openAt(t, filepath.Join(t.TempDir(), "test"), o)
 }
 
+// openAt opens a database in a folder. Where the tests of this run use PostgreSQL, it opens one there that stands for the folder,
+// unless the options are such as only folders have; path may be the URL of one.
 func openAt(t testing.TB, path string, o tandem.Options) *tandem.Database {
 	t.Helper()
+	if storetest.OnPostgres() && o.EncryptionKey == nil && o.Versioning != tandem.BothGenerations {
+		if o.Engine = hub.PostgreSQL(); !o.Engine.Opens(path) {
+			path = storetest.URLOf(t, path)
+		}
+	}
 	db, err := tandem.Open(t.Context(), path, o)
 	if err != nil {
 		t.Fatal(err)
@@ -30,6 +39,14 @@ func openAt(t testing.TB, path string, o tandem.Options) *tandem.Database {
 		check(t, db.Close())
 	})
 	return db
+}
+
+// inFolders skips a test of what databases in PostgreSQL do not have, or have in another way.
+func inFolders(t testing.TB, what string) {
+	t.Helper()
+	if storetest.OnPostgres() {
+		t.Skip("databases in folders alone: " + what)
+	}
 }
 
 // wantSound fails unless a database is sound or closed.

@@ -13,6 +13,7 @@ import (
 
 // What is called with the context of a batch is part of it, and goes with it.
 func TestE1TheContextOfABatchJoinsIt(t *testing.T) {
+	inFolders(t, "queries")
 	coll := newCollection(t)
 	db := coll.Database()
 	put(t, coll, "old", `{"n":1}`)

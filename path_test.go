@@ -10,6 +10,7 @@ import (
 
 // An error must not repeat the password of a URL that is given where a folder is wanted.
 func TestAURLIsNoFolder(t *testing.T) {
+	inFolders(t, "a program without an engine")
 	const url = "postgres://u:secret@127.0.0.1:1/shop"
 	db := openTemp(t, "shop", tandem.Options{})
 	for what, err := range map[string]error{

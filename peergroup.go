@@ -194,8 +194,8 @@ func (g *PeerGroup) loadAuthority() (*TLSIdentity, error) {
 
 // label names the member's key in the store. It goes by what a copy of the database does not share.
 func (g *PeerGroup) label() string {
-	source, sum := g.db.store.SourceUUID(), sha256.Sum256([]byte(g.name))
-	return "mesh-" + hex.EncodeToString(source[:]) + "-" + hex.EncodeToString(sum[:8])
+	device, sum := g.db.store.DeviceUUID(), sha256.Sum256([]byte(g.name))
+	return "mesh-" + hex.EncodeToString(device[:]) + "-" + hex.EncodeToString(sum[:8])
 }
 
 // AuthorityLabel returns the label of the group's key in the identity store of the device that has

@@ -380,6 +380,7 @@ func TestGroupsThatCannotBe(t *testing.T) {
 
 // A copy of the files has no key; what was copied with a key is a twin, and disturbs nobody else.
 func TestACopyIsNoMember(t *testing.T) {
+	inFolders(t, "files")
 	one := newJoiner(t, "one")
 	one.found(t, testGroup)
 	copied := filepath.Join(t.TempDir(), "copy")

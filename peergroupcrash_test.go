@@ -21,6 +21,7 @@ type brittle struct {
 
 func newBrittle(t testing.TB) *brittle {
 	t.Helper()
+	inFolders(t, "the power of their disk is cut")
 	b := &brittle{disk: storetest.NewDisk(), path: filepath.Join(t.TempDir(), "brittle")}
 	t.Cleanup(b.disk.Close)
 	db, err := tandem.OpenOn(t.Context(), b.path, b.disk)

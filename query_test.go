@@ -76,6 +76,7 @@ func TestMissingIsNotNull(t *testing.T) {
 }
 
 func TestAQueryOfACollectionKnowsWhatItReads(t *testing.T) {
+	inFolders(t, "queries")
 	db := fruits(t)
 	other, err := db.CreateCollection(t.Context(), "a", "b")
 	check(t, err)

@@ -10,6 +10,7 @@ import (
 
 // A database that was opened read-only is read and observed; what writes is refused.
 func TestAReadOnlyDatabase(t *testing.T) {
+	inFolders(t, "files")
 	db := openTemp(t, "archive", tandem.Options{})
 	save(t, defaultIn(t, db), "milk", `{"litres":2}`)
 	check(t, db.Close())

@@ -24,10 +24,7 @@ func TestMain(m *testing.M) {
 	if at := os.Getenv(nodeVariable); at != "" {
 		os.Exit(nodeChild(at))
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
-		storetest.StopPostgres()
-		os.Exit(status)
-	}))
+	goleak.VerifyTestMain(storetest.Tests{M: m})
 }
 
 func check(t testing.TB, err error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/store/storetest"
 )
 
 // replayNow is the clock of replayed databases: after everything recorded, whatever the
@@ -56,7 +57,7 @@ func newOurSide(t testing.TB, passive, vectors bool, known bodies) *ourSide {
 	if vectors {
 		versioning = store.VersionVectors
 	}
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "ours.tandem"), store.Options{
+	db, err := storetest.Open(t, filepath.Join(t.TempDir(), "ours.tandem"), store.Options{
 		Versioning: versioning, Now: func() time.Time { return replayNow },
 	})
 	if err != nil {

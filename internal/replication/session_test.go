@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -15,15 +14,11 @@ import (
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/store"
-	"github.com/tandemdb/tandem/internal/store/postgres"
 	"github.com/tandemdb/tandem/internal/store/storetest"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
-		storetest.StopPostgres()
-		os.Exit(status)
-	}))
+	goleak.VerifyTestMain(storetest.Tests{M: m})
 }
 
 // peer is a database with its default collection.
@@ -48,16 +43,7 @@ func newPeerInBubble(t testing.TB, versioning store.Versioning) *peer {
 
 func openPeer(t testing.TB, options store.Options) *peer {
 	t.Helper()
-	if storetest.OnPostgres() && options.Disk == nil && options.Secret == nil {
-		return openPeerOnPostgres(t, options)
-	}
-	return openPeerAt(t, filepath.Join(t.TempDir(), "peer.tandem"), options)
-}
-
-// openPeerOnPostgres opens a peer in a schema of its own. Peers with other settings stay in folders.
-func openPeerOnPostgres(t testing.TB, options store.Options) *peer {
-	t.Helper()
-	db, err := store.OpenHub(t.Context(), postgres.Engine{}, storetest.SharedPostgres(t).URL(), options)
+	db, err := storetest.Open(t, filepath.Join(t.TempDir(), "peer.tandem"), options)
 	return asPeer(t, db, err)
 }
 

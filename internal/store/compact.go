@@ -20,6 +20,10 @@ import (
 func (db *DB) Compact(ctx context.Context) error {
 	const op = "compact database"
 	if db.hub != nil {
+		if err := db.enter(op); err != nil {
+			return err
+		}
+		defer db.leave()
 		return fault.About(db.hub.compact(ctx, db), op, db.path)
 	}
 	e, err := db.compactEffort(ctx)

@@ -213,5 +213,14 @@ func (db *DB) SourceUUID() [16]byte {
 	return db.meta.source
 }
 
+// DeviceUUID names the device in a group: as SourceUUID, which a copy of the files changes, but for a database that nodes share it is
+// the private UUID, since the source of a node is another one at another time.
+func (db *DB) DeviceUUID() [16]byte {
+	if db.hub != nil {
+		return db.meta.private
+	}
+	return db.meta.source
+}
+
 // Versioning returns the form of new revisions.
 func (db *DB) Versioning() Versioning { return *db.versioning.Load() }

@@ -24,10 +24,7 @@ func TestMain(m *testing.M) {
 	if url := os.Getenv(nodeVariable); url != "" {
 		os.Exit(nodeChild(url))
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
-		storetest.StopPostgres()
-		os.Exit(status)
-	}))
+	goleak.VerifyTestMain(storetest.Tests{M: m})
 }
 
 // open opens a new database, and closes it at the end of the test.

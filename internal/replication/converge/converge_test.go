@@ -19,6 +19,7 @@ import (
 	"github.com/tandemdb/tandem/internal/replication"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/store"
+	"github.com/tandemdb/tandem/internal/store/storetest"
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
@@ -95,7 +96,7 @@ func runMesh(t *testing.T, seed uint64) {
 }
 
 func (m *mesh) open(p *meshPeer, v store.Versioning) {
-	db, err := store.Open(context.Background(), p.path, store.Options{Versioning: v})
+	db, err := storetest.Open(m.t, p.path, store.Options{Versioning: v})
 	if err != nil {
 		m.t.Fatal(err)
 	}
