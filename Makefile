@@ -94,13 +94,15 @@ test: ## run the tests, a sample of the costly ones, with the race detector if t
 	go test -json $(TESTBUILD) -p $(PACKAGES) -vet=off -timeout 30m $(TESTFLAGS) ./... 2>&1 | bin/testprogress
 
 .PHONY: test-all
-test-all: ## run every test in full, and those of the store and the replication over PostgreSQL
+test-all: ## run every test in full, and those of the store, the replication and meshes over PostgreSQL
 	@TANDEM_TESTS=all $(MAKE) --no-print-directory test TESTFLAGS='-timeout 90m $(TESTFLAGS)'
 	@$(MAKE) --no-print-directory test-postgres
 
 .PHONY: test-postgres
-test-postgres: ## run the tests of the store and the replication over PostgreSQL, where that is installed
+test-postgres: ## run the tests of the store, the replication and meshes over PostgreSQL, where that is installed, and a part of them with portable nodes
 	@CGO_ENABLED=0 TANDEM_TEST_ENGINE=postgres go test -count=1 -timeout 15m ./internal/store ./internal/replication
+	@CGO_ENABLED=0 TANDEM_TEST_ENGINE=postgres go test -count=1 -timeout 15m -run '^Test(MeshOf(Processes$$|Many)|A(Group|Device|Conflict|Batch)|Devices)' .
+	@CGO_ENABLED=0 TANDEM_TEST_ENGINE=postgres-portable go test -count=1 -timeout 15m -run '^Test(Meshes|A[D-P]|N|P)' ./internal/store ./internal/replication ./internal/replication/converge
 
 .PHONY: test-speed
 test-speed: ## run the tests that need the true speed of the machine, and so no race detector

@@ -244,6 +244,9 @@ func TestTheEndOfADatabaseEndsItsUsers(t *testing.T) {
 	}
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
+			if name == "Delete" {
+				inFolders(t, "files")
+			}
 			db := newDatabase(t, tandem.Options{})
 			c := defaultIn(t, db)
 			calls := make(chan tandem.CollectionChange, 1)

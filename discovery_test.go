@@ -252,6 +252,7 @@ func TestAPeerThatIsNotThereIsNotFound(t *testing.T) {
 // N-16, N-17: two processes with no address given, started in either order, on one machine and
 // in two networks with a cable between them.
 func TestTwoProcessesFindEachOtherAndSync(t *testing.T) {
+	inFolders(t, "networks of their own")
 	if role := os.Getenv(roleVariable); role != "" {
 		play(t, role)
 		return

@@ -25,7 +25,7 @@ func newDatabase(t testing.TB, o tandem.Options) *tandem.Database {
 // unless the options are such as only folders have; path may be the URL of one.
 func openAt(t testing.TB, path string, o tandem.Options) *tandem.Database {
 	t.Helper()
-	if storetest.OnPostgres() && o.EncryptionKey == nil && o.Versioning != tandem.BothGenerations {
+	if storetest.OnPostgres() && o.EncryptionKey == nil {
 		if o.Engine = hub.PostgreSQL(); !o.Engine.Opens(path) {
 			path = storetest.URLOf(t, path)
 		}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/store/storetest"
 )
 
 // processFolder names the folder of a member that is a process of its own.
@@ -55,7 +56,7 @@ func startProcess(t *testing.T, dir, name string, own, all int) *memberProcess {
 	p := &memberProcess{name: name, said: make(map[string][]string)}
 	p.news = sync.NewCond(&p.mu)
 	p.cmd = exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMeshOfProcesses$") //nolint:gosec // this program
-	p.cmd.Env = append(os.Environ(), processFolder+"="+dir, fmt.Sprintf("TANDEM_TEST_DOCUMENTS=%s %d %d", name, own, all))
+	p.cmd.Env = append(append(os.Environ(), storetest.Environment(t)...), processFolder+"="+dir, fmt.Sprintf("TANDEM_TEST_DOCUMENTS=%s %d %d", name, own, all))
 	p.cmd.Stderr = os.Stderr
 	in, err := p.cmd.StdinPipe()
 	check(t, err)

@@ -171,6 +171,9 @@ func TestTheEndOfADatabaseEndsReplication(t *testing.T) {
 	} {
 		for _, passive := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s passive %t", name, passive), func(t *testing.T) {
+				if name == "delete" {
+					inFolders(t, "files")
+				}
 				theirs, ours := newCollection(t), newCollection(t)
 				for i := range 200 {
 					save(t, theirs, fmt.Sprint(i), `{"text":"some"}`)

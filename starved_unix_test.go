@@ -19,6 +19,7 @@ import (
 // TestTooFewFiles runs the test of the same name below in a process of its own, which gets
 // short of files.
 func TestTooFewFiles(t *testing.T) {
+	inFolders(t, "files")
 	const child = "TANDEM_TEST_TOO_FEW_FILES"
 	if os.Getenv(child) != "" {
 		lookAgain(t)

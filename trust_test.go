@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/internal/store/storetest"
 )
 
 // newIdentity creates an identity for this machine's loopback address.
@@ -201,7 +202,7 @@ const roleVariable = "TANDEM_TEST_ROLE"
 func process(t testing.TB, role string, env ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
-	cmd.Env = append(append(os.Environ(), roleVariable+"="+role), env...)
+	cmd.Env = append(append(append(os.Environ(), storetest.Environment(t)...), roleVariable+"="+role), env...)
 	return cmd
 }
 

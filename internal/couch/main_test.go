@@ -1,7 +1,6 @@
 package couch_test
 
 import (
-	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -10,8 +9,5 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
-		storetest.StopPostgres()
-		os.Exit(status)
-	}))
+	goleak.VerifyTestMain(storetest.Tests{M: m})
 }

@@ -1,18 +1,13 @@
 package storetest
 
 import (
-	"sync"
+	"crypto/sha256"
+	"fmt"
 	"testing"
 
 	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/store/postgres"
 )
-
-// places are the URLs of databases in PostgreSQL by the paths of the folders that they stand for.
-var places struct {
-	sync.Mutex
-	urls map[string]string
-}
 
 // Open opens the database in a folder. Where the tests of this run use PostgreSQL, it opens one there that stands for the folder,
 // unless the options are such as only folders have. The caller closes it.
@@ -27,18 +22,16 @@ func Open(t testing.TB, path string, o store.Options) (*store.DB, error) {
 // URLOf returns the URL of the database in PostgreSQL that stands for a folder.
 func URLOf(t testing.TB, path string) string {
 	t.Helper()
-	server := SharedPostgres(t)
-	places.Lock()
-	defer places.Unlock()
-	url, ok := places.urls[path]
-	if !ok {
-		if places.urls == nil {
-			places.urls = make(map[string]string)
-		}
-		url = server.URL()
-		places.urls[path] = url
+	return SharedPostgres(t).In(fmt.Sprintf("folder_%x", sha256.Sum224([]byte(path)))[:40])
+}
+
+// Environment has test binaries that a test starts use the server of this one.
+func Environment(t testing.TB) []string {
+	t.Helper()
+	if !OnPostgres() {
+		return nil
 	}
-	return url
+	return []string{"TANDEM_POSTGRES=" + SharedPostgres(t).Base()}
 }
 
 // Tests are those of a test binary. Run ends the server that they have started.
