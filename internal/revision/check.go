@@ -122,13 +122,18 @@ func CheckTimes(r Rev, now time.Time) error {
 	return nil
 }
 
-// CheckGeneration reports a tree ID that leaves no room for later edits: its generation exceeds
-// half of [MaxGeneration]. The error is [fault.BadRevisionID].
-func CheckGeneration(id ID) error {
-	if id.Generation() > MaxGeneration/2 {
-		return malformed(string(id), "the generation leaves no room for edits")
+// MaxStep is how many generations a revision may be above the head that it replaces, where room is scarce.
+const MaxStep = 10_000
+
+// RoomUpTo returns the highest generation that a peer may send, if last is the last of all and a document's
+// head has the generation head (0 if there is none). Nobody comes near the last one by jumps, which would leave no
+// room for edits: these lead to half of it. Beyond that generations rise by steps. Whoever lacks the document
+// gets it also if some steps have been made.
+func RoomUpTo(last, head uint64) uint64 {
+	if head == 0 {
+		return last / 4 * 3
 	}
-	return nil
+	return min(last, max(last/2, head+MaxStep))
 }
 
 func checkTime(id ID, limit Time) error {

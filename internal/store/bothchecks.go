@@ -3,16 +3,47 @@ package store
 import (
 	"slices"
 
+	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/revision"
 	"github.com/tandemdb/tandem/internal/revision/both"
 )
 
 // checkFirst refuses an incoming revision whose names cannot be kept, or leave no room for edits.
-func (tx *Tx) checkFirst(h both.Head) error {
-	if err := h.CheckGenerations(both.MaxAccepted); err != nil {
-		return err
+func (tx *Tx) checkFirst(c *Collection, id string, h both.Head) error {
+	if h.Highest() > both.MaxGeneration/2 {
+		ours, err := tx.current(c, id)
+		if err != nil {
+			return err
+		}
+		var now uint64
+		if ours != nil {
+			now = both.HeadOf(ours.Rev).Top()
+		}
+		if err := h.CheckGenerations(revision.RoomUpTo(both.MaxGeneration, now)); err != nil {
+			return err
+		}
 	}
 	return h.CheckTimes(tx.now)
+}
+
+// checkGeneration refuses a tree revision that leaves no room for edits: see [revision.RoomUpTo].
+func (tx *Tx) checkGeneration(c *Collection, in Incoming) error {
+	generation := in.Rev.ID.Generation()
+	if generation <= revision.MaxGeneration/2 {
+		return nil
+	}
+	head, err := tx.current(c, in.ID)
+	if err != nil {
+		return err
+	}
+	var now uint64
+	if head != nil {
+		now = head.Rev.ID.Generation()
+	}
+	if most := revision.RoomUpTo(revision.MaxGeneration, now); generation > most {
+		return fault.BadRevisionID.Says("the generation of %.80q is beyond %d, which leaves no room for edits", in.Rev.ID, most)
+	}
+	return nil
 }
 
 // checkNext refuses a head that cannot be kept. Times that lay ahead before are no reason.

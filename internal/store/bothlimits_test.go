@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -60,7 +61,7 @@ func TestGenerationsLeaveRoom(t *testing.T) {
 	phone := revision.SourceFrom([16]byte{9})
 	encoded := func(generation uint64) revision.ID { return revision.NewTree(generation, plainDigest).Encoded() }
 	version := revision.NewVersion(revision.Next(0, time.Now()), phone)
-	const beyond = both.MaxAccepted + 1
+	beyond := revision.RoomUpTo(both.MaxGeneration, 0) + 1
 	for name, in := range map[string]store.Incoming{
 		"a tree ID":        {Rev: revision.Rev{ID: revision.NewTree(beyond, plainDigest)}},
 		"an encoded one":   {Rev: revision.Rev{ID: encoded(beyond)}},
@@ -75,16 +76,78 @@ func TestGenerationsLeaveRoom(t *testing.T) {
 			t.Errorf("%s: got %v, want a bad revision ID", name, err)
 		}
 	}
-	in := store.Incoming{ID: "d", Rev: revision.Rev{ID: revision.NewTree(both.MaxAccepted, plainDigest)}}
-	if _, err := receiveBoth(t, db, in); err != nil {
-		t.Fatal(err)
+	sound(t, db)
+}
+
+// One revision of a high generation does not end the edits of a document: apps of either generation, another
+// database of both and we go on above it, step by step up to the last generation.
+func TestEditsGoOnAboveTheHighestJump(t *testing.T) {
+	inFolders(t)
+	t.Parallel()
+	highest := revision.RoomUpTo(both.MaxGeneration, 1)
+	for name, before := range map[string][]revision.ID{"first": nil, "over an edit": {"1-aa"}} {
+		db, other, edit := bothDB(t, store.Third), bothDB(t, store.Third), 100
+		take := func(db *store.DB, in store.Incoming) {
+			t.Helper()
+			edit++
+			in.ID, in.Body = "d", fmt.Appendf(nil, `{"n":%d}`, edit)
+			if outcome, err := receiveBoth(t, db, in); err != nil || outcome != store.Stored {
+				t.Fatalf("%s: %s over %s: outcome %d, %v", name, in.Rev.ID, in.Rev.History, outcome, err)
+			}
+		}
+		for _, id := range before {
+			take(db, store.Incoming{Rev: revision.Rev{ID: id}})
+		}
+		tree := revision.Rev{ID: revision.NewTree(highest, plainDigest), History: revision.History{Ancestors: before}}
+		take(db, store.Incoming{Rev: tree, Claim: "1-aa"})
+		for range 3 {
+			take(db, store.Incoming{Rev: after(treeOf(t, db, "d").ID)}) // an app of generation 3
+			phone := revision.EditVersion(vectorOf(t, db), revision.Next(0, time.Now()), revision.SourceFrom([16]byte{9}))
+			take(db, store.Incoming{Rev: phone})
+			save(t, db, defaults(t, db), "d", `{"n":3}`)
+			head := both.HeadOf(get(t, db, defaults(t, db), "d").Rev)
+			take(other, store.Incoming{Rev: head.Vector(), Tree: head.Chain()})
+			save(t, other, defaults(t, other), "d", `{"n":4}`)
+			head = both.HeadOf(get(t, other, defaults(t, other), "d").Rev)
+			take(db, store.Incoming{Rev: head.Vector(), Tree: head.Chain()})
+		}
+		far := revision.NewTree(treeOf(t, db, "d").ID.Generation()+revision.MaxStep+2, plainDigest)
+		if _, err := receiveBoth(t, db, store.Incoming{ID: "d", Rev: revision.Rev{ID: far}}); !errors.Is(err, fault.BadRevisionID) {
+			t.Errorf("%s: another jump, to %s: got %v, want a bad revision ID", name, far, err)
+		}
+		sound(t, db)
+		sound(t, other)
 	}
+}
+
+func vectorOf(t *testing.T, db *store.DB) revision.Rev {
+	t.Helper()
+	r := both.HeadOf(get(t, db, defaults(t, db), "d").Rev).Vector()
+	r.History.Ancestors = nil
+	return r
+}
+
+// A peer that only names our revision otherwise does not lift it to generations near the last.
+func TestNamesFarAheadAreNotLearnt(t *testing.T) {
+	inFolders(t)
+	t.Parallel()
+	db := bothDB(t, store.Third)
 	head := save(t, db, defaults(t, db), "d", `{"n":1}`)
-	update(t, db, func(tx *store.Tx) error {
-		return tx.Learn(defaults(t, db), "d", both.Embed(revision.MaxGeneration, head.Rev.ID), 0)
-	})
-	if got := get(t, db, defaults(t, db), "d").TreeID(); got.Generation() != both.MaxAccepted+1 {
-		t.Errorf("the tree ID is %s, want the generation %d", got, both.MaxAccepted+1)
+	for generation, want := range map[uint64]uint64{
+		both.MaxGeneration / 2: 1, both.MaxGeneration: 1, revision.MaxGeneration: 1, 2 * revision.MaxStep: 1,
+	} {
+		tree := both.Embed(generation, head.Rev.ID)
+		update(t, db, func(tx *store.Tx) error { return tx.Learn(defaults(t, db), "d", tree, 0) })
+		if _, err := receiveBoth(t, db, store.Incoming{ID: "d", Rev: revision.Rev{ID: tree}, Body: []byte(`{"n":1}`)}); err != nil && !errors.Is(err, fault.BadRevisionID) {
+			t.Fatal(err)
+		}
+		if got := treeOf(t, db, "d").ID.Generation(); got != want {
+			t.Errorf("%s has made the generation %d, want %d", tree, got, want)
+		}
+	}
+	update(t, db, func(tx *store.Tx) error { return tx.Learn(defaults(t, db), "d", both.Embed(100, head.Rev.ID), 0) })
+	if got := treeOf(t, db, "d").ID; got != both.Embed(100, head.Rev.ID) {
+		t.Errorf("the tree ID is %s, want the one that a peer has of generation 100", got)
 	}
 	sound(t, db)
 }

@@ -32,7 +32,7 @@ func (tx *Tx) Graft(c *Collection, in Incoming) error {
 		if err := tx.checkGraft(c, in); err != nil {
 			return fault.About(err, op, in.ID)
 		}
-		next, err := tx.prepareIncoming(in)
+		next, err := tx.prepareIncoming(c, in)
 		if err != nil {
 			return fault.About(err, op, in.ID)
 		}

@@ -74,7 +74,7 @@ func (tx *Tx) receive(c *Collection, in Incoming) (Outcome, error) {
 	if tx.hasTrees() {
 		in.Rev.History.Superseded = tx.withoutForged(in.Rev.History.Superseded)
 	}
-	next, err := tx.prepareIncoming(in)
+	next, err := tx.prepareIncoming(c, in)
 	if err != nil {
 		return 0, fault.About(err, op, in.ID)
 	}
@@ -94,7 +94,7 @@ func (tx *Tx) receive(c *Collection, in Incoming) (Outcome, error) {
 	return outcome, tx.fault(c, err, op, in.ID)
 }
 
-func (tx *Tx) prepareIncoming(in Incoming) (*Document, error) {
+func (tx *Tx) prepareIncoming(c *Collection, in Incoming) (*Document, error) {
 	if err := document.CheckID(in.ID); err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (tx *Tx) prepareIncoming(in Incoming) (*Document, error) {
 	if err := revision.CheckTimes(in.Rev, tx.now); err != nil {
 		return nil, err
 	}
-	if err := revision.CheckGeneration(in.Rev.ID); err != nil {
+	if err := tx.checkGeneration(c, in); err != nil {
 		return nil, err
 	}
 	if err := revision.CheckChain(in.Tree); err != nil {
@@ -116,7 +116,7 @@ func (tx *Tx) prepareIncoming(in Incoming) (*Document, error) {
 	rev := in.Rev
 	if tx.hasTrees() {
 		h := both.First(incomingBoth(in, false))
-		if err := tx.checkFirst(h); err != nil {
+		if err := tx.checkFirst(c, in.ID, h); err != nil {
 			return nil, err
 		}
 		if in.Rev.ID.IsTree() || len(in.Tree) > 0 { // otherwise the tree IDs follow from the vector

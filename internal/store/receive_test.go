@@ -273,14 +273,26 @@ func TestTheLastBodyIsKeptAsABaseWhenAskedFor(t *testing.T) {
 func TestReceivedGenerationsLeaveRoomForEdits(t *testing.T) {
 	db := open(t, store.Options{Versioning: store.RevTrees})
 	c := defaults(t, db)
-	for id, want := range map[string]error{"4294967295-aa": fault.BadRevisionID, "2147483648-aa": fault.BadRevisionID, "2147483647-aa": nil} {
-		if _, err := receive(db, c, store.Incoming{ID: "a", Rev: rev(t, id, "")}); !errors.Is(err, want) {
-			t.Errorf("%s: got %v, want %v", id, err, want)
+	for _, step := range []struct {
+		doc, rev, history string
+		want              error
+	}{
+		{"a", "4294967295-aa", "", fault.BadRevisionID},
+		{"a", "3221225470-aa", "", fault.BadRevisionID},
+		{"b", "3221225469-aa", "", nil},
+		{"a", "1-aa", "", nil},
+		{"a", "2147483648-aa", "", fault.BadRevisionID},
+		{"a", "2147483647-bb", "", fault.Conflict},
+		{"b", "3221225470-bb", "3221225469-aa", nil},
+		{"b", "3221235471-cc", "", fault.BadRevisionID},
+		{"b", "3221225471-cc", "3221225470-bb", nil},
+	} {
+		if _, err := receive(db, c, store.Incoming{ID: step.doc, Rev: rev(t, step.rev, step.history)}); !errors.Is(err, step.want) {
+			t.Errorf("%s of %q: got %v, want %v", step.rev, step.doc, err, step.want)
 		}
 	}
-	save(t, db, c, "a", `{"n":1}`)
-	if got := save(t, db, c, "a", `{"n":2}`); got.Rev.ID.Generation() != 2147483649 || get(t, db, c, "a").Rev.ID != got.Rev.ID {
-		t.Errorf("two edits later: %v", got.Rev)
+	if got := save(t, db, c, "b", `{"n":2}`); got.Rev.ID.Generation() != 3221225472 || get(t, db, c, "b").Rev.ID != got.Rev.ID {
+		t.Errorf("an edit later: %v", got.Rev)
 	}
 	sound(t, db)
 }

@@ -9,21 +9,23 @@ import (
 )
 
 // MaxGeneration is the highest generation of a head: the encoded tree IDs of later ones would be equal.
-// MaxAccepted is the highest that a peer may send, which leaves room for edits.
-const (
-	MaxGeneration = 1<<23 - 1
-	MaxAccepted   = MaxGeneration / 2
-)
+const MaxGeneration = 1<<23 - 1
 
 // CheckGenerations reports a generation above most in h, whether written in a tree ID or encoded in a
 // version. The error is [fault.BadRevisionID].
 func (h Head) CheckGenerations(most uint64) error {
-	for _, id := range slices.Concat(h.chain, h.superseded, h.all()) {
-		if max(id.Generation(), encodedGeneration(VersionOf(id))) > most {
-			return fault.BadRevisionID.Says("the generation of %.80q is beyond %d", id, most)
-		}
+	if h.Highest() > most {
+		return fault.BadRevisionID.Says("a generation in the history of %.80q is beyond %d", h.chain[0], most)
 	}
 	return nil
+}
+
+// Highest returns the highest generation in the names of h and of its past.
+func (h Head) Highest() (highest uint64) {
+	for _, id := range slices.Concat(h.chain, h.superseded, h.all()) {
+		highest = max(highest, id.Generation(), encodedGeneration(VersionOf(id)))
+	}
+	return highest
 }
 
 func encodedGeneration(version revision.ID) uint64 {

@@ -227,6 +227,9 @@ func (h Head) isOrigin(id revision.ID) bool {
 	return false
 }
 
+// Top returns the highest generation that h's version is known to have or to descend from.
+func (h Head) Top() uint64 { return h.top(0) - 1 }
+
 // top returns a generation above all that h's version is known to descend from, and above least.
 func (h Head) top(least uint64) uint64 {
 	top := max(least, generationOf(h.encoded()))

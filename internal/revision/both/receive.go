@@ -167,7 +167,8 @@ func (h Head) alsoCalled(theirs Head) Result {
 }
 
 // Learn notes that a peer has a revision that h has seen under the name tree, a tree ID or a version that is a
-// copy of one: see [Head.Copy]. It may return h. It ignores a generation above [MaxAccepted].
+// copy of one: see [Head.Copy]. It may return h. It ignores a generation more than
+// [revision.MaxStep] above the head's.
 func (h Head) Learn(tree revision.ID) Head {
 	if h.lacksCopy(tree) {
 		if h.cv == encodedOf(tree) {
@@ -177,7 +178,7 @@ func (h Head) Learn(tree revision.ID) Head {
 		}
 		return h
 	}
-	if tree.IsVersion() || tree.Generation() > MaxAccepted || !h.Seen(tree) {
+	if tree.IsVersion() || !h.Seen(tree) {
 		return h
 	}
 	return h.learnt([]revision.ID{tree}).Head
@@ -186,7 +187,7 @@ func (h Head) Learn(tree revision.ID) Head {
 // learnt notes a tree revision that h has seen, and its history.
 func (h Head) learnt(chain []revision.ID) Result {
 	id := chain[0]
-	if slices.Contains(h.chain, id) || IsFiller(id) {
+	if slices.Contains(h.chain, id) || IsFiller(id) || id.Generation() > h.top(0)+revision.MaxStep {
 		return Result{Ignored, h, false}
 	}
 	next := h
