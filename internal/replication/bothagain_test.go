@@ -104,14 +104,21 @@ func TestAOneShotClientHearsOfItsRefusalBeforeTheEnd(t *testing.T) {
 			ours := newPeerInBubble(t, store.Both)
 			ours.put("d", `{"n":1}`)
 			ours.put("e", `{"n":1}`)
-			var told []string
+			told := make(chan string, 9)
+			heard := func() (all []string) {
+				synctest.Wait()
+				for len(told) > 0 {
+					all = append(all, <-told)
+				}
+				return all
+			}
 			cfg := replication.Passive{
 				Common:      replication.Common{DB: ours.db, Protocol: replication.CBMobile3, ReplyTimeout: patience, Log: testLog(t)},
 				Collections: []*store.Collection{ours.coll},
 			}
 			s := meet(t, func(pipe blip.Pipe) *replication.Session { return replication.NewPassive(pipe, cfg) }, func(r *blip.Request) {
 				if r.Profile() == "changes" {
-					told = append(told, string(r.Body))
+					told <- string(r.Body)
 				}
 				if answer := func() { r.Reply(&blip.Message{Body: []byte("[]")}) }; string(r.Body) != "[]" {
 					time.AfterFunc(2*time.Second, answer) // so long the push goes on
@@ -121,9 +128,8 @@ func TestAOneShotClientHearsOfItsRefusalBeforeTheEnd(t *testing.T) {
 			})
 			s.mustAsk("[{}]", "getCollections", "", oneCollection)
 			s.mustAsk("", "subChanges", "collection=0 versioning=rev-trees since=2", "")
-			synctest.Wait()
-			if len(told) > 0 {
-				t.Errorf("before it pushes the client hears of %q, want nothing", told)
+			if got := heard(); len(got) > 0 {
+				t.Errorf("before it pushes the client hears of %q, want nothing", got)
 			}
 			if proposes {
 				s.mustAsk("[]", "proposeChanges", "collection=0", `[["d","`+tree+`","",9]]`)
@@ -131,16 +137,13 @@ func TestAOneShotClientHearsOfItsRefusalBeforeTheEnd(t *testing.T) {
 			} else {
 				time.Sleep(time.Second)
 			}
-			synctest.Wait()
-			if told[len(told)-1] != "[]" || strings.Contains(told[0], `"d"`) != proposes {
-				t.Errorf("a client that pushes (%t) hears of %q, want our revision if it pushes, and then the end", proposes, told)
+			if got := heard(); len(got) == 0 || got[len(got)-1] != "[]" || strings.Contains(got[0], `"d"`) != proposes {
+				t.Errorf("a client that pushes (%t) hears of %q, want our revision if it pushes, and then the end", proposes, got)
 			}
-			before := len(told)
 			s.mustAsk("[]", "proposeChanges", "collection=0", `[["e","1-dd","",9]]`)
 			s.mustAsk("HTTP/409", "rev", "collection=0 id=e sequence=2 rev=1-dd", `{"n":3}`)
-			synctest.Wait()
-			if len(told) > before {
-				t.Errorf("after the end the client hears of %q, want nothing", told[before:])
+			if got := heard(); len(got) > 0 {
+				t.Errorf("after the end the client hears of %q, want nothing", got)
 			}
 		})
 	}
