@@ -70,10 +70,27 @@ func (h Head) proposeTree(o Offer) Answer {
 	switch {
 	case h.Seen(id) && !h.Is(id) && h.Is(o.Parent):
 		return Answer{} // the peer has decided against our head, which it knows
-	case h.Seen(id):
+	case h.Seen(id) && !h.isOutbid(id):
 		return Answer{Status: revision.Known, Learn: h.unlisted(id)}
 	}
 	return Answer{}
+}
+
+// maxBumps is how often a version gets a later tree ID because a peer has an older revision under a high one.
+const maxBumps = 3
+
+// isOutbid reports whether h has got later tree IDs in vain: others have taken h into account and decided against it,
+// as h against theirs, and get later ones in turn. Then the history of id is asked for, and the default rules decide.
+func (h Head) isOutbid(id revision.ID) bool {
+	bumps := -1
+	for _, list := range [...][]revision.ID{h.chain, h.superseded} {
+		for _, own := range list {
+			if isEmbedded(own) && VersionOf(own) == h.cv {
+				bumps++
+			}
+		}
+	}
+	return bumps >= maxBumps && !h.Is(id) && later(id, h.chain[0])
 }
 
 // unlisted returns id unless h lists it.
@@ -87,7 +104,7 @@ func (h Head) unlisted(id revision.ID) revision.ID {
 // Want answers an announcement, in whose reply the status [revision.Accept] asks for the revision.
 func (h Head) Want(o Offer, from Sender) Answer {
 	if o.Rev.ID.IsTree() {
-		if h.Seen(o.Rev.ID) {
+		if h.Seen(o.Rev.ID) && !h.isOutbid(o.Rev.ID) {
 			return Answer{Status: revision.Known, Learn: h.unlisted(o.Rev.ID)}
 		}
 		return Answer{Known: h.below(o.Rev.ID)}

@@ -278,3 +278,60 @@ func TestAHeadIsStoredAndReadBack(t *testing.T) {
 		}
 	})
 }
+
+// Two databases have decided a conflict in opposite ways, and meet by way of an app of the third generation alone. It
+// takes what is of a higher generation, and neither may raise its own for ever.
+func TestOppositeDecisionsComeToRestAtATree(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawLives(t)
+		a, b := w.any("a"), w.any("b")
+		here, there := a.Receive(fromBoth(b)), b.Receive(fromBoth(a))
+		if here.Outcome != both.Conflicting || there.Outcome != both.Conflicting {
+			t.Skip("no conflict")
+		}
+		x, _, _ := both.Resolve(a, here.Head, both.Local, false)
+		y, _, _ := both.Resolve(b, there.Head, both.Local, false)
+		heads, app := []both.Head{x, y}, x.Tree()
+		for round, calm := 0, 0; calm < 2; round++ {
+			if round == 30 {
+				t.Fatalf("%v and %v do not come to rest", heads[0].Chain(), heads[1].Chain())
+			}
+			before := fmt.Sprint(heads[0].Rev(), heads[1].Rev(), app)
+			for i := range heads {
+				heads[i], app = meetApp(heads[i], app)
+			}
+			if calm++; fmt.Sprint(heads[0].Rev(), heads[1].Rev(), app) != before {
+				calm = 0
+			}
+		}
+		for i, h := range heads {
+			if !h.Is(app.ID) {
+				t.Fatalf("at rest the app has %s, and head %d is %v", app.ID, i, h.Chain())
+			}
+		}
+	})
+}
+
+// meetApp pulls from an app of trees and pushes to it.
+func meetApp(h both.Head, app revision.Rev) (both.Head, revision.Rev) {
+	if h.Is(app.ID) && h.Chain()[0] == app.ID {
+		return h, app
+	}
+	switch a := h.Want(both.Offer{Rev: revision.Rev{ID: app.ID}}, both.App); {
+	case a.Learn != "":
+		h = h.Learn(a.Learn)
+	case a.Status == revision.Accept:
+		r := h.Receive(both.Incoming{Rev: app})
+		if r.Outcome == both.Conflicting { // made anew where both were beaten
+			r.Head, _, _ = both.Resolve(h, r.Head, both.DefaultWinner(h, r.Head, false, false), false)
+		}
+		h = r.Head
+	}
+	if top := h.Chain()[0]; top.Generation() > app.ID.Generation() {
+		if history := h.History([]revision.ID{app.ID}, 49); slices.Contains(history, app.ID) {
+			app = revision.Rev{ID: top, History: revision.History{Ancestors: history}}
+		}
+	}
+	return h, app
+}
