@@ -1,8 +1,11 @@
 package replication_test
 
 import (
+	"crypto/sha1" //nolint:gosec // the protocol names blobs so
+	"encoding/base64"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -179,4 +182,45 @@ func TestAClientThatListsAnUnknownTreeRevisionPushesFirst(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A revision that has come is waited for until it is stored, which takes as long as its blobs take. Before that
+// our document would be announced as it was.
+func TestAnAppsRevisionIsStoredBeforeOursAreAnnounced(t *testing.T) {
+	testsize.Bubble(t, func(t *testing.T) {
+		ours := newPeerInBubble(t, store.Both)
+		ours.put("d", `{"n":1}`)
+		const content = "a blob that takes a second"
+		var sent atomic.Int64
+		told := make(chan time.Time, 1)
+		cfg := replication.Passive{
+			Common:      replication.Common{DB: ours.db, Protocol: replication.CBMobile3, ReplyTimeout: patience, Log: testLog(t)},
+			Collections: []*store.Collection{ours.coll},
+		}
+		s := meet(t, func(pipe blip.Pipe) *replication.Session { return replication.NewPassive(pipe, cfg) }, func(r *blip.Request) {
+			switch {
+			case r.Profile() == "getAttachment":
+				go func() {
+					time.Sleep(time.Second)
+					sent.Store(time.Now().UnixNano())
+					r.Reply(&blip.Message{Body: []byte(content)})
+				}()
+				return
+			case r.Profile() == "changes" && len(r.Body) > len("[]"):
+				told <- time.Now()
+			}
+			if !r.NoReply {
+				r.Reply(&blip.Message{Body: []byte("[]")})
+			}
+		})
+		s.mustAsk("[{}]", "getCollections", "", oneCollection)
+		s.mustAsk("[]", "proposeChanges", "collection=0", `[["x","1-aa","",9]]`)
+		s.mustAsk("", "subChanges", "collection=0 versioning=rev-trees", "")
+		sum := sha1.Sum([]byte(content)) //nolint:gosec // the protocol names blobs so
+		s.mustAsk("", "rev", "collection=0 id=x rev=1-aa", fmt.Sprintf(`{"b":{"@type":"blob","digest":"sha1-%s","length":%d}}`,
+			base64.StdEncoding.EncodeToString(sum[:]), len(content)))
+		if got := <-told; sent.Load() == 0 || got.UnixNano() < sent.Load() {
+			t.Errorf("our document is announced at %v, and the app's blob came at %v", got, time.Unix(0, sent.Load()))
+		}
+	})
 }
