@@ -22,7 +22,7 @@ type copier struct {
 
 	collections map[int64]*Collection // of to, by their numbers in from
 	blobs       map[blobKey]bool      // that were copied, or are missing
-	missing     int                   // contents of blobs
+	missing     []string              // digests of blobs without content
 	latest      revision.Time         // of all versions that are not far ahead
 	done        *progress
 }

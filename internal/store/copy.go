@@ -10,11 +10,9 @@ import (
 
 	"github.com/ncruces/go-sqlite3/vfs"
 
+	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
 )
-
-// copyAttempts bounds how often Copy starts again after a clean-up removed blobs meanwhile.
-const copyAttempts = 3
 
 // Copy writes a snapshot of the database to the folder toPath, which must not exist
 // (fault.Invalid). The copy is an independent database with UUIDs of its own. It keeps the
@@ -89,12 +87,16 @@ func (db *DB) copyTo(ctx context.Context, path, toPath string) error {
 			return err
 		}
 		missing, err := db.copyBlobs(ctx, path, done)
-		if err == nil && (missing == 0 || attempt == copyAttempts) {
-			done.end()
-			return nil //  blobs that are still missing were missing before: see Check
-		}
 		if err != nil {
 			return err
+		}
+		again, err := db.mayFind(ctx, missing, attempt)
+		if err != nil {
+			return err
+		}
+		if !again {
+			done.end()
+			return nil
 		}
 		if err := os.Remove(filepath.Join(path, databaseFile)); err != nil {
 			return err
@@ -206,24 +208,24 @@ func (c *conn) becomeCopy(here location) error {
 	})
 }
 
-// copyBlobs copies the blobs that the copy in path refers to. It returns the number of missing
+// copyBlobs copies the blobs that the copy in path refers to. It returns the digests of missing
 // blobs: a clean-up may have removed them since the rows were copied.
-func (db *DB) copyBlobs(ctx context.Context, path string, done *progress) (missing int, err error) {
+func (db *DB) copyBlobs(ctx context.Context, path string, done *progress) (missing []string, err error) {
 	needed, err := db.neededBy(ctx, path)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	to := newBlobs(filepath.Join(path, blobFolder), db.access.keys, nil)
 	for key := range needed {
 		if err := ctx.Err(); err != nil {
-			return 0, err
+			return nil, err
 		}
 		err := copyFile(db.blobs.path(key), to.path(key))
 		done.add(sizeOf(to.path(key)))
 		if errors.Is(err, fs.ErrNotExist) {
-			missing++
+			missing = append(missing, document.Digest(key))
 		} else if err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
 	return missing, to.files.syncFolder(to.dir)

@@ -7,27 +7,29 @@ import (
 
 	"github.com/tandemdb/tandem/internal/document"
 	"github.com/tandemdb/tandem/internal/fault"
+	"github.com/tandemdb/tandem/internal/store/row"
 )
 
 // copyBlobs copies the contents that a body refers to.
-func (k *copier) copyBlobs(body []byte) error {
-	return eachBlob(body, func(key blobKey) error {
-		if k.blobs[key] {
-			return nil
-		}
-		k.blobs[key] = true
-		digest := document.Digest(key)
-		if k.to.hub != nil && k.to.hub.hasBlob(digest) { // an earlier copy was cut off
-			return nil
-		}
-		return fault.About(k.copyBlob(digest), "copy blob", digest)
-	})
+func (k *copier) copyBlobs(body []byte) error { return eachBlob(body, k.copyBlob) }
+
+// copyBlob copies a content once.
+func (k *copier) copyBlob(key blobKey) error {
+	if k.blobs[key] {
+		return nil
+	}
+	k.blobs[key] = true
+	digest := document.Digest(key)
+	if k.to.hub != nil && k.to.hub.hasBlob(digest) { // an earlier copy was cut off
+		return nil
+	}
+	return fault.About(k.copyContent(digest), "copy blob", digest)
 }
 
-func (k *copier) copyBlob(digest string) error {
-	blob, err := k.from.OpenBlob(digest)
+func (k *copier) copyContent(digest string) error {
+	blob, err := k.openBlob(digest)
 	if errors.Is(err, fault.NotFound) {
-		k.missing++
+		k.missing = append(k.missing, digest)
 		return nil
 	}
 	if err != nil {
@@ -44,6 +46,23 @@ func (k *copier) copyBlob(digest string) error {
 	}
 	_, _, err = w.Commit(k.ctx, digest)
 	return err
+}
+
+// openBlob opens a content that the snapshot refers to. An engine keeps it for the snapshot; in a folder a clean-up may
+// have removed it.
+func (k *copier) openBlob(digest string) (io.ReadCloser, error) {
+	h, ok := k.snapshot.rows.(*hubRows)
+	if !ok {
+		return k.from.OpenBlob(digest)
+	}
+	upload, size, ok, err := h.r.FindBlob(digest)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fault.NotFound.In("read blob", digest)
+	}
+	return row.NewContent(row.ChunksOf(h.r), upload, size), nil
 }
 
 // patientReader fails when its context is done.

@@ -51,7 +51,7 @@ func fitting(heads []*Document) (n int) {
 	return n
 }
 
-// batch copies documents with their blobs, and then the revisions kept beside them.
+// batch copies documents with their blobs and the revisions kept beside them.
 func (k *copier) batch(c *Collection, heads []*Document) error {
 	seqs := make([]Sequence, len(heads))
 	for i, d := range heads {
@@ -64,11 +64,13 @@ func (k *copier) batch(c *Collection, heads []*Document) error {
 	if slices.Contains(docs, nil) {
 		return damaged().In("copy collection", c.FullName())
 	}
-	var withKept []string
+	var alone, withKept []*Document
 	for _, d := range docs {
 		k.note(d.Rev)
 		if d.flags&(flagKept|flagConflicted) != 0 {
-			withKept = append(withKept, d.ID)
+			withKept = append(withKept, d)
+		} else {
+			alone = append(alone, d)
 		}
 		if d.refersToBlobs() {
 			if err := k.copyBlobs(d.Body); err != nil {
@@ -76,10 +78,12 @@ func (k *copier) batch(c *Collection, heads []*Document) error {
 			}
 		}
 	}
-	if err := k.update(func(tx *Tx) error { return tx.insertCopies(k.collections[c.id], docs, seqs) }); err != nil {
-		return err
+	if len(alone) > 0 {
+		if err := k.update(func(tx *Tx) error { return tx.insertCopies(k.collections[c.id], alone) }); err != nil {
+			return err
+		}
 	}
-	if err := k.kept(c, withKept); err != nil {
+	if err := k.withKept(c, withKept); err != nil {
 		return err
 	}
 	k.done.add(uint64(len(docs)))
@@ -95,7 +99,7 @@ func (k *copier) note(rev revision.Rev) {
 }
 
 // insertCopies inserts documents at their sequences.
-func (tx *Tx) insertCopies(c *Collection, docs []*Document, seqs []Sequence) error {
+func (tx *Tx) insertCopies(c *Collection, docs []*Document) error {
 	ids := make([]string, len(docs))
 	for i, d := range docs {
 		ids[i] = d.ID
@@ -103,46 +107,23 @@ func (tx *Tx) insertCopies(c *Collection, docs []*Document, seqs []Sequence) err
 	if err := tx.rows.expect(c, ids); err != nil {
 		return err
 	}
-	for i, d := range docs {
+	for _, d := range docs {
 		counted, err := tx.counters(c)
 		if err != nil {
 			return err
 		}
-		inserted, err := tx.rows.insert(c, seqs[i], d, more)
+		inserted, err := tx.rows.insert(c, d.Sequence, d, more)
 		if err != nil {
 			return fault.About(err, "copy document", d.ID)
 		}
 		if !inserted {
 			return damaged().In("copy document", d.ID)
 		}
-		counted.last = int64(seqs[i])
+		counted.last = max(counted.last, int64(d.Sequence))
 		tx.count(counted, nil, d)
 		if err := tx.ownBlobs(d); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// kept copies the revisions kept beside documents that are copied already.
-func (k *copier) kept(c *Collection, ids []string) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	to := k.collections[c.id]
-	w := k.pending()
-	var missed error
-	err := k.snapshot.rows.keptWithBodies(c, ids, func(id string, is keptRow, body []byte) {
-		if is.flags&(flagBlobs|flagAttachments) != 0 && missed == nil {
-			missed = k.copyBlobs(body)
-		}
-		if len(w.changes) == 0 {
-			w.add(0, func(tx *Tx) error { return tx.rows.expect(to, ids) }) // at once, where the engine is far away
-		}
-		w.add(len(body), func(tx *Tx) error { return tx.rows.addKept(to, id, is, body, more) })
-	})
-	if err == nil {
-		err = missed
-	}
-	return w.end(err)
 }

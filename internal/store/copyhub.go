@@ -22,16 +22,20 @@ func (db *DB) CopyToHub(ctx context.Context, engine row.Engine, url string) erro
 	defer unuse()
 	public := db.PublicUUID()
 	for attempt := 1; ; attempt++ {
-		o := Options{Versioning: db.Versioning(), Logger: db.options.Logger, Now: db.options.Now}.withDefaults()
+		o := Options{Versioning: db.Versioning(), Logger: db.options.Logger, Now: db.options.Now, making: true}.withDefaults()
 		to, err := openHub(ctx, engine, url, o, &public)
 		if err != nil {
 			return err
 		}
-		missing, err := db.copyRowsTo(ctx, to, attempt)
-		if err == nil && missing == 0 {
+		missing, err := db.copyRowsTo(ctx, to)
+		again := false
+		if err == nil {
+			again, err = db.mayFind(ctx, missing, attempt)
+		}
+		if err == nil && !again {
 			err = fault.About(to.hub.rows.CopyDone(ctx), op, to.path)
 		}
-		if err := errors.Join(err, to.Close()); err != nil || missing == 0 {
+		if err := errors.Join(err, to.Close()); err != nil || !again {
 			return err
 		}
 	}
@@ -39,12 +43,14 @@ func (db *DB) CopyToHub(ctx context.Context, engine row.Engine, url string) erro
 
 // copyFromHub writes the copy into the folder path, which is renamed to toPath later.
 func (db *DB) copyFromHub(ctx context.Context, path, toPath string) error {
-	to, err := Open(ctx, path, Options{Versioning: db.Versioning(), Logger: db.options.Logger, Now: db.options.Now})
+	o := Options{Versioning: db.Versioning(), Logger: db.options.Logger, Now: db.options.Now, making: true}
+	to, err := Open(ctx, path, o)
 	if err != nil {
 		return err
 	}
-	_, err = db.copyRowsTo(ctx, to, copyAttempts)
+	missing, err := db.copyRowsTo(ctx, to)
 	if err == nil {
+		db.warnOfMissing(missing)
 		err = db.identifyCopy(ctx, to, toPath)
 	}
 	return errors.Join(err, to.Close())
@@ -73,17 +79,13 @@ func (db *DB) identifyCopy(ctx context.Context, to *DB, toPath string) error {
 	})
 }
 
-// copyRowsTo writes a snapshot into an empty database. It returns how many contents of blobs a clean-up may have removed
-// meanwhile: in the last attempt 0, since those were missing before.
-func (db *DB) copyRowsTo(ctx context.Context, to *DB, attempt int) (missing int, err error) {
+// copyRowsTo writes a snapshot into an empty database. It returns the digests of the blobs whose content it has not found.
+func (db *DB) copyRowsTo(ctx context.Context, to *DB) (missing []string, err error) {
 	k := &copier{
 		from: db, to: to, ctx: ctx, collections: make(map[int64]*Collection), blobs: make(map[blobKey]bool),
 	}
 	if err := db.ViewOnce(ctx, k.run); err != nil {
-		return 0, fault.About(err, "copy database", to.path)
-	}
-	if attempt == copyAttempts {
-		k.missing = 0
+		return nil, fault.About(err, "copy database", to.path)
 	}
 	return k.missing, nil
 }

@@ -3,7 +3,11 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store"
@@ -55,5 +59,119 @@ func TestACopyThatLostItsEndIsNotComplete(t *testing.T) {
 				t.Error(firstDifference(got, want))
 			}
 		})
+	}
+}
+
+// A content that a clean-up removes from the original meanwhile is in the snapshot, and so in the copy.
+func TestACopyHasTheBlobsOfItsSnapshot(t *testing.T) {
+	inFolders(t)
+	for _, kept := range []bool{false, true} {
+		t.Run(fmt.Sprint("kept ", kept), func(t *testing.T) {
+			url := postgresURL(t)
+			var asked, cutAt atomic.Int64 // the clock is asked for each document that is copied
+			cut := func() {}
+			db := openNode(t, url, store.Options{Now: func() time.Time {
+				if asked.Add(1) == cutAt.Load() {
+					cut()
+				}
+				return time.Now()
+			}})
+			c := defaults(t, db)
+			if err := db.KeepBases(background, true); err != nil {
+				t.Fatal(err)
+			}
+			for i := range 600 {
+				save(t, db, c, fmt.Sprint(i), `{}`)
+			}
+			long := strings.Repeat("hello there ", 50_000)
+			save(t, db, c, "b", blobBody(putBlob(t, db, long)))
+			if kept {
+				conflictIn(t, db, c, "b", remote(t, db, "wss://first/db"))
+				save(t, db, c, "b", `{"the blob":"is of a kept revision, if any"}`)
+			}
+			bySQL[int64](t, url, `WITH old AS (UPDATE blob SET touched = touched - interval '3 days' RETURNING 1) SELECT count(*) FROM old`)
+			collected := false
+			cut = func() {
+				collected = true
+				update(t, db, func(tx *store.Tx) error { return tx.Purge(c, "b") })
+				if err := db.Compact(background); err != nil {
+					t.Error(err)
+				}
+				if n := bySQL[int64](t, url, `SELECT count(*) FROM blob`); n > 0 {
+					t.Errorf("%d contents are left, so the test shows nothing", n)
+				}
+			}
+			cutAt.Store(asked.Load() + 300)
+			path := filepath.Join(t.TempDir(), "copy.tandem")
+			if err := db.Copy(background, path); err != nil || !collected {
+				t.Fatal(err)
+			}
+			copied := openAt(t, path, store.Options{MustExist: true})
+			if problems, err := copied.Check(background); err != nil || len(problems) > 0 {
+				t.Errorf("the check finds %v, %v", problems, err)
+			}
+			there := postgresURL(t)
+			if err := copied.CopyToHub(background, postgres.Engine{}, there); err != nil {
+				t.Fatal(err)
+			}
+			openNode(t, there, store.Options{})
+			if n := bySQL[int64](t, there, `SELECT coalesce(sum(size), 0)::bigint FROM blob`); n != int64(len(long)) {
+				t.Errorf("the copy has %d bytes of contents, want %d", n, len(long))
+			}
+		})
+	}
+}
+
+// What has expired is copied with all that belongs to it. Nothing is purged before the copy is complete.
+func TestACopyInTheMakingPurgesNothing(t *testing.T) {
+	inFolders(t)
+	path := filepath.Join(t.TempDir(), "db.tandem")
+	db, err := store.Open(background, path, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := defaults(t, db)
+	first := remote(t, db, "wss://first/db")
+	for i := range 1500 {
+		id := fmt.Sprint(i)
+		if i%20 == 0 {
+			conflictIn(t, db, c, id, first)
+		} else {
+			save(t, db, c, id, `{}`)
+		}
+		update(t, db, func(tx *store.Tx) error { return tx.SetExpiry(c, id, time.Now().Add(time.Hour)) })
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	later := store.Options{ReadOnly: true, Now: func() time.Time { return time.Now().Add(2 * time.Hour) }} // purges nothing
+	if db, err = store.Open(background, path, later); err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	want := rowsOf(t, db)
+	url := postgresURL(t)
+	if err := db.CopyToHub(background, postgres.Engine{}, url); err != nil {
+		t.Fatal(err)
+	}
+	there, err := store.OpenHub(background, postgres.Engine{}, url, later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer there.Close()
+	if got := rowsOf(t, there); got != want {
+		t.Error(firstDifference(got, want))
+	}
+	back := filepath.Join(t.TempDir(), "back.tandem")
+	if err := there.Copy(background, back); err != nil {
+		t.Fatal(err)
+	}
+	again, err := store.Open(background, back, later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if got := rowsOf(t, again); got != want {
+		t.Error(firstDifference(got, want))
 	}
 }

@@ -123,7 +123,9 @@ func start(path string, o Options, a *access, c *conn, m meta) *DB {
 	if o.ReadOnly {
 		return db
 	}
-	db.work.Go(expirer.run)
+	if !o.making {
+		db.work.Go(expirer.run)
+	}
 	db.work.Go(db.writer.log.run)
 	if o.Disk == nil { // other processes do not know of a test's disk
 		db.work.Go(func() { watch(db) })

@@ -120,7 +120,7 @@ func startHub(rows row.Database, o Options) *DB {
 			Mail:   func() { signal(db.hub.mail) },
 		})
 	})
-	if !o.ReadOnly {
+	if !o.ReadOnly && !o.making {
 		db.work.Go(func() { takeMail(db) })
 		db.work.Go(expirer.run)
 	}

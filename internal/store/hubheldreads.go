@@ -46,6 +46,16 @@ func (h *held) KeptBlobs(collection int64, each func(body []byte) error) error {
 	})
 }
 
+func (h *held) FindBlob(digest string) (upload, size int64, ok bool, err error) {
+	err = h.read(func(r row.Reader) error { upload, size, ok, err = r.FindBlob(digest); return err })
+	return upload, size, ok, err
+}
+
+func (h *held) Chunk(upload int64, n int) (data []byte, err error) {
+	err = h.read(func(r row.Reader) error { data, err = r.Chunk(upload, n); return err })
+	return data, err
+}
+
 func (h *held) Value(space, key string) (value []byte, err error) {
 	err = h.read(func(r row.Reader) error { value, err = r.Value(space, key); return err })
 	return value, err

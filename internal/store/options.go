@@ -62,6 +62,8 @@ type Options struct {
 
 	// Disk stands between the database and its files, for tests. Nil means the real disk.
 	Disk Disk
+
+	making bool // it is a copy that is being made: nothing is purged, and nobody's edits are taken
 }
 
 // Validate reports every setting that cannot work, as fault.Invalid.

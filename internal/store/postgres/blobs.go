@@ -57,11 +57,13 @@ func (db *database) FindBlob(ctx context.Context, digest string) (upload, size i
 	return upload, size, err == nil, wrapped(err)
 }
 
+var errNoChunk = fault.NotFound.Says("a part of the content of a blob is missing")
+
 // Chunk reads a part of a content.
 func (db *database) Chunk(ctx context.Context, upload int64, n int) (data []byte, err error) {
 	err = db.queryRow(ctx, `SELECT data FROM @chunk WHERE upload = $1 AND n = $2`, upload, n).Scan(&data)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, fault.NotFound.Says("a part of the content of a blob is missing")
+		return nil, errNoChunk
 	}
 	return data, wrapped(err)
 }

@@ -103,8 +103,12 @@ func (w *writer) checkCopy(hub hubRow, leased bool) error {
 	return errCutOff
 }
 
-// CopyDone gives the copy its format, in a transaction like all others of the copy: it fails if a part was lost before.
+// CopyDone gives the copy its format, in a transaction like all others of the copy: it fails if a part was lost before. Once
+// begun, it does not end with ctx.
 func (db *database) CopyDone(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	return tryWhile(ctx, isKnownToFail, func() error {
 		w, _, err := db.Write(ctx, statementTime)
 		if err != nil {

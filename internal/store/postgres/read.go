@@ -415,6 +415,19 @@ func (r *reader) Conflicts(collection, id string, before int64, limit int) (all 
 	return all, err
 }
 
+func (r *reader) FindBlob(digest string) (upload, size int64, ok bool, err error) {
+	ok, err = r.one(`SELECT upload, size FROM @blob WHERE digest = $1`, []any{&upload, &size}, digest)
+	return upload, size, ok, err
+}
+
+func (r *reader) Chunk(upload int64, n int) (data []byte, err error) {
+	found, err := r.one(`SELECT data FROM @chunk WHERE upload = $1 AND n = $2`, []any{&data}, upload, n)
+	if err == nil && !found {
+		return nil, errNoChunk
+	}
+	return data, err
+}
+
 func (r *reader) HasBlob(digest string) (bool, error) {
 	var one int
 	return r.one(`SELECT 1 FROM @blob WHERE digest = $1`, []any{&one}, digest)

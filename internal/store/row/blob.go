@@ -73,8 +73,23 @@ func (u *Upload) End(ctx context.Context, digest string) (size int64, err error)
 // Drop removes what was stored. What it cannot remove goes with a later clean-up.
 func (u *Upload) Drop() { _ = u.rows.DropBlob(context.WithoutCancel(u.ctx), u.upload) }
 
+// Chunks has the parts of contents, as [Blobs] says.
+type Chunks interface {
+	Chunk(ctx context.Context, upload int64, n int) ([]byte, error)
+}
+
+// ChunksOf returns the parts of contents as a Reader sees them.
+func ChunksOf(r Reader) Chunks { return chunks{r} }
+
+type chunks struct{ r Reader }
+
+// Chunk reads in the transaction of the Reader.
+func (c chunks) Chunk(_ context.Context, upload int64, n int) ([]byte, error) {
+	return c.r.Chunk(upload, n)
+}
+
 // NewContent returns a content of so many bytes.
-func NewContent(rows Blobs, upload, size int64) *Content {
+func NewContent(rows Chunks, upload, size int64) *Content {
 	return &Content{rows: rows, upload: upload, size: size, loaded: -1}
 }
 
@@ -82,7 +97,7 @@ var errShort = errors.New("a part of the content of a blob is too short")
 
 // Content reads the content of a blob, one chunk at a time. Only one goroutine may use it.
 type Content struct {
-	rows   Blobs
+	rows   Chunks
 	upload int64
 	size   int64
 	at     int64

@@ -177,6 +177,10 @@ type Reader interface {
 	Conflicts(collection, id string, before int64, limit int) ([]Conflict, error)
 	// HasBlob reports whether a content is there. A Writer also keeps it there until its end.
 	HasBlob(digest string) (bool, error)
+	// FindBlob returns the size of a content, and ok if it is there.
+	FindBlob(digest string) (upload, size int64, ok bool, err error)
+	// Chunk reads a part of a content.
+	Chunk(upload int64, n int) ([]byte, error)
 
 	// End ends the transaction, and undoes what a Writer has not committed.
 	End()
