@@ -34,6 +34,7 @@ type Database struct {
 	batch        atomic.Pointer[Batch] // whose function runs, nil for none
 	views        sync.Map              // whose functions run: *snapshot by goroutine
 	seats        *semaphore.Weighted   // of Views
+	nodeCookies  atomic.Value          // []byte; see cookies
 }
 
 // Open opens the database at path, and creates a missing one. A database is a folder whose name

@@ -1,7 +1,6 @@
 package tandem
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -9,7 +8,6 @@ import (
 	"github.com/tandemdb/tandem/blip"
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/replication"
-	"github.com/tandemdb/tandem/internal/store"
 	"github.com/tandemdb/tandem/internal/transport"
 )
 
@@ -110,21 +108,12 @@ func (r *Replicator) dialConfig(ctx context.Context) (transport.DialConfig, erro
 	return cfg, nil
 }
 
-// Cookies are kept in the database, for all its replicators.
-const (
-	cookieSpace = "replicator"
-	cookieKey   = "cookies"
-)
-
 func (r *Replicator) loadCookies(ctx context.Context) (*transport.Cookies, error) {
 	cookies := new(transport.Cookies)
-	err := r.db.store.View(ctx, func(tx *store.Tx) error {
-		text, err := tx.Info(cookieSpace, cookieKey)
-		if err != nil || text == nil {
-			return err
-		}
-		return cookies.UnmarshalJSON(text)
-	})
+	text, err := r.db.cookies(ctx)
+	if err == nil && text != nil {
+		err = cookies.UnmarshalJSON(text)
+	}
 	if err != nil && !errors.Is(err, fault.NotFound) {
 		return nil, err
 	}
@@ -146,15 +135,7 @@ func (r *Replicator) saveCookies(ctx context.Context) {
 	if string(text) == "null" || string(text) == "[]" {
 		text = nil
 	}
-	var kept []byte
-	err = r.db.store.View(ctx, func(tx *store.Tx) (err error) {
-		kept, err = tx.Info(cookieSpace, cookieKey)
-		return err
-	})
-	if err == nil && !bytes.Equal(kept, text) {
-		err = r.db.store.Update(ctx, func(tx *store.Tx) error { return tx.SetInfo(cookieSpace, cookieKey, text) })
-	}
-	if err != nil && ctx.Err() == nil && r.cfg.Logger != nil {
+	if err = r.db.keepCookies(ctx, text); err != nil && ctx.Err() == nil && r.cfg.Logger != nil {
 		r.cfg.Logger.Warn("replicator: cookies are not kept", "error", err)
 	}
 }
