@@ -135,7 +135,8 @@ func (db *Database) Versioning() Versioning { return Versioning(db.store.Version
 // 4, at once: each connection has the form of its peer. New edits get version vectors. Documents stay as they
 // are. It works on a database of either form, and permanently: earlier programs refuse the database from then
 // on. On a database that serves both it does nothing. Stop replicators and listeners first: running ones
-// continue with the old form.
+// continue with the old form. It fails with [ErrBusy] if the database is open elsewhere, too, in this process or another;
+// a database whose rows are in an engine does not notice that.
 func (db *Database) ServeBothGenerations(ctx context.Context) error {
 	if err := db.toChangeAlone(ctx, "upgrade database"); err != nil {
 		return err

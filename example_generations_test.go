@@ -44,5 +44,5 @@ func ExampleDatabase_ServeBothGenerations() {
 	// true
 	// for Couchbase Lite 4: true
 	// for Couchbase Lite 3: true
-	// met: [3]
+	// met: []
 }

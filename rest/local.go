@@ -21,12 +21,16 @@ func localRoutes() []route {
 	}
 }
 
-// trees returns the collection as clients with revision trees use it. Of a database with version vectors
-// it answers 501.
+// trees returns the collection as clients with revision trees use it. Of a database whose own edits get version
+// vectors it answers 501.
 func (c *call) trees() (couch.Collection, error) {
 	if c.db.Versioning() != tandem.RevTrees {
+		what := "has version vectors"
+		if c.db.Versioning() == tandem.BothGenerations {
+			what = "serves both generations of Couchbase Lite"
+		}
 		return couch.Collection{}, tandem.ErrUnsupported.
-			Says("the database %.200s has version vectors, which PouchDB and CouchDB cannot sync with", c.db.name).
+			Says("the database %.200s %s, and PouchDB and CouchDB sync with revision trees alone", c.db.name, what).
 			Try("make a database with revision trees for it: tandem create --versioning rev-trees")
 	}
 	return c.coll.Couch(couch.Pass{}), nil

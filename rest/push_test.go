@@ -159,6 +159,12 @@ func TestPouchDBNeedsRevisionTrees(t *testing.T) {
 		}
 	}
 	s.want(s.do("POST /other/_changes?filter=_selector", `{"selector":{}}`), 501, "")
+	if err := s.shop.ServeBothGenerations(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.do("GET /shop/_local/x", ""); got.status != 501 || !strings.Contains(got.body, "both generations") {
+		t.Errorf("of both generations: got %d %s, want 501 that says so", got.status, got.body)
+	}
 }
 
 // TestTheModeOfALongPushIsKnown: new_edits=false comes behind the documents, when the first are stored.

@@ -30,13 +30,21 @@ const (
 // metaMet lists the generations that a database of both has met.
 const metaMet = "met"
 
+// treesOnly stands among them for tree revisions that no peer of the third generation has brought itself: they
+// were here before, or came by way of others.
+const treesOnly Generation = 2
+
 // ServeBoth makes the database serve peers of both generations, for good. Its documents stay as they are.
-// It does nothing if the database serves both already.
+// It does nothing if the database serves both already. It fails with fault.Busy if another DB has the database open,
+// in this process or another: its sessions would go on with the old form.
 func (db *DB) ServeBoth(ctx context.Context) error {
 	if db.Versioning() == Both {
 		return nil
 	}
 	trees := db.Versioning() == RevTrees
+	if err := db.checkAlone(ctx, "upgrade database"); err != nil {
+		return err
+	}
 	return db.Update(ctx, func(tx *Tx) error {
 		return tx.atomic(func() error {
 			if err := tx.beginWrite(more); err != nil {
@@ -49,7 +57,7 @@ func (db *DB) ServeBoth(ctx context.Context) error {
 			}
 			tx.state.settings = true
 			if trees { // whoever has the documents has them by their tree IDs
-				if err := tx.noteMet(Third); err != nil {
+				if err := tx.noteMet(treesOnly); err != nil {
 					return err
 				}
 			}
@@ -92,7 +100,7 @@ func (tx *Tx) noteMet(g Generation) error {
 		return err
 	}
 	state := tx.state
-	state.settings, state.trees = true, state.trees || g == Third
+	state.settings, state.trees = true, state.trees || g != Fourth
 	return sqlFault(tx.rows.set(metaMet, text+g.mark(), more), "set "+metaMet, tx.db.path)
 }
 
@@ -110,16 +118,15 @@ func readMet(c *conn) (text string, err error) {
 	return text, err
 }
 
-// HasTrees reports whether a database of both generations has met the third one. Until then it goes by the
-// rules of the fourth alone.
-func (db *DB) HasTrees() bool {
-	return db.Versioning() == Both && strings.Contains(*db.met.Load(), Third.mark())
-}
+// HasTrees reports whether a database of both generations has met the third one, or revisions of it. Until then
+// it goes by the rules of the fourth alone.
+func (db *DB) HasTrees() bool { return db.Versioning() == Both && marksTrees(*db.met.Load()) }
+
+func marksTrees(met string) bool { return strings.ContainsAny(met, Third.mark()+treesOnly.mark()) }
 
 // hasTrees reports whether the rows of a database of both hold tree IDs.
 func (tx *Tx) hasTrees() bool {
-	return tx.db.Versioning() == Both &&
-		(tx.state.trees || strings.Contains(*tx.db.met.Load(), Third.mark()))
+	return tx.db.Versioning() == Both && (tx.state.trees || marksTrees(*tx.db.met.Load()))
 }
 
 // noteTrees notes that the third generation is about, if an incoming revision shows that: it may have come by
@@ -136,7 +143,7 @@ func (tx *Tx) noteTrees(in Incoming) error {
 	if err := tx.beginWrite(more); err != nil {
 		return err
 	}
-	return tx.noteMet(Third)
+	return tx.noteMet(treesOnly)
 }
 
 // incomingBoth describes in for the rules of both generations.

@@ -111,6 +111,20 @@ func (db *DB) seize(ctx context.Context) error {
 	return errors.Join(err, db.shareAgain(ctx), c.Exec(`ROLLBACK`))
 }
 
+// checkAlone fails with fault.Busy if another DB has the database open. Engines have no such lock.
+func (db *DB) checkAlone(ctx context.Context, op string) error {
+	if db.hub != nil {
+		return nil
+	}
+	err := db.submit(&request{ctx: ctx, alone: func(*conn) error {
+		if err := db.seize(ctx); err != nil {
+			return err
+		}
+		return db.shareAgain(ctx)
+	}})
+	return interrupted(ctx, sqlFault(err, op, db.path))
+}
+
 // shareAgain takes the shared lock of the folder back.
 func (db *DB) shareAgain(ctx context.Context) error {
 	if err := db.access.lock.share(context.WithoutCancel(ctx)); err != nil {

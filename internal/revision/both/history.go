@@ -31,8 +31,8 @@ func (h Head) MayHaveAlias() bool {
 
 // History returns the ancestors of h's tree ID for a peer of the third protocol that has the revisions
 // known, its current one first. They end at the first of these that h has seen. Generations fall by one
-// each: those without a revision carry versions that h has seen and the peer cannot know, or fillers. The
-// list has at most limit entries.
+// each: those without a revision carry versions that h has seen and the peer cannot know, tree IDs that h has given
+// up, or fillers. The list has at most limit entries.
 func (h Head) History(known []revision.ID, limit int) []revision.ID {
 	end := h.meets(known)
 	list := h.chain[1:]
@@ -114,13 +114,19 @@ func (w *historyWriter) cutAt(end revision.ID) []revision.ID {
 	return w.list
 }
 
-// fill adds one generation, with a version if one is left to tell.
+// fill adds one generation, with a version if one is left to tell, else with a tree ID that h has given up.
 func (w *historyWriter) fill() {
 	w.generation--
 	if len(w.untold) > 0 {
 		w.list = append(w.list, Embed(w.generation, w.untold[0]))
 		w.untold = w.untold[1:]
 		return
+	}
+	for _, id := range w.h.superseded { // a peer may have it
+		if id.Generation() == w.generation && !w.h.Is(id) {
+			w.list = append(w.list, id)
+			return
+		}
 	}
 	w.list = append(w.list, filler(w.generation, w.h.chain[0]))
 }

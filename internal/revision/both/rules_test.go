@@ -230,6 +230,19 @@ func TestHistoriesReachWhatThePeerHas(t *testing.T) {
 	}
 }
 
+// A peer that names nothing may have what the head has given up: its history tells that in the gaps.
+func TestHistoriesTellWhatWasGivenUp(t *testing.T) {
+	t.Parallel()
+	v, first, lost := ruleVersion(1, 1), plain(1, "a"), plain(3, "c")
+	h := both.HeadOf(revision.Rev{ID: v, History: revision.History{
+		Ancestors: []revision.ID{both.Embed(4, v), first}, Superseded: []revision.ID{lost, both.Embed(2, v)},
+	}})
+	list := h.History(nil, 49)
+	if len(list) != 3 || list[0] != lost || !both.IsFiller(list[1]) || list[2] != first {
+		t.Errorf("the history is %v, want %s, a filler and %s", list, lost, first)
+	}
+}
+
 // §6: what wins by its deletion, or by a resolver, outranks what loses in both generations.
 func TestOutcomesOutrankTheLoserInBothGenerations(t *testing.T) {
 	t.Parallel()
