@@ -17,7 +17,7 @@ import (
 // checkpoint, shares the collections that both databases have, and resolves conflicts in the
 // replicator's database. Settings of the connection, such as those for certificates, do not
 // matter. When the other database closes, the replicator stops with [ErrNotOpen]. A database
-// cannot be its own peer.
+// cannot be its own peer; one that was moved to an engine is another one than its original, with the same UUID.
 type DatabaseEndpoint struct {
 	db      *Database
 	filters *endpointFilters // nil for none
@@ -53,7 +53,7 @@ func (e DatabaseEndpoint) check(cfg ReplicatorConfiguration) error {
 		return errNoEndpoint
 	}
 	for _, c := range cfg.Collections {
-		if c.Collection != nil && c.Collection.db.UUID() == e.db.UUID() {
+		if c.Collection != nil && c.Collection.db.store.PrivateUUID() == e.db.store.PrivateUUID() {
 			return fault.Invalid.In("configure replicator", "").Says("the database %s cannot be its own peer", e.db.Name()).
 				Try("make the endpoint of another database")
 		}

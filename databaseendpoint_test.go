@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/hub"
+	"github.com/tandemdb/tandem/internal/store/storetest"
 	"github.com/tandemdb/tandem/internal/testsize"
 )
 
@@ -189,6 +191,30 @@ func TestE27WhatCannotBeAPeerIsRefused(t *testing.T) {
 	check(t, frozen.Close())
 	endWith(t, localReplicator(t, ours, defaultIn(t, openAt(t, frozen.Path(), tandem.Options{ReadOnly: true}))), tandem.ErrNotWriteable)
 	check(t, db.ForgetServer(t.Context(), tandem.NewDatabaseEndpoint(again)))
+}
+
+// TestADatabaseAndItsMovedCopyArePeers though they have one UUID.
+func TestADatabaseAndItsMovedCopyArePeers(t *testing.T) {
+	engine := hub.PostgreSQL()
+	ours := defaultIn(t, newDatabase(t, tandem.Options{Engine: engine}))
+	save(t, ours, "before", `{}`)
+	url := storetest.SharedPostgres(t).URL()
+	check(t, ours.Database().Copy(t.Context(), url))
+	moved, err := tandem.Open(t.Context(), url, tandem.Options{Engine: engine})
+	check(t, err)
+	defer func() {
+		wantSound(t, moved)
+		check(t, moved.Close())
+	}()
+	theirs := defaultIn(t, moved)
+	if moved.UUID() != ours.Database().UUID() {
+		t.Error("the copy has another UUID, so the test shows nothing")
+	}
+	save(t, ours, "ours", `{"by":"the original"}`)
+	save(t, theirs, "theirs", `{"by":"the copy"}`)
+	endWith(t, localReplicator(t, ours, theirs), nil)
+	wantBody(t, ours, "theirs", `{"by":"the copy"}`)
+	wantBody(t, theirs, "ours", `{"by":"the original"}`)
 }
 
 // TestADatabaseMayCloseWhileAReplicatorBegins with it as its peer, at any moment.

@@ -18,11 +18,12 @@ func newCopy(a *app) *cobra.Command {
 		Short: "Copy a database",
 		Long: "copy writes a snapshot of DB, with the content of its blobs, to the new database NEW. Others\n" +
 			"may use DB meanwhile. The copy of an encrypted database has the same key.\n\n" +
-			"The copy is an independent database: it has another UUID, which marks its edits. It continues\n" +
-			"to sync from the point where DB was with each peer.\n\n" +
+			"The copy is an independent database: it has another UUID, and marks its edits by another name. It\n" +
+			"continues to sync from the point where DB was with each peer.\n\n" +
 			"DB and NEW may be URLs of PostgreSQL. Such a copy moves the database: it has the UUID of DB, so that\n" +
-			"clients go on there from the point that they had reached. Indexes for queries, encryption,\n" +
-			"cookies, known servers and memberships in groups stay behind.",
+			"clients go on there from the point that they had reached. Stop serving DB before, and serve NEW in its\n" +
+			"place afterwards. Indexes for queries, encryption, cookies, known servers and memberships in groups\n" +
+			"stay behind: 'tandem rekey' encrypts a copy in a folder.",
 		Example: "  tandem copy notes backup/notes-2026-11-29\n" +
 			"  tandem copy notes postgres://tandem@db.example/notes\n" +
 			"  tandem copy postgres://tandem@db.example/notes backup/notes",

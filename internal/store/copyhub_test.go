@@ -24,7 +24,7 @@ const ownSpace = "known-servers"
 // rich fills a database with all that a database may have.
 func rich(t testing.TB, db *store.DB) {
 	t.Helper()
-	first, second := remote(t, db, "wss://first/db"), remote(t, db, "wss://second/db")
+	first, second := remote(t, db, "wss://first/db"), remote(t, db, "wss://second\x00/db")
 	err := errors.Join(db.KeepBases(background, true), db.NoteMet(background, store.Fourth), db.NoteMet(background, store.Third))
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func rich(t testing.TB, db *store.DB) {
 			k, err := tx.ConflictOf(c, "conflict 2")
 			if err == nil {
 				_, err = tx.Resolve(c, store.Resolution{
-					ID: "conflict 2", Remote: first, Local: k.Local.Rev.ID, Winner: store.RemoteWins, Why: "a test",
+					ID: "conflict 2", Remote: first, Local: k.Local.Rev.ID, Winner: store.RemoteWins, Why: "a test \x00 \xff",
 				})
 			}
 			_, wrong := tx.SetLocal(c, "local "+c.Name(), "", []byte(`{"since":7}`))
@@ -224,6 +224,8 @@ func TestACopyThatWasCutOffIsMadeAnew(t *testing.T) {
 	}
 	if err := db.CopyToHub(background, postgres.Engine{}, url); !errors.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
 		t.Errorf("onto an existing one: got %v", err)
+	} else if !strings.HasPrefix(err.Error(), "copy database") {
+		t.Errorf("onto an existing one: %q does not say that a copy fails", err)
 	}
 }
 

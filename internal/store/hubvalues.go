@@ -248,7 +248,8 @@ func (h *hubRows) logConflict(e *LoggedConflict, at place) (n int64, err error) 
 	log := h.o.log
 	h.o.undo = append(h.o.undo, func() { h.o.log = log })
 	h.o.log = append(slices.Clone(log), row.Conflict{
-		Time: e.Time.UnixMilli(), Collection: e.Collection, ID: e.ID, Remote: e.Remote, Winner: int64(e.Winner), Why: e.Why,
+		Time: e.Time.UnixMilli(), Collection: e.Collection, ID: e.ID,
+		Remote: textKey(e.Remote), Winner: int64(e.Winner), Why: textKey(e.Why),
 		Sides: [2]row.Side{
 			{Rev: string(e.Local.Rev), Deleted: e.Local.Deleted, Body: e.Local.Body},
 			{Rev: string(e.Theirs.Rev), Deleted: e.Theirs.Deleted, Body: e.Theirs.Body},
@@ -276,8 +277,8 @@ func (h *hubRows) conflictLog(f ConflictFilter, limit int) (log []*LoggedConflic
 			return LoggedRevision{Rev: revision.ID(s.Rev), Deleted: s.Deleted, Body: s.Body}
 		}
 		log = append(log, &LoggedConflict{
-			Number: c.Number, Time: time.UnixMilli(c.Time), Collection: c.Collection, ID: c.ID, Remote: c.Remote,
-			Winner: Winner(c.Winner), Why: c.Why, Local: side(c.Sides[0]), Theirs: side(c.Sides[1]), Result: revision.ID(c.Result),
+			Number: c.Number, Time: time.UnixMilli(c.Time), Collection: c.Collection, ID: c.ID, Remote: keyOfText(c.Remote),
+			Winner: Winner(c.Winner), Why: keyOfText(c.Why), Local: side(c.Sides[0]), Theirs: side(c.Sides[1]), Result: revision.ID(c.Result),
 		})
 	}
 	return log, err

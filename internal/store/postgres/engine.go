@@ -93,7 +93,10 @@ type life struct {
 
 // Open opens the database of a schema, and creates a missing one unless o forbids.
 func (e Engine) Open(ctx context.Context, text string, o row.Options) (row.Database, error) {
-	const op = "open database"
+	op := "open database"
+	if o.CopyOf != nil {
+		op = "copy database"
+	}
 	config, schema, place, err := e.parse(text)
 	if err != nil {
 		return nil, err
