@@ -175,3 +175,27 @@ func TestACopyInTheMakingPurgesNothing(t *testing.T) {
 		t.Error(firstDifference(got, want))
 	}
 }
+
+// A copy that was cut off leaves contents of blobs to the next copy of the same database, and to no other.
+func TestACopyLeavesNoBlobsToAnother(t *testing.T) {
+	inFolders(t)
+	first, second := open(t, store.Options{}), open(t, store.Options{})
+	save(t, first, defaults(t, first), "b", blobBody(putBlob(t, first, "hello there")))
+	url := postgresURL(t)
+	upload := int64(0)
+	for i, db := range []*store.DB{first, first, second} {
+		if err := db.CopyToHub(background, postgres.Engine{}, url); err != nil {
+			t.Fatal(err)
+		}
+		left := bySQL[int64](t, url, `SELECT coalesce(sum(upload), 0)::bigint FROM blob`)
+		switch {
+		case i == 0:
+			upload = left
+		case i == 1 && left != upload:
+			t.Error("the same copy has stored the content anew")
+		case i == 2 && (left != 0 || bySQL[int64](t, url, `SELECT count(*) FROM chunk`) != 0):
+			t.Error("a copy has contents of another database")
+		}
+		bySQL[int32](t, url, `UPDATE hub SET format = format + 1000000 RETURNING 1`) // as if it had been cut off
+	}
+}

@@ -63,6 +63,9 @@ func (db *database) clear(ctx context.Context, o row.Options) error {
 
 func (db *database) clearIn(ctx context.Context, o row.Options) func(pgx.Tx) error {
 	return func(tx pgx.Tx) error {
+		if err := db.dropBlobsOfOther(ctx, tx, o.CopyOf[:]); err != nil {
+			return err
+		}
 		tag, err := tx.Exec(ctx, db.in(`UPDATE @hub SET incarnation = incarnation + 1, line = '', versioning = $1, public = $2
 			WHERE format = $3`), o.Versioning, o.CopyOf[:], halfFormat+format)
 		if err != nil {
@@ -91,6 +94,13 @@ func (db *database) clearIn(ctx context.Context, o row.Options) func(pgx.Tx) err
 		}
 		return err
 	}
+}
+
+// dropBlobsOfOther removes the contents that a copy of another database has left when it was cut off.
+func (db *database) dropBlobsOfOther(ctx context.Context, tx pgx.Tx, public []byte) error {
+	_, err := tx.Exec(ctx, db.in(`DELETE FROM @blob WHERE EXISTS (SELECT FROM @hub WHERE format = $1 AND public <> $2)`),
+		halfFormat+format, public)
+	return err
 }
 
 // checkCopy fails for a copy that has met anything but its own copier.
