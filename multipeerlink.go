@@ -79,9 +79,7 @@ func (run *meshRun) serve(ctx context.Context, l *mesh.Link) error {
 		link.session = run.session(l)
 		hold = link.session.Run
 	}
-	run.mu.Lock()
-	run.links[l.Peer()] = link
-	run.mu.Unlock()
+	run.enlist(ctx, l, link)
 	l.Attach(func(body []byte) error {
 		m := &blip.Message{Body: body, NoReply: true, Compress: true}
 		m.Properties.Add("Profile", meshProfile)
@@ -93,6 +91,16 @@ func (run *meshRun) serve(ctx context.Context, l *mesh.Link) error {
 	}
 	run.ended(l, link, err)
 	return err
+}
+
+// enlist makes link the one with its peer, unless ctx has ended: a younger one has taken its place then, and
+// may have been enlisted already.
+func (run *meshRun) enlist(ctx context.Context, l *mesh.Link, link *meshLink) {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	if ctx.Err() == nil {
+		run.links[l.Peer()] = link
+	}
 }
 
 func (run *meshRun) ended(l *mesh.Link, link *meshLink, err error) {

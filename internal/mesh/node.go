@@ -43,7 +43,9 @@ type Config struct {
 	// Dial connects to an address. It must return soon after ctx ends.
 	Dial func(ctx context.Context, address string) (Conn, error)
 
-	// Serve holds the conversation of a link until it or ctx ends. It calls [Link.Attach] first.
+	// Serve holds the conversation of a link until it or ctx ends. It calls [Link.Attach] first. Where a
+	// younger link with the same peer takes the place of one, ctx of the older has ended before the younger
+	// is served; the older may be served after that.
 	Serve func(ctx context.Context, l *Link) error
 
 	// Changed, unless nil, is called when the state may have changed. It must not block.
