@@ -75,6 +75,7 @@ func (u *Upload) Drop() { _ = u.rows.DropBlob(context.WithoutCancel(u.ctx), u.up
 
 // Chunks has the parts of contents, as [Blobs] says.
 type Chunks interface {
+	// Chunk reads a part of a content.
 	Chunk(ctx context.Context, upload int64, n int) ([]byte, error)
 }
 
