@@ -175,7 +175,7 @@ func (l *leader) push(ctx context.Context, x *exchange, since store.Sequence) er
 		docIDs:       idSet(x.opts.DocIDs),
 		batch:        changesPerBatch,
 		replacements: true,
-		saysNothing:  l.s.pushesFirst(),
+		saysNothing:  l.s.versioning() == store.RevTrees,
 	})
 	if err := push.begin(ctx); err != nil {
 		return err
