@@ -42,6 +42,9 @@ type knownHint struct {
 	op   string // the operation of the error; "" matches any
 }
 
+// engineHint is for a database at a URL.
+const engineHint = "check the host and port of the URL, and that the database server runs"
+
 // The command's hints: hints override those of the library, lastHints apply if it has none.
 var (
 	hints = []knownHint{
@@ -59,6 +62,8 @@ var (
 		},
 		{tandem.ErrCertRequired, "give --identity LABEL, whose certificate the peer knows", ""},
 		{tandem.ErrCertRejected, "give --identity another label: one with a certificate that the peer trusts", ""},
+		{tandem.ErrConnectionRefused, engineHint, "open database"},
+		{tandem.ErrConnectionRefused, engineHint, "copy database"},
 		{tandem.ErrConnectionRefused, "start `tandem serve` there, or check host and port of the URL", ""},
 	}
 	lastHints = []knownHint{
