@@ -3,6 +3,7 @@ package replication_test
 import (
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,8 +14,9 @@ import (
 // What is remembered of a remote that accepts the fourth protocol and speaks the third, and for how long.
 func TestWhatIsRememberedOfARemote(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	p := openPeer(t, store.Options{Versioning: store.Both, Now: func() time.Time { return now }})
+	began := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	var passed atomic.Int64 // nanoseconds
+	p := openPeer(t, store.Options{Versioning: store.Both, Now: func() time.Time { return began.Add(time.Duration(passed.Load())) }})
 	a := replication.NewAcquaintance(p.db, "ws://gateway/db")
 	third, fourth := replication.CBMobile3, replication.CBMobile4
 	for i, step := range []struct {
@@ -36,7 +38,7 @@ func TestWhatIsRememberedOfARemote(t *testing.T) {
 		{0, fourth, "CouchbaseLite/4.0", third, false}, // an app took its place
 		{0, fourth, "CouchbaseLite/4.0", fourth, false},
 	} {
-		now = now.Add(step.after)
+		passed.Add(int64(step.after))
 		offer, err := a.Offers(t.Context(), true)
 		if err != nil || len(offer) != 2 || offer[0] != step.first {
 			t.Fatalf("step %d: the offer is %v (%v), want %s first", i, offer, err, step.first)
