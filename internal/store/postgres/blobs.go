@@ -37,9 +37,20 @@ func (db *database) EndBlob(ctx context.Context, upload int64, digest string, si
 		return err
 	})
 	if refused := sqlState(err); refused == "23505" { // another node was first
+		db.noteFresh(digest)
 		return db.DropBlob(ctx, upload)
 	}
+	if err == nil {
+		db.noteFresh(digest)
+	}
 	return wrapped(err)
+}
+
+// noteFresh notes a content for transactions that began before it was there, if they do not see it.
+func (db *database) noteFresh(digest string) {
+	if db.engine.Portable {
+		db.fresh.add(digest)
+	}
 }
 
 // DropBlob removes a content that has no digest: one that has may be referred to, though its EndBlob was not answered.
@@ -90,5 +101,9 @@ func (w *writer) HasBlob(digest string) (bool, error) {
 	ctx, cancel := bounded()
 	defer cancel()
 	tag, err := w.conn.Exec(ctx, w.db.in(`UPDATE @blob SET touched = clock_timestamp() WHERE digest = $1`), digest)
-	return tag.RowsAffected() > 0, w.note(err)
+	has := tag.RowsAffected() > 0
+	if err == nil && w.db.fresh.take(digest) && !has {
+		err = errOldSnapshot()
+	}
+	return has, w.note(err)
 }

@@ -62,6 +62,7 @@ type database struct {
 	identity row.Identity
 	readOnly bool
 	tables   tables
+	fresh    freshBlobs
 	node     node
 	news     chan struct{}
 	life
