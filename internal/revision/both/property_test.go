@@ -41,6 +41,17 @@ func (w *lives) version() revision.ID {
 
 func (w *lives) any(label string) both.Head { return rapid.SampledFrom(w.heads).Draw(w.t, label) }
 
+// conflict returns two heads that are in conflict, and what becomes of each when it meets the other. It skips the test if
+// those that are drawn are in none.
+func (w *lives) conflict() (a, b both.Head, here, there both.Result) {
+	a, b = w.any("a"), w.any("b")
+	here, there = a.Receive(fromBoth(b)), b.Receive(fromBoth(a))
+	if here.Outcome != both.Conflicting || there.Outcome != both.Conflicting {
+		w.t.Skip("no conflict")
+	}
+	return a, b, here, there
+}
+
 func (w *lives) step() {
 	a, b := w.any("a"), w.any("b")
 	switch rapid.IntRange(0, 5).Draw(w.t, "kind") {
@@ -205,11 +216,7 @@ func TestResolutionsAreTheSameOnEveryDatabase(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawLives(t)
-		a, b := w.any("local"), w.any("remote")
-		here, there := a.Receive(fromBoth(b)), b.Receive(fromBoth(a))
-		if here.Outcome != both.Conflicting || there.Outcome != both.Conflicting {
-			t.Skip("no conflict")
-		}
+		a, b, here, there := w.conflict()
 		winner := both.DefaultWinner(a, here.Head, false, false)
 		other := both.Local
 		if winner == both.Local {
@@ -285,11 +292,7 @@ func TestOppositeDecisionsComeToRestAtATree(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawLives(t)
-		a, b := w.any("a"), w.any("b")
-		here, there := a.Receive(fromBoth(b)), b.Receive(fromBoth(a))
-		if here.Outcome != both.Conflicting || there.Outcome != both.Conflicting {
-			t.Skip("no conflict")
-		}
+		a, b, here, there := w.conflict()
 		x, _, _ := both.Resolve(a, here.Head, both.Local, false)
 		y, _, _ := both.Resolve(b, there.Head, both.Local, false)
 		heads, app := []both.Head{x, y}, x.Tree()
