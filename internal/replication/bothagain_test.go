@@ -73,11 +73,7 @@ func TestADocumentThatAProposalRenamesIsAnnounced(t *testing.T) {
 		ours.receive(revision.Rev{ID: second}, `{"n":2}`)
 		older, later := both.Embed(1, first), both.Embed(2, second)
 		told := make(chan string, 9)
-		cfg := replication.Passive{
-			Common:      replication.Common{DB: ours.db, Protocol: replication.CBMobile3, ReplyTimeout: patience, Log: testLog(t)},
-			Collections: []*store.Collection{ours.coll},
-		}
-		s := meet(t, func(pipe blip.Pipe) *replication.Session { return replication.NewPassive(pipe, cfg) }, func(r *blip.Request) {
+		s := meetListener(t, ours, replication.CBMobile3, func(r *blip.Request) {
 			if r.Profile() == "changes" {
 				told <- string(r.Body)
 			}
@@ -112,11 +108,7 @@ func TestAOneShotClientHearsOfItsRefusalBeforeTheEnd(t *testing.T) {
 				}
 				return all
 			}
-			cfg := replication.Passive{
-				Common:      replication.Common{DB: ours.db, Protocol: replication.CBMobile3, ReplyTimeout: patience, Log: testLog(t)},
-				Collections: []*store.Collection{ours.coll},
-			}
-			s := meet(t, func(pipe blip.Pipe) *replication.Session { return replication.NewPassive(pipe, cfg) }, func(r *blip.Request) {
+			s := meetListener(t, ours, replication.CBMobile3, func(r *blip.Request) {
 				if r.Profile() == "changes" {
 					told <- string(r.Body)
 				}

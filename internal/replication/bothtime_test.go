@@ -86,11 +86,7 @@ func TestAWantedAliasIsAnsweredThoughAllElseIsDone(t *testing.T) {
 			t.Fatal(err)
 		}
 		told := make(chan string, 2)
-		cfg := replication.Passive{
-			Common:      replication.Common{DB: ours.db, Protocol: replication.CBMobile3, ReplyTimeout: patience, Log: testLog(t)},
-			Collections: []*store.Collection{ours.coll},
-		}
-		s := meet(t, func(pipe blip.Pipe) *replication.Session { return replication.NewPassive(pipe, cfg) }, func(r *blip.Request) {
+		s := meetListener(t, ours, replication.CBMobile3, func(r *blip.Request) {
 			switch {
 			case r.Profile() == "norev":
 				told <- r.Properties.Value("rev")
@@ -123,11 +119,7 @@ func TestAWithdrawnRevisionIsNotWaitedFor(t *testing.T) {
 		ours := newPeerInBubble(t, store.Both)
 		ours.put("d", `{"n":1}`)
 		told := make(chan time.Time, 1)
-		cfg := replication.Passive{
-			Common:      replication.Common{DB: ours.db, Protocol: replication.CBMobile3, ReplyTimeout: patience, Log: testLog(t)},
-			Collections: []*store.Collection{ours.coll},
-		}
-		s := meet(t, func(pipe blip.Pipe) *replication.Session { return replication.NewPassive(pipe, cfg) }, func(r *blip.Request) {
+		s := meetListener(t, ours, replication.CBMobile3, func(r *blip.Request) {
 			if r.Profile() == "changes" && len(r.Body) > len("[]") {
 				told <- time.Now()
 			}
@@ -157,11 +149,7 @@ func TestAClientThatListsAnUnknownTreeRevisionPushesFirst(t *testing.T) {
 			}
 			ours.put("d", `{"n":1}`)
 			told := make(chan time.Time, 1)
-			cfg := replication.Passive{
-				Common:      replication.Common{DB: ours.db, Protocol: replication.CBMobile4, ReplyTimeout: patience, Log: testLog(t)},
-				Collections: []*store.Collection{ours.coll},
-			}
-			s := meet(t, func(pipe blip.Pipe) *replication.Session { return replication.NewPassive(pipe, cfg) }, func(r *blip.Request) {
+			s := meetListener(t, ours, replication.CBMobile4, func(r *blip.Request) {
 				switch {
 				case r.Profile() == "changes" && len(r.Body) > len("[]"):
 					r.Reply(&blip.Message{Body: []byte(`[["2-aa"]]`)})
@@ -196,11 +184,7 @@ func TestAnAppsRevisionIsStoredBeforeOursAreAnnounced(t *testing.T) {
 		const content = "a blob that takes a second"
 		var sent atomic.Int64
 		told := make(chan time.Time, 1)
-		cfg := replication.Passive{
-			Common:      replication.Common{DB: ours.db, Protocol: replication.CBMobile3, ReplyTimeout: patience, Log: testLog(t)},
-			Collections: []*store.Collection{ours.coll},
-		}
-		s := meet(t, func(pipe blip.Pipe) *replication.Session { return replication.NewPassive(pipe, cfg) }, func(r *blip.Request) {
+		s := meetListener(t, ours, replication.CBMobile3, func(r *blip.Request) {
 			switch {
 			case r.Profile() == "getAttachment":
 				go func() {

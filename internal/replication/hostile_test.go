@@ -32,6 +32,16 @@ type stranger struct {
 	closed error // how the stranger's connection ended; read it after gone
 }
 
+// meetListener meets the passive side of a peer.
+func meetListener(t testing.TB, p *peer, protocol string, handle func(*blip.Request)) *stranger {
+	t.Helper()
+	cfg := replication.Passive{
+		Common:      replication.Common{DB: p.db, Protocol: protocol, ReplyTimeout: patience, Log: testLog(t)},
+		Collections: []*store.Collection{p.coll},
+	}
+	return meet(t, func(pipe blip.Pipe) *replication.Session { return replication.NewPassive(pipe, cfg) }, handle)
+}
+
 // meet runs a session against a stranger, who answers its requests with handle.
 func meet(t testing.TB, session func(pipe blip.Pipe) *replication.Session, handle func(*blip.Request)) *stranger {
 	t.Helper()
