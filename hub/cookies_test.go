@@ -2,17 +2,14 @@ package hub_test
 
 import (
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tandemdb/tandem"
 	"github.com/tandemdb/tandem/hub"
+	"github.com/tandemdb/tandem/internal/gatetest"
 	"github.com/tandemdb/tandem/internal/store/storetest"
 )
 
@@ -23,22 +20,13 @@ func TestCookiesAreTheNodesOwn(t *testing.T) {
 	at := server.In("cookies")
 	one, endpoint := node(t, at)
 	two := open(t, at, tandem.Options{Engine: hub.PostgreSQL()})
-	target, err := url.Parse("http" + strings.TrimPrefix(endpoint, "ws"))
-	check(t, err)
-	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: target.Host})
-	proxy.ModifyResponse = func(r *http.Response) error {
+	through, sent := gatetest.Start(t, endpoint, func(r *http.Response) error {
 		r.Header.Set("Set-Cookie", "session=secret; Path=/")
 		return nil
-	}
-	sent := make(chan string, 10)
-	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		sent <- r.Header.Get("Cookie")
-		proxy.ServeHTTP(w, r)
-	}))
-	defer gateway.Close()
+	})
 	var got []string
 	for _, m := range []member{one, one, two} {
-		syncOnce(t, m, "ws"+strings.TrimPrefix(gateway.URL, "http")+target.Path)
+		syncOnce(t, m, through)
 		got = append(got, <-sent)
 	}
 	if want := []string{"", "session=secret", ""}; !slices.Equal(got, want) {

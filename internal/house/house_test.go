@@ -68,6 +68,7 @@ var imports = map[string][]string{
 	"internal/soak":                   {}, // tests only
 
 	"interop":               {}, // tests only
+	"internal/gatetest":     {}, // for tests only
 	"internal/testprogress": {},
 	"internal/testsize":     {}, // for tests only
 }
