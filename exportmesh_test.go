@@ -8,11 +8,7 @@ import (
 
 // StartServing starts a member that knows no others. It serves each link by way of a function of a test.
 func (m *MultipeerReplicator) StartServing(by func(serve func() error) error) error {
-	id, err := m.chooseIdentity()
-	if err != nil {
-		return err
-	}
-	run, err := newMeshRun(m, id)
+	run, err := newMeshRun(m)
 	if err != nil {
 		return err
 	}
@@ -21,7 +17,7 @@ func (m *MultipeerReplicator) StartServing(by func(serve func() error) error) er
 		Serve: func(ctx context.Context, l *mesh.Link) error { return by(func() error { return run.serve(ctx, l) }) },
 	})
 	m.mu.Lock()
-	m.run, m.identity = run, id
+	m.run, m.identity = run, run.identity.Load()
 	m.mu.Unlock()
 	run.begin()
 	return nil
@@ -29,11 +25,7 @@ func (m *MultipeerReplicator) StartServing(by func(serve func() error) error) er
 
 // Connect connects to a member as this one would, which is not started, and says nothing until end.
 func (m *MultipeerReplicator) Connect(ctx context.Context, address string) (end func(), err error) {
-	id, err := m.chooseIdentity()
-	if err != nil {
-		return nil, err
-	}
-	run, err := newMeshRun(m, id)
+	run, err := newMeshRun(m)
 	if err != nil {
 		return nil, err
 	}

@@ -78,16 +78,12 @@ func (m *MultipeerReplicator) Start() error {
 
 // begin begins a run. starting is held.
 func (m *MultipeerReplicator) begin() error {
-	id, err := m.chooseIdentity()
-	if err != nil {
-		return err
-	}
-	run, err := newMeshRun(m, id)
+	run, err := newMeshRun(m)
 	if err != nil {
 		return err
 	}
 	m.mu.Lock()
-	m.run, m.identity, m.paused = run, id, false
+	m.run, m.identity, m.paused = run, run.identity.Load(), false
 	m.mu.Unlock()
 	run.begin()
 	return nil

@@ -78,7 +78,11 @@ const (
 	recheckEvery       = 2 * time.Second // whether a neighbour is admitted still
 )
 
-func newMeshRun(m *MultipeerReplicator, id *TLSIdentity) (*meshRun, error) {
+func newMeshRun(m *MultipeerReplicator) (*meshRun, error) {
+	id, err := m.chooseIdentity()
+	if err != nil {
+		return nil, err
+	}
 	run := &meshRun{
 		m: m, self: PeerIDOf(id.Leaf()), changed: make(chan struct{}, 1),
 		removed: make(chan struct{}, 1), renewed: make(chan struct{}, 1), records: make(chan recordsOf, maxRecordsWaiting),
