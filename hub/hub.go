@@ -37,3 +37,7 @@ func Polling() Option {
 func Portable() Option {
 	return func(e *postgres.Engine) { e.Portable = true }
 }
+
+// WithoutPassword returns the URL of a database as people may see it: without its passwords. It returns "" for a text
+// that is no URL.
+func WithoutPassword(database string) string { return postgres.WithoutPassword(database) }

@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"net/url"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tandemdb/tandem"
+	"github.com/tandemdb/tandem/hub"
 )
 
 func newCopy(a *app) *cobra.Command {
@@ -65,27 +65,11 @@ func (a *app) move(ctx context.Context, db *tandem.Database, to string) error {
 		return err
 	}
 	if isURL(to) {
-		a.note("created database %s", withoutPassword(to))
+		a.note("created database %s", hub.WithoutPassword(to))
 	} else {
 		a.note("created database %s", folderOf(to))
 	}
 	return nil
-}
-
-// withoutPassword returns the URL of a database as people may see it.
-func withoutPassword(path string) string {
-	u, err := url.Parse(path)
-	if err != nil {
-		return "there"
-	}
-	if u.User != nil {
-		u.User = url.User(u.User.Username())
-	}
-	query := u.Query()
-	query.Del("password")
-	query.Del("sslpassword")
-	u.RawQuery = query.Encode()
-	return u.String()
 }
 
 // folderOf returns the folder of the database that the user calls path.

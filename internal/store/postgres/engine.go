@@ -176,7 +176,16 @@ func takeSwitch(query url.Values, name string, on *bool) (err error) {
 	return nil
 }
 
-// placeOf returns a URL without its password.
+// WithoutPassword returns the URL of a database without its passwords, and "" for a text that is no URL.
+func WithoutPassword(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return placeOf(*u)
+}
+
+// placeOf returns a URL without its passwords.
 func placeOf(u url.URL) string {
 	if u.User != nil {
 		u.User = url.User(u.User.Username())
