@@ -65,7 +65,7 @@ func (db *Database) createBlob(
 		return nil, err
 	}
 	defer w.Abort() // harmless after Commit
-	if _, err := io.Copy(w, readerUntil{ctx, r}); err != nil {
+	if _, err := io.Copy(w, store.ReaderUntil(ctx, r)); err != nil {
 		return nil, readFault(err)
 	}
 	digest, length, err := commit(w)
@@ -81,19 +81,6 @@ func readFault(err error) error {
 		return err
 	}
 	return fault.IO.In("read content of blob", "").Says("the source failed").Because(err)
-}
-
-// readerUntil fails when the context is done.
-type readerUntil struct {
-	ctx context.Context //nolint:containedctx // of one call
-	r   io.Reader
-}
-
-func (r readerUntil) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }
 
 // OpenBlob opens the content of the blob with the given digest. The caller closes it. It fails

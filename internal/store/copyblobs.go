@@ -41,7 +41,7 @@ func (k *copier) copyContent(digest string) error {
 		return err
 	}
 	defer w.Abort()
-	if _, err := io.Copy(w, &patientReader{k.ctx, blob}); err != nil {
+	if _, err := io.Copy(w, ReaderUntil(k.ctx, blob)); err != nil {
 		return err
 	}
 	_, _, err = w.Commit(k.ctx, digest)
@@ -65,13 +65,15 @@ func (k *copier) openBlob(digest string) (io.ReadCloser, error) {
 	return row.NewContent(row.ChunksOf(h.r), upload, size), nil
 }
 
-// patientReader fails when its context is done.
-type patientReader struct {
+// ReaderUntil returns a reader of r that fails with the context's error when the context is done.
+func ReaderUntil(ctx context.Context, r io.Reader) io.Reader { return &readerUntil{ctx, r} }
+
+type readerUntil struct {
 	ctx context.Context //nolint:containedctx // of one copy
 	io.Reader
 }
 
-func (r *patientReader) Read(p []byte) (int, error) {
+func (r *readerUntil) Read(p []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, err
 	}
