@@ -14,10 +14,8 @@ import (
 // userAgent names Tandem to the peer.
 const userAgent = "Tandem/" + Version
 
-const (
-	closeNormal = 1000 // a WebSocket close code
-	maxDials    = 3    // in a row: a remote of many servers may name itself otherwise each time
-)
+// maxDials bounds dials in a row: a remote of many servers may name itself otherwise each time.
+const maxDials = 3
 
 // dialURL opens a connection to a [URLEndpoint] for the runner. It dials again if the peer accepts a protocol that
 // it does not speak.
@@ -31,7 +29,7 @@ func (r *Replicator) dialURL(ctx context.Context, known *replication.Acquaintanc
 		if err == nil && (!again || try == maxDials) {
 			return conn, conn.Protocol(), nil
 		}
-		_ = conn.Close(closeNormal, "")
+		_ = conn.Close(closeNormally, "")
 		switch {
 		case errors.Is(err, replication.ErrSpeaksTrees):
 			return nil, "", r.versioningMismatch(fault.New(fault.WebSocket, http.StatusInternalServerError, ""))
