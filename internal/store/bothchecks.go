@@ -11,19 +11,24 @@ import (
 // checkFirst refuses an incoming revision whose names cannot be kept, or leave no room for edits.
 func (tx *Tx) checkFirst(c *Collection, id string, h both.Head) error {
 	if h.Highest() > both.MaxGeneration/2 {
-		ours, err := tx.current(c, id)
+		most, err := tx.roomUpTo(both.MaxGeneration, c, id, func(rev revision.Rev) uint64 { return both.HeadOf(rev).Top() })
+		if err == nil {
+			err = h.CheckGenerations(most)
+		}
 		if err != nil {
-			return err
-		}
-		var now uint64
-		if ours != nil {
-			now = both.HeadOf(ours.Rev).Top()
-		}
-		if err := h.CheckGenerations(revision.RoomUpTo(both.MaxGeneration, now)); err != nil {
 			return err
 		}
 	}
 	return h.CheckTimes(tx.now)
+}
+
+// roomUpTo is [revision.RoomUpTo] for a document, whose head has the generation that of says.
+func (tx *Tx) roomUpTo(last uint64, c *Collection, id string, of func(revision.Rev) uint64) (most uint64, err error) {
+	head, err := tx.current(c, id)
+	if err != nil || head == nil {
+		return revision.RoomUpTo(last, 0), err
+	}
+	return revision.RoomUpTo(last, of(head.Rev)), nil
 }
 
 // checkGeneration refuses a tree revision that leaves no room for edits: see [revision.RoomUpTo].
@@ -32,15 +37,11 @@ func (tx *Tx) checkGeneration(c *Collection, in Incoming) error {
 	if generation <= revision.MaxGeneration/2 {
 		return nil
 	}
-	head, err := tx.current(c, in.ID)
+	most, err := tx.roomUpTo(revision.MaxGeneration, c, in.ID, func(rev revision.Rev) uint64 { return rev.ID.Generation() })
 	if err != nil {
 		return err
 	}
-	var now uint64
-	if head != nil {
-		now = head.Rev.ID.Generation()
-	}
-	if most := revision.RoomUpTo(revision.MaxGeneration, now); generation > most {
+	if generation > most {
 		return fault.BadRevisionID.Says("the generation of %.80q is beyond %d, which leaves no room for edits", in.Rev.ID, most)
 	}
 	return nil
