@@ -306,25 +306,34 @@ func TestACopyWhoseConnectionsAreLost(t *testing.T) {
 	}
 }
 
-// What has expired and waits to be purged is copied, and purged there by the rules.
-func TestACopyPurgesWhatHasExpired(t *testing.T) {
-	inFolders(t)
+// later is the time after documents have expired that tests let expire.
+func later() time.Time { return time.Now().Add(2 * time.Hour) }
+
+// expired returns a database with documents that have expired and wait to be purged. It is read-only, and purges nothing.
+func expired(t *testing.T, fill func(db *store.DB, c *store.Collection, expire func(id string))) *store.DB {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "db.tandem")
 	db, err := store.Open(background, path, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := defaults(t, db)
-	save(t, db, c, "a", `{}`)
-	update(t, db, func(tx *store.Tx) error { return tx.SetExpiry(c, "a", time.Now().Add(time.Hour)) })
+	fill(db, c, func(id string) {
+		update(t, db, func(tx *store.Tx) error { return tx.SetExpiry(c, id, time.Now().Add(time.Hour)) })
+	})
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	later := func() time.Time { return time.Now().Add(2 * time.Hour) }
-	if db, err = store.Open(background, path, store.Options{ReadOnly: true, Now: later}); err != nil { // which purges nothing
-		t.Fatal(err)
-	}
-	defer db.Close()
+	return openAt(t, path, store.Options{ReadOnly: true, Now: later})
+}
+
+// What has expired and waits to be purged is copied, and purged there by the rules.
+func TestACopyPurgesWhatHasExpired(t *testing.T) {
+	inFolders(t)
+	db := expired(t, func(db *store.DB, c *store.Collection, expire func(id string)) {
+		save(t, db, c, "a", `{}`)
+		expire("a")
+	})
 	url := postgresURL(t)
 	if err := db.CopyToHub(background, postgres.Engine{}, url); err != nil {
 		t.Fatal(err)

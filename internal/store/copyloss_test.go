@@ -125,36 +125,25 @@ func TestACopyHasTheBlobsOfItsSnapshot(t *testing.T) {
 // What has expired is copied with all that belongs to it. Nothing is purged before the copy is complete.
 func TestACopyInTheMakingPurgesNothing(t *testing.T) {
 	inFolders(t)
-	path := filepath.Join(t.TempDir(), "db.tandem")
-	db, err := store.Open(background, path, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := defaults(t, db)
-	first := remote(t, db, "wss://first/db")
-	for i := range 1500 {
-		id := fmt.Sprint(i)
-		if i%20 == 0 {
-			conflictIn(t, db, c, id, first)
-		} else {
-			save(t, db, c, id, `{}`)
+	db := expired(t, func(db *store.DB, c *store.Collection, expire func(id string)) {
+		first := remote(t, db, "wss://first/db")
+		for i := range 1500 {
+			id := fmt.Sprint(i)
+			if i%20 == 0 {
+				conflictIn(t, db, c, id, first)
+			} else {
+				save(t, db, c, id, `{}`)
+			}
+			expire(id)
 		}
-		update(t, db, func(tx *store.Tx) error { return tx.SetExpiry(c, id, time.Now().Add(time.Hour)) })
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	later := store.Options{ReadOnly: true, Now: func() time.Time { return time.Now().Add(2 * time.Hour) }} // purges nothing
-	if db, err = store.Open(background, path, later); err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	})
+	reading := store.Options{ReadOnly: true, Now: later}
 	want := rowsOf(t, db)
 	url := postgresURL(t)
 	if err := db.CopyToHub(background, postgres.Engine{}, url); err != nil {
 		t.Fatal(err)
 	}
-	there, err := store.OpenHub(background, postgres.Engine{}, url, later)
+	there, err := store.OpenHub(background, postgres.Engine{}, url, reading)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +155,7 @@ func TestACopyInTheMakingPurgesNothing(t *testing.T) {
 	if err := there.Copy(background, back); err != nil {
 		t.Fatal(err)
 	}
-	again, err := store.Open(background, back, later)
+	again, err := store.Open(background, back, reading)
 	if err != nil {
 		t.Fatal(err)
 	}
