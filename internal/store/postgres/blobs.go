@@ -59,9 +59,14 @@ func (db *database) DropBlob(ctx context.Context, upload int64) error {
 	return wrapped(err)
 }
 
+const (
+	findBlob  = `SELECT upload, size FROM @blob WHERE digest = $1`
+	findChunk = `SELECT data FROM @chunk WHERE upload = $1 AND n = $2`
+)
+
 // FindBlob looks for a content.
 func (db *database) FindBlob(ctx context.Context, digest string) (upload, size int64, ok bool, err error) {
-	err = db.queryRow(ctx, `SELECT upload, size FROM @blob WHERE digest = $1`, digest).Scan(&upload, &size)
+	err = db.queryRow(ctx, findBlob, digest).Scan(&upload, &size)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, 0, false, nil
 	}
@@ -72,7 +77,7 @@ var errNoChunk = fault.NotFound.Says("a part of the content of a blob is missing
 
 // Chunk reads a part of a content.
 func (db *database) Chunk(ctx context.Context, upload int64, n int) (data []byte, err error) {
-	err = db.queryRow(ctx, `SELECT data FROM @chunk WHERE upload = $1 AND n = $2`, upload, n).Scan(&data)
+	err = db.queryRow(ctx, findChunk, upload, n).Scan(&data)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, errNoChunk
 	}

@@ -416,12 +416,12 @@ func (r *reader) Conflicts(collection, id string, before int64, limit int) (all 
 }
 
 func (r *reader) FindBlob(digest string) (upload, size int64, ok bool, err error) {
-	ok, err = r.one(`SELECT upload, size FROM @blob WHERE digest = $1`, []any{&upload, &size}, digest)
+	ok, err = r.one(findBlob, []any{&upload, &size}, digest)
 	return upload, size, ok, err
 }
 
 func (r *reader) Chunk(upload int64, n int) (data []byte, err error) {
-	found, err := r.one(`SELECT data FROM @chunk WHERE upload = $1 AND n = $2`, []any{&data}, upload, n)
+	found, err := r.one(findChunk, []any{&data}, upload, n)
 	if err == nil && !found {
 		return nil, errNoChunk
 	}
