@@ -22,8 +22,7 @@ func (db *DB) CopyToHub(ctx context.Context, engine row.Engine, url string) erro
 	defer unuse()
 	public := db.PublicUUID()
 	for attempt := 1; ; attempt++ {
-		o := Options{Versioning: db.Versioning(), Logger: db.options.Logger, Now: db.options.Now, making: true}.withDefaults()
-		to, err := openHub(ctx, engine, url, o, &public)
+		to, err := openHub(ctx, engine, url, db.optionsOfCopy().withDefaults(), &public)
 		if err != nil {
 			return err
 		}
@@ -41,10 +40,14 @@ func (db *DB) CopyToHub(ctx context.Context, engine row.Engine, url string) erro
 	}
 }
 
+// optionsOfCopy are those of a copy that is being made.
+func (db *DB) optionsOfCopy() Options {
+	return Options{Versioning: db.Versioning(), Logger: db.options.Logger, Now: db.options.Now, making: true}
+}
+
 // copyFromHub writes the copy into the folder path, which is renamed to toPath later.
 func (db *DB) copyFromHub(ctx context.Context, path, toPath string) error {
-	o := Options{Versioning: db.Versioning(), Logger: db.options.Logger, Now: db.options.Now, making: true}
-	to, err := Open(ctx, path, o)
+	to, err := Open(ctx, path, db.optionsOfCopy())
 	if err != nil {
 		return err
 	}
