@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/tandemdb/tandem/internal/fault"
 	"github.com/tandemdb/tandem/internal/store/row"
@@ -132,17 +131,8 @@ func (h *hub) close() { h.rows.Close() }
 
 // view is [DB.View].
 func (h *hub) view(ctx context.Context, db *DB, fn func(*Tx) error) error {
-	for deadline := time.Now().Add(repeatTime); ; {
-		err := h.viewOnce(ctx, db, fn)
-		if !errors.Is(err, row.ErrUndone) || time.Now().After(deadline) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(repeatPause):
-		}
-	}
+	isUndone := func(err error) bool { return errors.Is(err, row.ErrUndone) }
+	return repeatWhile(ctx, isUndone, repeatPause, func() error { return h.viewOnce(ctx, db, fn) })
 }
 
 // viewOnce is [DB.ViewOnce].

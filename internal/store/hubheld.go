@@ -108,25 +108,19 @@ func (h *held) read(do func(row.Reader) error) error {
 
 // readAnyway reads without the lock, and tries again while the server cannot be used.
 func (h *held) readAnyway(do func(row.Reader) error) error {
-	for deadline := time.Now().Add(repeatTime); ; {
+	may := func(err error) bool { return h.failed == nil && mayRepeat(err) }
+	err := repeatWhile(h.ctx, may, time.Second/10, func() error {
 		r, err := h.rows.Read(h.ctx)
 		if err == nil {
 			err = do(r)
 			r.End()
 		}
-		if err == nil || h.failed != nil || !mayRepeat(err) {
-			return err
-		}
-		select {
-		case <-h.ctx.Done():
-			return h.ctx.Err()
-		case <-time.After(time.Second / 10):
-		}
-		if time.Now().After(deadline) {
-			h.failed = err // or each of many reads would wait for as long
-			return err
-		}
+		return err
+	})
+	if may(err) {
+		h.failed = err // or each of many reads would wait for as long
 	}
+	return err
 }
 
 // write changes the engine before the commit, which only a transaction can that has never lost the lock.

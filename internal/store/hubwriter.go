@@ -58,8 +58,8 @@ func (w *hubWriter) serve(first *request) {
 // repeatTime is how long what failed is done again before its callers are told.
 const repeatTime = 30 * time.Second
 
-// repeat runs failed requests again, of which nothing was stored. If the server refuses what they write, repeat finds the
-// culprit by halves.
+// repeat runs failed requests again: the engine has stored nothing of them. If the server refuses what they write, repeat
+// finds the culprit by halves.
 func (w *hubWriter) repeat(failed []*request, err error, deadline time.Time) {
 	if len(failed) == 0 {
 		return
@@ -84,6 +84,21 @@ func (w *hubWriter) repeat(failed []*request, err error, deadline time.Time) {
 
 // repeatPause keeps a failure that comes back at once from being repeated without end.
 const repeatPause = 5 * time.Millisecond
+
+// repeatWhile calls do until it succeeds, fails with what may not be done again, or has failed for repeatTime.
+func repeatWhile(ctx context.Context, may func(error) bool, pause time.Duration, do func() error) error {
+	for deadline := time.Now().Add(repeatTime); ; {
+		err := do()
+		if err == nil || !may(err) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
 
 // again runs requests as one group.
 func (w *hubWriter) again(all []*request) (failed []*request, err error) {
