@@ -87,7 +87,7 @@ func (c *call) body(limit int64) io.Reader {
 	return bodyReader{http.MaxBytesReader(c.w, c.r.Body, limit), c.w}
 }
 
-// readerPool holds readers for what reads a body in small steps, each of which would cost a system call.
+// readerPool holds buffered readers of bodies. A decoder reads in small steps, and each would cost a system call.
 type readerPool struct{ sync.Pool }
 
 func (p *readerPool) take(from io.Reader) *bufio.Reader {

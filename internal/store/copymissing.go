@@ -54,7 +54,7 @@ func (db *DB) referredAndAbsent(ctx context.Context) (map[blobKey]bool, error) {
 // mostNamed is how many digests a warning names.
 const mostNamed = 10
 
-// warnOfMissing tells of contents that the copy lacks, since the database lacks them.
+// warnOfMissing logs which contents the database lacks, and so its copy.
 func (db *DB) warnOfMissing(missing []string) {
 	if len(missing) == 0 {
 		return

@@ -12,7 +12,7 @@ import (
 	"github.com/tandemdb/tandem/internal/store/postgres"
 )
 
-// Contents that are missing in the original cost no further attempt, and a warning tells of them.
+// A copy of a database that lacks contents of blobs makes no further attempt, and logs a warning.
 func TestACopyWarnsOfMissingBlobsOnce(t *testing.T) {
 	inFolders(t)
 	var log bytes.Buffer

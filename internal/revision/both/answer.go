@@ -79,8 +79,9 @@ func (h Head) proposeTree(o Offer) Answer {
 // maxBumps is how often a version gets a later tree ID because a peer has an older revision under a high one.
 const maxBumps = 3
 
-// isOutbid reports whether h has got later tree IDs in vain: others have taken h into account and decided against it,
-// as h against theirs, and get later ones in turn. Then the history of id is asked for, and the default rules decide.
+// isOutbid reports whether h has got [maxBumps] later tree IDs and id is later still. The peers that have id took h into
+// account and decided against it, as h did against theirs, and each side outbids the other. Then h asks for the history
+// of id, and the default rules decide.
 func (h Head) isOutbid(id revision.ID) bool {
 	bumps := -1
 	for _, list := range [...][]revision.ID{h.chain, h.superseded} {

@@ -81,7 +81,7 @@ CREATE TABLE @chunk (
 );
 ` + storageOf + droppedOf + inboxOf + inboxNewsOf
 
-// storageOf leaves out a compression that would be in vain.
+// storageOf has PostgreSQL store parts of blobs as they are: most contents are compressed already.
 const storageOf = `ALTER TABLE @chunk ALTER data SET STORAGE EXTERNAL;
 `
 
